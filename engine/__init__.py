@@ -1,0 +1,1 @@
+"""A language model that answers, and shows how: hierarchical speculative decoding without a window."""

@@ -1,0 +1,212 @@
+"""What can be chosen: sampling, and the hierarchies by name. Frozen values, no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+from engine.errors import SettingError
+
+Role = Literal["target", "qualifier", "draft"]
+Rule = Literal["block", "token", "fuzzy"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How a token is drawn from a level's logits; every level uses the same settings, so exactness holds.
+
+    Applied in this order: repetition penalty, temperature, top-k, top-p, min-p. ``temperature`` 0 is greedy,
+    ``top_k`` 0, ``top_p`` 1, ``min_p`` 0 and ``repetition_penalty`` 1 switch that step off. ``seed`` None
+    draws a new seed for every reply. Raises SettingError for a value out of range.
+    """
+
+    temperature: float = 0.7
+    top_k: int = 0
+    top_p: float = 0.95
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        _within("temperature", self.temperature, 0, 5)
+        _within("top_k", self.top_k, 0, 1_000_000)
+        _within("top_p", self.top_p, 0, 1)
+        _within("min_p", self.min_p, 0, 1)
+        _within("repetition_penalty", self.repetition_penalty, 0.1, 10)
+        if self.top_p == 0:
+            raise SettingError("top_p must be above 0.", "Use 1 to switch it off, or 0.95 to start with.")
+
+
+def _within(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:  # also refuses NaN
+        raise SettingError(f"{name} is {value}, but must lie between {low} and {high}.", f"Correct {name}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """An early exit of the target after ``depth`` of its layers (0 < depth <= 1), with its own norm and head."""
+
+    depth: float
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A whole model of the set, by role."""
+
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """Copies what followed the last ``longest`` .. ``shortest`` tokens when they occurred before in the chat."""
+
+    longest: int = 3
+    shortest: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """How much a level produces before it hands up: ``tokens`` at most as a bottom drafter, at least as a verifier.
+
+    ``entropy`` (nats): the drafter also stops after a token drawn from a law of higher entropy. That token is
+    kept and judged like any other, so the reply's law is untouched (SVIP, arXiv 2411.18462).
+    """
+
+    tokens: int
+    entropy: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """Which drafted tokens stand: ``block`` and ``token`` are exact, ``fuzzy`` is PyramidSD's and lossy.
+
+    ``block``: joint verification of a window (arXiv 2403.10444). ``token``: one by one (arXiv 2211.17192).
+    ``fuzzy``: a token stands while the divergence between judge and proposer is at most ``tau`` (arXiv 2510.12966).
+    """
+
+    rule: Rule = "block"
+    tau: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One level of a hierarchy: where its laws come from, its window, and how it judges the level below.
+
+    ``bonus``: after a wholly accepted window the level also writes the next token. For exits of one model that
+    token costs the lower layers once more, so going without can be faster; the law is the same either way.
+    """
+
+    source: Exit | Model | Lookup
+    window: Window = Window(1)
+    acceptance: Acceptance = Acceptance()
+    bonus: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A hierarchy by name: its stages from the bottom drafter to the target."""
+
+    name: str
+    title: str
+    summary: str
+    stages: tuple[Stage, ...]
+
+    @property
+    def lossless(self) -> bool:
+        """True when the reply's law is exactly the target's."""
+        return all(stage.acceptance.rule != "fuzzy" for stage in self.stages[1:])
+
+    @property
+    def roles(self) -> frozenset[Role]:
+        """The models of a set this hierarchy runs."""
+        return frozenset({"target", *(s.source.role for s in self.stages if isinstance(s.source, Model))})
+
+
+TARGET = Model("target")
+PRESETS = MappingProxyType(
+    {
+        preset.name: preset
+        for preset in (
+            Preset(
+                "plain",
+                "Plain",
+                "The target alone, one token a pass: the yardstick.",
+                (Stage(TARGET),),
+            ),
+            Preset(
+                "draft",
+                "Draft",
+                "A small model drafts, the target judges.",
+                (Stage(Model("draft"), Window(4)), Stage(TARGET)),
+            ),
+            Preset(
+                "lookup",
+                "Lookup",
+                "Earlier text of the chat drafts, the target judges.",
+                (Stage(Lookup(), Window(8)), Stage(TARGET)),
+            ),
+            Preset(
+                "hispec",
+                "HiSpec",
+                "The target's own first layers draft, a quarter of it filters, all of it judges.",
+                (
+                    Stage(Exit(1 / 8), Window(2)),
+                    Stage(Exit(1 / 4), Window(4), bonus=False),
+                    Stage(TARGET),
+                ),
+            ),
+            Preset(
+                "hsd",
+                "HSD",
+                "Three models of one family: draft, qualifier, target.",
+                (Stage(Model("draft"), Window(3)), Stage(Model("qualifier"), Window(4)), Stage(TARGET)),
+            ),
+            Preset(
+                "pyramid",
+                "Pyramid",
+                "Draft, qualifier and target with fuzzy acceptance: faster, but lossy.",
+                (
+                    Stage(Model("draft"), Window(4)),
+                    Stage(Model("qualifier"), Window(8), Acceptance("fuzzy", tau=0.3)),
+                    Stage(TARGET, acceptance=Acceptance("fuzzy", tau=0.3)),
+                ),
+            ),
+        )
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSet:
+    """Checkpoint folders that share one vocabulary, by role; only the target is needed for every preset."""
+
+    name: str
+    target: Path
+    qualifier: Path | None = None
+    draft: Path | None = None
+
+    def folder(self, role: Role) -> Path | None:
+        """Return where the model of ``role`` lies, or None where the set has none."""
+        return {"target": self.target, "qualifier": self.qualifier, "draft": self.draft}[role]
+
+    def runs(self, preset: Preset) -> bool:
+        """Tell whether the set has every model ``preset`` needs."""
+        return all(self.folder(role) is not None for role in preset.roles)
+
+
+def models_in(folder: Path) -> ModelSet:
+    """Read ``folder`` as a model set: subfolders named by role, or one checkpoint that becomes the target."""
+    if not (folder / "target").is_dir():
+        return ModelSet(folder.name, folder)
+    qualifier, draft = (folder / role if (folder / role).is_dir() else None for role in ("qualifier", "draft"))
+    return ModelSet(folder.name, folder / "target", qualifier, draft)
+
+
+def starter_models() -> ModelSet:
+    """Return the models that come with Updraft."""
+    from importlib.resources import files
+
+    found = models_in(Path(str(files("assets") / "starter")))
+    return ModelSet("Starter", found.target, found.qualifier, found.draft)

@@ -1,0 +1,41 @@
+"""What can go wrong, said in a sentence and a hint a person can act on."""
+
+
+class UpdraftError(Exception):
+    """A foreseen failure: ``sentence`` says what happened, ``hint`` what to do about it.
+
+    Both are finished sentences for the window and the terminal to show as they stand.
+    """
+
+    def __init__(self, sentence: str, hint: str = "") -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.hint = hint
+
+
+class CheckpointError(UpdraftError):
+    """A model folder is missing, damaged, foreign or of an architecture Updraft does not run."""
+
+
+class ModelSetError(UpdraftError):
+    """The models of a hierarchy do not belong together, or the one a preset needs is not there."""
+
+
+class ContextFull(UpdraftError):  # noqa: N818 - a state of the conversation, not a fault
+    """The conversation is longer than the model's context; nothing was cut and nothing was run."""
+
+    def __init__(self, needed: int, limit: int) -> None:
+        super().__init__(
+            f"The conversation needs {needed:,} tokens but the model can hold {limit:,}.",
+            "Start a new chat, or shorten the last message.",
+        )
+        self.needed = needed
+        self.limit = limit
+
+
+class SettingError(UpdraftError):
+    """A setting lies outside what it may be."""
+
+
+class DeviceError(UpdraftError):
+    """The GPU is out of memory or has failed."""

@@ -1,0 +1,163 @@
+"""What a reply tells: frozen events that carry everything the views need. No torch.
+
+A reply yields Loading*, Started, Prefill*, then for every round Drafting* and one Round, a PlainPace once, and
+ends in Finished. Every view of a reply is a function of its Started, Rounds and Finished.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Literal
+
+PassKind = Literal["draft", "verify"]
+Reason = Literal["end", "stop", "length", "context"]
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """A model is being read: ``part`` says which in words, ``fraction`` is 0 to 1."""
+
+    part: str
+    fraction: float
+
+
+@dataclass(frozen=True, slots=True)
+class LevelInfo:
+    """One level of the hierarchy at work, bottom first: ``kind`` says where its laws come from."""
+
+    title: str  # "Draft", "Qualifier", "Target", "Lookup"
+    detail: str  # "2 of 16 layers", "4.6 M parameters"
+    kind: Literal["exit", "model", "lookup"]
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The reply is about to be computed. ``reused`` of the ``prompt`` tokens were still cached."""
+
+    preset: str
+    levels: tuple[LevelInfo, ...]
+    lossless: bool
+    prompt: int
+    reused: int
+    context: int  # the most tokens the target can hold
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prefill:
+    """``done`` of ``total`` new prompt tokens are in the caches after ``seconds``."""
+
+    done: int
+    total: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One proposed or written token and how far it rose.
+
+    ``level`` wrote it (0 is the bottom); ``reached`` is the highest level that let it stand (its writer's at
+    least). ``rejected_by`` is the level that vetoed it. A token with ``reached`` below the top and no
+    ``rejected_by`` is still pending, or ``discarded`` because an earlier token of its window was vetoed.
+    ``judged`` holds (level, probability) for its writer and every level that looked at it, in that order: the
+    probability each gave it after the sampling settings.
+    """
+
+    id: int
+    text: str
+    level: int
+    reached: int
+    rejected_by: int | None = None
+    discarded: bool = False
+    judged: tuple[tuple[int, float], ...] = ()
+
+    @property
+    def ghost(self) -> bool:
+        """True when the token is not part of the reply."""
+        return self.rejected_by is not None or self.discarded
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One forward pass: ``tokens`` positions at ``level``, from ``start`` (seconds into the reply) for ``seconds``."""
+
+    level: int
+    kind: PassKind
+    tokens: int
+    start: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Drafting:
+    """The round in progress, ghosts included, in reading order; replaces the Drafting before it."""
+
+    tokens: tuple[Token, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One target verification and all that led to it.
+
+    ``tokens``: every token proposed or written, in reading order, a vetoed one right before what replaced it.
+    The texts of the tokens that are no ghosts join to ``text``. ``start`` and ``seconds`` are on the reply's clock.
+    """
+
+    index: int
+    tokens: tuple[Token, ...]
+    passes: tuple[Pass, ...]
+    text: str
+    start: float
+    seconds: float
+
+    @property
+    def settled(self) -> tuple[Token, ...]:
+        """The tokens that became part of the reply."""
+        return tuple(token for token in self.tokens if not token.ghost)
+
+
+@dataclass(frozen=True, slots=True)
+class PlainPace:
+    """What one token costs this target by plain decoding, timed in this reply: median ``seconds`` of a few steps."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The reply is complete. ``seconds`` runs from the first round; ``plain_seconds`` is what plain decoding of as
+    many tokens would have taken at the measured pace (None: not measured)."""
+
+    text: str
+    tokens: int
+    seconds: float
+    tokens_per_second: float
+    reason: Reason
+    prefill_seconds: float
+    plain_seconds: float | None
+
+
+Event = Loading | Started | Prefill | Drafting | Round | PlainPace | Finished
+
+
+def to_json(event: Event) -> dict[str, Any]:
+    """Return ``event`` as plain JSON values, its type in lower case under ``"event"``."""
+    return {"event": type(event).__name__.lower(), **dataclasses.asdict(event)}
+
+
+def from_json(value: dict[str, Any]) -> Event:
+    """Invert ``to_json``; raises KeyError or TypeError for anything it did not write."""
+    kinds = {kind.__name__.lower(): kind for kind in (Loading, Started, Prefill, Drafting, Round, PlainPace, Finished)}
+    fields = {name: field for name, field in value.items() if name != "event"}
+    nested = {"levels": LevelInfo, "passes": Pass, "tokens": Token}
+    for name, kind in nested.items():
+        if isinstance(fields.get(name), list | tuple):
+            fields[name] = tuple(_build(kind, item) for item in fields[name])
+    return kinds[value["event"]](**fields)
+
+
+def _build(kind: type[LevelInfo] | type[Pass] | type[Token], item: dict[str, Any]) -> LevelInfo | Pass | Token:
+    if kind is Token:
+        item = {**item, "judged": tuple((level, p) for level, p in item["judged"])}
+    return kind(**item)
