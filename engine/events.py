@@ -100,8 +100,9 @@ class Drafting:
 class Round:
     """One target verification and all that led to it.
 
-    ``tokens``: every token proposed or written, in reading order, a vetoed one right before what replaced it.
-    The texts of the tokens that are no ghosts join to ``text``. ``start`` and ``seconds`` are on the reply's clock.
+    ``tokens``: every token proposed or written, in reading order, a vetoed one and those
+    discarded behind it right before what replaced them. The texts of the tokens that are no ghosts join to ``text``,
+    but for what is held back while it may begin a stop text. ``start`` and ``seconds`` are on the reply's clock.
     """
 
     index: int

@@ -1,0 +1,194 @@
+"""The engine in a terminal: ask one question, or chat, and see which level wrote every token."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from engine.config import PRESETS, ModelSet, Sampling, models_in, starter_models
+from engine.errors import UpdraftError
+from engine.events import Event, Finished, to_json
+from engine.terminal import Terminal
+
+if TYPE_CHECKING:
+    from engine.session import Session
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns 0, 1 for an error told in a sentence, 130 when interrupted."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return int(arguments.run(arguments))
+    except UpdraftError as error:
+        print(f"updraft: {error.sentence} {error.hint}".rstrip(), file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m engine", description=__doc__)
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    ask = commands.add_parser("ask", help="answer one question and stop")
+    ask.add_argument("question", help="what to ask; - reads it from standard input")
+    ask.set_defaults(run=_ask)
+    chat = commands.add_parser("chat", help="talk until an empty line")
+    chat.set_defaults(run=_chat)
+    for command in (ask, chat):
+        _add_reply_options(command)
+    return parser
+
+
+def _add_reply_options(command: argparse.ArgumentParser) -> None:
+    defaults = Sampling()
+    command.add_argument("--model", type=Path, metavar="DIR", help="a model folder (default: the starter models)")
+    command.add_argument(
+        "--preset", choices=list(PRESETS), default="hispec", help="the hierarchy (default: %(default)s)"
+    )
+    command.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
+    command.add_argument("--system", default="", help="a system prompt")
+    command.add_argument(
+        "--temperature", type=float, default=defaults.temperature, help="0 is greedy (default: %(default)s)"
+    )
+    command.add_argument("--top-k", type=int, default=defaults.top_k, help="0 is off (default: %(default)s)")
+    command.add_argument("--top-p", type=float, default=defaults.top_p, help="1 is off (default: %(default)s)")
+    command.add_argument("--min-p", type=float, default=defaults.min_p, help="0 is off (default: %(default)s)")
+    command.add_argument(
+        "--repetition-penalty",
+        type=float,
+        default=defaults.repetition_penalty,
+        help="1 is off (default: %(default)s)",
+    )
+    command.add_argument("--seed", type=int, help="the same seed gives the same reply")
+    command.add_argument("--max-tokens", type=int, default=512, help="the longest reply (default: %(default)s)")
+    command.add_argument("--json", type=Path, metavar="FILE", help="write every event there, one JSON object a line")
+
+
+def _sampling(arguments: argparse.Namespace) -> Sampling:
+    return Sampling(
+        arguments.temperature,
+        arguments.top_k,
+        arguments.top_p,
+        arguments.min_p,
+        arguments.repetition_penalty,
+        arguments.seed,
+    )
+
+
+def _models(arguments: argparse.Namespace) -> ModelSet:
+    return starter_models() if arguments.model is None else models_in(arguments.model)
+
+
+def _open(arguments: argparse.Namespace, terminal: Terminal) -> Session:
+    """Load the models, showing progress."""
+    # Nothing here may ask the network for anything; the libraries read these when they are imported.
+    os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
+    from engine.session import Session
+
+    loading = Session.open(_models(arguments), arguments.device)
+    while True:
+        try:
+            terminal.show(next(loading))
+        except StopIteration as done:
+            session: Session = done.value
+            return session
+
+
+def _ask(arguments: argparse.Namespace) -> int:
+    question = sys.stdin.read() if arguments.question == "-" else arguments.question
+    _sampling(arguments)  # refuse bad settings before loading anything
+    with _log(arguments.json) as log:
+        terminal = Terminal(sys.stdout, sys.stderr)
+        session = _open(arguments, terminal)
+        _reply(session, [*_system(arguments), ("user", question)], arguments, terminal, log)
+    return 0
+
+
+def _chat(arguments: argparse.Namespace) -> int:
+    _sampling(arguments)
+    with _log(arguments.json) as log:
+        terminal = Terminal(sys.stdout, sys.stderr)
+        session = _open(arguments, terminal)
+        messages = _system(arguments)
+        while question := _read_line():
+            messages.append(("user", question))
+            try:
+                messages.append(("assistant", _reply(session, messages, arguments, terminal, log)))
+            except KeyboardInterrupt:
+                print("\nStopped.", file=sys.stderr)
+                messages.append(("assistant", terminal.text))
+            except UpdraftError as error:
+                print(f"updraft: {error.sentence} {error.hint}".rstrip(), file=sys.stderr)
+                messages.pop()
+    return 0
+
+
+def _system(arguments: argparse.Namespace) -> list[tuple[str, str]]:
+    return [("system", arguments.system)] if arguments.system else []
+
+
+def _read_line() -> str:
+    try:
+        return input("> " if sys.stdin.isatty() else "").strip()
+    except EOFError:
+        return ""
+
+
+def _reply(
+    session: Session,
+    messages: Sequence[tuple[str, str]],
+    arguments: argparse.Namespace,
+    terminal: Terminal,
+    log: Log,
+) -> str:
+    """Run one reply to its end, shown and logged event by event; returns its text."""
+    events: Iterator[Event] = session.reply(
+        messages,
+        preset=PRESETS[arguments.preset],
+        sampling=_sampling(arguments),
+        max_tokens=arguments.max_tokens,
+    )
+    text = ""
+    for event in events:
+        terminal.show(event)
+        log.write(event)
+        if isinstance(event, Finished):
+            text = event.text
+    return text
+
+
+class Log:
+    """The event log: one JSON object a line, on disk as soon as it happened. Without a file it does nothing."""
+
+    def __init__(self, file: TextIO | None) -> None:
+        self._file = file
+
+    def write(self, event: Event) -> None:
+        """Append ``event``."""
+        if self._file is not None:
+            self._file.write(json.dumps(to_json(event), ensure_ascii=False) + "\n")
+            self._file.flush()
+
+    def __enter__(self) -> Log:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+def _log(path: Path | None) -> Log:
+    try:
+        return Log(None if path is None else path.open("w", encoding="utf-8"))
+    except OSError as cause:
+        raise UpdraftError(f"{path} cannot be written: {cause.strerror}.", "Choose another file for --json.") from cause
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,97 @@
+"""From a preset to the nested drafters it names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+
+from engine import config
+from engine.config import Preset, Role, Stage
+from engine.decoding.acceptance import rule_of
+from engine.decoding.hierarchy import Autoregressive, Drafter, Verifier
+from engine.decoding.laws import Sampler
+from engine.decoding.lookup import Lookup
+from engine.decoding.trunk import Exit, Trunk
+from engine.errors import DeviceError
+from engine.events import LevelInfo
+
+Trunks = Mapping[Role, Trunk]
+
+
+def build(preset: Preset, trunks: Trunks, sampler: Sampler, vocabulary: int) -> Drafter:
+    """Return the top of the chain ``preset`` describes, cutting the target's trunk at the exits it uses."""
+    trunks["target"].cut(exits_of(preset, trunks["target"].model.layers))
+    device = trunks["target"].model.device
+    bottom, *judges = preset.stages
+    chain: Drafter
+    if isinstance(bottom.source, config.Lookup):
+        chain = Lookup(bottom.source, bottom.window, vocabulary, device, 0)
+    else:
+        chain = Autoregressive(_level(bottom, 0, trunks, sampler, vocabulary), bottom.window, sampler)
+    for index, stage in enumerate(judges, start=1):
+        level = _level(stage, index, trunks, sampler, vocabulary)
+        rule = rule_of(stage.acceptance)
+        chain = Verifier(level, chain, rule, stage.window, sampler, bonus=stage.bonus)
+    return chain
+
+
+def exits_of(preset: Preset, layers: int) -> tuple[int, ...]:
+    """Return after how many of ``layers`` layers the target is read, rising, the full depth last."""
+    depths = {_depth(stage.source, layers) for stage in preset.stages if isinstance(stage.source, config.Exit)}
+    return tuple(sorted(depths | {layers}))
+
+
+def _depth(source: config.Exit, layers: int) -> int:
+    return max(1, round(source.depth * layers))
+
+
+def _level(stage: Stage, index: int, trunks: Trunks, sampler: Sampler, vocabulary: int) -> Exit:
+    source = stage.source
+    if isinstance(source, config.Lookup):
+        raise TypeError("a lookup has no laws of its own, so it can only be the bottom of a chain")
+    if isinstance(source, config.Model):
+        trunk = trunks[source.role]
+        return Exit(trunk, len(trunk.spans) - 1, vocabulary, sampler, index)
+    trunk = trunks["target"]
+    stops = [span.stop for span in trunk.spans]
+    return Exit(trunk, stops.index(_depth(source, trunk.model.layers)), vocabulary, sampler, index)
+
+
+def describe(preset: Preset, trunks: Trunks) -> tuple[LevelInfo, ...]:
+    """Return the levels of ``preset`` in words, bottom first."""
+    top = len(preset.stages) - 1
+    return tuple(_info(stage, index, top, trunks) for index, stage in enumerate(preset.stages))
+
+
+def _info(stage: Stage, index: int, top: int, trunks: Trunks) -> LevelInfo:
+    source = stage.source
+    if isinstance(source, config.Lookup):
+        return LevelInfo("Lookup", f"{source.shortest} to {source.longest} tokens", "lookup")
+    layers = trunks["target"].model.layers
+    if isinstance(source, config.Exit):
+        title = "Draft" if index == 0 else "Intermediate"
+        return LevelInfo(title, f"{_depth(source, layers)} of {layers} layers", "exit")
+    model = trunks[source.role].model
+    title = "Target" if index == top else source.role.capitalize()
+    return LevelInfo(title, f"{model.layers} layers, {_count(model.parameters)}", "model")
+
+
+def _count(parameters: int) -> str:
+    return f"{parameters / 1e9:.1f} B" if parameters >= 1e9 else f"{parameters / 1e6:.0f} M"
+
+
+def device_of(name: str) -> torch.device:
+    """Return the device ``name`` means: "auto" is a CUDA GPU where there is one, else the CPU."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError as cause:
+        raise DeviceError(f"{name!r} is no device.", "Use auto, cpu or cuda.") from cause
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise DeviceError(
+            "No CUDA GPU is usable here.",
+            "Check the NVIDIA driver, or that torch is a CUDA build; or use --device cpu.",
+        )
+    return device

@@ -1,0 +1,109 @@
+"""From logits to the law a token is drawn from: the same settings at every level, so that exactness holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from engine.config import Sampling
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Laws:
+    """The distributions of some consecutive tokens: row i is the law of token i given all tokens before it.
+
+    ``probs``: float32 [n, vocabulary], each row sums to 1, sampling settings applied. ``logits``: float32
+    [n, vocabulary] as the model gave them, or None where no model spoke (lookup). ``positions``: how many
+    positions the pass behind them computed.
+    """
+
+    probs: Tensor
+    logits: Tensor | None
+    positions: int = 0
+
+    def __len__(self) -> int:
+        return self.probs.shape[0]
+
+    def first(self, rows: int) -> Laws:
+        """Return the first ``rows`` rows as views."""
+        return Laws(self.probs[:rows], None if self.logits is None else self.logits[:rows], self.positions)
+
+    @staticmethod
+    def join(parts: Sequence[Laws]) -> Laws:
+        """Return the rows of ``parts`` one after the other; logits only if every part has them."""
+        if len(parts) == 1:
+            return parts[0]
+        logits = [part.logits for part in parts if part.logits is not None]
+        return Laws(
+            torch.cat([part.probs for part in parts]),
+            torch.cat(logits) if len(logits) == len(parts) else None,
+        )
+
+
+class Sampler:
+    """One reply's sampling settings and its random numbers; the same seed gives the same reply."""
+
+    def __init__(self, sampling: Sampling, device: torch.device) -> None:
+        self.sampling = sampling
+        self._random = torch.Generator(device)
+        if sampling.seed is None:
+            self._random.seed()
+        else:
+            self._random.manual_seed(sampling.seed)
+
+    def draw(self, law: Tensor) -> int:
+        """Draw a token from ``law``: float32 [vocabulary], any positive sum. A one-hot law gives its token."""
+        return int(torch.multinomial(law, 1, generator=self._random))
+
+    def uniform(self, n: int) -> list[float]:
+        """Draw ``n`` independent numbers from [0, 1)."""
+        return torch.rand(n, generator=self._random, device=self._random.device).tolist()
+
+    def shape(self, logits: Tensor, tape: Sequence[int], mark: int) -> Tensor:
+        """Apply the settings: logits float32 [n, vocabulary] -> probabilities of the same shape.
+
+        Row i is the law after ``tape[:mark + i]``; only the repetition penalty looks at those tokens.
+        """
+        s = self.sampling
+        if s.repetition_penalty != 1:
+            logits = _penalised(logits, tape, mark, s.repetition_penalty)
+        if s.temperature == 0:
+            return torch.zeros_like(logits).scatter_(1, logits.argmax(dim=1, keepdim=True), 1.0)
+        logits = logits / s.temperature
+        if 0 < s.top_k < logits.shape[1]:
+            logits = logits.masked_fill(logits < logits.topk(s.top_k).values[:, -1:], -torch.inf)
+        probs = logits.softmax(dim=1)
+        if s.top_p < 1:
+            probs = probs.masked_fill(probs < _nucleus_floor(probs, s.top_p), 0)
+        if s.min_p > 0:
+            probs = probs.masked_fill(probs < s.min_p * probs.amax(dim=1, keepdim=True), 0)
+        return probs / probs.sum(dim=1, keepdim=True)
+
+
+def _penalised(logits: Tensor, tape: Sequence[int], mark: int, penalty: float) -> Tensor:
+    """Make tokens that already occurred less likely: positive logits divided, negative multiplied (CTRL, 2019)."""
+    seen = torch.zeros_like(logits, dtype=torch.bool)
+    seen[:, torch.tensor(tape[:mark], device=logits.device)] = True
+    for row, token in enumerate(tape[mark : mark + logits.shape[0] - 1], start=1):
+        seen[row:, token] = True
+    return torch.where(seen, torch.where(logits > 0, logits / penalty, logits * penalty), logits)
+
+
+def _nucleus_floor(probs: Tensor, top_p: float) -> Tensor:
+    """Return per row the smallest probability inside the smallest set of likeliest tokens with mass >= top_p.
+
+    float32 [n, 1]. Sorting a whole vocabulary is slow, so a short head is tried first and grown while its mass
+    falls short; the answer is the same.
+    """
+    vocabulary = probs.shape[1]
+    size = min(64, vocabulary)
+    while True:
+        head = probs.topk(size).values  # [n, size], falling
+        before = head.cumsum(dim=1) - head
+        if size == vocabulary or bool((before[:, -1] >= top_p).all()):
+            inside = before < top_p
+            return head.gather(1, inside.sum(dim=1, keepdim=True) - 1)
+        size = min(size * 8, vocabulary)

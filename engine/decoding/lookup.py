@@ -1,0 +1,82 @@
+"""A drafter that costs nothing: what followed the last few tokens when they occurred before."""
+
+from __future__ import annotations
+
+import time
+from array import array
+from collections.abc import Sequence
+
+import torch
+
+from engine import config
+from engine.decoding.hierarchy import Drafted, Drafting
+from engine.decoding.laws import Laws
+from engine.decoding.tape import Tape
+
+
+class Lookup:
+    """Copies up to ``window.tokens`` tokens from behind an earlier occurrence of the tape's ending.
+
+    Its laws are one-hot: the copied token had no alternative, so an exact judge keeps it with its own probability
+    (prompt lookup decoding). Proposes nothing where nothing matches, and the judge above then simply decodes.
+    """
+
+    def __init__(
+        self, source: config.Lookup, window: config.Window, vocabulary: int, device: torch.device, index: int
+    ) -> None:
+        self.source, self.window, self.vocabulary, self.device, self.index = (
+            source,
+            window,
+            vocabulary,
+            device,
+            index,
+        )
+
+    def draft(self, tape: Tape) -> Drafting:
+        """Append the copied tokens, if any."""
+        began = time.perf_counter()
+        copied = self._continuation(tape)
+        tape.extend(copied)
+        probs = torch.zeros(len(copied), self.vocabulary, device=self.device)
+        probs[range(len(copied)), copied] = 1.0
+        if copied:
+            ones = (1.0,) * len(copied)
+            yield Drafted(self.index, tuple(copied), ones, 0, began, time.perf_counter() - began)
+        return Laws(probs, None)
+
+    def _continuation(self, tape: Tape) -> list[int]:
+        for length in range(self.source.longest, self.source.shortest - 1, -1):
+            at = _last_occurrence(tape, length)
+            if at is not None:
+                room = min(self.window.tokens, tape.limit - len(tape))
+                return _until_end(tape[at + length : at + length + max(room, 0)], tape.ends)
+        return []
+
+    def prefill(self, tape: Sequence[int], upto: int) -> None:
+        """Do nothing: the tape is all a lookup reads."""
+
+    def rewind(self, length: int) -> None:
+        """Do nothing: a lookup remembers nothing."""
+
+
+def _last_occurrence(tape: Sequence[int], length: int) -> int | None:
+    """Return where the last ``length`` tokens occurred before, the latest such place, or None.
+
+    Searches the tokens as bytes: C's search over a few thousand 8-byte integers takes microseconds.
+    """
+    if len(tape) <= length:
+        return None
+    text = array("q", tape).tobytes()
+    ending, end = text[-8 * length :], len(text) - 8
+    while (found := text.rfind(ending, 0, end)) >= 0:
+        if found % 8 == 0:
+            return found // 8
+        end = found + len(ending) - 1
+    return None
+
+
+def _until_end(tokens: list[int], ends: frozenset[int]) -> list[int]:
+    for i, token in enumerate(tokens):
+        if token in ends:
+            return tokens[: i + 1]
+    return tokens

@@ -1,0 +1,96 @@
+"""Folds what drafters and verifiers report into the tokens and passes of one round."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from engine.decoding.hierarchy import Drafted, Fact, Judged
+from engine.events import Pass, PassKind, Token
+
+
+@dataclass(slots=True)
+class _Entry:
+    id: int
+    level: int
+    reached: int
+    rejected_by: int | None = None
+    discarded: bool = False
+    judged: list[tuple[int, float]] = field(default_factory=list)
+
+    @property
+    def ghost(self) -> bool:
+        return self.rejected_by is not None or self.discarded
+
+
+class RoundLog:
+    """The round in progress. Replays the recursion's stack: a verdict always concerns the last standing tokens."""
+
+    def __init__(self, epoch: float) -> None:
+        """``epoch``: the wall-clock second that passes count their start from."""
+        self._epoch = epoch
+        self._entries: list[_Entry] = []
+        self.passes: list[Pass] = []
+
+    def add(self, fact: Fact) -> None:
+        """Take in one pass."""
+        kind: PassKind = "draft" if isinstance(fact, Drafted) else "verify"
+        start = fact.began - self._epoch
+        self.passes.append(Pass(fact.level, kind, fact.positions, start, fact.seconds))
+        if isinstance(fact, Drafted):
+            for token, p in zip(fact.tokens, fact.probabilities, strict=True):
+                self._entries.append(_Entry(token, fact.level, fact.level, judged=[(fact.level, p)]))
+        else:
+            self._judge(fact)
+
+    def _judge(self, fact: Judged) -> None:
+        standing = [entry for entry in self._entries if not entry.ghost]
+        window = standing[len(standing) - fact.proposed :]
+        for i, entry in enumerate(window):
+            entry.judged.append((fact.level, fact.probabilities[i]))
+            if i < fact.kept:
+                entry.reached = fact.level
+            elif i == fact.kept:
+                entry.rejected_by = fact.level
+            else:
+                entry.discarded = True
+        if fact.following is not None:
+            written = [(fact.level, fact.probabilities[-1])]
+            self._entries.append(_Entry(fact.following, fact.level, fact.level, judged=written))
+
+    @property
+    def standing(self) -> list[int]:
+        """The ids that stand so far."""
+        return [entry.id for entry in self._entries if not entry.ghost]
+
+    def tokens(
+        self, text_of: Callable[[int, int], str], previous: int, texts: list[str] | None = None
+    ) -> tuple[Token, ...]:
+        """Return the tokens in reading order.
+
+        ``text_of(previous id, id)`` gives a token's text, ``previous`` is the id before the round. ``texts`` replaces
+        the texts of the standing tokens, and standing tokens beyond its end are left out (a reply cut at its limit).
+        """
+        found: list[Token] = []
+        stood = 0
+        for entry in self._entries:
+            text = text_of(previous, entry.id)
+            if not entry.ghost:
+                previous = entry.id
+                if texts is not None:
+                    if stood == len(texts):
+                        break
+                    text = texts[stood]
+                stood += 1
+            found.append(
+                Token(
+                    entry.id,
+                    text,
+                    entry.level,
+                    entry.reached,
+                    entry.rejected_by,
+                    entry.discarded,
+                    tuple(entry.judged),
+                )
+            )
+        return tuple(found)

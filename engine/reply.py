@@ -1,0 +1,156 @@
+"""One reply in flight: runs the chain round by round and turns what it reports into events."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterator, Sequence
+from statistics import median
+
+from engine.decoding.hierarchy import Autoregressive, Drafter
+from engine.decoding.rounds import RoundLog
+from engine.decoding.tape import Tape
+from engine.events import Drafting, Event, Finished, PlainPace, Prefill, Reason, Round
+from engine.tokenizer import ChatTokenizer, TextStream
+
+CHUNK = 256  # prompt tokens per prefill pass: small enough for progress and for Stop, large enough for full speed
+PACE_STEPS = 3
+
+
+class Reply:
+    """A chain at work on a tape that ends where the reply begins.
+
+    ``settled``: how many tokens of the tape are final; the rest is in question and goes if the reply is dropped.
+    ``plain``: plain decoding over the same caches, for timing what it would have cost. ``top``: the target's index.
+    ``limited_by``: the reason to give when the tape reaches its limit.
+    """
+
+    def __init__(
+        self,
+        tape: Tape,
+        chain: Drafter,
+        plain: Autoregressive,
+        top: int,
+        tokenizer: ChatTokenizer,
+        stops: Sequence[str],
+        limited_by: Reason,
+    ) -> None:
+        self.tape, self.chain, self.plain, self.top, self.tokenizer = tape, chain, plain, top, tokenizer
+        self.limited_by = limited_by
+        self.prompt = self.settled = len(tape)
+        self.text = SettledText(tokenizer.stream(tape), (*stops, *tokenizer.stops))
+        self.prefill_seconds = 0.0
+        self.pace: float | None = None  # seconds per token of plain decoding
+
+    def prefill(self, reused: int) -> Iterator[Prefill]:
+        """Bring every level's caches to the prompt's end but one, chunk by chunk."""
+        began = time.perf_counter()
+        total = self.prompt - 1
+        for upto in [*range(reused + CHUNK, total, CHUNK), total]:
+            self.chain.prefill(self.tape, upto)
+            self.prefill_seconds = time.perf_counter() - began
+            yield Prefill(upto - reused, total - reused, self.prefill_seconds)
+
+    def rounds(self) -> Iterator[Event]:
+        """Yield the rounds until the reply ends, then Finished."""
+        epoch, paused, index = time.perf_counter(), 0.0, 0
+        while (reason := self._reason()) is None:
+            round_ = yield from self._round(index, epoch + paused)
+            yield round_
+            index += 1
+            if self.pace is None:
+                before = time.perf_counter()
+                self.pace = self._plain_pace()
+                paused += time.perf_counter() - before
+                yield PlainPace(self.pace)
+        seconds = time.perf_counter() - epoch - paused
+        count = self.settled - self.prompt
+        plain = None if self.pace is None else self.pace * count
+        pace = count / seconds if count else 0.0
+        yield Finished(self.text.final, count, seconds, pace, reason, self.prefill_seconds, plain)
+
+    def _round(self, index: int, epoch: float) -> Generator[Drafting, None, Round]:
+        """Run one target verification with all that leads to it."""
+        start = time.perf_counter()
+        log = RoundLog(epoch)
+        previous = self.tape[-1]
+        mark = len(self.tape)
+        running = self.chain.draft(self.tape)
+        try:
+            for fact in running:
+                log.add(fact)
+                if fact.level < self.top:  # the target's verdict ends the round
+                    yield Drafting(log.tokens(self.tokenizer.piece, previous))
+        finally:
+            running.close()
+        del self.tape[self.tape.limit :]
+        released = len(self.text.final)
+        texts = self.text.push(self.tape[mark:])
+        del self.tape[mark + len(texts) :]
+        self.settled = len(self.tape)
+        if self._reason() is not None:
+            self.text.release()
+        return Round(
+            index,
+            log.tokens(self.tokenizer.piece, previous, texts),
+            tuple(log.passes),
+            self.text.final[released:],
+            start - epoch,
+            time.perf_counter() - start,
+        )
+
+    def _reason(self) -> Reason | None:
+        """Say why the reply is over, or None."""
+        count = len(self.tape) - self.prompt
+        if count and self.tape[-1] in self.tape.ends:
+            return "end"
+        if self.text.stopped:
+            return "stop"
+        return self.limited_by if len(self.tape) >= self.tape.limit else None
+
+    def _plain_pace(self) -> float:
+        """Time a few plain decoding steps at this point of the reply and undo them; return the median in seconds."""
+        length = len(self.tape)
+        steps: list[float] = []
+        for _ in range(PACE_STEPS):
+            steps.extend(fact.seconds for fact in self.plain.draft(self.tape))
+            del self.tape[length:]
+            self.plain.rewind(length - 1)
+        return median(steps)
+
+
+class SettledText:
+    """The reply's text as it settles; stops at the first of ``stops`` and never shows a part of one."""
+
+    def __init__(self, stream: TextStream, stops: Sequence[str]) -> None:
+        self._stream, self._stops = stream, [stop for stop in stops if stop]
+        self._raw = ""
+        self.final = ""
+        self.stopped = False
+
+    def push(self, tokens: Sequence[int]) -> list[str]:
+        """Take settled ``tokens``, extend ``final`` by what is certain; return the text of each before a stop."""
+        texts: list[str] = []
+        for token in tokens:
+            text = self._stream.push(token)
+            self._raw += text
+            cuts = [at for stop in self._stops if (at := self._raw.find(stop)) >= 0]
+            if cuts:
+                over = len(self._raw) - min(cuts)
+                self.final, self.stopped = self._raw[: min(cuts)], True
+                return [*texts, text[: max(len(text) - over, 0)]]
+            texts.append(text)
+        self.final = self._raw[: len(self._raw) - self._held()]
+        return texts
+
+    def release(self) -> None:
+        """Make final what was held back, as no more text comes."""
+        if not self.stopped:
+            self.final = self._raw
+
+    def _held(self) -> int:
+        """Return how many characters at the end may be the beginning of a stop text."""
+        longest = max((len(stop) - 1 for stop in self._stops), default=0)
+        for n in range(min(longest, len(self._raw)), 0, -1):
+            if any(stop.startswith(self._raw[-n:]) for stop in self._stops):
+                return n
+        return 0

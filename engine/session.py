@@ -1,0 +1,170 @@
+"""One conversation's engine state: loaded models, what their caches hold, and replies as iterators of events.
+
+Stopping a reply is ceasing to iterate it; whatever point it was at, the caches stay true to the tape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+
+from engine.config import ModelSet, Preset, Role, Sampling, Window
+from engine.decoding.chain import build, describe, device_of
+from engine.decoding.hierarchy import Autoregressive
+from engine.decoding.laws import Sampler
+from engine.decoding.tape import Tape
+from engine.decoding.trunk import Exit, Trunk
+from engine.errors import ContextFull, DeviceError, ModelSetError
+from engine.events import Event, Loading, Reason, Started
+from engine.model import load
+from engine.reply import Reply
+from engine.tokenizer import ChatTokenizer, Messages
+
+
+class Session:
+    """The models of one set on one device, and the conversation their caches hold.
+
+    Models are loaded when a preset first needs them. Not thread-safe: one thread owns a session.
+    """
+
+    def __init__(self, models: ModelSet, device: torch.device) -> None:
+        self.models = models
+        self.device = device
+        self._trunks: dict[Role, Trunk] = {}
+        self._tokenizers: dict[Role, ChatTokenizer] = {}
+        self._tape = Tape([])
+
+    @classmethod
+    def open(cls, models: ModelSet, device: str = "auto") -> Generator[Loading, None, Session]:
+        """Load the target and return the session; yields Loading. Raises CheckpointError or DeviceError."""
+        session = cls(models, device_of(device))
+        yield from session._need("target")
+        return session
+
+    @property
+    def tokenizer(self) -> ChatTokenizer:
+        """The target's tokenizer, which every level shares."""
+        return self._tokenizers["target"]
+
+    def context(self, preset: Preset) -> int:
+        """Return the most tokens a conversation may have under ``preset``: what its smallest model can hold."""
+        return min(self._trunks[role].model.context for role in preset.roles)
+
+    def count(self, messages: Messages) -> int:
+        """Return how many tokens ``messages`` take, the assistant's opening included."""
+        return len(self.tokenizer.render(messages))
+
+    @torch.inference_mode()  # re-entered at every step, never left on for the caller
+    def reply(
+        self,
+        messages: Messages,
+        *,
+        preset: Preset,
+        sampling: Sampling = Sampling(),  # noqa: B008 - frozen
+        max_tokens: int = 512,
+        stop: Sequence[str] = (),
+    ) -> Iterator[Event]:
+        """Answer ``messages`` through ``preset``, from whatever prefix the caches already hold.
+
+        Raises ModelSetError for a preset the set cannot run, ContextFull before any pass for a prompt that leaves no
+        room, DeviceError when the GPU runs out of memory; what was yielded before stays valid.
+        """
+        for role in sorted(preset.roles, reverse=True):  # the target first
+            yield from self._need(role)
+        prompt, context = self.tokenizer.render(messages), self.context(preset)
+        if len(prompt) >= context:
+            raise ContextFull(len(prompt) + 1, context)
+        sampler = Sampler(sampling, self.device)
+        chain = build(preset, self._trunks, sampler, self.tokenizer.size)
+        reused = self._reuse(prompt)
+        asked = len(prompt) + max_tokens
+        limited_by: Reason = "length" if asked <= context else "context"
+        self._tape = tape = Tape(prompt, self.tokenizer.ends, min(asked, context))
+        levels, device = describe(preset, self._trunks), _device_name(self.device)
+        reply = Reply(tape, chain, self._plain(sampling), len(levels) - 1, self.tokenizer, stop, limited_by)
+        try:
+            with _device_errors():
+                yield Started(preset.name, levels, preset.lossless, len(prompt), reused, context, device)
+                yield from reply.prefill(reused)
+                yield from reply.rounds()
+        finally:
+            del tape[reply.settled :]
+            chain.rewind(len(tape) - 1)
+
+    def close(self) -> None:
+        """Drop the models and give their memory back; the session cannot be used afterwards."""
+        self._trunks.clear()
+        self._tape = Tape([])
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _need(self, role: Role) -> Generator[Loading, None, None]:
+        """Load the model of ``role`` unless it is there."""
+        if role in self._trunks:
+            return
+        folder = self.models.folder(role)
+        if folder is None:
+            raise ModelSetError(
+                f"{self.models.name} has no {role} model, which this preset needs.",
+                "Choose HiSpec, Lookup or Plain, or a model set with smaller models of the same family.",
+            )
+        part = f"{self.models.name} {role}"
+        yield Loading(part, 0.0)
+        tokenizer = ChatTokenizer(folder)
+        if role != "target":
+            self.tokenizer.shares_vocabulary(tokenizer)
+        with _device_errors():
+            loading = load(folder, self.device)
+            while True:
+                try:
+                    yield Loading(part, next(loading))
+                except StopIteration as done:
+                    model = done.value
+                    break
+            if model.vocabulary < tokenizer.size:
+                raise ModelSetError(
+                    f"{folder.name} has {model.vocabulary:,} rows for {tokenizer.size:,} tokens.",
+                    "The tokenizer beside these weights belongs to another model; download the model again.",
+                )
+            self._trunks[role] = Trunk(model)
+        self._tokenizers[role] = tokenizer
+        yield Loading(part, 1.0)
+
+    def _reuse(self, prompt: list[int]) -> int:
+        """Rewind every model to the prefix ``prompt`` shares with the tape; return how much the target still holds.
+
+        What a model has cached is always a prefix of the tape, also for models the last reply did not use.
+        """
+        common = 0
+        for known, wanted in zip(self._tape, prompt[:-1], strict=False):
+            if known != wanted:
+                break
+            common += 1
+        for trunk in self._trunks.values():
+            trunk.rewind(common)
+        target = self._trunks["target"]
+        return target.seen(len(target.spans) - 1)
+
+    def _plain(self, sampling: Sampling) -> Autoregressive:
+        """Return plain decoding over the same caches, with random numbers of its own."""
+        target, sampler = self._trunks["target"], Sampler(sampling, self.device)
+        level = Exit(target, len(target.spans) - 1, self.tokenizer.size, sampler, 0)
+        return Autoregressive(level, Window(1), sampler)
+
+
+@contextmanager
+def _device_errors() -> Iterator[None]:
+    """Turn the GPU's failures into a sentence; everything yielded before stays the caller's."""
+    try:
+        yield
+    except torch.OutOfMemoryError as cause:
+        torch.cuda.empty_cache()
+        raise DeviceError(
+            "The GPU is out of memory.", "Start a new chat, choose a smaller model, or close other programs."
+        ) from cause
+
+
+def _device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"

@@ -1,0 +1,157 @@
+"""A reply as coloured text: the terminal's view of the event log."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TextIO
+
+from engine.events import (
+    Drafting,
+    Event,
+    Finished,
+    LevelInfo,
+    Loading,
+    Prefill,
+    Round,
+    Started,
+    Token,
+)
+
+RESET = "\x1b[0m"
+GREY_ITALIC = "\x1b[2;3;4m"
+STRUCK = "\x1b[9;31m"
+TARGET = "\x1b[4;34m"  # written by the target: underlined
+MIDDLE = "\x1b[33m"
+DRAFT = "\x1b[32m"
+LOOKUP = "\x1b[35m"
+ERASE = "\x1b[u\x1b[J"  # back to the saved cursor, and clear what follows
+SAVE = "\x1b[s"
+
+
+@dataclass(slots=True)
+class LevelTally:
+    """What one level did in a reply: tokens it wrote, how many it kept of those it judged, its passes."""
+
+    wrote: int = 0
+    judged: int = 0
+    kept: int = 0
+    passes: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(slots=True)
+class Tally:
+    """Per-level sums over the rounds of a reply."""
+
+    levels: dict[int, LevelTally] = field(default_factory=lambda: defaultdict(LevelTally))
+
+    def add(self, round_: Round) -> None:
+        """Count one round."""
+        for made in round_.passes:
+            self.levels[made.level].passes += 1
+            self.levels[made.level].seconds += made.seconds
+        for token in round_.tokens:
+            self.levels[token.level].wrote += 1
+            for level, _ in token.judged[1:]:
+                self.levels[level].judged += 1
+                self.levels[level].kept += token.reached >= level
+
+
+class Terminal:
+    """Shows events as they come: marked text on a terminal that can, plain text anywhere else.
+
+    The reply goes to ``out``; progress and the summary go to ``err``, so that a pipe gets the text alone.
+    """
+
+    def __init__(self, out: TextIO, err: TextIO) -> None:
+        self._out, self._err = out, err
+        self._colour = out.isatty() and os.environ.get("TERM") != "dumb" and "NO_COLOR" not in os.environ
+        self._levels: tuple[LevelInfo, ...] = ()
+        self._lossless = True
+        self._tally = Tally()
+        self.text = ""  # the reply so far
+
+    def show(self, event: Event) -> None:
+        """Show one event."""
+        if isinstance(event, Loading | Prefill):
+            self._progress(event)
+        elif isinstance(event, Started):
+            self._levels, self._lossless = event.levels, event.lossless
+            self._tally, self.text = Tally(), ""
+        elif isinstance(event, Drafting):
+            self._pending(event)
+        elif isinstance(event, Round):
+            self._settle(event)
+        elif isinstance(event, Finished):
+            self._finish(event)
+
+    def _progress(self, event: Loading | Prefill) -> None:
+        if not self._err.isatty():
+            return
+        if isinstance(event, Loading):
+            line = "" if event.fraction >= 1 else f"Loading {event.part}: {event.fraction:.0%}"
+        else:
+            line = "" if event.done >= event.total else f"Reading the prompt: {event.done} of {event.total} tokens"
+        self._err.write(f"\r\x1b[K{line}")
+        self._err.flush()
+
+    def _pending(self, event: Drafting) -> None:
+        if self._colour:
+            self._out.write(SAVE + "".join(self._marked(token, pending=True) for token in event.tokens) + ERASE)
+            self._out.flush()
+
+    def _settle(self, round_: Round) -> None:
+        self._tally.add(round_)
+        self.text += round_.text
+        if self._colour:
+            self._out.write("\x1b[J" + "".join(self._marked(token) for token in round_.tokens))
+        else:
+            self._out.write(round_.text)
+        self._out.flush()
+
+    def _marked(self, token: Token, *, pending: bool = False) -> str:
+        if token.discarded or not token.text:
+            return ""
+        if token.rejected_by is not None:
+            return f"{STRUCK}{token.text}{RESET}"
+        return f"{GREY_ITALIC if pending else self._style(token.level)}{token.text}{RESET}"
+
+    def _style(self, level: int) -> str:
+        if len(self._levels) == 1:
+            return ""
+        if self._levels[level].kind == "lookup":
+            return LOOKUP
+        if level == len(self._levels) - 1:
+            return TARGET
+        return DRAFT if level == 0 else MIDDLE
+
+    def _finish(self, event: Finished) -> None:
+        self._out.write("\n")
+        self._out.flush()
+        self._err.write("\n".join(["", *self._table(), self._verdict(event), ""]))
+        self._err.flush()
+
+    def _table(self) -> list[str]:
+        """Return one line per level, the target first."""
+        total = sum(tally.seconds for tally in self._tally.levels.values()) or 1.0
+        lines = [f"{'level':<34}{'wrote':>7}{'kept':>14}{'passes':>8}{'ms/pass':>9}{'time':>6}"]
+        for index in reversed(range(len(self._levels))):
+            info, tally = self._levels[index], self._tally.levels[index]
+            kept = f"{tally.kept} of {tally.judged}" if tally.judged else "-"
+            each = 1000 * tally.seconds / tally.passes if tally.passes else 0.0
+            name = f"{info.title} ({info.detail})"
+            lines.append(
+                f"{name:<34}{tally.wrote:>7}{kept:>14}{tally.passes:>8}{each:>9.2f}{tally.seconds / total:>6.0%}"
+            )
+        return lines
+
+    def _verdict(self, event: Finished) -> str:
+        law = "exact" if self._lossless else "lossy"
+        line = f"{event.tokens} tokens in {event.seconds:.2f} s: {event.tokens_per_second:.1f} tokens/s, {law}, "
+        if event.plain_seconds is None or event.seconds == 0:
+            return line + "plain decoding not measured."
+        factor = event.plain_seconds / event.seconds
+        slower = " (slower here)" if factor < 1 else ""
+        return line + f"{factor:.2f}x plain decoding{slower}, which would have taken {event.plain_seconds:.2f} s."

@@ -1,0 +1,115 @@
+"""Chat to tokens and back: the checkpoint's own template on the way in, never half a character on the way out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from engine.errors import CheckpointError, ModelSetError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+Messages = Sequence[tuple[str, str]]  # (role, content)
+
+# For base checkpoints, which were never taught a chat format.
+PLAIN_TEMPLATE = (
+    "{% for message in messages %}{{ message['role'].capitalize() }}: {{ message['content'] }}\n\n{% endfor %}"
+    "{% if add_generation_prompt %}Assistant:{% endif %}"
+)
+
+
+class ChatTokenizer:
+    """The tokenizer of a checkpoint folder.
+
+    ``ends``: the tokens that end a turn. ``size``: the number of ids; a model may have more rows, never used.
+    ``stops``: texts that end a turn for a model without a chat format. Raises CheckpointError where the folder has no
+    fast tokenizer.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._tokenizer = _load(folder)
+        self.size = len(self._tokenizer)
+        self.stops: tuple[str, ...] = ()
+        self._template: str | None = None
+        if not self._tokenizer.chat_template:
+            self._template, self.stops = PLAIN_TEMPLATE, ("\nUser:", "\nSystem:")
+        self.ends = _end_tokens(folder, self._tokenizer.eos_token_id)
+        self._pieces = lru_cache(maxsize=65536)(self._piece)
+
+    def render(self, messages: Messages) -> list[int]:
+        """Return the conversation as token ids, up to where the assistant's next words begin."""
+        turns = [{"role": role, "content": content} for role, content in messages]
+        ids = self._tokenizer.apply_chat_template(
+            turns, chat_template=self._template, add_generation_prompt=True, tokenize=True, return_dict=False
+        )
+        return list(cast("list[int]", ids))
+
+    def piece(self, previous: int, token: int) -> str:
+        """Return the text ``token`` adds behind ``previous``; a part of a character shows as U+FFFD."""
+        return str(self._pieces(previous, token))
+
+    def _piece(self, previous: int, token: int) -> str:
+        before = self._tokenizer.decode([previous])
+        both = self._tokenizer.decode([previous, token], skip_special_tokens=False)
+        return "" if token in self.ends else str(both)[len(str(before)) :]
+
+    def stream(self, prompt: Sequence[int]) -> TextStream:
+        """Return a stream of the text that follows ``prompt``."""
+        return TextStream(self._tokenizer, prompt)
+
+    def shares_vocabulary(self, other: ChatTokenizer) -> None:
+        """Raise ModelSetError unless both map the same texts to the same ids."""
+        if self._tokenizer.get_vocab() != other._tokenizer.get_vocab():
+            raise ModelSetError(
+                f"{self.folder.name} and {other.folder.name} do not share a vocabulary, "
+                "so one cannot judge the other's tokens.",
+                "Use models of one family, such as Qwen3 0.6B, 1.7B and 8B.",
+            )
+
+
+class TextStream:
+    """Turns settled tokens into text as they come; holds back bytes until their character is whole."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, prompt: Sequence[int]) -> None:
+        from tokenizers.decoders import DecodeStream
+
+        self._backend = tokenizer.backend_tokenizer
+        # The stream needs the prompt's last token to know whether a leading space belongs to the text.
+        self._stream = DecodeStream(ids=list(prompt[-4:]), skip_special_tokens=True)
+
+    def push(self, token: int) -> str:
+        """Return the text that became final with ``token``; empty while a character is unfinished."""
+        return self._stream.step(self._backend, token) or ""
+
+
+def _load(folder: Path) -> PreTrainedTokenizerFast:
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError, KeyError, TypeError) as cause:
+        raise CheckpointError(
+            f"The tokenizer in {folder.name} cannot be read: {str(cause).splitlines()[0]}",
+            "Download the model again; tokenizer.json and tokenizer_config.json must lie beside the weights.",
+        ) from cause
+    if not tokenizer.is_fast:
+        raise CheckpointError(
+            f"{folder.name} has no tokenizer.json.", "Only tokenizers with a tokenizer.json are supported."
+        )
+    return cast("PreTrainedTokenizerFast", tokenizer)
+
+
+def _end_tokens(folder: Path, eos: int | None) -> frozenset[int]:
+    """Collect the end tokens the tokenizer, generation_config.json and config.json name."""
+    ends: set[int] = set() if eos is None else {eos}
+    for name in ("generation_config.json", "config.json"):
+        path = folder / name
+        if path.is_file():
+            named = json.loads(path.read_text(encoding="utf-8")).get("eos_token_id")
+            ends.update(named if isinstance(named, list) else [named] if isinstance(named, int) else [])
+    return frozenset(ends)
