@@ -15,8 +15,7 @@ from engine.decoding.hierarchy import Autoregressive, Drafter, Drafting, Verifie
 from engine.decoding.laws import Laws, Sampler
 from engine.decoding.lookup import Lookup
 from engine.decoding.tape import Tape
-
-from .tables import CPU, Fork, Table, distance, every_path, law_of, reply
+from tests.engine.decoding.tables import CPU, Fork, Table, distance, every_path, law_of, reply
 
 EXACT = 2e-6  # float32 rounding, far under any real bias
 PROMPT = (0, 1, 0)

@@ -1,0 +1,74 @@
+"""The sampling settings, against the textbook form of each and against transformers'."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from transformers.generation.logits_process import (
+    LogitsProcessor,
+    MinPLogitsWarper,
+    RepetitionPenaltyLogitsProcessor,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
+
+from engine.config import Sampling
+from engine.decoding.laws import Sampler
+
+CPU = torch.device("cpu")
+TAPE = [3, 5, 5, 9, 700, 2]
+
+
+def shaped(logits: torch.Tensor, sampling: Sampling, mark: int = 6) -> torch.Tensor:
+    return Sampler(sampling, CPU).shape(logits, TAPE, mark)
+
+
+@pytest.mark.parametrize(
+    ("sampling", "processor"),
+    [
+        (Sampling(temperature=0.6, top_p=1), TemperatureLogitsWarper(0.6)),
+        (Sampling(temperature=1, top_p=1, top_k=17), TopKLogitsWarper(17)),
+        (Sampling(temperature=1, top_p=0.8), TopPLogitsWarper(0.8)),
+        (Sampling(temperature=1, top_p=0.999), TopPLogitsWarper(0.999)),
+        (Sampling(temperature=1, top_p=1, min_p=0.1), MinPLogitsWarper(0.1)),
+        (Sampling(temperature=1, top_p=1, repetition_penalty=1.3), RepetitionPenaltyLogitsProcessor(1.3)),
+    ],
+    ids=["temperature", "top-k", "top-p", "top-p, long tail", "min-p", "repetition"],
+)
+def test_each_setting_is_what_everybody_means_by_it(sampling: Sampling, processor: LogitsProcessor) -> None:
+    """A setting that means something else here would surprise whoever moves a preset over."""
+    logits = torch.randn(1, 2000, generator=torch.Generator().manual_seed(1)) * 3
+    expected = processor(torch.tensor([TAPE]), logits.clone()).softmax(dim=1)
+    assert shaped(logits, sampling) == pytest.approx(expected, abs=1e-6)
+
+
+def test_greedy_is_a_one_hot_law() -> None:
+    """Temperature 0 must put everything on the likeliest token, whatever else is set."""
+    law = shaped(torch.tensor([[0.1, 2.0, 1.9]]), Sampling(temperature=0, top_p=0.5, top_k=2), 1)
+    assert law.tolist() == [[0, 1, 0]]
+
+
+def test_rows_see_only_their_own_past() -> None:
+    """The penalty of a drafted token must not reach the rows before it, or judge and proposer differ in history."""
+    logits = torch.ones(3, 1000)
+    rows = shaped(logits, Sampling(temperature=1, top_p=1, repetition_penalty=2.0), 4)
+    alone = [
+        shaped(logits[:1], Sampling(temperature=1, top_p=1, repetition_penalty=2.0), mark)[0] for mark in (4, 5, 6)
+    ]
+    assert rows == pytest.approx(torch.stack(alone))
+    assert rows[0, 700] > rows[1, 700]
+    assert rows[1, 2] > rows[2, 2]
+
+
+def test_same_seed_same_draws() -> None:
+    """A reply can be had again only if every random number comes from its seed."""
+    law = torch.rand(50, generator=torch.Generator().manual_seed(1))
+
+    def draws(seed: int | None) -> list[float]:
+        sampler = Sampler(Sampling(seed=seed), CPU)
+        return [sampler.draw(law) for _ in range(20)] + sampler.uniform(3)
+
+    assert draws(4) == draws(4)
+    assert draws(4) != draws(5)
+    assert draws(None) != draws(None)

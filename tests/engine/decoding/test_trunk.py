@@ -1,0 +1,110 @@
+"""Exits of one model share its cache and states: what they compute must be what a fresh model would."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from engine.config import ModelSet, Sampling
+from engine.decoding.laws import Sampler
+from engine.decoding.trunk import Exit, Trunk
+from engine.model import Transformer, load
+from tests.engine.family import finish
+
+CPU = torch.device("cpu")
+TOKENS = [5, 17, 42, 7, 99, 3, 250, 61, 8, 8, 120, 33]
+
+
+@pytest.fixture(scope="module")
+def model(family: ModelSet) -> Transformer:
+    return finish(load(family.target, CPU))
+
+
+def levels(model: Transformer, exits: tuple[int, ...]) -> list[Exit]:
+    """Return one level per exit of a fresh trunk."""
+    trunk = Trunk(model)
+    trunk.cut(exits)
+    sampler = Sampler(Sampling(temperature=1, top_p=1), CPU)
+    return [Exit(trunk, span, model.vocabulary, sampler, span) for span in range(len(exits))]
+
+
+def fresh(model: Transformer, depth: int, tokens: list[int], rows: int) -> torch.Tensor:
+    """Return the last ``rows`` laws after ``depth`` layers, computed from nothing."""
+    states = model.run(model.embed(torch.tensor(tokens)), range(depth), model.new_cache())
+    return model.read(states)[-rows:].softmax(dim=1)
+
+
+@torch.inference_mode()
+def test_every_exit_agrees_with_a_fresh_model_through_a_round(model: Transformer) -> None:
+    """Drafting, judging with catch-up, a veto and the rewind must leave every cache as if nothing had happened."""
+    low, middle, top = levels(model, (2, 4, 8))
+    tape = TOKENS[:4]
+    for level, depth in ((low, 2), (middle, 4), (top, 8)):
+        level.prefill(tape, 3)
+        assert level.laws(tape, 4, 1).probs == pytest.approx(fresh(model, depth, tape, 1), abs=1e-5)
+        level.rewind(3)
+    for token in TOKENS[4:7]:  # three drafted tokens
+        law = low.laws(tape, len(tape), 1)
+        assert law.probs == pytest.approx(fresh(model, 2, tape, 1), abs=1e-5)
+        tape.append(token)
+    judged = middle.laws(tape, 4, 4)
+    assert judged.probs == pytest.approx(fresh(model, 4, tape, 4), abs=1e-5)
+    assert judged.positions == 4
+    del tape[6:]  # the third is vetoed, another follows
+    middle.rewind(6)
+    tape.append(77)
+    law = low.laws(tape, 7, 1)
+    assert law.probs == pytest.approx(fresh(model, 2, tape, 1), abs=1e-5)
+    assert law.positions == 1
+    tape.append(11)
+    assert top.laws(tape, 4, 5).probs == pytest.approx(fresh(model, 8, tape, 5), abs=1e-5)
+
+
+@torch.inference_mode()
+def test_a_drafted_token_goes_through_each_layer_once(model: Transformer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Recomputing the early layers of drafted tokens would cost what the shared cache is there to save."""
+    work = 0
+    run = Transformer.run
+
+    def counted(self: Transformer, hidden: torch.Tensor, layers: range, cache: object) -> torch.Tensor:
+        nonlocal work
+        work += len(layers) * len(hidden)
+        return run(self, hidden, layers, cache)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Transformer, "run", counted)
+    low, middle, top = levels(model, (2, 4, 8))
+    tape = TOKENS[:1]
+    for token in TOKENS[1:6]:
+        low.laws(tape, len(tape), 1)
+        tape.append(token)
+    middle.laws(tape, 1, 5)
+    top.laws(tape, 1, 5)
+    assert work == 5 * 8
+
+
+@torch.inference_mode()
+def test_cutting_anew_keeps_what_every_layer_has_seen(model: Transformer) -> None:
+    """Changing the preset between turns must not compute the conversation again."""
+    low, _, top = levels(model, (2, 4, 8))
+    top.prefill(TOKENS, 8)
+    low.prefill(TOKENS, 10)
+    top.trunk.cut((1, 8))
+    assert top.trunk.seen(0) == top.trunk.seen(1) == 8
+    again = Exit(top.trunk, 1, model.vocabulary, top.sampler, 0)
+    assert again.laws(TOKENS, 12, 1).probs == pytest.approx(fresh(model, 8, TOKENS, 1), abs=1e-5)
+
+
+def test_exits_must_rise_to_the_models_depth(model: Transformer) -> None:
+    """A cut that leaves layers out would read the model at the wrong depth."""
+    for exits in ((2, 4), (4, 2, 8), (2, 2, 8), (9,)):
+        with pytest.raises(ValueError, match="do not rise"):
+            Trunk(model).cut(exits)
+
+
+@torch.inference_mode()
+def test_asking_for_states_that_are_gone_is_refused(model: Transformer) -> None:
+    """Silently answering with another position's states would corrupt a reply unseen."""
+    low, _, top = levels(model, (2, 4, 8))
+    top.prefill(TOKENS, 8)
+    with pytest.raises(RuntimeError, match="are gone"):
+        low.laws(TOKENS, 4, 1)

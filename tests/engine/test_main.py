@@ -1,0 +1,103 @@
+"""The terminal: what it prints, what it writes, how it fails."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine.__main__ import main
+from engine.config import ModelSet
+from engine.events import Finished, LevelInfo, Pass, Round, Started, Token
+from engine.terminal import Terminal
+
+
+class Screen(io.StringIO):
+    """A file that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def run(family: ModelSet, *arguments: str) -> int:
+    return main([*arguments, "--model", str(family.target.parent), "--device", "cpu", "--max-tokens", "12"])
+
+
+def test_ask_prints_the_text_and_a_summary(
+    family: ModelSet, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """In a pipe the reply is plain text; the log ends in the figures a script needs."""
+    log = tmp_path / "events.jsonl"
+    assert run(family, "ask", "The fox?", "--preset", "hsd", "--seed", "1", "--json", str(log)) == 0
+    printed = capsys.readouterr()
+    events = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    end = events[-1]
+    assert end["event"] == "finished"
+    assert printed.out == end["text"] + "\n"
+    assert "\x1b" not in printed.out
+    assert end["tokens"] == 12
+    assert end["reason"] == "length"
+    assert end["tokens_per_second"] == pytest.approx(12 / end["seconds"])
+    assert "Target" in printed.err
+    assert "plain decoding" in printed.err
+    assert {event["event"] for event in events} >= {"started", "prefill", "drafting", "round", "plainpace"}
+
+
+def test_chat_keeps_the_conversation(
+    family: ModelSet, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The second question must be asked in the light of the first."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO("hello\nagain\n\nnever asked\n"))
+    log = tmp_path / "events.jsonl"
+    assert run(family, "chat", "--json", str(log)) == 0
+    events = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    started = [event for event in events if event["event"] == "started"]
+    assert len(started) == 2
+    assert started[1]["reused"] >= started[0]["prompt"] - 1
+    assert capsys.readouterr().out.count("\n") >= 2
+
+
+def test_failures_are_a_sentence(family: ModelSet, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """No traceback for a wrong folder, a wrong setting or a file that cannot be written."""
+    assert main(["ask", "x", "--model", str(tmp_path / "nothing")]) == 1
+    assert run(family, "ask", "x", "--temperature", "-1") == 1
+    assert run(family, "ask", "x", "--json", str(tmp_path / "no" / "folder")) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 3
+    assert all(line.startswith("updraft: ") and line.endswith(".") for line in said)
+
+
+def test_colours_tell_the_levels_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who wrote a token, and what was struck out, must be readable in a terminal."""
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    out, err = Screen(), Screen()
+    terminal = Terminal(out, err)
+    levels = tuple(LevelInfo(name, "", "exit") for name in ("Draft", "Intermediate", "Target"))
+    terminal.show(Started("hispec", levels, True, 1, 0, 10, "CPU"))
+    tokens = (
+        Token(1, "one", 0, 2),
+        Token(2, "bad", 0, 0, rejected_by=1),
+        Token(3, "gone", 0, 0, discarded=True),
+        Token(4, "two", 1, 2),
+        Token(5, "three", 2, 2),
+    )
+    terminal.show(Round(0, tokens, (Pass(2, "verify", 3, 0.0, 0.01),), "onetwothree", 0.0, 0.01))
+    terminal.show(Finished("onetwothree", 3, 0.01, 300.0, "end", 0.0, 0.005))
+    shown = out.getvalue()
+    assert "\x1b[32mone\x1b[0m" in shown
+    assert "\x1b[9;31mbad\x1b[0m" in shown
+    assert "gone" not in shown
+    assert "\x1b[33mtwo\x1b[0m" in shown
+    assert "\x1b[4;34mthree\x1b[0m" in shown
+    assert "0.50x plain decoding (slower here)" in err.getvalue()
+
+
+def test_the_engine_knows_no_windows(family: ModelSet) -> None:
+    """Importing Qt from the engine would make it unusable on a server."""
+    code = "import sys, engine.session, engine.__main__; sys.exit('PySide6' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,213 @@
+"""Replies end to end on the tiny family: events, prefix reuse, stopping, limits, and what is refused."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from engine.config import PRESETS, ModelSet, Sampling
+from engine.errors import ContextFull, DeviceError, ModelSetError
+from engine.events import (
+    Drafting,
+    Event,
+    Finished,
+    Loading,
+    PlainPace,
+    Prefill,
+    Round,
+    Started,
+    from_json,
+    to_json,
+)
+from engine.session import Session
+from tests.engine.family import finish, write_model, write_tokenizer
+
+GREEDY = Sampling(temperature=0)
+QUESTION = [("user", "The quick brown fox?")]
+Open = Callable[[], Session]
+
+
+def ask(
+    session: Session,
+    messages: Sequence[tuple[str, str]] = QUESTION,
+    preset: str = "hispec",
+    sampling: Sampling = GREEDY,
+    max_tokens: int = 40,
+    stop: Sequence[str] = (),
+) -> list[Event]:
+    """Return every event of one reply but the loading of models."""
+    events = session.reply(messages, preset=PRESETS[preset], sampling=sampling, max_tokens=max_tokens, stop=stop)
+    return [event for event in events if not isinstance(event, Loading)]
+
+
+def finished(events: Sequence[Event]) -> Finished:
+    assert isinstance(events[-1], Finished)
+    return events[-1]
+
+
+def rounds(events: Sequence[Event]) -> list[Round]:
+    return [event for event in events if isinstance(event, Round)]
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_reply_tells_its_whole_story(open_session: Open, preset: str) -> None:
+    """Every view is drawn from these events; a text, count or level that does not add up is a lie on screen."""
+    events = ask(open_session(), preset=preset)
+    assert isinstance(events[0], Started)
+    assert isinstance(events[1], Prefill)
+    assert events[1].done == events[1].total == events[0].prompt - 1
+    top = len(events[0].levels) - 1
+    end, made = finished(events), rounds(events)
+    assert end.text == "".join(r.text for r in made) == "".join(t.text for r in made for t in r.settled)
+    assert end.tokens == sum(len(r.settled) for r in made) == 40
+    assert end.reason == "length"
+    assert end.tokens_per_second == pytest.approx(end.tokens / end.seconds)
+    assert end.plain_seconds is not None
+    assert sum(isinstance(event, PlainPace) for event in events) == 1
+    for r in made:
+        assert all(t.reached == top for t in r.settled)
+        assert all(t.reached < top for t in r.tokens if t.ghost)
+        assert all(p.seconds > 0 and 0 <= p.level <= top for p in r.passes)
+        assert sum(p.level == top for p in r.passes) == 1
+        assert sum(p.seconds for p in r.passes) <= r.seconds
+        assert all(0 <= p <= 1 for t in r.tokens for _, p in t.judged)
+    if top > 1:
+        assert any(isinstance(event, Drafting) for event in events)
+    assert [from_json(to_json(event)) for event in events] == events
+
+
+@pytest.mark.parametrize("preset", [p.name for p in PRESETS.values() if p.lossless])
+def test_greedy_replies_equal_plain_decoding(open_session: Open, preset: str) -> None:
+    """The promise, over chat template, prefill and text."""
+    session = open_session()
+    assert finished(ask(session, preset=preset)).text == finished(ask(open_session(), preset="plain")).text
+
+
+def test_a_second_turn_computes_only_what_is_new(open_session: Open) -> None:
+    """Prefilling the whole conversation again makes every turn slower than the one before."""
+    session = open_session()
+    first = ask(session)
+    text = finished(first).text
+    longer = [*QUESTION, ("assistant", text), ("user", "And the dog?")]
+    second = ask(session, longer)
+    start = second[0]
+    assert isinstance(start, Started)
+    assert isinstance(first[0], Started)
+    assert start.reused >= first[0].prompt - 1
+    prefilled = [event for event in second if isinstance(event, Prefill)]
+    assert prefilled[-1].total == start.prompt - 1 - start.reused
+    assert finished(second).text == finished(ask(open_session(), longer)).text
+
+
+def test_presets_may_change_between_turns(open_session: Open) -> None:
+    """Models that sat out a turn hold an old prefix; answering from it would be wrong without any error."""
+    session, fresh = open_session(), open_session()
+    expected = finished(ask(fresh, preset="plain")).text
+    for preset in ("hsd", "lookup", "hispec", "hsd", "draft", "plain"):
+        ask(session, [("user", f"Something else for {preset}")], preset=preset, max_tokens=7)
+        assert finished(ask(session, preset=preset)).text == expected
+
+
+@pytest.mark.parametrize("preset", ["plain", "hispec", "hsd"])
+def test_dropping_a_reply_anywhere_leaves_the_caches_true(open_session: Open, preset: str) -> None:
+    """Stop comes at any moment; a token in question that stays cached would haunt the next reply."""
+    expected = finished(ask(open_session(), preset="plain")).text
+    session = open_session()
+    for taken in (1, 2, 3, 5, 8, 13, 21):
+        reply = session.reply(QUESTION, preset=PRESETS[preset], sampling=Sampling(temperature=2, seed=taken))
+        list(islice(reply, taken))
+        reply.close()  # type: ignore[attr-defined]
+        assert finished(ask(session, preset=preset)).text == expected
+
+
+def test_same_seed_same_reply(open_session: Open) -> None:
+    """A seed is how a person shows somebody else what they saw."""
+    warm = Sampling(temperature=1.5, seed=5)
+    one, two = ask(open_session(), sampling=warm), ask(open_session(), sampling=warm)
+    other = ask(open_session(), sampling=Sampling(temperature=1.5, seed=6))
+    assert finished(one).text == finished(two).text != finished(other).text
+
+
+def test_context_is_counted_before_the_first_pass(open_session: Open) -> None:
+    """A prompt too long must cost nothing and say its numbers, and the session must go on."""
+    session = open_session()
+    with pytest.raises(ContextFull) as error:
+        ask(session, [("user", "fox " * 400)])
+    assert error.value.limit == 256
+    assert error.value.needed > 256
+    assert error.value.hint
+    assert finished(ask(session)).tokens == 40
+
+
+def test_a_full_context_ends_the_reply(open_session: Open) -> None:
+    """Decoding beyond the context would read positions the model never saw."""
+    for preset in ("hispec", "hsd"):
+        session = open_session()
+        events = ask(session, [("user", "fox " * 50)], preset=preset, max_tokens=10_000)
+        start = events[0]
+        assert isinstance(start, Started)
+        assert finished(events).reason == "context"
+        assert start.prompt + finished(events).tokens == 256
+
+
+@pytest.mark.parametrize("preset", ["plain", "hispec"])
+def test_stop_texts_end_the_reply_before_them(open_session: Open, preset: str) -> None:
+    """A stop text may begin in one token and end in another, and no part of it may show."""
+    whole = finished(ask(open_session(), preset=preset)).text
+    for start, length in ((0, 1), (9, 3), (20, 6)):
+        stop = whole[start : start + length]
+        events = ask(open_session(), preset=preset, stop=["never appears", stop])
+        assert finished(events).reason == "stop"
+        assert finished(events).text == whole[: whole.find(stop)]
+        assert "".join(t.text for r in rounds(events) for t in r.settled).startswith(finished(events).text)
+        assert "".join(r.text for r in rounds(events)) == finished(events).text
+
+
+def test_an_end_of_turn_ends_the_reply(open_session: Open) -> None:
+    """What was drafted behind an end of turn is no part of the reply, and the end itself shows no text."""
+    session = open_session()
+    hot = (Sampling(temperature=3, top_p=1, seed=seed) for seed in range(40))
+    ends = (finished(ask(session, preset="draft", sampling=sampling, max_tokens=100)) for sampling in hot)
+    end = next(end for end in ends if end.reason == "end")
+    assert end.tokens < 100
+    assert "<|" not in end.text
+
+
+def test_a_set_without_the_models_is_refused(family: ModelSet, open_session: Open) -> None:
+    """A preset that needs a model the set lacks must say so, not fail deep inside."""
+    session = finish(Session.open(ModelSet("Alone", family.target), "cpu"))
+    with pytest.raises(ModelSetError, match="no draft model"):
+        ask(session, preset="draft")
+    assert finished(ask(session)).text == finished(ask(open_session())).text
+
+
+def test_models_of_two_vocabularies_are_refused(family: ModelSet, tmp_path: Path) -> None:
+    """Token 17 of one family means something else in another; judging it would be nonsense at full speed."""
+    other = tmp_path / "other"
+    other.mkdir()
+    write_model(other, 1, 16, write_tokenizer(other), 3)
+    tokenizer = other / "tokenizer.json"
+    tokenizer.write_text(tokenizer.read_text().replace('"<|user|>"', '"<|human|>"'))
+    session = finish(Session.open(ModelSet("Mixed", family.target, draft=other), "cpu"))
+    with pytest.raises(ModelSetError, match="vocabulary"):
+        ask(session, preset="draft")
+
+
+def test_base_models_get_a_plain_template(family: ModelSet, tmp_path: Path) -> None:
+    """LayerSkip's checkpoints know no chat format; they must answer, and not speak for the user."""
+    folder = tmp_path / "base"
+    shutil.copytree(family.target, folder)
+    write_tokenizer(folder, chat=False)
+    session = finish(Session.open(ModelSet("Base", folder), "cpu"))
+    assert session.tokenizer.stops == ("\nUser:", "\nSystem:")
+    assert finished(ask(session)).tokens > 0
+
+
+def test_unknown_devices_are_refused(family: ModelSet) -> None:
+    """A typing error in --device deserves a sentence."""
+    with pytest.raises(DeviceError, match="no device"):
+        finish(Session.open(family, "gpuu"))
