@@ -40,7 +40,10 @@ def _parser() -> argparse.ArgumentParser:
     ask.set_defaults(run=_ask)
     chat = commands.add_parser("chat", help="talk until an empty line")
     chat.set_defaults(run=_chat)
-    for command in (ask, chat):
+    bench = commands.add_parser("bench", help="measure what a pass costs and what each preset gains")
+    bench.add_argument("--presets", nargs="+", choices=list(PRESETS), default=[], help="which (default: all)")
+    bench.set_defaults(run=_bench)
+    for command in (ask, chat, bench):
         _add_reply_options(command)
     return parser
 
@@ -126,6 +129,19 @@ def _chat(arguments: argparse.Namespace) -> int:
             except UpdraftError as error:
                 print(f"updraft: {error.sentence} {error.hint}".rstrip(), file=sys.stderr)
                 messages.pop()
+    return 0
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    sampling = _sampling(arguments)
+    session = _open(arguments, Terminal(sys.stdout, sys.stderr))
+    from engine.bench import measure, presets_of
+
+    presets = presets_of(session, arguments.presets)
+    report = measure(session, presets, sampling, arguments.max_tokens, lambda what: print(what, file=sys.stderr))
+    print(report.table())
+    if arguments.json:
+        arguments.json.write_text(json.dumps(report.to_json(), indent=1), encoding="utf-8")
     return 0
 
 

@@ -127,9 +127,11 @@ class PlainPace:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The reply is complete. ``seconds`` runs from the first round; ``plain_seconds`` is what plain decoding of as
-    many tokens would have taken at the measured pace (None: not measured). The rounds' tokens may run past ``text`` by the
-    beginning of a stop text."""
+    """The reply is complete.
+
+    ``seconds`` runs from the first round; ``plain_seconds`` is what plain decoding of as many tokens would have
+    taken at the measured pace (None: not measured). The rounds' tokens may run past ``text`` by the beginning of a stop text.
+    """
 
     text: str
     tokens: int

@@ -5,7 +5,7 @@ Stopping a reply is ceasing to iterate it; whatever point it was at, the caches 
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -18,7 +18,7 @@ from engine.decoding.tape import Tape
 from engine.decoding.trunk import Exit, Trunk
 from engine.errors import ContextFull, DeviceError, ModelSetError
 from engine.events import Event, Loading, Reason, Started
-from engine.model import load
+from engine.model import Transformer, load
 from engine.reply import Reply
 from engine.tokenizer import ChatTokenizer, Messages
 
@@ -47,6 +47,11 @@ class Session:
     def tokenizer(self) -> ChatTokenizer:
         """The target's tokenizer, which every level shares."""
         return self._tokenizers["target"]
+
+    @property
+    def loaded(self) -> Mapping[str, Transformer]:
+        """The models loaded so far, by role."""
+        return {role: trunk.model for role, trunk in self._trunks.items()}
 
     def context(self, preset: Preset) -> int:
         """Return the most tokens a conversation may have under ``preset``: what its smallest model can hold."""

@@ -1,0 +1,94 @@
+"""Runs Updraft's checks from this checkout; the first time, installs what they need into .venv.
+
+python packaging/check.py                       every check
+python packaging/check.py ruff mypy             only these
+python packaging/check.py pytest -- -k name     what follows -- goes to the one check named
+"""
+
+import argparse
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from environment import ROOT, Environment, Machine, clean_variables, prepare, told
+
+CHECKS = {  # a program of the environment and its arguments
+    "ruff": ("ruff", "check"),
+    "format": ("ruff", "format", "--check"),
+    "mypy": ("mypy",),
+    "imports": ("lint-imports",),
+    "pytest": ("pytest",),
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one check ended, after how many seconds."""
+
+    name: str
+    passed: bool
+    seconds: float
+
+    def __str__(self) -> str:
+        """One line of the summary."""
+        return f"{self.name:8} {'passed' if self.passed else 'FAILED'} {self.seconds:7.1f} s"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asks for: checks in their order, arguments for a single one, the environment."""
+
+    checks: tuple[str, ...]
+    extra: tuple[str, ...]
+    venv: Path
+
+
+def read(arguments: Sequence[str]) -> Request:
+    """Read the command line; leaves with status 2 and a usage line when it makes no sense."""
+    parser = argparse.ArgumentParser(
+        prog="check.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("checks", nargs="*", metavar="check", help=", ".join(CHECKS))
+    parser.add_argument("--venv", type=Path, default=ROOT / ".venv", help="the virtual environment to use")
+    cut = arguments.index("--") if "--" in arguments else len(arguments)
+    found = parser.parse_args(arguments[:cut])
+    unknown = [name for name in found.checks if name not in CHECKS]
+    if unknown:
+        parser.error(f"there is no check {unknown[0]}; choose from {', '.join(CHECKS)}")
+    extra = tuple(arguments[cut + 1 :])
+    if extra and len(found.checks) != 1:
+        parser.error("arguments after -- need exactly one check named before it")
+    names = tuple(name for name in CHECKS if name in found.checks or not found.checks)
+    return Request(names, extra, found.venv.absolute())
+
+
+def carry_out(name: str, environment: Environment, extra: Sequence[str]) -> Outcome:
+    """Run one check in the checkout; a check that cannot be started has failed."""
+    tool, *arguments = CHECKS[name]
+    print(f"\n{name}: {' '.join([tool, *arguments, *extra])}", flush=True)
+    # Tests open windows of their own; they need no display and should not flicker over a person's.
+    variables = {"QT_QPA_PLATFORM": "offscreen", **clean_variables()}
+    begun = time.monotonic()
+    try:
+        status = subprocess.call([environment.tool(tool), *arguments, *extra], cwd=ROOT, env=variables)
+    except OSError as error:
+        print(f"{name} cannot start: {error}. Delete {environment.folder} to install anew.", file=sys.stderr)
+        status = 127
+    return Outcome(name, status == 0, time.monotonic() - begun)
+
+
+def check(arguments: Sequence[str]) -> int:
+    """Install what is missing, run the checks asked for, all of them, and sum up; 1 where one failed."""
+    request = read(arguments)
+    environment = Environment(request.venv)
+    prepare(environment, Machine.here(), checks=True)
+    outcomes = [carry_out(name, environment, request.extra) for name in request.checks]
+    print("\nSummary", *outcomes, sep="\n", flush=True)
+    return 0 if all(outcome.passed for outcome in outcomes) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(told(lambda: check(sys.argv[1:])))

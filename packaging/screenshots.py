@@ -1,0 +1,128 @@
+"""Takes pictures of the real window over the real engine, in every state worth looking at.
+
+python packaging/screenshots.py FOLDER [--model FOLDER] [--preset hispec] [--size 1280x800]
+
+Writes loading, empty, midway, finished, plain, narrow, drawer and error, dark and light, as PNG files into FOLDER. Works
+without a display; QT_SCALE_FACTOR=1.5 gives pictures for finer screens.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+from PySide6.QtCore import QEventLoop, QSettings, QTimer
+from PySide6.QtWidgets import QApplication
+
+from app.__main__ import Application
+from app.chat import Engine
+from app.theme import Choice
+from app.worker import open_engine
+from engine.config import PRESETS, ModelSet, Sampling, models_in, starter_models
+
+QUESTION = "Write the beginning of a story about a fox and a lantern."
+PATIENCE = 180_000  # ms
+
+
+class Photographer:
+    """Works one window and keeps pictures of it."""
+
+    def __init__(self, app: QApplication, models: ModelSet, folder: Path, size: tuple[int, int], choice: Choice) -> None:
+        self.folder, self.size, self.choice = folder, size, choice
+        self.scratch = tempfile.TemporaryDirectory()
+        settings = QSettings(str(Path(self.scratch.name) / "settings.ini"), QSettings.Format.IniFormat)
+        self.running = Application(app, open_engine, settings, [models], Path(self.scratch.name))
+        self.chat, self.window = self.running.chat, self.running.window
+        self.running.theme.choose(choice)
+        self.window.resize(*size)
+        self.running.start(models)
+
+    def take(self, name: str) -> None:
+        """Keep a picture of the window as it stands."""
+        rest(60)
+        path = self.folder / f"{name}-{self.choice}.png"
+        self.window.grab().save(str(path))
+        print(path)
+
+    def ask(self, question: str) -> None:
+        """Send ``question`` by way of the composer."""
+        self.window.composer.field.setPlainText(question)
+        self.window.composer.button.click()
+
+    def series(self, preset: str) -> None:
+        """Take every picture."""
+        self.chat.choose(PRESETS[preset])
+        self.chat.tune(Sampling(temperature=0.6, seed=3), 160)
+        until(lambda: self.window.loading.bar.value() > 0 or self.chat.engine is not Engine.LOADING)
+        self.take("loading")
+        until(lambda: self.chat.engine is not Engine.LOADING)
+        self.take("empty")
+        self.ask(QUESTION)
+        until(lambda: self.chat.tally.tokens > 45 or not self.chat.busy)
+        self.take("midway")
+        until(lambda: not self.chat.busy)
+        self.take("finished")
+        self.window.highlight.trigger()
+        self.take("plain")
+        self.window.highlight.trigger()
+        self.window.resize(720, 640)
+        self.take("narrow")
+        self.window.panel_shown.trigger()
+        self.take("drawer")
+        self.window.panel_shown.trigger()
+        self.window.resize(*self.size)
+        self.window.open_folder(Path(self.scratch.name))  # holds no model
+        until(self.window.banner.isVisible)
+        self.take("error")
+
+    def leave(self) -> None:
+        """Close the window and end its engine."""
+        self.window.close()
+        if not self.running.end():
+            sys.exit("The engine did not stop in time.")
+        self.scratch.cleanup()
+
+
+def rest(milliseconds: int) -> None:
+    """Let the window work for a while; unlike QTest.qWait this lets other threads run."""
+    loop = QEventLoop()
+    QTimer.singleShot(milliseconds, loop.quit)
+    loop.exec()
+
+
+def until(reached: Callable[[], bool]) -> None:
+    """Let the window work until something is ``reached``."""
+    for _ in range(PATIENCE // 5):
+        if reached():
+            return
+        rest(5)
+    sys.exit("The window did not get there in time.")
+
+
+def main() -> None:
+    """Take the pictures in both themes."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--model", type=Path)
+    parser.add_argument("--preset", default="hispec", choices=PRESETS)
+    parser.add_argument("--size", default="1280x800")
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    width, height = (int(side) for side in options.size.split("x"))
+    models = models_in(options.model) if options.model else starter_models()
+    app = QApplication(["updraft"])
+    for choice in ("dark", "light"):
+        photographer = Photographer(app, models, options.folder, (width, height), choice)
+        photographer.series(options.preset)
+        photographer.leave()
+
+
+if __name__ == "__main__":
+    main()
