@@ -1,0 +1,172 @@
+"""A model folder on disk, checked against its own description before a byte of weights is used."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from safetensors import SafetensorError, safe_open
+
+from engine.errors import CheckpointError
+from engine.model.architecture import AGAIN, Architecture, read_architecture, read_json
+from engine.model.fourbit import NEEDED, NESTED, QUANT_STATE
+
+PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
+FLOATS = {"F32": 4, "F16": 2, "BF16": 2}
+ITEM_BYTES = {**FLOATS, "U8": 1}  # what 4-bit codes may be stored as
+IGNORED = (".rotary_emb.inv_freq",)  # computed from the configuration; old checkpoints store it anyway
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Where a tensor lies and what its file's header says of it (``dtype`` in safetensors' spelling)."""
+
+    file: Path
+    dtype: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A folder whose files are whole and hold exactly the tensors its architecture needs.
+
+    ``stored`` maps the names found in the safetensors headers; a 4-bit matrix comes with its sidecars.
+    """
+
+    folder: Path
+    architecture: Architecture
+    stored: Mapping[str, Stored]
+    bytes_on_disk: int
+
+    def tensors(self) -> dict[str, tuple[int, ...]]:
+        """Return the shape every tensor of the model must have, by name; a tied head too where a tool wrote it out."""
+        shapes = self.architecture.tensors()
+        if "lm_head.weight" in self.stored:
+            shapes["lm_head.weight"] = shapes["model.embed_tokens.weight"]
+        return shapes
+
+    def is_packed(self, name: str) -> bool:
+        """Tell whether the matrix ``name`` is stored at 4 bits; one file may hold both kinds."""
+        return f"{name}.{QUANT_STATE}" in self.stored
+
+
+def open_checkpoint(folder: Path) -> Checkpoint:
+    """Read the description and the headers in ``folder``, and check one against the other.
+
+    Raises CheckpointError naming the file and the reason: something missing, cut short, foreign or unsupported.
+    """
+    if not folder.is_dir():
+        raise CheckpointError(f"There is no model folder {folder}.", "Choose a folder that holds a model.")
+    architecture = read_architecture(folder)
+    stored: dict[str, Stored] = {}
+    files = _weight_files(folder)
+    for file in files:
+        stored |= _header(file)
+    checkpoint = Checkpoint(folder, architecture, stored, sum(file.stat().st_size for file in files))
+    _check(checkpoint)
+    return checkpoint
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    """Return the one file, or the shards the index names, all present."""
+    single, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
+    if single.exists():
+        return [single]
+    if not index.exists():
+        _refuse_without_weights(folder)
+    names = read_json(index).get("weight_map")
+    if not isinstance(names, dict) or not names or not all(isinstance(name, str) for name in names.values()):
+        raise CheckpointError(f"{index} names no files.", AGAIN)
+    shards = [folder / name for name in sorted(set(names.values()))]
+    for shard in shards:
+        if shard.parent != folder or not shard.is_file():
+            raise CheckpointError(f"{shard.name} is missing from {folder}, though {index.name} names it.", AGAIN)
+    return shards
+
+
+def _refuse_without_weights(folder: Path) -> NoReturn:
+    pickles = sorted(file.name for pattern in PICKLES for file in folder.glob(pattern))
+    if pickles:
+        raise CheckpointError(
+            f"{folder} holds its weights in {pickles[0]}, a pickle; opening one can run any program hidden in it.",
+            "Choose a version of the model in safetensors format.",
+        )
+    raise CheckpointError(
+        f"{folder} holds no weights: model.safetensors is missing.",
+        "Let the download finish, or choose a folder with model.safetensors.",
+    )
+
+
+def _header(file: Path) -> dict[str, Stored]:
+    """Return what ``file`` holds, from its header alone; the format's library checks it against the size."""
+    try:
+        with safe_open(file, "pt") as content:
+            slices = {name: content.get_slice(name) for name in content.keys()}  # noqa: SIM118 - not a dict
+            return {
+                name: Stored(file, slice_.get_dtype(), tuple(slice_.get_shape())) for name, slice_ in slices.items()
+            }
+    except SafetensorError as error:
+        raise CheckpointError(f"{file} is damaged or no safetensors file: {_reason(error)}.", AGAIN) from error
+    except OSError as error:
+        raise CheckpointError(f"{file} cannot be read: {error}.", AGAIN) from error
+
+
+def _reason(error: SafetensorError) -> str:
+    text = str(error).removeprefix("Error while deserializing header: ")
+    return "it is cut short" if "not fully covered" in text or "too small" in text else text
+
+
+def _check(checkpoint: Checkpoint) -> None:
+    """Raise CheckpointError unless the stored tensors are exactly the architecture's."""
+    expected = checkpoint.tensors()
+    known = set(expected)
+    for name, shape in expected.items():
+        if name not in checkpoint.stored:
+            raise CheckpointError(f"{checkpoint.folder} lacks the tensor {name}.{_clue(checkpoint)}", AGAIN)
+        if checkpoint.is_packed(name) and len(shape) == 2 and name != "model.embed_tokens.weight":
+            _check_packed(checkpoint, name, shape)
+            known |= {f"{name}.{sidecar}" for sidecar in (*NEEDED, *NESTED)}
+        else:
+            _check_dense(checkpoint.stored[name], name, shape)
+    strange = sorted(name for name in checkpoint.stored if name not in known and not name.endswith(IGNORED))
+    if strange:
+        raise CheckpointError(
+            f"{checkpoint.stored[strange[0]].file} holds the tensor {strange[0]}, which config.json does not explain.",
+            "Choose a plain checkpoint of one model, without adapters.",
+        )
+
+
+def _clue(checkpoint: Checkpoint) -> str:
+    """Return a clause when the tensors found look like another quantisation's."""
+    if any(name.endswith((".qweight", ".qzeros")) for name in checkpoint.stored):
+        return " The model looks quantised by GPTQ or AWQ, which Updraft cannot read."
+    return ""
+
+
+def _check_dense(stored: Stored, name: str, shape: tuple[int, ...]) -> None:
+    if stored.dtype not in FLOATS:
+        raise CheckpointError(
+            f"{stored.file} holds {name} as {stored.dtype}, which Updraft cannot read.",
+            "Choose the 16-bit version of the model, or one quantised to 4-bit NF4 by bitsandbytes.",
+        )
+    if stored.shape != shape:
+        raise CheckpointError(
+            f"{stored.file} holds {name} as {list(stored.shape)}, but config.json makes it {list(shape)}.",
+            AGAIN,
+        )
+
+
+def _check_packed(checkpoint: Checkpoint, name: str, shape: tuple[int, ...]) -> None:
+    stored = checkpoint.stored[name]
+    for sidecar in NEEDED:
+        if f"{name}.{sidecar}" not in checkpoint.stored:
+            raise CheckpointError(f"{stored.file} holds {name} at 4 bits without its {sidecar}.", AGAIN)
+    held = math.prod(stored.shape) * ITEM_BYTES.get(stored.dtype, 0)
+    if 2 * held != math.prod(shape):
+        raise CheckpointError(
+            f"{stored.file} holds {2 * held} weights in {name}, but config.json makes it {list(shape)}.",
+            AGAIN,
+        )

@@ -1,0 +1,153 @@
+"""Matrix products with a weight that is dense, or packed in bitsandbytes' 4-bit NF4 format."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+ROWS = 4  # see Blocked
+NF4 = (  # what the 16 codes mean: quantiles of a normal distribution (arXiv 2305.14314), as bitsandbytes has them
+    *(-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453),
+    *(-0.28444138169288635, -0.18477343022823334, -0.09105003625154495, 0.0),
+    *(0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224),
+    *(0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0),
+)
+
+
+@dataclass(slots=True, eq=False)
+class Dense:
+    """``x @ weight.T + bias`` for ``weight`` [N, K] and ``bias`` [N] of the activations' dtype."""
+
+    weight: Tensor
+    bias: Tensor | None = None
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Map [n, K] to [n, N]."""
+        return functional.linear(x, self.weight, self.bias)
+
+
+class Blocked:
+    """``Dense`` in oneDNN's own layout, in which 2 to 6 rows take no longer than one, and 16 at most twice as long.
+
+    With plain row-major weights 3 rows take twice as long as one. Fewer than four rows are padded to four, which
+    take less. For float32 on x86; these are the operators torch.compile uses on a CPU.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
+        self.weight: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight, ROWS)  # noqa: SLF001 - opaque layout
+        self.bias = bias
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Map float32 [n, K] to [n, N]."""
+        rows = len(x)
+        if rows < ROWS:
+            x = functional.pad(x, (0, 0, 0, ROWS - rows))
+        product: Tensor = torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, "none", [], "")  # noqa: SLF001
+        return product[:rows]
+
+
+@dataclass(slots=True, eq=False)
+class Nf4:
+    """``x @ W.T + bias`` for a weight W of ``shape`` (N, K) kept at 4 bits.
+
+    ``packed``: uint8 [N * K / 2], two codes a byte, the earlier one in the high nibble. ``absmax``: float32, one
+    scale for every ``blocksize`` consecutive weights in row-major order. ``code``: NF4 as float32 [16].
+    """
+
+    packed: Tensor
+    absmax: Tensor
+    code: Tensor
+    shape: tuple[int, int]
+    blocksize: int
+    bias: Tensor | None = None
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Map [n, K] to [n, N] in x's dtype, through bitsandbytes."""
+        product: Tensor = torch.ops.bitsandbytes.gemm_4bit(
+            x, self.packed.view(-1, 1), self.shape, self.absmax, self.blocksize, "nf4", self.bias
+        )
+        return product
+
+    def on(self, device: torch.device, bias: Tensor | None) -> Nf4:
+        """Return a copy on ``device``, with ``bias`` of the activations' dtype."""
+        packed, absmax, code = (part.to(device, copy=True) for part in (self.packed, self.absmax, self.code))
+        return Nf4(packed, absmax, code, self.shape, self.blocksize, bias)
+
+    def dequantised(self) -> Tensor:
+        """Return the weight as float32 [N, K]: each code's value times its block's scale."""
+        codes = torch.arange(256, device=self.code.device)
+        pairs = torch.stack((self.code[codes >> 4], self.code[codes & 15]), dim=1)  # a byte -> its two values
+        weight = functional.embedding(self.packed.int(), pairs).view(-1)
+        return weight.view(-1, self.blocksize).mul_(self.absmax[:, None]).view(self.shape)
+
+
+@dataclass(slots=True, eq=False)
+class Stacked:
+    """Several products of one input, side by side: [n, K] -> [n, N1 + N2 + ...]."""
+
+    parts: tuple[Dense | Nf4, ...]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Map [n, K] to the parts' outputs, joined."""
+        return torch.cat([part(x) for part in self.parts], dim=-1)
+
+
+Linear = Dense | Blocked | Nf4 | Stacked
+
+
+def blocked(linear: Linear) -> Linear:
+    """Return a dense float32 ``linear`` in oneDNN's layout where that pays: on x86; any other as it is."""
+    if not isinstance(linear, Dense) or linear.weight.device.type != "cpu" or not _has_onednn():
+        return linear
+    return Blocked(linear.weight, linear.bias)
+
+
+def _has_onednn() -> bool:
+    x86 = torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512")
+    return x86 and bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
+
+
+def quantised(weight: Tensor, bias: Tensor | None = None) -> Nf4:
+    """Return a 16- or 32-bit matrix [N, K] as NF4 with blocks of 64, quantised by bitsandbytes on its device."""
+    from bitsandbytes.functional import quantize_4bit
+
+    packed, state = quantize_4bit(weight.contiguous(), blocksize=64, quant_type="nf4")
+    shape = (weight.shape[0], weight.shape[1])
+    return Nf4(packed.view(-1), state.absmax.float(), state.code.float(), shape, 64, bias)
+
+
+def stacked(parts: Sequence[Dense | Nf4]) -> Linear:
+    """Join matrices of one input by rows: one product instead of several where their formats agree."""
+    if len(parts) == 1:
+        return parts[0]
+    dense = [part for part in parts if isinstance(part, Dense)]
+    packed = [part for part in parts if isinstance(part, Nf4)]
+    if len(dense) == len(parts):
+        return Dense(torch.cat([part.weight for part in dense]), _joined_bias(parts))
+    if len(packed) < len(parts) or not _alike(packed):
+        return Stacked(tuple(parts))
+    return Nf4(
+        torch.cat([part.packed for part in packed]),
+        torch.cat([part.absmax for part in packed]),
+        packed[0].code,
+        (sum(part.shape[0] for part in packed), packed[0].shape[1]),
+        packed[0].blocksize,
+        _joined_bias(parts),
+    )
+
+
+def _joined_bias(parts: Sequence[Dense | Nf4]) -> Tensor | None:
+    given = [part.bias for part in parts if part.bias is not None]
+    return torch.cat(given) if given else None  # a family gives all matrices of one input a bias, or none
+
+
+def _alike(parts: Sequence[Nf4]) -> bool:
+    """True when the parts' bytes can follow one another: blocks of one size, none of them across a seam."""
+    blocksize = parts[0].blocksize
+    return all(
+        part.blocksize == blocksize and part.absmax.numel() * blocksize == part.packed.numel() * 2 for part in parts
+    )

@@ -1,0 +1,126 @@
+"""From a checkpoint folder to a Transformer, tensor by tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from engine.errors import CheckpointError, DeviceError
+from engine.model.architecture import AGAIN
+from engine.model.checkpoint import Checkpoint, open_checkpoint
+from engine.model.fourbit import read_nf4
+from engine.model.layer import Layer
+from engine.model.linear import Dense, Linear, Nf4, blocked, quantised, stacked
+from engine.model.transformer import Transformer
+
+
+def load(folder: Path, device: torch.device) -> Generator[float, None, Transformer]:
+    """Yield the fraction read, 0 to 1, and return the model.
+
+    On a CPU every weight becomes float32, 4-bit ones dequantised. On a GPU activations, norms and embeddings are
+    bfloat16 and every matrix, the head too, is NF4: packed bytes stay as they are, 16-bit ones are quantised as they
+    arrive. At no time is more than a few matrices held twice.
+    Raises CheckpointError for a folder that cannot be used and DeviceError when the device's memory runs out.
+    """
+    checkpoint = open_checkpoint(folder)
+    try:
+        with ExitStack() as files:
+            return (yield from _Loader(checkpoint, device, files).model())
+    except torch.OutOfMemoryError as error:
+        raise DeviceError(
+            f"The model in {folder} does not fit the memory of {device}.",
+            "Close other programs that use the GPU, or choose a smaller model.",
+        ) from error
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"Reading {folder} failed: {error}.", AGAIN) from error
+
+
+class _Loader:
+    """One pass over a checkpoint's tensors, each taken to the device in the form it will be used in."""
+
+    def __init__(self, checkpoint: Checkpoint, device: torch.device, files: ExitStack) -> None:
+        self.checkpoint = checkpoint
+        self.architecture = checkpoint.architecture
+        self.shapes = checkpoint.tensors()
+        self.device = device
+        self.on_cpu = device.type == "cpu"
+        self.dtype = torch.float32 if self.on_cpu else torch.bfloat16
+        paths = {stored.file for stored in checkpoint.stored.values()}
+        self.files: dict[Path, Any] = {path: files.enter_context(safe_open(path, "pt")) for path in paths}
+        if not self.on_cpu:
+            import bitsandbytes  # noqa: F401 - registers the 4-bit operators with torch
+
+    def model(self) -> Generator[float, None, Transformer]:
+        steps = self.architecture.layers + 2  # embedding and head count as a layer each
+        yield 0.0
+        embedding = self.dense("model.embed_tokens.weight")
+        yield 1 / steps
+        layers = []
+        for index in range(self.architecture.layers):
+            layers.append(self.layer(index))
+            yield (index + 2) / steps
+        norm, head = self.dense("model.norm.weight"), self.head(embedding)
+        yield 1.0
+        return Transformer(self.architecture, embedding, layers, norm, head)
+
+    def layer(self, index: int) -> Layer:
+        attention, mlp = f"model.layers.{index}.self_attn", f"model.layers.{index}.mlp"
+        return Layer(
+            attention_norm=self.dense(f"model.layers.{index}.input_layernorm.weight"),
+            qkv=self.rows(f"{attention}.{name}_proj" for name in "qkv"),
+            head_norm=self.head_norm(attention),
+            output=self.rows([f"{attention}.o_proj"]),
+            mlp_norm=self.dense(f"model.layers.{index}.post_attention_layernorm.weight"),
+            gate_up=self.rows(f"{mlp}.{name}_proj" for name in ("gate", "up")),
+            down=self.rows([f"{mlp}.down_proj"]),
+            eps=self.architecture.norm_eps,
+            window=self.architecture.windows[index],
+        )
+
+    def head(self, embedding: Tensor) -> Linear:
+        if "lm_head.weight" in self.shapes:
+            return self.rows(["lm_head"])
+        return blocked(Dense(embedding)) if self.on_cpu else quantised(embedding)
+
+    def head_norm(self, attention: str) -> Tensor | None:
+        """Return the norms of queries and keys, one row a head, so that one product serves them all."""
+        if not self.architecture.qk_norm:
+            return None
+        query, key = (self.dense(f"{attention}.{name}_norm.weight") for name in "qk")
+        return torch.cat((query.expand(self.architecture.heads, -1), key.expand(self.architecture.kv_heads, -1)))
+
+    def rows(self, names: Iterable[str]) -> Linear:
+        """Return the matrices ``names``, which read the same input, as one where their formats allow it."""
+        return blocked(stacked([self.matrix(name) for name in names]))
+
+    def matrix(self, name: str) -> Dense | Nf4:
+        bias = self.dense(f"{name}.bias") if f"{name}.bias" in self.shapes else None
+        if self.checkpoint.is_packed(f"{name}.weight"):
+            packed = self.packed(f"{name}.weight")
+            return Dense(packed.dequantised(), bias) if self.on_cpu else packed.on(self.device, bias)
+        if self.on_cpu:
+            return Dense(self.dense(f"{name}.weight"), bias)
+        return quantised(self.raw(f"{name}.weight").to(self.device), bias)
+
+    def dense(self, name: str) -> Tensor:
+        """Return a floating tensor as a copy of its own, so that the file can be closed."""
+        return self.raw(name).to(self.device, self.dtype, copy=True)
+
+    def raw(self, name: str) -> Tensor:
+        """Return a tensor as stored, backed by the file; raises KeyError where there is none."""
+        tensor: Tensor = self.files[self.checkpoint.stored[name].file].get_tensor(name)
+        return tensor
+
+    def packed(self, name: str) -> Nf4:
+        rows, columns = self.shapes[name]
+        try:
+            return read_nf4(lambda part: self.raw(f"{name}.{part}"), self.raw(name), (rows, columns))
+        except (ValueError, KeyError, TypeError) as error:
+            file = self.checkpoint.stored[name].file
+            raise CheckpointError(f"{file} describes the 4-bit matrix {name} wrongly: {error}.", AGAIN) from error

@@ -1,0 +1,113 @@
+"""The decoder of the Llama kind: one forward pass whose span of layers is an argument."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from engine.model.architecture import Architecture
+from engine.model.cache import STEP, KVCache
+from engine.model.layer import Layer, Span, rms_norm
+from engine.model.linear import Linear
+from engine.model.rotary import Rotation
+
+
+class Transformer:
+    """A language model for one conversation; tensors have no batch dimension.
+
+    A token's hidden state depends only on itself and what ``cache`` holds, up to rounding: not on how many
+    tokens share its pass, nor on where the layers were split.
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        embedding: Tensor,
+        layers: Sequence[Layer],
+        norm: Tensor,
+        head: Linear,
+    ) -> None:
+        self.architecture = architecture
+        self.embedding = embedding  # [vocabulary, width]
+        self.blocks = list(layers)
+        self.norm = norm  # [width]
+        self.head = head  # width -> vocabulary
+        self.rotation = Rotation(architecture, embedding.device, embedding.dtype)
+
+    @property
+    def layers(self) -> int:
+        """The number of layers."""
+        return len(self.blocks)
+
+    @property
+    def width(self) -> int:
+        """The size of a hidden state."""
+        return self.architecture.width
+
+    @property
+    def vocabulary(self) -> int:
+        """The number of logits."""
+        return self.architecture.vocabulary
+
+    @property
+    def context(self) -> int:
+        """The most tokens the model was made for."""
+        return self.architecture.context
+
+    @property
+    def parameters(self) -> int:
+        """The number of weights."""
+        return self.architecture.parameters
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie."""
+        return self.embedding.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The dtype of hidden states."""
+        return self.embedding.dtype
+
+    def new_cache(self, capacity: int | None = None) -> KVCache:
+        """Return an empty cache of ``capacity`` positions, reserved at once so that addresses stay.
+
+        Without one the cache holds up to the context and takes room as the chat grows.
+        """
+        limit = self.context if capacity is None else capacity
+        room = min(limit, STEP) if capacity is None else limit
+        shape = (self.architecture.kv_heads, self.architecture.head_dim)
+        return KVCache.empty(self.layers, shape, limit, room, self.device, self.dtype)
+
+    @torch.inference_mode()
+    def embed(self, ids: Tensor) -> Tensor:
+        """Return the rows of int64 ``ids`` [n] as hidden states [n, width]."""
+        return functional.embedding(ids, self.embedding)
+
+    @torch.inference_mode()
+    def run(self, hidden: Tensor, layers: range, cache: KVCache) -> Tensor:
+        """Take ``hidden`` [n, width] through ``layers`` as the n positions after those ``cache`` holds for them.
+
+        Their keys and values are appended to exactly these layers; lengths change only when all are done.
+        Raises RuntimeError when the layers hold different numbers of tokens, or the cache cannot hold n more.
+        """
+        if not layers or not len(hidden):
+            return hidden
+        start = cache.length(layers)
+        stop = start + len(hidden)
+        cache.reserve(layers, stop)
+        span = Span(start, stop, *self.rotation.between(start, stop))
+        visible = {window: span.visible(window) for window in {self.blocks[index].window for index in layers}}
+        for index in layers:
+            block = self.blocks[index]
+            hidden = block(hidden, span, visible[block.window], cache.keys[index], cache.values[index])
+        cache.settle(layers, stop)
+        return hidden
+
+    @torch.inference_mode()
+    def read(self, hidden: Tensor) -> Tensor:
+        """Return the logits, float32 [n, vocabulary], of ``hidden`` [n, width] from any depth."""
+        return self.head(rms_norm(hidden, self.norm, self.architecture.norm_eps)).float()

@@ -1,0 +1,45 @@
+"""The cache as the text grows and shrinks."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from engine.model import KVCache
+from engine.model.cache import STEP
+
+
+def empty(limit: int, room: int) -> KVCache:
+    return KVCache.empty(3, (2, 4), limit, room, torch.device("cpu"), torch.float32)
+
+
+def test_growing_keeps_what_is_there() -> None:
+    """A chat that outgrows the first reservation and loses its beginning."""
+    cache = empty(limit=4 * STEP, room=8)
+    cache.keys[1][:, :8] = torch.arange(64.0).view(2, 8, 4)
+    cache.values[1][:, :8] = 1
+    cache.settle(range(1, 2), 8)
+    cache.reserve(range(1, 2), 9)
+    assert cache.keys[1].shape[1] == STEP + 8
+    assert torch.equal(cache.keys[1][:, :8], torch.arange(64.0).view(2, 8, 4))
+    assert torch.equal(cache.values[1][:, :8], torch.ones(2, 8, 4))
+    assert cache.keys[0].shape[1] == cache.keys[2].shape[1] == 8  # other layers take room when they need it
+
+
+def test_the_limit_holds() -> None:
+    """A cache that grows past the model's context instead of saying so."""
+    cache = empty(limit=10, room=4)
+    cache.reserve(range(3), 10)
+    assert cache.keys[0].shape[1] == 10
+    with pytest.raises(RuntimeError, match="11 positions"):
+        cache.reserve(range(3), 11)
+
+
+def test_rewinding_shortens_only() -> None:
+    """A rewind that lengthens a layer which is behind, inventing tokens it never saw."""
+    cache = empty(limit=10, room=10)
+    cache.lengths = [9, 5, 2]
+    cache.rewind(4)
+    assert cache.lengths == [4, 4, 2]
+    cache.rewind(1, range(1, 2))
+    assert cache.lengths == [4, 1, 2]

@@ -1,0 +1,62 @@
+"""Each form of a matrix gives the same product."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from engine.model.linear import NF4, Blocked, Dense, Nf4, Stacked, blocked, quantised, stacked
+
+
+@pytest.mark.parametrize("rows", range(1, 18))
+def test_the_blocked_layout_multiplies_like_the_plain_one(rows: int) -> None:
+    """Padding rows that leak into the result, a forgotten bias, or a layout that does not fit a size."""
+    torch.manual_seed(rows)
+    dense = Dense(torch.randn(90, 48), torch.randn(90))
+    fast = blocked(dense)
+    x = torch.randn(rows, 48)
+    torch.testing.assert_close(fast(x), dense(x), atol=1e-5, rtol=1e-5)
+
+
+def test_a_token_is_worth_the_same_alone() -> None:
+    """A greedy reply that changes with the number of tokens in a pass: up to four rows run the very same kernel."""
+    fast = blocked(Dense(torch.randn(90, 48)))
+    if not isinstance(fast, Blocked):
+        pytest.skip("this CPU multiplies plainly")
+    x = torch.randn(4, 48)
+    assert torch.equal(torch.cat([fast(row[None]) for row in x]), fast(x))
+
+
+def test_joined_codes_equal_the_parts_apart() -> None:
+    """Bytes, scales or biases joined in the wrong order."""
+    parts = [quantised(torch.randn(rows, 64), torch.randn(rows)) for rows in (16, 8, 8)]
+    joined = stacked(parts)
+    assert isinstance(joined, Nf4)
+    assert joined.shape == (32, 64)
+    assert joined.bias is not None
+    assert torch.equal(joined.bias, torch.cat([part.bias for part in parts if part.bias is not None]))
+    assert torch.equal(joined.dequantised(), torch.cat([part.dequantised() for part in parts]))
+
+
+@pytest.mark.parametrize("difference", ["kind", "blocks"])
+def test_parts_that_do_not_fit_stay_apart(difference: str) -> None:
+    """Matrices joined under one block size, so that one of them changes its values."""
+    first = quantised(torch.randn(16, 64))
+    second: Dense | Nf4 = quantised(torch.randn(16, 64))
+    if difference == "kind":
+        second = Dense(torch.randn(16, 64))
+    else:
+        first = Nf4(first.packed, first.absmax.repeat_interleave(2), first.code, (16, 64), 32)
+    joined = stacked([first, second])
+    assert isinstance(joined, Stacked)
+    x = torch.randn(3, 64)
+    expected = [x @ (part.dequantised() if isinstance(part, Nf4) else part.weight).T for part in (first, second)]
+    torch.testing.assert_close(joined(x), torch.cat(expected, dim=1), atol=1e-4, rtol=1e-4)
+
+
+def test_the_codes_are_bitsandbytes_own() -> None:
+    """A digit wrong in our table: sound checkpoints refused, or a foreign table taken for NF4."""
+    from bitsandbytes.functional import get_4bit_type
+
+    theirs = get_4bit_type("nf4", device="cpu")  # type: ignore[no-untyped-call]
+    assert torch.equal(theirs, torch.tensor(NF4))

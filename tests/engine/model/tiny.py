@@ -1,0 +1,129 @@
+"""Tiny random models of every family, written by transformers itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from transformers import (
+    AutoModelForCausalLM,
+    LlamaConfig,
+    MistralConfig,
+    PretrainedConfig,
+    PreTrainedModel,
+    Qwen2Config,
+    Qwen3Config,
+)
+
+from engine.model import Transformer, load
+
+SIZES: dict[str, Any] = {
+    "vocab_size": 96,
+    "hidden_size": 64,
+    "intermediate_size": 128,
+    "num_hidden_layers": 5,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 128,
+    "initializer_range": 0.15,
+}
+STRETCHED = {"rope_theta": 500.0, "original_max_position_embeddings": 32, "factor": 4.0}
+CONFIGS: dict[str, PretrainedConfig] = {
+    "llama": LlamaConfig(**SIZES),
+    "llama3": LlamaConfig(
+        **SIZES,
+        rope_parameters={**STRETCHED, "rope_type": "llama3", "low_freq_factor": 1.0, "high_freq_factor": 4.0},
+    ),
+    "linear": LlamaConfig(**SIZES, rope_parameters={"rope_type": "linear", "factor": 4.0, "rope_theta": 500.0}),
+    "yarn": LlamaConfig(**SIZES, rope_parameters={**STRETCHED, "rope_type": "yarn"}),
+    "biased": LlamaConfig(**SIZES, attention_bias=True, mlp_bias=True, tie_word_embeddings=True),
+    "wide_heads": LlamaConfig(**SIZES, head_dim=24),
+    "qwen2": Qwen2Config(**SIZES, tie_word_embeddings=True),
+    "qwen2_window": Qwen2Config(**SIZES, use_sliding_window=True, sliding_window=7, max_window_layers=2),
+    "qwen3": Qwen3Config(**SIZES, head_dim=32, tie_word_embeddings=True),
+    "qwen3_biased": Qwen3Config(**SIZES, head_dim=32, attention_bias=True),
+    "mistral": MistralConfig(**SIZES, sliding_window=None),
+    "mistral_window": MistralConfig(**SIZES, sliding_window=9),
+}
+
+
+def random_model(config: PretrainedConfig) -> PreTrainedModel:
+    """Return transformers' model of ``config`` in which every weight, biases and norms included, is random."""
+    torch.manual_seed(7)
+    made = AutoModelForCausalLM.from_config(config, attn_implementation="eager")  # type: ignore[no-untyped-call]
+    model: PreTrainedModel = made.eval()
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if name.endswith("norm.weight"):
+                parameter.uniform_(0.5, 1.5)
+            elif name.endswith("bias"):
+                parameter.normal_(0, 0.3)
+    return model
+
+
+def loaded(folder: Path, device: str = "cpu") -> Transformer:
+    """Return the model in ``folder``, its progress left aside."""
+    steps = load(folder, torch.device(device))
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            model: Transformer = end.value
+            return model
+
+
+def logits(model: Transformer, ids: Tensor) -> Tensor:
+    """Return the logits of ``ids`` [n] run as one pass into an empty cache."""
+    return model.read(model.run(model.embed(ids.to(model.device)), range(model.layers), model.new_cache()))
+
+
+def change_config(folder: Path, **changes: object) -> None:
+    """Replace entries of ``folder``'s config.json; None takes one out."""
+    file = folder / "config.json"
+    settings = {**json.loads(file.read_text()), **changes}
+    file.write_text(json.dumps({name: value for name, value in settings.items() if value is not None}))
+
+
+def write_tensors(folder: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Make ``tensors`` all that ``folder``'s model.safetensors holds."""
+    save_file(dict(tensors), folder / "model.safetensors", {"format": "pt"})
+
+
+def change_tensors(folder: Path, changes: Mapping[str, Tensor | None]) -> None:
+    """Replace tensors of ``folder``'s model.safetensors; None takes one out."""
+    tensors = {**load_file(folder / "model.safetensors"), **changes}
+    write_tensors(folder, {name: value for name, value in tensors.items() if value is not None})
+
+
+def quantise(folder: Path, *, nested: bool, leave: tuple[str, ...] = ()) -> dict[str, Tensor]:
+    """Store the matrices of ``folder`` but those ``leave`` names as bitsandbytes 4-bit tensors.
+
+    Returns what each weight is worth now: bitsandbytes' own dequantisation, float32.
+    """
+    import bitsandbytes.functional as bnb
+
+    stored: dict[str, Tensor] = {}
+    worth: dict[str, Tensor] = {}
+    for name, tensor in load_file(folder / "model.safetensors").items():
+        if "_proj.weight" not in name or name.endswith(leave):
+            stored[name] = worth[name] = tensor
+            continue
+        packed, state = bnb.quantize_4bit(tensor, blocksize=64, quant_type="nf4", compress_statistics=nested)
+        stored[name], worth[name] = packed, bnb.dequantize_4bit(packed, state)
+        stored |= {f"{name}.{part}": value for part, value in state.as_dict(packed=True).items()}
+    write_tensors(folder, stored)
+    change_config(
+        folder,
+        quantization_config={
+            "quant_method": "bitsandbytes",
+            "load_in_4bit": True,
+            "bnb_4bit_quant_type": "nf4",
+            "bnb_4bit_use_double_quant": nested,
+        },
+    )
+    return worth

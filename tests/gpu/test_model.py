@@ -1,0 +1,93 @@
+"""The model on a GPU: 4-bit weights, bfloat16 activations, against the float32 reference on the CPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from engine.model.linear import Dense, Nf4, Stacked
+from tests.engine.model.tiny import CONFIGS, change_tensors, loaded, logits, quantise, random_model
+
+pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
+TEXT = torch.randint(0, 96, (40,), generator=torch.Generator().manual_seed(1))
+QKV = tuple(f"model.layers.0.self_attn.{name}_proj.weight" for name in "qkv")
+
+
+def write(variant: str, folder: Path) -> Path:
+    random_model(CONFIGS[variant]).save_pretrained(folder)
+    return folder
+
+
+def off(ours: Tensor, reference: Tensor) -> float:
+    """Return how far ``ours`` is from ``reference``, relative to the latter's norm."""
+    return float((ours.cpu().float() - reference).norm() / reference.norm())
+
+
+@pytest.mark.parametrize("variant", CONFIGS)
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_packed_model_answers_as_on_the_cpu(variant: str, nested: bool, tmp_path: Path) -> None:
+    """Fused rows, scales, biases or windows that differ between the two devices, in any family."""
+    folder = write(variant, tmp_path)
+    quantise(folder, nested=nested)
+    model = loaded(folder, "cuda")
+    reference = loaded(folder)
+    head = model.head
+    assert isinstance(head, Nf4)
+    assert model.dtype == torch.bfloat16
+    reference.head = Dense(head.dequantised().cpu())  # the head is quantised on load
+    assert off(logits(model, TEXT), logits(reference, TEXT)) < 0.03
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_packed_bytes_are_kept(nested: bool, tmp_path: Path) -> None:
+    """A 4-bit checkpoint unpacked and quantised anew, which loses precision, or joined in the wrong order."""
+    folder = write("llama", tmp_path)
+    worth = quantise(folder, nested=nested)
+    stored = load_file(folder / "model.safetensors")
+    qkv = loaded(folder, "cuda").blocks[0].qkv
+    assert isinstance(qkv, Nf4)
+    assert torch.equal(qkv.packed.cpu(), torch.cat([stored[name].flatten() for name in QKV]))
+    torch.testing.assert_close(qkv.dequantised().cpu(), torch.cat([worth[name] for name in QKV]), atol=1e-6, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
+def test_other_checkpoints_are_quantised_on_load(dtype: torch.dtype, tmp_path: Path) -> None:
+    """Weights rounded twice or quantised in other blocks than bitsandbytes would."""
+    folder = write("qwen2", tmp_path)
+    tensors = load_file(folder / "model.safetensors")
+    change_tensors(folder, {name: tensor.to(dtype) for name, tensor in tensors.items()})
+    qkv = loaded(folder, "cuda").blocks[0].qkv
+    worth = quantise(folder, nested=False)
+    assert isinstance(qkv, Nf4)
+    expected = torch.cat([worth[name].float() for name in QKV])
+    assert off(qkv.dequantised(), expected) < 0.01  # the CPU may round a tie to the other code
+
+
+def test_a_mixed_checkpoint_is_fused_where_it_can_be(tmp_path: Path) -> None:
+    """Dynamic 4-bit checkpoints, which leave some matrices in 16 bits."""
+    folder = write("llama", tmp_path)
+    quantise(folder, nested=True, leave=("k_proj.weight", "down_proj.weight"))
+    model = loaded(folder, "cuda")
+    assert not any(isinstance(block.qkv, Stacked) for block in model.blocks)  # on a GPU everything becomes NF4
+    model.head = loaded(folder).head  # both read by the unquantised head
+    states = model.run(model.embed(TEXT.cuda()), range(model.layers), model.new_cache())
+    assert (
+        off(model.read(states.cpu().float()), logits(loaded(folder), TEXT)) < 0.2
+    )  # two matrices a layer now at 4 bits
+
+
+@pytest.mark.parametrize("variant", ["llama", "qwen3", "mistral_window"])
+def test_grouping_does_not_matter_much(variant: str, tmp_path: Path) -> None:
+    """Wrong positions, masks or cache rows on the GPU; rounding may differ with the number of tokens."""
+    model = loaded(write(variant, tmp_path), "cuda")
+    cache = model.new_cache(64)
+    assert cache.keys[0].shape[1] == 64
+    pieces = [
+        model.read(model.run(model.embed(piece.cuda()), range(model.layers), cache))
+        for piece in torch.split(TEXT, [3, 1, 16, 2, 18])
+    ]
+    assert off(torch.cat(pieces), logits(model, TEXT).cpu()) < 0.03
