@@ -96,12 +96,15 @@ class Stage:
 
     ``bonus``: after a wholly accepted window the level also writes the next token. For exits of one model that
     token costs the lower layers once more, so going without can be faster; the law is the same either way.
+    ``trimmed``: read the level through its model's draft vocabulary, the frequent tokens alone. The head of a large
+    vocabulary weighs as much as many layers; tokens outside get no probability here and are left to the target.
     """
 
     source: Exit | Model | Lookup
     window: Window = Window(1)
     acceptance: Acceptance = Acceptance()
     bonus: bool = True
+    trimmed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +155,8 @@ PRESETS = MappingProxyType(
                 "HiSpec",
                 "The target's own first layers draft, a quarter of it filters, all of it judges.",
                 (
-                    Stage(Exit(1 / 8), Window(2)),
-                    Stage(Exit(1 / 4), Window(4), bonus=False),
+                    Stage(Exit(1 / 8), Window(2), trimmed=True),
+                    Stage(Exit(1 / 4), Window(4), bonus=False, trimmed=True),
                     Stage(TARGET),
                 ),
             ),

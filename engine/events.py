@@ -130,7 +130,8 @@ class Finished:
     """The reply is complete.
 
     ``seconds`` runs from the first round; ``plain_seconds`` is what plain decoding of as many tokens would have
-    taken at the measured pace (None: not measured). The rounds' tokens may run past ``text`` by the beginning of a stop text.
+    taken at the measured pace (None: not measured). The rounds' tokens may run past ``text`` by the beginning of a
+    stop text.
     """
 
     text: str

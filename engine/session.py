@@ -12,6 +12,7 @@ import torch
 
 from engine.config import ModelSet, Preset, Role, Sampling, Window
 from engine.decoding.chain import build, describe, device_of
+from engine.decoding.frequent import frequent_tokens
 from engine.decoding.hierarchy import Autoregressive
 from engine.decoding.laws import Sampler
 from engine.decoding.tape import Tape
@@ -133,7 +134,7 @@ class Session:
                     f"{folder.name} has {model.vocabulary:,} rows for {tokenizer.size:,} tokens.",
                     "The tokenizer beside these weights belongs to another model; download the model again.",
                 )
-            self._trunks[role] = Trunk(model)
+            self._trunks[role] = Trunk(model, frequent_tokens(folder, model, tokenizer.size, tokenizer.ends))
         self._tokenizers[role] = tokenizer
         yield Loading(part, 1.0)
 

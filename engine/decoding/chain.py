@@ -52,10 +52,11 @@ def _level(stage: Stage, index: int, trunks: Trunks, sampler: Sampler, vocabular
         raise TypeError("a lookup has no laws of its own, so it can only be the bottom of a chain")
     if isinstance(source, config.Model):
         trunk = trunks[source.role]
-        return Exit(trunk, len(trunk.spans) - 1, vocabulary, sampler, index)
+        return Exit(trunk, len(trunk.spans) - 1, vocabulary, sampler, index, trimmed=stage.trimmed)
     trunk = trunks["target"]
     stops = [span.stop for span in trunk.spans]
-    return Exit(trunk, stops.index(_depth(source, trunk.model.layers)), vocabulary, sampler, index)
+    span = stops.index(_depth(source, trunk.model.layers))
+    return Exit(trunk, span, vocabulary, sampler, index, trimmed=stage.trimmed)
 
 
 def describe(preset: Preset, trunks: Trunks) -> tuple[LevelInfo, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from engine.decoding.frequent import FrequentTokens
 from engine.decoding.laws import Laws, Sampler
 from engine.model import Transformer
 
@@ -20,8 +21,8 @@ class Trunk:
     position ``_seen[s + 1]`` (for the last span: of its last pass) up to ``_seen[s]``.
     """
 
-    def __init__(self, model: Transformer) -> None:
-        self.model = model
+    def __init__(self, model: Transformer, frequent: FrequentTokens | None = None) -> None:
+        self.model, self.frequent = model, frequent
         self.cache = model.new_cache()
         self.cut((model.layers,))
 
@@ -88,15 +89,29 @@ class Trunk:
 class Exit:
     """A level: the model read after one span of its trunk. The last span makes it the whole model."""
 
-    def __init__(self, trunk: Trunk, span: int, vocabulary: int, sampler: Sampler, index: int) -> None:
+    def __init__(
+        self,
+        trunk: Trunk,
+        span: int,
+        vocabulary: int,
+        sampler: Sampler,
+        index: int,
+        *,
+        trimmed: bool = False,
+    ) -> None:
+        """``trimmed``: read for the trunk's frequent tokens only, if it knows them."""
         self.trunk, self.span, self.index = trunk, span, index
         self.vocabulary, self.sampler = vocabulary, sampler
+        self.frequent = trunk.frequent if trimmed else None
 
     def laws(self, tape: Sequence[int], mark: int, rows: int) -> Laws:
         """Return the laws after tape[:mark] and the ``rows - 1`` next prefixes, in one pass."""
         before = self.trunk.seen(self.span)
         states = self.trunk.hidden(self.span, tape, mark - 1, mark - 1 + rows)
-        logits = self.trunk.model.read(states)[:, : self.vocabulary]
+        if self.frequent is None:
+            logits = self.trunk.model.read(states)[:, : self.vocabulary]
+        else:
+            logits = self.frequent.read(self.trunk.model, states, self.vocabulary)
         return Laws(self.sampler.shape(logits, tape, mark), logits, mark - 1 + rows - before)
 
     def prefill(self, tape: Sequence[int], upto: int) -> None:

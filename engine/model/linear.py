@@ -49,6 +49,10 @@ class Blocked:
         product: Tensor = torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, "none", [], "")  # noqa: SLF001
         return product[:rows]
 
+    def dense(self) -> Dense:
+        """Return the same product over row-major weights."""
+        return Dense(self.weight.to_dense(), self.bias)
+
 
 @dataclass(slots=True, eq=False)
 class Nf4:
@@ -97,6 +101,25 @@ class Stacked:
 
 
 Linear = Dense | Blocked | Nf4 | Stacked
+
+
+def rows_of(linear: Linear, rows: Tensor) -> Linear:
+    """Return the product with only the outputs ``rows`` (int64 [m]): [n, K] -> [n, m].
+
+    Raises ValueError for 4-bit weights whose scales span several rows.
+    """
+    if isinstance(linear, Stacked):
+        raise ValueError("a product of several parts cannot be cut by rows")  # noqa: TRY004 - nothing is wrong with the type
+    bias = None if linear.bias is None else linear.bias[rows]
+    if isinstance(linear, Blocked):
+        return blocked(Dense(linear.dense().weight[rows], bias))
+    if isinstance(linear, Dense):
+        return blocked(Dense(linear.weight[rows], bias))
+    n, k = linear.shape
+    if k % linear.blocksize:
+        raise ValueError(f"rows of {k} weights do not hold whole blocks of {linear.blocksize}")
+    packed, absmax = (part.view(n, -1)[rows].view(-1) for part in (linear.packed, linear.absmax))
+    return Nf4(packed, absmax, linear.code, (len(rows), k), linear.blocksize, bias)
 
 
 def blocked(linear: Linear) -> Linear:

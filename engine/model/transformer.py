@@ -11,7 +11,7 @@ from torch.nn import functional
 from engine.model.architecture import Architecture
 from engine.model.cache import STEP, KVCache
 from engine.model.layer import Layer, Span, rms_norm
-from engine.model.linear import Linear
+from engine.model.linear import Linear, rows_of
 from engine.model.rotary import Rotation
 
 
@@ -108,6 +108,13 @@ class Transformer:
         return hidden
 
     @torch.inference_mode()
-    def read(self, hidden: Tensor) -> Tensor:
-        """Return the logits, float32 [n, vocabulary], of ``hidden`` [n, width] from any depth."""
-        return self.head(rms_norm(hidden, self.norm, self.architecture.norm_eps)).float()
+    def read(self, hidden: Tensor, head: Linear | None = None) -> Tensor:
+        """Return the logits, float32 [n, vocabulary], of ``hidden`` [n, width] from any depth.
+
+        ``head``: one cut by ``head_of``, for the logits of its tokens alone.
+        """
+        return (head or self.head)(rms_norm(hidden, self.norm, self.architecture.norm_eps)).float()
+
+    def head_of(self, tokens: Tensor) -> Linear:
+        """Return a head that reads only ``tokens`` (int64 [m]): cheaper by as much as it is smaller."""
+        return rows_of(self.head, tokens.to(self.device))

@@ -99,4 +99,5 @@ def write_family(root: Path) -> ModelSet:
         folder = root / role
         folder.mkdir(parents=True)
         write_model(folder, layers, width, write_tokenizer(folder), seed)
+    (root / "target" / "draft_vocabulary.json").write_text(json.dumps(list(range(0, 300, 2))))
     return models_in(root)

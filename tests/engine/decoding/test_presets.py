@@ -13,6 +13,7 @@ from scipy.stats import chisquare
 
 from engine.config import PRESETS, Acceptance, ModelSet, Preset, Role, Sampling
 from engine.decoding.chain import build
+from engine.decoding.frequent import FrequentTokens
 from engine.decoding.laws import Sampler
 from engine.decoding.tape import Tape
 from engine.decoding.trunk import Trunk
@@ -23,6 +24,7 @@ CPU = torch.device("cpu")
 VOCABULARY = 6  # of the models' rows, so that replies of two tokens have 36 cells
 PROMPT = [0, 3, 1, 2, 0, 3]
 LENGTH = 2
+ROLES: tuple[Role, ...] = ("target", "qualifier", "draft")
 SAMPLES = 800
 SAMPLING = Sampling(temperature=1.5, top_p=0.98, repetition_penalty=1.1, seed=11)
 LOSSLESS = [preset for preset in PRESETS.values() if preset.lossless]
@@ -33,8 +35,13 @@ Reply = tuple[int, ...]
 
 @pytest.fixture(scope="module")
 def trunks(family: ModelSet) -> Family:
-    folders: dict[Role, object] = {"target": family.target, "qualifier": family.qualifier, "draft": family.draft}
-    return {role: Trunk(finish(load(folder, CPU))) for role, folder in folders.items()}  # type: ignore[arg-type]
+    def trunk(role: Role) -> Trunk:
+        folder = family.folder(role)
+        assert folder is not None
+        model = finish(load(folder, CPU))
+        return Trunk(model, FrequentTokens(model, [0, 1, 3, 5]))  # token 2 and 4 are left to the target
+
+    return {role: trunk(role) for role in ROLES}
 
 
 def replies(preset: Preset, trunks: Family, sampling: Sampling, prompt: Sequence[int], length: int) -> Iterator[Reply]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from engine.config import ModelSet, Sampling
+from engine.decoding.frequent import FrequentTokens, frequent_tokens
 from engine.decoding.laws import Sampler
 from engine.decoding.trunk import Exit, Trunk
+from engine.errors import CheckpointError
 from engine.model import Transformer, load
 from tests.engine.family import finish
 
@@ -92,6 +96,31 @@ def test_cutting_anew_keeps_what_every_layer_has_seen(model: Transformer) -> Non
     assert top.trunk.seen(0) == top.trunk.seen(1) == 8
     again = Exit(top.trunk, 1, model.vocabulary, top.sampler, 0)
     assert again.laws(TOKENS, 12, 1).probs == pytest.approx(fresh(model, 8, TOKENS, 1), abs=1e-5)
+
+
+@torch.inference_mode()
+def test_a_trimmed_exit_reads_its_frequent_tokens_alone(model: Transformer) -> None:
+    """Logits put at the wrong ids would still decode, only with hopeless acceptance."""
+    trunk = Trunk(model, FrequentTokens(model, [250, 3, 17, 17]))
+    sampler = Sampler(Sampling(temperature=1, top_p=1), CPU)
+    whole = Exit(trunk, 0, model.vocabulary, sampler, 0).laws(TOKENS, 12, 1).probs[0]
+    trunk.rewind(11)
+    cut = Exit(trunk, 0, model.vocabulary, sampler, 0, trimmed=True).laws(TOKENS, 12, 1).probs[0]
+    assert cut.nonzero().flatten().tolist() == [3, 17, 250]
+    assert cut[[3, 17, 250]] == pytest.approx(whole[[3, 17, 250]] / whole[[3, 17, 250]].sum(), abs=1e-6)
+
+
+def test_draft_vocabularies_come_from_their_file(model: Transformer, tmp_path: Path) -> None:
+    """The file beside the weights decides; ends of turn are always in, or no draft could end one."""
+    assert frequent_tokens(tmp_path, model, 300, frozenset({0})) is None
+    (tmp_path / "draft_vocabulary.json").write_text("[5, 6]")
+    found = frequent_tokens(tmp_path, model, 300, frozenset({0}))
+    assert found is not None
+    assert found.tokens.tolist() == [0, 5, 6]
+    for wrong in ("{}", "[300]", "[-1]", '["a"]', "[1"):
+        (tmp_path / "draft_vocabulary.json").write_text(wrong)
+        with pytest.raises(CheckpointError, match="list of token ids"):
+            frequent_tokens(tmp_path, model, 300, frozenset({0}))
 
 
 def test_exits_must_rise_to_the_models_depth(model: Transformer) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from engine.model.linear import NF4, Blocked, Dense, Nf4, Stacked, blocked, quantised, stacked
+from engine.model.linear import NF4, Blocked, Dense, Nf4, Stacked, blocked, quantised, rows_of, stacked
 
 
 @pytest.mark.parametrize("rows", range(1, 18))
@@ -60,3 +60,17 @@ def test_the_codes_are_bitsandbytes_own() -> None:
 
     theirs = get_4bit_type("nf4", device="cpu")  # type: ignore[no-untyped-call]
     assert torch.equal(theirs, torch.tensor(NF4))
+
+
+@pytest.mark.parametrize("kind", ["dense", "blocked", "nf4"])
+def test_rows_of_a_product_are_those_rows(kind: str) -> None:
+    """A draft vocabulary is rows of the head; a shifted scale or byte would give other tokens' logits."""
+    weight, rows = torch.randn(96, 64, generator=torch.Generator().manual_seed(3)), torch.tensor([1, 2, 40, 95])
+    x = torch.randn(3, 64, generator=torch.Generator().manual_seed(4))
+    whole = quantised(weight) if kind == "nf4" else blocked(Dense(weight)) if kind == "blocked" else Dense(weight)
+    cut = rows_of(whole, rows)
+    if isinstance(whole, Nf4):
+        assert isinstance(cut, Nf4)
+        assert torch.equal(cut.dequantised(), whole.dequantised()[rows])
+    else:
+        assert torch.allclose(cut(x), whole(x)[:, rows], atol=1e-5)

@@ -1,0 +1,63 @@
+"""The draft vocabulary: a model read for its frequent tokens alone.
+
+Lossless: a token outside simply gets no probability from the level that drafts, and the target, which reads its whole
+head, writes it where it is due (FR-Spec, arXiv 2502.14856; VocabTrim, arXiv 2506.22694).
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from engine.errors import CheckpointError
+from engine.model import Transformer
+
+FILE = "draft_vocabulary.json"  # beside the weights: a list of token ids
+LARGE, SHARE = 65_536, 4  # without that file, a vocabulary this large is read for its first quarter
+
+
+class FrequentTokens:
+    """The part of a model's head that covers most of what it says."""
+
+    def __init__(self, model: Transformer, tokens: list[int]) -> None:
+        """Raises ValueError for a head that cannot be cut."""
+        self.tokens = torch.tensor(sorted(set(tokens)), dtype=torch.int64, device=model.device)  # [m]
+        self._head = model.head_of(self.tokens)
+
+    def read(self, model: Transformer, hidden: Tensor, vocabulary: int) -> Tensor:
+        """Return logits float32 [n, vocabulary] of ``hidden`` [n, width]: minus infinity outside the tokens."""
+        few = model.read(hidden, self._head)  # [n, m]
+        return few.new_full((len(hidden), vocabulary), -torch.inf).index_copy_(1, self.tokens, few)
+
+
+def frequent_tokens(folder: Path, model: Transformer, size: int, ends: frozenset[int]) -> FrequentTokens | None:
+    """Return the draft vocabulary of the checkpoint in ``folder`` with ``size`` token ids, or None if it has none.
+
+    Its ``draft_vocabulary.json`` says which. Without one a large vocabulary is read for its lower ids: byte-pair
+    merges are numbered in the order they were learned, the frequent ones first. The ``ends`` are always in.
+    Raises CheckpointError for a file that is no list of ids.
+    """
+    path = folder / FILE
+    if path.is_file():
+        tokens = _read(path, size)
+    elif size >= LARGE:
+        tokens = list(range(size // SHARE))
+    else:
+        return None
+    try:
+        return FrequentTokens(model, [*tokens, *ends])
+    except ValueError:
+        return None
+
+
+def _read(path: Path, size: int) -> list[int]:
+    try:
+        tokens = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        tokens = None
+    if not isinstance(tokens, list) or not all(type(token) is int and 0 <= token < size for token in tokens):
+        raise CheckpointError(f"{path} is not a list of token ids below {size}.", "Delete it, or download it again.")
+    return tokens
