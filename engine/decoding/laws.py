@@ -55,8 +55,13 @@ class Sampler:
             self._random.manual_seed(sampling.seed)
 
     def draw(self, law: Tensor) -> int:
-        """Draw a token from ``law``: float32 [vocabulary], any positive sum. A one-hot law gives its token."""
-        return int(torch.multinomial(law, 1, generator=self._random))
+        """Draw a token from ``law``: float32 [vocabulary], any positive sum. A one-hot law gives its token.
+
+        Inverts the cumulated law: one random number instead of one per token, which took longer than a drafted token's
+        layers. Cumulated in float64, so that rounding moves no probability worth speaking of.
+        """
+        heights = law.double().cumsum(0)
+        return int(torch.searchsorted(heights, heights[-1:] * self.uniform(1)[0], right=True))
 
     def uniform(self, n: int) -> list[float]:
         """Draw ``n`` independent numbers from [0, 1)."""
@@ -77,7 +82,7 @@ class Sampler:
             logits = logits.masked_fill(logits < logits.topk(s.top_k).values[:, -1:], -torch.inf)
         probs = logits.softmax(dim=1)
         if s.top_p < 1:
-            probs = probs.masked_fill(probs < _nucleus_floor(probs, s.top_p), 0)
+            probs = _nucleus(probs, s.top_p)
         if s.min_p > 0:
             probs = probs.masked_fill(probs < s.min_p * probs.amax(dim=1, keepdim=True), 0)
         return probs / probs.sum(dim=1, keepdim=True)
@@ -92,18 +97,17 @@ def _penalised(logits: Tensor, tape: Sequence[int], mark: int, penalty: float) -
     return torch.where(seen, torch.where(logits > 0, logits / penalty, logits * penalty), logits)
 
 
-def _nucleus_floor(probs: Tensor, top_p: float) -> Tensor:
-    """Return per row the smallest probability inside the smallest set of likeliest tokens with mass >= top_p.
+def _nucleus(probs: Tensor, top_p: float) -> Tensor:
+    """Keep per row the smallest set of likeliest tokens whose mass reaches ``top_p``, and nothing else.
 
-    float32 [n, 1]. Sorting a whole vocabulary is slow, so a short head is tried first and grown while its mass
-    falls short; the answer is the same.
+    float32 [n, vocabulary] twice. Sorting a whole vocabulary is slow, so a short head is tried first and grown while
+    its mass falls short; the answer is the same.
     """
     vocabulary = probs.shape[1]
     size = min(64, vocabulary)
     while True:
-        head = probs.topk(size).values  # [n, size], falling
+        head, tokens = probs.topk(size)  # [n, size], falling
         before = head.cumsum(dim=1) - head
         if size == vocabulary or bool((before[:, -1] >= top_p).all()):
-            inside = before < top_p
-            return head.gather(1, inside.sum(dim=1, keepdim=True) - 1)
+            return torch.zeros_like(probs).scatter_(1, tokens, head.where(before < top_p, 0))
         size = min(size * 8, vocabulary)
