@@ -2,8 +2,8 @@
 
 python packaging/screenshots.py FOLDER [--model FOLDER] [--preset hispec] [--size 1280x800]
 
-Writes loading, empty, midway, finished, plain, narrow, drawer and error, dark and light, as PNG files into FOLDER. Works
-without a display; QT_SCALE_FACTOR=1.5 gives pictures for finer screens.
+Writes loading, empty, midway, finished, unmarked, narrow, drawer and error, dark and light, as PNG files into FOLDER.
+Works without a display, in the environment packaging/check.py makes; QT_SCALE_FACTOR=1.5 gives finer pictures.
 """
 
 from __future__ import annotations
@@ -14,9 +14,6 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from PySide6.QtCore import QEventLoop, QSettings, QTimer
 from PySide6.QtWidgets import QApplication
@@ -34,7 +31,9 @@ PATIENCE = 180_000  # ms
 class Photographer:
     """Works one window and keeps pictures of it."""
 
-    def __init__(self, app: QApplication, models: ModelSet, folder: Path, size: tuple[int, int], choice: Choice) -> None:
+    def __init__(
+        self, app: QApplication, models: ModelSet, folder: Path, size: tuple[int, int], choice: Choice
+    ) -> None:
         self.folder, self.size, self.choice = folder, size, choice
         self.scratch = tempfile.TemporaryDirectory()
         settings = QSettings(str(Path(self.scratch.name) / "settings.ini"), QSettings.Format.IniFormat)
@@ -70,7 +69,7 @@ class Photographer:
         until(lambda: not self.chat.busy)
         self.take("finished")
         self.window.highlight.trigger()
-        self.take("plain")
+        self.take("unmarked")
         self.window.highlight.trigger()
         self.window.resize(720, 640)
         self.take("narrow")
@@ -117,6 +116,7 @@ def main() -> None:
     options.folder.mkdir(parents=True, exist_ok=True)
     width, height = (int(side) for side in options.size.split("x"))
     models = models_in(options.model) if options.model else starter_models()
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     app = QApplication(["updraft"])
     for choice in ("dark", "light"):
         photographer = Photographer(app, models, options.folder, (width, height), choice)

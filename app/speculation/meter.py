@@ -1,0 +1,124 @@
+"""One level's card: what it costs and how much of what reached it it let stand."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+from app.palette import Palette
+from app.speculation import wording
+from app.speculation.tally import LevelTally
+from app.typeface import tabular
+from engine.events import LevelInfo
+
+
+class Bar(QWidget):
+    """A share from 0 to 1 as a slim bar."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._share = 0.0
+        self._colour = self._groove = QColor()
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    def paint_in(self, colour: str, groove: str) -> None:
+        """Use ``colour`` on ``groove``."""
+        self._colour, self._groove = QColor(colour), QColor(groove)
+        self.update()
+
+    def show_share(self, share: float) -> None:
+        """Fill the bar to ``share``."""
+        if share != self._share:
+            self._share = share
+            self.update()
+
+    def sizeHint(self) -> QSize:
+        """Six pixels high, as wide as there is room."""
+        return QSize(60, 6)
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        """Paint groove and filling."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        box = QRectF(self.rect())
+        for colour, width in ((self._groove, box.width()), (self._colour, self._share * box.width())):
+            painter.setBrush(colour)
+            painter.drawRoundedRect(QRectF(box.left(), box.top(), width, box.height()), 3, 3)
+
+
+class LevelCard(QFrame):
+    """Shows one level; ``bottom`` and ``top`` say where in the chain it stands."""
+
+    def __init__(self, info: LevelInfo, *, bottom: bool, top: bool, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("card")
+        self._bottom, self._top = bottom, top
+        self.title, self.detail = QLabel(info.title), Elided(info.detail)
+        self.title.setObjectName("cardTitle")
+        self.detail.setObjectName("cardVerb")
+        self.cost = _figure("cardCost")
+        self.verb = QLabel("writes" if top and bottom else "settles" if top else "proposes" if bottom else "filters")
+        self.verb.setObjectName("cardVerb")
+        self.counts = _figure("cardCounts")
+        self.bar = Bar()
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(12, 10, 12, 11)
+        rows.setSpacing(5)
+        rows.addLayout(_row(self.title, self.detail, self.cost))
+        rows.addLayout(_row(self.verb, self.counts))
+        rows.addSpacing(2)
+        rows.addWidget(self.bar)
+
+    def show_level(self, level: LevelTally, total: float) -> None:
+        """Show the counts of ``level``, whose reply has taken ``total`` seconds so far."""
+        self.cost.setText(wording.cost(level, total))
+        self.counts.setText(wording.counts(level, bottom=self._bottom, top=self._top))
+        self.bar.show_share(1.0 if self._bottom and self._top and level.written else level.rate or 0.0)
+        said = wording.explain(level, bottom=self._bottom, top=self._top)
+        self.setToolTip(said)
+        self.setAccessibleName(said)
+
+    def paint_in(self, colour: str, palette: Palette) -> None:
+        """Paint the level in ``colour``."""
+        self.title.setStyleSheet(f"color: {colour}")
+        self.bar.paint_in(colour, palette.line)
+
+
+class Elided(QLabel):
+    """A label that gives way: where there is no room its text ends in an ellipsis."""
+
+    def __init__(self, text: str, parent: QWidget | None = None) -> None:
+        super().__init__(text, parent)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+
+    def minimumSizeHint(self) -> QSize:
+        """No width at all."""
+        return QSize(0, super().minimumSizeHint().height())
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        """Paint as much of the text as fits."""
+        painter = QPainter(self)
+        shown = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
+        painter.setPen(self.palette().windowText().color())
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, shown)
+
+
+def _row(*widgets: QWidget) -> QHBoxLayout:
+    """Return ``widgets`` in a row, the last one at its right end."""
+    row = QHBoxLayout()
+    row.setSpacing(7)
+    for widget in widgets[:-1]:
+        row.addWidget(widget)
+    row.addStretch(0)
+    row.addWidget(widgets[-1])
+    return row
+
+
+def _figure(name: str) -> QLabel:
+    label = QLabel("–")
+    label.setObjectName(name)
+    label.setFont(tabular(label.font()))
+    label.setAlignment(Qt.AlignmentFlag.AlignRight)
+    return label

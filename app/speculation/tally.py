@@ -1,0 +1,137 @@
+"""Counts of one answer: what each level proposed, what stood, what it cost. No Qt."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from engine.events import Event, Finished, LevelInfo, PlainPace, Prefill, Round, Started, Token
+
+RECENT = 1.0  # seconds of the reply's clock that "now" looks back on
+
+
+@dataclass(slots=True)
+class LevelTally:
+    """One level's share of an answer.
+
+    ``offered``: tokens handed up to it by the levels below, those dropped behind a veto included; ``stood``: how
+    many of them it let stand. ``written``: tokens of its own; ``kept``: those of them that are in the answer.
+    """
+
+    info: LevelInfo
+    passes: int = 0
+    seconds: float = 0.0
+    offered: int = 0
+    stood: int = 0
+    written: int = 0
+    kept: int = 0
+
+    @property
+    def per_pass(self) -> float | None:
+        """Mean milliseconds of a pass."""
+        return 1000 * self.seconds / self.passes if self.passes else None
+
+    @property
+    def rate(self) -> float | None:
+        """Share of what it was offered that it let stand; for the bottom level, share of its own that was kept."""
+        good, all_ = (self.stood, self.offered) if self.offered else (self.kept, self.written)
+        return good / all_ if all_ else None
+
+
+class Tally:
+    """Counts an answer as its events arrive. ``pace``: seconds a token by plain decoding, from this or an earlier
+    answer of the same models."""
+
+    def __init__(self, pace: float | None = None) -> None:
+        self.pace = pace
+        self.started: Started | None = None
+        self.prefill: Prefill | None = None
+        self.finished: Finished | None = None
+        self.levels: list[LevelTally] = []  # bottom first
+        self.tokens = 0
+        self.rounds = 0
+        self.seconds = 0.0  # of all rounds
+        self._recent: deque[tuple[float, float, int]] = deque()  # end, duration, tokens of late rounds
+
+    def add(self, events: Iterable[Event]) -> None:
+        """Count ``events``, which continue those counted before."""
+        for event in events:
+            match event:
+                case Started():
+                    self.started = event
+                    self.levels = [LevelTally(info) for info in event.levels]
+                case Prefill():
+                    self.prefill = event
+                case Round():
+                    self._add_round(event)
+                case PlainPace():
+                    self.pace = event.seconds
+                case Finished():
+                    self.finished = event
+                    self.tokens = event.tokens
+
+    def _add_round(self, round_: Round) -> None:
+        settled = len(round_.settled)
+        end = round_.start + round_.seconds
+        self.rounds += 1
+        self.tokens += settled
+        self.seconds += round_.seconds
+        self._recent.append((end, round_.seconds, settled))
+        while len(self._recent) > 1 and self._recent[0][0] < end - RECENT:
+            self._recent.popleft()
+        for pass_ in round_.passes:
+            level = self.levels[pass_.level]
+            level.passes += 1
+            level.seconds += pass_.seconds
+        for token in round_.tokens:
+            self._add_token(token)
+
+    def _add_token(self, token: Token) -> None:
+        own = self.levels[token.level]
+        own.written += 1
+        own.kept += not token.ghost
+        for above in range(token.level + 1, min(token.reached + 1, self._top) + 1):
+            self.levels[above].offered += 1
+            self.levels[above].stood += token.reached >= above
+
+    @property
+    def _top(self) -> int:
+        return len(self.levels) - 1
+
+    @property
+    def plain(self) -> bool:
+        """True when a single level answers: nothing is speculated."""
+        return len(self.levels) == 1
+
+    @property
+    def average(self) -> float | None:
+        """Tokens per second over the whole answer."""
+        if self.finished is not None:
+            return self.finished.tokens_per_second or None
+        return self.tokens / self.seconds if self.seconds else None
+
+    @property
+    def now(self) -> float | None:
+        """Tokens per second over the last second of decoding."""
+        seconds = sum(duration for _, duration, _ in self._recent)
+        return sum(tokens for *_, tokens in self._recent) / seconds if seconds else None
+
+    @property
+    def factor(self) -> float | None:
+        """How many times faster than plain decoding this answer is, at the measured pace."""
+        if self.pace is None or self.average is None or self.plain:
+            return None
+        return self.average * self.pace
+
+    @property
+    def plain_seconds(self) -> float | None:
+        """What plain decoding of the same answer would have taken."""
+        if self.finished is not None and self.finished.plain_seconds is not None:
+            return self.finished.plain_seconds
+        return None if self.pace is None else self.pace * self.tokens
+
+    @property
+    def between(self) -> float:
+        """Seconds of the rounds that no pass accounts for: sampling, acceptance, bookkeeping."""
+        return max(self.seconds - sum(level.seconds for level in self.levels), 0.0)

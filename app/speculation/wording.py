@@ -1,0 +1,106 @@
+"""Counts in words: the same sentence for the same number, wherever it is shown."""
+
+from __future__ import annotations
+
+from app.speculation.tally import LevelTally, Tally
+from engine.events import Loading, Prefill
+
+
+def loading(event: Loading) -> str:
+    """Say what is being loaded and how far it is."""
+    return f"Loading {event.part}… {event.fraction:.0%}"
+
+
+def reading(event: Prefill) -> str:
+    """Say how much of the conversation has been read."""
+    return f"reading the conversation… {event.done:,} of {event.total:,} tokens"
+
+
+def line(tally: Tally) -> tuple[str, ...]:
+    """Return what stands under an answer: tokens, pace, factor, exactness."""
+    if tally.started is None or not tally.tokens:
+        return ()
+    parts = [f"{tally.tokens:,} token{'s' * (tally.tokens != 1)}"]
+    pace = tally.average if tally.finished is not None else tally.now
+    if pace is not None:
+        parts.append(f"{number(pace)} tokens/s")
+    if tally.factor is not None:
+        parts.append(f"{tally.factor:.1f}× plain")
+    if not tally.plain:
+        parts.append("exact" if tally.started.lossless else "lossy")
+    return tuple(parts)
+
+
+def ending(tally: Tally) -> tuple[str, ...]:
+    """Say why an answer ended where it was not its natural end."""
+    if tally.finished is None:
+        return ()
+    return {"length": ("cut at the length limit",), "context": ("the context is full",)}.get(tally.finished.reason, ())
+
+
+def verdict(tally: Tally) -> str:
+    """Say how an answer's pace compares with plain decoding, win or lose."""
+    if tally.plain:
+        return "plain decoding: the yardstick"
+    if tally.factor is None or tally.pace is None:
+        return "plain decoding: not measured yet"
+    if round(tally.factor, 1) < 1:
+        return f"{tally.factor:.1f}× plain: slower here"
+    return f"{tally.factor:.1f}× plain decoding ({number(1 / tally.pace)} tokens/s)"
+
+
+def counterfactual(tally: Tally) -> str:
+    """Say at the end what plain decoding would have taken for the same answer."""
+    if tally.finished is None or tally.plain or tally.plain_seconds is None:
+        return ""
+    return f"took {seconds(tally.finished.seconds)}, plain would have taken {seconds(tally.plain_seconds)}"
+
+
+def cost(level: LevelTally, total: float) -> str:
+    """Return a level's milliseconds a pass and its share of the time."""
+    if level.per_pass is None or not total:
+        return "–"
+    return f"{milliseconds(level.per_pass)} · {level.seconds / total:.0%}"
+
+
+def counts(level: LevelTally, *, bottom: bool, top: bool) -> str:
+    """Return what a level was offered and how much of it stood."""
+    if bottom and top:
+        return f"{level.written:,} written"
+    if level.rate is None:
+        return "–"
+    if bottom:
+        return f"{level.written:,} · {percent(level.rate)} kept"
+    return f"{level.stood:,} / {level.offered:,} {'stand' if top else 'pass'} · {percent(level.rate)}"
+
+
+def explain(level: LevelTally, *, bottom: bool, top: bool) -> str:
+    """Return a level's counts as a sentence, for tooltips and screen readers."""
+    if bottom and top:
+        return f"{level.info.title} wrote {level.written:,} tokens in {level.passes:,} passes."
+    if bottom:
+        return f"{level.kept:,} of {level.written:,} tokens proposed by {level.info.title} are in the answer."
+    return (
+        f"{level.info.title} let {level.stood:,} of {level.offered:,} proposed tokens stand "
+        f"and wrote {level.written:,} of its own in {level.passes:,} passes."
+    )
+
+
+def percent(rate: float | None) -> str:
+    """Return a share in per cent, a dash where there is none."""
+    return "–" if rate is None else f"{rate:.0%}"
+
+
+def number(value: float) -> str:
+    """Return a pace: one decimal below ten."""
+    return f"{value:.1f}" if value < 9.95 else f"{value:,.0f}"
+
+
+def milliseconds(value: float) -> str:
+    """Return a duration in milliseconds to three figures at most."""
+    return f"{value:.2f} ms" if value < 0.995 else f"{value:.1f} ms" if value < 99.95 else f"{value:,.0f} ms"
+
+
+def seconds(value: float) -> str:
+    """Return a duration in seconds to a tenth."""
+    return f"{value:.1f}\u00a0s"

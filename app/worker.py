@@ -1,0 +1,136 @@
+"""Runs the engine on its own thread; the only file of the window that imports it, and only there."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Generator, Iterator, Sequence
+from typing import Protocol
+
+from PySide6.QtCore import QObject, QThread, Signal, Slot
+
+from app.exchange import Failure, Opening, Request
+from app.preload import preload_torch
+from engine.config import ModelSet, Preset, Sampling
+from engine.errors import UpdraftError
+from engine.events import Event, Loading
+
+log = logging.getLogger(__name__)
+
+
+class SessionLike(Protocol):
+    """What the worker needs of a session."""
+
+    def reply(
+        self,
+        messages: Sequence[tuple[str, str]],
+        *,
+        preset: Preset,
+        sampling: Sampling = ...,
+        max_tokens: int = ...,
+        stop: Sequence[str] = ...,
+    ) -> Iterator[Event]:
+        """Answer ``messages``; ceasing to iterate cancels."""
+
+    def close(self) -> None:
+        """Give everything back."""
+
+
+OpenSession = Callable[[ModelSet], Generator[Loading, None, SessionLike]]
+
+
+def open_engine(models: ModelSet) -> Generator[Loading, None, SessionLike]:
+    """Open the real engine; torch is imported here, on the engine's thread."""
+    yield Loading("the engine", 0.0)
+    preload_torch()
+    yield Loading("the engine", 0.5)
+    from engine.session import Session
+
+    return (yield from Session.open(models))
+
+
+class EngineWorker(QObject):
+    """Owns the session. Every slot runs on the engine's thread and none lets an exception out."""
+
+    loading = Signal(object)  # Loading
+    opened = Signal(object)  # Opening
+    not_opened = Signal(object, object)  # Opening, Failure
+    told = Signal(int, object)  # request id, Event
+    ended = Signal(int, object)  # request id, Failure or None
+
+    def __init__(self, open_session: OpenSession) -> None:
+        super().__init__()
+        self._open_session = open_session
+        self._session: SessionLike | None = None
+
+    @Slot(object)
+    def open(self, opening: Opening) -> None:
+        """Replace the session by one over ``opening.models``."""
+        self._drop()
+        try:
+            loading = self._open_session(opening.models)
+            self._session = self._load(loading, opening)
+        except UpdraftError as error:
+            self.not_opened.emit(opening, Failure.of(error, down=True))
+        except Exception:  # the thread's border: whatever else happens, the window is told
+            log.exception("opening %s failed", opening.models.name)
+            sentence = f"{opening.models.name} could not be loaded because of an unexpected fault."
+            self.not_opened.emit(opening, Failure(sentence, "Try again, or choose another model.", down=True))
+        else:
+            if self._session is not None:
+                self.opened.emit(opening)
+
+    def _load(self, loading: Generator[Loading, None, SessionLike], opening: Opening) -> SessionLike | None:
+        """Run ``loading`` to its end and return its session, or None once abandoned."""
+        while not opening.abandoned.is_set():
+            try:
+                self.loading.emit(next(loading))
+            except StopIteration as done:
+                session: SessionLike = done.value
+                return session
+        loading.close()
+        return None
+
+    @Slot(object)
+    def reply(self, request: Request) -> None:
+        """Answer ``request`` event by event; ``ended`` is the last thing heard of it, whatever happens."""
+        failure: Failure | None = None
+        try:
+            self._answer(request)
+        except UpdraftError as error:
+            failure = Failure.of(error)
+        except Exception:  # the thread's border: whatever else happens, the window is told
+            log.exception("reply %d failed", request.id)
+            self._drop()
+            sentence, hint = "The engine stopped because of an unexpected fault.", "Retry starts it again."
+            failure = Failure(sentence, f"{hint} The log (Help menu) has the details.", down=True)
+        self.ended.emit(request.id, failure)
+
+    def _answer(self, request: Request) -> None:
+        if request.stop.is_set():
+            return
+        if self._session is None:
+            raise UpdraftError("No model is loaded.", "Choose a model first.")
+        events = self._session.reply(
+            request.turns, preset=request.preset, sampling=request.sampling, max_tokens=request.max_tokens
+        )
+        for event in events:
+            self.told.emit(request.id, event)
+            if request.stop.is_set():
+                break
+        if isinstance(events, Generator):
+            events.close()  # its finally puts the caches right, before the next request
+
+    @Slot()
+    def leave(self) -> None:
+        """Close the session and end the thread."""
+        self._drop()
+        QThread.currentThread().quit()
+
+    def _drop(self) -> None:
+        session, self._session = self._session, None
+        if session is None:
+            return
+        try:
+            session.close()
+        except Exception:  # a session that cannot even be closed is lost all the same
+            log.exception("closing the session failed")

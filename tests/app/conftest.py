@@ -1,0 +1,65 @@
+"""The whole window over a scripted session, and its orderly end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QSettings
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from app.__main__ import Application
+from engine.config import ModelSet
+from tests.app.scripted import Opener, ScriptedSession, speculated
+from tests.app.stage import MODELS, Ask, Start
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> QSettings:
+    return QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat)
+
+
+@pytest.fixture
+def session() -> ScriptedSession:
+    return ScriptedSession(lambda _: speculated())
+
+
+@pytest.fixture
+def opener(session: ScriptedSession) -> Opener:
+    return Opener(session)
+
+
+@pytest.fixture
+def start(qtbot: QtBot, qapp: QApplication, settings: QSettings, opener: Opener, tmp_path: Path) -> Iterator[Start]:
+    """Start the window; whatever the test left running has to stop in time."""
+    started: list[Application] = []
+
+    def begin(models: ModelSet = MODELS, *, wait: bool = True) -> Application:
+        running = Application(qapp, opener, settings, [models], tmp_path)
+        started.append(running)
+        running.window.resize(1280, 800)
+        running.start(models)
+        qtbot.waitExposed(running.window)
+        if wait:
+            qtbot.waitUntil(lambda: running.chat.engine.value != "loading" and running.chat.models is not None)
+        return running
+
+    yield begin
+    for running in started:
+        running.window.close()
+        assert running.end(), "the engine thread did not stop"
+        running.window.deleteLater()
+
+
+@pytest.fixture
+def ask(qtbot: QtBot) -> Ask:
+    """Type a question, press Enter and wait for the end of the answer."""
+
+    def send(running: Application, text: str) -> None:
+        running.window.composer.field.setPlainText(text)
+        with qtbot.waitSignal(running.chat.answered):
+            running.window.composer.field.entered.emit()
+
+    return send

@@ -1,0 +1,13 @@
+"""Names the tests of the window share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from app.__main__ import Application
+from engine.config import ModelSet
+
+MODELS = ModelSet("Starter", Path("target"), Path("qualifier"), Path("draft"))
+Start = Callable[..., Application]
+Ask = Callable[[Application, str], None]

@@ -1,0 +1,201 @@
+"""The window around the conversation: pickers, panel, themes, accessibility, the way out."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QSettings, Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QAbstractButton, QAbstractSpinBox, QApplication, QProgressBar, QTextEdit, QWidget
+from pytestqt.qtbot import QtBot
+
+from app.palette import DARK, LIGHT, Palette, contrast
+from engine.config import ModelSet
+from tests.app.scripted import Opener, ScriptedSession, endless
+from tests.app.stage import Ask, Start
+
+
+def test_importing_the_window_leaves_torch_alone() -> None:
+    """Guards: a window that appears only after seconds of imports."""
+    code = "import sys, app.window, app.__main__; sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=False).returncode == 0
+
+
+def test_none_keeps_its_references(qtbot: QtBot) -> None:
+    """Guards: a PySide release that loses a reference to None with every call and aborts in the end (PYSIDE-3474)."""
+    widget = QWidget()
+    qtbot.addWidget(widget)
+    before = sys.getrefcount(None)
+    for _ in range(1000):
+        widget.update()
+    assert sys.getrefcount(None) > before - 50
+
+
+@pytest.mark.parametrize("palette", [DARK, LIGHT], ids=["dark", "light"])
+def test_text_and_marks_can_be_read(palette: Palette) -> None:
+    """Guards: a colour that looks fine on one screen and cannot be read on another."""
+    marks = ("text", "muted", "target", "intermediate", "draft", "lookup", "rejected")
+    for name in marks:
+        for surface in palette.surfaces:
+            assert contrast(getattr(palette, name), surface) >= 4.5, (name, surface)
+    assert contrast(palette.text, palette.bubble) >= 4.5
+    assert contrast(palette.on_accent, palette.target) >= 4.5
+
+
+def test_contrast_is_the_known_formula() -> None:
+    """Guards: a contrast test that measures something else."""
+    assert contrast("#000000", "#ffffff") == pytest.approx(21)
+    assert contrast("#767676", "#ffffff") == pytest.approx(4.54, abs=0.01)
+
+
+def test_presets_without_their_models_are_disabled(start: Start) -> None:
+    """Guards: a hierarchy offered that the model set cannot run, or refused without a reason."""
+    running = start(ModelSet("Bare", Path("target")))
+    presets = running.window.topbar.presets
+    enabled = {name for name, action in presets.items() if action.isEnabled()}
+    assert enabled == {"plain", "lookup", "hispec"}
+    assert "Bare has no draft and no qualifier model." in presets["hsd"].toolTip()
+    assert presets["pyramid"].text() == "Pyramid · lossy"
+
+
+def test_a_preset_the_new_models_cannot_run_is_left(start: Start, qtbot: QtBot, tmp_path: Path) -> None:
+    """Guards: HSD still chosen after switching to a set without a qualifier."""
+    running = start()
+    running.window.topbar.presets["hsd"].trigger()
+    running.window.open_folder(tmp_path)
+    assert running.chat.preset.name == "plain"
+    assert running.window.topbar.presets["plain"].isChecked()
+
+
+def test_themes_switch_at_once_and_are_remembered(start: Start, settings: QSettings, qapp: QApplication) -> None:
+    """Guards: a theme that needs a restart, or that is forgotten by one."""
+    running = start()
+    running.window.themes["dark"].trigger()
+    assert running.theme.palette is DARK
+    assert qapp.palette().window().color().name() == DARK.background
+    assert DARK.card in qapp.styleSheet()
+    running.window.themes["light"].trigger()
+    assert qapp.palette().window().color().name() == LIGHT.background
+    assert settings.value("theme") == "light"
+
+
+def test_the_panel_is_a_drawer_where_there_is_no_room(start: Start, qtbot: QtBot) -> None:
+    """Guards: a panel that squeezes the conversation, or that cannot be reached in a narrow window."""
+    running = start()
+    window, panel = running.window, running.window.panel
+    assert panel.isVisible()
+    wide = window.transcript.width()
+    window.panel_shown.trigger()
+    assert not panel.isVisible()
+    assert window.transcript.width() > wide
+    window.panel_shown.trigger()
+    window.resize(700, 600)
+    qtbot.waitUntil(lambda: not panel.isVisible())
+    assert not window.panel_shown.isChecked()
+    window.panel_shown.trigger()
+    assert panel.isVisible()
+    assert window.transcript.width() == window.columns.width()
+    toggle = window.topbar.mapTo(window.columns, window.topbar.rect().bottomRight())
+    assert panel.geometry().top() >= toggle.y()  # what opened the drawer can close it
+    window.resize(1200, 700)
+    qtbot.waitUntil(lambda: panel.isVisible() and window.transcript.width() < window.columns.width())
+    window.resize(700, 600)
+    qtbot.waitUntil(lambda: not panel.isVisible())
+
+
+def test_the_panel_shows_the_levels_from_the_top(start: Start, ask: Ask) -> None:
+    """Guards: figures of one level on another's card."""
+    running = start()
+    ask(running, "Hi")
+    panel = running.window.panel
+    assert [card.title.text() for card in panel.cards] == ["Draft", "Intermediate", "Target"]
+    tops = [card.mapTo(panel, card.rect().topLeft()).y() for card in panel.cards]
+    assert tops == sorted(tops, reverse=True)
+    tally = running.chat.tally
+    target = tally.levels[-1]
+    assert panel.cards[-1].counts.text().startswith(f"{target.stood} / {target.offered} stand")
+    assert panel.verdict.text() == "1.6× plain decoding (54 tokens/s)"
+    assert "would have taken" in panel.outcome.text()
+
+
+def test_every_control_has_a_name(start: Start, ask: Ask) -> None:
+    """Guards: buttons a screen reader can only call "button"."""
+    running = start()
+    ask(running, "Hi")
+    kinds = (QAbstractButton, QAbstractSpinBox, QTextEdit, QProgressBar)
+    controls = [w for w in running.window.findChildren(QWidget) if isinstance(w, kinds)]
+    assert len(controls) > 15
+    nameless = [w for w in controls if not w.accessibleName() and not w.objectName().startswith("qt_")]
+    assert not nameless
+
+
+def test_an_example_is_one_click_away(start: Start, qtbot: QtBot, session: ScriptedSession) -> None:
+    """Guards: a welcome page that stays, or whose questions go nowhere."""
+    running = start()
+    welcome = running.window.transcript.welcome
+    assert welcome.isVisible()
+    with qtbot.waitSignal(running.chat.answered):
+        welcome.buttons[0].click()
+    assert session.asked == [(("user", welcome.buttons[0].text()),)]
+    assert not welcome.isVisible()
+    running.window.new_chat.trigger()
+    assert welcome.isVisible()
+    assert running.window.transcript.answers == []
+
+
+def test_closing_while_an_answer_runs(start: Start, qtbot: QtBot, session: ScriptedSession) -> None:
+    """Guards: a thread that outlives its window, a session left open."""
+    session.play, session.delay = (lambda _: endless()), 0.003
+    running = start()
+    running.chat.send("Count.")
+    qtbot.waitUntil(lambda: running.chat.tally.tokens > 3)
+    running.window.close()
+    assert running.end()
+    assert running.thread.isFinished()
+    assert session.closed
+    assert session.cut == 1
+
+
+def test_closing_while_the_model_loads(start: Start, qtbot: QtBot, opener: Opener, session: ScriptedSession) -> None:
+    """Guards: a program that cannot be left before a large model has loaded."""
+    opener.steps, opener.delay = 10_000, 0.002
+    running = start(wait=False)
+    qtbot.waitUntil(lambda: running.window.loading.label.text().startswith("Loading"))
+    running.window.close()
+    assert running.end()
+    assert opener.opened == []
+
+
+def test_what_was_chosen_is_remembered(start: Start, settings: QSettings, qtbot: QtBot) -> None:
+    """Guards: preset, marks and panel forgotten between starts."""
+    first = start()
+    first.window.topbar.presets["lookup"].trigger()
+    first.window.highlight.trigger()
+    first.window.panel_shown.trigger()
+    first.window.close()
+    second = start()
+    assert second.chat.preset.name == "lookup"
+    assert not second.window.highlight.isChecked()
+    assert not second.window.panel.isVisible()
+
+
+def test_tab_reaches_the_controls_in_order(start: Start, qtbot: QtBot) -> None:
+    """Guards: controls that only a mouse can reach."""
+    running = start()
+    window = running.window
+    window.activateWindow()
+    window.composer.field.setFocus()
+    window.composer.field.setPlainText("x")
+    seen: list[str] = []
+    for _ in range(30):
+        focused = QApplication.focusWidget()
+        assert focused is not None
+        if focused.accessibleName() in seen:
+            break
+        seen.append(focused.accessibleName())
+        QTest.keyClick(focused, Qt.Key.Key_Tab)
+    for name in ("Your question", "Send", "Model", "HiSpec", "Sampling", "Speculation"):
+        assert name in seen
