@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 from engine.config import PRESETS, ModelSet, Sampling, models_in, starter_models
 from engine.errors import UpdraftError
 from engine.events import Event, Finished, to_json
+from engine.library import terminal as models
 from engine.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # whoever read the output has gone; nothing is left to say to them
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -43,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     bench = commands.add_parser("bench", help="measure what a pass costs and what each preset gains")
     bench.add_argument("--presets", nargs="+", choices=list(PRESETS), default=[], help="which (default: all)")
     bench.set_defaults(run=_bench)
+    models.add_arguments(commands)
     for command in (ask, chat, bench):
         _add_reply_options(command)
     return parser

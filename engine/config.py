@@ -142,7 +142,7 @@ PRESETS = MappingProxyType(
                 "draft",
                 "Draft",
                 "A small model drafts, the target judges.",
-                (Stage(Model("draft"), Window(4)), Stage(TARGET)),
+                (Stage(Model("draft"), Window(6, entropy=1.0)), Stage(TARGET)),
             ),
             Preset(
                 "lookup",
@@ -155,8 +155,8 @@ PRESETS = MappingProxyType(
                 "HiSpec",
                 "The target's own first layers draft, a quarter of it filters, all of it judges.",
                 (
-                    Stage(Exit(1 / 8), Window(2), trimmed=True),
-                    Stage(Exit(1 / 4), Window(4), bonus=False, trimmed=True),
+                    Stage(Exit(1 / 8), Window(3, entropy=0.5), trimmed=True),
+                    Stage(Exit(1 / 4), trimmed=True),
                     Stage(TARGET),
                 ),
             ),

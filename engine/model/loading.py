@@ -24,8 +24,8 @@ def load(folder: Path, device: torch.device) -> Generator[float, None, Transform
     """Yield the fraction read, 0 to 1, and return the model.
 
     On a CPU every weight becomes float32, 4-bit ones dequantised. On a GPU activations, norms and embeddings are
-    bfloat16 and every matrix, the head too, is NF4: packed bytes stay as they are, 16-bit ones are quantised as they
-    arrive. At no time is more than a few matrices held twice.
+    bfloat16 and every matrix, a large tied head too, is NF4: packed bytes stay as they are, 16-bit ones are quantised
+    as they arrive. At no time is more than a few matrices held twice.
     Raises CheckpointError for a folder that cannot be used and DeviceError when the device's memory runs out.
     """
     checkpoint = open_checkpoint(folder)
@@ -39,6 +39,9 @@ def load(folder: Path, device: torch.device) -> Generator[float, None, Transform
         ) from error
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"Reading {folder} failed: {error}.", AGAIN) from error
+
+
+SMALL_HEAD = 1 << 26  # weights: below this a head in 16 bits costs little, and small models suffer most from 4
 
 
 class _Loader:
@@ -86,7 +89,9 @@ class _Loader:
     def head(self, embedding: Tensor) -> Linear:
         if "lm_head.weight" in self.shapes:
             return self.rows(["lm_head"])
-        return blocked(Dense(embedding)) if self.on_cpu else quantised(embedding)
+        if self.on_cpu:
+            return blocked(Dense(embedding))
+        return Dense(embedding) if embedding.numel() < SMALL_HEAD else quantised(embedding)
 
     def head_norm(self, attention: str) -> Tensor | None:
         """Return the norms of queries and keys, one row a head, so that one product serves them all."""

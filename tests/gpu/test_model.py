@@ -14,6 +14,7 @@ from tests.engine.model.tiny import CONFIGS, change_tensors, loaded, logits, qua
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
 TEXT = torch.randint(0, 96, (40,), generator=torch.Generator().manual_seed(1))
+ROUNDING = 0.06  # of bfloat16, relative; up to 0.034 was seen on an H100, and a wrong row or scale gives over 0.3
 QKV = tuple(f"model.layers.0.self_attn.{name}_proj.weight" for name in "qkv")
 
 
@@ -35,11 +36,10 @@ def test_a_packed_model_answers_as_on_the_cpu(variant: str, nested: bool, tmp_pa
     quantise(folder, nested=nested)
     model = loaded(folder, "cuda")
     reference = loaded(folder)
-    head = model.head
-    assert isinstance(head, Nf4)
     assert model.dtype == torch.bfloat16
-    reference.head = Dense(head.dequantised().cpu())  # the head is quantised on load
-    assert off(logits(model, TEXT), logits(reference, TEXT)) < 0.03
+    if isinstance(model.head, Nf4):  # an untied head that was stored in 16 bits is quantised on load
+        reference.head = Dense(model.head.dequantised().cpu())
+    assert off(logits(model, TEXT), logits(reference, TEXT)) < ROUNDING
 
 
 @pytest.mark.parametrize("nested", [False, True])
@@ -73,11 +73,7 @@ def test_a_mixed_checkpoint_is_fused_where_it_can_be(tmp_path: Path) -> None:
     quantise(folder, nested=True, leave=("k_proj.weight", "down_proj.weight"))
     model = loaded(folder, "cuda")
     assert not any(isinstance(block.qkv, Stacked) for block in model.blocks)  # on a GPU everything becomes NF4
-    model.head = loaded(folder).head  # both read by the unquantised head
-    states = model.run(model.embed(TEXT.cuda()), range(model.layers), model.new_cache())
-    assert (
-        off(model.read(states.cpu().float()), logits(loaded(folder), TEXT)) < 0.2
-    )  # two matrices a layer now at 4 bits
+    assert off(logits(model, TEXT), logits(loaded(folder), TEXT)) < 0.3  # head and two matrices a layer at 4 bits
 
 
 @pytest.mark.parametrize("variant", ["llama", "qwen3", "mistral_window"])
@@ -90,4 +86,4 @@ def test_grouping_does_not_matter_much(variant: str, tmp_path: Path) -> None:
         model.read(model.run(model.embed(piece.cuda()), range(model.layers), cache))
         for piece in torch.split(TEXT, [3, 1, 16, 2, 18])
     ]
-    assert off(torch.cat(pieces), logits(model, TEXT).cpu()) < 0.03
+    assert off(torch.cat(pieces), logits(model, TEXT).cpu()) < ROUNDING

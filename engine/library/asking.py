@@ -1,0 +1,36 @@
+"""Questions to the Hub that come before a download."""
+
+from __future__ import annotations
+
+from engine.errors import ModelSetError
+from engine.library.address import read_address
+from engine.library.catalogue import CATALOGUE
+from engine.library.connection import Connection
+from engine.library.faults import LibraryError
+from engine.library.process import ask
+from engine.library.protocol import Inspection, Order, Wanted
+
+
+def inspect(address: str, connection: Connection, token: str | None) -> Inspection:
+    """Ask what the model at ``address`` (owner/name or a page's address) is, before a byte of its weights. Blocks.
+
+    Raises LibraryError (missing, unsupported, signin, licence, network, offline).
+    """
+    repository, revision = read_address(address)
+    told = ask(Order("inspect", repository, wanted=(Wanted("target", repository, revision),), token=token), connection)
+    if not isinstance(told, Inspection):
+        raise LibraryError("network", f"The Hub did not say what {repository} is.", "Try again.")
+    return told
+
+
+def wanted_for(text: str) -> tuple[str, tuple[Wanted, ...]]:
+    """Return a job's name and its models for a catalogue name, a repository or an address; raises LibraryError."""
+    if text in CATALOGUE:
+        return text, tuple(Wanted(role, model.repository) for role, model in CATALOGUE[text].models.items())
+    if "/" not in text:
+        raise ModelSetError(
+            f"The catalogue has no set named “{text}”.",
+            f"Choose one of {', '.join(CATALOGUE)}, or write a repository as owner/name.",
+        )
+    repository, revision = read_address(text)
+    return repository, (Wanted("target", repository, revision),)

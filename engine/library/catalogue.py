@@ -1,0 +1,268 @@
+"""The model sets Updraft knows by name: all levels of a hierarchy together, as data.
+
+The Hub could not be asked when this list was written, so no entry is ``verified``; ``seen`` says where its name
+was found instead. A name that is wrong after all ends in a sentence when it is asked for. Sizes are computed from
+the architecture; the exact ones come from the Hub before a download starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from engine.config import Role
+from engine.errors import ModelSetError
+from engine.library.account import NF4_NESTED, Account, Architecture, Precision, account
+
+Form = Literal["16-bit", "nf4"]
+BESIDES = 12 << 20  # tokenizer, configuration, licence and card
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One checkpoint of the catalogue: its repository on the Hub and what is known of it beforehand."""
+
+    repository: str
+    architecture: Architecture
+    form: Form
+    licence: str
+    seen: str
+    gated: bool = False
+    verified: bool = False
+
+    @property
+    def download(self) -> int:
+        """The size of the download in bytes, computed (within 2 % where the checkpoint is what it says)."""
+        a = self.architecture
+        linear = NF4_NESTED if self.form == "nf4" else 2
+        return round(a.linears * linear) + a.embedding * (2 if a.tied else 4) + BESIDES
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueSet:
+    """A hierarchy's models by role, with what a person needs to choose."""
+
+    name: str
+    title: str
+    good_for: str
+    presets: tuple[str, ...]
+    models: Mapping[Role, Listed]
+
+    @property
+    def download(self) -> int:
+        """The bytes to download for all levels."""
+        return sum(model.download for model in self.models.values())
+
+    @property
+    def gated(self) -> bool:
+        """True when at least one model asks for a sign-in and an accepted licence."""
+        return any(model.gated for model in self.models.values())
+
+    @property
+    def licences(self) -> tuple[str, ...]:
+        """The licences of the models, each once."""
+        return tuple(dict.fromkeys(model.licence for model in self.models.values()))
+
+    @property
+    def architectures(self) -> tuple[Architecture, ...]:
+        """The architectures of the levels, the target's first."""
+        return tuple(model.architecture for model in self.models.values())
+
+    def accounts(self, context: int, precision: Precision) -> Mapping[Role, Account]:
+        """Return the memory account of every level at ``context`` tokens."""
+        return {role: account(model.architecture, context, precision) for role, model in self.models.items()}
+
+
+def _qwen3(layers: int, hidden: int, intermediate: int, heads: int, tied: bool) -> Architecture:
+    return Architecture("qwen3", layers, hidden, intermediate, heads, 8, 128, 151_936, tied, 40_960)
+
+
+def _qwen25(layers: int, hidden: int, intermediate: int, heads: int, kv: int, dim: int, tied: bool) -> Architecture:
+    vocabulary = 151_936 if tied else 152_064  # the same tokenizer; the larger models pad further
+    return Architecture("qwen2", layers, hidden, intermediate, heads, kv, dim, vocabulary, tied, 32_768)
+
+
+def _llama3(
+    layers: int, hidden: int, intermediate: int, heads: int, dim: int, tied: bool, context: int = 131_072
+) -> Architecture:
+    return Architecture("llama", layers, hidden, intermediate, heads, 8, dim, 128_256, tied, context)
+
+
+def _smollm2(layers: int, hidden: int, intermediate: int, heads: int, kv: int) -> Architecture:
+    return Architecture("llama", layers, hidden, intermediate, heads, kv, 64, 49_152, True, 8_192)
+
+
+QWEN3_06B, QWEN3_17B = _qwen3(28, 1024, 3072, 16, True), _qwen3(28, 2048, 6144, 16, True)
+QWEN3_4B, QWEN3_8B = _qwen3(36, 2560, 9728, 32, True), _qwen3(36, 4096, 12_288, 32, False)
+QWEN3_14B = _qwen3(40, 5120, 17_408, 40, False)
+QWEN25_05B, QWEN25_15B = _qwen25(24, 896, 4864, 14, 2, 64, True), _qwen25(28, 1536, 8960, 12, 2, 128, True)
+QWEN25_7B = _qwen25(28, 3584, 18_944, 28, 4, 128, False)
+LLAMA32_1B, LLAMA32_3B = _llama3(16, 2048, 8192, 32, 64, True), _llama3(28, 3072, 8192, 24, 128, True)
+LLAMA31_8B = _llama3(32, 4096, 14_336, 32, 128, False)
+LLAMA3_8B = _llama3(32, 4096, 14_336, 32, 128, False, context=8_192)
+LLAMA2_7B = Architecture("llama", 32, 4096, 11_008, 32, 32, 128, 32_000, False, 4_096)
+CODELLAMA_7B = Architecture("llama", 32, 4096, 11_008, 32, 32, 128, 32_016, False, 16_384)
+SMOLLM2_135M, SMOLLM2_360M = _smollm2(30, 576, 1536, 9, 3), _smollm2(32, 960, 2560, 15, 5)
+SMOLLM2_17B = _smollm2(24, 2048, 8192, 32, 32)
+
+_TABLE = "model table in the Unsloth source"
+_CARD = "model card in public documentation"
+_LAYERSKIP = "README of the LayerSkip source"
+_APACHE, _LLAMA31, _LLAMA32, _FAIR = (
+    "Apache 2.0",
+    "Llama 3.1 Community",
+    "Llama 3.2 Community",
+    "FAIR Noncommercial Research",
+)
+
+
+def _nf4(name: str, architecture: Architecture, licence: str = _APACHE) -> Listed:
+    return Listed(f"unsloth/{name}-bnb-4bit", architecture, "nf4", licence, _TABLE)
+
+
+def _original(repository: str, architecture: Architecture, licence: str = _APACHE, gated: bool = False) -> Listed:
+    return Listed(repository, architecture, "16-bit", licence, _CARD, gated)
+
+
+def _early_exit(name: str, architecture: Architecture) -> Listed:
+    return Listed(f"facebook/layerskip-{name}", architecture, "16-bit", _FAIR, _LAYERSKIP, gated=True)
+
+
+_THREE = ("hsd", "draft", "pyramid", "lookup")
+_EXITS = ("hispec", "lookup")
+
+CATALOGUE: Mapping[str, CatalogueSet] = MappingProxyType(
+    {
+        entry.name: entry
+        for entry in (
+            CatalogueSet(
+                "smollm2",
+                "SmolLM2 1.7B",
+                "Small machines and a first try: quick to fetch, runs without a GPU, simple answers.",
+                _THREE,
+                {
+                    "target": _original("HuggingFaceTB/SmolLM2-1.7B-Instruct", SMOLLM2_17B),
+                    "qualifier": _original("HuggingFaceTB/SmolLM2-360M-Instruct", SMOLLM2_360M),
+                    "draft": _original("HuggingFaceTB/SmolLM2-135M-Instruct", SMOLLM2_135M),
+                },
+            ),
+            CatalogueSet(
+                "qwen3-4b",
+                "Qwen3 4B",
+                "Good answers in many languages on a modest GPU; already in 4 bits.",
+                _THREE,
+                {
+                    "target": _nf4("Qwen3-4B", QWEN3_4B),
+                    "qualifier": _nf4("Qwen3-1.7B", QWEN3_17B),
+                    "draft": _nf4("Qwen3-0.6B", QWEN3_06B),
+                },
+            ),
+            CatalogueSet(
+                "qwen3-8b",
+                "Qwen3 8B",
+                "The all-rounder: reasoning, code, many languages; already in 4 bits.",
+                _THREE,
+                {
+                    "target": _nf4("Qwen3-8B", QWEN3_8B),
+                    "qualifier": _nf4("Qwen3-1.7B", QWEN3_17B),
+                    "draft": _nf4("Qwen3-0.6B", QWEN3_06B),
+                },
+            ),
+            CatalogueSet(
+                "qwen3-8b-original",
+                "Qwen3 8B, original weights",
+                "The same models from their makers in 16 bits; Updraft quantises them when it loads them.",
+                _THREE,
+                {
+                    "target": _original("Qwen/Qwen3-8B", QWEN3_8B),
+                    "qualifier": _original("Qwen/Qwen3-1.7B", QWEN3_17B),
+                    "draft": _original("Qwen/Qwen3-0.6B", QWEN3_06B),
+                },
+            ),
+            CatalogueSet(
+                "qwen3-14b",
+                "Qwen3 14B",
+                "The best answers of this list, for a large GPU; already in 4 bits.",
+                _THREE,
+                {
+                    "target": _nf4("Qwen3-14B", QWEN3_14B),
+                    "qualifier": _nf4("Qwen3-4B", QWEN3_4B),
+                    "draft": _nf4("Qwen3-0.6B", QWEN3_06B),
+                },
+            ),
+            CatalogueSet(
+                "qwen2.5-7b",
+                "Qwen2.5 7B",
+                "Direct answers without a thinking phase; already in 4 bits.",
+                _THREE,
+                {
+                    "target": _nf4("Qwen2.5-7B-Instruct", QWEN25_7B),
+                    "qualifier": _nf4("Qwen2.5-1.5B-Instruct", QWEN25_15B),
+                    "draft": _nf4("Qwen2.5-0.5B-Instruct", QWEN25_05B),
+                },
+            ),
+            CatalogueSet(
+                "llama-8b-nf4",
+                "Llama 3.1 8B, 4 bits",
+                "The family PyramidSD was measured on, in 4-bit copies that need no sign-in.",
+                _THREE,
+                {
+                    "target": _nf4("Meta-Llama-3.1-8B-Instruct", LLAMA31_8B, _LLAMA31),
+                    "qualifier": _nf4("Llama-3.2-3B-Instruct", LLAMA32_3B, _LLAMA32),
+                    "draft": _nf4("Llama-3.2-1B-Instruct", LLAMA32_1B, _LLAMA32),
+                },
+            ),
+            CatalogueSet(
+                "llama-8b",
+                "Llama 3.1 8B, original weights",
+                "The family PyramidSD was measured on, from its makers in 16 bits.",
+                _THREE,
+                {
+                    "target": _original("meta-llama/Llama-3.1-8B-Instruct", LLAMA31_8B, _LLAMA31, gated=True),
+                    "qualifier": _original("meta-llama/Llama-3.2-3B-Instruct", LLAMA32_3B, _LLAMA32, gated=True),
+                    "draft": _original("meta-llama/Llama-3.2-1B-Instruct", LLAMA32_1B, _LLAMA32, gated=True),
+                },
+            ),
+            CatalogueSet(
+                "layerskip-1b",
+                "LayerSkip Llama 3.2 1B",
+                "HiSpec on a small GPU: one model whose first layers draft. Continues text, not trained to chat.",
+                _EXITS,
+                {"target": _early_exit("llama3.2-1B", LLAMA32_1B)},
+            ),
+            CatalogueSet(
+                "layerskip-8b",
+                "LayerSkip Llama 3 8B",
+                "HiSpec as in its paper, one 8B model. Continues text, not trained to chat.",
+                _EXITS,
+                {"target": _early_exit("llama3-8B", LLAMA3_8B)},
+            ),
+            CatalogueSet(
+                "layerskip-7b",
+                "LayerSkip Llama 2 7B",
+                "HiSpec with a small vocabulary, so its exits are cheap. Continues text, not trained to chat.",
+                _EXITS,
+                {"target": _early_exit("llama2-7B", LLAMA2_7B)},
+            ),
+            CatalogueSet(
+                "layerskip-code-7b",
+                "LayerSkip CodeLlama 7B",
+                "HiSpec for code, which early layers guess well. Continues text, not trained to chat.",
+                _EXITS,
+                {"target": _early_exit("codellama-7B", CODELLAMA_7B)},
+            ),
+        )
+    }
+)
+
+
+def set_named(name: str) -> CatalogueSet:
+    """Return the catalogue's set of that name; raises ModelSetError naming those there are."""
+    try:
+        return CATALOGUE[name]
+    except KeyError:
+        raise ModelSetError(
+            f"The catalogue has no set named “{name}”.", f"Choose one of: {', '.join(CATALOGUE)}."
+        ) from None

@@ -1,0 +1,68 @@
+"""Which files of a repository or a folder make up a checkpoint, and whether they are what they say."""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from engine.library.faults import LibraryError
+from engine.library.manifest import Entry
+
+BESIDES = re.compile(
+    r"(config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|chat_template|"
+    r"model\.safetensors\.index)\.json|merges\.txt|tokenizer\.model|chat_template\.jinja|"
+    r"(LICENSE|LICENCE|NOTICE|USE_POLICY|README)(\.\w+)?"
+)
+SHARD = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")
+
+
+def choose(files: Sequence[Entry], repository: str) -> tuple[Entry, ...]:
+    """Pick what Updraft loads, small files first; raises LibraryError (unsupported) without safetensors weights."""
+    weights = [entry for entry in files if entry.path == "model.safetensors"]
+    weights = weights or [entry for entry in files if SHARD.fullmatch(entry.path)]
+    if not weights:
+        raise not_a_checkpoint(repository, "has no safetensors weights")
+    if not any(entry.path == "config.json" for entry in files):
+        raise not_a_checkpoint(repository, "has no config.json")
+    small = [entry for entry in files if BESIDES.fullmatch(entry.path)]
+    return tuple(sorted(small, key=lambda entry: entry.size) + sorted(weights, key=lambda entry: entry.path))
+
+
+def read_config(raw: bytes, repository: str) -> dict[str, Any]:
+    """Read a ``config.json``; raises LibraryError (unsupported) where it is none."""
+    try:
+        config = json.loads(raw)
+    except ValueError as error:
+        raise not_a_checkpoint(repository, "has a config.json that cannot be read") from error
+    if not isinstance(config, dict):
+        raise not_a_checkpoint(repository, "has a config.json that cannot be read")
+    return config
+
+
+def not_a_checkpoint(repository: str, why: str) -> LibraryError:
+    """Return the error for a repository Updraft cannot load."""
+    return LibraryError(
+        "unsupported",
+        f"{repository} {why}.",
+        "Choose a repository with config.json, tokenizer.json and model.safetensors; GGUF files do not run here.",
+    )
+
+
+def check_safetensors(path: Path) -> None:
+    """Raise LibraryError (damaged) unless ``path`` has a safetensors header whose tensors fill the file exactly."""
+    try:
+        with path.open("rb") as file:
+            (length,) = struct.unpack("<Q", file.read(8))
+            header: dict[str, Any] = json.loads(file.read(min(length, 100_000_000)))
+        ends = [tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__"]
+        whole = path.stat().st_size == 8 + length + max(ends, default=0)
+    except (OSError, ValueError, struct.error, AttributeError, KeyError, TypeError):
+        whole = False
+    if not whole:
+        raise LibraryError(
+            "damaged", f"{path} is cut short or is no safetensors file.", "Fetch or copy the model again."
+        )

@@ -1,0 +1,225 @@
+"""The Hub, through its own client library: what a repository holds, who may have it, and its bytes.
+
+Only the downloader process imports this; the library's client is the process's one way out to the network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from huggingface_hub import HfApi, get_session, hf_hub_url
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    GatedRepoError,
+    HfHubHTTPError,
+    HFValidationError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+    SafetensorsParsingError,
+)
+from huggingface_hub.errors import HTTPError as NetworkError  # type: ignore[attr-defined] # httpx's or httpx2's
+from huggingface_hub.hf_api import ModelInfo, RepoSibling
+from huggingface_hub.utils import build_hf_headers, hf_raise_for_status  # type: ignore[attr-defined]
+
+from engine.library.account import architecture_of, stored
+from engine.library.checkpoint_files import choose, not_a_checkpoint, read_config
+from engine.library.faults import LibraryError
+from engine.library.fetch import Answer, RangeRefused, Transient
+from engine.library.manifest import Entry, Manifest
+from engine.library.protocol import Inspection
+
+
+class Hub:
+    """The Hub as one account sees it; ``silence`` is how many seconds without a byte end a request.
+
+    ``endpoint`` None is HF_ENDPOINT or the Hub itself. Every method raises Transient for trouble that may pass and
+    LibraryError for trouble that will not.
+    """
+
+    def __init__(self, token: str | None, silence: float, endpoint: str | None = None) -> None:
+        self._token = token or False  # False: not even a token lying about on this machine
+        self._endpoint = endpoint
+        self._api = HfApi(endpoint=endpoint, token=self._token)
+        self._silence = silence
+        self._client = get_session()
+        self._client.timeout = silence  # the library's own is to wait for ever
+
+    def plan(self, repository: str, revision: str | None) -> Manifest:
+        """List what to fetch of ``repository``, pinned to the commit that ``revision`` (a branch) means now."""
+        info = self._info(repository, revision)
+        if info.gated:
+            with self._in_words(repository):
+                self._api.auth_check(repository)
+        files = [_entry(item, repository) for item in info.siblings or ()]
+        licence = str(info.card_data.get("license") or "") if info.card_data else ""
+        return Manifest(repository, str(info.sha), choose(files, repository), licence)
+
+    def inspect(self, repository: str, revision: str | None) -> Inspection:
+        """Tell what ``repository`` is from its configuration and the headers of its weights."""
+        plan = self.plan(repository, revision)
+        config = self.config(plan)
+        weights = [entry for entry in plan.files if entry.weights]
+        with self._in_words(repository):
+            headers = [
+                self._api.parse_safetensors_file_metadata(
+                    repository, entry.path, revision=plan.revision, timeout=self._silence
+                )
+                for entry in weights
+            ]
+        names = {name for header in headers for name in header.tensors}
+        if not any(name.endswith("embed_tokens.weight") for name in names):
+            raise LibraryError(
+                "unsupported",
+                f"The weights of {repository} are not laid out as a language model's.",
+                "Choose a model that transformers can load as text generation; adapters are not enough.",
+            )
+        architecture = architecture_of(config, repository)
+        return Inspection(
+            repository=repository,
+            revision=plan.revision,
+            licence=plan.licence,
+            form=stored(config, repository),
+            parameters=architecture.parameters,
+            download=plan.size,
+            architecture=architecture,
+        )
+
+    def config(self, plan: Manifest) -> dict[str, Any]:
+        """Fetch a repository's ``config.json`` alone."""
+        if not any(entry.path == "config.json" for entry in plan.files):
+            raise not_a_checkpoint(plan.repository, "has no config.json")
+        with self.open(plan, "config.json", 0) as answer:
+            raw = b"".join(answer.iter_raw())
+        return read_config(raw, plan.repository)
+
+    def _info(self, repository: str, revision: str | None) -> ModelInfo:
+        # With sizes and hashes of all files: unlike the listing of a tree, this one call can time out.
+        with self._in_words(repository):
+            return self._api.model_info(repository, revision=revision, files_metadata=True, timeout=self._silence)
+
+    def account(self) -> str:
+        """Return the name of the account the token belongs to; raises LibraryError (signin) where none does."""
+        with self._in_words("your account"):
+            return str(self._api.whoami()["name"])
+
+    @contextmanager
+    def open(self, plan: Manifest, path: str, start: int) -> Iterator[Answer]:
+        """Ask for one file of ``plan`` from byte ``start`` on; the token stays with the Hub on a redirect."""
+        url = hf_hub_url(plan.repository, path, revision=plan.revision, endpoint=self._endpoint)
+        headers = {**build_hf_headers(token=self._token), "Accept-Encoding": "identity"}
+        if start:
+            headers["Range"] = f"bytes={start}-"
+        with self._in_words(plan.repository), self._client.stream("GET", url, headers=headers) as answer:
+            away = (answer.url.host, answer.url.port) != (urlsplit(url).hostname, urlsplit(url).port)
+            if away and answer.status_code in {400, 401, 403, 404, 410}:  # a signed address that ran out
+                raise Transient(f"The Hub's storage answered {answer.status_code}")
+            hf_raise_for_status(answer)
+            yield answer
+
+    @contextmanager
+    def _in_words(self, repository: str) -> Iterator[None]:
+        try:
+            yield
+        except OfflineModeIsEnabled as error:
+            raise LibraryError("offline", "Updraft is offline.", "Switch offline mode off to reach the Hub.") from error
+        except GatedRepoError as error:  # before its parent, RepositoryNotFoundError
+            raise _gated(repository, bool(self._token)) from error
+        except (RevisionNotFoundError, EntryNotFoundError) as error:
+            raise LibraryError(
+                "missing",
+                f"This version of {repository} is no longer on the Hub.",
+                "Resume to get the present version; files that are equal are not fetched again.",
+            ) from error
+        except RepositoryNotFoundError as error:
+            raise _missing(repository, bool(self._token)) from error
+        except HFValidationError as error:
+            raise _missing(repository, signed_in=True) from error
+        except SafetensorsParsingError as error:
+            raise not_a_checkpoint(repository, "has weights that are not in the safetensors format") from error
+        except HfHubHTTPError as error:
+            raise _refused(error, repository, bool(self._token)) from error
+        except NetworkError as error:
+            raise Transient(_network(error)) from error
+
+
+def _entry(item: RepoSibling, repository: str) -> Entry:
+    path = item.rfilename
+    if item.size is None or "\\" in path or ".." in path.split("/"):
+        raise not_a_checkpoint(repository, f"lists a file without a usable name or size ({path})")
+    return Entry(path, item.size, item.lfs.sha256 if item.lfs else None, item.blob_id)
+
+
+def _gated(repository: str, signed_in: bool) -> LibraryError:
+    if signed_in:
+        return LibraryError(
+            "licence",
+            f"Your account has no access to {repository} yet.",
+            "Open the model's page, accept its licence, wait for the approval if it asks for one, then resume.",
+        )
+    return LibraryError(
+        "signin",
+        f"{repository} asks for a sign-in.",
+        "Accept the licence on the model's page, then sign in with an access token.",
+    )
+
+
+def _missing(repository: str, signed_in: bool) -> LibraryError:
+    if signed_in:
+        return LibraryError(
+            "missing",
+            f"The Hub has no model named “{repository}”.",
+            "Check the spelling: owner/name, as in its address.",
+        )
+    return LibraryError(
+        "missing",
+        f"The Hub shows no model named “{repository}” without a sign-in.",
+        "Check the spelling, or sign in if the model is private.",
+    )
+
+
+def _refused(error: HfHubHTTPError, repository: str, signed_in: bool) -> Exception:
+    status = error.response.status_code
+    if status == 416:
+        return RangeRefused(f"The server has no more of this file of {repository}")
+    if status in {408, 429} or status >= 500:
+        reason = "The Hub asks for fewer requests" if status == 429 else f"The Hub has trouble of its own ({status})"
+        return Transient(reason, _wait(error.response.headers))
+    if status == 401:
+        rejected = "The Hub did not accept the access token" if signed_in else f"{repository} asks for a sign-in"
+        return LibraryError("signin", f"{rejected}.", "Sign in with a token made on the Hub's settings page.")
+    if status == 403:
+        return LibraryError(
+            "licence",
+            f"The access token may not read {repository}.",
+            "Give the token the permission to read gated repositories, or use another one.",
+        )
+    return LibraryError("missing", f"The Hub refused {repository} ({status}).", "Try again later.")
+
+
+def _wait(headers: Any) -> float | None:
+    value = str(headers.get("Retry-After", "")).strip()
+    if value.isdigit():
+        return float(value)
+    try:
+        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
+    except (TypeError, ValueError):
+        return None
+
+
+def _network(error: Exception) -> str:
+    name = type(error).__name__
+    if "Timeout" in name:
+        return "Nothing has arrived for a while"
+    if name == "ProxyError":
+        return "The proxy does not let Updraft through"
+    if "certificate" in str(error).lower():
+        return "The connection is not secure: a certificate could not be checked"
+    if name == "ConnectError":
+        return "There is no connection to the Hub"
+    return "The connection was cut"

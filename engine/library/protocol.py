@@ -1,0 +1,166 @@
+"""What the downloader process is told and what it tells: frozen values that travel as one line of JSON each."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from engine.config import Role
+from engine.library.account import Architecture
+from engine.library.faults import Kind, LibraryError
+
+State = Literal["waiting", "looking", "downloading", "stalled", "checking", "paused", "done", "failed", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long the downloader puts up with what, in seconds.
+
+    It calls a file stalled after ``quiet`` without a byte and reconnects after ``silence``; it waits ``first``
+    before the second attempt and doubles that up to ``most``. ``tries`` attempts in a row without a new byte are
+    one too many (None: it never gives up on the network).
+    """
+
+    quiet: float = 6.0
+    silence: float = 25.0
+    first: float = 1.0
+    most: float = 60.0
+    tries: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One checkpoint to fetch, and the commit it is pinned to once that is known."""
+
+    role: Role
+    repository: str
+    revision: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One job for the downloader. ``token`` never leaves the pipe it came through."""
+
+    task: Literal["get", "inspect", "signin"]
+    job: str
+    library: Path = Path()
+    wanted: tuple[Wanted, ...] = ()
+    token: str | None = None
+    patience: Patience = Patience()
+    spare: int = 1 << 30  # bytes of the disk left to others
+    client: int = 0  # the process that ordered it
+
+    def __repr__(self) -> str:
+        """Leave the token out: an order may end up in a log."""
+        return f"Order({self.task} {self.job})"
+
+
+@dataclass(frozen=True, slots=True)
+class FileProgress:
+    """One file of a job; sizes in bytes."""
+
+    repository: str
+    path: str
+    size: int
+    have: int
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a job stands, complete in itself: the latest one is all a view needs.
+
+    ``speed`` in bytes per second over the last seconds, ``left`` in seconds. ``say`` is one sentence in plain
+    words and ``hint`` what to do about it; ``kind`` is set when the job failed. ``pinned`` holds (repository,
+    commit) for what is settled so far.
+    """
+
+    job: str
+    state: State
+    say: str
+    hint: str = ""
+    kind: Kind | None = None
+    have: int = 0
+    size: int = 0
+    speed: float | None = None
+    left: float | None = None
+    files: tuple[FileProgress, ...] = ()
+    pinned: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def over(self) -> bool:
+        """True when nothing more will happen by itself."""
+        return self.state in {"done", "failed", "paused", "cancelled"}
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What the Hub says about a repository before a byte of its weights is fetched; ``download`` in bytes."""
+
+    repository: str
+    revision: str
+    licence: str
+    form: str
+    parameters: int
+    download: int
+    architecture: Architecture
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """The Hub knows the token: it belongs to ``account``."""
+
+    account: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An inspection or a sign-in ended in trouble."""
+
+    kind: Kind
+    sentence: str
+    hint: str
+
+    def error(self) -> LibraryError:
+        """Return it as the exception it was in the downloader."""
+        return LibraryError(self.kind, self.sentence, self.hint)
+
+
+LOCK, OWNER = ".downloading.lock", ".downloading.json"  # in the library: held by, and naming, the downloader
+QUEUE = "downloads.json"  # in the library: the jobs
+STAY = "stay"  # the one word an order may be followed by: go on when the one who ordered is gone
+
+Told = Progress | Inspection | SignedIn | Failure
+_TOLD = {kind.__name__: kind for kind in (Progress, Inspection, SignedIn, Failure)}
+
+
+def encode(value: Order | Told) -> str:
+    """Return ``value`` as one line of JSON, its line end included."""
+    fields = {"type": type(value).__name__, **dataclasses.asdict(value)}
+    return json.dumps(fields, default=str) + "\n"
+
+
+def decode_order(line: str) -> Order:
+    """Invert ``encode`` for an Order."""
+    fields: dict[str, Any] = json.loads(line)
+    del fields["type"]
+    fields["library"] = Path(fields["library"])
+    fields["wanted"] = tuple(Wanted(**each) for each in fields["wanted"])
+    fields["patience"] = Patience(**fields["patience"])
+    return Order(**fields)
+
+
+def decode_told(line: str) -> Told:
+    """Invert ``encode`` for what the downloader tells; raises ValueError, KeyError or TypeError for anything else."""
+    fields: dict[str, Any] = json.loads(line)
+    kind = _TOLD[fields.pop("type")]
+    if kind is Progress:
+        fields["files"] = tuple(FileProgress(**each) for each in fields["files"])
+        fields["pinned"] = tuple((repository, revision) for repository, revision in fields["pinned"])
+    if kind is Inspection:
+        fields["architecture"] = Architecture(**fields["architecture"])
+    told: Told = kind(**fields)
+    return told

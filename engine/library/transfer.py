@@ -1,0 +1,211 @@
+"""One download job from its first question to the Hub to the last verified file."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from engine.errors import ModelSetError, UpdraftError
+from engine.library.account import architecture_of
+from engine.library.checkpoint_files import read_config
+from engine.library.faults import Kind, LibraryError
+from engine.library.fetch import Answer, DamagedError, Open, RangeRefused, Room, Transient, fetch, no_space
+from engine.library.manifest import Entry, Manifest
+from engine.library.protocol import Order, Patience, Wanted
+from engine.library.status import Status
+from engine.library.vocabulary import check_shared
+from engine.library.words import duration
+
+DAMAGED_TRIES = 3
+T = TypeVar("T")
+
+
+class Source(Protocol):
+    """Where checkpoints come from; ``engine.library.hub.Hub`` is one."""
+
+    def plan(self, repository: str, revision: str | None) -> Manifest:
+        """List what to fetch."""
+
+    def open(self, plan: Manifest, path: str, start: int) -> contextlib.AbstractContextManager[Answer]:
+        """Give one file's bytes from ``start`` on."""
+
+
+def free_on_disk(folder: Path) -> int:
+    """Return the free bytes of the disk ``folder`` is on."""
+    return shutil.disk_usage(folder).free
+
+
+class Transfer:
+    """Carries out one order. Every step may be killed at any moment and is taken up again by the next Transfer."""
+
+    def __init__(
+        self, order: Order, source: Source, status: Status, free: Callable[[Path], int] = free_on_disk
+    ) -> None:
+        self._order, self._source, self._status, self._free = order, source, status, free
+
+    def run(self) -> None:
+        """Fetch all that is wanted; raises LibraryError, ModelSetError or CheckpointError when it cannot."""
+        self._status.looking()
+        plans = [self._settle(wanted) for wanted in self._order.wanted]
+        unique = list({plan.folder(self._order.library): plan for plan in plans}.values())
+        self._status.listed(unique, self._order.library)
+        self._make_room(unique)
+        unique = [self._fetch_all(plan, weights=False) for plan in unique]
+        self._check(unique)
+        for plan in unique:
+            replace(self._fetch_all(plan, weights=True), complete=True).save(self._order.library)
+        self._status.done()
+
+    def _settle(self, wanted: Wanted) -> Manifest:
+        """Return the plan already on disk for a pinned commit, else ask the Hub for one and write it down."""
+        if wanted.revision:
+            with contextlib.suppress(LibraryError):
+                return Manifest.load(Manifest(wanted.repository, wanted.revision, ()).folder(self._order.library))
+        plan = self._patiently(lambda: self._source.plan(wanted.repository, wanted.revision), lambda: 0)
+        folder = plan.folder(self._order.library)
+        try:
+            if (folder / "manifest.json").exists():
+                return Manifest.load(folder)
+            plan.save(self._order.library)
+        except OSError as error:
+            raise disk_trouble(error, self._order.library) from error
+        self._inherit(plan, folder)
+        return plan
+
+    def _inherit(self, plan: Manifest, folder: Path) -> None:
+        """Take over what other versions of the same repository already have of ``plan``'s files."""
+        for older in folder.parent.iterdir():
+            try:
+                manifest = Manifest.load(older) if older != folder else None
+            except LibraryError:
+                continue
+            if manifest is None:
+                continue
+            theirs = {(each.sha256 or each.blob, each.size): each.path for each in manifest.files}
+            for entry in plan.files:
+                path = theirs.get((entry.sha256 or entry.blob, entry.size))
+                if path is not None:
+                    _take_over(older / path, folder / entry.path, move=not manifest.complete)
+            if not manifest.complete:
+                shutil.rmtree(older)
+
+    def _make_room(self, plans: list[Manifest]) -> None:
+        lacking = sum(self._lacking(plan) for plan in plans)
+        short = lacking + self._order.spare - self._free(self._order.library)
+        if lacking and short > 0:
+            raise no_space(self._order.library, short)
+
+    def _lacking(self, plan: Manifest) -> int:
+        folder = plan.folder(self._order.library)
+        present = 0
+        for entry in plan.files:
+            for path in (folder / entry.path, folder / f"{entry.path}.part"):
+                present += min(path.stat().st_size, entry.size) if path.exists() else 0
+        return max(0, plan.size - present)
+
+    def _fetch_all(self, plan: Manifest, weights: bool) -> Manifest:
+        folder = plan.folder(self._order.library)
+        for entry in plan.files:
+            if entry.weights != weights:
+                continue
+            final = folder / entry.path
+            if entry.sha256 and final.is_file() and final.stat().st_size == entry.size:
+                self._status.has(plan.repository, entry)  # it was verified before it got this name
+                continue
+            if final.exists():
+                final.replace(folder / f"{entry.path}.part")  # of unknown content: hashed, not fetched again
+            plan = plan.with_digest(entry.path, self._fetch(plan, entry, folder))
+            plan.save(self._order.library)
+            self._status.has(plan.repository, entry)
+        return plan
+
+    def _fetch(self, plan: Manifest, entry: Entry, folder: Path) -> str:
+        room = Room(folder, self._order.spare, self._free)
+        part = folder / f"{entry.path}.part"
+        open_at: Open = lambda start: self._source.open(plan, entry.path, start)  # noqa: E731
+        tick = self._status.begin(plan.repository, entry)
+        for _ in range(DAMAGED_TRIES):
+            try:
+                return self._patiently(
+                    lambda: fetch(entry, folder, open_at, tick, room),
+                    lambda: part.stat().st_size if part.exists() else 0,
+                )
+            except RangeRefused:
+                part.unlink(missing_ok=True)
+            except DamagedError:
+                self._status.say(f"{entry.path} arrived damaged; fetching it again.")
+        raise LibraryError(
+            "damaged",
+            f"{entry.path} of {plan.repository} arrives damaged every time.",
+            "Something on the way changes the data (a proxy, a mirror, a virus scanner): try another way.",
+        )
+
+    def _check(self, plans: list[Manifest]) -> None:
+        folders = {plan.repository: plan.folder(self._order.library) for plan in plans}
+        for name, folder in folders.items():
+            architecture_of(read_config((folder / "config.json").read_bytes(), name), name)
+        if len(folders) > 1:
+            check_shared(folders)
+
+    def _patiently(self, step: Callable[[], T], progress: Callable[[], int]) -> T:
+        """Take ``step`` until the network lets it through; ``progress`` tells whether a failed one got further."""
+        patience, failures, reached = self._order.patience, 0, progress()
+        while True:
+            try:
+                return step()
+            except RangeRefused:
+                raise
+            except Transient as trouble:
+                failures = 1 if progress() > reached else failures + 1
+                reached = progress()
+                if patience.tries is not None and failures >= patience.tries:
+                    raise LibraryError(
+                        "network", f"{trouble}.", "Check the connection, then resume; what has arrived is kept."
+                    ) from trouble
+                self._wait(trouble, patience, failures)
+
+    def _wait(self, trouble: Transient, patience: Patience, failures: int) -> None:
+        pause = min(patience.first * 2 ** min(failures - 1, 16), patience.most)
+        if trouble.wait is not None:
+            pause = max(trouble.wait, patience.first)
+        self._status.stalled(f"{trouble}; trying again in {duration(max(pause, 1))}.")
+        time.sleep(pause)
+        self._status.resumed()
+
+
+def _take_over(source: Path, target: Path, move: bool) -> None:
+    part = source.with_name(source.name + ".part")
+    with contextlib.suppress(OSError):  # where it cannot be taken over it is fetched
+        if move and part.exists() and not target.exists():
+            part.replace(target.with_name(target.name + ".part"))
+        if source.exists():
+            if move:
+                source.replace(target)
+            else:
+                os.link(source, target)
+
+
+def in_trouble(error: UpdraftError) -> LibraryError:
+    """Return ``error`` with a kind, for those that come from other rooms."""
+    if isinstance(error, LibraryError):
+        return error
+    kind: Kind = "vocabulary" if isinstance(error, ModelSetError) else "unsupported"
+    return LibraryError(kind, error.sentence, error.hint)
+
+
+def disk_trouble(error: OSError, folder: Path) -> LibraryError:
+    """Return what a failed disk operation under ``folder`` means to a person."""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return no_space(folder, 0)
+    return LibraryError(
+        "folder",
+        f"The folder {folder} cannot be used: {error.strerror or error}.",
+        "Connect its drive, correct its permissions or choose another folder; what has arrived is kept.",
+    )

@@ -1,0 +1,142 @@
+"""Names, addresses, inspection, sign-in and the terminal."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from engine.library import CATALOGUE, Connection, LibraryError, inspect, read_address, sign_in, sign_out, token
+from engine.library.protocol import Order, Progress, Wanted, decode_order, decode_told, encode
+from engine.library.terminal import add_arguments, run
+from tests.engine.library.conftest import MemoryKeyring, checkpoint
+from tests.engine.library.hub import FakeHub, Fault
+
+WEIGHTS = "model.safetensors"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Qwen/Qwen3-0.6B", ("Qwen/Qwen3-0.6B", None)),
+        (" https://huggingface.co/Qwen/Qwen3-0.6B ", ("Qwen/Qwen3-0.6B", None)),
+        ("https://huggingface.co/Qwen/Qwen3-0.6B/tree/main", ("Qwen/Qwen3-0.6B", "main")),
+        ("https://huggingface.co/a/b/blob/0123abc/config.json?x=1#y", ("a/b", "0123abc")),
+        ("huggingface.co/a/b", ("a/b", None)),
+        ("hf.co/a/b", ("a/b", None)),
+        ("https://mirror.example/a/b/discussions/3", ("a/b", None)),
+    ],
+)
+def test_addresses(text: str, expected: tuple[str, str | None]) -> None:
+    """Guards against people having to know which part of an address is the name."""
+    assert read_address(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["", "Qwen", "a/b/c", "../../etc", "a/..", "https://huggingface.co/datasets/a/b", "a b/c", "https://x/"]
+)
+def test_not_an_address(text: str) -> None:
+    """Guards against asking the Hub, or the disk, for nonsense."""
+    with pytest.raises(LibraryError, match="not the name of a model"):
+        read_address(text)
+
+
+def test_inspect_before_a_download(hub: FakeHub) -> None:
+    """Guards against numbers that are guessed: size, commit, licence and architecture are the Hub's."""
+    found = inspect("ada/tiny", Connection(endpoint=hub.address), None)
+    content = hub.repositories["ada/tiny"].commits[found.revision]
+    assert found.download == sum(len(content[name]) for name in ("config.json", "tokenizer.json", "LICENSE", WEIGHTS))
+    assert (found.licence, found.form, found.architecture.layers) == ("apache-2.0", "16-bit", 2)
+    assert hub.bytes_served(WEIGHTS) <= 100_001, "a header was asked for, not the weights"
+
+
+def test_inspect_says_why_not(hub: FakeHub) -> None:
+    """Guards against adapters and foreign architectures being offered for download."""
+    connection = Connection(endpoint=hub.address)
+    hub.publish("ada/mamba", checkpoint(2, family="mamba"))
+    with pytest.raises(LibraryError, match="mamba") as caught:
+        inspect("ada/mamba", connection, None)
+    assert caught.value.kind == "unsupported"
+    with pytest.raises(LibraryError) as caught:
+        inspect("ada/typo", connection, None)
+    assert caught.value.kind == "missing"
+    hub.faults = [Fault("status", "ada/tiny/@main", status=503)]
+    with pytest.raises(LibraryError) as caught:
+        inspect("ada/tiny", connection, None)
+    assert caught.value.kind == "network"
+
+
+def test_sign_in_checks_keeps_and_forgets(hub: FakeHub, memory_keyring: MemoryKeyring, tmp_path: Path) -> None:
+    """Guards against keeping a token the Hub does not know, and against keeping one anywhere but in the keyring."""
+    connection = Connection(endpoint=hub.address)
+    for wrong in ("hf_wrong", "no token at all"):
+        with pytest.raises(LibraryError) as caught:
+            sign_in(wrong, connection)
+        assert caught.value.kind == "signin"
+    assert token() is None
+    assert sign_in(" hf_good\n", connection) == "ada"
+    assert token() == "hf_good"
+    sign_out()
+    sign_out()
+    assert token() is None
+    assert memory_keyring.kept == {}
+
+
+def test_token_does_not_show() -> None:
+    """Guards against a token in a log line or a traceback, while it does travel to the downloader."""
+    secret = "hf_" + "x" * 20
+    order = Order("get", "job", Path("/models"), (Wanted("draft", "a/b", "main"),), token=secret)
+    assert secret not in repr(order)
+    assert decode_order(encode(order)) == order
+
+
+def test_progress_travels() -> None:
+    """Guards the protocol: what the downloader tells arrives as it was."""
+    told = Progress("job", "failed", "No.", kind="space", have=1, size=2, pinned=(("a/b", "c"),))
+    assert decode_told(encode(told)) == told
+
+
+def terminal(folder: Path, *words: str) -> int:
+    """Run ``python -m engine models …`` in this process."""
+    parser = argparse.ArgumentParser()
+    add_arguments(parser.add_subparsers())
+    return run(parser.parse_args(["models", "--folder", str(folder), *words]))
+
+
+def test_terminal_from_nothing_to_removed(
+    hub: FakeHub,
+    memory_keyring: MemoryKeyring,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Guards the five commands end to end, with a real downloader process."""
+    monkeypatch.setenv("HF_ENDPOINT", hub.address)
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    folder = tmp_path / "models"
+    assert terminal(folder, "fit") in {0, 1}
+    assert terminal(folder, "fit", "ada/tiny") == 0
+    assert terminal(folder, "get", "ada/tiny") == 0
+    assert terminal(folder, "list") == 0
+    out = capsys.readouterr().out
+    assert all(name in out for name in CATALOGUE)
+    assert "apache-2.0" in out
+    assert terminal(folder, "verify", "ada/tiny") == 0
+    (weights,) = folder.rglob(WEIGHTS)
+    weights.write_bytes(bytes(weights.stat().st_size))
+    assert terminal(folder, "verify", "ada/tiny") == 1
+    assert "models get ada/tiny" in capsys.readouterr().err
+    assert terminal(folder, "get", "ada/tiny") == 0
+    assert terminal(folder, "remove", "ada/tiny") == 0
+    assert terminal(folder, "remove", "ada/tiny") == 1
+    assert terminal(folder, "get", "ada/typo") == 1
+    assert terminal(folder, "get", "nonsense") == 1
+    said = capsys.readouterr().err
+    assert "not installed" in said
+    assert "ada/typo" in said
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    before = len(hub.requests)
+    assert terminal(folder, "get", "ada/tiny") == 1
+    assert "offline" in capsys.readouterr().err
+    assert len(hub.requests) == before
