@@ -1,0 +1,57 @@
+"""Muon (Jordan et al. 2024): momentum whose matrices are made orthogonal, batched over equal shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # quintic that drives singular values towards 1, from the author's post
+
+
+@torch.no_grad()
+def orthogonal(matrices: Tensor, steps: int = 5) -> Tensor:
+    """Return (count, rows, columns) with rows <= columns whose singular values are near 1, in bfloat16."""
+    a, b, c = COEFFICIENTS
+    x = matrices.bfloat16()
+    x = x / (x.norm(dim=(1, 2), keepdim=True) * 1.02 + 1e-7)
+    for _ in range(steps):
+        gram = x @ x.mT
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    out: Tensor = x
+    return out
+
+
+class Muon:
+    """Steps 2-D weights by the orthogonalised Nesterov momentum of their gradients."""
+
+    def __init__(self, weights: Iterable[nn.Parameter], momentum: float = 0.95, decay: float = 0.1) -> None:
+        self.momentum, self.decay = momentum, decay
+        self.groups: dict[tuple[int, int], list[nn.Parameter]] = {}
+        for weight in weights:
+            low, high = sorted(weight.shape)
+            self.groups.setdefault((low, high), []).append(weight)
+        self.velocity = {
+            size: torch.zeros(len(group), *size, device=group[0].device) for size, group in self.groups.items()
+        }
+
+    @torch.no_grad()
+    def step(self, rate: float) -> None:
+        """Move every weight by at most ``rate`` per singular direction, times sqrt(rows / columns) if tall."""
+        for size, group in self.groups.items():
+            gradient = torch.stack([_wide(weight.grad) for weight in group if weight.grad is not None])
+            velocity = self.velocity[size]
+            velocity.lerp_(gradient, 1 - self.momentum)
+            update = orthogonal(gradient.lerp_(velocity, self.momentum))
+            for weight, direction in zip(group, update.unbind(), strict=True):
+                rows, columns = weight.shape
+                weight.mul_(1 - rate * self.decay)
+                weight.add_(_wide(direction, like=weight), alpha=-rate * max(1, rows / columns) ** 0.5)
+
+
+def _wide(matrix: Tensor, like: Tensor | None = None) -> Tensor:
+    """Transpose a tall matrix to a wide one; with ``like``, transpose back to its shape."""
+    if like is None:
+        return matrix.mT if matrix.shape[0] > matrix.shape[1] else matrix
+    return matrix if matrix.shape == like.shape else matrix.mT
