@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from dataclasses import dataclass, field
+from shutil import get_terminal_size
 from typing import TextIO
 
 from engine.events import (
@@ -72,6 +73,7 @@ class Terminal:
         self._lossless = True
         self._tally = Tally()
         self.text = ""  # the reply so far
+        self._column = 0  # where the cursor stands, ghosts included
 
     def show(self, event: Event) -> None:
         """Show one event."""
@@ -79,7 +81,7 @@ class Terminal:
             self._progress(event)
         elif isinstance(event, Started):
             self._levels, self._lossless = event.levels, event.lossless
-            self._tally, self.text = Tally(), ""
+            self._tally, self.text, self._column = Tally(), "", 0
         elif isinstance(event, Drafting):
             self._pending(event)
         elif isinstance(event, Round):
@@ -98,25 +100,43 @@ class Terminal:
         self._err.flush()
 
     def _pending(self, event: Drafting) -> None:
-        if self._colour:
-            self._out.write(SAVE + "".join(self._marked(token, pending=True) for token in event.tokens) + ERASE)
-            self._out.flush()
+        """Show what is in question for a moment, as far as the line goes: beyond it the screen might scroll."""
+        if not self._colour:
+            return
+        room, shown = get_terminal_size().columns - self._column - 1, ""
+        for token in event.tokens:
+            text = _visible(token, in_line=True)
+            if len(text) > room:
+                break
+            room -= len(text)
+            shown += self._marked(token, text, pending=True)
+        self._out.write(SAVE + shown + ERASE)
+        self._out.flush()
 
     def _settle(self, round_: Round) -> None:
         self._tally.add(round_)
         self.text += round_.text
         if self._colour:
-            self._out.write("\x1b[J" + "".join(self._marked(token) for token in round_.tokens))
+            self._out.write("\x1b[J")
+            for token in round_.tokens:
+                text = _visible(token)
+                self._out.write(self._marked(token, text))
+                self._advance(text)
         else:
             self._out.write(round_.text)
         self._out.flush()
 
-    def _marked(self, token: Token, *, pending: bool = False) -> str:
-        if token.discarded or not token.text:
+    def _advance(self, text: str) -> None:
+        """Follow the cursor; wide characters are taken for narrow ones, which only shortens what is shown pending."""
+        *lines, last = text.split("\n")
+        self._column = ((0 if lines else self._column) + len(last)) % get_terminal_size().columns
+
+    def _marked(self, token: Token, text: str, *, pending: bool = False) -> str:
+        if not text:
             return ""
         if token.rejected_by is not None:
-            return f"{STRUCK}{token.text}{RESET}"
-        return f"{GREY_ITALIC if pending else self._style(token.level)}{token.text}{RESET}"
+            return f"{STRUCK}{text}{RESET}"
+        return f"{GREY_ITALIC if pending else self._style(token.level)}{text}{RESET}"
 
     def _style(self, level: int) -> str:
         if len(self._levels) == 1:
@@ -155,3 +175,10 @@ class Terminal:
         factor = event.plain_seconds / event.seconds
         slower = " (slower here)" if factor < 1 else ""
         return line + f"{factor:.2f}x plain decoding{slower}, which would have taken {event.plain_seconds:.2f} s."
+
+
+def _visible(token: Token, *, in_line: bool = False) -> str:
+    """Return what is shown of ``token``: nothing of a discarded one, with signs for line breaks where none may happen."""
+    if token.discarded:
+        return ""
+    return token.text.replace("\n", "⏎") if in_line or token.ghost else token.text

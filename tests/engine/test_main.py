@@ -12,7 +12,7 @@ import pytest
 
 from engine.__main__ import main
 from engine.config import ModelSet
-from engine.events import Finished, LevelInfo, Pass, Round, Started, Token
+from engine.events import Drafting, Finished, LevelInfo, Pass, Round, Started, Token
 from engine.terminal import Terminal
 
 
@@ -95,6 +95,24 @@ def test_colours_tell_the_levels_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "\x1b[33mtwo\x1b[0m" in shown
     assert "\x1b[4;34mthree\x1b[0m" in shown
     assert "0.50x plain decoding (slower here)" in err.getvalue()
+
+
+def test_pending_tokens_never_scroll_the_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cursor is put back to where it stood; on a screen that scrolled meanwhile that is another line."""
+    monkeypatch.setenv("COLUMNS", "12")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    out = Screen()
+    terminal = Terminal(out, Screen())
+    terminal.show(Started("hispec", (LevelInfo("Target", "", "model"),) * 2, True, 1, 0, 10, "CPU"))
+    terminal.show(Round(0, (Token(1, "one\ntwo", 1, 1),), (), "one\ntwo", 0.0, 0.01))
+    before = len(out.getvalue())
+    terminal.show(Drafting((Token(2, " fits", 0, 0), Token(3, "\n", 0, 0), Token(4, "does not fit", 0, 0))))
+    shown = out.getvalue()[before:]
+    assert " fits" in shown
+    assert "⏎" in shown
+    assert "\n" not in shown
+    assert "does not" not in shown
 
 
 def test_the_engine_knows_no_windows(family: ModelSet) -> None:
