@@ -178,7 +178,7 @@ class Terminal:
 
 
 def _visible(token: Token, *, in_line: bool = False) -> str:
-    """Return what is shown of ``token``: nothing of a discarded one, with signs for line breaks where none may happen."""
+    """Return what is shown of ``token``: nothing of a discarded one, signs for line breaks where none may happen."""
     if token.discarded:
         return ""
     return token.text.replace("\n", "⏎") if in_line or token.ghost else token.text
