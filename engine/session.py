@@ -5,6 +5,7 @@ Stopping a reply is ceasing to iterate it; whatever point it was at, the caches 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -17,6 +18,7 @@ from engine.decoding.hierarchy import Autoregressive
 from engine.decoding.laws import Sampler
 from engine.decoding.tape import Tape
 from engine.decoding.trunk import Exit, Trunk
+from engine.diagnosis import describe_engine
 from engine.errors import ContextFull, DeviceError, ModelSetError
 from engine.events import Event, Loading, Reason, Started
 from engine.model import Transformer, load
@@ -41,6 +43,8 @@ class Session:
     def open(cls, models: ModelSet, device: str = "auto") -> Generator[Loading, None, Session]:
         """Load the target and return the session; yields Loading. Raises CheckpointError or DeviceError."""
         session = cls(models, device_of(device))
+        if session.device.type == "cpu" and "OMP_NUM_THREADS" not in os.environ:
+            torch.set_num_threads(spare_one_core(os.cpu_count() or 1))
         yield from session._need("target")
         return session
 
@@ -55,8 +59,11 @@ class Session:
         return {role: trunk.model for role, trunk in self._trunks.items()}
 
     def context(self, preset: Preset) -> int:
-        """Return the most tokens a conversation may have under ``preset``: what its smallest model can hold."""
-        return min(self._trunks[role].model.context for role in preset.roles)
+        """Return the most tokens a conversation may have under ``preset``: what its smallest model can hold.
+
+        Models not loaded yet are not asked; the target always is.
+        """
+        return min(self._trunks[role].model.context for role in preset.roles if role in self._trunks)
 
     def count(self, messages: Messages) -> int:
         """Return how many tokens ``messages`` take, the assistant's opening included."""
@@ -71,15 +78,17 @@ class Session:
         sampling: Sampling = Sampling(),  # noqa: B008 - frozen
         max_tokens: int = 512,
         stop: Sequence[str] = (),
+        opening: str = "",
     ) -> Iterator[Event]:
         """Answer ``messages`` through ``preset``, from whatever prefix the caches already hold.
 
+        ``opening``: how the answer already begins; the events tell only what follows it.
         Raises ModelSetError for a preset the set cannot run, ContextFull before any pass for a prompt that leaves no
         room, DeviceError when the GPU runs out of memory; what was yielded before stays valid.
         """
         for role in sorted(preset.roles, reverse=True):  # the target first
             yield from self._need(role)
-        prompt, context = self.tokenizer.render(messages), self.context(preset)
+        prompt, context = self.tokenizer.render(messages, opening), self.context(preset)
         if len(prompt) >= context:
             raise ContextFull(len(prompt) + 1, context)
         sampler = Sampler(sampling, self.device)
@@ -98,6 +107,10 @@ class Session:
         finally:
             del tape[reply.settled :]
             chain.rewind(len(tape) - 1)
+
+    def describe(self) -> tuple[tuple[str, str], ...]:
+        """Return (what, value) pairs for a report: torch, device, and each loaded model."""
+        return describe_engine(self.device, self.loaded)
 
     def close(self) -> None:
         """Drop the models and give their memory back; the session cannot be used afterwards."""
@@ -170,6 +183,15 @@ def _device_errors() -> Iterator[None]:
         raise DeviceError(
             "The GPU is out of memory.", "Start a new chat, choose a smaller model, or close other programs."
         ) from cause
+
+
+def spare_one_core(cores: int) -> int:
+    """Return how many threads compute on a machine of ``cores``: one is left to the window and everything else.
+
+    Threads of a pass wait for each other at every product, so a busy core slows all of them: with both cores of a small
+    machine in use by others, two threads decoded ten times slower than one; on an idle one they gained a quarter.
+    """
+    return max(1, cores - 1)
 
 
 def _device_name(device: torch.device) -> str:

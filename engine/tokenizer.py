@@ -39,15 +39,38 @@ class ChatTokenizer:
         if not self._tokenizer.chat_template:
             self._template, self.stops = PLAIN_TEMPLATE, ("\nUser:", "\nSystem:")
         self.ends = _end_tokens(folder, self._tokenizer.eos_token_id)
+        added = self._tokenizer.backend_tokenizer.get_added_tokens_decoder().values()
+        self._controls = [token.content for token in added if token.special]
         self._pieces = lru_cache(maxsize=65536)(self._piece)
 
-    def render(self, messages: Messages) -> list[int]:
-        """Return the conversation as token ids, up to where the assistant's next words begin."""
-        turns = [{"role": role, "content": content} for role, content in messages]
+    def render(self, messages: Messages, opening: str = "") -> list[int]:
+        """Return the conversation as token ids, up to where the assistant's next words begin: behind ``opening``.
+
+        The ids without an opening are always a prefix of those with one, so that caches can be reused.
+        """
+        turns = [{"role": role, "content": self._harmless(content)} for role, content in messages]
         ids = self._tokenizer.apply_chat_template(
             turns, chat_template=self._template, add_generation_prompt=True, tokenize=True, return_dict=False
         )
-        return list(cast("list[int]", ids))
+        prompt = list(cast("list[int]", ids))
+        return [*prompt, *self._continue(prompt, opening)] if opening else prompt
+
+    def _harmless(self, content: str) -> str:
+        """Return ``content`` with every control token broken by an invisible joiner: text must not open a new turn."""
+        for control in self._controls:
+            if control in content:
+                content = content.replace(control, control[0] + "\u2060" + control[1:])
+        return content
+
+    def _continue(self, prompt: list[int], text: str) -> list[int]:
+        """Return the ids of ``text`` as it follows ``prompt``; some tokenizers would put a space before a lone text."""
+        backend = self._tokenizer.backend_tokenizer
+        before = str(self._tokenizer.decode(prompt, skip_special_tokens=False))
+        whole: list[int] = backend.encode(before + text, add_special_tokens=False).ids
+        if whole[: len(prompt)] == prompt:
+            return whole[len(prompt) :]
+        alone: list[int] = backend.encode(text, add_special_tokens=False).ids
+        return alone
 
     def piece(self, previous: int, token: int) -> str:
         """Return the text ``token`` adds behind ``previous``; a part of a character shows as U+FFFD."""
@@ -88,19 +111,20 @@ class TextStream:
 
 
 def _load(folder: Path) -> PreTrainedTokenizerFast:
+    if not (folder / "tokenizer.json").is_file():
+        raise CheckpointError(
+            f"There is no tokenizer.json in {folder}.",
+            "Choose a model folder that has one; it must lie beside the weights.",
+        )
     from transformers import AutoTokenizer
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError, TypeError) as cause:
         raise CheckpointError(
-            f"The tokenizer in {folder.name} cannot be read: {str(cause).splitlines()[0]}",
-            "Download the model again; tokenizer.json and tokenizer_config.json must lie beside the weights.",
+            f"The tokenizer in {folder} cannot be read: {str(cause).splitlines()[0]}",
+            "Download the model again.",
         ) from cause
-    if not tokenizer.is_fast:
-        raise CheckpointError(
-            f"{folder.name} has no tokenizer.json.", "Only tokenizers with a tokenizer.json are supported."
-        )
     return cast("PreTrainedTokenizerFast", tokenizer)
 
 

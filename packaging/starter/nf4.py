@@ -64,8 +64,12 @@ def _fill(owners: list[nn.Parameter], values: Tensor) -> None:
     torch._foreach_copy_([weight.detach() for weight in owners], shaped)
 
 
-def export(model: Llama, folder: Path, tokenizer: Tokenizer) -> None:
-    """Write ``model`` to ``folder`` as a complete NF4 checkpoint: linears in 4 bits, the rest in bfloat16."""
+def export(model: Llama, folder: Path, tokenizer: Tokenizer, length: int = CONTEXT) -> None:
+    """Write ``model`` to ``folder`` as a complete NF4 checkpoint: linears in 4 bits, the rest in bfloat16.
+
+    A model trained on rows of ``length`` tokens below CONTEXT is stretched to it by turning slow rotary pairs
+    more slowly, as Llama 3.1 does.
+    """
     words.save(tokenizer, folder, CONTEXT)
     tensors: dict[str, Tensor] = {}
     for name, weight in model.state_dict().items():
@@ -78,7 +82,7 @@ def export(model: Llama, folder: Path, tokenizer: Tokenizer) -> None:
     tensors = {name: value.cpu().contiguous() for name, value in tensors.items()}
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     (folder / "model.safetensors").chmod(0o644)
-    _write(folder / "config.json", _config(model, tokenizer))
+    _write(folder / "config.json", _config(model, tokenizer, length))
     ends = _ends(tokenizer)
     _write(folder / "generation_config.json", {**ends, "do_sample": True, "temperature": 0.7, "top_p": 0.95})
 
@@ -97,7 +101,7 @@ def restore(model: Llama, folder: Path) -> None:
     model.load_state_dict(weights)
 
 
-def _config(model: Llama, tokenizer: Tokenizer) -> dict[str, object]:
+def _config(model: Llama, tokenizer: Tokenizer, length: int) -> dict[str, object]:
     shape = model.shape
     exits = {"early_exits": list(shape.exits)} if shape.exits else {}
     return {
@@ -113,7 +117,7 @@ def _config(model: Llama, tokenizer: Tokenizer) -> dict[str, object]:
         "hidden_act": "silu",
         "max_position_embeddings": CONTEXT,
         "rope_theta": THETA,
-        "rope_parameters": {"rope_type": "default", "rope_theta": THETA},
+        "rope_parameters": _positions(length),
         "rms_norm_eps": EPSILON,
         "attention_bias": False,
         "mlp_bias": False,
@@ -123,6 +127,14 @@ def _config(model: Llama, tokenizer: Tokenizer) -> dict[str, object]:
         **exits,
         "quantization_config": QUANTIZATION,
     }
+
+
+def _positions(length: int) -> dict[str, object]:
+    if length == CONTEXT:
+        return {"rope_type": "default", "rope_theta": THETA}
+    # Only what turns less than twice within the trained length is stretched: near text reads as it was learnt.
+    bounds = {"low_freq_factor": 1.0, "high_freq_factor": 2.0, "original_max_position_embeddings": length}
+    return {"rope_type": "llama3", "rope_theta": THETA, "factor": CONTEXT / length, **bounds}
 
 
 def _ends(tokenizer: Tokenizer) -> dict[str, object]:

@@ -141,12 +141,12 @@ def _thinned(records: Iterable[corpus.Record], limit: int | None) -> Iterator[co
             yield record
 
 
-def export(shop: Workshop, learners: list[Learner], out: Path) -> None:
-    """Write every model to its folder in ``out``, and beside it the tokens worth drafting."""
+def export(shop: Workshop, learners: Mapping[Learner, int], out: Path) -> None:
+    """Write every model, by the length it was trained on, to its folder in ``out`` with the tokens worth drafting."""
     size = shop.tokenizer.get_vocab_size()
     tokens, _ = frequent.frequent(shop.train, plan.CHAT, size, plan.FREQUENT)
-    for learner in learners:
-        nf4.export(learner.model, out / learner.name, shop.tokenizer)
+    for learner, length in learners.items():
+        nf4.export(learner.model, out / learner.name, shop.tokenizer, length)
         frequent.save(tokens, out / learner.name)
 
 
@@ -175,7 +175,8 @@ def main() -> None:
     target = train_target(shop, phases[0], options.minutes * options.share)
     students = train_students(shop, target, phases[1], options.minutes * (1 - options.share))
     if team.rank == 0:
-        export(shop, [target, *students], options.out)
+        lengths = [max(phase.length for phase in stage) for stage in phases]
+        export(shop, {target: lengths[0]} | dict.fromkeys(students, lengths[1]), options.out)
     team.say(f"done after {time.monotonic() - began:.0f} s")
     team.part()
 

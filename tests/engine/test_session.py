@@ -103,6 +103,23 @@ def test_a_second_turn_computes_only_what_is_new(open_session: Open) -> None:
     assert finished(second).text == finished(ask(open_session(), longer)).text
 
 
+@pytest.mark.parametrize("preset", ["plain", "hispec", "hsd"])
+def test_a_cut_reply_goes_on_where_it_ended(open_session: Open, preset: str) -> None:
+    """Going on must give what the whole reply would have said, tell only what is new, and reuse the caches."""
+    whole = finished(ask(open_session(), preset=preset)).text
+    session = open_session()
+    cut = ask(session, preset=preset, max_tokens=9)
+    opening = finished(cut).text
+    rest = list(
+        session.reply(QUESTION, preset=PRESETS[preset], sampling=GREEDY, max_tokens=31, opening=opening)
+    )
+    assert finished(rest).text == "".join(r.text for r in rounds(rest))
+    assert opening + finished(rest).text == whole
+    start = next(event for event in rest if isinstance(event, Started))
+    assert start.prompt == session.count(QUESTION) + 9
+    assert start.reused >= session.count(QUESTION)
+
+
 def test_presets_may_change_between_turns(open_session: Open) -> None:
     """Models that sat out a turn hold an old prefix; answering from it would be wrong without any error."""
     session, fresh = open_session(), open_session()

@@ -73,7 +73,8 @@ def test_a_mixed_checkpoint_is_fused_where_it_can_be(tmp_path: Path) -> None:
     quantise(folder, nested=True, leave=("k_proj.weight", "down_proj.weight"))
     model = loaded(folder, "cuda")
     assert not any(isinstance(block.qkv, Stacked) for block in model.blocks)  # on a GPU everything becomes NF4
-    assert off(logits(model, TEXT), logits(loaded(folder), TEXT)) < 0.3  # head and two matrices a layer at 4 bits
+    # The head and two matrices a layer are quantised on load: 0.30 was seen on an H100; a misplaced one gives 1.
+    assert off(logits(model, TEXT), logits(loaded(folder), TEXT)) < 0.5
 
 
 @pytest.mark.parametrize("variant", ["llama", "qwen3", "mistral_window"])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from engine.model.linear import NF4, Blocked, Dense, Nf4, Stacked, blocked, quantised, rows_of, stacked
+from engine.model.kernels.backend import NF4
+from engine.model.linear import Blocked, Dense, Nf4, Stacked, blocked, quantised, rows_of, stacked
 
 
 @pytest.mark.parametrize("rows", range(1, 18))

@@ -1,0 +1,49 @@
+"""What the engine runs on, in words, for a report a person can read or send."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+
+import torch
+
+from engine.model import Transformer
+
+LIBRARIES = ("transformers", "bitsandbytes", "safetensors", "huggingface-hub")
+
+
+def describe_engine(device: torch.device, loaded: Mapping[str, Transformer]) -> tuple[tuple[str, str], ...]:
+    """Return (what, value) pairs: versions, the device and its memory, threads, and each of ``loaded`` by role."""
+    return (
+        ("torch", torch.__version__),
+        ("CUDA build", torch.version.cuda or "none: this build of torch runs on the CPU"),
+        *_device(device),
+        ("Threads", f"{torch.get_num_threads()} for one operation"),
+        *((name, _version(name)) for name in LIBRARIES),
+        *((f"Model: {role}", _model(model)) for role, model in loaded.items()),
+    )
+
+
+def _device(device: torch.device) -> tuple[tuple[str, str], ...]:
+    if device.type != "cuda":
+        return (("Device", "CPU"),)
+    free, total = torch.cuda.mem_get_info(device)
+    capability = ".".join(map(str, torch.cuda.get_device_capability(device)))
+    return (
+        ("Device", f"{torch.cuda.get_device_name(device)}, compute capability {capability}"),
+        ("GPU memory", f"{free / 1e9:.1f} GB of {total / 1e9:.1f} GB free"),
+        ("Held by Updraft", f"{torch.cuda.memory_reserved(device) / 1e9:.1f} GB"),
+    )
+
+
+def _model(model: Transformer) -> str:
+    millions = model.parameters / 1e6
+    size = f"{millions / 1000:.1f} B" if millions >= 1000 else f"{millions:.0f} M"
+    return f"{size} parameters, {model.layers} layers, context {model.context:,} tokens, {model.embedding.dtype}"
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"

@@ -1,0 +1,56 @@
+"""Every kernel compiles for every supported GPU: NVRTC needs none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.model.kernels.compiler import ARCHITECTURES, cubin
+
+pytest.importorskip("cuda.core", exc_type=ImportError)
+
+
+def nvrtc_missing() -> str:
+    """Return why NVRTC cannot be used here, or ""."""
+    from cuda.pathfinder import DynamicLibNotFoundError, load_nvidia_dynamic_lib
+
+    try:
+        load_nvidia_dynamic_lib("nvrtc")
+    except DynamicLibNotFoundError:
+        return "NVRTC is not installed"
+    return ""
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if reason := nvrtc_missing():
+        pytest.skip(reason)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path))
+
+
+NF4_WIDEST = {"TOKEN_TILES": 2, "STAGES": 2, "MAX_WARPS": 16, "MIN_CTAS": 1, "TABLE_STRIDE": 128}
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize(
+    ("source", "entries", "macros"),
+    [
+        ("nf4_linear", ["nf4_linear"], NF4_WIDEST),
+        ("rms_norm", ["rms_norm"], {}),
+        ("rotate", ["rotate"], {"HEAD_DIM": 128}),
+        ("attention", ["attend", "join"], {"HEAD_DIM": 128, "STEP": 128}),
+    ],
+)
+def test_compiles(source: str, entries: list[str], macros: dict[str, int], architecture: int) -> None:
+    """An instruction that an older GPU lacks, or a source that needs a header, fails on that user's machine only."""
+    code = cubin(source, architecture, **macros)
+    assert code.startswith(b"\x7fELF")
+    assert all(entry.encode() in code for entry in entries)
+
+
+def test_a_fault_in_the_source_is_told(tmp_path: Path) -> None:
+    """Variants come from macros: one that is missing must fail with NVRTC's words, not with a broken kernel."""
+    with pytest.raises(Exception, match="TOKEN_TILES"):
+        cubin("nf4_linear", 90, STAGES=2)

@@ -1,0 +1,52 @@
+"""Where our kernel does not run, bitsandbytes does the same, and the reason can be shown."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+import torch
+from torch.nn import functional
+
+from engine.model.kernels import available, nf4_linear
+from engine.model.kernels.backend import NF4, dequantised
+from engine.model.kernels.nf4 import refusal
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(48, 128), (34, 192)])
+def test_fallback_gives_the_same_product(rows: int, columns: int) -> None:
+    """Bias, residual and gate are ours to add around the public op; left out or swapped they change the result."""
+    draw = torch.Generator().manual_seed(rows)
+    packed = torch.randint(256, (rows * columns // 2,), generator=draw, dtype=torch.uint8)
+    absmax, code = torch.rand(rows * columns // 64, generator=draw), torch.tensor(NF4)
+    x, bias = torch.randn(5, columns, generator=draw), torch.randn(rows, generator=draw)
+    residual = torch.randn(5, rows, generator=draw)
+    exact = x @ dequantised(packed, absmax, code, columns).T + bias
+    gate, up = exact.chunk(2, dim=-1)
+    same = partial(torch.testing.assert_close, rtol=1e-4, atol=1e-4)
+    same(nf4_linear(x, packed, absmax, code, bias=bias), exact)
+    same(nf4_linear(x, packed, absmax, code, bias=bias, residual=residual), exact + residual)
+    same(nf4_linear(x, packed, absmax, code, bias=bias, gated=True), functional.silu(gate) * up)
+
+
+def test_no_gpu_is_a_reason_not_a_crash() -> None:
+    """Diagnostics on a machine without a GPU must say why our kernel is not used."""
+    assert "NVIDIA" in available(CPU).reason
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a CUDA device")
+def test_broken_cuda_is_a_reason_not_a_crash() -> None:
+    """A driver that fails must leave the slower kernel to run, not end the program."""
+    backend = available(torch.device("cuda", 0))
+    assert backend.name == "bitsandbytes"
+    assert backend.reason
+
+
+def test_shapes_our_kernel_cannot_take() -> None:
+    """A block size or K that the kernel would read past must be refused before the launch."""
+    assert not refusal(4096, 4096, 64)
+    assert refusal(4096, 4096, 128)
+    assert refusal(4096, 4096 + 32, 64)
+    assert refusal(1 << 20, 1 << 14, 64)

@@ -1,0 +1,109 @@
+"""The kernel's index arithmetic, replayed in numpy: every weight must meet its activation exactly once."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from engine.model.kernels.backend import NF4
+from engine.model.kernels.plan import CHUNK, ROWS, Limits, build, plan, tuning
+
+Array = NDArray[np.float64]
+CODE = np.array(NF4)
+
+
+def staged(packed: NDArray[np.uint8], row: int, chunk: int, columns: int) -> NDArray[np.uint8]:
+    """Copy 16 rows x 128 bytes into a stage as `fetch` does: 16 bytes a lane, units of 32 bytes swizzled."""
+    rows = len(packed) * 2 // columns
+    stage = np.full(ROWS * 128, 0xEE, np.uint8)  # poison: a byte nobody wrote would show
+    blocks = min(4, (columns - chunk * CHUNK) // 64)
+    for lane in range(32):
+        r, piece = lane // 8, lane % 8
+        for q in range(4):
+            to = r * 128 + ((piece >> 1) ^ r) * 32 + (piece & 1) * 16 + q * 4 * 128
+            at = (row + r + q * 4) * (columns // 2) + chunk * CHUNK // 2 + piece * 16
+            inside = piece < blocks * 2 and row + q * 4 + r < rows
+            stage[to : to + 16] = packed[at : at + 16] if inside else 0
+    return stage
+
+
+def fragment_a(stage: NDArray[np.uint8], block: int, step: int) -> Array:
+    """Assemble the 16 x 16 operand of one MMA from what each lane looks up, by the PTX layout of m16n8k16."""
+    a = np.full((16, 16), np.nan)
+    for lane in range(32):
+        g, t = lane // 4, lane % 4
+        at = g * 128 + (block ^ (g & 3)) * 32 + t * 8
+        for register in range(4):  # (g, low k), (g + 8, low k), (g, high k), (g + 8, high k)
+            byte = stage[at + (register & 1) * 1024 + step * 2 + register // 2]
+            k = 2 * t + (register // 2) * 8
+            a[g + (register & 1) * 8, k : k + 2] = CODE[byte >> 4], CODE[byte & 15]
+    return a
+
+
+def fragment_b(x: Array, k: int, block: int, step: int) -> Array:
+    """Assemble the 16 x 8 operand from the activations each lane holds: 16 neighbouring k of its token a block."""
+    b = np.full((16, 8), np.nan)
+    for lane in range(32):
+        token, t = lane // 4, lane % 4
+        for register in range(2):
+            at = k + block * 64 + t * 16 + step * 4 + register * 2
+            b[2 * t + register * 8 : 2 * t + register * 8 + 2, token] = x[min(token, len(x) - 1)][at : at + 2]
+    return b
+
+
+def product(x: Array, packed: NDArray[np.uint8], absmax: Array, rows: int) -> Array:
+    """Multiply as the kernel does: chunk by chunk, tile by tile, scales after each block of 64."""
+    columns = x.shape[1]
+    y = np.zeros((rows, 8))
+    scales = absmax.reshape(rows, -1)
+    for row in range(0, rows, ROWS):
+        live = slice(row, min(row + ROWS, rows))
+        for chunk in range(-(-columns // CHUNK)):
+            stage = staged(packed, row, chunk, columns)
+            for block in range(min(4, columns // 64 - chunk * 4)):
+                part = np.zeros((ROWS, 8))
+                for step in range(4):
+                    part += fragment_a(stage, block, step) @ fragment_b(x, chunk * CHUNK, block, step)
+                y[live] += part[: rows - row] * scales[live, chunk * 4 + block, None]
+    return y.T[: len(x)]
+
+
+@pytest.mark.parametrize(("rows", "columns", "tokens"), [(16, 256, 8), (21, 448, 5), (40, 576, 1)])
+def test_fragments_give_the_dense_product(rows: int, columns: int, tokens: int) -> None:
+    """A swizzle that is not undone, a nibble order or a lane's k that differs between A and B, a tail read as data."""
+    draw = np.random.default_rng(rows)
+    packed = draw.integers(256, size=rows * columns // 2, dtype=np.uint8)
+    absmax = draw.random(rows * columns // 64) + 0.5
+    x = draw.standard_normal((tokens, columns))
+    dense = CODE[np.stack((packed >> 4, packed & 15), -1)].reshape(-1, 64) * absmax[:, None]
+    np.testing.assert_allclose(product(x, packed, absmax, rows), x @ dense.reshape(rows, columns).T, atol=1e-9)
+
+
+@pytest.mark.parametrize("register", range(2))
+def test_reads_of_a_fragment_fall_into_different_banks(register: int) -> None:
+    """Half a warp reads 8 bytes a lane at once; two lanes in one bank would halve the speed of every read."""
+    for block in range(4):
+        g, t = np.divmod(np.arange(32), 4)
+        at = g * 128 + (block ^ (g & 3)) * 32 + t * 8 + register * 1024
+        for half in (at[:16], at[16:]):
+            assert len({word % 32 for byte in half for word in (byte // 4, byte // 4 + 1)}) == 32
+
+
+H100 = Limits(90, 132, 232_448, 233_472, 50 << 20)
+RTX_4090 = Limits(89, 128, 101_376, 102_400, 72 << 20)
+A100 = Limits(80, 108, 166_912, 167_936, 40 << 20)
+
+
+@pytest.mark.parametrize("gpu", [H100, RTX_4090, A100], ids=["H100", "4090", "A100"])
+@pytest.mark.parametrize("rows", [16, 100, 4096, 128_256])
+@pytest.mark.parametrize("columns", [64, 896, 2048, 4096, 11_008, 14_336, 28_672])
+def test_plan_covers_all_of_k_and_fits(gpu: Limits, rows: int, columns: int) -> None:
+    """A chunk that no warp owns would silently be left out; a CTA too large would fail to start."""
+    choice = tuning(gpu)
+    spread = plan(rows, columns, gpu, choice)
+    assert spread.splits * spread.warps * CHUNK >= columns
+    assert (spread.splits * spread.warps - spread.splits) * CHUNK < columns
+    assert 1 <= spread.groups <= -(-rows // ROWS)
+    assert spread.warps <= choice.max_warps
+    assert all(build(choice, tokens, spread.warps).shared(choice.max_warps) <= gpu.shared_per_cta for tokens in (8, 16))

@@ -1,0 +1,255 @@
+"""The NF4 kernel on a real GPU: right, the same for any number of tokens, and safe to capture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from engine.model.kernels import attend, available, nf4_linear, rms_norm, rotate
+from engine.model.kernels.backend import NF4, dequantised
+from engine.model.kernels.nf4 import multiply
+from engine.model.kernels.plan import Tuning
+from engine.model.rotary import rotated
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
+]
+GPU = torch.device("cuda", 0)
+SHAPES = [
+    (16, 64),  # one tile, one block
+    (17, 128),  # a row too many
+    (48, 4096),
+    (1000, 896),  # Qwen2.5 0.5B: a chunk and a half of K
+    (896, 4864),
+    (6144, 4096),
+    (4096, 14336),  # K split over CTAs
+    (1040, 11008),
+    (12289, 512),
+]
+
+
+@dataclass(frozen=True)
+class Weight:
+    packed: Tensor
+    absmax: Tensor
+    code: Tensor
+    dense: Tensor
+
+    def times(self, x: Tensor, **options: Any) -> Tensor:
+        return nf4_linear(x, self.packed, self.absmax, self.code, **options)
+
+
+Weights = Callable[[int, int], Weight]  # rows, columns -> a random one
+Tokens = Callable[[int, int], Tensor]  # count, columns -> bf16 [count, columns]
+
+
+@pytest.fixture
+def draw() -> torch.Generator:
+    return torch.Generator(GPU).manual_seed(torch.seed() % 2**31)
+
+
+@pytest.fixture
+def weight(draw: torch.Generator) -> Weights:
+    def make(rows: int, columns: int) -> Weight:
+        packed = torch.randint(256, (rows * columns // 2,), generator=draw, device=GPU, dtype=torch.uint8)
+        absmax = torch.rand(rows * columns // 64, generator=draw, device=GPU) + 0.1
+        code = torch.tensor(NF4, device=GPU)
+        made = Weight(packed, absmax, code, dequantised(packed, absmax, code, columns))
+        torch.cuda.synchronize()
+        return made
+
+    return make
+
+
+@pytest.fixture
+def tokens(draw: torch.Generator) -> Tokens:
+    return lambda count, columns: torch.randn(count, columns, generator=draw, device=GPU).bfloat16()
+
+
+def relative(y: Tensor, exact: Tensor) -> float:
+    return float((y.float() - exact).norm() / exact.norm())
+
+
+def poison() -> None:
+    """Leave NaN in the memory that the next results will be given."""
+    blocks = [torch.full((1 << n,), torch.nan, device=GPU) for n in range(4, 22) for _ in range(3)]
+    del blocks
+
+
+def test_our_kernel_is_used() -> None:
+    """A self-test that fails would let every test below pass on bitsandbytes' kernel."""
+    assert available(GPU).name == "updraft", available(GPU).reason
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("count", [1, 2, 7, 8, 9, 16, 33])
+def test_product_is_right(shape: tuple[int, int], count: int, weight: Weights, tokens: Tokens) -> None:
+    """A wrong fragment, swizzle, tail or unwritten output shows against the dequantised product."""
+    made, x = weight(*shape), tokens(count, shape[1])
+    poison()
+    assert relative(made.times(x), x.float() @ made.dense.T) < 5e-3
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_token_does_not_depend_on_its_company(shape: tuple[int, int], weight: Weights, tokens: Tokens) -> None:
+    """Verifying several tokens must give each the bits decoding it alone gives, or greedy replies drift."""
+    made, x = weight(*shape), tokens(16, shape[1])
+    alone = torch.cat([made.times(x[i : i + 1]) for i in range(16)])
+    for count in range(1, 17):
+        assert torch.equal(made.times(x[:count]), alone[:count])
+
+
+@pytest.mark.parametrize("shape", [(4096, 4096), (4096, 14336), (1008, 8640), (28672, 4096)], ids=str)
+@pytest.mark.parametrize("gated", [False, True])
+def test_every_run_gives_the_same_bits(shape: tuple[int, int], gated: bool, weight: Weights, tokens: Tokens) -> None:
+    """A race between warps or CTAs shows as a result that moves, or as a run that never ends."""
+    made, x = weight(*shape), tokens(16, shape[1])
+    first = made.times(x, gated=gated)
+    for _ in range(300):
+        assert torch.equal(made.times(x, gated=gated), first)
+
+
+@pytest.mark.parametrize("warps", [8, 16])
+@pytest.mark.parametrize("table_stride", [128, 256])
+@pytest.mark.parametrize("shape", [(272, 4096), (48, 2048), (176, 14336)], ids=str)
+def test_every_build_is_right(
+    shape: tuple[int, int], table_stride: int, warps: int, weight: Weights, tokens: Tokens
+) -> None:
+    """Smaller GPUs run other builds than this one does by itself; they must not be found wrong there."""
+    made, x = weight(*shape), tokens(16, shape[1])
+    choice = Tuning(warps, ctas=1, min_ctas=1, stages=2, table_stride=table_stride, ahead=0)
+    exact = x.float() @ made.dense.T
+    for count in (1, 8, 16):
+        y = multiply(x[:count], made.packed, made.absmax, made.code, choice=choice)
+        assert relative(y, exact[:count]) < 5e-3
+
+
+@pytest.mark.parametrize("shape", [(640, 4096), (88, 512), (1792, 14336)], ids=str)
+@pytest.mark.parametrize("count", [1, 8, 16])
+def test_epilogues(shape: tuple[int, int], count: int, weight: Weights, tokens: Tokens) -> None:
+    """Bias, residual and the gated product are rounded once, at the end; tails of the halves stay apart."""
+    made, x = weight(*shape), tokens(count, shape[1])
+    bias, residual = tokens(1, shape[0])[0], tokens(count, shape[0])
+    exact = x.float() @ made.dense.T + bias.float()
+    assert relative(made.times(x, bias=bias, residual=residual), exact + residual.float()) < 5e-3
+    gate, up = exact.chunk(2, dim=-1)
+    poison()
+    assert relative(made.times(x, bias=bias, gated=True), functional.silu(gate) * up) < 5e-3
+
+
+def test_graph_replays_with_new_input(weight: Weights, tokens: Tokens) -> None:
+    """A chain captured with overlapping launches must see what the kernel ahead wrote, not what lay there before."""
+    up, down = weight(28672, 4096), weight(4096, 14336)
+    x = tokens(8, 4096)
+
+    def chain() -> Tensor:
+        gated = up.times(x, gated=True, ahead=down.packed)
+        y: Tensor = down.times((gated / 64).bfloat16(), residual=x, ahead=up.packed)
+        return y
+
+    chain()
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        y = chain()
+    for _ in range(3):
+        x.copy_(tokens(8, 4096))
+        graph.replay()
+        assert torch.equal(y, chain())
+
+
+def test_direct_chain_sees_the_kernel_ahead(weight: Weights, tokens: Tokens) -> None:
+    """Products that feed one another with nothing between them overlap most: a missing wait shows here."""
+    one, two = weight(4096, 4096), weight(4096, 4096)
+    x = tokens(8, 4096)
+    half = two.times(one.times(x))
+    torch.cuda.synchronize()
+    slow = one.times(x)
+    torch.cuda.synchronize()
+    assert torch.equal(two.times(slow), half)
+
+
+def test_other_stream(weight: Weights, tokens: Tokens) -> None:
+    """A launch must go to torch's current stream, or it runs ahead of its input."""
+    made, stream = weight(4096, 4096), torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    with torch.cuda.stream(stream):
+        x = tokens(8, 4096)
+        torch.cuda._sleep(20_000_000)  # type: ignore[no-untyped-call]
+        x.mul_(2)
+        y = made.times(x)
+    stream.synchronize()
+    assert torch.equal(y, made.times(x))
+
+
+# What goes around the products.
+
+
+@pytest.mark.parametrize("width", [64, 2048, 4096, 5120])
+def test_rms_norm(width: int, tokens: Tokens) -> None:
+    """Another order of rounding, or a tail of the row left out of the mean, shows against torch in float32."""
+    x, weight = tokens(5, width) * 3, tokens(1, width)[0]
+    exact = functional.rms_norm(x.float(), (width,), weight.float(), 1e-5)
+    assert relative(rms_norm(x, weight, 1e-5), exact) < 3e-3
+    assert torch.equal(rms_norm(x[2:3], weight, 1e-5), rms_norm(x, weight, 1e-5)[2:3])
+
+
+@pytest.mark.parametrize("head_dim", [64, 128])
+@pytest.mark.parametrize("normed", [False, True])
+def test_rotate_writes_the_cache(head_dim: int, normed: bool, tokens: Tokens) -> None:
+    """Heads mixed up, a position off by one or a sign of the rotation shows against the transformer's own code."""
+    heads, kv_heads, count, start = 6, 2, 5, 11
+    qkv = tokens(count, (heads + 2 * kv_heads) * head_dim)
+    cosine, sine = tokens(32, head_dim), tokens(32, head_dim)
+    norms = (tokens(1, head_dim)[0], tokens(1, head_dim)[0]) if normed else None
+    keys, values = (torch.full((kv_heads, 32, head_dim), 7.0, device=GPU).bfloat16() for _ in "kv")
+    at = torch.tensor([start], device=GPU, dtype=torch.int32)
+    query = rotate(qkv, cosine, sine, at, keys, values, norms, 1e-6)
+
+    q, k, v = qkv.float().view(count, -1, head_dim).tensor_split((-2 * kv_heads, -kv_heads), dim=1)
+    if norms:
+        q, k = (functional.rms_norm(x, (head_dim,), w.float(), 1e-6) for x, w in zip((q, k), norms, strict=True))
+    here = slice(start, start + count)
+    turn = (cosine[here, None].float(), sine[here, None].float())
+    assert relative(query, rotated(q, *turn)) < 3e-3
+    assert relative(keys[:, here], rotated(k, *turn).transpose(0, 1)) < 3e-3
+    assert torch.equal(values[:, here].float(), v.transpose(0, 1))
+    untouched = torch.ones(32, dtype=torch.bool, device=GPU)
+    untouched[here] = False
+    assert (keys[:, untouched] == 7).all()
+    assert (values[:, untouched] == 7).all()
+
+
+@pytest.mark.parametrize("room", [256, 4096, 20_000])
+@pytest.mark.parametrize(("heads", "kv_heads", "head_dim"), [(32, 8, 128), (8, 4, 64), (14, 2, 64), (4, 4, 96)])
+@pytest.mark.parametrize("window", [None, 100])
+def test_attention(room: int, heads: int, kv_heads: int, head_dim: int, window: int | None, tokens: Tokens) -> None:
+    """Masks, spans, groups and the running maximum against torch; each token alone gives the same bits."""
+    count = 16
+    query = tokens(count, heads * head_dim).view(count, heads, head_dim) * 2
+    keys, values = (tokens(kv_heads * room, head_dim).view(kv_heads, room, head_dim) for _ in "kv")
+    for start in (0, 120, room // 2 - 5, room - count):
+        at = torch.tensor([start], device=GPU, dtype=torch.int32)
+        there = torch.arange(start + count, device=GPU)
+        here = torch.arange(start, start + count, device=GPU)[:, None]
+        mask = there <= here
+        if window:
+            mask &= there > here - window
+        exact = functional.scaled_dot_product_attention(
+            query.float().transpose(0, 1).unsqueeze(0),
+            keys[None, :, : start + count].float(),
+            values[None, :, : start + count].float(),
+            attn_mask=mask,
+            enable_gqa=True,
+        )[0].transpose(0, 1)
+        poison()
+        together = attend(query, keys, values, at, window)
+        assert relative(together, exact) < 8e-3
+        for i in (0, 1, 7, 15):
+            alone = attend(query[i : i + 1], keys, values, at + i, window)
+            assert torch.equal(alone, together[i : i + 1])
