@@ -154,10 +154,10 @@ def prepare(environment: Environment, machine: Machine, *, checks: bool = False,
     if torch_due(environment.done.get("torch"), machine.index):
         drop_torn(environment.packages)
         install_torch(environment, machine)
-    wanted = installation(root)
+    wanted = installation(root) + (" cuda" if machine.driver else "")
     if wanted not in (environment.done.get("check"), None if checks else environment.done.get("project")):
         drop_torn(environment.packages)
-        install_project(environment, root, wanted, checks=checks)
+        install_project(environment, root, wanted, checks=checks, cuda=machine.driver)
 
 
 def make(environment: Environment) -> None:
@@ -228,11 +228,15 @@ def install_torch(environment: Environment, machine: Machine) -> None:
         print(warning, flush=True)
 
 
-def install_project(environment: Environment, root: Path, wanted: str, *, checks: bool) -> None:
-    """Install Updraft from ``root``, editable, and what it needs; raises SetupFailed."""
+def install_project(environment: Environment, root: Path, wanted: str, *, checks: bool, cuda: bool) -> None:
+    """Install Updraft from ``root``, editable, and what it needs; raises SetupFailed.
+
+    ``cuda``: also what our kernels need. ``checks``: also what the checks need, which compile those kernels anyway.
+    """
     print("Installing Updraft and what its checks need." if checks else "Installing Updraft.", flush=True)
     environment.forget("project", "check")
-    pip_install(environment, ["--editable", f"{root}[check]" if checks else str(root), TORCH])
+    extra = "[check]" if checks else "[cuda]" if cuda else ""
+    pip_install(environment, ["--editable", f"{root}{extra}", TORCH])
     environment.record(project=wanted, **({"check": wanted} if checks else {}))
 
 

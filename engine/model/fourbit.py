@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine.model.linear import NF4, Nf4
+from engine.model.kernels.backend import NF4
+from engine.model.linear import Nf4
 
 QUANT_STATE = "quant_state.bitsandbytes__nf4"
 NEEDED = ("absmax", "quant_map", QUANT_STATE)

@@ -9,13 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from engine.model.kernels import nf4_linear
+
 ROWS = 4  # see Blocked
-NF4 = (  # what the 16 codes mean: quantiles of a normal distribution (arXiv 2305.14314), as bitsandbytes has them
-    *(-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453),
-    *(-0.28444138169288635, -0.18477343022823334, -0.09105003625154495, 0.0),
-    *(0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224),
-    *(0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0),
-)
 
 
 @dataclass(slots=True, eq=False)
@@ -70,11 +66,8 @@ class Nf4:
     bias: Tensor | None = None
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Map [n, K] to [n, N] in x's dtype, through bitsandbytes."""
-        product: Tensor = torch.ops.bitsandbytes.gemm_4bit(
-            x, self.packed.view(-1, 1), self.shape, self.absmax, self.blocksize, "nf4", self.bias
-        )
-        return product
+        """Map [n, K] to [n, N] in x's dtype, through our own kernel where it runs, else bitsandbytes."""
+        return nf4_linear(x, self.packed, self.absmax, self.code, bias=self.bias, blocksize=self.blocksize)
 
     def on(self, device: torch.device, bias: Tensor | None) -> Nf4:
         """Return a copy on ``device``, with ``bias`` of the activations' dtype."""

@@ -229,11 +229,19 @@ def test_an_index_of_ones_choice(stand_in: StandIn) -> None:
     """An address kept from pip, written to disk with its password, or forgotten in the next terminal."""
     index = "https://someone:secret@index.invalid/cuda"
     stand_in.prepare()
-    chosen = Machine("linux", driver=True, index=index)
+    chosen = Machine("linux", driver=False, index=index)
     assert stand_in.prepare(chosen) == [install("--index-url", index, "--force-reinstall", TORCH)]
     assert stand_in.prepare(CPU) == []
     assert stand_in.prepare(chosen) == []
     assert "secret" not in (stand_in.environment.folder / "updraft.json").read_text(encoding="utf-8")
+
+
+def test_a_driver_brings_what_our_kernels_need(stand_in: StandIn) -> None:
+    """A GPU added later must not leave the engine on its slow path for want of a package."""
+    stand_in.prepare()
+    driven = Machine("linux", driver=True)
+    assert stand_in.prepare(driven) == [install("--editable", f"{stand_in.root}[cuda]", TORCH)]
+    assert stand_in.prepare(driven) == []
 
 
 def test_when_torch_is_due() -> None:

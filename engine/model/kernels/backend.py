@@ -1,0 +1,71 @@
+"""Which kernel multiplies by NF4 weights on this machine, found by trying."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from engine.model.kernels import nf4
+from engine.model.kernels.plan import limits
+
+OLDEST = 80  # compute capability with bf16 tensor cores and cp.async
+TOLERANCE = 5e-3  # relative error against float32: bf16 table entries and activations allow about 2.6e-3
+TRIALS = ((48, 64, 1), (200, 1088, 8), (1040, 4608, 16))  # N, K, M: tails of N and K, K split over CTAs
+
+NF4 = (  # the 16 quantiles of arXiv 2305.14314, as bitsandbytes stores them
+    *(-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453),
+    *(-0.28444138169288635, -0.18477343022823334, -0.09105003625154495, 0.0),
+    *(0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224),
+    *(0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """What multiplies by NF4 weights: our kernel, or bitsandbytes' public op and the ``reason`` for it in words."""
+
+    name: Literal["updraft", "bitsandbytes"]
+    reason: str = ""
+
+
+@functools.cache
+def available(device: torch.device) -> Backend:
+    """Compile, run and check our kernel on ``device``; any failure makes bitsandbytes the backend, and says why.
+
+    Takes about a second the first time on a machine, for the compiler; must not run inside a graph capture.
+    """
+    if device.type != "cuda":
+        return Backend("bitsandbytes", "Our kernel needs an NVIDIA GPU.")
+    try:
+        if limits(device).architecture < OLDEST:
+            return Backend("bitsandbytes", "Our kernel needs a GPU of compute capability 8.0 or later.")
+        worst = max(_error(device, *trial) for trial in TRIALS)
+    except ImportError as missing:
+        return Backend("bitsandbytes", f"The CUDA packages for Python are not complete: {missing}.")
+    except Exception as failure:  # noqa: BLE001 - whatever stops our kernel, the other one may still work
+        return Backend("bitsandbytes", f"Our kernel could not be run: {failure}")
+    if not worst < TOLERANCE:
+        return Backend("bitsandbytes", f"Our kernel's self-test was off by {worst:.1e} of the result.")
+    return Backend("updraft")
+
+
+def _error(device: torch.device, rows: int, columns: int, tokens: int) -> float:
+    """Return how far our product of random numbers is from float32's, relative to its norm."""
+    draw = torch.Generator(device).manual_seed(rows)
+    packed = torch.randint(256, (rows * columns // 2,), generator=draw, device=device, dtype=torch.uint8)
+    absmax = torch.rand(rows * columns // nf4.BLOCK, generator=draw, device=device) + 0.5
+    x = torch.randn(tokens, columns, generator=draw, device=device).bfloat16()
+    code = torch.tensor(NF4, device=device)
+    exact = x.float() @ dequantised(packed, absmax, code, columns).T
+    torch.cuda.current_stream(device).synchronize()  # the weights are complete: see nf4.multiply
+    return float((nf4.multiply(x, packed, absmax, code) - exact).norm() / exact.norm())
+
+
+def dequantised(packed: Tensor, absmax: Tensor, code: Tensor, columns: int) -> Tensor:
+    """Return the weight as float32 [N, ``columns``]: the high nibble of a byte first, a scale for every 64."""
+    codes = torch.stack((packed >> 4, packed & 15), dim=-1).view(-1, nf4.BLOCK)
+    return (code[codes.int()] * absmax[:, None]).view(-1, columns)

@@ -1,0 +1,104 @@
+"""x · Wᵀ for a weight kept in bitsandbytes' NF4 layout, by our own kernel."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from engine.model.kernels.launch import kernel, launch
+from engine.model.kernels.plan import ROWS, TOKENS, Build, Plan, Tuning, build, limits, plan, tuning
+
+if TYPE_CHECKING:
+    from cuda.core import Kernel
+
+BLOCK = 64  # weights of one absmax
+MOST_GROUPS = 1 << 12  # of CTAs in one launch
+STORE, ADD_RESIDUAL, SILU_MULTIPLY = range(3)  # the kernel's epilogues
+
+
+def refusal(rows: int, columns: int, blocksize: int) -> str:
+    """Return why the kernel cannot multiply by a weight [``rows``, ``columns``], or "" when it can."""
+    if blocksize != BLOCK or columns % BLOCK:
+        return f"blocks of {BLOCK} that tile K are needed, not blocks of {blocksize} in {columns}"
+    if rows * columns // 2 >= 1 << 32:
+        return f"{rows} x {columns} weights are more than the kernel's 32-bit offsets reach"
+    return ""
+
+
+def multiply(
+    x: Tensor,
+    packed: Tensor,
+    absmax: Tensor,
+    code: Tensor,
+    *,
+    bias: Tensor | None = None,
+    residual: Tensor | None = None,
+    gated: bool = False,
+    ahead: Tensor | None = None,
+    choice: Tuning | None = None,
+) -> Tensor:
+    """Return ``x`` [M, K] times the weight transposed, bf16 [M, N], each token's row the same whatever M is.
+
+    ``x``, ``bias`` [N] and ``residual`` [M, N]: bf16; ``packed``: uint8 [N * K / 2]; ``absmax``: float32
+    [N * K / 64]; ``code``: float32 [16]; all contiguous on one CUDA device. ``residual`` is added to the product.
+    ``gated``: the first half of W's rows is the gate; the result is silu(gate) * up, [M, N / 2]. Sums are
+    float32, rounded once. ``ahead``: the packed weight of the product to come, brought into L2 meanwhile. M above
+    16 runs in turns of 16. Launches of one device must follow one another, and the weight must be complete before
+    the kernel ahead of this one starts. ``choice`` is for benchmarks.
+    """
+    columns = x.shape[1]
+    rows = packed.numel() * 2 // columns // (2 if gated else 1)
+    y = x.new_empty(x.shape[0], rows)
+    epilogue = SILU_MULTIPLY if gated else STORE if residual is None else ADD_RESIDUAL
+    gpu = limits(x.device)
+    choice = choice or tuning(gpu)
+    spread = plan(rows, columns, gpu, choice)
+    counters = _arrivals(x.device) if spread.splits > 1 else None
+    for start in range(0, x.shape[0], TOKENS):
+        some = slice(start, start + TOKENS)
+        tokens = len(x[some])
+        variant = build(choice, tokens, spread.warps)
+        launch(
+            _kernel(variant, x.device),
+            x.device,
+            (spread.groups, spread.splits),
+            32 * spread.warps,
+            variant.shared(spread.warps),
+            *(x[some], packed, absmax, code, bias, None if residual is None else residual[some], y[some]),
+            *(_partial(x.device, rows, gated, variant, spread), counters),
+            *(ahead, 0 if ahead is None else min(ahead.numel(), choice.ahead)),
+            *(tokens, rows, columns, epilogue),
+        )
+    return y
+
+
+@functools.cache
+def _kernel(variant: Build, device: torch.device) -> Kernel:
+    return kernel(
+        "nf4_linear",
+        "nf4_linear",
+        device,
+        variant.shared(variant.max_warps),
+        TOKEN_TILES=variant.token_tiles,
+        STAGES=variant.stages,
+        MAX_WARPS=variant.max_warps,
+        MIN_CTAS=variant.min_ctas,
+        TABLE_STRIDE=variant.table_stride,
+    )
+
+
+def _partial(device: torch.device, rows: int, gated: bool, variant: Build, spread: Plan) -> Tensor | None:
+    """Return room for every split's sums: float32 [splits, tiles, token tiles, 128]; None without splits."""
+    if spread.splits == 1:
+        return None
+    tiles = -(-rows // ROWS) * (2 if gated else 1)
+    return torch.empty(spread.splits, tiles, variant.token_tiles, 128, device=device)
+
+
+@functools.cache
+def _arrivals(device: torch.device) -> Tensor:
+    """Return the counters that tell a group's last CTA it is the last; zero between launches."""
+    return torch.zeros(MOST_GROUPS, dtype=torch.int32, device=device)
