@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 import torch
 
 from engine.model import Transformer
+from engine.model.kernels import available
 
 LIBRARIES = ("transformers", "bitsandbytes", "safetensors", "huggingface-hub")
 
@@ -33,6 +34,7 @@ def _device(device: torch.device) -> tuple[tuple[str, str], ...]:
         ("Device", f"{torch.cuda.get_device_name(device)}, compute capability {capability}"),
         ("GPU memory", f"{free / 1e9:.1f} GB of {total / 1e9:.1f} GB free"),
         ("Held by Updraft", f"{torch.cuda.memory_reserved(device) / 1e9:.1f} GB"),
+        ("4-bit products", " - ".join(filter(None, (available(device).name, available(device).reason)))),
     )
 
 

@@ -64,6 +64,7 @@ class Hub:
         """Tell what ``repository`` is from its configuration and the headers of its weights."""
         plan = self.plan(repository, revision)
         config = self.config(plan)
+        architecture = architecture_of(config, repository)
         weights = [entry for entry in plan.files if entry.weights]
         with self._in_words(repository):
             headers = [
@@ -79,7 +80,6 @@ class Hub:
                 f"The weights of {repository} are not laid out as a language model's.",
                 "Choose a model that transformers can load as text generation; adapters are not enough.",
             )
-        architecture = architecture_of(config, repository)
         return Inspection(
             repository=repository,
             revision=plan.revision,

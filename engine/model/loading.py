@@ -15,6 +15,7 @@ from engine.errors import CheckpointError, DeviceError
 from engine.model.architecture import AGAIN
 from engine.model.checkpoint import Checkpoint, open_checkpoint
 from engine.model.fourbit import read_nf4
+from engine.model.kernels import available
 from engine.model.layer import Layer
 from engine.model.linear import Dense, Linear, Nf4, blocked, quantised, stacked
 from engine.model.transformer import Transformer
@@ -31,7 +32,11 @@ def load(folder: Path, device: torch.device) -> Generator[float, None, Transform
     checkpoint = open_checkpoint(folder)
     try:
         with ExitStack() as files:
-            return (yield from _Loader(checkpoint, device, files).model())
+            model = yield from _Loader(checkpoint, device, files).model()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)  # our kernels read a weight before the work ahead of them has ended
+            available(device)  # their self-test, here rather than in the first reply
+        return model
     except torch.OutOfMemoryError as error:
         raise DeviceError(
             f"The model in {folder} does not fit the memory of {device}.",

@@ -110,9 +110,7 @@ def test_a_cut_reply_goes_on_where_it_ended(open_session: Open, preset: str) -> 
     session = open_session()
     cut = ask(session, preset=preset, max_tokens=9)
     opening = finished(cut).text
-    rest = list(
-        session.reply(QUESTION, preset=PRESETS[preset], sampling=GREEDY, max_tokens=31, opening=opening)
-    )
+    rest = list(session.reply(QUESTION, preset=PRESETS[preset], sampling=GREEDY, max_tokens=31, opening=opening))
     assert finished(rest).text == "".join(r.text for r in rounds(rest))
     assert opening + finished(rest).text == whole
     start = next(event for event in rest if isinstance(event, Started))
