@@ -2,31 +2,46 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from types import TracebackType
 
-from platformdirs import user_log_path
-from PySide6.QtCore import QSettings, QThread, QTimer
+from platformdirs import user_config_path, user_data_path, user_log_path
+from PySide6.QtCore import QSettings, Qt, QThread, QTimer
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
+from app.archive import Archive
+from app.arguments import read_arguments
 from app.assets import asset
 from app.chat import Chat, Engine
+from app.context import Context
+from app.crash import CrashLog
+from app.exchange import Failure
 from app.garbage import Collector
-from app.theme import CHOICES, Theme
+from app.library import ModelLibrary
+from app.manners import manner_of
+from app.models_folder import model_sets_under
+from app.preferences import Preferences
+from app.settings import Settings
+from app.settings_file import SettingsFile
+from app.single_instance import SingleInstance
+from app.theme import Look, Theme
 from app.window import Window
+from app.wizard.corner import ModelsCorner
 from app.worker import EngineWorker, OpenSession, open_engine
 from engine.config import PRESETS, ModelSet, models_in, starter_models
 
 log = logging.getLogger("app")
 
+UNSEEN = 500  # ms after which the engine is begun though the window was not painted: it may be minimised
 PATIENCE = 15_000  # ms the engine has to end its round when the window closes
+# The engine has no business on the network; downloads are a process of their own, with its own environment.
+OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
 SWITCH = 0.001  # seconds a thread may hold the interpreter while the window waits for it
 
 
@@ -34,33 +49,92 @@ class Application:
     """Everything that lives as long as the program: engine thread, chat, theme, window."""
 
     def __init__(
-        self, app: QApplication, open_session: OpenSession, settings: QSettings, known: Sequence[ModelSet], logs: Path
+        self,
+        app: QApplication,
+        open_session: OpenSession,
+        settings: QSettings,
+        known: Sequence[ModelSet],
+        logs: Path,
+        archive: Archive | None = None,
+        preferences: Preferences | None = None,
+        crash: CrashLog | None = None,
     ) -> None:
+        self.archive = archive or Archive()
+        beside = Path(settings.fileName()).with_name("settings.json")
+        self.preferences = preferences or Preferences(SettingsFile(beside))
+        self.crash = crash
         self.thread = QThread()
         self.thread.setObjectName("engine")
         self.worker = EngineWorker(open_session)
         self.worker.moveToThread(self.thread)
-        self.chat = Chat(self.worker)
-        self.chat.preset = PRESETS.get(str(settings.value("preset", "hispec")), PRESETS["hispec"])
-        self.theme = Theme(app)
-        wanted = str(settings.value("theme", "system"))
-        self.theme.choose(next((choice for choice in CHOICES if choice == wanted), "system"))
+        self.chat = Chat(self.worker, self.archive)
+        chosen = self.preferences.settings
+        self.chat.preset = chosen.hierarchy(PRESETS[chosen.preset])
+        self.chat.page.set_default(manner_of(chosen))
+        self.theme = Theme(app, Look.of(chosen))
         self.collector = Collector(self.chat)
-        self.window = Window(self.chat, self.theme, settings, known, logs)
+        self.context = Context(self.worker)
+        known = [*known, *model_sets_under(chosen.models_folder)]
+        self.window = Window(self.chat, self.theme, self.preferences, self.context, settings, known, logs)
+        self._connect_settings()
+        self._connect_faults()
         for changed in (self.chat.engine_changed, self.chat.answering, self.chat.answered):
             changed.connect(self._rest)
         self.chat.engine_changed.connect(self.collector.settle)
+        self.models: ModelsCorner | None = None
+
+    def _connect_settings(self) -> None:
+        self.preferences.changed.connect(self._settings_changed)
+        self.chat.options_changed.connect(lambda: self.preferences.change(preset=self.chat.preset.name))
+        self.window.dialogs.engine_wanted.connect(self.worker.describe, Qt.ConnectionType.QueuedConnection)
+        self.worker.described.connect(self.window.dialogs.show_engine, Qt.ConnectionType.QueuedConnection)
+
+    def _connect_faults(self) -> None:
+        if self.crash is not None:
+            self.crash.happened.connect(lambda report: self.window.tell_fault(report, past=False))
+
+    def _settings_changed(self, before: Settings, now: Settings) -> None:
+        """Let everything that goes by the settings follow them."""
+        self.theme.wear(Look.of(now))
+        self.window.transcript.set_motion(not self.theme.still)
+        self.chat.page.set_default(manner_of(now))
+        if self.models is not None:
+            self.models.library.set_offline(offline=now.offline)
+        wanted = now.hierarchy(PRESETS[now.preset])
+        if wanted != before.hierarchy(PRESETS[before.preset]) and wanted != self.chat.preset:
+            self.chat.choose(wanted)
+
+    def add_library(self, library: ModelLibrary, settings: QSettings) -> None:
+        """Give the window its Model menu over ``library``; the wizard greets whoever has not seen it."""
+        self.models = ModelsCorner(self.window, self.window, library, self.chat, settings)
+        self.window.sidebar.add_foot(self.models.library_action, "Models")
 
     def start(self, models: ModelSet) -> None:
         """Show the window, and only then begin to load ``models``."""
         self.window.show()
-        self.thread.start()
+        self.archive.load()
+        self.window.seen.connect(self.thread.start, Qt.ConnectionType.QueuedConnection)  # once running, it ignores more
+        QTimer.singleShot(UNSEEN, self.window, self.thread.start)
         QTimer.singleShot(0, self.window, lambda: self.chat.open(models))
+        if self.models is not None:
+            self.models.start()
+        self._tell_past()
+
+    def _tell_past(self) -> None:
+        """Say what should be known of the last run, and of settings that could not be read."""
+        if self.crash is not None and self.crash.left:
+            self.window.tell_fault(self.crash.left, past=True)
+        elif self.preferences.problems:
+            hint = "The file is kept as it is; what you change in the window is added to it."
+            self.window.banner.tell(Failure(self.preferences.problems[0], hint, remedies=("settings",)))
 
     def end(self) -> bool:
         """Stop the engine and wait for its thread; False if it did not end in time."""
+        if self.models is not None:
+            self.models.end()
         self.chat.leave()
         ended = not self.thread.isRunning() or self.thread.wait(PATIENCE)
+        self.archive.end()
         self.collector.end()
         return ended
 
@@ -71,19 +145,55 @@ class Application:
 
 def prepare(argv: Sequence[str]) -> tuple[Application, ModelSet]:
     """Make everything, show nothing; returns the application and the models it is to open."""
-    options, rest = _parser().parse_known_args(argv[1:])
-    logs = user_log_path("Updraft", appauthor=False, ensure_exists=True)
-    _write_log(logs)
-    sys.setswitchinterval(SWITCH)
-    app = QApplication([argv[0], *rest])
+    return furnish(begin(argv))
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What is known before anything is opened; ``data`` is where the conversations lie."""
+
+    app: QApplication
+    preferences: Preferences
+    model: Path | None
+    data: Path
+
+
+def begin(argv: Sequence[str]) -> Beginning:
+    """Read the command line and the settings, and make Qt's part; leaves with a usage line where they make no sense."""
+    words = read_arguments(argv[1:])
+    app = QApplication([argv[0], *words.rest])
     app.setApplicationName("Updraft")
     app.setDesktopFileName("org.updraft.Updraft")
     app.setWindowIcon(QIcon(str(asset("icons", "updraft.svg"))))
+    file = SettingsFile(user_config_path("Updraft", appauthor=False) / "settings.json")
+    preferences = Preferences(file, words.given)
+    usual = user_data_path("Updraft", appauthor=False)
+    return Beginning(app, preferences, words.model, Path(preferences.settings.data_folder or usual))
+
+
+def furnish(beginning: Beginning) -> tuple[Application, ModelSet]:
+    """Open logs and data, and make the window; returns the application and the models it is to open."""
+    logs = user_log_path("Updraft", appauthor=False, ensure_exists=True)
+    crash = CrashLog(logs)
+    crash.watch()
+    _write_log(logs)
+    sys.setswitchinterval(SWITCH)
     settings = QSettings(QSettings.Format.IniFormat, QSettings.Scope.UserScope, "Updraft", "Updraft")
     starter = starter_models()
-    models = starter if options.model is None else models_in(options.model)
+    models = starter if beginning.model is None else models_in(beginning.model)
     known = [starter] if models == starter else [starter, models]
-    return Application(app, open_engine, settings, known, logs), models
+    archive = kept_in(beginning.data, settings)
+    running = Application(beginning.app, open_engine, settings, known, logs, archive, beginning.preferences, crash)
+    running.add_library(ModelLibrary.here(offline=beginning.preferences.settings.offline), settings)
+    os.environ.update(OFFLINE)
+    return running, models
+
+
+def kept_in(data: Path, settings: QSettings) -> Archive:
+    """Return the conversations of the folder ``data``; one that was used before and is gone is not made anew."""
+    archive = Archive(data, make=settings.value("data") != str(data))
+    archive.listed.connect(lambda: settings.setValue("data", str(data)))
+    return archive
 
 
 def run(running: Application, models: ModelSet) -> int:
@@ -94,18 +204,26 @@ def run(running: Application, models: ModelSet) -> int:
         log.error("the engine did not stop within %d seconds; leaving without it", PATIENCE // 1000)
         logging.shutdown()
         os._exit(code)  # a thread stuck in native code can neither be joined nor safely killed
+    if running.crash is not None:
+        running.crash.end()
     return code
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the application; returns the exit code."""
-    return run(*prepare(sys.argv if argv is None else argv))
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="updraft", description="Chat with a language model on this computer.")
-    parser.add_argument("--model", type=Path, metavar="FOLDER", help="a model folder to open instead of the starter")
-    return parser
+    beginning = begin(sys.argv if argv is None else argv)
+    single = SingleInstance(beginning.data)
+    try:
+        if not single.claim():
+            return 0
+    except TimeoutError:
+        sys.stderr.write("Updraft is running but does not answer. End it, and start it again.\n")
+        return 1
+    running, models = furnish(beginning)
+    single.raise_wanted.connect(running.window.come_forward)
+    code = run(running, models)
+    single.release()
+    return code
 
 
 def _write_log(folder: Path) -> None:
@@ -115,13 +233,6 @@ def _write_log(folder: Path) -> None:
     root = logging.getLogger()
     root.addHandler(handler)
     root.setLevel(logging.INFO)
-    sys.excepthook = _log_uncaught
-
-
-def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Keep what no one caught, and show it where there is a terminal."""
-    log.critical("uncaught", exc_info=(kind, error, trace))
-    sys.__excepthook__(kind, error, trace)
 
 
 if __name__ == "__main__":

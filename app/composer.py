@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QMimeData, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QFontMetrics, QInputMethodEvent, QKeyEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QTextEdit, QWidget
 
+from app.drop import local_files
 from app.typeface import tabular
 
+NEAR = 0.85  # of the context, from where on the meter warns
 LINES = 8  # the tallest the field grows
 ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
@@ -45,6 +47,12 @@ class Composer(QFrame):
         """What is written in the field."""
         return self.field.toPlainText()
 
+    def insert(self, text: str) -> None:
+        """Put ``text`` where the cursor is, on lines of its own."""
+        cursor = self.field.textCursor()
+        cursor.insertText(text if cursor.atBlockStart() else f"\n{text}")
+        self.field.ensureCursorVisible()
+
     def clear(self) -> None:
         """Empty the field."""
         self.field.clear()
@@ -57,6 +65,11 @@ class Composer(QFrame):
     def show_context(self, used: int, limit: int) -> None:
         """Show how much of the context the conversation takes, in tokens."""
         self.meter.setText(f"{used:,} / {limit:,} tokens" if limit else "")
+        full = "over" if used >= limit else "near" if used >= NEAR * limit else ""
+        if full != self.meter.property("full"):
+            self.meter.setProperty("full", full)
+            self.meter.style().polish(self.meter)  # the sheet looks at properties only then
+        self.meter.setToolTip("How many tokens this chat takes with what you write, and how many the model can hold")
 
     def _show_state(self) -> None:
         label = "Stopping…" if self._stopping else "Stop" if self._busy else "Send"
@@ -80,6 +93,7 @@ class Field(QTextEdit):
     """Plain text that grows with its lines. ``entered``: Enter was pressed, and not to end a composition."""
 
     entered = Signal()
+    files_given = Signal(object)  # list[Path], pasted or dropped
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -111,6 +125,17 @@ class Field(QTextEdit):
             self._composing = True
         elif self._composing:
             QTimer.singleShot(0, self, self._end_composing)
+
+    def canInsertFromMimeData(self, source: QMimeData) -> bool:
+        """Take files as well as text."""
+        return bool(local_files(source)) or super().canInsertFromMimeData(source)
+
+    def insertFromMimeData(self, source: QMimeData) -> None:
+        """Hand files on, insert text."""
+        if files := local_files(source):
+            self.files_given.emit(files)
+        else:
+            super().insertFromMimeData(source)
 
     def minimumSizeHint(self) -> QSize:
         """Leave the height to the text."""

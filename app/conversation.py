@@ -1,14 +1,40 @@
-"""What was said, and the log of how each answer came to be. Frozen values, no Qt."""
+"""What was said, as a tree of which one branch is shown, and the log of how each answer came to be. Frozen, no Qt."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import secrets
+import time
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Literal
 
+from engine.config import Sampling
 from engine.events import Event, Finished, PlainPace, Round, Started
 
-Outcome = Literal["finished", "stopped", "failed"]
+Outcome = Literal["finished", "stopped", "failed", "cut"]  # cut: the program ended before the answer did
+TITLE = 48  # the most characters of an automatic title
+_MARKUP = "#>*-`_~ \t"  # what may stand before the words of a Markdown line
+
+
+def new_id() -> int:
+    """Return a number nothing else bears; it survives JSON readers that know only doubles."""
+    return secrets.randbits(53)
+
+
+def whole(text: str) -> str:
+    """Return ``text`` without halves of characters, which a paste can bring and no file takes."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def title_of(text: str) -> str:
+    """Return the first line with words of ``text``, without markup, cut at a word if it is long."""
+    lines = (" ".join(line.strip(_MARKUP).split()) for line in text.splitlines())
+    line = next((line for line in lines if line), "")
+    if len(line) <= TITLE:
+        return line
+    cut = line[: TITLE + 1].rsplit(" ", 1)[0]
+    return f"{cut if len(cut) <= TITLE else line[:TITLE]}…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +53,12 @@ class Reply:
         if self.finished is not None:
             return self.finished.text
         return "".join(round_.text for round_ in self.rounds)
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """What a view needs to show the answer again."""
+        found = (self.started, *self.rounds, self.pace, self.finished)
+        return tuple(event for event in found if event is not None)
 
     def after(self, events: Iterable[Event]) -> Reply:
         """Return the log with ``events`` added; those that leave no trace (loading, prefill, drafting) are skipped."""
@@ -50,36 +82,149 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn; an answer carries its log."""
+    """One turn; an answer carries its log. ``parent``: the message it follows; ``created``: seconds since 1970.
+
+    An answer read from disk may come with an empty log, which is recalled later; its ``text`` is always whole.
+    """
 
     role: Literal["user", "assistant"]
     text: str
     reply: Reply | None = None
+    id: int = field(default_factory=new_id)
+    parent: int | None = None
+    created: float = field(default_factory=time.time)
+
+    @property
+    def unfinished(self) -> bool:
+        """True for an answer that can be gone on with."""
+        if self.reply is None or not self.text:
+            return False
+        ended = self.reply.finished
+        return self.reply.outcome != "finished" or (ended is not None and ended.reason == "length")
+
+    @property
+    def recalled(self) -> bool:
+        """True unless the log of an answer is still on disk."""
+        return self.reply is None or not self.text or bool(self.reply.rounds)
 
 
 @dataclass(frozen=True, slots=True)
-class Conversation:
-    """The turns so far, oldest first."""
+class Manner:
+    """How a conversation is answered: what the model is told first, how tokens are drawn, the longest answer."""
 
-    messages: tuple[Message, ...] = field(default=())
+    system: str = ""
+    sampling: Sampling = field(default_factory=Sampling)
+    max_tokens: int = 512
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """Every message ever kept in ``tree``, oldest first, and the branch shown, which ends at ``leaf``.
+
+    Editing a question or answering it again adds a version beside the old one; nothing is erased.
+    ``named``: the title was given by hand.
+    """
+
+    tree: tuple[Message, ...] = ()
+    leaf: int | None = None
+    title: str = ""
+    named: bool = False
+    manner: Manner = Manner()
+    id: int = field(default_factory=new_id)
+
+    @cached_property
+    def messages(self) -> tuple[Message, ...]:
+        """The branch shown, oldest first."""
+        return tuple(self._up(self.leaf))[::-1]
+
+    @cached_property
+    def _known(self) -> dict[int, Message]:
+        return {message.id: message for message in self.tree}
+
+    @cached_property
+    def _children(self) -> dict[int | None, list[int]]:
+        found: dict[int | None, list[int]] = {}
+        for message in self.tree:
+            found.setdefault(message.parent, []).append(message.id)
+        return found
+
+    def find(self, message: int) -> Message:
+        """Return the message of that id; raises KeyError."""
+        return self._known[message]
 
     def plus(self, message: Message) -> Conversation:
-        """Return the conversation with ``message`` at its end."""
-        return Conversation((*self.messages, message))
+        """Return the conversation with ``message`` at the end of the branch shown."""
+        message = replace(message, parent=self.leaf)
+        title = self.title or (title_of(message.text) if message.role == "user" else "")
+        return replace(self, tree=(*self.tree, message), leaf=message.id, title=title)
 
-    def without_answer(self) -> Conversation:
-        """Return the conversation up to the last question."""
-        messages = self.messages
-        while messages and messages[-1].role == "assistant":
-            messages = messages[:-1]
-        return Conversation(messages)
+    def with_message(self, message: Message) -> Conversation:
+        """Return the conversation with ``message`` in place of the one of the same id."""
+        return replace(self, tree=tuple(message if old.id == message.id else old for old in self.tree))
 
-    def turns(self) -> tuple[tuple[str, str], ...]:
-        """Return (role, text) pairs with alternating roles: a question left unanswered joins the one after it."""
-        turns: list[tuple[str, str]] = []
+    def back_to(self, message: int | None) -> Conversation:
+        """Return the conversation with the branch shown ending at ``message``; None: before the first one."""
+        return replace(self, leaf=message)
+
+    def showing(self, message: int) -> Conversation:
+        """Return the conversation with a branch shown that holds ``message``: its newest."""
+        while children := self._children.get(message):
+            message = children[-1]
+        return replace(self, leaf=message)
+
+    def versions(self, message: int) -> tuple[int, ...]:
+        """Return the messages that stand in for each other at one place, oldest first."""
+        return tuple(self._children[self._known[message].parent])
+
+    def below(self, message: int) -> tuple[int, ...]:
+        """Return ``message`` and all that follows from it."""
+        found, open_ = [], [message]
+        while open_:
+            found.append(open_.pop())
+            open_ += self._children.get(found[-1], [])
+        return tuple(found)
+
+    def without(self, message: int) -> Conversation:
+        """Return the conversation without ``message`` and all that follows from it; a neighbour version is shown."""
+        gone = set(self.below(message))
+        others = self.versions(message)
+        at = others.index(message)
+        left = replace(self, tree=tuple(m for m in self.tree if m.id not in gone))
+        if self.leaf not in gone:
+            return left
+        if len(others) > 1:
+            return left.showing(others[at - 1] if at else others[1])
+        return left.back_to(self._known[message].parent)
+
+    def turns(self, starts: Container[int] = ()) -> tuple[tuple[str, str], ...]:
+        """Return (role, text) pairs, the system's first, with alternating roles: a question left unanswered joins the
+        one after it. What stands before the last message of ``starts`` is left out."""
+        said = tuple((turn[0].role, "\n\n".join(m.text for m in turn)) for turn in self._turns(starts))
+        return ((("system", self.manner.system),) if self.manner.system else ()) + said
+
+    def start_after(self, surplus: int, starts: Container[int] = ()) -> int | None:
+        """Return the message ``turns`` would begin with were its oldest ``surplus`` left out, None if there is none."""
+        turns = self._turns(starts)
+        return turns[surplus][0].id if surplus < len(turns) else None
+
+    def first_told(self, starts: Container[int]) -> int | None:
+        """Return the last message of ``starts`` on the branch shown: where the model's view of it begins."""
+        return next((message.id for message in reversed(self.messages) if message.id in starts), None)
+
+    def _turns(self, starts: Container[int]) -> list[list[Message]]:
+        first = self.first_told(starts)
+        turns: list[list[Message]] = []
         for message in self.messages:
-            if turns and turns[-1][0] == message.role:
-                turns[-1] = (message.role, f"{turns[-1][1]}\n\n{message.text}")
+            if message.id == first:
+                turns.clear()
+            if turns and turns[-1][0].role == message.role:
+                turns[-1].append(message)
             else:
-                turns.append((message.role, message.text))
-        return tuple(turns)
+                turns.append([message])
+        return turns
+
+    def _up(self, message: int | None) -> Iterator[Message]:
+        while message is not None:
+            found = self._known[message]
+            yield found
+            message = found.parent

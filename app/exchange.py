@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
+from typing import Literal
 
 from engine.config import ModelSet, Preset, Sampling
-from engine.errors import UpdraftError
+from engine.errors import CheckpointError, ContextFull, DeviceError, ModelSetError, UpdraftError
+
+Turns = tuple[tuple[str, str], ...]  # (role, text)
+# What a person can do about a failure; the banner has a button for each.
+Remedy = Literal[
+    "retry", "trim", "shorten", "new chat", "model", "folder", "data folder", "save again", "make folder", "report",
+    "settings",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,22 +33,63 @@ class Request:
     """
 
     id: int
-    turns: tuple[tuple[str, str], ...]
+    turns: Turns
     preset: Preset
     sampling: Sampling
     max_tokens: int
+    opening: str = ""  # how the answer already begins
     stop: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass(frozen=True, slots=True)
+class Count:
+    """Asks how much of the context ``turns`` take. Should they not fit, what is left is to leave ``room`` tokens."""
+
+    id: int
+    turns: Turns
+    preset: Preset
+    room: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """How full the context would be: ``used`` of ``limit`` tokens.
+
+    ``surplus``: how many of the oldest turns, the system's aside, have to go for the rest to fit; None: all but the
+    last would not be enough.
+    """
+
+    id: int
+    used: int
+    limit: int
+    surplus: int | None = 0
+
+    @property
+    def fits(self) -> bool:
+        """True when there is room for at least one token of an answer."""
+        return self.used < self.limit
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
-    """What went wrong, as finished sentences. ``down``: the engine holds no model any more."""
+    """What went wrong, as finished sentences, and what can be done. ``down``: the engine holds no model any more."""
 
     sentence: str
     hint: str
     down: bool = False
+    remedies: tuple[Remedy, ...] = ("retry",)
 
     @classmethod
     def of(cls, error: UpdraftError, *, down: bool = False) -> Failure:
-        """Return what ``error`` says."""
-        return cls(error.sentence, error.hint, down)
+        """Return what ``error`` says, with the remedies for errors of its kind."""
+        found = next((means for kind, means in _REMEDIES if isinstance(error, kind)), ())
+        remedies = dict.fromkeys((*found, "retry", "folder") if down else found or ("retry",))
+        return cls(error.sentence, error.hint, down, tuple(remedies))
+
+
+_REMEDIES: tuple[tuple[type[UpdraftError], tuple[Remedy, ...]], ...] = (
+    (ContextFull, ("trim", "shorten", "new chat")),
+    (DeviceError, ("new chat", "model", "retry")),
+    (CheckpointError, ("retry", "folder")),
+    (ModelSetError, ("model",)),
+)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
-from app.exchange import Failure
+from app.exchange import Failure, Remedy
 from app.speculation import wording
 from engine.events import Loading
 
@@ -39,19 +40,35 @@ class LoadingStrip(QWidget):
         self.bar.setValue(round(1000 * loading.fraction))
 
 
-class Banner(QFrame):
-    """A failure as a sentence, a hint, and buttons for what can be done about it."""
+REMEDIES: dict[Remedy, str] = {  # what each button says, in the order they stand
+    "trim": "Leave out the oldest turns",
+    "shorten": "Shorten the message",
+    "save again": "Save again",
+    "make folder": "Make a new folder",
+    "report": "Show the report…",
+    "settings": "Open the settings…",
+    "retry": "Retry",
+    "new chat": "New chat",
+    "model": "Choose another model…",
+    "folder": "Choose another folder…",
+    "data folder": "Open the data folder",
+}
 
-    retry_wanted = Signal()
-    folder_wanted = Signal()
+
+class Banner(QFrame):
+    """A failure as a sentence, a hint, and a button for each thing that can be done about it.
+
+    ``remedy_chosen`` carries the Remedy whose button was pressed.
+    """
+
+    remedy_chosen = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("banner")
         self.sentence = _wrapped("bannerSentence")
         self.hint = _wrapped("bannerHint")
-        self.retry = _button("Retry", self.retry_wanted)
-        self.folder = _button("Choose another folder…", self.folder_wanted)
+        self.buttons = {remedy: self._button(remedy, text) for remedy, text in REMEDIES.items()}
         self.dismiss = QPushButton("Dismiss")
         self.dismiss.setAccessibleName("Dismiss")
         self.dismiss.setObjectName("quiet")
@@ -59,7 +76,7 @@ class Banner(QFrame):
         buttons = QHBoxLayout()
         buttons.setContentsMargins(0, 6, 0, 0)
         buttons.setSpacing(8)
-        for button in (self.retry, self.folder, self.dismiss):
+        for button in (*self.buttons.values(), self.dismiss):
             buttons.addWidget(button)
         buttons.addStretch()
         rows = QVBoxLayout(self)
@@ -70,13 +87,23 @@ class Banner(QFrame):
         rows.addLayout(buttons)
         self.hide()
 
-    def tell(self, failure: Failure, *, choosable: bool) -> None:
-        """Show ``failure``; ``choosable``: another model folder could help."""
+    def tell(self, failure: Failure) -> None:
+        """Show ``failure`` and the buttons of its remedies, and say it to screen readers."""
         self.sentence.setText(failure.sentence)
         self.hint.setText(failure.hint)
         self.hint.setVisible(bool(failure.hint))
-        self.folder.setVisible(choosable)
+        for remedy, button in self.buttons.items():
+            button.setVisible(remedy in failure.remedies)
         self.show()
+        said = QAccessibleAnnouncementEvent(self, f"{failure.sentence} {failure.hint}".strip())
+        said.setPoliteness(QAccessible.AnnouncementPoliteness.Assertive)
+        QAccessible.updateAccessibility(said)
+
+    def _button(self, remedy: Remedy, text: str) -> QPushButton:
+        button = QPushButton(text)
+        button.setAccessibleName(text.rstrip("…"))
+        button.clicked.connect(lambda: self.remedy_chosen.emit(remedy))
+        return button
 
 
 def _wrapped(name: str) -> QLabel:
@@ -86,10 +113,3 @@ def _wrapped(name: str) -> QLabel:
     label.setTextFormat(Qt.TextFormat.PlainText)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     return label
-
-
-def _button(text: str, signal: object) -> QPushButton:
-    button = QPushButton(text)
-    button.setAccessibleName(text.rstrip("…"))
-    button.clicked.connect(signal)
-    return button

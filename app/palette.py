@@ -1,8 +1,8 @@
-"""The two palettes: every colour the window paints with, as ``#rrggbb``."""
+"""The palettes: every colour the window paints with, as ``#rrggbb``."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,35 @@ LIGHT = Palette(
     on_accent="#ffffff",
     tint=0.22,
 )
+
+
+# Levels and marks that stay apart without red, green or blue receptors: the least CIE76 distance of any two, as seen
+# with protanopia, deuteranopia or tritanopia (Machado et al. 2009), is 34 in the dark and 26 in the light.
+DARK_SAFE = replace(
+    DARK, target="#6d97c8", intermediate="#d4c248", draft="#2aedd4", lookup="#b85aff", rejected="#cf7465"
+)
+LIGHT_SAFE = replace(
+    LIGHT, target="#0953f6", intermediate="#796e0a", draft="#005552", lookup="#a21d9f", rejected="#643419"
+)
+
+
+def choose(*, dark: bool, safe: bool, strong: bool) -> Palette:
+    """Return the palette for a dark or light window, with ``safe`` marks, in ``strong`` contrast."""
+    palette = (DARK_SAFE if safe else DARK) if dark else (LIGHT_SAFE if safe else LIGHT)
+    return strengthen(palette) if strong else palette
+
+
+def strengthen(palette: Palette) -> Palette:
+    """Return ``palette`` with text, muted text and lines as far from the background as they go (7:1 and 3:1)."""
+    extreme = "#ffffff" if palette.dark else "#000000"
+    return replace(
+        palette,
+        background="#000000" if palette.dark else "#ffffff",
+        side="#000000" if palette.dark else "#ffffff",
+        text=extreme,
+        muted=blend(extreme, palette.muted, 0.6),
+        line=blend(extreme, palette.background, 0.55),
+    )
 
 
 def contrast(one: str, other: str) -> float:

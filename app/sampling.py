@@ -1,37 +1,29 @@
-"""How tokens are drawn: a button that opens the few settings that matter."""
+"""How tokens of the conversation shown are drawn: a button that opens the few options that matter."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import QPoint, Qt, Signal
-from PySide6.QtWidgets import (
-    QDoubleSpinBox,
-    QFormLayout,
-    QFrame,
-    QLabel,
-    QPushButton,
-    QSpinBox,
-    QWidget,
-)
+from PySide6.QtWidgets import QFormLayout, QFrame, QLabel, QPushButton, QWidget
 
-from engine.config import Sampling
+from app.conversation import Manner
+from app.manners import changed, values_of
+from app.setting_fields import make_field
+from app.settings import OPTIONS
 
-RANDOM_SEED = -1
+SHOWN = ("temperature", "top_p", "max_tokens", "seed")
 
 
 class SamplingButton(QPushButton):
-    """Opens the sampling form below itself. ``changed`` carries the settings and the most tokens of an answer."""
-
-    changed = Signal(object, int)  # Sampling, max_tokens
+    """Opens the sampling form below itself."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("chip")
         self.setText("Sampling")
         self.setAccessibleName("Sampling")
-        self.setToolTip("Temperature, length, seed")
+        self.setToolTip("Temperature, length, seed of this chat")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.form = SamplingForm(self)
-        self.form.changed.connect(self.changed)
         self.clicked.connect(self._open)
 
     def _open(self) -> None:
@@ -39,61 +31,48 @@ class SamplingButton(QPushButton):
         corner = self.mapToGlobal(QPoint(self.width() - self.form.width(), self.height() + 4))
         self.form.move(corner)
         self.form.show()
-        self.form.temperature.setFocus(Qt.FocusReason.PopupFocusReason)
+        self.form.fields["temperature"].setFocus(Qt.FocusReason.PopupFocusReason)
 
 
 class SamplingForm(QFrame):
-    """Fields for ``Sampling`` and the length limit; every change is told at once."""
+    """Some options of a Manner; every change is told at once. ``more_wanted`` asks for all of them."""
 
-    changed = Signal(object, int)
+    changed = Signal(object)  # Manner
+    more_wanted = Signal()
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent, Qt.WindowType.Popup)
         self.setObjectName("popover")
-        start = Sampling()
-        self.temperature = _decimal(start.temperature, 0, 2, "0 always takes the likeliest token.")
-        self.top_p = _decimal(start.top_p, 0.05, 1, "Draw only from the likeliest tokens that reach this share.")
-        self.length = _whole(512, 16, 32768, "The most tokens of an answer.")
-        self.length.setSingleStep(64)
-        self.seed = _whole(RANDOM_SEED, RANDOM_SEED, 2**31 - 1, "The same seed gives the same answer.")
-        self.seed.setSpecialValueText("random")
+        self._manner = Manner()
+        self.fields = {name: make_field(OPTIONS[name]) for name in SHOWN}
         form = QFormLayout(self)
         form.setContentsMargins(16, 14, 16, 14)
         form.setHorizontalSpacing(16)
         form.setVerticalSpacing(9)
-        fields: dict[str, QDoubleSpinBox | QSpinBox]
-        fields = {"Temperature": self.temperature, "Top-p": self.top_p, "Max tokens": self.length, "Seed": self.seed}
-        for name, field in fields.items():
-            field.setAccessibleName(name)
-            field.lineEdit().setTextMargins(6, 0, 0, 0)
-            field.valueChanged.connect(self._tell)
-            label = QLabel(name)
+        for name, field in self.fields.items():
+            option = OPTIONS[name]
+            field.changed.connect(lambda value, name=name: self._change(name, value))
+            field.inner.setToolTip(option.sentence)
+            label = QLabel(option.title)
             label.setMinimumHeight(field.sizeHint().height())
-            label.setBuddy(field)
+            label.setBuddy(field.inner)
             form.addRow(label, field)
+        more = QPushButton("All of this chat…")
+        more.setAccessibleName("All settings of this chat")
+        more.clicked.connect(self._ask_for_more)
+        form.addRow(more)
 
-    def _tell(self) -> None:
-        seed = self.seed.value()
-        sampling = Sampling(
-            temperature=self.temperature.value(),
-            top_p=self.top_p.value(),
-            seed=None if seed == RANDOM_SEED else seed,
-        )
-        self.changed.emit(sampling, self.length.value())
+    def show_manner(self, manner: Manner) -> None:
+        """Show ``manner`` without telling."""
+        self._manner = manner
+        values = values_of(manner)
+        for name, field in self.fields.items():
+            field.show_value(values[name])
 
+    def _change(self, name: str, value: object) -> None:
+        self._manner = changed(self._manner, {name: value})
+        self.changed.emit(self._manner)
 
-def _decimal(value: float, low: float, high: float, tip: str) -> QDoubleSpinBox:
-    box = QDoubleSpinBox()
-    box.setRange(low, high)
-    box.setSingleStep(0.05)
-    box.setValue(value)
-    box.setToolTip(tip)
-    return box
-
-
-def _whole(value: int, low: int, high: int, tip: str) -> QSpinBox:
-    box = QSpinBox()
-    box.setRange(low, high)
-    box.setValue(value)
-    box.setToolTip(tip)
-    return box
+    def _ask_for_more(self) -> None:
+        self.hide()
+        self.more_wanted.emit()

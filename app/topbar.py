@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QAction, QActionGroup, QIcon, QResizeEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QPushButton, QToolButton, QWidget
+from PySide6.QtGui import QAction, QActionGroup, QResizeEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QPushButton, QToolButton, QWidget
 
-from app.assets import asset
 from app.sampling import SamplingButton
+from app.settings import Settings
 from engine.config import PRESETS, ModelSet, Preset, Role
 
 ROOMY = 820  # below this width the hierarchies fold into one button
+SNUG = 680  # below this one the parts move closer together
+TIGHT = 600  # below this one the views are left to the menu
 
 
 class TopBar(QFrame):
@@ -22,14 +24,15 @@ class TopBar(QFrame):
     folder_wanted = Signal()
     preset_chosen = Signal(object)  # Preset
 
-    def __init__(self, panel: QAction, parent: QWidget | None = None) -> None:
+    def __init__(self, panel: QAction, sidebar: QAction, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("topbar")
-        logo = QLabel()
-        logo.setPixmap(QIcon(str(asset("icons", "updraft.svg"))).pixmap(22, 22))
+        self.conversations = SignButton(sidebar)
+        self.conversations.setObjectName("sidebarToggle")
+        self.views: QFrame | None = None
         self.models = _menu_button("Model")
         self.presets = self._make_presets()
-        self.segments = self._make_segments()
+        self.segments = _segmented("Hierarchy", list(self.presets.values()))
         self.folded = _menu_button("Hierarchy")
         menu = QMenu(self.folded)
         menu.addActions(list(self.presets.values()))
@@ -37,17 +40,22 @@ class TopBar(QFrame):
         self.sampling = SamplingButton()
         toggle = ActionButton(panel)
         toggle.setObjectName("chip")
-        row = QHBoxLayout(self)
+        row = self._row = QHBoxLayout(self)
         row.setContentsMargins(16, 8, 16, 8)
         row.setSpacing(10)
-        row.addWidget(logo)
-        row.addSpacing(2)
+        row.addWidget(self.conversations)
         for widget in (self.models, self.segments, self.folded):
             row.addWidget(widget)
         row.addStretch()
+        self._views = row.count()
         row.addWidget(self.sampling)
         row.addWidget(toggle)
         self._fold(self.width())
+
+    def add_views(self, actions: Sequence[QAction]) -> None:
+        """Offer a choice of views, left of the sampling."""
+        self.views = _segmented("View", actions)
+        self._row.insertWidget(self._views, self.views)
 
     def minimumSizeHint(self) -> QSize:
         """As narrow as the folded form, so that the window may shrink before the row has folded."""
@@ -57,6 +65,10 @@ class TopBar(QFrame):
         """Fold the hierarchies into one button where the row is short."""
         super().resizeEvent(event)
         self._fold(event.size().width())
+
+    def show_sidebar(self, shown: bool) -> None:
+        """Offer to bring the conversations back while they are hidden."""
+        self.conversations.setVisible(not shown)
 
     def show_models(self, known: Sequence[ModelSet], current: ModelSet | None) -> None:
         """List ``known`` sets, ``current`` chosen, and a way to open another folder."""
@@ -77,10 +89,11 @@ class TopBar(QFrame):
             old.deleteLater()
         self.models.setText(current.name if current is not None else "No model")
 
-    def show_preset(self, current: Preset, models: ModelSet | None) -> None:
-        """Choose ``current`` and disable what ``models`` cannot run."""
+    def show_preset(self, current: Preset, models: ModelSet | None, settings: Settings) -> None:
+        """Choose ``current`` and disable what ``models`` cannot run; ``settings`` say which are lossy."""
         for name, action in self.presets.items():
-            preset = PRESETS[name]
+            preset = settings.hierarchy(PRESETS[name])
+            action.setText(preset.title if preset.lossless else f"{preset.title} · lossy")
             lacking = missing_roles(preset, models)
             action.setEnabled(not lacking)
             action.setChecked(name == current.name)
@@ -92,24 +105,18 @@ class TopBar(QFrame):
         group = QActionGroup(self)
         found = {}
         for name, preset in PRESETS.items():
-            action = QAction(preset.title if preset.lossless else f"{preset.title} · lossy", group)
+            action = QAction(preset.title, group)
             action.setCheckable(True)
             action.triggered.connect(lambda _, chosen=preset: self.preset_chosen.emit(chosen))
             found[name] = action
         return found
 
-    def _make_segments(self) -> QFrame:
-        frame = QFrame()
-        frame.setObjectName("segments")
-        frame.setAccessibleName("Hierarchy")
-        row = QHBoxLayout(frame)
-        row.setContentsMargins(1, 1, 1, 1)
-        row.setSpacing(0)
-        for action in self.presets.values():
-            row.addWidget(ActionButton(action))
-        return frame
-
     def _fold(self, width: int) -> None:
+        side, gap = (16, 10) if width >= SNUG else (10, 6)
+        self._row.setContentsMargins(side, 8, side, 8)
+        self._row.setSpacing(gap)
+        if self.views is not None:
+            self.views.setVisible(width >= TIGHT)
         self.segments.setVisible(width >= ROOMY)
         self.folded.setVisible(width < ROOMY)
 
@@ -133,9 +140,30 @@ class ActionButton(QPushButton):
         self.setChecked(self._action.isChecked())
 
 
+class SignButton(ActionButton):
+    """Shows an icon from the sheet in place of the action's text, which stays its name."""
+
+    def _mirror(self) -> None:
+        super()._mirror()
+        self.setText("")
+
+
 def missing_roles(preset: Preset, models: ModelSet | None) -> list[Role]:
     """Return the roles ``preset`` needs and ``models`` lacks, in order of name."""
     return [] if models is None else sorted(role for role in preset.roles if models.folder(role) is None)
+
+
+def _segmented(name: str, actions: Sequence[QAction]) -> QFrame:
+    """Return buttons for ``actions`` joined into one control."""
+    frame = QFrame()
+    frame.setObjectName("segments")
+    frame.setAccessibleName(name)
+    row = QHBoxLayout(frame)
+    row.setContentsMargins(1, 1, 1, 1)
+    row.setSpacing(0)
+    for action in actions:
+        row.addWidget(ActionButton(action))
+    return frame
 
 
 def _menu_button(name: str) -> QToolButton:

@@ -8,7 +8,8 @@ from typing import Protocol
 
 from PySide6.QtCore import QObject, QThread, Signal, Slot
 
-from app.exchange import Failure, Opening, Request
+from app.exchange import Count, Failure, Opening, Request
+from app.fitting import fill
 from app.preload import preload_torch
 from engine.config import ModelSet, Preset, Sampling
 from engine.errors import UpdraftError
@@ -28,8 +29,18 @@ class SessionLike(Protocol):
         sampling: Sampling = ...,
         max_tokens: int = ...,
         stop: Sequence[str] = ...,
+        opening: str = ...,
     ) -> Iterator[Event]:
         """Answer ``messages``; ceasing to iterate cancels."""
+
+    def count(self, messages: Sequence[tuple[str, str]]) -> int:
+        """Return how many tokens ``messages`` take."""
+
+    def context(self, preset: Preset) -> int:
+        """Return how many tokens a conversation may have."""
+
+    def describe(self) -> Sequence[tuple[str, str]]:
+        """Return (what, value) pairs about the device and what is loaded on it."""
 
     def close(self) -> None:
         """Give everything back."""
@@ -56,6 +67,8 @@ class EngineWorker(QObject):
     not_opened = Signal(object, object)  # Opening, Failure
     told = Signal(int, object)  # request id, Event
     ended = Signal(int, object)  # request id, Failure or None
+    counted = Signal(object)  # Fill
+    described = Signal(object)  # tuple[tuple[str, str], ...]
 
     def __init__(self, open_session: OpenSession) -> None:
         super().__init__()
@@ -111,7 +124,11 @@ class EngineWorker(QObject):
         if self._session is None:
             raise UpdraftError("No model is loaded.", "Choose a model first.")
         events = self._session.reply(
-            request.turns, preset=request.preset, sampling=request.sampling, max_tokens=request.max_tokens
+            request.turns,
+            preset=request.preset,
+            sampling=request.sampling,
+            max_tokens=request.max_tokens,
+            opening=request.opening,
         )
         for event in events:
             self.told.emit(request.id, event)
@@ -119,6 +136,25 @@ class EngineWorker(QObject):
                 break
         if isinstance(events, Generator):
             events.close()  # its finally puts the caches right, before the next request
+
+    @Slot(object)
+    def count(self, count: Count) -> None:
+        """Tell how full the context would be; silent where that cannot be told."""
+        if self._session is None:
+            return
+        try:
+            self.counted.emit(fill(count, self._session))
+        except Exception:  # the thread's border; asking, not counting, is where a fault is reported
+            log.warning("counting failed", exc_info=True)
+
+    @Slot()
+    def describe(self) -> None:
+        """Tell about the device and what is loaded on it."""
+        try:
+            self.described.emit(tuple(self._session.describe()) if self._session is not None else ())
+        except Exception:  # the thread's border
+            log.exception("describing the engine failed")
+            self.described.emit((("Engine", "did not answer; the log has the details"),))
 
     @Slot()
     def leave(self) -> None:

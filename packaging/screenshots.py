@@ -2,8 +2,9 @@
 
 python packaging/screenshots.py FOLDER [--model FOLDER] [--preset hispec] [--size 1280x800]
 
-Writes loading, empty, midway, finished, unmarked, narrow, drawer and error, dark and light, as PNG files into FOLDER.
-Works without a display, in the environment packaging/check.py makes; QT_SCALE_FACTOR=1.5 gives finer pictures.
+Writes loading, empty, midway, finished, unmarked, trace, token, pass, versions, editing, search, undo, narrow, drawer
+and error, dark and light, as PNG files into FOLDER. Works without a display, in the environment packaging/check.py
+makes; QT_SCALE_FACTOR=1.5 gives finer pictures.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QEventLoop, QSettings, QTimer
+from PySide6.QtCore import QEventLoop, QSettings, Qt, QTimer
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from app.__main__ import Application
@@ -39,7 +41,7 @@ class Photographer:
         settings = QSettings(str(Path(self.scratch.name) / "settings.ini"), QSettings.Format.IniFormat)
         self.running = Application(app, open_engine, settings, [models], Path(self.scratch.name))
         self.chat, self.window = self.running.chat, self.running.window
-        self.running.theme.choose(choice)
+        self.running.preferences.change(theme=choice)
         self.window.resize(*size)
         self.running.start(models)
 
@@ -71,6 +73,8 @@ class Photographer:
         self.window.highlight.trigger()
         self.take("unmarked")
         self.window.highlight.trigger()
+        self.views()
+        self.conversations()
         self.window.resize(720, 640)
         self.take("narrow")
         self.window.panel_shown.trigger()
@@ -80,6 +84,44 @@ class Photographer:
         self.window.open_folder(Path(self.scratch.name))  # holds no model
         until(self.window.banner.isVisible)
         self.take("error")
+
+    def views(self) -> None:
+        """Take pictures of the Trace, of a token's card and of a pass's tokens; leaves the Reading view shown."""
+        self.window.lens.show_view("trace")
+        self.take("trace")
+        answer = self.window.transcript.answers[-1]
+        answer.trace.setFocus(Qt.FocusReason.TabFocusReason)
+        for _ in range(24):
+            QTest.keyClick(answer.trace, Qt.Key.Key_Right)
+        self.take("token")
+        self.window.panel.timeline.setFocus()
+        QTest.keyClick(self.window.panel.timeline, Qt.Key.Key_Left)
+        self.take("pass")
+        self.window.lens.show_view("reading")
+
+    def conversations(self) -> None:
+        """Take pictures of what can be done with conversations; leaves the first one shown."""
+        first = self.chat.conversation
+        for question in ("What is the capital of France?", "Give me three tips for sleeping better."):
+            self.window.new_chat.trigger()
+            self.ask(question)
+            until(lambda: not self.chat.busy)
+        self.chat.regenerate(self.chat.conversation.messages[-1].id)
+        until(lambda: not self.chat.busy)
+        self.take("versions")
+        self.window.desk.edit_last()
+        self.take("editing")
+        self.window.desk.leave_edit()
+        self.window.search_chats.trigger()
+        self.window.sidebar.search.setText("lantern")
+        rest(500)
+        self.take("search")
+        self.window.sidebar.search.clear()
+        self.window.sidebar.delete_wanted.emit(self.chat.conversation.id)
+        self.take("undo")
+        self.window.desk.toast.hide()
+        self.chat.open_chat(first.id)
+        until(lambda: self.chat.conversation.id == first.id)
 
     def leave(self) -> None:
         """Close the window and end its engine."""

@@ -7,7 +7,7 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QWidget
 
 from app.palette import Palette
-from app.speculation.marks import OUTSIDE, Mark, colour_of, inks
+from app.speculation.marks import GHOSTS, OUTSIDE, Mark, colour_of, inks
 
 ENTRIES = (
     (Mark.DRAFTED, "drafted", "and accepted"),
@@ -16,6 +16,7 @@ ENTRIES = (
     (Mark.WRITTEN, "written", "by target"),
     (Mark.REJECTED, "rejected", "proposal"),
     (Mark.PENDING, "pending", "draft"),
+    (Mark.DISCARDED, "discarded", "behind a veto"),
 )
 
 
@@ -86,6 +87,6 @@ class Sample(QWidget):
 
     def _letters(self) -> QFont:
         font = QFont(self.font())
-        font.setStrikeOut(self._mark is Mark.REJECTED)
-        font.setItalic(self._mark is Mark.PENDING)
+        font.setStrikeOut(self._mark in GHOSTS)
+        font.setItalic(self._mark in (Mark.PENDING, Mark.DISCARDED))
         return font

@@ -12,7 +12,7 @@ from PySide6.QtGui import QColor, QPainter, QPen, QTextCharFormat, QTextFormat
 from app.palette import Palette
 from engine.events import LevelInfo, Token
 
-MARK = QTextFormat.Property.UserProperty + 1  # the mark's value, on every token in a document
+OUTSIDE_PROPERTY = QTextFormat.Property.UserProperty + 1  # on what is shown in a document but not part of the answer
 
 UNDERLINE = 4.5  # pixels from the baseline down
 
@@ -26,17 +26,20 @@ class Mark(Enum):
     CORRECTED = "corrected"
     WRITTEN = "written"
     REJECTED = "rejected"
+    DISCARDED = "discarded"  # never judged by who vetoed the token before it
     PENDING = "pending"
 
 
-OUTSIDE = (Mark.REJECTED, Mark.PENDING)  # not (yet) part of the answer, never copied
+OUTSIDE = (Mark.REJECTED, Mark.DISCARDED, Mark.PENDING)  # not (yet) part of the answer, never copied
+GHOSTS = (Mark.REJECTED, Mark.DISCARDED)
+FAINT = 0.45  # of a mark's tint, where the text matters more than where it came from
 
 
-def mark_of(token: Token, levels: Sequence[LevelInfo]) -> Mark | None:
-    """Return the mark of ``token`` in a chain of ``levels``, bottom first; None for one that is not shown."""
+def mark_of(token: Token, levels: Sequence[LevelInfo]) -> Mark:
+    """Return the mark of ``token`` in a chain of ``levels``, bottom first."""
     top = len(levels) - 1
     if token.ghost:
-        return None if token.discarded else Mark.REJECTED
+        return Mark.DISCARDED if token.discarded else Mark.REJECTED
     if token.reached < top:
         return Mark.PENDING
     return Mark.BARE if top == 0 else writer_mark(token.level, levels)
@@ -60,6 +63,7 @@ def colour_of(mark: Mark, palette: Palette) -> str:
         Mark.CORRECTED: palette.intermediate,
         Mark.WRITTEN: palette.target,
         Mark.REJECTED: palette.rejected,
+        Mark.DISCARDED: palette.muted,
         Mark.PENDING: palette.muted,
     }[mark]
 
@@ -72,13 +76,15 @@ def level_colour(index: int, levels: Sequence[LevelInfo], palette: Palette) -> s
 def text_format(mark: Mark, palette: Palette, size: float) -> QTextCharFormat:
     """Return how the letters of a token look; ``size`` is the text's in pixels. The rest is painted behind them."""
     form = QTextCharFormat()
-    form.setProperty(MARK, mark.value)
-    form.setForeground(QColor(colour_of(mark, palette) if mark in OUTSIDE else palette.text))
-    if mark is Mark.REJECTED:
-        form.setFontStrikeOut(True)
+    if mark not in OUTSIDE:
+        form.setForeground(QColor(palette.text))
+        return form
+    form.setForeground(QColor(colour_of(mark, palette)))
+    form.setProperty(OUTSIDE_PROPERTY, mark.value)
+    form.setFontStrikeOut(mark in GHOSTS)
+    form.setFontItalic(mark is not Mark.REJECTED)
+    if mark in GHOSTS:
         form.setProperty(QTextFormat.Property.FontPixelSize, round(size * 0.84))
-    if mark is Mark.PENDING:
-        form.setFontItalic(True)
     return form
 
 
@@ -108,12 +114,13 @@ class Ink:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
 
 
-def inks(palette: Palette) -> dict[Mark, Ink]:
-    """Return the ink of every mark; no two are alike even where all colours are."""
+def inks(palette: Palette, *, faint: bool = False) -> dict[Mark, Ink]:
+    """Return the ink of every mark; with its letters, no two are alike even where all colours are."""
     colour = {mark: QColor(colour_of(mark, palette)) for mark in Mark}
     tint = {mark: QColor(colour[mark]) for mark in Mark}
-    for each in tint.values():
-        each.setAlphaF(palette.tint)
+    for mark in Mark:
+        tint[mark].setAlphaF(palette.tint * (FAINT if faint else 1))
+        colour[mark].setAlphaF(FAINT if faint and mark is not Mark.PENDING else 1)
     return {
         Mark.BARE: Ink(),
         Mark.DRAFTED: Ink(tint[Mark.DRAFTED]),
@@ -121,6 +128,7 @@ def inks(palette: Palette) -> dict[Mark, Ink]:
         Mark.CORRECTED: Ink(tint[Mark.CORRECTED], underline=_dashed(colour[Mark.CORRECTED], 2, [1, 1])),
         Mark.WRITTEN: Ink(underline=QPen(colour[Mark.WRITTEN], 2)),
         Mark.REJECTED: Ink(),
+        Mark.DISCARDED: Ink(),
         Mark.PENDING: Ink(underline=_dashed(colour[Mark.PENDING], 1, [4, 3])),
     }
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from app.palette import Palette
 from app.speculation import wording
+from app.speculation.charts import ByPlace, OverTime, per_pass
+from app.speculation.course import Course
+from app.speculation.ledger import Ledger
 from app.speculation.legend import Legend
+from app.speculation.loss import reason
 from app.speculation.marks import level_colour
 from app.speculation.meter import LevelCard
 from app.speculation.tally import Tally
+from app.speculation.timeline import Timeline
 from app.typeface import tabular
 from engine.events import LevelInfo
 
@@ -35,12 +40,22 @@ class SpeculationPanel(QScrollArea):
         self.average = _label("", "small")
         self.outcome = _label("", "small")
         self.between = _label("", "small")
+        self.reason = _label("", "small")
+        self.timeline = Timeline(palette)
+        self.caption = _label("", "small")
+        self.over_time, self.by_place = (
+            OverTime("Acceptance over time", palette),
+            ByPlace("Acceptance by place", palette),
+        )
+        self._course: Course | None = None
         self.legend = Legend(palette)
-        for changing in (self.pace, self.verdict, self.average, self.outcome, self.between):
+        for changing in (self.pace, self.verdict, self.average, self.outcome, self.between, self.caption):
             changing.setFont(tabular(changing.font()))
-        for long in (self.verdict, self.outcome):
+        for long in (self.verdict, self.outcome, self.reason, self.between):
             long.setWordWrap(True)
         self._head = QWidget()
+        self.timeline.chosen.connect(lambda: self.caption.setText(self.timeline.caption))
+        self._charts = QWidget()
         self._cards = QVBoxLayout()
         self._cards.setSpacing(12)
         self._hint = _label(EXPLANATION, "small")
@@ -63,20 +78,45 @@ class SpeculationPanel(QScrollArea):
         self.average.setVisible(bool(self.average.text()))
         self.outcome.setText(wording.counterfactual(tally))
         self.outcome.setVisible(bool(self.outcome.text()))
+        self.reason.setText(reason(tally))
+        self.reason.setVisible(bool(self.reason.text()))
         for card, level in zip(self.cards, tally.levels, strict=True):
             card.show_level(level, tally.seconds)
         share = tally.between / tally.seconds if tally.seconds else None
-        self.between.setText(f"sampling and bookkeeping {wording.percent(share)}" if share is not None else "")
+        said = [per_pass(tally.tokens, tally.levels[-1].passes)] if levels and not tally.plain else []
+        said += [f"between passes {wording.percent(share)}"] if share is not None else []
+        self.between.setText(" · ".join(part for part in said if part))
+
+    def show_ledger(self, ledger: Ledger) -> None:
+        """Show the rounds of ``ledger`` as they ran and how acceptance went; one without passes shows nothing."""
+        if not ledger.levels and self._levels:
+            return  # the next answer has not begun: the last one's rounds stay
+        if self._course is None or self._course.ledger is not ledger:
+            self._course = Course(ledger)
+        self._course.catch_up()
+        self.timeline.show_ledger(ledger)
+        self.caption.setText(self.timeline.caption)
+        self._charts.setVisible(len(ledger.levels) > 1)
+        for chart in (self.over_time, self.by_place):
+            chart.show_course(self._course)
+
+    def point_at(self, at: int, passes: list[int]) -> None:
+        """Outline ``passes`` of the round at ``at`` in the timeline."""
+        self.timeline.pick(at, passes)
+        self.caption.setText(self.timeline.caption)
 
     def reset(self) -> None:
         """Forget the last answer."""
         self._rebuild(())
+        self._course = None
         self.show_tally(Tally(), running=False)
+        self.show_ledger(Ledger())
 
     def set_palette(self, palette: Palette) -> None:
         """Paint in the colours of ``palette``."""
         self._palette = palette
-        self.legend.set_palette(palette)
+        for painted in (self.legend, self.timeline, self.over_time, self.by_place):
+            painted.set_palette(palette)
         self._paint_cards()
 
     def _build(self) -> None:
@@ -92,7 +132,7 @@ class SpeculationPanel(QScrollArea):
         head.addWidget(self.unit, 0, Qt.AlignmentFlag.AlignBaseline)
         head.addStretch()
         head.addWidget(self.average, 0, Qt.AlignmentFlag.AlignBaseline)
-        for widget in (self._head, self.verdict, self.outcome):
+        for widget in (self._head, self.verdict, self.outcome, self.reason):
             rows.addWidget(widget)
         rows.addSpacing(14)
         rows.addWidget(_label("LEVELS", "section"))
@@ -101,13 +141,40 @@ class SpeculationPanel(QScrollArea):
         rows.addLayout(self._cards)
         rows.addSpacing(6)
         rows.addWidget(self.between)
-        rows.addSpacing(18)
+        rows.addSpacing(16)
+        rows.addWidget(self._make_rounds())
+        rows.addWidget(self._charts)
+        rows.addSpacing(16)
         rows.addWidget(_label("TOKENS", "section"))
         rows.addSpacing(8)
         rows.addWidget(self.legend)
         rows.addStretch()
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setWidget(body)
+
+    def _make_rounds(self) -> QWidget:
+        """Return the timeline under its title, and fill the charts' place beside each other."""
+        rounds = self._rounds = QWidget()
+        rows = QVBoxLayout(rounds)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setSpacing(8)
+        title = QHBoxLayout()
+        title.addWidget(_label("TIMELINE", "section"))
+        title.addStretch()
+        title.addWidget(self.caption)
+        rows.addLayout(title)
+        rows.addWidget(self.timeline)
+        grid = QGridLayout(self._charts)
+        grid.setContentsMargins(0, 18, 0, 0)
+        grid.setHorizontalSpacing(18)
+        grid.setVerticalSpacing(6)
+        grid.setColumnStretch(0, 3)
+        grid.setColumnStretch(1, 2)
+        grid.addWidget(_label("ACCEPTANCE", "section"), 0, 0)
+        grid.addWidget(_label("BY PLACE IN WINDOW", "section"), 0, 1)
+        grid.addWidget(self.over_time, 1, 0)
+        grid.addWidget(self.by_place, 1, 1)
+        return rounds
 
     def _rebuild(self, levels: tuple[LevelInfo, ...]) -> None:
         """Make a card for each level, the target on top."""
@@ -121,7 +188,7 @@ class SpeculationPanel(QScrollArea):
         for card in reversed(self.cards):
             self._cards.addWidget(card)
         self._hint.setVisible(not levels)
-        for widget in (self._head, self.verdict, self.between):
+        for widget in (self._head, self.verdict, self.between, self._rounds):
             widget.setVisible(bool(levels))
         self._paint_cards()
 

@@ -20,7 +20,7 @@ def line(tally: Tally) -> tuple[str, ...]:
     """Return what stands under an answer: tokens, pace, factor, exactness."""
     if tally.started is None or not tally.tokens:
         return ()
-    parts = [f"{tally.tokens:,} token{'s' * (tally.tokens != 1)}"]
+    parts = [tokens(tally.tokens)]
     pace = tally.average if tally.finished is not None else tally.now
     if pace is not None:
         parts.append(f"{number(pace)} tokens/s")
@@ -89,6 +89,21 @@ def explain(level: LevelTally, *, bottom: bool, top: bool) -> str:
 def percent(rate: float | None) -> str:
     """Return a share in per cent, a dash where there is none."""
     return "–" if rate is None else f"{rate:.0%}"
+
+
+def tokens(count: int) -> str:
+    """Return a number of tokens with its noun."""
+    return f"{count:,} token{'s' * (count != 1)}"
+
+
+def chance(probability: float) -> str:
+    """Return a probability in per cent; what is not quite nothing or everything never looks as if it were."""
+    percent_ = 100 * probability
+    if 0 < percent_ < 0.1:
+        return "< 0.1%"
+    if 99.9 < percent_ < 100:
+        return "> 99.9%"
+    return f"{percent_:.1f}%" if percent_ < 10 or 99 < percent_ < 100 else f"{percent_:.0f}%"
 
 
 def number(value: float) -> str:

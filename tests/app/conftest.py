@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.__main__ import Application
+from app.archive import Archive
 from engine.config import ModelSet
 from tests.app.scripted import Opener, ScriptedSession, speculated
 from tests.app.stage import MODELS, Ask, Start
@@ -36,8 +37,8 @@ def start(qtbot: QtBot, qapp: QApplication, settings: QSettings, opener: Opener,
     """Start the window; whatever the test left running has to stop in time."""
     started: list[Application] = []
 
-    def begin(models: ModelSet = MODELS, *, wait: bool = True) -> Application:
-        running = Application(qapp, opener, settings, [models], tmp_path)
+    def begin(models: ModelSet = MODELS, *, wait: bool = True, archive: Archive | None = None) -> Application:
+        running = Application(qapp, opener, settings, [models], tmp_path, archive)
         started.append(running)
         running.window.resize(1280, 800)
         running.start(models)

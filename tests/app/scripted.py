@@ -40,9 +40,11 @@ class ScriptedSession:
     def __init__(self, play: Play, delay: float = 0.0) -> None:
         self.play, self.delay = play, delay
         self.asked: list[tuple[tuple[str, str], ...]] = []
+        self.openings: list[str] = []
         self.options: list[tuple[Preset, Sampling, int]] = []
         self.cut = 0  # replies that were ended before their last event
         self.closed = False
+        self.limit = 1024  # tokens of context; it counts words
 
     def reply(
         self,
@@ -52,8 +54,10 @@ class ScriptedSession:
         sampling: Sampling = Sampling(),  # noqa: B008 - frozen
         max_tokens: int = 512,
         stop: Sequence[str] = (),  # noqa: ARG002 - part of the door
+        opening: str = "",
     ) -> Iterator[Event]:
         self.asked.append(tuple(messages))
+        self.openings.append(opening)
         self.options.append((preset, sampling, max_tokens))
         try:
             for event in self.play(messages):
@@ -63,6 +67,15 @@ class ScriptedSession:
         except GeneratorExit:
             self.cut += 1
             raise
+
+    def count(self, messages: Sequence[tuple[str, str]]) -> int:
+        return sum(len(text.split()) + 2 for _, text in messages) + 1
+
+    def context(self, preset: Preset) -> int:  # noqa: ARG002 - part of the door
+        return self.limit
+
+    def describe(self) -> Sequence[tuple[str, str]]:
+        return (("Device", "scripted"),)
 
     def close(self) -> None:
         self.closed = True

@@ -10,7 +10,6 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from app.chat import Engine
-from app.conversation import Conversation, Message, Reply
 from engine.config import PRESETS, ModelSet, Sampling
 from engine.errors import CheckpointError, ContextFull
 from engine.events import Event
@@ -34,7 +33,7 @@ def test_stop_ends_within_a_round_and_keeps_the_text(start: Start, qtbot: QtBot,
     assert chat.conversation.messages[-1].text.startswith(" 0 1 2")
     answer = running.window.transcript.answers[-1]
     assert answer.status.text().startswith("stopped")
-    assert answer.text.answer() == chat.conversation.messages[-1].text
+    assert answer.source() == chat.conversation.messages[-1].text
     assert running.window.composer.button.text() == "Send"
 
 
@@ -61,20 +60,20 @@ def test_an_answer_that_stalls_can_still_be_left(start: Start, qtbot: QtBot, ses
         pass
     assert [m.text for m in running.chat.conversation.messages] == ["New", STORY]
     assert len(running.window.transcript.answers) == 1
-    assert running.window.transcript.answers[0].text.answer() == STORY
+    assert running.window.transcript.answers[0].source() == STORY
 
 
 def test_events_of_another_answer_are_dropped(start: Start, qtbot: QtBot, ask: Ask) -> None:
     """Guards: late events of a stopped answer written into the next one."""
     running = start()
     ask(running, "One")
-    before = running.window.transcript.answers[-1].text.toPlainText()
+    before = running.window.transcript.answers[-1].source()
     for event in speculated("Late words"):
         running.worker.told.emit(1, event)
         running.worker.told.emit(99, event)
     running.worker.ended.emit(99, None)
     qtbot.wait(80)
-    assert running.window.transcript.answers[-1].text.toPlainText() == before
+    assert running.window.transcript.answers[-1].source() == before
     assert len(running.chat.conversation.messages) == 2
 
 
@@ -91,11 +90,11 @@ def test_a_foreseen_error_is_shown_and_retried(start: Start, qtbot: QtBot, sessi
     qtbot.waitUntil(banner.isVisible)
     assert banner.sentence.text() == "The conversation needs 5,000 tokens but the model can hold 1,024."
     assert banner.hint.text().startswith("Start a new chat")
-    assert not banner.folder.isVisible()
+    assert not banner.buttons["folder"].isVisible()
     assert running.chat.engine is Engine.READY
     session.play = lambda _: speculated()
     with qtbot.waitSignal(running.chat.answered):
-        banner.retry.click()
+        banner.buttons["retry"].click()
     assert not banner.isVisible()
     assert session.asked == [(("user", "Too long?"),)] * 2
     assert [m.text for m in running.chat.conversation.messages] == ["Too long?", STORY]
@@ -123,7 +122,7 @@ def test_an_unforeseen_fault_is_told_logged_and_survived(
     assert STORY.startswith(partial.text)
     session.play = lambda _: speculated()
     with qtbot.waitSignal(running.chat.answered):
-        running.window.banner.retry.click()
+        running.window.banner.buttons["retry"].click()
     assert len(opener.opened) == 2
     assert [m.text for m in running.chat.conversation.messages] == ["Hello", STORY]
 
@@ -137,12 +136,12 @@ def test_a_model_that_cannot_be_loaded(start: Start, qtbot: QtBot, opener: Opene
     running.chat.send("Hello?")
     qtbot.waitUntil(running.window.banner.isVisible)
     assert running.window.banner.sentence.text() == "Starter has no weights."
-    assert running.window.banner.folder.isVisible()
+    assert running.window.banner.buttons["folder"].isVisible()
     assert not running.window.loading.isVisible()
     assert not running.chat.busy
     opener.error = None
     with qtbot.waitSignal(running.chat.answered):
-        running.window.banner.retry.click()
+        running.window.banner.buttons["retry"].click()
     assert [m.text for m in running.chat.conversation.messages] == ["Hello?", STORY]
 
 
@@ -185,10 +184,9 @@ def test_choices_reach_the_engine(start: Start, ask: Ask, session: ScriptedSessi
     """Guards: pickers that change the window and not the request."""
     running = start()
     running.window.topbar.presets["hsd"].trigger()
-    form = running.window.topbar.sampling.form
-    form.temperature.setValue(0.0)
-    form.seed.setValue(11)
-    form.length.setValue(64)
+    fields = running.window.topbar.sampling.form.fields
+    for name, value in (("temperature", 0), ("seed", 11), ("max_tokens", 64)):
+        fields[name].inner.setValue(value)  # type: ignore[attr-defined]
     ask(running, "Hi")
     assert session.options == [(PRESETS["hsd"], Sampling(temperature=0.0, seed=11), 64)]
 
@@ -206,21 +204,3 @@ def test_another_model_replaces_the_first(start: Start, qtbot: QtBot, ask: Ask, 
     assert opener.opened[-1] == ModelSet(tmp_path.name, tmp_path / "target")
     assert running.chat.tally.pace is None
     assert running.window.topbar.models.text() == tmp_path.name
-
-
-def test_an_unanswered_question_joins_the_next() -> None:
-    """Guards: two user turns in a row, which chat templates refuse."""
-    talk = Conversation((Message("user", "One"), Message("user", "Two"), Message("assistant", "Both", Reply())))
-    assert talk.turns() == (("user", "One\n\nTwo"), ("assistant", "Both"))
-    assert talk.without_answer().turns() == (("user", "One\n\nTwo"),)
-
-
-def test_a_reply_is_a_function_of_its_events() -> None:
-    """Guards: a stored log that tells another story than the one seen live."""
-    events = list(speculated())
-    whole = Reply().after(events)
-    piecemeal = Reply()
-    for event in events:
-        piecemeal = piecemeal.after([event])
-    assert piecemeal == whole
-    assert "".join(r.text for r in whole.rounds) == whole.text == STORY

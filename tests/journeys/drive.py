@@ -46,7 +46,7 @@ class Journey:
     def answered(self, outcome: str) -> None:
         answer = self.running.window.transcript.answers[-1]
         self.seen["outcome"] = outcome
-        self.seen["text"] = answer.text.answer()
+        self.seen["text"] = answer.source()
         self.seen["status"] = answer.status.text()
         self.seen["levels"] = [card.title.text() for card in self.running.window.panel.cards]
         self.seen["reply"] = self.running.chat.conversation.messages[-1].text

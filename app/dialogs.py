@@ -1,0 +1,89 @@
+"""Opens the windows beside the main one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtWidgets import QDialog, QWidget
+from shiboken6 import isValid
+
+from app.about import AboutDialog
+from app.chat import Chat
+from app.diagnosis import Facts, facts_here, written
+from app.manner_dialog import MannerDialog
+from app.menus import Menus
+from app.preferences import Preferences
+from app.report import ReportDialog
+from app.settings_dialog import SettingsDialog
+from app.shortcuts import ShortcutsDialog
+
+Dialog = TypeVar("Dialog", bound=QDialog)
+
+
+class Dialogs(QObject):
+    """The dialogs of ``window``: made when wanted, gone when closed, each open once at most.
+
+    ``engine_wanted`` asks the engine what it runs on; ``show_engine`` takes the answer.
+    """
+
+    engine_wanted = Signal()
+
+    def __init__(self, window: QWidget, chat: Chat, preferences: Preferences, menus: Menus, logs: Path) -> None:
+        super().__init__(window)
+        self._window, self._chat, self._preferences, self._menus, self._logs = window, chat, preferences, menus, logs
+        self._open: dict[str, QDialog] = {}
+
+    def settings(self) -> SettingsDialog:
+        """Show the settings."""
+        return self._show("settings", lambda: SettingsDialog(self._preferences, self._window))
+
+    def chat_settings(self) -> MannerDialog:
+        """Show the settings of the conversation shown."""
+        page = self._chat.page
+        return self._show("chat", lambda: MannerDialog(page, page.archive, self._window))
+
+    def shortcuts(self) -> ShortcutsDialog:
+        """Show all shortcuts."""
+        return self._show("shortcuts", lambda: ShortcutsDialog(self._menus.shortcuts(), self._window))
+
+    def about(self) -> AboutDialog:
+        """Show version and licences."""
+        return self._show("about", lambda: AboutDialog(self._window))
+
+    def diagnostics(self) -> ReportDialog:
+        """Show what Updraft runs on; the engine adds its part when it has the time."""
+        sentence = "What Updraft runs on. Nothing of it is sent anywhere; copy it where you need it."
+        dialog = self._show("diagnostics", lambda: ReportDialog("Diagnostics", sentence, "", self._window))
+        dialog.show_text(self._diagnosis((("Engine", "has not answered yet"),)))
+        self.engine_wanted.emit()
+        return dialog
+
+    def show_engine(self, facts: Facts) -> None:
+        """Put the engine's part into the diagnostics, if they are open."""
+        dialog = self._open.get("diagnostics")
+        if isinstance(dialog, ReportDialog) and isValid(dialog):
+            dialog.show_text(self._diagnosis(tuple(facts) or (("Engine", "no model is loaded"),)))
+
+    def report(self, text: str) -> ReportDialog:
+        """Show what a fault left behind."""
+        sentence = "This is what is known of the fault. It stays on this computer; copy it if you want to report it."
+        return self._show("report", lambda: ReportDialog("Fault report", sentence, text, self._window))
+
+    def _diagnosis(self, engine: Facts) -> str:
+        kept = self._chat.page.archive.folder or Path("in memory")
+        folders = {"Settings": self._preferences.file.path, "Data": kept, "Log": self._logs}
+        return written((*facts_here(self._chat.models, folders), *engine))
+
+    def _show(self, name: str, make: Callable[[], Dialog]) -> Dialog:
+        known = self._open.get(name)
+        if known is None or not isValid(known):
+            known = self._open[name] = make()
+            known.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        if known.isVisible():
+            known.raise_()
+        known.show()
+        known.activateWindow()
+        return known  # type: ignore[return-value]

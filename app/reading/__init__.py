@@ -1,0 +1,1 @@
+"""The Reading view: a reply as typeset Markdown."""

@@ -1,0 +1,46 @@
+"""What is painted behind typeset blocks: boxes around code, bars beside quotes, rules."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QPainter, QPen, QTextBlock
+
+from app.palette import Palette
+from app.reading.typeset import BAR, INDENT, KIND, LANGUAGE, PADDING, QUOTE, QUOTED
+
+RADIUS = 8
+
+
+def code_box(block: QTextBlock) -> QRectF:
+    """Return the box around a code block: its lines, the padding, and the bar above for language and button."""
+    form, box = block.blockFormat(), _box(block)
+    left = form.leftMargin() + form.indent() * INDENT - PADDING
+    right = block.document().textWidth()
+    return QRectF(left, box.top() - BAR, right - left, box.height() + BAR + PADDING)
+
+
+def decorate(painter: QPainter, block: QTextBlock, palette: Palette, small: QFont) -> None:
+    """Paint what belongs behind ``block``; ``small`` is the font of a code block's language."""
+    form = block.blockFormat()
+    painter.setPen(Qt.PenStyle.NoPen)
+    for depth in range(int(form.property(QUOTED) or 0)):
+        box, above = _box(block), block.previous().blockFormat().property(QUOTED)
+        top = _box(block.previous()).bottom() if above else box.top() - 2
+        painter.setBrush(QColor(palette.muted))
+        painter.drawRoundedRect(QRectF(depth * QUOTE + 1, top, 3, box.bottom() + 2 - top), 1.5, 1.5)
+    kind = form.property(KIND)
+    if kind == "rule":
+        painter.fillRect(QRectF(0, _box(block).center().y(), block.document().textWidth(), 1), QColor(palette.line))
+    elif kind == "code":
+        box = code_box(block)
+        painter.setPen(QPen(QColor(palette.line), 1))
+        painter.setBrush(QColor(palette.card))
+        painter.drawRoundedRect(box.adjusted(0.5, 0.5, -0.5, -0.5), RADIUS, RADIUS)
+        painter.setPen(QColor(palette.muted))
+        painter.setFont(small)
+        title = QRectF(box.left() + PADDING, box.top() + 2, box.width(), BAR - 4)
+        painter.drawText(title, Qt.AlignmentFlag.AlignVCenter, str(form.property(LANGUAGE) or "code"))
+
+
+def _box(block: QTextBlock) -> QRectF:
+    return block.document().documentLayout().blockBoundingRect(block)

@@ -1,0 +1,35 @@
+"""Links in a reply: a model wrote them, so nothing opens before the reader has seen where they lead."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, QUrl
+from PySide6.QtGui import QDesktopServices, QGuiApplication
+from PySide6.QtWidgets import QMessageBox, QWidget
+
+OPENABLE = ("http", "https", "mailto")
+
+
+class LinkQuestion(QMessageBox):
+    """Asks whether to open ``target``; offers only to copy what is no web or mail address."""
+
+    def __init__(self, target: QUrl, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle("Open link")
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self._target = target
+        openable = target.scheme().lower() in OPENABLE
+        self.setText("Open this link outside Updraft?" if openable else "Updraft does not open links of this kind.")
+        self.setInformativeText(target.toDisplayString())
+        self.copying = self.addButton("Copy link", QMessageBox.ButtonRole.ActionRole)
+        self.opening = self.addButton("Open", QMessageBox.ButtonRole.AcceptRole) if openable else None
+        self.addButton(QMessageBox.StandardButton.Cancel)
+        self.setDefaultButton(QMessageBox.StandardButton.Cancel)
+        self.setEscapeButton(QMessageBox.StandardButton.Cancel)
+        self.buttonClicked.connect(self._act)
+
+    def _act(self, button: object) -> None:
+        if button is self.copying:
+            QGuiApplication.clipboard().setText(self._target.toString())
+        elif self.opening is not None and button is self.opening:
+            QDesktopServices.openUrl(self._target)

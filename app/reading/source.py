@@ -1,0 +1,104 @@
+"""The Markdown of a growing reply: its thoughts, its answer, and how much of either can no longer change. No Qt."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+OPENED = re.compile(r"\s*<think>\n?")
+CLOSED = re.compile(r"</think>\s*")
+LONE_CLOSE = re.compile(r"^</think>[ \t]*\n\s*", re.MULTILINE)  # opened in the prompt, as some templates do
+FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})([^\n]*)")
+ITEM = re.compile(r" {0,3}(?:[-*+]|\d{1,9}[.)])(?:[ \t]|$)")
+PERHAPS_ITEM = re.compile(r" {0,3}(?:[-*+]|\d{1,9}[.)]?)?$")
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Where a reply's thoughts and its answer lie in its source, tags excluded; ``answer`` is None while it thinks."""
+
+    thoughts: range | None
+    answer: range | None
+
+
+def parts(source: str) -> Parts:
+    """Split ``source`` at its thinking tags: a block opened at its very beginning, or one that is only closed.
+
+    The beginning of a tag at the end of ``source`` belongs to neither part.
+    """
+    length = len(source)
+    opened = OPENED.match(source)
+    if opened is None:
+        closed = LONE_CLOSE.search(source)
+        if closed is not None:
+            return Parts(range(closed.start()), range(closed.end(), length))
+        return Parts(None, range(0 if "<think>".startswith(source.lstrip()) else length))
+    closed = CLOSED.search(source, opened.end())
+    if closed is None:
+        return Parts(range(opened.end(), length - _begun(source)), None)
+    return Parts(range(opened.end(), closed.start()), range(closed.end(), length))
+
+
+def _begun(source: str) -> int:
+    """Return how many characters of a closing tag ``source`` ends in."""
+    return next((count for count in range(7, 0, -1) if source.endswith("</think>"[:count])), 0)
+
+
+def settled(source: str, start: int, end: int) -> int:
+    """Return up to where the blocks from ``start`` on are complete, whatever is written behind ``end``.
+
+    Two blocks part at a blank line, unless what follows may still continue a list; code parts at its closing fence.
+    """
+    scan = _Scan(start)
+    at = start
+    while at < end:
+        stop = source.find("\n", at, end)
+        scan.take(source[at : end if stop < 0 else stop], at, whole=stop >= 0)
+        at = end if stop < 0 else stop + 1
+    return scan.safe
+
+
+class _Scan:
+    """Reads lines and remembers where the last complete block ended."""
+
+    def __init__(self, start: int) -> None:
+        self.safe = start
+        self._fence: str | None = None
+        self._listed = False  # the block at ``safe`` is a list
+        self._first = True  # no line of that block has been read
+        self._blank = False  # the last line was blank
+
+    def take(self, line: str, at: int, *, whole: bool) -> None:
+        """Read a line that begins at ``at``; ``whole``: it has its line break."""
+        if self._fence is not None:
+            self._inside_fence(line, at, whole=whole)
+            return
+        if not line.strip():
+            self._blank = True
+            return
+        if self._blank and not self._continues(line, whole=whole):
+            self._part(at)
+        if self._first:
+            self._listed, self._first = ITEM.match(line) is not None, False
+        self._blank = False
+        opened = FENCE.match(line)
+        if opened is not None and whole and not (opened[1][0] == "`" and "`" in opened[2]):
+            self._fence = opened[1]
+
+    def _inside_fence(self, line: str, at: int, *, whole: bool) -> None:
+        closing = line.strip()
+        if whole and len(closing) >= len(self._fence or "") and set(closing) == {(self._fence or " ")[0]}:
+            self._fence = None
+            if not self._listed:
+                self._part(at + len(line) + 1)
+
+    def _continues(self, line: str, *, whole: bool) -> bool:
+        """Tell whether ``line``, after a blank one, may belong to the block before it."""
+        if line[0] in " \t":
+            return True
+        if not self._listed:
+            return False
+        return ITEM.match(line) is not None or (not whole and PERHAPS_ITEM.match(line) is not None)
+
+    def _part(self, at: int) -> None:
+        self.safe, self._first, self._listed, self._blank = at, True, False, False

@@ -1,0 +1,86 @@
+"""The card beside a token: its story and, level by level, what it was given and what that cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QPoint, QRect, Qt
+from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QVBoxLayout, QWidget
+
+from app.palette import Palette
+from app.speculation.fate import Fate
+from app.speculation.marks import level_colour
+from app.typeface import tabular
+from engine.events import LevelInfo
+
+GAP = 8  # pixels between token and card
+WIDTH = 300
+
+
+class TokenCard(QFrame):
+    """Floats over ``window``, above the token where there is room; lets the mouse through."""
+
+    def __init__(self, window: QWidget) -> None:
+        super().__init__(window)
+        self.setObjectName("tokenCard")
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.setFixedWidth(WIDTH)
+        self._window = window
+        self._token, self._story, self._round = _label("tokenCardToken"), _label("small"), _label("small")
+        self._story.setWordWrap(True)
+        self._rows = QGridLayout()
+        self._rows.setHorizontalSpacing(14)
+        self._rows.setVerticalSpacing(3)
+        self._rows.setColumnStretch(0, 1)
+        self._cells: list[QLabel] = []
+        column = self._column = QVBoxLayout(self)
+        column.setContentsMargins(14, 11, 14, 11)
+        column.setSpacing(6)
+        column.addWidget(self._token)
+        column.addWidget(self._story)
+        column.addLayout(self._rows)
+        column.addWidget(self._round)
+        self.hide()
+
+    def tell(self, fate: Fate, levels: Sequence[LevelInfo], palette: Palette, at: QRect) -> None:
+        """Show ``fate`` beside ``at``, the token's place in the window."""
+        self._token.setText(fate.quote)
+        self._story.setText(fate.story)
+        self._round.setText(fate.round)
+        self.setAccessibleName(fate.spoken)
+        self._make_cells(3 * len(fate.rows))
+        for number, row in enumerate(fate.rows):
+            title, probability, cost = self._cells[3 * number : 3 * number + 3]
+            title.setText(row.title)
+            title.setStyleSheet(f"color: {level_colour(row.level, levels, palette)}")
+            probability.setText(row.probability)
+            cost.setText(row.cost)
+        self.setFixedHeight(self._column.totalHeightForWidth(WIDTH))
+        self.move(self._place(at))
+        self.show()
+        self.raise_()
+
+    def _place(self, at: QRect) -> QPoint:
+        room = self._window.rect()
+        left = max(min(at.left() - 12, room.width() - self.width() - GAP), GAP)
+        above = at.top() - GAP - self.height()
+        return QPoint(left, above if above >= GAP else at.bottom() + GAP)
+
+    def _make_cells(self, count: int) -> None:
+        """Have ``count`` labels, three to a row."""
+        while len(self._cells) > count:
+            self._cells.pop().deleteLater()
+        while len(self._cells) < count:
+            row, column = divmod(len(self._cells), 3)
+            cell = _label(("cardTitle", "cardCounts", "cardCost")[column])
+            cell.setAlignment(Qt.AlignmentFlag.AlignLeft if column == 0 else Qt.AlignmentFlag.AlignRight)
+            self._rows.addWidget(cell, row, column)
+            self._cells.append(cell)
+
+
+def _label(name: str) -> QLabel:
+    label = QLabel()
+    label.setObjectName(name)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setFont(tabular(label.font()))
+    return label

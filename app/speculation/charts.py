@@ -1,0 +1,134 @@
+"""Two small charts: acceptance over the course of an answer, and by place in the target's window."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QHelpEvent, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+
+from app.palette import Palette
+from app.speculation import wording
+from app.speculation.course import PLACES, Course, thinned
+from app.speculation.marks import level_colour
+
+HEIGHT = 44
+POINTS = 120
+DASHES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DotLine, Qt.PenStyle.DashLine)  # the target's, then downwards
+
+
+class Chart(QWidget):
+    """Shows a course. Text alternative: the accessible description, and a tooltip."""
+
+    def __init__(self, name: str, palette: Palette, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName(name)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self._palette = palette
+        self._course: Course | None = None
+
+    def show_course(self, course: Course | None) -> None:
+        """Show ``course`` as it stands now."""
+        self._course = course
+        self.setAccessibleDescription(self.explain())
+        self.update()
+
+    def set_palette(self, palette: Palette) -> None:
+        """Paint in the colours of ``palette``."""
+        self._palette = palette
+        self.update()
+
+    def explain(self) -> str:
+        """Return the chart in words."""
+        raise NotImplementedError
+
+    def sizeHint(self) -> QSize:
+        """As wide as there is room."""
+        return QSize(100, HEIGHT)
+
+    def event(self, event: QEvent) -> bool:
+        """Say the chart in words beside the pointer."""
+        if isinstance(event, QHelpEvent):
+            QToolTip.showText(event.globalPos(), self.explain(), self)
+            return True
+        return super().event(event)
+
+    def _grid(self, painter: QPainter) -> None:
+        """Paint the lines of nothing and all."""
+        for y in (0.5, self.height() - 0.5):
+            painter.fillRect(QRectF(0, y - 0.5, self.width(), 1), QColor(self._palette.line))
+
+
+class OverTime(Chart):
+    """A line a level that judges: the share of late proposals that stood, from the answer's beginning to now."""
+
+    def explain(self) -> str:
+        """Return the newest share of each level, and the lowest and highest."""
+        parts = []
+        for level, rates in self._lines():
+            known = [rate for rate in rates if rate is not None]
+            if known and self._course is not None:
+                title = self._course.ledger.levels[level].title
+                extent = f"between {min(known):.0%} and {max(known):.0%} so far"
+                parts.append(f"{title} lets {known[-1]:.0%} of late proposals stand, {extent}")
+        return f"{'; '.join(parts)}." if parts else "Nothing was proposed yet."
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        """Paint the lines, each in its level's colour and with dashes of its own."""
+        painter = QPainter(self)
+        self._grid(painter)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if self._course is None:
+            return
+        levels = self._course.ledger.levels
+        for number, (level, rates) in enumerate(self._lines()):
+            pen = QPen(QColor(level_colour(level, levels, self._palette)), 1.6, DASHES[number % len(DASHES)])
+            painter.setPen(pen)
+            painter.drawPolyline(self._path(rates))
+
+    def _lines(self) -> list[tuple[int, Sequence[float | None]]]:
+        rates = [] if self._course is None else self._course.rates
+        return [(level + 1, rates[level]) for level in reversed(range(len(rates)))]
+
+    def _path(self, rates: Sequence[float | None]) -> QPolygonF:
+        values = thinned(list(rates), POINTS)
+        step = (self.width() - 4) / max(len(values) - 1, 1)
+        low, high = self.height() - 3.0, 3.0
+        return QPolygonF([QPointF(2 + i * step, low + (high - low) * v) for i, v in enumerate(values) if v is not None])
+
+
+class ByPlace(Chart):
+    """A bar for each place in the target's window: the share of the proposals there that stood."""
+
+    def explain(self) -> str:
+        """Return the share at each place."""
+        places = [] if self._course is None else self._course.places
+        said = [
+            f"{_place(number)} {stood / offered:.0%} of {offered}" for number, (offered, stood) in enumerate(places)
+        ]
+        return f"Stood, by place in the window: {', '.join(said)}." if said else "Nothing was proposed yet."
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        """Paint a bar a place."""
+        painter = QPainter(self)
+        self._grid(painter)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(self._palette.target))
+        if self._course is None or not self._course.places:
+            return
+        count = max(len(self._course.places), 4)
+        step = self.width() / count
+        for number, (offered, stood) in enumerate(self._course.places):
+            tall = (self.height() - 2) * stood / offered
+            painter.drawRoundedRect(QRectF(number * step + 2, self.height() - 1 - tall, step - 4, tall), 1.5, 1.5)
+
+
+def _place(number: int) -> str:
+    return f"{number + 1} or later" if number == PLACES - 1 else str(number + 1)
+
+
+def per_pass(tokens: int, passes: int) -> str:
+    """Return how many tokens a target pass writes on average."""
+    return f"{wording.number(tokens / passes)} tokens a target pass" if passes else ""

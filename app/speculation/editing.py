@@ -1,0 +1,66 @@
+"""Edits of a document that somebody may be reading, selecting and copying from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from PySide6.QtGui import QTextBlock, QTextCursor
+from PySide6.QtWidgets import QTextEdit
+
+from app.speculation.marks import OUTSIDE_PROPERTY
+
+
+class Editing:
+    """One edit block that leaves the reader's own cursor and selection where they are."""
+
+    def __init__(self, view: QTextEdit) -> None:
+        self._view = view
+        self._cursor = QTextCursor(view.document())
+        own = view.textCursor()
+        self._anchor, self._position = own.anchor(), own.position()
+
+    def __enter__(self) -> QTextCursor:
+        self._cursor.beginEditBlock()
+        return self._cursor
+
+    def __exit__(self, *_: object) -> None:
+        self._cursor.endEditBlock()
+        self._view.document().size()  # lay out to the end now, not after the next painting
+        own = self._view.textCursor()
+        if (own.anchor(), own.position()) == (self._anchor, self._position):
+            return
+        end = self._view.document().characterCount() - 1
+        own.setPosition(min(self._anchor, end))
+        own.setPosition(min(self._position, end), QTextCursor.MoveMode.KeepAnchor)
+        blocked = self._view.blockSignals(True)  # the reader has not moved: nothing to scroll to
+        self._view.setTextCursor(own)
+        self._view.blockSignals(blocked)
+
+
+def selected_text(view: QTextEdit) -> str:
+    """Return what is selected in ``view``, without ghosts and without drafts in progress."""
+    selection = view.textCursor()
+    first, last = selection.selectionStart(), selection.selectionEnd()
+    return "".join(_runs(view.document().findBlock(first), first, last))
+
+
+def units(text: str) -> int:
+    """Return how many positions of a document ``text`` takes: Qt counts UTF-16 units."""
+    return len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2
+
+
+def _runs(block: QTextBlock, first: int, last: int) -> Iterator[str]:
+    """Yield the text from ``first`` to ``last`` that belongs to the answer, fragment by fragment."""
+    while block.isValid() and block.position() < last:
+        if block.position() > first:
+            yield "\n"
+        fragments = block.begin()
+        while not fragments.atEnd():
+            fragment = fragments.fragment()
+            start = fragment.position()
+            if not fragment.charFormat().hasProperty(OUTSIDE_PROPERTY):
+                encoded = fragment.text().encode("utf-16-le")
+                cut = encoded[2 * max(first - start, 0) : 2 * max(last - start, 0)]
+                yield cut.decode("utf-16-le", "ignore").replace("\u2028", "\n").replace("\xa0", " ")
+            fragments += 1
+        block = block.next()

@@ -1,0 +1,137 @@
+"""The log of one reply in reading order: every token with its round, and which passes paid for it. No Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from engine.events import Drafting, Event, Finished, LevelInfo, Round, Started, Token
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one level spent in a round: ``passes`` of ``seconds`` together, and the ``probability`` it gave a token.
+
+    ``probability`` is None where the level never looked at the token.
+    """
+
+    level: int
+    probability: float | None
+    passes: int
+    seconds: float
+
+
+class Ledger:
+    """Grows with a reply's events. ``tokens`` holds everything proposed or written, ghosts included.
+
+    ``owners`` gives the position in ``rounds`` of each token's round; ``pending`` is the round in progress.
+    """
+
+    def __init__(self) -> None:
+        self.levels: tuple[LevelInfo, ...] = ()
+        self.rounds: list[Round] = []
+        self.tokens: list[Token] = []
+        self.owners: list[int] = []
+        self.pending: tuple[Token, ...] = ()
+        self._firsts: list[int] = []  # index of the first token of each round
+
+    def become(self, text: str) -> None:
+        """Hold a reply of which nothing but its ``text`` is known."""
+        self.levels = (LevelInfo("Target", "", "model"),)
+        self._add_round(Round(0, (Token(0, text, 0, 0),), (), text, 0.0, 0.0))
+
+    def add(self, events: Iterable[Event]) -> bool:
+        """Take in ``events``; returns whether tokens already taken had to go because the reply ended before them."""
+        shortened = False
+        for event in events:
+            match event:
+                case Started():
+                    self.levels = event.levels
+                case Drafting():
+                    self.pending = event.tokens
+                case Round():
+                    self.pending = ()
+                    self._add_round(event)
+                case Finished():
+                    self.pending = ()
+                    shortened = self._end_at(event.text)
+        return shortened
+
+    @property
+    def text(self) -> str:
+        """The tokens that became part of the reply, joined."""
+        return "".join(token.text for token in self.tokens if not token.ghost)
+
+    def of_round(self, at: int) -> range:
+        """Return the indices of the tokens of ``rounds[at]``."""
+        end = self._firsts[at + 1] if at + 1 < len(self._firsts) else len(self.tokens)
+        return range(min(self._firsts[at], end), end)
+
+    def of_pass(self, at: int, number: int) -> Sequence[int]:
+        """Return the indices of the tokens that pass ``number`` of ``rounds[at]`` wrote or judged.
+
+        A round does not record which of a level's passes judged which token, but where its tokens fall into as many
+        windows as the level made passes, the order tells; elsewhere all the level looked at are returned.
+        """
+        passes = self.rounds[at].passes
+        level = passes[number].level
+        same = [i for i, pass_ in enumerate(passes) if pass_.level == level]
+        windows = list(self._windows(at, level))
+        if len(windows) == len(same):
+            return windows[same.index(number)]
+        return [index for window in windows for index in window]
+
+    def passes_of(self, index: int) -> list[int]:
+        """Return which passes of its round wrote or judged the token at ``index``."""
+        at = self.owners[index]
+        return [number for number in range(len(self.rounds[at].passes)) if index in self.of_pass(at, number)]
+
+    def shares(self, index: int) -> list[Share]:
+        """Return what each level gave the token at ``index`` and spent in its round, the target first."""
+        judged = dict(self.tokens[index].judged)
+        passes = self.rounds[self.owners[index]].passes
+        found = []
+        for level in reversed(range(len(self.levels))):
+            own = [pass_.seconds for pass_ in passes if pass_.level == level]
+            if own or level in judged:
+                found.append(Share(level, judged.get(level), len(own), sum(own)))
+        return found
+
+    def replacement(self, index: int) -> Token | None:
+        """Return what was written in place of the vetoed token at ``index``, if anything was."""
+        rest = range(index + 1, self.of_round(self.owners[index]).stop)
+        later = next((at for at in rest if not self.tokens[at].discarded), None)
+        return None if later is None or self.tokens[later].level == 0 else self.tokens[later]
+
+    def _add_round(self, round_: Round) -> None:
+        self._firsts.append(len(self.tokens))
+        self.tokens += round_.tokens
+        self.owners += [len(self.rounds)] * len(round_.tokens)
+        self.rounds.append(round_)
+
+    def _end_at(self, text: str) -> bool:
+        """Take back what runs past ``text``, the reply's final form."""
+        surplus = len(self.text) - len(text)
+        shortened = surplus > 0
+        while surplus > 0:
+            token, owner = self.tokens.pop(), self.owners.pop()
+            if token.ghost:
+                continue
+            if surplus < len(token.text):
+                self.tokens.append(replace(token, text=token.text[:-surplus]))
+                self.owners.append(owner)
+            surplus -= len(token.text)
+        return shortened
+
+    def _windows(self, at: int, level: int) -> Iterator[list[int]]:
+        """Yield the tokens of ``rounds[at]`` that ``level`` looked at, a window up to each token of its own."""
+        window: list[int] = []
+        for index in self.of_round(at):
+            token = self.tokens[index]
+            if any(judge == level for judge, _ in token.judged):
+                window.append(index)
+                if token.level == level:
+                    yield window
+                    window = []
+        if window:
+            yield window

@@ -1,0 +1,168 @@
+"""The window's models corner: the Model menu, the wizard on first start, and what to do with downloads at the end."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from PySide6.QtCore import QEvent, QObject, QSettings
+from PySide6.QtGui import QAction, QCloseEvent
+from PySide6.QtWidgets import QAbstractButton, QCheckBox, QMainWindow, QMenu, QMessageBox, QWidget
+
+from app.chat import Chat, Engine
+from app.library import Listing, ModelLibrary
+from app.wizard.library_page import LibraryPage
+from app.wizard.wizard import Wizard
+from engine.config import ModelSet
+
+MENU = "&Model"
+SEEN, CLOSING = "wizard/seen", "downloads/closing"  # what the settings remember
+
+
+class Picker(Protocol):
+    """Where model sets are offered."""
+
+    def offer(self, library: tuple[ModelSet, ...]) -> None:
+        """Offer ``library`` beside the sets that came otherwise, in place of what it held before."""
+
+
+class ModelsCorner(QObject):
+    """Joins ``library`` to ``window``. ``settings`` remember whether the wizard was seen and what closing means."""
+
+    def __init__(
+        self, window: QMainWindow, picker: Picker, library: ModelLibrary, chat: Chat, settings: QSettings
+    ) -> None:
+        super().__init__(window)
+        self._window, self._picker, self._settings = window, picker, settings
+        self.library, self.chat = library, chat
+        self._wizard: Wizard | None = None
+        self._page: LibraryPage | None = None
+        self._greet = False
+        self._decided = False
+        self._question: QMessageBox | None = None
+        self.leave_running = False
+        self.menu = self._make_menu()
+        library.listed.connect(self._list)
+        chat.engine_changed.connect(self._note_use)
+        window.installEventFilter(self)
+
+    def start(self) -> None:
+        """List what is there, go on with downloads, and open the wizard where it was never seen."""
+        self._greet = not self._settings.value(SEEN, False, bool)
+        self.library.resume_queue()
+        self.library.look()
+
+    def end(self) -> None:
+        """Close the library; a download goes on by itself where that was chosen."""
+        self._window.removeEventFilter(self)
+        self.library.close(leave_running=self.leave_running)
+
+    @property
+    def wizard(self) -> Wizard | None:
+        """The wizard while it is open."""
+        return self._wizard
+
+    @property
+    def page(self) -> LibraryPage:
+        """The library page, made when it is first wanted."""
+        if self._page is None:
+            self._page = LibraryPage(self.library, self._window)
+            self._page.get_wanted.connect(self.open_wizard)
+        return self._page
+
+    def open_wizard(self) -> None:
+        """Open the wizard, or bring it to the front."""
+        if self._wizard is None:
+            self._wizard = Wizard(self.library, self.chat, self._window)
+            self._wizard.left.connect(self._left)
+        bring_up(self._wizard)
+
+    def open_library(self) -> None:
+        """Open the library page."""
+        self.library.look()
+        bring_up(self.page)
+        self.page.table.setFocus()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Ask what is to become of a download before the window closes."""
+        if watched is self._window and isinstance(event, QCloseEvent) and not self._may_close():
+            event.ignore()
+            return True
+        return super().eventFilter(watched, event)
+
+    def _left(self) -> None:
+        self._settings.setValue(SEEN, True)
+        if self._wizard is not None:
+            self._wizard.deleteLater()
+            self._wizard = None
+
+    def _list(self, listing: Listing) -> None:
+        self._picker.offer(listing.sets)
+        if self._greet:
+            self._greet = False
+            if not listing.models:
+                self.open_wizard()
+
+    def _note_use(self) -> None:
+        if self.chat.engine is Engine.READY and self.chat.models is not None:
+            self.library.mark_used(self.chat.models)
+
+    def _may_close(self) -> bool:
+        if self._decided or not self.library.downloading:
+            return True
+        kept = str(self._settings.value(CLOSING, ""))
+        if kept in {"leave", "pause"}:
+            self.leave_running = kept == "leave"
+            return True
+        self._ask()
+        return False
+
+    def _ask(self) -> None:
+        if self._question is not None:
+            return
+        box = QMessageBox(QMessageBox.Icon.Question, "Download", "A model is being downloaded.", parent=self._window)
+        box.setInformativeText("Should it go on without the window, or pause until Updraft is opened again?")
+        always = QCheckBox("Do the same next time")
+        box.setCheckBox(always)
+        leave = box.addButton("Keep downloading", QMessageBox.ButtonRole.AcceptRole)
+        pause = box.addButton("Pause", QMessageBox.ButtonRole.AcceptRole)
+        box.setEscapeButton(box.addButton("Stay", QMessageBox.ButtonRole.RejectRole))
+        box.setDefaultButton(leave)
+        answers: dict[QAbstractButton, str] = {leave: "leave", pause: "pause"}
+        box.finished.connect(lambda _: self._answered(answers.get(box.clickedButton(), ""), always.isChecked()))
+        self._question = box
+        box.open()
+
+    def _answered(self, answer: str, always: bool) -> None:
+        self._question = None
+        if not answer:
+            return
+        self.leave_running, self._decided = answer == "leave", True
+        if always:
+            self._settings.setValue(CLOSING, answer)
+        self._window.close()
+
+    def _make_menu(self) -> QMenu:
+        bar = self._window.menuBar()
+        menu = next((menu for menu in bar.findChildren(QMenu) if menu.title() == MENU), None)
+        if menu is None:
+            menu = QMenu(MENU, self._window)
+            bar.insertMenu(bar.actions()[-1], menu)
+        self.get_action = _action(menu, "Get models…", "Ctrl+Shift+M")
+        self.get_action.triggered.connect(self.open_wizard)
+        self.library_action = _action(menu, "Library…", "Ctrl+L")
+        self.library_action.triggered.connect(self.open_library)
+        return menu
+
+
+def bring_up(window: QWidget) -> None:
+    """Show ``window``, or bring it to the front."""
+    if window.isVisible():
+        window.raise_()
+    window.show()
+    window.activateWindow()
+
+
+def _action(menu: QMenu, text: str, keys: str) -> QAction:
+    action = menu.addAction(text)
+    action.setShortcut(keys)
+    return action

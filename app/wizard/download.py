@@ -1,0 +1,44 @@
+"""Fifth page: the download, every file verified as it arrives."""
+
+from __future__ import annotations
+
+from app.library import ModelLibrary
+from app.wizard.job import JobView
+from app.wizard.page import Page, Plan
+
+
+class DownloadPage(Page):
+    """Queues the chosen set and shows its job; Next opens when every file was verified."""
+
+    step = "download"
+
+    def __init__(self, library: ModelLibrary, plan: Plan) -> None:
+        super().__init__(
+            plan,
+            "Download and verify",
+            "This window may be closed meanwhile; the download goes on and is found in the Model menu. Every file "
+            "is compared with the checksum the Hub gives for it.",
+        )
+        self._library = library
+        self.job: JobView | None = None
+
+    def initializePage(self) -> None:
+        """Begin, or go on with, the download of the chosen set."""
+        offer = self.plan.offer
+        if offer is None:
+            return
+        if self.job is None or self.job.name != offer.name:
+            if self.job is not None:
+                self.rows.removeWidget(self.job)
+                self.job.hide()
+                self.job.deleteLater()
+            self.job = JobView(self._library, offer.name, offer.title)
+            self.job.ended.connect(lambda _: self.completeChanged.emit())
+            self.rows.addWidget(self.job, 1)
+        if self.job.state != "done":
+            self.alert.tell(self._library.get(offer))
+        self.completeChanged.emit()
+
+    def isComplete(self) -> bool:
+        """True once everything is there and verified."""
+        return self.job is not None and self.job.state == "done"

@@ -1,0 +1,163 @@
+"""One download: how far each file is, how fast, how long it takes, and what can be done about it."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QProgressBar,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.library import FileProgress, ModelLibrary, Progress, duration, size
+from app.wizard.labels import announce, button, note, paragraph
+
+STATES = {
+    "waiting": "Waiting",
+    "looking": "Asking the Hub",
+    "downloading": "Downloading",
+    "stalled": "Nothing arrives",
+    "checking": "Checking",
+    "paused": "Paused",
+    "done": "Verified",
+    "failed": "Stopped",
+    "cancelled": "Cancelled",
+}
+
+
+class JobView(QFrame):
+    """Shows the job called ``name`` of ``library``'s queue. ``ended`` carries its last state."""
+
+    ended = Signal(str)
+
+    def __init__(
+        self, library: ModelLibrary, name: str, title: str = "", *, files: bool = True, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.setObjectName("card")
+        self._library, self.name = library, name
+        self.state = ""
+        self._items: dict[tuple[str, str], QTreeWidgetItem] = {}
+        self.title, self.standing = QLabel(title or name), QLabel(STATES["waiting"])
+        self.title.setObjectName("offer")
+        self.standing.setObjectName("small")
+        self.bar = QProgressBar()
+        self.bar.setRange(0, 1000)
+        self.bar.setTextVisible(False)
+        self.bar.setAccessibleName(f"Download of {title or name}")
+        self.figures, self.say, self.hint = paragraph(), note(), note()
+        self.hint.hide()
+        self.files = self._make_files()
+        self.files.setVisible(files)
+        self.pause, self.cancel = button("Pause"), button("Cancel download", "quiet")
+        self.pause.clicked.connect(self._pause)
+        self.cancel.clicked.connect(self._cancel)
+        self._lay_out()
+        library.progressed.connect(self._hear)
+        for job in library.jobs:
+            self._hear(job)
+
+    def _lay_out(self) -> None:
+        head, foot = QHBoxLayout(), QHBoxLayout()
+        head.addWidget(self.title)
+        head.addStretch()
+        head.addWidget(self.standing)
+        foot.addWidget(self.pause)
+        foot.addWidget(self.cancel)
+        foot.addStretch()
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(16, 12, 16, 12)
+        rows.setSpacing(8)
+        rows.addLayout(head)
+        for widget in (self.bar, self.figures, self.say, self.hint, self.files):
+            rows.addWidget(widget, 1 if widget is self.files else 0)
+        rows.addLayout(foot)
+
+    def _make_files(self) -> QTreeWidget:
+        tree = QTreeWidget()
+        tree.setAccessibleName("Files")
+        tree.setHeaderLabels(["File", "Size", "State"])
+        tree.setRootIsDecorated(False)
+        tree.setUniformRowHeights(True)
+        tree.setMinimumHeight(120)
+        header = tree.header()
+        header.setStretchLastSection(False)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        for column in (1, 2):
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
+        return tree
+
+    def _hear(self, progress: Progress) -> None:
+        if progress.job != self.name:
+            return
+        turned = progress.state != self.state
+        self.state = progress.state
+        share = progress.have / progress.size if progress.size else 0.0
+        self.bar.setValue(1000 if progress.state == "done" else round(1000 * share))
+        self.standing.setText(STATES[progress.state])
+        self.figures.setText(figures(progress))
+        self.say.setText(progress.say)
+        self.say.setVisible(progress.speed is None)  # else the figures say all of it
+        self.figures.setVisible(bool(self.figures.text()))
+        self.hint.setText(progress.hint)
+        self.hint.setVisible(bool(progress.hint))
+        self.pause.setText("Resume" if progress.over else "Pause")
+        self.pause.setAccessibleName(self.pause.text())
+        for widget in (self.pause, self.cancel):
+            widget.setVisible(progress.state not in {"done", "cancelled"})
+        self._show_files(progress)
+        if turned:
+            announce(self, f"{progress.say} {progress.hint}".strip())
+            if progress.over:
+                self.ended.emit(progress.state)
+
+    def _show_files(self, progress: Progress) -> None:
+        several = len({file.repository for file in progress.files}) > 1
+        for file in progress.files:
+            key = (file.repository, file.path)
+            item = self._items.get(key)
+            if item is None:
+                item = self._items[key] = QTreeWidgetItem(self.files)
+                item.setText(0, f"{file.path}  ·  {file.repository.rpartition('/')[2]}" if several else file.path)
+                item.setText(1, size(file.size))
+                item.setTextAlignment(1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+                item.setToolTip(0, f"{file.repository}/{file.path}")
+            text = file_state(file)
+            if item.text(2) != text:
+                item.setText(2, text)
+
+    def _pause(self) -> None:
+        resuming = self.state in {"paused", "failed", "cancelled"}
+        trouble = self._library.resume(self.name) if resuming else self._library.pause(self.name)
+        if trouble is not None:
+            self.say.setText(trouble.sentence)
+            self.hint.setText(trouble.hint)
+            self.hint.setVisible(bool(trouble.hint))
+
+    def _cancel(self) -> None:
+        self._library.cancel(self.name)
+
+
+def figures(progress: Progress) -> str:
+    """Return how much, how fast and how long, as far as that is known."""
+    if not progress.size:
+        return ""
+    parts = [f"{size(progress.have)} of {size(progress.size)}"]
+    if progress.speed is not None:
+        parts.append(f"{size(progress.speed)}/s")
+    if progress.left is not None:
+        parts.append(f"{duration(progress.left)} left")
+    return " · ".join(parts)
+
+
+def file_state(file: FileProgress) -> str:
+    """Return where one file stands, in words."""
+    if file.state in {"downloading", "checking"} and file.size:
+        return f"{STATES[file.state]}, {100 * file.have // file.size} %"
+    return STATES[file.state]

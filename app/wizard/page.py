@@ -1,0 +1,59 @@
+"""What every page of the wizard shares: the plan being made, a headline, a sentence, room below."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from PySide6.QtWidgets import QVBoxLayout, QWidget, QWizardPage
+
+from app.library import Hardware, Offer
+from app.wizard.labels import Alert, headline, note
+
+Step = Literal["machine", "sets", "access", "place", "download", "try", "done"]
+STEPS: dict[Step, str] = {
+    "machine": "This machine",
+    "sets": "Choose a model",
+    "access": "Licence and sign-in",
+    "place": "Folder",
+    "download": "Download and verify",
+    "try": "Try it",
+    "done": "Done",
+}
+ORDER: tuple[Step, ...] = tuple(STEPS)
+
+
+@dataclass
+class Plan:
+    """What has been decided so far. ``name`` is the model set to try, once it is installed."""
+
+    offer: Offer | None = None
+    hardware: Hardware | None = None
+    context: int = 4096
+    name: str = ""
+
+
+class Page(QWizardPage):
+    """One step, named ``step``; ``rows`` is where its parts go, ``alert`` what went wrong on it."""
+
+    step: Step
+
+    def __init__(self, plan: Plan, title: str, sentence: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.plan = plan
+        self.setAccessibleName(STEPS[self.step])
+        self.headline, self.sentence, self.alert = headline(title), note(sentence), Alert()
+        self.rows = QVBoxLayout(self)
+        self.rows.setContentsMargins(28, 24, 28, 8)
+        self.rows.setSpacing(12)
+        for widget in (self.headline, self.sentence, self.alert):
+            self.rows.addWidget(widget)
+
+    def nextId(self) -> int:
+        """The step that follows, by its place in ORDER."""
+        return self.after()
+
+    def after(self) -> int:
+        """Return where Next leads: the next step, unless a page knows better."""
+        at = ORDER.index(self.step)
+        return at + 1 if at + 1 < len(ORDER) else -1

@@ -1,0 +1,148 @@
+"""Sixth page: one real reply from the new model, in the chat as well as here."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QProgressBar, QTextEdit
+
+from app.chat import Chat, Engine
+from app.exchange import Failure
+from app.library import Listing, ModelLibrary, Trouble
+from app.wizard.labels import announce, button, note, row_of
+from app.wizard.page import Page, Plan
+from engine.config import ModelSet
+from engine.events import Event, Loading
+
+QUESTION = "Tell me in one or two sentences what you can do."
+
+
+class Trial(QObject):
+    """Has ``chat`` load a model set and ask it one question in a conversation of its own."""
+
+    loading = Signal(float)
+    replied = Signal(str)  # the text so far
+    ended = Signal()
+    failed = Signal(object)  # Trouble
+
+    def __init__(self, chat: Chat, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._chat = chat
+        self._models: ModelSet | None = None
+        chat.loading.connect(self._loading)
+        chat.arrived.connect(self._arrived)
+        chat.answered.connect(self._answered)
+        chat.failed.connect(self._failed)
+
+    @property
+    def running(self) -> bool:
+        """True from the question to the end of its answer."""
+        return self._models is not None and self._chat.models == self._models
+
+    def start(self, models: ModelSet) -> None:
+        """Load ``models`` and ask."""
+        if self._chat.models != models or self._chat.engine is Engine.DOWN:
+            self._chat.open(models)
+        self._chat.start_new()
+        self._models = models
+        self._chat.send(QUESTION)
+
+    def stop(self) -> None:
+        """End the answer where it is."""
+        if self.running:
+            self._chat.stop()
+
+    def _loading(self, loading: Loading) -> None:
+        if self.running:
+            self.loading.emit(loading.fraction)
+
+    def _arrived(self, _: tuple[Event, ...]) -> None:
+        if self.running:
+            self.replied.emit(self._chat.reply.text)
+
+    def _answered(self, outcome: str) -> None:
+        if self.running and outcome != "failed":  # what failed is told next
+            self._models = None
+            self.replied.emit(self._chat.reply.text)
+            self.ended.emit()
+
+    def _failed(self, failure: Failure) -> None:
+        if not self.running:
+            return
+        self._models = None
+        self.failed.emit(Trouble(failure.sentence, failure.hint))
+
+
+class TryPage(Page):
+    """Loads the set and shows its first reply as it is written."""
+
+    step = "try"
+
+    def __init__(self, library: ModelLibrary, plan: Plan, chat: Chat) -> None:
+        super().__init__(plan, "Try it", f"Asking: “{QUESTION}” The answer is in the chat window too.")
+        self._library, self._waiting = library, False
+        self.trial = Trial(chat, self)
+        self.tried = False
+        self.status = note()
+        self.bar = QProgressBar()
+        self.bar.setRange(0, 1000)
+        self.bar.setTextVisible(False)
+        self.bar.setAccessibleName("Loading the model")
+        self.reply = QTextEdit(readOnly=True)
+        self.reply.setObjectName("reply")
+        self.reply.setTabChangesFocus(True)
+        self.reply.setAccessibleName("First reply")
+        self.again = button("Ask again")
+        self.again.clicked.connect(self.begin)
+        for widget in (self.status, self.bar):
+            self.rows.addWidget(widget)
+        self.rows.addWidget(self.reply, 1)
+        self.rows.addLayout(row_of(self.again))
+        library.listed.connect(self._begin)
+        self.trial.loading.connect(lambda share: self.bar.setValue(round(1000 * share)))
+        self.trial.replied.connect(self._show)
+        self.trial.ended.connect(self._ended)
+        self.trial.failed.connect(self._complain)
+
+    def initializePage(self) -> None:
+        """Begin by itself."""
+        self.begin()
+
+    def begin(self) -> None:
+        """Find the set in the library, then load it and ask."""
+        self._waiting, self.tried = True, False
+        self.alert.tell(None)
+        self.reply.clear()
+        self.bar.setValue(0)
+        self.bar.show()
+        self.again.setEnabled(False)
+        self.status.setText("Loading the model…")
+        self._library.look()
+
+    def _begin(self, listing: Listing) -> None:
+        if not self._waiting:
+            return
+        self._waiting = False
+        models = next((each for each in listing.sets if each.name == self.plan.name), None)
+        if models is None:
+            self._complain(Trouble(f"{self.plan.name} is not complete.", "Go back and download it."))
+        else:
+            self.trial.start(models)
+
+    def _show(self, text: str) -> None:
+        self.bar.hide()
+        self.status.setText("Answering…")
+        if text != self.reply.toPlainText():
+            self.reply.setPlainText(text)
+
+    def _ended(self) -> None:
+        self.tried = bool(self.reply.toPlainText().strip())
+        self.bar.hide()
+        self.status.setText("It works." if self.tried else "The answer was empty. Ask again, or go on.")
+        self.again.setEnabled(True)
+        announce(self, f"{self.status.text()} {self.reply.toPlainText()}")
+
+    def _complain(self, trouble: Trouble) -> None:
+        self.status.clear()
+        self.bar.hide()
+        self.again.setEnabled(True)
+        self.alert.tell(trouble)

@@ -1,0 +1,125 @@
+"""The wizard: a rail of steps on the left, a page on the right, and a way out on every one."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QKeyEvent, QShowEvent
+from PySide6.QtWidgets import QFrame, QLabel, QVBoxLayout, QWidget, QWizard
+
+from app.chat import Chat
+from app.library import ModelLibrary
+from app.wizard.access import AccessPage
+from app.wizard.done import DonePage
+from app.wizard.download import DownloadPage
+from app.wizard.labels import small
+from app.wizard.machine import MachinePage
+from app.wizard.page import ORDER, STEPS, Page, Plan
+from app.wizard.place import PlacePage
+from app.wizard.sets import SetsPage
+from app.wizard.trial import TryPage
+
+RULER = 2  # pixels
+SKIP = "The starter model always works, so all of this can be skipped and taken up again from the Model menu."
+
+
+class Wizard(QWizard):
+    """Leads from this machine to a first reply. Leaving it leaves a download running."""
+
+    left = Signal()
+
+    def __init__(self, library: ModelLibrary, chat: Chat, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.plan = Plan()
+        self.setWindowTitle("Get models")
+        self.setWizardStyle(QWizard.WizardStyle.ClassicStyle)
+        self.setOption(QWizard.WizardOption.NoBackButtonOnStartPage)
+        self.setOption(QWizard.WizardOption.NoCancelButtonOnLastPage)
+        self.machine, self.sets = MachinePage(library, self.plan), SetsPage(library, self.plan)
+        self.access, self.place = AccessPage(library, self.plan), PlacePage(library, self.plan)
+        self.download = DownloadPage(library, self.plan)
+        self.trial, self.done_page = TryPage(library, self.plan, chat), DonePage(library, self.plan)
+        pages: tuple[Page, ...] = (
+            self.machine,
+            self.sets,
+            self.access,
+            self.place,
+            self.download,
+            self.trial,
+            self.done_page,
+        )
+        for at, page in enumerate(pages):
+            self.setPage(at, page)
+        self.rail = Rail()
+        self.setSideWidget(self.rail)
+        self._name_buttons()
+        self.currentIdChanged.connect(self._arrive)
+        self.finished.connect(self.left)
+        self.resize(900, 640)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Hide Qt's ruler, which is laid out by now; it takes its colours from neither sheet nor palette."""
+        super().showEvent(event)
+        for widget in self.findChildren(QWidget):
+            if type(widget) is QWidget and widget.maximumHeight() == RULER:
+                widget.setFixedHeight(0)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Leave Enter in a text field to the field: there it looks up or signs in, and must not turn the page too."""
+        typed = event.key() in {Qt.Key.Key_Return, Qt.Key.Key_Enter}
+        if typed and self.focusWidget() in {self.sets.address, self.access.token}:
+            event.accept()
+            return
+        super().keyPressEvent(event)
+
+    def _name_buttons(self) -> None:
+        kind = QWizard.WizardButton
+        names = {
+            kind.BackButton: "&Back",
+            kind.NextButton: "&Next",
+            kind.FinishButton: "&Start chatting",
+            kind.CancelButton: "&Skip for now",
+        }
+        for which, text in names.items():
+            self.setButtonText(which, text)
+            self.button(which).setAccessibleName(text.replace("&", ""))
+        for which in (kind.NextButton, kind.FinishButton):
+            self.button(which).setProperty("accent", True)
+            _polish(self.button(which))
+
+    def _arrive(self, at: int) -> None:
+        if at < 0:
+            return
+        self.rail.show_step(at)
+        self.button(QWizard.WizardButton.NextButton).setFocus()
+        leaving = "&Close" if ORDER[at] in {"download", "try"} else "&Skip for now"
+        self.setButtonText(QWizard.WizardButton.CancelButton, leaving)
+        self.button(QWizard.WizardButton.CancelButton).setAccessibleName(leaving.replace("&", ""))
+
+
+class Rail(QFrame):
+    """The steps by name, the present one marked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("rail")
+        self.setFixedWidth(210)
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(20, 26, 16, 20)
+        rows.setSpacing(12)
+        self.steps = [QLabel(f"{number}   {text}") for number, text in enumerate(STEPS.values(), 1)]
+        for label in self.steps:
+            rows.addWidget(label)
+        rows.addStretch()
+        rows.addWidget(small(SKIP))
+
+    def show_step(self, at: int) -> None:
+        """Mark step ``at``."""
+        for number, label in enumerate(self.steps):
+            label.setObjectName("railNow" if number == at else "railStep")
+            _polish(label)
+
+
+def _polish(widget: QWidget) -> None:
+    """Have the sheet look at ``widget`` again, whose name or property is another now."""
+    widget.style().unpolish(widget)
+    widget.style().polish(widget)

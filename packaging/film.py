@@ -1,0 +1,75 @@
+"""Films a reply in the real window over the real engine, as an animated WebP.
+
+python packaging/film.py FILE.webp [--theme dark] [--size 1120x680]
+
+Needs Pillow, which the checks install. Works without a display.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import time
+from pathlib import Path
+
+from PIL import Image
+from PySide6.QtCore import QBuffer, QIODevice
+from PySide6.QtWidgets import QApplication
+from screenshots import Photographer, rest, until
+
+from app.chat import Engine
+from engine.config import PRESETS, Sampling, starter_models
+
+QUESTION = "Write the beginning of a story about a fox and a lantern."
+FRAME = 110  # ms between two pictures
+LONGEST = 90  # pictures
+SHRINK = 0.75  # of the window, to keep the file small
+
+
+def frame(photographer: Photographer) -> Image.Image:
+    """Return the window as it stands."""
+    buffer = QBuffer()
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    photographer.window.grab().save(buffer, "PNG")
+    image = Image.open(io.BytesIO(bytes(buffer.data().data()))).convert("RGB")
+    return image.resize((round(image.width * SHRINK), round(image.height * SHRINK)), Image.Resampling.LANCZOS)
+
+
+def film(photographer: Photographer) -> tuple[list[Image.Image], list[int]]:
+    """Return the pictures of one reply and how long each stood, in milliseconds."""
+    until(lambda: photographer.chat.engine is Engine.READY)
+    photographer.chat.choose(PRESETS["hispec"])
+    photographer.chat.tune(Sampling(temperature=0.6, seed=3), 110)
+    photographer.ask(QUESTION)
+    pictures, times = [frame(photographer)], []
+    since = time.monotonic()
+    while photographer.chat.busy and len(pictures) < LONGEST:
+        rest(FRAME)
+        pictures.append(frame(photographer))
+        times.append(round(1000 * (time.monotonic() - since)))
+        since = time.monotonic()
+    return pictures, [*times, 2500]
+
+
+def main() -> None:
+    """Film one reply."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--theme", default="dark", choices=("dark", "light"))
+    parser.add_argument("--size", default="1120x680")
+    options = parser.parse_args()
+    width, height = (int(side) for side in options.size.split("x"))
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    app = QApplication(["updraft"])
+    photographer = Photographer(app, starter_models(), options.file.parent, (width, height), options.theme)
+    pictures, times = film(photographer)
+    photographer.leave()
+    pictures[0].save(
+        options.file, save_all=True, append_images=pictures[1:], duration=times, loop=0, quality=60, method=4
+    )
+    print(f"{options.file}: {len(pictures)} pictures, {options.file.stat().st_size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()

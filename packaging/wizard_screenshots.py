@@ -1,0 +1,177 @@
+"""Takes pictures of the wizard and the library page, page by page, over a Hub on loopback and the real engine.
+
+python packaging/wizard_screenshots.py FOLDER
+
+Writes machine, sets, access, place, download, stalled, try, done, library and closing, dark and light, as PNG files.
+Works without a display, in the environment packaging/check.py makes.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QEventLoop, QSettings, QThread, QTimer
+from PySide6.QtWidgets import QApplication, QMainWindow, QWidget, QWizard
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from app.archive import Archive
+from app.chat import Chat
+from app.library import Connection, ModelLibrary, Patience
+from app.theme import Choice, Theme
+from app.wizard.corner import ModelsCorner
+from app.worker import EngineWorker, open_engine
+from engine.config import PRESETS, ModelSet
+from engine.library import Library
+from tests.engine.library.hub import FakeHub, Fault, fake_hub
+
+STARTER = Path(__file__).parents[1] / "assets" / "starter"
+SET = {"1.7B": "target", "360M": "qualifier", "135M": "draft"}
+GATED = "facebook/layerskip-llama3.2-1B"
+WEIGHTS = "model.safetensors"
+PATIENCE = 60_000  # ms
+
+
+class Shell(QMainWindow):
+    """The least of a window that the models corner can stand in."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.menuBar().addMenu("&Help")
+
+    def offer(self, library: tuple[ModelSet, ...]) -> None:
+        """Take the sets, of which no picture is made."""
+
+
+class Photographer:
+    """Walks one wizard to its end and keeps pictures of it."""
+
+    def __init__(self, theme: Theme, hub: FakeHub, folder: Path, choice: Choice) -> None:
+        theme.choose(choice)
+        self.hub, self.folder, self.choice = hub, folder, choice
+        self.scratch = tempfile.TemporaryDirectory()
+        home = Path(self.scratch.name)
+        self.thread, self.worker = QThread(), EngineWorker(open_engine)
+        self.worker.moveToThread(self.thread)
+        self.thread.start()
+        self.archive = Archive()
+        self.archive.load()
+        self.chat = Chat(self.worker, self.archive)
+        self.chat.preset = PRESETS["hsd"]
+        settings = QSettings(str(home / "settings.ini"), QSettings.Format.IniFormat)
+        patience = Patience(quiet=0.5, silence=8, first=0.1, most=0.2)
+        library = Library(home / "models", home / "library.json")
+        self.library = ModelLibrary(library, Connection(endpoint=hub.address), patience, spare=0)
+        self.shell = Shell()
+        self.corner = ModelsCorner(self.shell, self.shell, self.library, self.chat, settings)
+        self.shell.show()
+        self.corner.open_wizard()
+
+    def take(self, name: str, widget: QWidget) -> None:
+        """Keep a picture of ``widget`` as it stands."""
+        rest(80)
+        path = self.folder / f"wizard-{name}-{self.choice}.png"
+        widget.grab().save(str(path))
+        print(path)
+
+    def series(self) -> None:
+        """Take every picture."""
+        wizard = self.corner.wizard
+        if wizard is None:
+            sys.exit("The wizard did not open.")
+        following = wizard.button(QWizard.WizardButton.NextButton)
+        until(lambda: "free" in wizard.machine.values["Memory"].text())
+        self.take("machine", wizard)
+        wizard.next()
+        until(lambda: bool(wizard.sets.cards))
+        self.take("sets", wizard)
+        self._choose("layerskip-1b")
+        wizard.next()
+        until(lambda: "Not signed in" in wizard.access.status.text())
+        wizard.access.token.setText("hf_stranger")
+        wizard.access.sign_in()
+        until(wizard.access.alert.isVisible)
+        self.take("access", wizard)
+        wizard.back()
+        self._choose("smollm2")
+        wizard.next()
+        until(following.isEnabled)
+        self.take("place", wizard)
+        self.hub.faults[:] = [Fault("slow", WEIGHTS, at=4_000_000), Fault("stall", WEIGHTS, at=2_000_000)]
+        wizard.next()
+        until(lambda: wizard.download.job is not None and "left" in wizard.download.job.figures.text())
+        self.take("download", wizard)
+        self.shell.close()
+        self.take("closing", self.shell.findChildren(QWidget, "qt_msgbox_label")[0].window())
+        until(lambda: wizard.download.job is not None and wizard.download.job.state == "stalled")
+        self.take("stalled", wizard)
+        self.corner.open_library()
+        rest(300)
+        self.take("library-downloading", self.corner.page)
+        until(following.isEnabled)
+        wizard.next()
+        until(lambda: wizard.trial.tried)
+        self.take("try", wizard)
+        wizard.next()
+        self.take("done", wizard)
+        wizard.accept()
+        self.corner.open_library()
+        rest(300)
+        self.take("library", self.corner.page)
+
+    def _choose(self, name: str) -> None:
+        wizard = self.corner.wizard
+        for card in wizard.sets.cards if wizard else ():
+            card.choice.setChecked(card.offer.name == name)
+
+    def leave(self) -> None:
+        """Close everything."""
+        self.corner.end()
+        self.chat.leave()
+        self.thread.wait(PATIENCE)
+        self.archive.end()
+        self.scratch.cleanup()
+
+
+def rest(milliseconds: int) -> None:
+    """Let the window work for a while."""
+    loop = QEventLoop()
+    QTimer.singleShot(milliseconds, loop.quit)
+    loop.exec()
+
+
+def until(reached: Callable[[], bool]) -> None:
+    """Let the window work until something is ``reached``."""
+    for _ in range(PATIENCE // 20):
+        if reached():
+            return
+        rest(20)
+    sys.exit("The wizard did not get there in time.")
+
+
+def main() -> None:
+    """Take the pictures in both themes."""
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"  # nobody's real token
+    app = QApplication(["updraft"])
+    theme = Theme(app)
+    with fake_hub() as hub:
+        for size, role in SET.items():
+            files = {path.name: path.read_bytes() for path in (STARTER / role).iterdir()}
+            hub.publish(f"HuggingFaceTB/SmolLM2-{size}-Instruct", files)
+        hub.publish(GATED, files, gated=True)
+        choices: tuple[Choice, ...] = ("dark", "light")
+        for choice in choices:
+            photographer = Photographer(theme, hub, folder, choice)
+            photographer.series()
+            photographer.leave()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""The charts' figures, and the reason given when speculation does not pay."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.speculation.course import PLACES, SPAN, Course, thinned
+from app.speculation.ledger import Ledger
+from app.speculation.loss import findings, reason
+from app.speculation.tally import Tally
+from engine.events import Pass, PlainPace, Round, Started, Token
+from tests.app.scripted import LEVELS, token
+from tests.app.speculation.logs import STARTED, ledger
+
+
+def test_acceptance_round_by_round() -> None:
+    """Guards: ghosts that count as accepted, tokens a level never saw in its denominator."""
+    course = Course(ledger())
+    course.catch_up()
+    assert course.rates == [[pytest.approx(3 / 4)], [pytest.approx(2 / 5)]]
+    assert course.places == [(1, 1), (1, 1), (1, 0), (1, 0), (1, 0)]
+
+
+def test_a_course_grows_with_its_log() -> None:
+    """Guards: rounds counted twice or skipped between two frames."""
+    log = Ledger()
+    growing = Course(log)
+    rounds = ledger(12).rounds
+    log.add([STARTED])
+    for round_ in rounds:
+        log.add([round_])
+        growing.catch_up()
+    whole = Course(log)
+    whole.catch_up()
+    assert growing.rates == whole.rates
+    assert growing.places == whole.places == [(12, 12), (12, 12), (12, 0), (12, 0), (12, 0)]
+
+
+def test_late_rounds_decide() -> None:
+    """Guards: a line that cannot fall any more after a good beginning."""
+    log = Ledger()
+    good = [Round(i, (token("a"),), (), "a", i, 1) for i in range(20)]
+    bad = [Round(20 + i, (token("b", 0, 1, rejected_by=2), token("c", 2, 2)), (), "c", 20 + i, 1) for i in range(SPAN)]
+    log.add([STARTED, *good, *bad])
+    course = Course(log)
+    course.catch_up()
+    assert course.rates[1][19] == 1
+    assert course.rates[1][-1] == 0
+
+
+def test_places_beyond_the_last_share_it() -> None:
+    """Guards: a chart that grows without bound under a wide window."""
+    log = Ledger()
+    log.add([STARTED, Round(0, tuple(token("a") for _ in range(PLACES + 5)), (), "", 0, 1)])
+    course = Course(log)
+    course.catch_up()
+    assert len(course.places) == PLACES
+    assert course.places[-1] == (6, 6)
+
+
+def test_thinning_keeps_the_newest() -> None:
+    """Guards: a line that lags behind the figures once it is long."""
+    assert thinned([float(i) for i in range(10)], 4) == [0.0, 3.0, 6.0, 9.0]
+    assert thinned([1.0], 4) == [1.0]
+    assert thinned([], 4) == []
+
+
+def tally(tokens: tuple[Token, ...], passes: tuple[tuple[int, float], ...], seconds: float, pace: float) -> Tally:
+    """Return ten such rounds: ``passes`` are (level, seconds)."""
+    made = Tally(pace)
+    timed = tuple(Pass(level, "verify" if level else "draft", 1, 0, taken) for level, taken in passes)
+    made.add([Started("hispec", LEVELS, True, 9, 0, 1024, "CPU"), PlainPace(pace)])
+    made.add([Round(index, tokens, timed, "", index * seconds, seconds) for index in range(10)])
+    return made
+
+
+STANDING = (token("a"), token("b"), token("c", 2, 2))
+VETOED = (
+    token("a", 0, 1, rejected_by=2),
+    *(token("x", 0, 1, discarded=True) for _ in range(5)),
+    token("c", 2, 2),
+)
+
+
+@pytest.mark.parametrize(
+    ("case", "cause", "words"),
+    [
+        (tally(VETOED, ((0, 0.004), (1, 0.003), (2, 0.020)), 0.028, 0.02), "rejections", "Target lets only 0% of"),
+        (tally(STANDING, ((0, 0.050), (1, 0.010), (2, 0.021)), 0.082, 0.02), "drafting", "below Target take 73% of"),
+        (tally(STANDING, ((0, 0.002), (1, 0.003), (2, 0.070)), 0.076, 0.02), "verifying", "costs 3.5× a plain step"),
+        (
+            tally(STANDING, ((0, 0.002), (1, 0.003), (2, 0.020)), 0.080, 0.02),
+            "overhead",
+            "69% of the time goes between",
+        ),
+    ],
+    ids=["rejections", "drafting", "verifying", "overhead"],
+)
+def test_a_loss_is_explained_by_its_dearest_cause(case: Tally, cause: str, words: str) -> None:
+    """Guards: a loss put down to the wrong cause, which sends people to turn the wrong knob."""
+    assert case.factor is not None
+    assert case.factor < 0.95
+    assert findings(case)[0].cause == cause
+    assert words in reason(case)
+
+
+def test_a_middle_level_can_be_the_one_that_vetoes() -> None:
+    """Guards: the target blamed for what the filter below it turned down."""
+    tokens = (token("a", 0, 0, rejected_by=1), *(token("x", 0, 0, discarded=True) for _ in range(4)), token("c", 1, 2))
+    assert "Intermediate lets only 0%" in reason(tally(tokens, ((0, 0.004), (1, 0.003), (2, 0.02)), 0.028, 0.02))
+
+
+def test_nothing_is_explained_where_nothing_is_lost() -> None:
+    """Guards: excuses beside a gain, verdicts after one round, a comparison that was never measured."""
+    won = tally(STANDING, ((0, 0.002), (1, 0.003), (2, 0.020)), 0.026, 0.02)
+    assert won.factor is not None
+    assert won.factor > 1
+    assert reason(won) == ""
+    early = Tally(0.001)
+    early.add([STARTED, *ledger(2).rounds])
+    assert reason(early) == ""
+    assert findings(Tally()) == []

@@ -1,0 +1,100 @@
+"""The library page over real folders."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QAbstractButton
+from pytestqt.qtbot import QtBot
+
+from app.library import Installed, ModelLibrary
+from app.wizard.library_page import LibraryPage
+from tests.app.wizard.conftest import TINY
+
+WEIGHTS = "model.safetensors"
+
+
+@pytest.fixture
+def page(qtbot: QtBot, library: ModelLibrary, tmp_path: Path) -> LibraryPage:
+    """The page over a library with one imported model."""
+    source = tmp_path / "stick" / "tiny"
+    shutil.copytree(TINY, source)
+    made = LibraryPage(library)
+    qtbot.addWidget(made)
+    made.show()
+    made.take_in(source)
+    qtbot.waitUntil(lambda: made.table.topLevelItemCount() == 1 and made.take.isEnabled())
+    return made
+
+
+def row(page: LibraryPage) -> list[str]:
+    item = page.table.topLevelItem(0)
+    return [] if item is None else [item.text(column) for column in range(5)]
+
+
+def test_what_is_there_is_shown(page: LibraryPage) -> None:
+    """Guards: sizes, use and state that are not those on disk."""
+    name, size, _, used, state = row(page)
+    assert (name, used, state) == ("local/tiny", "Never", "Imported")
+    assert size == "6.2 MB"
+    assert page.check.isEnabled()
+
+
+def test_damage_is_found_and_said(page: LibraryPage, library: ModelLibrary, qtbot: QtBot) -> None:
+    """Guards: a flipped bit that goes unnoticed, or whose finding tells nobody what to do."""
+    page.verify()
+    qtbot.waitUntil(lambda: page.status.text().startswith("All "))
+    weights = next(library.folder.rglob(WEIGHTS))
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.unlink()  # it is linked to where it was imported from
+    weights.write_bytes(content)
+    page.verify()
+    qtbot.waitUntil(page.alert.isVisible)
+    assert WEIGHTS in page.alert.sentence.text()
+    assert page.alert.hint.text()
+
+
+def test_deleting_asks_first(page: LibraryPage, library: ModelLibrary, qtbot: QtBot) -> None:
+    """Guards: gigabytes gone by a slip of the finger; a deleted model that is still offered."""
+    for answer in ("Keep", "Delete"):
+        QTest.keyClick(page.delete, Qt.Key.Key_Space)
+        box = page._question
+        assert box is not None
+        assert "local/tiny" in box.text()
+        buttons = {button.text(): button for button in box.findChildren(QAbstractButton)}
+        assert box.defaultButton() is buttons["Keep"]
+        buttons[answer].click()
+        if answer == "Keep":
+            assert list(library.folder.rglob(WEIGHTS))
+    qtbot.waitUntil(lambda: page.table.topLevelItemCount() == 0)
+    assert not list(library.folder.rglob(WEIGHTS))
+
+
+def test_the_folder_moves_with_all_that_is_in_it(
+    page: LibraryPage, library: ModelLibrary, qtbot: QtBot, tmp_path: Path
+) -> None:
+    """Guards: a move that leaves a model behind, keeps it twice, or is forgotten by the next start."""
+    before, target = library.folder, tmp_path / "elsewhere"
+    page.move_to(target)
+    qtbot.waitUntil(lambda: str(target) in page.place.text() and page.shift.isEnabled())
+    assert library.folder == target
+    assert row(page)[0] == "local/tiny"
+    chosen = page.chosen()
+    assert isinstance(chosen, Installed)
+    assert chosen.folder.is_relative_to(target)
+    assert not list(before.rglob(WEIGHTS))
+    page.move_to(target / "inside")
+    qtbot.waitUntil(page.alert.isVisible)
+    assert page.alert.hint.text()
+
+
+def test_an_imported_name_twice_is_refused(page: LibraryPage, qtbot: QtBot, tmp_path: Path) -> None:
+    """Guards: an import that overwrites another model of the same name."""
+    page.take_in(tmp_path / "stick" / "tiny")
+    qtbot.waitUntil(page.alert.isVisible)
+    assert "already" in page.alert.sentence.text()

@@ -1,0 +1,191 @@
+"""The wizard's pages, one trouble at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QAbstractButton, QComboBox, QLineEdit, QProgressBar, QTextEdit, QTreeWidget, QWizard
+from pytestqt.qtbot import QtBot
+
+from app.library import Connection, ModelLibrary, Wanted
+from app.wizard.page import ORDER
+from app.wizard.wizard import Wizard
+from tests.app.wizard.conftest import FAMILY, TINY, checkpoint, open_library
+from tests.engine.library.conftest import MemoryKeyring
+from tests.engine.library.hub import FakeHub, Fault
+
+WEIGHTS = "model.safetensors"
+GATED = "facebook/layerskip-llama3.2-1B"
+
+
+def step(wizard: Wizard) -> str:
+    return ORDER[wizard.currentId()]
+
+
+@pytest.fixture
+def go(wizard: Wizard, qtbot: QtBot) -> Callable[..., None]:
+    """Walk to a page by way of one set of the catalogue."""
+
+    def walk(page: str, name: str = "smollm2") -> None:
+        wizard.next()
+        qtbot.waitUntil(lambda: bool(wizard.sets.cards))
+        next(card for card in wizard.sets.cards if card.offer.name == name).choice.setChecked(True)
+        button = wizard.button(QWizard.WizardButton.NextButton)
+        while step(wizard) != page:
+            qtbot.waitUntil(button.isEnabled)
+            button.click()
+
+    return walk
+
+
+def test_every_control_has_a_name_and_the_keyboard(wizard: Wizard) -> None:
+    """Guards: a control that a screen reader cannot say, or that Tab never reaches."""
+    kinds = (QAbstractButton, QLineEdit, QComboBox, QProgressBar, QTextEdit, QTreeWidget)
+    for page in (wizard.page(at) for at in wizard.pageIds()):
+        for control in [found for kind in kinds for found in page.findChildren(kind)]:
+            named = control.accessibleName() or (isinstance(control, QAbstractButton) and control.text())
+            assert named, (type(page).__name__, control)
+            if not isinstance(control, QProgressBar):
+                assert control.focusPolicy() & Qt.FocusPolicy.TabFocus, control
+
+
+def test_skipping_is_possible_on_every_page(wizard: Wizard, go: Callable[..., None], qtbot: QtBot) -> None:
+    """Guards: a wizard that has to be finished before anybody may chat."""
+    for page in ("machine", "sets", "place"):
+        if page == "sets":
+            go("sets")
+        elif page == "place":
+            qtbot.waitUntil(wizard.button(QWizard.WizardButton.NextButton).isEnabled)
+            wizard.next()
+        assert step(wizard) == page
+        assert wizard.button(QWizard.WizardButton.CancelButton).isEnabled()
+    with qtbot.waitSignal(wizard.left):
+        QTest.keyClick(wizard, Qt.Key.Key_Escape)
+
+
+def test_a_gated_set_asks_for_a_token_and_checks_it_at_once(
+    wizard: Wizard, go: Callable[..., None], hub: FakeHub, memory_keyring: MemoryKeyring, qtbot: QtBot, tmp_path: Path
+) -> None:
+    """Guards: a token that is only found bad after gigabytes, or one that lands in a file."""
+    hub.publish(GATED, checkpoint(7), gated=True, members=frozenset({"ada"}))
+    go("access", "layerskip-1b")
+    access = wizard.access
+    qtbot.waitUntil(lambda: "Not signed in" in access.status.text())
+    button = wizard.button(QWizard.WizardButton.NextButton)
+    assert not button.isEnabled()
+
+    access.token.setText("hf_wrong")
+    QTest.keyClick(access.token, Qt.Key.Key_Return)
+    qtbot.waitUntil(access.alert.isVisible)
+    assert not memory_keyring.kept, "a refused token was kept"
+    assert step(wizard) == "access", "Enter in the field turned the page"
+
+    access.token.setText("hf_stranger")  # an account that has not accepted the licence
+    access.sign_in()
+    qtbot.waitUntil(lambda: "no access" in access.alert.sentence.text())
+    assert not button.isEnabled()
+
+    access.token.setText("hf_good")
+    access.sign_in()
+    qtbot.waitUntil(button.isEnabled)
+    assert not access.token.text(), "the token stays readable in its field"
+    assert list(memory_keyring.kept.values()) == ["hf_good"]
+    for path in tmp_path.rglob("*"):
+        assert not path.is_file() or b"hf_good" not in path.read_bytes(), path
+
+
+def test_any_repository_is_looked_at_before_a_byte_of_weights(wizard: Wizard, hub: FakeHub, qtbot: QtBot) -> None:
+    """Guards: gigabytes fetched of something Updraft cannot run; a pasted address that is not understood."""
+    hub.publish("ada/tiny", checkpoint(1))
+    hub.publish("ada/mamba", checkpoint(2, family="mamba"))
+    wizard.next()
+    sets = wizard.sets
+    sets.address.setText("ada/mamba")
+    QTest.keyClick(sets.address, Qt.Key.Key_Return)
+    qtbot.waitUntil(sets.alert.isVisible)
+    assert "mamba" in sets.alert.sentence.text()
+    assert hub.bytes_served(WEIGHTS) == 0
+    qtbot.waitUntil(sets.ask_hub.isEnabled)
+    sets.address.setText(f"{hub.address}/ada/tiny/tree/main")
+    sets.look_up()
+    qtbot.waitUntil(lambda: bool(sets.cards) and sets.cards[0].offer.title == "ada/tiny")
+    assert sets.cards[0].choice.isChecked()
+    assert not sets.alert.isVisible()
+    assert wizard.plan.offer is not None
+    assert wizard.plan.offer.wanted == (Wanted("target", "ada/tiny", hub.repositories["ada/tiny"].main),)
+    assert sets.isComplete()
+
+
+def test_a_download_is_paused_resumed_and_cancelled(
+    wizard: Wizard, go: Callable[..., None], hub: FakeHub, library: ModelLibrary, qtbot: QtBot
+) -> None:
+    """Guards: buttons that do not do what they say, bytes lost by a pause, leftovers after a cancel."""
+    hub.faults += [Fault("slow", WEIGHTS, at=1_000_000)]
+    go("download")
+    job = wizard.download.job
+    assert job is not None
+    qtbot.waitUntil(lambda: "/s" in job.figures.text(), timeout=10_000)
+    job.pause.click()
+    qtbot.waitUntil(lambda: job.standing.text() == "Paused")
+    assert job.pause.text() == "Resume"
+    had = library.jobs[0].have
+    assert had > 0
+    hub.faults += [Fault("stall", WEIGHTS, at=0, times=99)]
+    seen: list[str] = []
+    library.progressed.connect(lambda _: seen.append(f"{job.standing.text()}: {job.say.text()}"))
+    job.pause.click()
+    qtbot.waitUntil(lambda: any(text.startswith("Nothing arrives: N") for text in seen), timeout=10_000)
+    qtbot.waitUntil(lambda: library.jobs[0].have >= had, timeout=10_000)  # a pause loses nothing
+    assert not wizard.download.isComplete()
+    job.cancel.click()
+    qtbot.waitUntil(lambda: job.standing.text() == "Cancelled")
+    assert not list(library.folder.rglob("*.safetensors*"))
+
+
+def test_a_model_that_is_gone_ends_in_a_sentence(
+    wizard: Wizard, go: Callable[..., None], hub: FakeHub, qtbot: QtBot
+) -> None:
+    """Guards: a wrong name in the catalogue that ends in an exception, or in a wait without end."""
+    del hub.repositories[f"HuggingFaceTB/{FAMILY[0]}"]
+    go("download")
+    job = wizard.download.job
+    assert job is not None
+    qtbot.waitUntil(lambda: job.state == "failed", timeout=10_000)
+    assert FAMILY[0] in job.say.text()
+    assert job.hint.text()
+    assert job.pause.text() == "Resume"
+
+
+def test_an_imported_folder_is_a_model(wizard: Wizard, library: ModelLibrary, qtbot: QtBot, tmp_path: Path) -> None:
+    """Guards: models brought on a stick that cannot be used; a folder of something else that is copied first."""
+    wizard.next()
+    wizard.sets.take_in(tmp_path)
+    qtbot.waitUntil(wizard.sets.alert.isVisible)
+    qtbot.waitUntil(wizard.sets.folder.isEnabled)
+    with qtbot.waitSignal(library.listed, check_params_cb=lambda listing: bool(listing.sets)) as listed:
+        wizard.sets.take_in(TINY)
+    assert listed.args is not None
+    assert listed.args[0].sets[0].name == "local/draft"
+    assert not wizard.sets.alert.isVisible()
+
+
+def test_offline_is_said_and_kept(
+    qtbot: QtBot, chat: object, tmp_path: Path, hub: FakeHub, memory_keyring: MemoryKeyring
+) -> None:
+    """Guards: a wizard that promises downloads while the switch is on, or makes a request all the same."""
+    library = open_library(tmp_path, Connection(offline=True, endpoint=hub.address))
+    wizard = Wizard(library, chat)  # type: ignore[arg-type]
+    qtbot.addWidget(wizard)
+    wizard.show()
+    assert wizard.machine.offline.isVisible()
+    wizard.next()
+    qtbot.waitUntil(lambda: bool(wizard.sets.cards))
+    assert not wizard.sets.address.isEnabled()
+    assert not wizard.button(QWizard.WizardButton.NextButton).isEnabled()
+    assert wizard.sets.folder.isEnabled(), "a folder needs no network"
+    library.close()
+    assert not hub.requests
