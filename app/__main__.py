@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from logging.handlers import RotatingFileHandler
@@ -13,7 +14,7 @@ from pathlib import Path
 from platformdirs import user_config_path, user_data_path, user_log_path
 from PySide6.QtCore import QSettings, Qt, QThread, QTimer
 from PySide6.QtGui import QIcon
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QMessageBox
 
 from app.archive import Archive
 from app.arguments import read_arguments
@@ -63,6 +64,7 @@ class Application:
         beside = Path(settings.fileName()).with_name("settings.json")
         self.preferences = preferences or Preferences(SettingsFile(beside))
         self.crash = crash
+        self._ended = False
         self.thread = QThread()
         self.thread.setObjectName("engine")
         self.worker = EngineWorker(open_session)
@@ -113,12 +115,17 @@ class Application:
         """Show the window, and only then begin to load ``models``."""
         self.window.show()
         self.archive.load()
-        self.window.seen.connect(self.thread.start, Qt.ConnectionType.QueuedConnection)  # once running, it ignores more
-        QTimer.singleShot(UNSEEN, self.window, self.thread.start)
+        self.window.seen.connect(self._begin_engine, Qt.ConnectionType.QueuedConnection)
+        QTimer.singleShot(UNSEEN, self.window, self._begin_engine)
         QTimer.singleShot(0, self.window, lambda: self.chat.open(models))
         if self.models is not None:
             self.models.start()
         self._tell_past()
+
+    def _begin_engine(self) -> None:
+        """Start the engine's thread, where what is wanted of it waits; once, and not after the end."""
+        if not (self._ended or self.thread.isRunning()):
+            self.thread.start()
 
     def _tell_past(self) -> None:
         """Say what should be known of the last run, and of settings that could not be read."""
@@ -132,6 +139,7 @@ class Application:
         """Stop the engine and wait for its thread; False if it did not end in time."""
         if self.models is not None:
             self.models.end()
+        self._ended = True
         self.chat.leave()
         ended = not self.thread.isRunning() or self.thread.wait(PATIENCE)
         self.archive.end()
@@ -173,7 +181,7 @@ def begin(argv: Sequence[str]) -> Beginning:
 
 def furnish(beginning: Beginning) -> tuple[Application, ModelSet]:
     """Open logs and data, and make the window; returns the application and the models it is to open."""
-    logs = user_log_path("Updraft", appauthor=False, ensure_exists=True)
+    logs = log_folder(user_log_path("Updraft", appauthor=False))
     crash = CrashLog(logs)
     crash.watch()
     _write_log(logs)
@@ -187,6 +195,17 @@ def furnish(beginning: Beginning) -> tuple[Application, ModelSet]:
     running.add_library(ModelLibrary.here(offline=beginning.preferences.settings.offline), settings)
     os.environ.update(OFFLINE)
     return running, models
+
+
+def log_folder(wanted: Path) -> Path:
+    """Return ``wanted``, made if need be, or a folder for this run alone where the disk refuses it."""
+    try:
+        wanted.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=wanted) as probe:
+            probe.write(b"\n")
+    except OSError:
+        return Path(tempfile.mkdtemp(prefix="updraft-log-"))
+    return wanted
 
 
 def kept_in(data: Path, settings: QSettings) -> Archive:
@@ -217,7 +236,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not single.claim():
             return 0
     except TimeoutError:
-        sys.stderr.write("Updraft is running but does not answer. End it, and start it again.\n")
+        QMessageBox.critical(None, "Updraft", "Updraft is running but does not answer. End it, and start it again.")
         return 1
     running, models = furnish(beginning)
     single.raise_wanted.connect(running.window.come_forward)

@@ -114,7 +114,7 @@ def _component(name: str) -> Component | None:
         found = distribution(name)
     except PackageNotFoundError:
         return None
-    text = QT if name.startswith("PySide6") else _licence_text(found)
+    text = QT if name.startswith("pyside6") else _licence_text(found)
     return Component(name, found.version, _licence_name(found), text)
 
 

@@ -103,4 +103,8 @@ def _read(path: Path) -> str:
 
 
 def _log_qt(kind: QtMsgType, context: QMessageLogContext, message: str) -> None:
-    log.log(_LEVELS.get(kind, logging.WARNING), "Qt (%s): %s", context.category, message)
+    """Keep what Qt says; warnings go where Qt itself would write them, too."""
+    level = _LEVELS.get(kind, logging.WARNING)
+    log.log(level, "Qt (%s): %s", context.category, message)
+    if level >= logging.WARNING and sys.stderr is not None:  # a program without a terminal may have none
+        sys.stderr.write(f"{message}\n")

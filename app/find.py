@@ -45,6 +45,7 @@ class FindBar(QFrame):
         self._texts, self._palette = texts, palette
         self._matches: list[Match] = []
         self._at = -1
+        self._heard: set[QTextEdit] = set()
         self.field = QLineEdit()
         self.field.setPlaceholderText("Find in this conversation")
         self.field.setAccessibleName("Find in this conversation")
@@ -109,15 +110,19 @@ class FindBar(QFrame):
         self._palette = palette
         self._mark()
 
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Close with Escape from the buttons, too."""
+        if event.key() == Qt.Key.Key_Escape:
+            self.dismiss()
+        else:
+            super().keyPressEvent(event)
+
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Enter goes on, Shift+Enter back, Escape closes."""
-        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
-            if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-                self.step(-1 if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else 1)
-                return True
-            if event.key() == Qt.Key.Key_Escape:
-                self.dismiss()
-                return True
+        """In the field, Enter goes on and Shift+Enter back."""
+        pressed = event.key() if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress else None
+        if isinstance(event, QKeyEvent) and pressed in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.step(-1 if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else 1)
+            return True
         return super().eventFilter(watched, event)
 
     def _search_again(self) -> None:
@@ -126,7 +131,9 @@ class FindBar(QFrame):
         self._forget()
         words = self.field.text()
         if words.strip():
-            self._matches = [match for text in self._texts() for match in find(text, words)]
+            texts = self._texts()
+            self._listen(texts)
+            self._matches = [match for text in texts for match in find(text, words)]
         if self._matches:
             self._at = self._matches.index(before) if before in self._matches else 0
         if before != self.current:
@@ -134,6 +141,12 @@ class FindBar(QFrame):
         else:
             self._mark()
             self._say()
+
+    def _listen(self, texts: Sequence[QTextEdit]) -> None:
+        """Search again when one of ``texts`` is written anew: the places of its matches are gone then."""
+        for text in set(texts) - self._heard:
+            text.document().contentsChanged.connect(self.refresh)
+        self._heard = set(texts)
 
     def _show_current(self) -> None:
         self._mark()

@@ -116,8 +116,9 @@ class Settings:
         "Whether marks may fade.",
     )  # fmt: skip
     data_folder: str = _option(
-        "folders", "Data folder", Folder(), "", "Where conversations are kept; taken up at the next start."
-    )
+        "folders", "Data folder", Folder(), "",
+        "Where conversations are kept, from the next start on; those of the old folder stay there.",
+    )  # fmt: skip
     models_folder: str = _option(
         "folders", "Models folder", Folder(), "", "Model folders in here are offered beside those of the library."
     )

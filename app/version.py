@@ -20,13 +20,13 @@ def updraft() -> str:
 
 
 def requirements() -> list[str]:
-    """Return the names of the distributions Updraft asks for, checks aside."""
+    """Return the names of the distributions Updraft asks for, checks aside, in the packaging standard's spelling."""
     try:
         asked = requires(OURS) or []
     except PackageNotFoundError:
         asked = _project().get("dependencies", [])
     names = (re.match(r"[\w.-]+", line) for line in asked if "extra ==" not in line)
-    return [name.group() for name in names if name]
+    return [re.sub(r"[-_.]+", "-", name.group()).lower() for name in names if name]
 
 
 def installed(name: str) -> str:

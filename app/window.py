@@ -240,7 +240,7 @@ class Window(QMainWindow):
             self.highlight.setChecked(now.highlight)
             self.transcript.show_marks(now.highlight)
         if now.theme != before.theme:
-            self.themes[self.theme.choice].setChecked(True)
+            next(action for choice, action in self.themes.items() if choice == now.theme).setChecked(True)
         if now.models_folder != before.models_folder:
             self._offer_local(before.models_folder, now.models_folder)
         self._show_options()
@@ -473,6 +473,8 @@ class Window(QMainWindow):
         self.chat.page.changed.connect(self._show_manner)
         self.find_bar.shown_wanted.connect(self.transcript.show_place)
         self.find_bar.dismissed.connect(self.composer.field.setFocus)
+        for view in (*self.lens.views.values(), self.lens.switch):
+            view.triggered.connect(self.find_bar.refresh)
         self.composer.field.files_given.connect(self._insert_files)
         FileDrop(self).dropped.connect(self._insert_files)
         self.topbar.sampling.form.changed.connect(self.chat.page.set_manner)

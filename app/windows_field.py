@@ -63,8 +63,8 @@ class WindowsField(Field):
             label.setBuddy(box)
             form.addRow(label, box)
         if self.boxes:
-            made = QPushButton("As made")
-            made.setAccessibleName("Windows as made")
+            made = QPushButton("Reset")
+            made.setAccessibleName("Reset the windows to those it was made with")
             made.clicked.connect(lambda: self._choose(()))
             made.setSizePolicy(made.sizePolicy().Policy.Fixed, made.sizePolicy().Policy.Fixed)
             form.addRow("", made)

@@ -1,4 +1,4 @@
-"""Films a reply in the real window over the real engine, as an animated WebP.
+"""Films a reply in the real window over the real engine, in the Trace view, as an animated WebP.
 
 python packaging/film.py FILE.webp [--theme dark] [--size 1120x680]
 
@@ -39,6 +39,7 @@ def frame(photographer: Photographer) -> Image.Image:
 def film(photographer: Photographer) -> tuple[list[Image.Image], list[int]]:
     """Return the pictures of one reply and how long each stood, in milliseconds."""
     until(lambda: photographer.chat.engine is Engine.READY)
+    photographer.window.lens.show_view("trace")  # every token with its mark, ghosts in place
     photographer.chat.choose(PRESETS["hispec"])
     photographer.chat.tune(Sampling(temperature=0.6, seed=3), 110)
     photographer.ask(QUESTION)

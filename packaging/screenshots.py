@@ -3,8 +3,8 @@
 python packaging/screenshots.py FOLDER [--model FOLDER] [--preset hispec] [--size 1280x800]
 
 Writes loading, empty, midway, finished, unmarked, trace, token, pass, versions, editing, search, undo, narrow, drawer
-and error, dark and light, as PNG files into FOLDER. Works without a display, in the environment packaging/check.py
-makes; QT_SCALE_FACTOR=1.5 gives finer pictures.
+and error, and every dialog, dark and light, as PNG files into FOLDER. Works without a display, in the environment
+packaging/check.py makes; QT_SCALE_FACTOR=1.5 gives finer pictures.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QEventLoop, QSettings, Qt, QTimer
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 
 from app.__main__ import Application
 from app.chat import Engine
@@ -45,11 +45,11 @@ class Photographer:
         self.window.resize(*size)
         self.running.start(models)
 
-    def take(self, name: str) -> None:
-        """Keep a picture of the window as it stands."""
+    def take(self, name: str, of: QWidget | None = None) -> None:
+        """Keep a picture of the window, or of a dialog, as it stands."""
         rest(60)
         path = self.folder / f"{name}-{self.choice}.png"
-        self.window.grab().save(str(path))
+        (of or self.window).grab().save(str(path))
         print(path)
 
     def ask(self, question: str) -> None:
@@ -75,6 +75,7 @@ class Photographer:
         self.window.highlight.trigger()
         self.views()
         self.conversations()
+        self.dialogs()
         self.window.resize(720, 640)
         self.take("narrow")
         self.window.panel_shown.trigger()
@@ -122,6 +123,27 @@ class Photographer:
         self.window.desk.toast.hide()
         self.chat.open_chat(first.id)
         until(lambda: self.chat.conversation.id == first.id)
+
+    def dialogs(self) -> None:
+        """Take a picture of every dialog, and of the window searched and enlarged."""
+        self.window.find_bar.open("the")
+        until(lambda: bool(self.window.find_bar.count.text()))
+        self.take("find")
+        self.window.find_bar.dismiss()
+        settings = self.window.dialogs.settings()
+        for page in range(settings.pages.count()):
+            settings.sections.setCurrentRow(page)
+            self.take(f"settings-{page + 1}", settings)
+        settings.close()
+        opened = self.window.dialogs
+        for open_ in (opened.chat_settings, opened.shortcuts, opened.about, opened.diagnostics):
+            dialog = open_()
+            rest(300)
+            self.take(open_.__name__.replace("_", "-"), dialog)
+            dialog.close()
+        self.running.preferences.change(font_size=20)
+        self.take("large")
+        self.running.preferences.change(font_size=14)
 
     def leave(self) -> None:
         """Close the window and end its engine."""

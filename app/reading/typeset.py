@@ -167,6 +167,7 @@ class Typesetter:
 
     def _close_list(self, _token: Token) -> None:
         self._lists.pop()
+        self._item = False  # of an item without content
 
     def _inline(self, token: Token) -> None:
         if self._table is not None:

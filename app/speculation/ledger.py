@@ -65,6 +65,7 @@ class Ledger:
     def of_round(self, at: int) -> range:
         """Return the indices of the tokens of ``rounds[at]``."""
         end = self._firsts[at + 1] if at + 1 < len(self._firsts) else len(self.tokens)
+        end = min(end, len(self.tokens))  # the reply may have ended before the round did
         return range(min(self._firsts[at], end), end)
 
     def of_pass(self, at: int, number: int) -> Sequence[int]:

@@ -78,7 +78,9 @@ class Timeline(QWidget):
     def pick(self, at: int, passes: list[int]) -> None:
         """Outline ``passes`` of the round at ``at`` and bring it into view."""
         self._picked = frozenset((at, number) for number in passes)
-        if at not in self.rounds:
+        if at == self._end - 1:
+            self._last = None
+        elif at not in self.rounds:
             self._last = min(max(at + ROUNDS // 2, ROUNDS - 1), self._end - 1)
         self.update()
 

@@ -78,6 +78,7 @@ def test_the_meter_counts_what_is_typed(start: Start, ask: Ask, qtbot: QtBot, se
     for word in ("one", "one two", "one two three"):
         composer.field.setPlainText(word)
     qtbot.waitUntil(lambda: composer.meter.text() == "6 / 1,024 tokens")
+    qtbot.wait(50)  # the same news on another way
     assert len(counted) == 1
     composer.field.clear()
     qtbot.waitUntil(lambda: composer.meter.text() == "")

@@ -106,6 +106,29 @@ def test_a_growing_answer_is_searched_too(start: Start, ask: Ask, session: Scrip
     assert not window.find_bar.next.isEnabled()
 
 
+def test_marks_come_back_when_a_text_is_written_anew(
+    start: Start, ask: Ask, session: ScriptedSession, qtbot: QtBot
+) -> None:
+    """Guards: a count with no marks, after an answer was typeset or the view changed."""
+    session.play = lambda _: plain("one fox, two foxes")
+    running = start()
+    window = running.window
+    ask(running, "Hi")
+    window.find_bar.open("fox")
+
+    def marked() -> list[str]:
+        selections = [mark for text in window.transcript.texts() for mark in text.extraSelections()]
+        return [mark.cursor.selectedText() for mark in selections]
+
+    assert marked() == ["fox", "fox"]
+    for sheet in window.transcript.answers[-1].reading.sheets:
+        sheet.rebuild()
+    qtbot.waitUntil(lambda: marked() == ["fox", "fox"])
+    for view in ("trace", "reading"):
+        window.lens.views[view].trigger()
+        qtbot.waitUntil(lambda: marked() == ["fox", "fox"])
+
+
 def test_matches_can_be_read() -> None:
     """Guards: text that cannot be read where it is marked."""
     for palette in (DARK, LIGHT, DARK_SAFE, LIGHT_SAFE):

@@ -251,10 +251,10 @@ def test_diagnostics_while_the_engine_is_busy(start: Start, qtbot: QtBot, sessio
 def test_every_library_is_named_with_its_licence(qtbot: QtBot) -> None:
     """Guards: a library used without being named, or a licence nobody can read."""
     found = {component.name: component for component in components()}
-    assert {"PySide6-Essentials", "torch", "transformers", "numpy", "platformdirs"} <= set(requirements()) <= set(found)
+    assert {"pyside6-essentials", "torch", "transformers", "numpy", "platformdirs"} <= set(requirements()) <= set(found)
     assert found["Updraft"].text.lstrip().startswith("Apache License")
     assert "SIL Open Font License" in found["Inter"].text or "SIL OPEN FONT LICENSE" in found["Inter"].text
-    assert "Lesser General Public License" in found["PySide6-Essentials"].text
+    assert "Lesser General Public License" in found["pyside6-essentials"].text
     assert all(len(component.text) > 60 and component.licence for component in found.values())
     dialog = AboutDialog()
     qtbot.addWidget(dialog)

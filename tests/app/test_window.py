@@ -12,6 +12,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QAbstractSpinBox, QApplication, QProgressBar, QTextEdit, QWidget
 from pytestqt.qtbot import QtBot
 
+from app.__main__ import UNSEEN
 from app.palette import DARK, LIGHT, Palette, contrast
 from engine.config import ModelSet
 from tests.app.scripted import Opener, ScriptedSession, endless
@@ -200,3 +201,13 @@ def test_tab_reaches_the_controls_in_order(start: Start, qtbot: QtBot) -> None:
         QTest.keyClick(focused, Qt.Key.Key_Tab)
     for name in ("Your question", "Send", "Model", "Hierarchy", "Sampling", "Speculation"):
         assert name in seen
+
+
+def test_closing_before_the_window_was_seen(start: Start, qtbot: QtBot, opener: Opener) -> None:
+    """Guards: an engine that starts after the end, because it was to wait for the first picture."""
+    running = start(wait=False)
+    running.window.close()
+    assert running.end()
+    qtbot.wait(UNSEEN + 100)
+    assert not running.thread.isRunning()
+    assert opener.opened == []

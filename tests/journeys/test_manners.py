@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+from app.__main__ import log_folder
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -39,6 +41,15 @@ def test_a_second_start_leaves_the_first_alone(tmp_path: Path) -> None:
     finally:
         first.terminate()
         first.wait(30)
+
+
+def test_a_disk_that_takes_no_log_does_not_stop_the_start(tmp_path: Path) -> None:
+    """Guards: a program that cannot be started, and cannot say why, where its log folder cannot be written."""
+    (tmp_path / "file").write_text("")
+    folder = log_folder(tmp_path / "file" / "logs")
+    assert folder.is_dir()
+    folder.rmdir()
+    assert log_folder(tmp_path / "logs") == tmp_path / "logs"
 
 
 def test_a_wrong_argument_is_refused_at_once(tmp_path: Path) -> None:

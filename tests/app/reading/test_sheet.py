@@ -288,3 +288,9 @@ def test_links_of_other_kinds_are_only_copied(qtbot: QtBot, sheet: Sheet, browse
     asked.copying.click()
     assert QApplication.clipboard().text() == "ftp://a.b/x"
     assert browser.opened == []
+
+
+def test_an_empty_item_does_not_outlive_its_list(qtbot: QtBot, sheet: Sheet) -> None:
+    """Guards: a list whose last item has no content, then a paragraph; the reply was lost in an exception."""
+    write(qtbot, sheet, "- one\n-\n\nAfter it.")
+    assert "After it." in sheet.toPlainText()

@@ -64,6 +64,9 @@ def test_bars_are_walked_by_keyboard(timeline: Timeline) -> None:
         QTest.keyClick(timeline, key)
     assert chosen == [(19, 6), (19, 5), (19, 6), (0, 0), (0, 0)]
     assert timeline.rounds[0] == 0
+    QTest.keyClick(timeline, Qt.Key.Key_End)
+    assert timeline.caption.startswith("last 6 rounds")
+    QTest.keyClick(timeline, Qt.Key.Key_Home)
     assert timeline.accessibleDescription() == "Draft drafts: 2.0 ms, 1 position, round 1"
 
 

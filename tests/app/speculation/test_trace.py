@@ -295,6 +295,16 @@ def test_marks_fade_in_or_appear_at_once(walked: Trace, qtbot: QtBot) -> None:
     assert settle() == 1
 
 
+def test_a_token_that_is_gone_is_not_where_the_reader_is(walked: Trace) -> None:
+    """Guards: an error when the reply turns out to end before the token under the cursor."""
+    QTest.keyClick(walked, Qt.Key.Key_End)
+    walked._ledger.add([Finished("Once", 1, 0.1, 10, "stop", 0, None)])
+    walked.rebuild()
+    assert walked.at is None
+    QTest.keyClick(walked, Qt.Key.Key_End)
+    assert walked.at == len(walked._ledger.tokens) - 1
+
+
 def test_the_levels_in_use_are_three() -> None:
     """Guards: a fixture that no longer says what its tests say."""
     assert len(LEVELS) == 3
