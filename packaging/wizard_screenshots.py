@@ -11,11 +11,11 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QEventLoop, QSettings, QThread, QTimer
+from PySide6.QtCore import QSettings, QThread
 from PySide6.QtWidgets import QApplication, QMainWindow, QWidget, QWizard
+from screenshots import rest, until
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -135,22 +135,6 @@ class Photographer:
         self.thread.wait(PATIENCE)
         self.archive.end()
         self.scratch.cleanup()
-
-
-def rest(milliseconds: int) -> None:
-    """Let the window work for a while."""
-    loop = QEventLoop()
-    QTimer.singleShot(milliseconds, loop.quit)
-    loop.exec()
-
-
-def until(reached: Callable[[], bool]) -> None:
-    """Let the window work until something is ``reached``."""
-    for _ in range(PATIENCE // 20):
-        if reached():
-            return
-        rest(20)
-    sys.exit("The wizard did not get there in time.")
 
 
 def main() -> None:
