@@ -16,22 +16,22 @@ from PySide6.QtCore import QSettings, Qt, QThread, QTimer
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication, QMessageBox
 
-from app.archive import Archive
-from app.arguments import read_arguments
-from app.assets import asset
 from app.chat import Chat, Engine
-from app.context import Context
-from app.crash import CrashLog
+from app.composing.context import Context
+from app.conversations.archive import Archive
+from app.desktop.crash import CrashLog
+from app.desktop.garbage import Collector
+from app.desktop.single_instance import SingleInstance
 from app.exchange import Failure
-from app.garbage import Collector
 from app.library import ModelLibrary
-from app.manners import manner_of
-from app.models_folder import model_sets_under
-from app.preferences import Preferences
-from app.settings import Settings
-from app.settings_file import SettingsFile
-from app.single_instance import SingleInstance
-from app.theme import Look, Theme
+from app.look.assets import asset
+from app.look.theme import Look, Theme
+from app.settings.arguments import read_arguments
+from app.settings.file import SettingsFile
+from app.settings.manners import manner_of
+from app.settings.models_folder import model_sets_under
+from app.settings.options import Settings
+from app.settings.preferences import Preferences
 from app.window import Window
 from app.wizard.corner import ModelsCorner
 from app.worker import EngineWorker, OpenSession, open_engine

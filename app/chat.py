@@ -9,12 +9,12 @@ from enum import Enum
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
-from app.archive import Archive
-from app.conversation import Conversation, Message, Outcome, Reply
+from app.conversations.archive import Archive
+from app.conversations.conversation import Conversation, Message, Outcome, Reply
+from app.conversations.page import Page
+from app.conversations.record import Record
+from app.conversations.sequel import Sequel
 from app.exchange import Failure, Opening, Request, Turns
-from app.page import Page
-from app.record import Record
-from app.sequel import Sequel
 from app.speculation.tally import Tally
 from app.worker import EngineWorker
 from engine.config import PRESETS, ModelSet, Preset, Sampling

@@ -8,16 +8,16 @@ from PySide6.QtCore import QObject, Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices, QGuiApplication, QShortcut
 from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QLabel, QMessageBox, QPushButton, QWidget
 
-from app.archive import Archive
 from app.chat import Chat
-from app.composer import Composer
-from app.conversation import Conversation
+from app.composing.composer import Composer
+from app.conversations.archive import Archive
+from app.conversations.conversation import Conversation
+from app.conversations.export import FORMATS, ExportError, export, file_name
+from app.conversations.sidebar import Sidebar
 from app.exchange import Failure, Remedy
-from app.export import FORMATS, ExportError, export, file_name
+from app.messages.transcript import Transcript
 from app.notice import Banner
-from app.sidebar import Sidebar
 from app.toast import Toast
-from app.transcript import Transcript
 
 
 class EditStrip(QFrame):

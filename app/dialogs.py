@@ -10,15 +10,15 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QDialog, QWidget
 from shiboken6 import isValid
 
-from app.about import AboutDialog
 from app.chat import Chat
-from app.diagnosis import Facts, facts_here, written
-from app.manner_dialog import MannerDialog
+from app.desktop.about import AboutDialog
+from app.desktop.diagnosis import Facts, facts_here, written
+from app.desktop.report import ReportDialog
+from app.desktop.shortcuts import ShortcutsDialog
 from app.menus import Menus
-from app.preferences import Preferences
-from app.report import ReportDialog
-from app.settings_dialog import SettingsDialog
-from app.shortcuts import ShortcutsDialog
+from app.settings.dialog import SettingsDialog
+from app.settings.manner_dialog import MannerDialog
+from app.settings.preferences import Preferences
 
 Dialog = TypeVar("Dialog", bound=QDialog)
 

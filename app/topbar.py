@@ -8,8 +8,8 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QAction, QActionGroup, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QPushButton, QToolButton, QWidget
 
-from app.sampling import SamplingButton
-from app.settings import Settings
+from app.settings.options import Settings
+from app.settings.sampling import SamplingButton
 from engine.config import PRESETS, ModelSet, Preset, Role
 
 ROOMY = 820  # below this width the hierarchies fold into one button

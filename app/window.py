@@ -29,30 +29,30 @@ from PySide6.QtWidgets import (
 
 from app.chat import Chat, Engine
 from app.columns import Columns
-from app.composer import Composer
-from app.context import Context
-from app.conversation import Outcome
+from app.composing.composer import Composer
+from app.composing.context import Context
+from app.composing.drop import FileDrop
+from app.composing.gauge import Gauge
+from app.composing.textfile import FileRefused, quoted, read_text_file
+from app.conversations.conversation import Outcome
+from app.conversations.sidebar import Sidebar
 from app.desk import Desk
+from app.desktop.placing import placed
 from app.dialogs import Dialogs
-from app.drop import FileDrop
 from app.exchange import Failure, Remedy
-from app.find import FindBar
-from app.gauge import Gauge
-from app.kinds import Unfit
-from app.lens import Lens, remembered
+from app.look.palette import Palette
+from app.look.theme import CHOICES, Choice, Theme
 from app.menus import Keys, Menus, Role
-from app.models_folder import model_sets_under
+from app.messages.find import FindBar
+from app.messages.lens import Lens, remembered
+from app.messages.transcript import COLUMN, Transcript
 from app.notice import Banner, LoadingStrip
-from app.palette import Palette
-from app.placing import placed
-from app.preferences import Preferences
-from app.settings import OPTIONS, Settings
-from app.sidebar import Sidebar
+from app.settings.kinds import Unfit
+from app.settings.models_folder import model_sets_under
+from app.settings.options import OPTIONS, Settings
+from app.settings.preferences import Preferences
 from app.speculation.panel import SpeculationPanel
-from app.textfile import FileRefused, quoted, read_text_file
-from app.theme import CHOICES, Choice, Theme
 from app.topbar import TopBar
-from app.transcript import COLUMN, Transcript
 from engine.config import ModelSet, models_in
 from engine.events import Event
 

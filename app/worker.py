@@ -8,8 +8,8 @@ from typing import Protocol
 
 from PySide6.QtCore import QObject, QThread, Signal, Slot
 
+from app.composing.fitting import fill
 from app.exchange import Count, Failure, Opening, Request
-from app.fitting import fill
 from app.preload import preload_torch
 from engine.config import ModelSet, Preset, Sampling
 from engine.errors import UpdraftError

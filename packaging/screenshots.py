@@ -22,7 +22,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from app.__main__ import Application
 from app.chat import Engine
-from app.theme import Choice
+from app.look.theme import Choice
 from app.worker import open_engine
 from engine.config import PRESETS, ModelSet, Sampling, models_in, starter_models
 

@@ -19,10 +19,10 @@ from screenshots import rest, until
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from app.archive import Archive
 from app.chat import Chat
+from app.conversations.archive import Archive
 from app.library import Connection, ModelLibrary, Patience
-from app.theme import Choice, Theme
+from app.look.theme import Choice, Theme
 from app.wizard.corner import ModelsCorner
 from app.worker import EngineWorker, open_engine
 from engine.config import PRESETS, ModelSet

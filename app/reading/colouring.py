@@ -8,7 +8,7 @@ from pygments.lexers import get_lexer_by_name
 from pygments.token import Comment, Keyword, Name, Number, Operator, String, Token, _TokenType
 from pygments.util import ClassNotFound
 
-from app.palette import Palette
+from app.look.palette import Palette
 
 LONGEST = 40_000  # characters; longer code stays in one colour
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QPainter, QPen, QTextBlock
 
-from app.palette import Palette
+from app.look.palette import Palette
 from app.reading.typeset import BAR, INDENT, KIND, LANGUAGE, PADDING, QUOTE, QUOTED
 
 RADIUS = 8

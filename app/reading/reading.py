@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from PySide6.QtCore import QPoint, QRect, Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from app.palette import Palette
+from app.look.palette import Palette
 from app.reading.sheet import Sheet
 from app.reading.source import parts
 from app.reading.thoughts import Thoughts

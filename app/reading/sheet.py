@@ -21,7 +21,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QMenu, QWidget
 
-from app.palette import Palette
+from app.look.palette import Palette
 from app.reading.alignment import begin_at
 from app.reading.copying import CopyButton
 from app.reading.decoration import code_box, decorate

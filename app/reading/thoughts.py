@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
-from app.palette import Palette
+from app.look.palette import Palette
 from app.reading.sheet import Sheet
 
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QVBoxLayout, QWidget
 
-from app.palette import Palette
+from app.look.palette import Palette
+from app.look.typeface import tabular
 from app.speculation.fate import Fate
 from app.speculation.marks import level_colour
-from app.typeface import tabular
 from engine.events import LevelInfo
 
 GAP = 8  # pixels between token and card

@@ -8,7 +8,7 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QHelpEvent, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from app.palette import Palette
+from app.look.palette import Palette
 from app.speculation import wording
 from app.speculation.course import PLACES, Course, thinned
 from app.speculation.marks import level_colour

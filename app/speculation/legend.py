@@ -6,7 +6,7 @@ from PySide6.QtCore import QRectF, QSize
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QWidget
 
-from app.palette import Palette
+from app.look.palette import Palette
 from app.speculation.marks import GHOSTS, OUTSIDE, Mark, colour_of, inks
 
 ENTRIES = (

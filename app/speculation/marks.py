@@ -9,7 +9,7 @@ from enum import Enum
 from PySide6.QtCore import QLineF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QTextCharFormat, QTextFormat
 
-from app.palette import Palette
+from app.look.palette import Palette
 from engine.events import LevelInfo, Token
 
 OUTSIDE_PROPERTY = QTextFormat.Property.UserProperty + 1  # on what is shown in a document but not part of the answer

@@ -6,10 +6,10 @@ from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
-from app.palette import Palette
+from app.look.palette import Palette
+from app.look.typeface import tabular
 from app.speculation import wording
 from app.speculation.tally import LevelTally
-from app.typeface import tabular
 from engine.events import LevelInfo
 
 

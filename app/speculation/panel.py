@@ -5,7 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
-from app.palette import Palette
+from app.look.palette import Palette
+from app.look.typeface import tabular
 from app.speculation import wording
 from app.speculation.charts import ByPlace, OverTime, per_pass
 from app.speculation.course import Course
@@ -16,7 +17,6 @@ from app.speculation.marks import level_colour
 from app.speculation.meter import LevelCard
 from app.speculation.tally import Tally
 from app.speculation.timeline import Timeline
-from app.typeface import tabular
 from engine.events import LevelInfo
 
 EXPLANATION = "Ask something, and each level's proposals, vetoes and milliseconds appear here."

@@ -19,7 +19,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QMenu, QWidget
 
-from app.palette import Palette
+from app.look.palette import Palette
 from app.speculation.editing import Editing, selected_text, units
 from app.speculation.fade import Fade
 from app.speculation.fate import visible

@@ -18,7 +18,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QWidget
 
-from app.palette import Palette
+from app.look.palette import Palette
 from app.speculation.card import TokenCard
 from app.speculation.fate import fate_of
 from app.speculation.ledger import Ledger

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.__main__ import Application
-from app.archive import Archive
+from app.conversations.archive import Archive
 from engine.config import ModelSet
 from tests.app.scripted import Opener, ScriptedSession, speculated
 from tests.app.stage import MODELS, Ask, Start

@@ -16,15 +16,15 @@ from PySide6.QtWidgets import QApplication, QMessageBox
 from pytestqt.qtbot import QtBot
 
 from app.__main__ import Application
-from app.archive import Archive
-from app.conversation import Manner, Message
-from app.store import Store
-from app.turn import Turn
+from app.conversations.archive import Archive
+from app.conversations.conversation import Manner, Message
+from app.conversations.store import Store
+from app.messages.turn import Turn
 from engine.config import PRESETS, ModelSet, Sampling
 from engine.events import Event, from_json
+from tests.app.conversations.test_store import answered, little_room
 from tests.app.scripted import STORY, ScriptedSession, endless, plain, speculated
 from tests.app.stage import Ask, Start
-from tests.app.test_store import answered, little_room
 
 Kept = Callable[[], Application]
 

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QAbstractButton, QAbstractSpinBox, QApplication, Q
 from pytestqt.qtbot import QtBot
 
 from app.__main__ import UNSEEN
-from app.palette import DARK, LIGHT, Palette, contrast
+from app.look.palette import DARK, LIGHT, Palette, contrast
 from engine.config import ModelSet
 from tests.app.scripted import Opener, ScriptedSession, endless
 from tests.app.stage import Ask, Start

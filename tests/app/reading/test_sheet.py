@@ -12,7 +12,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from app.palette import DARK, LIGHT
+from app.look.palette import DARK, LIGHT
 from app.reading.copying import CopyButton
 from app.reading.links import LinkQuestion
 from app.reading.sheet import PIECE, Sheet

@@ -7,7 +7,7 @@ from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
-from app.herald import Herald, Sentences
+from app.messages.herald import Herald, Sentences
 
 
 def test_sentences_are_said_once_they_are_whole() -> None:

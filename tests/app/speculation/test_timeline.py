@@ -9,7 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from app.palette import LIGHT
+from app.look.palette import LIGHT
 from app.speculation.charts import ByPlace, OverTime, per_pass
 from app.speculation.course import Course
 from app.speculation.panel import SpeculationPanel

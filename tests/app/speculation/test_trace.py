@@ -12,7 +12,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from app.palette import DARK, LIGHT, Palette
+from app.look.palette import DARK, LIGHT, Palette
 from app.speculation.card import TokenCard
 from app.speculation.ledger import Ledger
 from app.speculation.marks import Mark, inks, mark_of, text_format

@@ -12,8 +12,8 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.__main__ import Application
-from app.archive import Archive
 from app.chat import Chat
+from app.conversations.archive import Archive
 from app.library import ModelLibrary
 from app.wizard.wizard import Wizard
 from app.worker import EngineWorker, OpenSession, open_engine

@@ -1,0 +1,1 @@
+"""Where a question is written, and how much room is left for it."""

@@ -1,0 +1,153 @@
+"""Where questions are written. Enter sends, Shift+Enter breaks the line; Send turns into Stop while an answer runs."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QMimeData, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QFontMetrics, QInputMethodEvent, QKeyEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QTextEdit, QWidget
+
+from app.composing.drop import local_files
+from app.look.typeface import tabular
+
+NEAR = 0.85  # of the context, from where on the meter warns
+LINES = 8  # the tallest the field grows
+ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+
+
+class Composer(QFrame):
+    """A text field with one button. Nothing typed is lost: the text leaves only when ``clear`` is called."""
+
+    submitted = Signal(str)
+    stop_wanted = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("composer")
+        self.field = Field()
+        self.field.entered.connect(self._submit)
+        self.field.textChanged.connect(self._show_state)
+        self.meter = QLabel()
+        self.meter.setObjectName("contextMeter")
+        self.meter.setFont(tabular(self.meter.font()))
+        self.meter.setAccessibleName("Context used")
+        self.button = QPushButton()
+        self.button.setObjectName("send")
+        self.button.clicked.connect(self._press)
+        self._busy = self._stopping = False
+        row = QHBoxLayout(self)
+        row.setContentsMargins(14, 11, 12, 11)
+        row.setSpacing(12)
+        row.addWidget(self.field, 1)
+        row.addWidget(self.meter, 0, Qt.AlignmentFlag.AlignBottom)
+        row.addWidget(self.button, 0, Qt.AlignmentFlag.AlignBottom)
+        self._show_state()
+
+    @property
+    def text(self) -> str:
+        """What is written in the field."""
+        return self.field.toPlainText()
+
+    def insert(self, text: str) -> None:
+        """Put ``text`` where the cursor is, on lines of its own."""
+        cursor = self.field.textCursor()
+        cursor.insertText(text if cursor.atBlockStart() else f"\n{text}")
+        self.field.ensureCursorVisible()
+
+    def clear(self) -> None:
+        """Empty the field."""
+        self.field.clear()
+
+    def show_state(self, *, busy: bool, stopping: bool) -> None:
+        """Make the button Send, Stop or "Stopping…"."""
+        self._busy, self._stopping = busy, stopping
+        self._show_state()
+
+    def show_context(self, used: int, limit: int) -> None:
+        """Show how much of the context the conversation takes, in tokens."""
+        self.meter.setText(f"{used:,} / {limit:,} tokens" if limit else "")
+        full = "over" if used >= limit else "near" if used >= NEAR * limit else ""
+        if full != self.meter.property("full"):
+            self.meter.setProperty("full", full)
+            self.meter.style().polish(self.meter)  # the sheet looks at properties only then
+        self.meter.setToolTip("How many tokens this chat takes with what you write, and how many the model can hold")
+
+    def _show_state(self) -> None:
+        label = "Stopping…" if self._stopping else "Stop" if self._busy else "Send"
+        self.button.setText(label)
+        self.button.setAccessibleName(label)
+        self.button.setToolTip("Stop the answer (Esc)" if self._busy else "Send (Enter)")
+        self.button.setEnabled(not self._stopping if self._busy else bool(self.text.strip()))
+
+    def _press(self) -> None:
+        if self._busy:
+            self.stop_wanted.emit()
+        else:
+            self._submit()
+
+    def _submit(self) -> None:
+        if not self._busy and self.text.strip():
+            self.submitted.emit(self.text)
+
+
+class Field(QTextEdit):
+    """Plain text that grows with its lines. ``entered``: Enter was pressed, and not to end a composition."""
+
+    entered = Signal()
+    files_given = Signal(object)  # list[Path], pasted or dropped
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("field")
+        self.setAcceptRichText(False)
+        self.setTabChangesFocus(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setPlaceholderText("Ask anything. Nothing leaves this computer.")
+        self.setAccessibleName("Your question")
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.document().setDocumentMargin(0)
+        self.document().documentLayout().documentSizeChanged.connect(lambda _: self._fit())
+        self._composing = False
+        self._fit()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Send on Enter; with Shift, or while an input method is composing, do what the field always does."""
+        if event.key() in ENTER and not event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            if not self._composing:
+                self.entered.emit()
+            event.accept()
+            return
+        super().keyPressEvent(event)
+
+    def inputMethodEvent(self, event: QInputMethodEvent) -> None:
+        """Note whether a composition is under way; the key that commits one may arrive right after it."""
+        super().inputMethodEvent(event)
+        if event.preeditString():
+            self._composing = True
+        elif self._composing:
+            QTimer.singleShot(0, self, self._end_composing)
+
+    def canInsertFromMimeData(self, source: QMimeData) -> bool:
+        """Take files as well as text."""
+        return bool(local_files(source)) or super().canInsertFromMimeData(source)
+
+    def insertFromMimeData(self, source: QMimeData) -> None:
+        """Hand files on, insert text."""
+        if files := local_files(source):
+            self.files_given.emit(files)
+        else:
+            super().insertFromMimeData(source)
+
+    def minimumSizeHint(self) -> QSize:
+        """Leave the height to the text."""
+        return QSize(80, 0)
+
+    def _end_composing(self) -> None:
+        self._composing = False
+
+    def _fit(self) -> None:
+        line = QFontMetrics(self.font()).lineSpacing()
+        height = round(self.document().size().height() + 0.49)
+        policy = Qt.ScrollBarPolicy
+        tall = height > LINES * line
+        self.setVerticalScrollBarPolicy(policy.ScrollBarAsNeeded if tall else policy.ScrollBarAlwaysOff)
+        self.setFixedHeight(min(max(height, line), LINES * line) + 14)

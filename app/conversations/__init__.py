@@ -1,0 +1,1 @@
+"""Conversations kept: what was said, its branches, the database, the list at the left."""

@@ -1,0 +1,148 @@
+"""A conversation as a file: Markdown, HTML or JSON with the log of every answer. No Qt."""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from app.conversations.conversation import Conversation, Message
+from app.conversations.shelf import UNTITLED
+from engine.errors import UpdraftError
+from engine.events import to_json
+
+FORMATS = {"md": "Markdown", "html": "HTML", "json": "JSON, with how each answer came to be"}
+
+_PAGE = Template("""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>$title</title>
+<style>
+:root { color-scheme: light dark; }
+body { font: 16px/1.6 system-ui, sans-serif; max-width: 44rem; margin: 3rem auto; padding: 0 1rem; }
+article { margin: 1.5rem 0; }
+article.user { background: #8882; border-radius: 12px; padding: .6rem 1rem; margin-left: 18%; }
+p { white-space: pre-wrap; overflow-wrap: anywhere; margin: 0; }
+footer, .said { color: GrayText; font-size: .8rem; }
+</style>
+</head>
+<body>
+<h1>$title</h1>
+$articles
+<footer>Exported from Updraft, $when</footer>
+</body>
+</html>
+""")
+
+
+class ExportError(UpdraftError):
+    """A conversation could not be written to the file chosen."""
+
+
+def export(conversation: Conversation, path: Path) -> None:
+    """Write the branch shown (JSON: every branch) to ``path``, whose ending says how; all of it or nothing.
+
+    Raises ExportError for an ending that is none of FORMATS, or where the disk refuses.
+    """
+    writer = _WRITERS.get(path.suffix.removeprefix(".").lower())
+    if writer is None:
+        raise ExportError(
+            f"{path.name} ends in none of .md, .html and .json.",
+            "Choose one of these; it says how the file is written.",
+        )
+    try:
+        _replace(path, writer(conversation))
+    except OSError as cause:
+        raise ExportError(
+            f"{path.name} could not be written: {cause.strerror or cause}.",
+            "Choose another folder, or free some space.",
+        ) from cause
+
+
+def file_name(conversation: Conversation) -> str:
+    """Return a name for the file, without its ending, that every system accepts."""
+    kept = "".join(c if c.isalnum() or c in " -_.,()" else " " for c in conversation.title or UNTITLED)
+    return " ".join(kept.split()).strip(". ")[:80] or UNTITLED
+
+
+def markdown(conversation: Conversation) -> str:
+    """Return the branch shown as Markdown; what was said is left as it stands, as answers are Markdown already."""
+    parts = [f"# {conversation.title or UNTITLED}"]
+    if conversation.manner.system:
+        parts += ["## System", conversation.manner.system]
+    for message in conversation.messages:
+        parts += [f"## {_who(message)}", message.text.strip()]
+    return "\n\n".join(parts) + "\n"
+
+
+def page(conversation: Conversation) -> str:
+    """Return the branch shown as one HTML page that needs nothing else and runs nothing."""
+    articles = "\n".join(
+        f'<article class="{message.role}">\n<div class="said">{_who(message)}, {_when(message.created)}</div>\n'
+        f"<p>{html.escape(message.text.strip())}</p>\n</article>"
+        for message in conversation.messages
+    )
+    title = html.escape(conversation.title or UNTITLED)
+    now = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M")
+    return _PAGE.substitute(title=title, articles=articles, when=now)
+
+
+def data(conversation: Conversation) -> str:
+    """Return every branch as JSON, each answer with its events as ``engine.events.to_json`` has them."""
+    value = {
+        "format": "updraft-conversation",
+        "version": 1,
+        "title": conversation.title,
+        "manner": asdict(conversation.manner),
+        "shown": [message.id for message in conversation.messages],
+        "messages": [_message(message) for message in conversation.tree],
+    }
+    return json.dumps(value, ensure_ascii=False, indent=1) + "\n"
+
+
+def _message(message: Message) -> dict[str, Any]:
+    value: dict[str, Any] = {
+        "id": message.id,
+        "parent": message.parent,
+        "role": message.role,
+        "created": datetime.fromtimestamp(message.created).astimezone().isoformat(),
+        "text": message.text,
+    }
+    if message.reply is not None:
+        value["outcome"] = message.reply.outcome
+        value["events"] = [to_json(event) for event in message.reply.events]
+    return value
+
+
+def _who(message: Message) -> str:
+    return "You" if message.role == "user" else "Updraft"
+
+
+def _when(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write beside ``path`` first, so that a full disk leaves what was there."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+_WRITERS: dict[str, Callable[[Conversation], str]] = {"md": markdown, "html": page, "json": data}

@@ -1,0 +1,271 @@
+"""The conversation shown: opened, begun, branched, tuned; what is being written in it. Kept on disk as it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from app.conversations.archive import Archive
+from app.conversations.conversation import Conversation, Manner, Message, whole
+
+DRAFT = 300  # ms after the last key until what is being written is kept
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What ``Page.restore`` needs to bring messages back."""
+
+    before: Conversation
+    messages: tuple[int, ...]
+
+
+class Page(QObject):
+    """Owns the conversation shown and the draft of the next question.
+
+    ``turned`` carries how many of the messages shown still stand; those behind them are others now. ``default`` is
+    the manner new conversations begin with.
+    """
+
+    cleared = Signal()
+    turned = Signal(int)
+    recalled = Signal(object)  # Message: its log has arrived
+    sought = Signal(object)  # id of the message the conversation was opened for
+    changed = Signal()  # the conversation is another or has changed in any way
+    draft_changed = Signal(str)  # another draft than what was being written
+
+    def __init__(self, archive: Archive, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.archive = archive
+        self.default = Manner()
+        self.conversation = Conversation(manner=self.default)
+        self.draft = ""
+        self._unkept = False
+        self._new_draft = ""  # of the conversation not begun yet
+        self._wanted: int | None = None  # the conversation being read
+        self._left: dict[int, tuple[Conversation, str]] = {}  # with something in them that waits to be saved
+        self._tried: set[int] = set()  # messages whose logs were asked for
+        self._drafting = QTimer(self, singleShot=True, interval=DRAFT)
+        self._drafting.timeout.connect(self.keep_draft)
+        archive.mended.connect(self._left.clear)
+        archive.replaced.connect(self._save_whole)
+        archive.listed.connect(self._resume)
+
+    @property
+    def kept(self) -> bool:
+        """True when the conversation has been given to the archive."""
+        return self.conversation.id in self.archive.chats
+
+    # Opening and beginning
+
+    def start_new(self) -> None:
+        """Begin an empty conversation."""
+        self._wanted = None
+        if self.conversation.tree:
+            self._leave()
+            self.archive.write(lambda store: store.put_note("open", ""))
+        self._show(Conversation(manner=self.default), self._new_draft)
+
+    def open(self, chat: int, message: int | None = None) -> None:
+        """Show a conversation, on the branch that has ``message``."""
+        self._wanted = chat
+        if chat in self._left:
+            self._read(chat, message, self._left[chat])
+        else:
+            self.archive.ask(lambda store: store.read(chat), lambda found: self._read(chat, message, found))
+
+    def _read(self, chat: int, message: int | None, found: tuple[Conversation, str] | None) -> None:
+        if chat != self._wanted:
+            return
+        self._wanted = None
+        if found is None:
+            return
+        conversation, draft = found
+        if self.conversation.id != chat:
+            self._leave()
+        if message is not None and all(shown.id != message for shown in conversation.messages):
+            conversation = conversation.showing(message)
+        self.archive.write(lambda store: store.put_note("open", str(chat)))
+        self._show(conversation, draft)
+        if message is not None:
+            self.sought.emit(message)
+
+    def _show(self, conversation: Conversation, draft: str) -> None:
+        self.conversation, self.draft = conversation, draft
+        self._tried.clear()
+        self.cleared.emit()
+        self.turned.emit(0)
+        self.draft_changed.emit(draft)
+        self.changed.emit()
+        self._recall()
+
+    def _leave(self) -> None:
+        """Keep what is not on disk yet of the conversation shown."""
+        self.keep_draft()
+        if self.archive.unsaved and self.conversation.tree:
+            self._left[self.conversation.id] = (self.conversation, self.draft)
+
+    def _resume(self) -> None:
+        """Go back to where the program was left, unless something has been begun meanwhile."""
+        self.archive.ask(lambda store: (store.note("open"), store.note("draft")), self._resume_at)
+
+    def _resume_at(self, notes: tuple[str, str]) -> None:
+        chat, self._new_draft = notes
+        if self.conversation.tree or self.draft or self._wanted is not None:
+            return
+        if chat.isdecimal() and int(chat) in self.archive.chats:
+            self.open(int(chat))
+        elif self._new_draft:
+            self.draft = self._new_draft
+            self.draft_changed.emit(self.draft)
+
+    # Messages
+
+    def ask(self, text: str) -> None:
+        """Add a question at the end of the branch shown, and save it."""
+        self._wanted = None
+        question = Message("user", whole(text))
+        self.conversation = conversation = self.conversation.plus(question)
+        question = conversation.messages[-1]
+        first = not self.kept
+        self.archive.write(lambda store: store.add_question(conversation, question))
+        if first:
+            self._new_draft = ""
+            self.archive.write(lambda store: store.put_note("open", str(conversation.id)))
+        self._drafting.stop()
+        self.draft, self._unkept = "", False
+        self.archive.touch(conversation)
+        self.changed.emit()
+
+    def settle(self, answer: Message) -> None:
+        """Take an answer in, new or gone on with; the archive has been given it already."""
+        conversation = self.conversation
+        known = any(message.id == answer.id for message in conversation.tree)
+        self.conversation = conversation.with_message(answer) if known else conversation.plus(answer)
+        self.archive.touch(self.conversation)
+        self.changed.emit()
+
+    def back_to(self, message: int | None) -> None:
+        """Show the branch only up to ``message``, to go on from there in another way."""
+        self._turn(self.conversation.back_to(message))
+
+    def show_version(self, message: int) -> None:
+        """Show the newest branch with ``message`` in it."""
+        self._turn(self.conversation.showing(message))
+        self._recall()
+
+    def seek(self, message: int) -> None:
+        """Go to ``message``, on another branch if it is not on the one shown."""
+        if all(shown.id != message for shown in self.conversation.messages):
+            self.show_version(message)
+        self.sought.emit(message)
+
+    def remove(self, message: int) -> Removed:
+        """Take a message and all that follows from it away; returns what ``restore`` needs."""
+        before = self.conversation
+        gone = before.below(message)
+        self.archive.write(lambda store: store.delete_messages(gone, deleted=True))
+        self._turn(before.without(message))
+        self._recall()
+        return Removed(before, gone)
+
+    def restore(self, removed: Removed) -> None:
+        """Bring removed messages back."""
+        self.archive.write(lambda store: store.delete_messages(removed.messages, deleted=False))
+        if removed.before.id != self.conversation.id:
+            return
+        back = [message for message in removed.before.tree if message.id in removed.messages]
+        tree = tuple(sorted([*self.conversation.tree, *back], key=lambda message: message.created))
+        conversation = replace(self.conversation, tree=tree).showing(removed.messages[0])
+        if removed.before.leaf in removed.messages:
+            conversation = conversation.back_to(removed.before.leaf)
+        self._turn(conversation)
+
+    def rename(self, title: str) -> None:
+        """Take over a title given by hand."""
+        if title != self.conversation.title:
+            self.conversation = replace(self.conversation, title=title, named=True)
+            self.changed.emit()
+
+    def _turn(self, conversation: Conversation) -> None:
+        """Show ``conversation``, which is the same one on another branch."""
+        stands = _shared(self.conversation.messages, conversation.messages)
+        self.conversation = conversation
+        if self.kept:
+            self.archive.write(lambda store: store.put(conversation))
+        self.turned.emit(stands)
+        self.changed.emit()
+
+    # Manner
+
+    def set_manner(self, manner: Manner) -> None:
+        """Answer this conversation in ``manner`` from the next question on."""
+        if manner == self.conversation.manner:
+            return
+        self.conversation = conversation = replace(self.conversation, manner=manner)
+        if self.kept:
+            self.archive.write(lambda store: store.put(conversation))
+        self.changed.emit()
+
+    def set_default(self, manner: Manner) -> None:
+        """Begin conversations in ``manner`` from now on, the empty one shown included."""
+        untouched = self.conversation.manner == self.default
+        self.default = manner
+        if untouched and not self.conversation.tree:
+            self.set_manner(manner)
+
+    # Draft
+
+    def write(self, text: str) -> None:
+        """Note what is being written; it is kept shortly after the last key."""
+        text = whole(text)
+        if text != self.draft:
+            self.draft, self._unkept = text, True
+            self._drafting.start()
+
+    def keep_draft(self) -> None:
+        """Keep what is being written now."""
+        if not self._unkept:
+            return
+        self._drafting.stop()
+        self._unkept = False
+        text, chat = self.draft, self.conversation.id if self.conversation.tree else None
+        if chat is None:
+            self._new_draft = text
+        self.archive.write(lambda store: store.put_draft(chat, text))
+
+    # Logs
+
+    def _recall(self) -> None:
+        """Ask for the newest log of the branch shown that is still on disk."""
+        missing = (m for m in reversed(self.conversation.messages) if not m.recalled and m.id not in self._tried)
+        message = next(missing, None)
+        if message is not None:
+            self._tried.add(message.id)
+            chat = self.conversation.id
+            self.archive.ask(lambda store: store.recall(message), lambda found: self._take_log(chat, found))
+
+    def _take_log(self, chat: int, message: Message) -> None:
+        if chat == self.conversation.id and any(known.id == message.id for known in self.conversation.messages):
+            self.take_log(message)
+            self._recall()
+
+    def take_log(self, message: Message) -> None:
+        """Let a message of the branch shown have its log, if it has one and lacks it."""
+        if message.recalled and not self.conversation.find(message.id).recalled:
+            self.conversation = self.conversation.with_message(message)
+            self.recalled.emit(message)
+
+    def _save_whole(self) -> None:
+        """Write the conversation shown into a file that was begun anew."""
+        conversation = self.conversation
+        if conversation.tree:
+            self.archive.write(lambda store: store.put_whole(conversation))
+            self.archive.touch(conversation)
+
+
+def _shared(old: Sequence[Message], new: Sequence[Message]) -> int:
+    """Return how many messages two branches have in common."""
+    pairs = zip(old, new, strict=False)
+    return next((at for at, (a, b) in enumerate(pairs) if a.id != b.id), min(len(old), len(new)))

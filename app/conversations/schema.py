@@ -1,0 +1,105 @@
+"""The tables conversations are kept in, and the way there from every earlier version. No Qt.
+
+A file says its version in ``user_version``. Version 1 kept each conversation as a numbered list of messages.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from app.conversations.conversation import new_id
+from app.conversations.words import indexed
+
+VERSION = 2
+
+# ``words`` holds the text of every message that is complete, as ``indexed`` has it, under the message's id; ``titles``
+# those of chats.
+_CREATE = """
+CREATE TABLE chats (
+    id INTEGER PRIMARY KEY,
+    title TEXT NOT NULL DEFAULT '',
+    named INTEGER NOT NULL DEFAULT 0,
+    pinned INTEGER NOT NULL DEFAULT 0,
+    used REAL NOT NULL,
+    deleted REAL,
+    leaf INTEGER,
+    manner TEXT NOT NULL DEFAULT '{}',
+    draft TEXT NOT NULL DEFAULT ''
+);
+CREATE TABLE messages (
+    id INTEGER PRIMARY KEY,
+    chat INTEGER NOT NULL REFERENCES chats ON DELETE CASCADE,
+    parent INTEGER,
+    role TEXT NOT NULL,
+    text TEXT NOT NULL,
+    created REAL NOT NULL,
+    deleted REAL,
+    outcome TEXT,
+    started TEXT,
+    pace REAL,
+    finished TEXT
+);
+CREATE INDEX messages_by_chat ON messages (chat, created);
+CREATE TABLE rounds (
+    message INTEGER NOT NULL REFERENCES messages ON DELETE CASCADE,
+    part INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    PRIMARY KEY (message, part)
+) WITHOUT ROWID;
+CREATE TABLE manners (name TEXT PRIMARY KEY, manner TEXT NOT NULL);
+CREATE TABLE notes (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE VIRTUAL TABLE words USING fts5 (text, tokenize = 'unicode61 remove_diacritics 2', prefix = '2 3');
+CREATE VIRTUAL TABLE titles USING fts5 (text, tokenize = 'unicode61 remove_diacritics 2', prefix = '2 3');
+"""
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """Return the version of an open file; 0: it is new."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def create(connection: sqlite3.Connection) -> None:
+    """Make the tables of the newest version in a new file, all or none."""
+    _script(connection, _CREATE)
+    connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring an older file to the newest version. The caller's transaction makes it all or nothing."""
+    steps = {1: _from_1}
+    while (version := version_of(connection)) < VERSION:
+        steps[version](connection)
+        connection.execute(f"PRAGMA user_version = {version + 1}")
+
+
+def _from_1(connection: sqlite3.Connection) -> None:
+    """Turn numbered messages into a chain of parents. Answers of that time have no log and count as finished."""
+    connection.execute("ALTER TABLE chats RENAME TO old_chats")
+    connection.execute("ALTER TABLE messages RENAME TO old_messages")
+    _script(connection, _CREATE)
+    for old, title, created in connection.execute("SELECT id, title, created FROM old_chats").fetchall():
+        chat, leaf, used = new_id(), None, created
+        rows = connection.execute(
+            "SELECT role, text, created FROM old_messages WHERE chat = ? ORDER BY position", (old,)
+        ).fetchall()
+        connection.execute("INSERT INTO chats (id, title, used) VALUES (?, ?, ?)", (chat, title, created))
+        connection.execute("INSERT INTO titles (rowid, text) VALUES (?, ?)", (chat, indexed(title)))
+        for role, text, said in rows:
+            message, used = new_id(), max(used, said)
+            outcome = "finished" if role == "assistant" else None
+            connection.execute(
+                "INSERT INTO messages (id, chat, parent, role, text, created, outcome) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (message, chat, leaf, role, text, said, outcome),
+            )
+            connection.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (message, indexed(text)))
+            leaf = message
+        connection.execute("UPDATE chats SET leaf = ?, used = ? WHERE id = ?", (leaf, used, chat))
+    connection.execute("DROP TABLE old_messages")
+    connection.execute("DROP TABLE old_chats")
+
+
+def _script(connection: sqlite3.Connection, statements: str) -> None:
+    """Run ``statements`` within the transaction; ``executescript`` would commit it first."""
+    for statement in statements.split(";"):
+        if statement.strip():
+            connection.execute(statement)

@@ -1,0 +1,53 @@
+"""Makes the events of an answer gone on with follow those of its first part: one log, as if it had never been cut."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from app.conversations.conversation import Reply
+from engine.events import Event, Finished, Round, Started
+
+
+@dataclass(frozen=True, slots=True)
+class Sequel:
+    """Continues ``before``, which was answered by the same levels and has at least one round."""
+
+    before: Reply
+
+    @property
+    def seconds(self) -> float:
+        """Where the clock of the first part stopped."""
+        last = self.before.rounds[-1]
+        return last.start + last.seconds
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens the first part has."""
+        return sum(len(round_.settled) for round_ in self.before.rounds)
+
+    def follow(self, event: Event) -> Event | None:
+        """Return ``event`` as it stands in the whole answer; None for the second Started, which would begin anew."""
+        match event:
+            case Started():
+                return None
+            case Round():
+                return replace(event, index=event.index + len(self.before.rounds), start=event.start + self.seconds)
+            case Finished():
+                return self._whole(event)
+        return event
+
+    def _whole(self, end: Finished) -> Finished:
+        earlier = self.before.finished
+        tokens, seconds = self.tokens + end.tokens, self.seconds + end.seconds
+        plain = None
+        if end.plain_seconds is not None and end.tokens:
+            plain = end.plain_seconds / end.tokens * tokens
+        return replace(
+            end,
+            text=self.before.text + end.text,
+            tokens=tokens,
+            seconds=seconds,
+            tokens_per_second=tokens / seconds if seconds else 0.0,
+            prefill_seconds=end.prefill_seconds + (earlier.prefill_seconds if earlier else 0.0),
+            plain_seconds=plain,
+        )

@@ -1,0 +1,380 @@
+"""The conversations at the left: a list by date with search above it. Everything in it is done with keys as well."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import cast
+
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QTimer, Signal
+from PySide6.QtGui import QAction, QFocusEvent, QIcon, QKeyEvent, QKeySequence
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QMenu,
+    QPushButton,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.conversations.archive import Archive
+from app.conversations.shelf import Hit, Summary, shelve
+from app.conversations.shelf_paint import CHAT, EXCERPT, HEADING, MESSAGE, PINNED, ShelfPaint
+from app.look.assets import asset
+from app.look.palette import Palette
+
+TYPING = 120  # ms after the last key until a search begins
+MIDNIGHT = 60_000  # ms between two looks at whether it is another day
+
+
+class Sidebar(QFrame):
+    """Shows ``archive`` as a list. What is to be done is told by signals, but for renaming and pinning."""
+
+    new_wanted = Signal()
+    chosen = Signal(object, object)  # id of a chat (too large for a C int), and of the message found in it or None
+    renamed = Signal(object, str)
+    delete_wanted = Signal(object)
+    export_wanted = Signal(object)
+
+    def __init__(self, archive: Archive, palette: Palette, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("sidebar")
+        self._archive = archive
+        self._current: int | None = None
+        self._listed: list[tuple[str, list[tuple[int, str]]]] = []
+        self._day = datetime.now().astimezone().date()
+        self.new = QPushButton("+  New chat")
+        self.new.setObjectName("newChat")
+        self.new.setAccessibleName("New chat")
+        self.new.setToolTip("New chat (Ctrl+N)")
+        self.new.clicked.connect(self.new_wanted)
+        self.search = QLineEdit()
+        self.search.setObjectName("searchChats")
+        self.search.setPlaceholderText("Search chats    Ctrl+K")
+        self.search.setAccessibleName("Search chats")
+        self.search.setClearButtonEnabled(True)
+        for clear in self.search.findChildren(QToolButton):
+            clear.setAccessibleName("Clear the search")
+        self.search.textChanged.connect(self._begin_search)
+        self.search.installEventFilter(self)
+        self.list = ChatList()
+        self.paint = ShelfPaint(palette, self.list)
+        self.list.setItemDelegate(self.paint)
+        self.nothing = QLabel()
+        self.nothing.setObjectName("small")
+        self.nothing.setWordWrap(True)
+        self.nothing.hide()
+        self.foot = QVBoxLayout()
+        self._typing = QTimer(self, singleShot=True, interval=TYPING)
+        self._typing.timeout.connect(self._search)
+        self._clock = QTimer(self, interval=MIDNIGHT)
+        self._clock.timeout.connect(self._look_at_clock)
+        self._clock.start()
+        self._arrange()
+        self._connect()
+        self._fill()
+
+    def show_current(self, chat: int | None) -> None:
+        """Mark the conversation shown beside."""
+        self._current = chat
+        self._mark()
+
+    def set_palette(self, palette: Palette) -> None:
+        """Paint the list in the colours of ``palette``."""
+        self.paint.palette = palette
+        self.list.viewport().update()
+
+    def focus_search(self) -> None:
+        """Put the keyboard into the search field, what was sought selected."""
+        self.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.search.selectAll()
+
+    def add_foot(self, action: QAction, text: str) -> None:
+        """Put a button for ``action`` at the lower end, above those already there."""
+        button = QPushButton(text)
+        button.setObjectName("sidebarFoot")
+        button.setAccessibleName(button.text())
+        button.setToolTip(action.toolTip())
+        button.clicked.connect(action.trigger)
+        self.foot.insertWidget(0, button)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """In the search field: Down goes into the list, Enter opens the first hit, Escape ends the search."""
+        if watched is self.search and isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
+            if event.key() == Qt.Key.Key_Down:
+                self.list.enter()
+                return True
+            if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+                self._typing.stop()
+                self._search(open_first=True)
+                return True
+            if event.key() == Qt.Key.Key_Escape and self.search.text():
+                self.search.clear()
+                return True
+        return super().eventFilter(watched, event)
+
+    # Contents
+
+    def _fill(self) -> None:
+        """List everything by date, unless a search is on."""
+        if self.search.text().strip():
+            self._typing.start()
+            return
+        shelves = shelve(self._archive.chats.values(), self._day)
+        listed = [(shelf.heading, [(chat.id, chat.title) for chat in shelf.chats]) for shelf in shelves]
+        if listed == self._listed:
+            return  # only when one was used has changed, and it is the newest already
+        self._listed = listed
+        kept = self.list.chat_at(self.list.currentRow()) if self.list.hasFocus() else None
+        with self.list.rebuilding():
+            for shelf in shelves:
+                self.list.add_heading(shelf.heading)
+                for chat in shelf.chats:
+                    self.list.add_chat(chat)
+        self.nothing.setText("Your conversations will be listed here.")
+        self.nothing.setVisible(not self._archive.chats)
+        self._mark(kept)
+
+    def _begin_search(self) -> None:
+        self._typing.start()
+
+    def _search(self, *, open_first: bool = False) -> None:
+        text = self.search.text().strip()
+        if not text:
+            self._fill()
+            return
+        self._archive.search(text, lambda hits: self._found(text, hits, open_first=open_first))
+
+    def _found(self, text: str, hits: Sequence[Hit], *, open_first: bool) -> None:
+        if text != self.search.text().strip():
+            return
+        self._listed = []
+        with self.list.rebuilding():
+            if hits:
+                self.list.add_heading(f"{len(hits)} found")
+            for hit in hits:
+                self.list.add_hit(hit, self._archive.chats.get(hit.chat))
+        self.nothing.setText(f"Nothing found for “{text}”.")
+        self.nothing.setVisible(not hits)
+        self._mark()
+        if open_first and hits:
+            self.chosen.emit(hits[0].chat, hits[0].message)
+
+    def _mark(self, chat: int | None = None) -> None:
+        """Select the conversation shown, or ``chat`` where the keyboard was on another one."""
+        self.list.select(chat if chat is not None else self._current)
+
+    def _look_at_clock(self) -> None:
+        today = datetime.now().astimezone().date()
+        if today != self._day:
+            self._day, self._listed = today, []
+            self._fill()
+
+    # What is done in the list
+
+    def _open(self, item: QListWidgetItem) -> None:
+        chat = item.data(CHAT)
+        if chat is not None:
+            self.chosen.emit(chat, item.data(MESSAGE))
+
+    def _edited(self, item: QListWidgetItem) -> None:
+        chat = item.data(CHAT)
+        known = self._archive.chats.get(chat) if chat is not None else None
+        title = " ".join(item.text().split())
+        if known is None or title == known.title:
+            return
+        if title:
+            self._archive.rename(chat, title)
+            self.renamed.emit(chat, title)
+        else:
+            self._listed = []
+            QTimer.singleShot(0, self, self._fill)  # an empty title is none
+
+    def _pin(self, chat: int) -> None:
+        self._archive.pin(chat, pinned=not self._archive.chats[chat].pinned)
+
+    def _open_menu(self, at: QPoint) -> None:
+        item = self.list.itemAt(at)
+        self.open_menu(item, self.list.viewport().mapToGlobal(at))
+
+    def open_menu(self, item: QListWidgetItem | None, at: QPoint) -> None:
+        """Offer what can be done with the conversation of ``item``."""
+        chat = None if item is None else item.data(CHAT)
+        if item is None or chat not in self._archive.chats:
+            return
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        pinned = self._archive.chats[chat].pinned
+        _entry(menu, "Open", "Enter", lambda: self._open(item))
+        _entry(menu, "Rename", "F2", lambda: self.list.editItem(item))
+        _entry(menu, "Unpin" if pinned else "Pin to top", "P", lambda: self._pin(chat))
+        _entry(menu, "Export…", None, lambda: self.export_wanted.emit(chat))
+        menu.addSeparator()
+        _entry(menu, "Delete", "Del", lambda: self.delete_wanted.emit(chat))
+        menu.popup(at)
+
+    def _on_key(self, key: int) -> None:
+        item = self.list.currentItem()
+        chat = None if item is None else item.data(CHAT)
+        if item is None or chat not in self._archive.chats:
+            return
+        if key == Qt.Key.Key_F2:
+            self.list.editItem(item)
+        elif key == Qt.Key.Key_P:
+            self._pin(chat)
+        elif key == Qt.Key.Key_Delete:
+            self.delete_wanted.emit(chat)
+        elif key == Qt.Key.Key_Menu:
+            self.open_menu(item, self.list.viewport().mapToGlobal(self.list.visualItemRect(item).bottomLeft()))
+
+    def _connect(self) -> None:
+        self._archive.changed.connect(self._fill)
+        self.list.itemActivated.connect(self._open)
+        self.list.itemClicked.connect(self._open)
+        self.list.itemChanged.connect(self._edited)
+        self.list.customContextMenuRequested.connect(self._open_menu)
+        self.list.key_pressed.connect(self._on_key)
+        self.list.left_at_top.connect(self.focus_search)
+        self.list.left.connect(self._mark)
+
+    def _arrange(self) -> None:
+        logo, name = QLabel(), QLabel("Updraft")
+        logo.setPixmap(QIcon(str(asset("icons", "updraft.svg"))).pixmap(20, 20))
+        name.setObjectName("appName")
+        brand = QHBoxLayout()
+        brand.setContentsMargins(4, 0, 0, 4)
+        brand.setSpacing(8)
+        brand.addWidget(logo)
+        brand.addWidget(name)
+        brand.addStretch()
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(12, 13, 12, 12)
+        rows.setSpacing(8)
+        rows.addLayout(brand)
+        for widget in (self.new, self.search, self.nothing):
+            rows.addWidget(widget)
+        rows.addWidget(self.list, 1)
+        self.foot.setSpacing(2)
+        rows.addLayout(self.foot)
+
+
+class ChatList(QListWidget):
+    """Rows of conversations under headings; the keyboard skips the headings."""
+
+    key_pressed = Signal(int)
+    left_at_top = Signal()
+    left = Signal()  # the keyboard has gone elsewhere
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("chatList")
+        self.setAccessibleName("Conversations")
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setMouseTracking(True)
+        self.setVerticalScrollMode(QListWidget.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.setEditTriggers(QListWidget.EditTrigger.NoEditTriggers)
+        self.setTabKeyNavigation(False)
+
+    def add_heading(self, text: str) -> None:
+        """Add a heading, which cannot be chosen."""
+        item = QListWidgetItem(text)
+        item.setFlags(Qt.ItemFlag.NoItemFlags)
+        item.setData(HEADING, True)
+        self.addItem(item)
+
+    def add_chat(self, chat: Summary, excerpt: str = "", message: int | None = None) -> None:
+        """Add a conversation; ``excerpt``: where a search found something in it."""
+        item = QListWidgetItem(chat.title)
+        flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsEditable
+        item.setFlags(flags)
+        item.setData(CHAT, chat.id)
+        item.setData(PINNED, chat.pinned)
+        item.setData(EXCERPT, excerpt)
+        item.setData(MESSAGE, message)
+        pinned = ", pinned" if chat.pinned else ""
+        item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{chat.title}{pinned}")
+        item.setData(Qt.ItemDataRole.AccessibleDescriptionRole, excerpt)
+        item.setToolTip(chat.title)
+        self.addItem(item)
+
+    def add_hit(self, hit: Hit, known: Summary | None) -> None:
+        """Add what a search found."""
+        chat = known or Summary(hit.chat, hit.title, 0.0)
+        self.add_chat(chat, hit.excerpt if hit.excerpt != chat.title else "", hit.message)
+
+    def chat_at(self, row: int) -> int | None:
+        """Return the conversation of ``row``."""
+        item = self.item(row)
+        return None if item is None else cast("int | None", item.data(CHAT))
+
+    def row_of(self, chat: int | None) -> int:
+        """Return the row of ``chat``, -1 where it is not listed."""
+        return next((row for row in range(self.count()) if chat is not None and self.chat_at(row) == chat), -1)
+
+    def select(self, chat: int | None) -> None:
+        """Mark ``chat``, and nothing where it is not listed."""
+        row = self.row_of(chat)
+        self.setCurrentRow(row)
+        if row < 0:
+            self.clearSelection()
+
+    def enter(self) -> None:
+        """Put the keyboard on the marked conversation, else on the first."""
+        self.setFocus(Qt.FocusReason.OtherFocusReason)
+        if self.currentRow() < 0:
+            rows = (row for row in range(self.count()) if self.chat_at(row) is not None)
+            self.setCurrentRow(next(rows, -1))
+
+    def rebuilding(self) -> _Rebuilding:
+        """Return a context in which the rows are replaced, the view staying where it is."""
+        return _Rebuilding(self)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """Tell that the keyboard has gone, unless it is in the title being edited."""
+        super().focusOutEvent(event)
+        if self.state() != QListWidget.State.EditingState and event.reason() != Qt.FocusReason.PopupFocusReason:
+            self.left.emit()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Tell of the keys that do something with a conversation; Up at the top leaves the list."""
+        if event.key() in (Qt.Key.Key_F2, Qt.Key.Key_Delete, Qt.Key.Key_P, Qt.Key.Key_Menu) and not event.modifiers():
+            self.key_pressed.emit(event.key())
+            return
+        first = next((row for row in range(self.count()) if self.chat_at(row) is not None), -1)
+        if event.key() == Qt.Key.Key_Up and self.currentRow() <= first:
+            self.left_at_top.emit()
+            return
+        super().keyPressEvent(event)
+
+
+class _Rebuilding:
+    """Replaces all rows without a flicker and without telling of it as edits."""
+
+    def __init__(self, rows: ChatList) -> None:
+        self._rows = rows
+
+    def __enter__(self) -> None:
+        self._at = self._rows.verticalScrollBar().value()
+        self._rows.blockSignals(True)
+        self._rows.setUpdatesEnabled(False)
+        self._rows.clear()
+
+    def __exit__(self, *_: object) -> None:
+        self._rows.setUpdatesEnabled(True)
+        self._rows.blockSignals(False)
+        self._rows.verticalScrollBar().setValue(self._at)
+
+
+def _entry(menu: QMenu, text: str, keys: str | None, act: Callable[[], object]) -> None:
+    action = menu.addAction(text)
+    if keys is not None:
+        action.setShortcut(QKeySequence(keys))
+        action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+    action.triggered.connect(lambda: act())  # noqa: PLW0108 - the signal's argument is not for act

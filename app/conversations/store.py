@@ -1,0 +1,377 @@
+"""Conversations on disk: SQLite with a row a message and the log of an answer in parts as it grew. No Qt.
+
+One thread owns a store. Every method that writes is one transaction; StoreError says that nothing of it was written.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+import zlib
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+from app.conversations.conversation import Conversation, Manner, Message, Outcome, Reply
+from app.conversations.safe import connect, told, transaction
+from app.conversations.shelf import UNTITLED, Hit, Summary
+from app.conversations.words import indexed, query, readable
+from app.exchange import Failure
+from engine.config import Sampling
+from engine.errors import SettingError
+from engine.events import Event, Finished, PlainPace, Round, Started, from_json, to_json
+
+TRASH = 30 * 86400  # seconds a deleted conversation can still be brought back
+AT_ONCE = 24_000  # bytes of logs read together with a conversation; longer ones are recalled afterwards
+FOUND = 200  # messages a search looks at, the best first
+_NOT_SAVED = "The conversation could not be saved"
+_NOT_READ = "The conversations could not be read"
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """What became of an answer since it was last saved: new ``rounds``, its new ``text``, and what is known of it."""
+
+    message: Message
+    rounds: tuple[Round, ...]
+    text: str
+    reply: Reply
+
+
+class Store:
+    """The conversations of one data folder; None keeps them in memory. ``notes``: what opening did, to be told.
+
+    Answers the program left growing when it last ended are marked as cut.
+    """
+
+    def __init__(self, folder: Path | None, *, make: bool = True) -> None:
+        self.notes: list[Failure] = []
+        self._db = connect(folder, self.notes, make=make)
+        with told("The conversations could not be opened"), transaction(self._db):
+            self._db.execute("DELETE FROM notes WHERE name = 'closed'")
+            self._settle_cut()
+
+    def close(self) -> None:
+        """Close the file in good order, so that the next start need not check it."""
+        with suppress(sqlite3.Error):
+            self._db.execute("INSERT OR REPLACE INTO notes VALUES ('closed', '')")
+        self._db.close()
+
+    def abandon(self) -> None:
+        """Close the file as it is."""
+        self._db.close()
+
+    # Reading
+
+    def chats(self) -> tuple[Summary, ...]:
+        """Return every conversation that is not deleted, the newest first."""
+        with told(_NOT_READ):
+            rows = self._db.execute(
+                "SELECT id, title, used, pinned FROM chats WHERE deleted IS NULL ORDER BY used DESC"
+            ).fetchall()
+        return tuple(Summary(id_, title or UNTITLED, used, bool(pinned)) for id_, title, used, pinned in rows)
+
+    def read(self, chat: int) -> tuple[Conversation, str] | None:
+        """Return a conversation and what was being written in it, or None where there is none of that id.
+
+        The logs of its newest answers come with it; the others come empty, for ``recall``.
+        """
+        with told(_NOT_READ):
+            head = self._db.execute(
+                "SELECT title, named, leaf, manner, draft FROM chats WHERE id = ? AND deleted IS NULL", (chat,)
+            ).fetchone()
+            if head is None:
+                return None
+            rows = self._db.execute(
+                "SELECT id, parent, role, text, created, outcome, started, pace, finished FROM messages "
+                "WHERE chat = ? AND deleted IS NULL ORDER BY created, rowid", (chat,)
+            ).fetchall()  # fmt: skip
+            tree = self._with_logs([_message(row) for row in rows])
+        title, named, leaf, manner, draft = head
+        known = {message.id for message in tree}
+        if leaf not in known:
+            leaf = tree[-1].id if tree else None
+        return Conversation(tuple(tree), leaf, title, bool(named), _manner(manner), chat), draft
+
+    def read_whole(self, chat: int) -> Conversation | None:
+        """Return a conversation with all its logs."""
+        found = self.read(chat)
+        if found is None:
+            return None
+        conversation, _ = found
+        return replace(conversation, tree=tuple(m if m.recalled else self.recall(m) for m in conversation.tree))
+
+    def recall(self, message: Message) -> Message:
+        """Return ``message`` with its log; without one if it has none."""
+        with told(_NOT_READ):
+            return self._with_rounds(message, self._parts(message.id))
+
+    def search(self, text: str) -> tuple[Hit, ...]:
+        """Return one hit for each conversation with all words of ``text``, whole or begun, in one message or the title.
+
+        Case and accents do not matter. Titles come first, then messages by relevance.
+        """
+        wanted = query(text)
+        if not wanted:
+            return ()
+        with told(_NOT_READ):
+            titled = self._db.execute(
+                "SELECT c.id, c.title FROM titles JOIN chats c ON c.id = titles.rowid "
+                "WHERE titles MATCH ? AND c.deleted IS NULL ORDER BY c.used DESC", (wanted,)
+            ).fetchall()  # fmt: skip
+            said = self._db.execute(
+                "SELECT c.id, c.title, m.id, w.excerpt FROM ("
+                "SELECT rowid AS id, snippet(words, 0, '', '', '…', 12) AS excerpt FROM words "
+                "WHERE words MATCH ? ORDER BY rank LIMIT ?) w "
+                "JOIN messages m ON m.id = w.id JOIN chats c ON c.id = m.chat "
+                "WHERE m.deleted IS NULL AND c.deleted IS NULL", (wanted, FOUND)
+            ).fetchall()  # fmt: skip
+        found: dict[int, Hit] = {}
+        for chat, title, message, excerpt in said:
+            found.setdefault(chat, Hit(chat, title or UNTITLED, message, readable(excerpt)))
+        first = {chat: found.get(chat, Hit(chat, title or UNTITLED, None, "")) for chat, title in titled}
+        return tuple((first | found).values())
+
+    def note(self, name: str) -> str:
+        """Return what was kept under ``name``, or nothing."""
+        with told(_NOT_READ):
+            row = self._db.execute("SELECT value FROM notes WHERE name = ?", (name,)).fetchone()
+        return row[0] if row else ""
+
+    def manners(self) -> dict[str, Manner]:
+        """Return the manners kept under a name, by name."""
+        with told(_NOT_READ):
+            rows = self._db.execute("SELECT name, manner FROM manners ORDER BY name COLLATE NOCASE").fetchall()
+        return {name: _manner(kept) for name, kept in rows}
+
+    # Writing
+
+    def add_question(self, conversation: Conversation, message: Message) -> None:
+        """Keep ``message``, and with the first one the conversation; what was being written is done with."""
+        with told(_NOT_SAVED), transaction(self._db):
+            self._put_chat(conversation, message.created)
+            self._put_message(conversation.id, message)
+            self._index(message.id, message.text)
+            self._db.execute("UPDATE chats SET draft = '' WHERE id = ?", (conversation.id,))
+            self._db.execute("DELETE FROM notes WHERE name = 'draft'")
+
+    def grow(self, chat: int, growth: Growth) -> None:
+        """Add to a growing answer what is new; the first time, the answer itself."""
+        with told(_NOT_SAVED), transaction(self._db):
+            self._grow(chat, growth)
+
+    def finish(self, conversation: Conversation, growth: Growth) -> None:
+        """Add the last of an answer and how it ended."""
+        with told(_NOT_SAVED), transaction(self._db):
+            self._grow(conversation.id, growth)
+            message = growth.message
+            self._put_message(conversation.id, message)
+            self._index(message.id, message.text)
+            self._put_chat(conversation, time.time())
+
+    def put(self, conversation: Conversation) -> None:
+        """Keep the title, manner and branch of a conversation that is on disk already; when it was used stays."""
+        with told(_NOT_SAVED), transaction(self._db):
+            self._put_chat(conversation, None)
+
+    def put_whole(self, conversation: Conversation) -> None:
+        """Keep all of a conversation, logs included, whatever there was of it."""
+        with told(_NOT_SAVED), transaction(self._db):
+            self._put_chat(conversation, conversation.tree[-1].created if conversation.tree else time.time())
+            for message in conversation.tree:
+                self._put_message(conversation.id, message)
+                self._index(message.id, message.text)
+                self._db.execute("DELETE FROM rounds WHERE message = ?", (message.id,))
+                if message.reply is not None and message.reply.rounds:
+                    self._add_part(message.id, message.reply.rounds)
+
+    def rename(self, chat: int, title: str) -> None:
+        """Give a conversation a title by hand."""
+        with told(_NOT_SAVED), transaction(self._db):
+            self._db.execute("UPDATE chats SET title = ?, named = 1 WHERE id = ?", (title, chat))
+            self._title(chat, title)
+
+    def pin(self, chat: int, *, pinned: bool) -> None:
+        """Keep a conversation on top, or no longer."""
+        with told(_NOT_SAVED), transaction(self._db):
+            self._db.execute("UPDATE chats SET pinned = ? WHERE id = ?", (pinned, chat))
+
+    def delete(self, chat: int, *, deleted: bool) -> None:
+        """Take a conversation away, or bring it back; it is erased only by ``purge``."""
+        with told(_NOT_SAVED), transaction(self._db):
+            when = time.time() if deleted else None
+            self._db.execute("UPDATE chats SET deleted = ? WHERE id = ?", (when, chat))
+
+    def delete_messages(self, messages: Iterable[int], *, deleted: bool) -> None:
+        """Take messages away, or bring them back."""
+        with told(_NOT_SAVED), transaction(self._db):
+            when = time.time() if deleted else None
+            rows = [(when, message) for message in messages]
+            self._db.executemany("UPDATE messages SET deleted = ? WHERE id = ?", rows)
+
+    def purge(self, before: float) -> int:
+        """Erase what was deleted ``before``; returns how many conversations and messages that were."""
+        with told(_NOT_SAVED), transaction(self._db):
+            chats = self._db.execute("SELECT id FROM chats WHERE deleted < ?", (before,)).fetchall()
+            messages = self._db.execute(
+                "SELECT m.id FROM messages m JOIN chats c ON c.id = m.chat WHERE m.deleted < ? OR c.deleted < ?",
+                (before, before),
+            ).fetchall()
+            self._db.executemany("DELETE FROM words WHERE rowid = ?", messages)
+            self._db.executemany("DELETE FROM titles WHERE rowid = ?", chats)
+            self._db.executemany("DELETE FROM messages WHERE id = ?", messages)
+            self._db.executemany("DELETE FROM chats WHERE id = ?", chats)
+        return len(messages) + len(chats)
+
+    def put_draft(self, chat: int | None, text: str) -> None:
+        """Keep what is being written in a conversation; None: in one that is not on disk yet."""
+        with told(_NOT_SAVED), transaction(self._db):
+            if chat is None:
+                self._db.execute("INSERT OR REPLACE INTO notes VALUES ('draft', ?)", (text,))
+            else:
+                self._db.execute("UPDATE chats SET draft = ? WHERE id = ?", (text, chat))
+
+    def put_note(self, name: str, value: str) -> None:
+        """Keep ``value`` under ``name``."""
+        with told(_NOT_SAVED), transaction(self._db):
+            self._db.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (name, value))
+
+    def put_manner(self, name: str, manner: Manner | None) -> None:
+        """Keep ``manner`` under ``name``; None forgets it."""
+        with told(_NOT_SAVED), transaction(self._db):
+            if manner is None:
+                self._db.execute("DELETE FROM manners WHERE name = ?", (name,))
+            else:
+                self._db.execute("INSERT OR REPLACE INTO manners VALUES (?, ?)", (name, _json(asdict(manner))))
+
+    # Rows
+
+    def _put_chat(self, conversation: Conversation, used: float | None) -> None:
+        kept = (conversation.title, conversation.named, conversation.leaf, _json(asdict(conversation.manner)))
+        if used is None:
+            self._db.execute(
+                "UPDATE chats SET title = ?, named = ?, leaf = ?, manner = ? WHERE id = ?", (*kept, conversation.id)
+            )
+        else:
+            self._db.execute(
+                "INSERT INTO chats (title, named, leaf, manner, id, used) VALUES (?, ?, ?, ?, ?, ?) "
+                "ON CONFLICT (id) DO UPDATE SET title = excluded.title, named = excluded.named, leaf = excluded.leaf, "
+                "manner = excluded.manner, used = excluded.used", (*kept, conversation.id, used)
+            )  # fmt: skip
+        self._title(conversation.id, conversation.title)
+
+    def _title(self, chat: int, title: str) -> None:
+        self._db.execute("DELETE FROM titles WHERE rowid = ?", (chat,))
+        self._db.execute("INSERT INTO titles (rowid, text) VALUES (?, ?)", (chat, indexed(title)))
+
+    def _index(self, message: int, text: str) -> None:
+        self._db.execute("DELETE FROM words WHERE rowid = ?", (message,))
+        self._db.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (message, indexed(text)))
+
+    def _put_message(self, chat: int, message: Message) -> None:
+        reply = message.reply or Reply()
+        self._db.execute(
+            "INSERT INTO messages (text, outcome, started, pace, finished, id, chat, parent, role, created) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET text = excluded.text, "
+            "outcome = excluded.outcome, started = excluded.started, pace = excluded.pace, "
+            "finished = excluded.finished",
+            (
+                message.text, reply.outcome, _event(reply.started), reply.pace and reply.pace.seconds,
+                _event(reply.finished), message.id, chat, message.parent, message.role, message.created,
+            ),
+        )  # fmt: skip
+
+    def _grow(self, chat: int, growth: Growth) -> None:
+        message, reply = growth.message, growth.reply
+        changed = self._db.execute(
+            "UPDATE messages SET text = text || ?, outcome = NULL, finished = NULL, started = ?, pace = ? WHERE id = ?",
+            (growth.text, _event(reply.started), reply.pace and reply.pace.seconds, message.id),
+        ).rowcount
+        if not changed:
+            begun = Message("assistant", growth.text, reply, message.id, message.parent, message.created)
+            self._put_message(chat, begun)
+            self._db.execute("UPDATE chats SET leaf = ?, used = ? WHERE id = ?", (message.id, time.time(), chat))
+        if growth.rounds:
+            self._add_part(message.id, growth.rounds)
+
+    def _add_part(self, message: int, rounds: Sequence[Round]) -> None:
+        body = zlib.compress(_json([to_json(round_) for round_ in rounds]).encode(), 6)
+        self._db.execute(
+            "INSERT INTO rounds SELECT ?, COALESCE(MAX(part) + 1, 0), ? FROM rounds WHERE message = ?",
+            (message, body, message),
+        )
+
+    def _settle_cut(self) -> None:
+        """Mark answers left growing as cut, and let a search find them."""
+        cut = self._db.execute("SELECT id, text FROM messages WHERE role = 'assistant' AND outcome IS NULL").fetchall()
+        for message, text in cut:
+            self._index(message, text)
+        self._db.execute("UPDATE messages SET outcome = 'cut' WHERE role = 'assistant' AND outcome IS NULL")
+
+    def _with_logs(self, tree: list[Message]) -> list[Message]:
+        """Add the logs of the newest answers, as many as can be read at once."""
+        left = AT_ONCE
+        for at in range(len(tree) - 1, -1, -1):
+            if tree[at].reply is None:
+                continue
+            parts = self._parts(tree[at].id)
+            left -= sum(map(len, parts))
+            if left < 0:
+                break
+            tree[at] = self._with_rounds(tree[at], parts)
+        return tree
+
+    def _parts(self, message: int) -> list[bytes]:
+        rows = self._db.execute("SELECT body FROM rounds WHERE message = ? ORDER BY part", (message,)).fetchall()
+        return [body for (body,) in rows]
+
+    def _with_rounds(self, message: Message, parts: Iterable[bytes]) -> Message:
+        """Return ``message`` with the rounds of ``parts``. A log nobody can read any more leaves the text alone."""
+        reply = message.reply or Reply()
+        try:
+            values = (value for part in parts for value in json.loads(zlib.decompress(part)))
+            rounds = tuple(cast("Round", from_json(value)) for value in values)
+        except (zlib.error, ValueError, KeyError, TypeError):
+            rounds = ()
+        log = Reply(reply.started, rounds, reply.pace, reply.finished, reply.outcome)
+        return Message(message.role, message.text, log, message.id, message.parent, message.created)
+
+
+def _message(row: tuple[Any, ...]) -> Message:
+    id_, parent, role, text, created, outcome, started, pace, finished = row
+    if role == "user":
+        return Message("user", text, None, id_, parent, created)
+    reply = Reply(
+        cast("Started | None", _read_event(started)),
+        (),
+        None if pace is None else PlainPace(pace),
+        cast("Finished | None", _read_event(finished)),
+        cast("Outcome", outcome),
+    )
+    return Message("assistant", text, reply, id_, parent, created)
+
+
+def _event(event: Event | None) -> str | None:
+    return None if event is None else _json(to_json(event))
+
+
+def _read_event(kept: str | None) -> Event | None:
+    """Return the event kept as JSON; one nobody can read any more is as good as none."""
+    with suppress(ValueError, KeyError, TypeError):
+        return None if kept is None else from_json(json.loads(kept))
+    return None
+
+
+def _manner(kept: str) -> Manner:
+    """Read a manner; what is unknown or out of range falls back to the usual."""
+    with suppress(ValueError, TypeError, SettingError):
+        value = json.loads(kept)
+        return Manner(**{**value, "sampling": Sampling(**value.get("sampling", {}))}) if value else Manner()
+    return Manner()
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,1 @@
+"""How Updraft behaves among other programs: one instance, crashes, versions, licences."""

@@ -1,0 +1,150 @@
+"""What Updraft is, which version, and under which licences it and what it is made of may be used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QIcon
+from PySide6.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QHBoxLayout,
+    QLabel,
+    QListWidget,
+    QPlainTextEdit,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.desktop.version import requirements, updraft
+from app.look.assets import asset
+
+QT = (
+    "Qt and PySide6 are used under the GNU Lesser General Public License, version 3. They lie beside Updraft as "
+    "libraries of their own, so you may replace them by your own builds. Source code: https://code.qt.io"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """Something Updraft is made of; ``text`` is its licence in full, or where it stands."""
+
+    name: str
+    version: str
+    licence: str
+    text: str
+
+
+class AboutDialog(QDialog):
+    """Says what Updraft is; under it every component, with its licence beside the list."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("About Updraft")
+        self.resize(720, 520)
+        self.components = components()
+        self.names = QListWidget()
+        self.names.setAccessibleName("Components")
+        self.names.ensurePolished()  # else the rows are laid out before the sheet is known
+        self.names.addItems([_entry(component) for component in self.components])
+        self.names.setFixedWidth(270)
+        self.names.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.text = QPlainTextEdit()
+        self.text.setReadOnly(True)
+        self.text.setTabChangesFocus(True)
+        self.text.setAccessibleName("Licence")
+        self.names.currentRowChanged.connect(lambda row: self.text.setPlainText(self.components[row].text))
+        self.names.setCurrentRow(0)
+        close = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        close.button(QDialogButtonBox.StandardButton.Close).setAccessibleName("Close")
+        close.rejected.connect(self.close)
+        columns = QHBoxLayout()
+        columns.addWidget(self.names)
+        columns.addWidget(self.text, 1)
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(20, 18, 20, 14)
+        rows.setSpacing(14)
+        rows.addLayout(_head())
+        rows.addLayout(columns, 1)
+        rows.addWidget(close)
+
+
+def components() -> list[Component]:
+    """Return Updraft itself, what came with it, and every distribution it uses that is installed."""
+    here = [
+        Component("Updraft", updraft(), "Apache-2.0", _own_licence()),
+        Component("Inter", "font", "OFL-1.1", asset("fonts", "Inter-LICENSE.txt").read_text("utf-8")),
+    ]
+    card = asset("starter", "README.md")
+    if card.is_file():
+        here.append(Component("Starter models", "", "CC BY-SA 4.0", card.read_text("utf-8")))
+    return here + [found for name in requirements() if (found := _component(name)) is not None]
+
+
+def _head() -> QHBoxLayout:
+    logo = QLabel()
+    logo.setPixmap(QIcon(str(asset("icons", "updraft.svg"))).pixmap(56, 56))
+    name = QLabel(f"Updraft {updraft()}")
+    name.setObjectName("headline")
+    words = QLabel(
+        "Chat with a language model on your own PC, offline, and watch hierarchical speculative decoding work. "
+        "Nothing you write leaves this computer."
+    )
+    words.setObjectName("subline")
+    words.setWordWrap(True)
+    rows = QVBoxLayout()
+    rows.addWidget(name)
+    rows.addWidget(words)
+    head = QHBoxLayout()
+    head.setSpacing(16)
+    head.addWidget(logo, 0, Qt.AlignmentFlag.AlignTop)
+    head.addLayout(rows, 1)
+    return head
+
+
+def _entry(component: Component) -> str:
+    return " ".join(filter(None, (component.name, component.version, "·", component.licence)))
+
+
+def _component(name: str) -> Component | None:
+    try:
+        found = distribution(name)
+    except PackageNotFoundError:
+        return None
+    text = QT if name.startswith("pyside6") else _licence_text(found)
+    return Component(name, found.version, _licence_name(found), text)
+
+
+def _licence_name(found: Distribution) -> str:
+    """Return the licence's short name, from whichever field the distribution gives it in."""
+    named = (_first(found, "License-Expression") or _first(found, "License")).strip()
+    classifiers = [
+        c.rsplit(" :: ", 1)[-1] for c in found.metadata.get_all("Classifier") or () if c.startswith("License")
+    ]
+    return (named.splitlines()[0] if named else ", ".join(classifiers)) or "see its licence"
+
+
+def _licence_text(found: Distribution) -> str:
+    """Return the licence files the distribution came with."""
+    files = [
+        f for f in found.files or () if Path(f).name.upper().startswith(("LICENSE", "LICENCE", "COPYING", "NOTICE"))
+    ]
+    texts = [Path(str(f.locate())).read_text("utf-8", "replace") for f in files if Path(str(f.locate())).is_file()]
+    home = _first(found, "Home-page") or ", ".join(found.metadata.get_all("Project-URL") or ())
+    return "\n\n".join(texts) or f"This distribution came without a licence text. See {home or 'its home page'}."
+
+
+def _first(found: Distribution, field: str) -> str:
+    return str((found.metadata.get_all(field) or [""])[0])
+
+
+def _own_licence() -> str:
+    """Return our licence: beside the sources, or with the installed distribution."""
+    beside = Path(__file__).resolve().parents[2] / "LICENSE"
+    if beside.is_file():
+        return beside.read_text("utf-8")
+    found = _component("updraft-chat")
+    return found.text if found is not None else "Apache License 2.0, https://www.apache.org/licenses/LICENSE-2.0"

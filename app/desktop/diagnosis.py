@@ -1,0 +1,42 @@
+"""What Updraft runs on, for a person with a question or a report to write."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from PySide6.QtCore import qVersion
+from PySide6.QtGui import QGuiApplication
+
+from app.desktop.version import installed, updraft
+from engine.config import ModelSet, Role
+
+_ROLES: tuple[Role, ...] = ("target", "qualifier", "draft")
+Facts = Iterable[tuple[str, str]]
+
+
+def facts_here(models: ModelSet | None, folders: dict[str, Path]) -> Facts:
+    """Yield what is known without the engine: versions, screen, folders, models."""
+    yield "Updraft", updraft()
+    yield "Python", f"{platform.python_version()} ({sys.executable})"
+    yield "System", platform.platform()
+    yield "Processor", f"{platform.machine()}, {os.cpu_count()} cores"
+    yield "Qt", f"{qVersion()} ({QGuiApplication.platformName()}), PySide6 {installed('PySide6-Essentials')}"
+    screen = QGuiApplication.primaryScreen()
+    yield "Screen", f"{screen.size().width()} × {screen.size().height()}, scale {screen.devicePixelRatio():g}"
+    for name, folder in folders.items():
+        yield name, str(folder)
+    if models is not None:
+        yield "Models", models.name
+        for role in _ROLES:
+            yield f"  {role}", str(models.folder(role) or "none")
+
+
+def written(facts: Facts) -> str:
+    """Return ``facts`` as lines whose values stand under each other."""
+    pairs = list(facts)
+    wide = max((len(name) for name, _ in pairs), default=0)
+    return "\n".join(f"{name:{wide}}  {value}" for name, value in pairs)

@@ -1,0 +1,1 @@
+"""The column of questions and answers in the middle of the window."""

@@ -1,0 +1,131 @@
+"""One message of the transcript with what can be done with it on a line below: versions, copy, edit, answer anew."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtGui import QEnterEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+
+from app.conversations.conversation import Message
+from app.look.typeface import tabular
+
+
+class Turn(QWidget):
+    """Holds ``body``, a question or an answer. The actions show while the pointer or the keyboard is here.
+
+    Which message it is and what can be done with it is told by ``show_message``; until then nothing can.
+    """
+
+    copy_wanted = Signal(object)  # the id of a message, too large for a C int; as in all that follow
+    edit_wanted = Signal(object)
+    again_wanted = Signal(object)
+    continue_wanted = Signal(object)
+    remove_wanted = Signal(object)
+    version_wanted = Signal(object)
+
+    def __init__(self, body: QWidget, *, asks: bool, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.body = body
+        self.message: int | None = None
+        self.versions: Sequence[int] = ()
+        self._asks, self._last, self._locked, self._open = asks, False, False, False
+        kind = "question" if asks else "answer"
+        self.earlier = self._button("‹", "Previous version", lambda: self._step(-1))
+        self.place = QLabel()
+        self.place.setObjectName("turnPlace")
+        self.place.setFont(tabular(self.place.font()))
+        self.later = self._button("›", "Next version", lambda: self._step(1))
+        text, name = ("Answer", "Have the question answered") if asks else ("Continue", "Continue the answer")
+        self.resume = self._button(text, name, lambda: self._tell(self.continue_wanted))
+        self.resume.setObjectName("turnMain")
+        self.copy = self._button("Copy", f"Copy the {kind} as Markdown", lambda: self._tell(self.copy_wanted))
+        text, name = ("Edit", "Edit the question") if asks else ("Regenerate", "Answer again")
+        self.redo = self._button(text, name, lambda: self._tell(self.edit_wanted if asks else self.again_wanted))
+        self.remove = self._button("Delete", f"Delete the {kind}", lambda: self._tell(self.remove_wanted))
+        self._shy = (self.copy, self.redo, self.remove)
+        self._arrange()
+        self._show()
+
+    def show_message(self, message: Message, versions: Sequence[int], *, last: bool) -> None:
+        """Say which message this is, which others stand in for it, and whether it is the last one shown."""
+        self.message, self.versions, self._last = message.id, versions, last
+        self._open = self._asks or message.unfinished
+        at = versions.index(message.id)
+        self.place.setText(f"{at + 1} / {len(versions)}")
+        self.place.setAccessibleName(f"Version {at + 1} of {len(versions)}")
+        self.earlier.setEnabled(at > 0)
+        self.later.setEnabled(at + 1 < len(versions))
+        self._show()
+
+    def lock(self, *, locked: bool) -> None:
+        """Let nothing be done that changes the conversation, as an answer is in flight."""
+        self._locked = locked
+        self._show()
+
+    def enterEvent(self, event: QEnterEvent) -> None:
+        """Show what can be done."""
+        super().enterEvent(event)
+        self._show()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Hide it again, unless the keyboard is here."""
+        super().leaveEvent(event)
+        self._show()
+
+    def reveal(self) -> None:
+        """Show or hide the actions, as the keyboard has come or gone."""
+        self._show()
+
+    def _show(self) -> None:
+        known = self.message is not None
+        focus = self.focusWidget()
+        here = self.underMouse() or (focus is not None and focus.hasFocus())
+        for button in self._shy:
+            button.setVisible(known and (here or (self._last and not self._asks)))
+        free = not self._locked
+        for button in (self.redo, self.remove, self.resume):
+            button.setEnabled(free)
+        for widget in (self.earlier, self.place, self.later):
+            widget.setVisible(known and len(self.versions) > 1)
+        self.resume.setVisible(known and free and self._last and self._open)
+
+    def _step(self, by: int) -> None:
+        if self.message is not None and not self._locked:
+            self.version_wanted.emit(self.versions[self.versions.index(self.message) + by])
+
+    def _tell(self, signal: object) -> None:
+        if self.message is not None:
+            signal.emit(self.message)  # type: ignore[attr-defined]
+
+    def _button(self, text: str, name: str, act: object) -> QPushButton:
+        button = QPushButton(text)
+        button.setObjectName("turnAction")
+        button.setAccessibleName(name)
+        button.setToolTip(name)
+        button.clicked.connect(act)
+        return button
+
+    def _arrange(self) -> None:
+        line = QWidget()
+        line.setFixedHeight(24)  # the same with and without the actions, so that nothing moves
+        line.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        row = QHBoxLayout(line)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(2)
+        versions = (self.earlier, self.place, self.later)
+        if self._asks:
+            row.addStretch()
+            order: Sequence[QWidget] = (*self._shy, self.resume, *versions)
+        else:
+            order = (*versions, self.resume, *self._shy)
+        for widget in order:
+            row.addWidget(widget, 0, Qt.AlignmentFlag.AlignVCenter)
+        if not self._asks:
+            row.addStretch()
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setSpacing(2)
+        rows.addWidget(self.body)
+        rows.addWidget(line)

@@ -1,0 +1,52 @@
+"""What an empty conversation shows: where you are, and three questions to start with."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QIcon
+from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+
+from app.look.assets import asset
+
+EXAMPLES = (
+    "What is the capital of France?",
+    "Write the beginning of a story about a fox and a lantern.",
+    "Give me three tips for sleeping better.",
+)
+
+
+class Welcome(QWidget):
+    """Offers example questions; ``chosen`` carries the one picked."""
+
+    chosen = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        rows = QVBoxLayout(self)
+        rows.setSpacing(8)
+        rows.addStretch(2)
+        logo = QLabel()
+        logo.setPixmap(QIcon(str(asset("icons", "updraft.svg"))).pixmap(44, 44))
+        rows.addWidget(logo, 0, Qt.AlignmentFlag.AlignHCenter)
+        rows.addWidget(_label("What would you like to know?", "headline"))
+        rows.addWidget(_label("Small levels draft ahead, the target settles what stands. You see both.", "subline"))
+        rows.addSpacing(14)
+        self.buttons = [self._example(text) for text in EXAMPLES]
+        for button in self.buttons:
+            rows.addWidget(button, 0, Qt.AlignmentFlag.AlignHCenter)
+        rows.addStretch(3)
+
+    def _example(self, text: str) -> QPushButton:
+        button = QPushButton(text)
+        button.setObjectName("example")
+        button.setAccessibleName(f"Ask: {text}")
+        button.clicked.connect(lambda: self.chosen.emit(text))
+        return button
+
+
+def _label(text: str, name: str) -> QLabel:
+    label = QLabel(text)
+    label.setObjectName(name)
+    label.setWordWrap(True)
+    label.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+    return label

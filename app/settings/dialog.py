@@ -1,0 +1,119 @@
+"""Settings: a page for each section, built from the options. A change holds at once."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QShowEvent
+from PySide6.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QHBoxLayout,
+    QLabel,
+    QListWidget,
+    QScrollArea,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.settings.fields import Field, SwitchField, make_field
+from app.settings.options import OPTIONS, SECTIONS, in_section
+from app.settings.preferences import Preferences
+from app.settings.windows_field import WindowsField
+
+
+class SettingsDialog(QDialog):
+    """Shows and changes ``preferences``; what they could not read in their file is said on top."""
+
+    def __init__(self, preferences: Preferences, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.preferences = preferences
+        self.setWindowTitle("Settings")
+        self.resize(760, 640)
+        self.windows = WindowsField(OPTIONS["windows"])
+        self.fields: dict[str, Field] = {
+            option.name: self.windows if option.name == "windows" else make_field(option) for option in OPTIONS.values()
+        }
+        for name, field in self.fields.items():
+            field.changed.connect(lambda value, name=name: preferences.change(**{name: value}))
+        self.sections = QListWidget()
+        self.sections.setObjectName("sections")
+        self.sections.setAccessibleName("Sections")
+        self.sections.ensurePolished()  # else the rows are laid out before the sheet is known
+        self.sections.setFixedWidth(168)
+        self.pages = QStackedWidget()
+        for section, title in SECTIONS.items():
+            self.sections.addItem(title)
+            self.pages.addWidget(self._make_page(section, title))
+        self.sections.currentRowChanged.connect(self.pages.setCurrentIndex)
+        self.sections.setCurrentRow(0)
+        self._lay_out()
+        preferences.changed.connect(self._show)
+        self._show()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Begin in the list of sections, from where the arrow keys go."""
+        super().showEvent(event)
+        self.sections.setFocus()
+
+    def _show(self) -> None:
+        settings = self.preferences.settings
+        self.windows.show_preset(settings.preset)
+        for name, field in self.fields.items():
+            field.show_value(getattr(settings, name))
+        self.fields["tolerance"].setEnabled(settings.acceptance != "exact")
+
+    def _make_page(self, section: str, title: str) -> QWidget:
+        page = QWidget()
+        page.setObjectName("settingsPage")
+        rows = QVBoxLayout(page)
+        rows.setContentsMargins(24, 18, 24, 18)
+        rows.setSpacing(4)
+        heading = _label(title, "pageTitle")
+        rows.addWidget(heading)
+        for option in in_section(section):
+            field = self.fields[option.name]
+            rows.addSpacing(12)
+            if not isinstance(field, SwitchField):
+                label = _label(option.title, "optionTitle")
+                label.setBuddy(field.inner)
+                rows.addWidget(label)
+            rows.addWidget(field)
+            rows.addWidget(_label(option.sentence, "small"))
+        rows.addStretch()
+        scroll = QScrollArea()
+        scroll.setObjectName("settingsScroll")
+        scroll.setAccessibleName(title)
+        scroll.setWidgetResizable(True)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(page)
+        return scroll
+
+    def _lay_out(self) -> None:
+        columns = QHBoxLayout()
+        columns.setSpacing(0)
+        columns.addWidget(self.sections)
+        columns.addWidget(self.pages, 1)
+        close = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        close.rejected.connect(self.close)
+        close.button(QDialogButtonBox.StandardButton.Close).setAccessibleName("Close")
+        foot = QHBoxLayout()
+        foot.setContentsMargins(24, 10, 16, 14)
+        foot.addWidget(_label(f"Kept in {self.preferences.file.path}", "small"), 1)
+        foot.addWidget(close)
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setSpacing(0)
+        for problem in self.preferences.problems:
+            rows.addWidget(_label(problem, "warning"))
+        rows.addLayout(columns, 1)
+        rows.addLayout(foot)
+
+
+def _label(text: str, name: str) -> QLabel:
+    label = QLabel(text)
+    label.setObjectName(name)
+    label.setWordWrap(True)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    return label

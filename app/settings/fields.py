@@ -1,0 +1,200 @@
+"""A widget for each kind of setting, made from what the option declares."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
+from PySide6.QtGui import QFocusEvent
+from PySide6.QtWidgets import (
+    QAbstractSpinBox,
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLineEdit,
+    QPlainTextEdit,
+    QPushButton,
+    QSpinBox,
+    QWidget,
+)
+
+from app.settings.kinds import Choice, Decimal, Folder, Switch, Text, Whole
+from app.settings.options import Option
+
+REST = 500  # ms without a keystroke before a text counts as given
+
+
+class Field(QWidget):
+    """Shows one option's value and lets it be changed; ``changed`` tells only what a person did."""
+
+    changed = Signal(object)
+
+    def __init__(self, option: Option, inner: QWidget, *, wide: bool = False) -> None:
+        super().__init__()
+        self.option, self.inner = option, inner
+        inner.setAccessibleName(option.title)
+        inner.setAccessibleDescription(option.sentence)
+        self.row = QHBoxLayout(self)
+        self.row.setContentsMargins(0, 0, 0, 0)
+        self.row.addWidget(inner)
+        if not wide:
+            self.row.addStretch()
+        if inner.focusPolicy() != Qt.FocusPolicy.NoFocus:
+            self.setFocusProxy(inner)
+
+    @abstractmethod
+    def show_value(self, value: Any) -> None:
+        """Show ``value`` without telling."""
+
+
+class NumberField(Field):
+    """A number in steps; the lowest may have a name."""
+
+    def __init__(self, option: Option, kind: Decimal | Whole) -> None:
+        self.box = QDoubleSpinBox() if isinstance(kind, Decimal) else QSpinBox()
+        super().__init__(option, self.box)
+        calm(self.box)
+        self.box.lineEdit().setTextMargins(6, 0, 0, 0)
+        self.box.setRange(kind.low, kind.high)  # type: ignore[arg-type]
+        self.box.setSingleStep(kind.step)  # type: ignore[arg-type]
+        if isinstance(kind, Whole):
+            self.box.setSpecialValueText(kind.special)
+            self.box.setSuffix(f" {kind.unit}" if kind.unit else "")
+        self.box.valueChanged.connect(lambda value: self.changed.emit(round(value, 4)))
+
+    def show_value(self, value: Any) -> None:
+        """Show a number."""
+        with QSignalBlocker(self.box):
+            self.box.setValue(value)
+
+
+class SwitchField(Field):
+    """A check box that says what it switches."""
+
+    def __init__(self, option: Option) -> None:
+        self.box = QCheckBox(option.title)
+        super().__init__(option, self.box)
+        self.box.toggled.connect(self.changed.emit)
+
+    def show_value(self, value: Any) -> None:
+        """Check or uncheck."""
+        with QSignalBlocker(self.box):
+            self.box.setChecked(value)
+
+
+class ChoiceField(Field):
+    """A list to pick from."""
+
+    def __init__(self, option: Option, kind: Choice) -> None:
+        self.box = QComboBox()
+        super().__init__(option, self.box)
+        for name, title in kind.titles.items():
+            self.box.addItem(title, name)
+        self.box.activated.connect(lambda index: self.changed.emit(self.box.itemData(index)))
+
+    def show_value(self, value: Any) -> None:
+        """Show what is picked."""
+        self.box.setCurrentIndex(self.box.findData(value))
+
+
+class TextField(Field):
+    """Lines of text, told when typing rests or the field is left."""
+
+    def __init__(self, option: Option, kind: Text) -> None:
+        self.edit = Lines(kind.lines)
+        super().__init__(option, self.edit, wide=True)
+        self.edit.settled.connect(self.changed.emit)
+
+    def show_value(self, value: Any) -> None:
+        """Show a text."""
+        self.edit.show_text(value)
+
+
+class Lines(QPlainTextEdit):
+    """A few lines; ``settled`` carries the text when typing rests or the field is left."""
+
+    settled = Signal(str)
+
+    def __init__(self, lines: int) -> None:
+        super().__init__()
+        self.setTabChangesFocus(True)
+        self.setFixedHeight(lines * self.fontMetrics().lineSpacing() + 20)
+        self._told = ""
+        self._rest = QTimer(self, singleShot=True, interval=REST)
+        self._rest.timeout.connect(self.settle)
+        self.textChanged.connect(self._rest.start)
+
+    def show_text(self, text: str) -> None:
+        """Show ``text``, unless something is being typed here that was not told yet."""
+        self._told = text
+        if text != self.toPlainText() and not self._rest.isActive():
+            with QSignalBlocker(self):
+                self.setPlainText(text)
+
+    def settle(self) -> None:
+        """Tell now what was typed."""
+        self._rest.stop()
+        if self.toPlainText() != self._told:
+            self._told = self.toPlainText()
+            self.settled.emit(self._told)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """Tell at once."""
+        super().focusOutEvent(event)
+        self.settle()
+
+
+class FolderField(Field):
+    """A path, a button that asks for one, and a way back to the usual place."""
+
+    def __init__(self, option: Option) -> None:
+        self.path = QLineEdit()
+        self.path.setReadOnly(True)
+        self.path.setPlaceholderText("the usual place")
+        super().__init__(option, self.path, wide=True)
+        self.choose = self._button("Choose…")
+        self.choose.clicked.connect(self._choose)
+        self.usual = self._button("Usual place")
+        self.usual.clicked.connect(lambda: self.changed.emit(""))
+
+    def show_value(self, value: Any) -> None:
+        """Show a path."""
+        self.path.setText(value)
+        self.path.setToolTip(value)
+        self.usual.setEnabled(bool(value))
+
+    def _button(self, text: str) -> QPushButton:
+        button = QPushButton(text)
+        button.setAccessibleName(f"{self.option.title}: {text.rstrip('…').lower()}")
+        self.row.addWidget(button)
+        return button
+
+    def _choose(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, self.option.title, self.path.text())
+        if folder:
+            self.changed.emit(folder)
+
+
+def make_field(option: Option) -> Field:
+    """Return the field for ``option``; raises TypeError for a kind that has none."""
+    match option.kind:
+        case Decimal() | Whole() as kind:
+            return NumberField(option, kind)
+        case Switch():
+            return SwitchField(option)
+        case Choice() as kind:
+            return ChoiceField(option, kind)
+        case Text() as kind:
+            return TextField(option, kind)
+        case Folder():
+            return FolderField(option)
+    raise TypeError(f"there is no field for {option.name}")
+
+
+def calm(box: QAbstractSpinBox) -> None:
+    """Let ``box`` tell a number when it is complete, not with every digit."""
+    box.setKeyboardTracking(False)
+    box.setSizePolicy(box.sizePolicy().Policy.Fixed, box.sizePolicy().Policy.Fixed)

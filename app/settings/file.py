@@ -1,0 +1,105 @@
+"""The settings as one readable file: only what was changed, by section. What is not understood is said and kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from app.settings.kinds import Unfit
+from app.settings.options import OPTIONS, SECTIONS, Settings
+from engine.errors import SettingError
+
+Document = dict[str, Any]  # section -> option -> value, as it stands in the file
+
+
+class SettingsFile:
+    """The settings kept at ``path``, which need not exist."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def read(self) -> tuple[Settings, tuple[str, ...]]:
+        """Return the settings, defaults in place of what cannot be used, and a sentence for each of those."""
+        document, trouble = self._load()
+        if trouble:
+            return Settings(), (trouble,)
+        values, complaints = _understand(document)
+        return replace(Settings(), **values), tuple(f"{self.path.name}: {complaint}" for complaint in complaints)
+
+    def write(self, changes: Mapping[str, Any]) -> None:
+        """Put ``changes`` into the file, leaving all else in it as it stands; the old file stays until then.
+
+        A file that is no JSON is first set aside under a name with the date. Raises SettingError if the disk refuses.
+        """
+        document, trouble = self._load()
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            if trouble and self.path.exists():
+                self.path.rename(self.path.with_name(f"settings-unreadable-{datetime.now():%Y%m%d-%H%M%S}.json"))
+            for name, value in changes.items():
+                option = OPTIONS[name]
+                section = document.get(option.section)
+                if not isinstance(section, dict):
+                    section = document[option.section] = {}
+                section[name] = option.kind.plain(value)
+            _replace(self.path, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+        except OSError as error:
+            raise SettingError(
+                f"The settings could not be saved in {self.path.parent}: {error.strerror or error}.",
+                "What you chose holds until Updraft is closed. Make room on that drive and choose it again.",
+            ) from error
+
+    def _load(self) -> tuple[Document, str]:
+        """Return what the file holds, and a sentence if that cannot be told."""
+        try:
+            document = json.loads(self.path.read_text("utf-8"))
+        except FileNotFoundError:
+            return {}, ""
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            return {}, f"{self.path} cannot be read ({reason}); the defaults are used and the file is kept."
+        if not isinstance(document, dict):
+            return {}, f"{self.path} holds no settings; the defaults are used and the file is kept."
+        return document, ""
+
+
+def _understand(document: Document) -> tuple[dict[str, Any], list[str]]:
+    """Return the values that can be used, and what is wrong with the others."""
+    values: dict[str, Any] = {}
+    complaints: list[str] = []
+    for section, entries in document.items():
+        if section not in SECTIONS or not isinstance(entries, dict):
+            complaints.append(f"“{section}” is no section of the settings; it is left alone.")
+            continue
+        for name, value in entries.items():
+            option = OPTIONS.get(name)
+            if option is None or option.section != section:
+                complaints.append(f"“{section}” has no setting “{name}”; it is left alone.")
+                continue
+            try:
+                values[name] = option.kind.check(value)
+            except Unfit as unfit:
+                complaints.append(f"“{name}” {unfit}; the default is used and your value is kept.")
+    return values, complaints
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write ``text`` beside ``path`` and put it in its place in one step; a link stays a link to the new file."""
+    path = path.resolve()
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    fresh = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise

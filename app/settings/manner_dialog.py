@@ -1,0 +1,129 @@
+"""The settings of one conversation: what the model is told first and how tokens are drawn; named ones to reuse."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.conversations.archive import Archive
+from app.conversations.conversation import Manner
+from app.conversations.page import Page
+from app.settings.fields import make_field
+from app.settings.manners import NAMES, changed, values_of
+from app.settings.options import OPTIONS
+
+
+class MannerDialog(QDialog):
+    """Shows and changes the manner of the conversation on ``page``; ``archive`` keeps named ones."""
+
+    def __init__(self, page: Page, archive: Archive, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.page, self.archive = page, archive
+        self.setWindowTitle("Chat settings")
+        self.resize(520, 560)
+        self._kept: dict[str, Manner] = {}
+        self.names = QComboBox()
+        self.names.setAccessibleName("Named settings")
+        self.names.activated.connect(self._take)
+        self.forget = _button("Forget", "Forget these named settings")
+        self.forget.clicked.connect(self._forget)
+        self.keep = _button("Keep", "Keep these settings under that name")
+        self.keep.setEnabled(False)
+        self.name = QLineEdit()
+        self.name.setPlaceholderText("Name")
+        self.name.setAccessibleName("Name to keep these settings under")
+        self.name.textChanged.connect(lambda text: self.keep.setEnabled(bool(text.strip())))
+        self.keep.clicked.connect(self._keep)
+        self.fields = {name: make_field(OPTIONS[name]) for name in NAMES}
+        for name, field in self.fields.items():
+            field.changed.connect(lambda value, name=name: self._change(name, value))
+        self._lay_out()
+        page.changed.connect(self._show)
+        self._show()
+        self._read()
+
+    def _show(self) -> None:
+        values = values_of(self.page.conversation.manner)
+        for name, field in self.fields.items():
+            field.show_value(values[name])
+
+    def _change(self, name: str, value: object) -> None:
+        self.page.set_manner(changed(self.page.conversation.manner, {name: value}))
+
+    def _read(self) -> None:
+        self.archive.manners(self._list)
+
+    def _list(self, kept: dict[str, Manner]) -> None:
+        self._kept = kept
+        self.names.clear()
+        self.names.addItem("Named settings…")
+        self.names.addItems(sorted(kept))
+        self.names.setEnabled(bool(kept))
+        self._show_forget()
+
+    def _take(self, index: int) -> None:
+        if index > 0:
+            self.page.set_manner(self._kept[self.names.itemText(index)])
+        self._show_forget()
+
+    def _keep(self) -> None:
+        self.archive.keep_manner(self.name.text().strip(), self.page.conversation.manner)
+        self.name.clear()
+        self._read()
+
+    def _forget(self) -> None:
+        self.archive.keep_manner(self.names.currentText(), None)
+        self._read()
+
+    def _show_forget(self) -> None:
+        self.forget.setEnabled(self.names.currentIndex() > 0)
+
+    def _lay_out(self) -> None:
+        note = QLabel("These hold for this chat alone. New chats begin with those of the settings (Ctrl+,).")
+        note.setObjectName("small")
+        note.setWordWrap(True)
+        form = QFormLayout()
+        form.setHorizontalSpacing(18)
+        form.setVerticalSpacing(9)
+        for name in ("system_prompt", *(name for name in NAMES if name != "system_prompt")):
+            field = self.fields[name]
+            field.inner.setToolTip(OPTIONS[name].sentence)
+            label = QLabel(OPTIONS[name].title)
+            label.setBuddy(field.inner)
+            form.addRow(label, field)
+        close = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        close.button(QDialogButtonBox.StandardButton.Close).setAccessibleName("Close")
+        close.rejected.connect(self.close)
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(20, 16, 20, 14)
+        rows.setSpacing(12)
+        rows.addWidget(note)
+        rows.addLayout(_row(self.names, self.forget))
+        rows.addLayout(form)
+        rows.addLayout(_row(self.name, self.keep))
+        rows.addStretch()
+        rows.addWidget(close)
+
+
+def _row(wide: QWidget, button: QPushButton) -> QHBoxLayout:
+    row = QHBoxLayout()
+    row.addWidget(wide, 1)
+    row.addWidget(button)
+    return row
+
+
+def _button(text: str, name: str) -> QPushButton:
+    button = QPushButton(text)
+    button.setAccessibleName(name)
+    button.setToolTip(name)
+    return button

@@ -1,0 +1,170 @@
+"""What can be set: every option declared once, with its type, default, bounds and sentence. Frozen values, no Qt.
+
+The dialog, the command line and the checks of the settings file are all built from these fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from app.settings.kinds import Choice, Decimal, Folder, Kind, Sizes, Switch, Text, Whole, Windows
+from engine.config import PRESETS, Acceptance, Preset, Sampling
+
+T = TypeVar("T")
+
+SECTIONS = MappingProxyType(
+    {
+        "generation": "Generation",
+        "hierarchy": "Hierarchy",
+        "appearance": "Appearance",
+        "folders": "Folders",
+        "network": "Network",
+    }
+)
+RANDOM_SEED = -1
+LOSSY = (
+    "Exact acceptance gives replies drawn precisely as the target alone would draw them. Fuzzy acceptance also keeps "
+    "tokens the target only nearly agrees with: more of a draft stands, but the reply is no longer quite the "
+    "target's own. Updraft calls that lossy."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One thing that can be set. ``sentence`` says what it does; ``default`` is checked by ``kind`` like any value."""
+
+    name: str
+    section: str
+    title: str
+    sentence: str
+    kind: Kind[Any]
+    default: Any
+
+    @property
+    def flag(self) -> str:
+        """The option's name on the command line."""
+        return "--" + self.name.replace("_", "-")
+
+
+def _option(section: str, title: str, kind: Kind[T], default: T, sentence: str) -> T:
+    return field(default=default, metadata={"section": section, "title": title, "kind": kind, "sentence": sentence})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set; a change is a new object (``dataclasses.replace``)."""
+
+    temperature: float = _option(
+        "generation", "Temperature", Decimal(0, 2), 0.7, "How freely tokens are drawn; 0 always takes the likeliest."
+    )
+    top_p: float = _option(
+        "generation", "Top-p", Decimal(0.05, 1), 0.95, "Draw only from the likeliest tokens that reach this share."
+    )
+    top_k: int = _option(
+        "generation", "Top-k", Whole(0, 1000, special="off"), 0, "Draw only from this many of the likeliest tokens."
+    )
+    min_p: float = _option(
+        "generation", "Min-p", Decimal(0, 1), 0.0, "Leave out tokens below this share of the likeliest one's."
+    )
+    repetition_penalty: float = _option(
+        "generation", "Repetition penalty", Decimal(0.5, 2), 1.0, "Above 1, what was said already becomes less likely."
+    )
+    seed: int = _option(
+        "generation", "Seed", Whole(RANDOM_SEED, 2**31 - 1, special="random"), RANDOM_SEED,
+        "The same seed gives the same answer; -1 draws a new one each time.",
+    )  # fmt: skip
+    max_tokens: int = _option(
+        "generation", "Max tokens", Whole(16, 32768, step=64), 512, "The most tokens of an answer."
+    )
+    system_prompt: str = _option(
+        "generation", "System prompt", Text(lines=4), "", "What the model is told before every conversation."
+    )
+    preset: str = _option(
+        "hierarchy", "Hierarchy", Choice({name: preset.title for name, preset in PRESETS.items()}), "hispec",
+        "Which levels draft, filter and settle.",
+    )  # fmt: skip
+    windows: Sizes = _option(  # noqa: RUF009 - frozen, as the others are
+        "hierarchy", "Windows", Windows(), (),
+        "How many tokens each level hands up at a time; a longer window gains more and risks more.",
+    )  # fmt: skip
+    acceptance: str = _option(
+        "hierarchy", "Acceptance",
+        Choice({"preset": "As the hierarchy has it", "exact": "Exact", "fuzzy": "Fuzzy (lossy)"}), "preset", LOSSY,
+    )  # fmt: skip
+    tolerance: float = _option(
+        "hierarchy", "Tolerance", Decimal(0, 2), 0.3, "How far (in nats) a fuzzy judge may differ and still accept."
+    )
+    theme: str = _option(
+        "appearance", "Theme", Choice({"system": "As the desktop", "light": "Light", "dark": "Dark"}), "system",
+        "Light or dark.",
+    )  # fmt: skip
+    font_size: int = _option(
+        "appearance", "Font size", Whole(9, 32, unit="px"), 14, "The height of the text; everything grows with it."
+    )
+    marks: str = _option(
+        "appearance", "Token colours", Choice({"standard": "Standard", "safe": "Colour-blind safe"}),
+        "standard", "The colours of levels and marks. Shapes differ too, so no mark rests on colour alone.",
+    )  # fmt: skip
+    highlight: bool = _option(
+        "appearance", "Highlight tokens", Switch(), True, "Mark in the text who proposed each token."
+    )
+    motion: str = _option(
+        "appearance", "Motion", Choice({"system": "As the desktop", "reduced": "Reduced", "full": "Full"}), "system",
+        "Whether marks may fade.",
+    )  # fmt: skip
+    data_folder: str = _option(
+        "folders", "Data folder", Folder(), "",
+        "Where conversations are kept, from the next start on; those of the old folder stay there.",
+    )  # fmt: skip
+    models_folder: str = _option(
+        "folders", "Models folder", Folder(), "", "Model folders in here are offered beside those of the library."
+    )
+    offline: bool = _option(
+        "network", "Stay offline", Switch(), False, "Open no network connection at all: no catalogue, no downloads."
+    )
+
+    @property
+    def sampling(self) -> Sampling:
+        """How tokens are drawn."""
+        return Sampling(
+            temperature=self.temperature,
+            top_k=self.top_k,
+            top_p=self.top_p,
+            min_p=self.min_p,
+            repetition_penalty=self.repetition_penalty,
+            seed=None if self.seed == RANDOM_SEED else self.seed,
+        )
+
+    def hierarchy(self, preset: Preset) -> Preset:
+        """Return ``preset`` with the windows and the acceptance that are set in place of its own."""
+        return tailor(preset, dict(self.windows).get(preset.name, ()), self.acceptance, self.tolerance)
+
+
+OPTIONS: Mapping[str, Option] = MappingProxyType(
+    {f.name: Option(name=f.name, default=f.default, **f.metadata) for f in fields(Settings)}
+)
+
+
+def in_section(section: str) -> Iterable[Option]:
+    """Return the options of ``section``, in the order they are declared."""
+    return [option for option in OPTIONS.values() if option.section == section]
+
+
+def tailor(preset: Preset, windows: tuple[int, ...], acceptance: str, tolerance: float) -> Preset:
+    """Return ``preset`` with ``windows`` (tokens per level below the target, bottom first; empty: its own).
+
+    ``acceptance``: "preset" leaves the rules alone, "exact" judges blocks exactly, "fuzzy" keeps what differs by at
+    most ``tolerance`` nats, and a hierarchy that was fuzzy already takes that tolerance under "preset" too.
+    """
+    stages = list(preset.stages)
+    for index, tokens in enumerate(windows[: len(stages) - 1]):
+        stages[index] = replace(stages[index], window=replace(stages[index].window, tokens=tokens))
+    for index in range(1, len(stages)):
+        own = stages[index].acceptance
+        fuzzy = acceptance == "fuzzy" or (acceptance == "preset" and own.rule == "fuzzy")
+        exact = Acceptance() if own.rule == "fuzzy" else own
+        stages[index] = replace(stages[index], acceptance=Acceptance("fuzzy", tolerance) if fuzzy else exact)
+    return replace(preset, stages=tuple(stages))

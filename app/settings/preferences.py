@@ -1,0 +1,40 @@
+"""The settings in force: the one object that replaces them, keeps them, and tells everybody once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal
+
+from app.exchange import Failure
+from app.settings.file import SettingsFile
+from app.settings.options import OPTIONS, Settings
+from engine.errors import SettingError
+
+
+class Preferences(QObject):
+    """Holds ``settings``; ``given`` are values from the command line, which hold for this run and are not kept."""
+
+    changed = Signal(object, object)  # the Settings before, the Settings now
+    failed = Signal(object)  # Failure: a change holds, but could not be kept
+
+    def __init__(self, file: SettingsFile, given: Mapping[str, Any] | None = None) -> None:
+        super().__init__()
+        self.file = file
+        read, self.problems = file.read()
+        self.settings: Settings = replace(read, **(given or {}))
+
+    def change(self, **values: Any) -> None:
+        """Take ``values`` over and keep those that differ; raises Unfit for one its option cannot have."""
+        checked = {name: OPTIONS[name].kind.check(value) for name, value in values.items()}
+        different = {name: value for name, value in checked.items() if value != getattr(self.settings, name)}
+        if not different:
+            return
+        before, self.settings = self.settings, replace(self.settings, **different)
+        try:
+            self.file.write(different)
+        except SettingError as error:
+            self.failed.emit(Failure(error.sentence, error.hint, remedies=()))
+        self.changed.emit(before, self.settings)

@@ -1,0 +1,78 @@
+"""How tokens of the conversation shown are drawn: a button that opens the few options that matter."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPoint, Qt, Signal
+from PySide6.QtWidgets import QFormLayout, QFrame, QLabel, QPushButton, QWidget
+
+from app.conversations.conversation import Manner
+from app.settings.fields import make_field
+from app.settings.manners import changed, values_of
+from app.settings.options import OPTIONS
+
+SHOWN = ("temperature", "top_p", "max_tokens", "seed")
+
+
+class SamplingButton(QPushButton):
+    """Opens the sampling form below itself."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("chip")
+        self.setText("Sampling")
+        self.setAccessibleName("Sampling")
+        self.setToolTip("Temperature, length, seed of this chat")
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.form = SamplingForm(self)
+        self.clicked.connect(self._open)
+
+    def _open(self) -> None:
+        self.form.adjustSize()
+        corner = self.mapToGlobal(QPoint(self.width() - self.form.width(), self.height() + 4))
+        self.form.move(corner)
+        self.form.show()
+        self.form.fields["temperature"].setFocus(Qt.FocusReason.PopupFocusReason)
+
+
+class SamplingForm(QFrame):
+    """Some options of a Manner; every change is told at once. ``more_wanted`` asks for all of them."""
+
+    changed = Signal(object)  # Manner
+    more_wanted = Signal()
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent, Qt.WindowType.Popup)
+        self.setObjectName("popover")
+        self._manner = Manner()
+        self.fields = {name: make_field(OPTIONS[name]) for name in SHOWN}
+        form = QFormLayout(self)
+        form.setContentsMargins(16, 14, 16, 14)
+        form.setHorizontalSpacing(16)
+        form.setVerticalSpacing(9)
+        for name, field in self.fields.items():
+            option = OPTIONS[name]
+            field.changed.connect(lambda value, name=name: self._change(name, value))
+            field.inner.setToolTip(option.sentence)
+            label = QLabel(option.title)
+            label.setMinimumHeight(field.sizeHint().height())
+            label.setBuddy(field.inner)
+            form.addRow(label, field)
+        more = QPushButton("All of this chat…")
+        more.setAccessibleName("All settings of this chat")
+        more.clicked.connect(self._ask_for_more)
+        form.addRow(more)
+
+    def show_manner(self, manner: Manner) -> None:
+        """Show ``manner`` without telling."""
+        self._manner = manner
+        values = values_of(manner)
+        for name, field in self.fields.items():
+            field.show_value(values[name])
+
+    def _change(self, name: str, value: object) -> None:
+        self._manner = changed(self._manner, {name: value})
+        self.changed.emit(self._manner)
+
+    def _ask_for_more(self) -> None:
+        self.hide()
+        self.more_wanted.emit()

@@ -1,0 +1,98 @@
+"""The windows of one hierarchy: a number for each level below the target."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+from PySide6.QtCore import QSignalBlocker
+from PySide6.QtWidgets import QFormLayout, QLabel, QPushButton, QSpinBox, QVBoxLayout, QWidget
+
+from app.settings.fields import Field, calm
+from app.settings.kinds import WIDEST, Sizes
+from app.settings.options import Option
+from engine.config import PRESETS, Exit, Model, Stage
+
+
+class WindowsField(Field):
+    """Shows the windows of the hierarchy given to ``show_preset``; those of the others are kept as they are."""
+
+    def __init__(self, option: Option) -> None:
+        body = QWidget()
+        super().__init__(option, body, wide=True)
+        self._rows = QVBoxLayout(body)
+        self._rows.setContentsMargins(0, 0, 0, 0)
+        self._table: QWidget | None = None
+        self._preset = ""
+        self._sizes: Sizes = ()
+        self.boxes: list[QSpinBox] = []  # the bottom level's first
+
+    def show_preset(self, name: str) -> None:
+        """Show the windows of the hierarchy ``name``."""
+        if name != self._preset:
+            self._preset = name
+            self._rebuild()
+        self._show_sizes()
+
+    def show_value(self, value: Any) -> None:
+        """Show the windows chosen."""
+        self._sizes = value
+        self._show_sizes()
+
+    @property
+    def _stages(self) -> tuple[Stage, ...]:
+        return PRESETS[self._preset].stages[:-1] if self._preset else ()
+
+    def _show_sizes(self) -> None:
+        made = tuple(stage.window.tokens for stage in self._stages)
+        for box, size in zip(self.boxes, dict(self._sizes).get(self._preset, made), strict=True):
+            with QSignalBlocker(box):
+                box.setValue(size)
+
+    def _rebuild(self) -> None:
+        if self._table is not None:
+            self._table.hide()
+            self._table.deleteLater()
+        self._table = QWidget()
+        form = QFormLayout(self._table)
+        form.setContentsMargins(0, 0, 0, 0)
+        self.boxes = [self._box(stage) for stage in self._stages]
+        for stage, box in reversed(list(zip(self._stages, self.boxes, strict=True))):  # drafts rise
+            label = QLabel(source_name(stage))
+            label.setMinimumHeight(box.sizeHint().height())
+            label.setBuddy(box)
+            form.addRow(label, box)
+        if self.boxes:
+            made = QPushButton("Reset")
+            made.setAccessibleName("Reset the windows to those it was made with")
+            made.clicked.connect(lambda: self._choose(()))
+            made.setSizePolicy(made.sizePolicy().Policy.Fixed, made.sizePolicy().Policy.Fixed)
+            form.addRow("", made)
+        else:
+            form.addRow(QLabel("The target writes alone: nothing is handed up."))
+        self._rows.addWidget(self._table)
+
+    def _box(self, stage: Stage) -> QSpinBox:
+        box = QSpinBox()
+        calm(box)
+        box.lineEdit().setTextMargins(6, 0, 0, 0)
+        box.setRange(1, WIDEST)
+        box.setAccessibleName(f"Window: {source_name(stage)}")
+        box.setAccessibleDescription(self.option.sentence)
+        box.valueChanged.connect(lambda: self._choose(tuple(box.value() for box in self.boxes)))
+        return box
+
+    def _choose(self, sizes: tuple[int, ...]) -> None:
+        """Tell ``sizes`` for the hierarchy shown; none: as it was made."""
+        others = [(name, kept) for name, kept in self._sizes if name != self._preset]
+        self.changed.emit(tuple(sorted([*others, (self._preset, sizes)] if sizes else others)))
+
+
+def source_name(stage: Stage) -> str:
+    """Say where the laws of ``stage`` come from."""
+    match stage.source:
+        case Exit(depth):
+            return f"First {Fraction(depth).limit_denominator(64)} of the layers"
+        case Model(role):
+            return f"{role.capitalize()} model"
+    return "Lookup"

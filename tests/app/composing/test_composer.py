@@ -1,0 +1,98 @@
+"""Typing: what sends, what breaks the line, what stays."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QInputMethodEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from app.composing.composer import Composer
+from tests.app.scripted import ScriptedSession, endless
+from tests.app.stage import Start
+
+
+def composer(qtbot: QtBot) -> tuple[Composer, list[str]]:
+    made = Composer()
+    qtbot.addWidget(made)
+    made.resize(500, 60)
+    made.show()
+    made.field.setFocus()
+    sent: list[str] = []
+    made.submitted.connect(sent.append)
+    return made, sent
+
+
+def test_enter_sends_and_shift_enter_breaks_the_line(qtbot: QtBot) -> None:
+    """Guards: a line break that sends, and Enter that breaks the line."""
+    made, sent = composer(qtbot)
+    QTest.keyClicks(made.field, "one")
+    QTest.keyClick(made.field, Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
+    QTest.keyClicks(made.field, "two")
+    assert sent == []
+    QTest.keyClick(made.field, Qt.Key.Key_Return)
+    QTest.keyClick(made.field, Qt.Key.Key_Enter)
+    assert sent == ["one\ntwo", "one\ntwo"]
+    assert made.text == "one\ntwo"  # it leaves only once the question was taken
+
+
+def test_enter_that_ends_a_composition_does_not_send(qtbot: QtBot) -> None:
+    """Guards: half-written Japanese or Chinese sent by the key that commits a word."""
+    made, sent = composer(qtbot)
+    QApplication.sendEvent(made.field, QInputMethodEvent("にほん", []))
+    QTest.keyClick(made.field, Qt.Key.Key_Return)
+    commit = QInputMethodEvent("", [])
+    commit.setCommitString("日本")
+    QApplication.sendEvent(made.field, commit)
+    QTest.keyClick(made.field, Qt.Key.Key_Return)  # the same key press, delivered after its commit
+    assert sent == []
+    assert made.text == "日本"
+    qtbot.wait(10)
+    QTest.keyClick(made.field, Qt.Key.Key_Return)
+    assert sent == ["日本"]
+
+
+def test_nothing_but_space_is_not_sent(qtbot: QtBot) -> None:
+    """Guards: empty questions."""
+    made, sent = composer(qtbot)
+    assert not made.button.isEnabled()
+    QTest.keyClicks(made.field, "  ")
+    QTest.keyClick(made.field, Qt.Key.Key_Return)
+    assert sent == []
+
+
+def test_the_field_grows_and_then_scrolls(qtbot: QtBot) -> None:
+    """Guards: a field that hides what is typed, or that pushes the conversation away."""
+    made, _ = composer(qtbot)
+    heights = []
+    for lines in (1, 4, 8, 40):
+        made.field.setPlainText("\n".join(["x"] * lines))
+        heights.append(made.field.height())
+    assert heights[0] < heights[1] < heights[2] == heights[3]
+
+
+def test_pasted_markup_is_plain_text(qtbot: QtBot) -> None:
+    """Guards: pasted formatting in a question."""
+    made, _ = composer(qtbot)
+    assert not made.field.acceptRichText()
+
+
+def test_what_is_typed_during_an_answer_stays(start: Start, qtbot: QtBot, session: ScriptedSession) -> None:
+    """Guards: Enter during an answer losing the text, or asking twice; Escape that does not stop."""
+    session.play, session.delay = (lambda _: endless()), 0.003
+    running = start()
+    window = running.window
+    window.composer.field.setPlainText("First")
+    QTest.keyClick(window.composer.field, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: running.chat.tally.tokens > 0)
+    assert window.composer.button.text() == "Stop"
+    QTest.keyClicks(window.composer.field, "Second")
+    QTest.keyClick(window.composer.field, Qt.Key.Key_Return)
+    assert window.composer.text == "Second"
+    assert len(running.chat.conversation.messages) == 1
+    window.activateWindow()
+    with qtbot.waitSignal(running.chat.answered, timeout=2000):
+        QTest.keyClick(window.composer.field, Qt.Key.Key_Escape)
+    assert window.composer.text == "Second"
+    assert window.composer.button.text() == "Send"

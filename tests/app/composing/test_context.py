@@ -1,0 +1,194 @@
+"""How full the context is, and what is offered when it is not large enough."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from app.__main__ import Application
+from app.composing.fitting import fill, without_oldest
+from app.exchange import Count, Turns
+from engine.config import PRESETS, Preset
+from engine.errors import ContextFull
+from engine.events import Event
+from tests.app.scripted import ScriptedSession, plain
+from tests.app.stage import Ask, Start
+
+
+class Letters:
+    """Counts letters, and how often it was asked."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit, self.asked = limit, 0
+
+    def count(self, messages: Sequence[tuple[str, str]]) -> int:
+        self.asked += 1
+        return sum(len(text) for _, text in messages)
+
+    def context(self, preset: Preset) -> int:  # noqa: ARG002 - part of the door
+        return self.limit
+
+
+def talk(pairs: int, system: str = "") -> Turns:
+    turns = [("system", system)] if system else []
+    for _ in range(pairs):
+        turns += [("user", "q" * 10), ("assistant", "a" * 10)]
+    return (*turns, ("user", "last"))
+
+
+@pytest.mark.parametrize(
+    ("turns", "limit", "room", "surplus"),
+    [
+        (talk(2), 100, 10, 0),
+        (talk(5), 100, 10, 2),
+        (talk(5), 100, 40, 4),  # of the room asked for, a quarter of the context is granted
+        (talk(5), 104, 10, 2),  # not one token of an answer would fit
+        (talk(5, "s" * 50), 100, 10, 8),
+        (talk(5), 5, 1, 10),
+        (talk(5), 4, 1, None),
+        ((("user", "x" * 50),), 20, 1, None),
+    ],
+)
+def test_as_few_of_the_oldest_go_as_need_to(turns: Turns, limit: int, room: int, surplus: int | None) -> None:
+    """Guards: a search off by one pair, the system's turn left out, a promise of room where there is none."""
+    found = fill(Count(1, turns, PRESETS["plain"], room), Letters(limit))
+    assert (found.surplus, found.fits) == (surplus, surplus == 0)
+    if surplus:
+        rest = without_oldest(turns, surplus)
+        assert rest[-1] == turns[-1]
+        assert rest[0][0] in ("system", "user")
+        assert sum(len(text) for _, text in rest) < limit
+
+
+def test_a_long_conversation_is_not_counted_over_and_over() -> None:
+    """Guards: a count for every turn of a long conversation."""
+    letters = Letters(1000)
+    assert fill(Count(1, talk(4000), PRESETS["plain"], 100), letters).surplus
+    assert letters.asked < 20
+
+
+def test_the_meter_counts_what_is_typed(start: Start, ask: Ask, qtbot: QtBot, session: ScriptedSession) -> None:
+    """Guards: a meter that knows only what was sent, or that asks with every key."""
+    running = start()
+    composer = running.window.composer
+    counted: list[object] = []
+    running.worker.counted.connect(counted.append)
+    for word in ("one", "one two", "one two three"):
+        composer.field.setPlainText(word)
+    qtbot.waitUntil(lambda: composer.meter.text() == "6 / 1,024 tokens")
+    qtbot.wait(50)  # the same news on another way
+    assert len(counted) == 1
+    composer.field.clear()
+    qtbot.waitUntil(lambda: composer.meter.text() == "")
+    session.play = lambda _: plain("a b c")
+    ask(running, "Hi")
+    qtbot.waitUntil(lambda: composer.meter.text() == f"{1 + 3 + 5} / 1,024 tokens")
+
+
+def test_answers_to_old_questions_are_dropped(start: Start, qtbot: QtBot) -> None:
+    """Guards: a number that belongs to an earlier text, shown last because it took longest."""
+    running = start()
+    running.window.composer.field.setPlainText("one")
+    qtbot.waitUntil(lambda: running.context.fill is not None)
+    stale = running.context.fill
+    running.window.composer.field.setPlainText("one two three four")
+    running.worker.counted.emit(stale)
+    qtbot.wait(20)
+    assert running.context.fill is None
+    qtbot.waitUntil(lambda: running.context.fill is not None)
+    assert running.window.composer.meter.text().startswith("7 /")
+
+
+def crowded(start: Start, ask: Ask, session: ScriptedSession) -> Application:
+    """Return a program with three answered questions and room for not much more."""
+    session.play = lambda _: plain("an answer of six words altogether")
+    running = start()
+    for word in ("First", "Second", "Third"):
+        ask(running, f"{word} question of some length")
+    session.limit = 65
+    return running
+
+
+def test_a_message_that_does_not_fit_is_not_sent(
+    start: Start, ask: Ask, qtbot: QtBot, session: ScriptedSession
+) -> None:
+    """Guards: a silent cut, a lost message, a choice that does not say what it leaves out."""
+    running = crowded(start, ask, session)
+    window = running.window
+    window.composer.field.setPlainText("word " * 30)
+    qtbot.waitUntil(lambda: running.context.fill is not None)
+    window.composer.field.entered.emit()
+    assert window.banner.isVisible()
+    assert "78 tokens" in window.banner.sentence.text()
+    assert (
+        "the oldest 4 messages, from “First question of some length” to “an answer of six" in window.banner.hint.text()
+    )
+    assert len(session.asked) == 3
+    with qtbot.waitSignal(running.chat.answered):
+        window.banner.buttons["trim"].click()
+    assert [text.split()[0] for _, text in session.asked[-1]] == ["Third", "an", "word"]
+    assert len(running.chat.conversation.messages) == 8
+    assert not window.banner.isVisible()
+    assert window.composer.text == ""
+    edge = window.transcript._edge
+    assert edge.isVisible()
+    third = next(turn for turn in window.transcript.turns if turn.message == running.chat.first_told)
+    assert edge.y() < third.y()
+    assert edge.y() > window.transcript.turns[3].y()
+    ask(running, "More")
+    assert session.asked[-1][0][1].startswith("Third")  # it stays left out
+
+
+def test_a_message_that_alone_is_too_long(start: Start, ask: Ask, qtbot: QtBot, session: ScriptedSession) -> None:
+    """Guards: trimming offered where it would not help."""
+    running = crowded(start, ask, session)
+    window = running.window
+    window.composer.field.setPlainText("word " * 80)
+    qtbot.waitUntil(lambda: running.context.fill is not None)
+    window.composer.field.entered.emit()
+    assert not window.banner.buttons["trim"].isVisible()
+    window.banner.buttons["shorten"].click()
+    assert window.composer.text.startswith("word word")
+
+
+def test_a_new_chat_takes_the_message_along(start: Start, ask: Ask, qtbot: QtBot, session: ScriptedSession) -> None:
+    """Guards: a message typed twice because the way out threw it away."""
+    running = crowded(start, ask, session)
+    window = running.window
+    window.composer.field.setPlainText("word " * 30)
+    qtbot.waitUntil(lambda: running.context.fill is not None)
+    window.composer.field.entered.emit()
+    window.banner.buttons["new chat"].click()
+    assert running.chat.conversation.messages == ()
+    assert window.composer.text == "word " * 30
+
+
+def test_a_refusal_by_the_engine_offers_the_same(
+    start: Start, ask: Ask, qtbot: QtBot, session: ScriptedSession
+) -> None:
+    """Guards: a question sent before it was counted, and then stuck."""
+    running = crowded(start, ask, session)
+    window, chat = running.window, running.chat
+
+    def refused(messages: Sequence[tuple[str, str]]) -> list[Event]:
+        used = session.count(messages)
+        if used >= session.limit:
+            raise ContextFull(used + 1, session.limit)
+        return list(plain("it fits"))
+
+    session.play = refused
+    window.composer.field.setPlainText("word " * 30)
+    window.composer.field.entered.emit()  # before the pause in which it would be counted
+    qtbot.waitUntil(lambda: "the oldest 4 messages" in window.banner.hint.text())
+    with qtbot.waitSignal(chat.answered):
+        window.banner.buttons["trim"].click()
+    assert chat.conversation.messages[-1].text == "it fits"
+    session.limit = 40
+    window.composer.field.setPlainText("word " * 40)
+    window.composer.field.entered.emit()
+    qtbot.waitUntil(lambda: "Even with nothing but this message" in window.banner.hint.text())
+    window.banner.buttons["shorten"].click()
+    assert window.composer.text == ("word " * 40).strip()
+    assert chat.conversation.messages[-1].text == "it fits"
