@@ -6,17 +6,19 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from engine.config import PRESETS, ModelSet, Sampling, models_in, starter_models
 from engine.errors import UpdraftError
 from engine.events import Event, Finished, to_json
+from engine.library import Library
 from engine.library import terminal as models
 from engine.terminal import Terminal
 
 if TYPE_CHECKING:
+    from engine.bench.report import Report
     from engine.session import Session
 
 
@@ -46,6 +48,18 @@ def _parser() -> argparse.ArgumentParser:
     chat.set_defaults(run=_chat)
     bench = commands.add_parser("bench", help="measure what a pass costs and what each preset gains")
     bench.add_argument("--presets", nargs="+", choices=list(PRESETS), default=[], help="which (default: all)")
+    bench.add_argument("--context", type=int, default=1024, help="tokens behind a timed pass (default: %(default)s)")
+    bench.add_argument("--transformers", action="store_true", help="also time transformers on the same weights")
+    bench.add_argument(
+        "--shape", help="random weights of a known shape, acceptance simulated: llama-3.1-8b, qwen3-8b, …"
+    )
+    bench.add_argument(
+        "--rates",
+        type=float,
+        nargs="+",
+        default=[0.75, 0.85],
+        help="with --shape: what share of the level below each judge keeps, bottom first (default: 0.75 0.85)",
+    )
     bench.set_defaults(run=_bench)
     models.add_arguments(commands)
     for command in (ask, chat, bench):
@@ -55,11 +69,14 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_reply_options(command: argparse.ArgumentParser) -> None:
     defaults = Sampling()
-    command.add_argument("--model", type=Path, metavar="DIR", help="a model folder (default: the starter models)")
+    command.add_argument(
+        "--model", metavar="NAME", help="an installed set or a model folder (default: the starter models)"
+    )
     command.add_argument(
         "--preset", choices=list(PRESETS), default="hispec", help="the hierarchy (default: %(default)s)"
     )
     command.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
+    command.add_argument("--eager", action="store_true", help="without CUDA graphs: slower, to compare with")
     command.add_argument("--system", default="", help="a system prompt")
     command.add_argument(
         "--temperature", type=float, default=defaults.temperature, help="0 is greedy (default: %(default)s)"
@@ -90,7 +107,11 @@ def _sampling(arguments: argparse.Namespace) -> Sampling:
 
 
 def _models(arguments: argparse.Namespace) -> ModelSet:
-    return starter_models() if arguments.model is None else models_in(arguments.model)
+    """Return the models asked for: a folder's, an installed set's, or the starter."""
+    if arguments.model is None:
+        return starter_models()
+    folder = Path(arguments.model)
+    return models_in(folder) if folder.is_dir() or folder.is_absolute() else Library.open().set_named(arguments.model)
 
 
 def _open(arguments: argparse.Namespace, terminal: Terminal) -> Session:
@@ -99,7 +120,7 @@ def _open(arguments: argparse.Namespace, terminal: Terminal) -> Session:
     os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
     from engine.session import Session
 
-    loading = Session.open(_models(arguments), arguments.device)
+    loading = Session.open(_models(arguments), arguments.device, "eager" if arguments.eager else "auto")
     while True:
         try:
             terminal.show(next(loading))
@@ -138,16 +159,31 @@ def _chat(arguments: argparse.Namespace) -> int:
 
 
 def _bench(arguments: argparse.Namespace) -> int:
-    sampling = _sampling(arguments)
-    session = _open(arguments, Terminal(sys.stdout, sys.stderr))
-    from engine.bench import measure, presets_of
-
-    presets = presets_of(session, arguments.presets)
-    report = measure(session, presets, sampling, arguments.max_tokens, lambda what: print(what, file=sys.stderr))
+    report = _measured(arguments, _sampling(arguments), lambda what: print(what, file=sys.stderr))
     print(report.table())
     if arguments.json:
         arguments.json.write_text(json.dumps(report.to_json(), indent=1), encoding="utf-8")
     return 0
+
+
+def _measured(arguments: argparse.Namespace, sampling: Sampling, say: Callable[[str], None]) -> Report:
+    if arguments.shape is not None:
+        from engine.bench.simulated import simulate
+
+        return simulate(arguments.shape, arguments.presets, arguments.rates, arguments.context, say)
+    session = _open(arguments, Terminal(sys.stdout, sys.stderr))
+    from engine.bench.replies import measure, presets_of
+
+    context = min(arguments.context, session.context(PRESETS["plain"]) // 2)
+    return measure(
+        session,
+        presets_of(session, arguments.presets),
+        sampling,
+        arguments.max_tokens,
+        say,
+        context=context,
+        against_transformers=arguments.transformers,
+    )
 
 
 def _system(arguments: argparse.Namespace) -> list[tuple[str, str]]:

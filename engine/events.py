@@ -61,7 +61,9 @@ class Token:
     least). ``rejected_by`` is the level that vetoed it. A token with ``reached`` below the top and no
     ``rejected_by`` is still pending, or ``discarded`` because an earlier token of its window was vetoed.
     ``judged`` holds (level, probability) for its writer and every level that looked at it, in that order: the
-    probability each gave it after the sampling settings.
+    probability each gave it after the sampling settings. Beside it, in the same order: ``ranks``, the token's place
+    among all tokens by that level's plain logits (1: the likeliest), and ``passes``, the index in the round's passes
+    of the one in which that level wrote or judged it. Either may be shorter than ``judged``, or empty: not known.
     """
 
     id: int
@@ -71,6 +73,8 @@ class Token:
     rejected_by: int | None = None
     discarded: bool = False
     judged: tuple[tuple[int, float], ...] = ()
+    ranks: tuple[int, ...] = ()
+    passes: tuple[int, ...] = ()
 
     @property
     def ghost(self) -> bool:
@@ -163,6 +167,7 @@ def from_json(value: dict[str, Any]) -> Event:
 
 
 def _build(kind: type[LevelInfo] | type[Pass] | type[Token], item: dict[str, Any]) -> LevelInfo | Pass | Token:
-    if kind is Token:
-        item = {**item, "judged": tuple((level, p) for level, p in item["judged"])}
+    if kind is Token:  # JSON knows no tuples, and tokens kept by earlier versions have no ranks
+        known: dict[str, Any] = {name: tuple(item[name]) for name in ("ranks", "passes") if name in item}
+        item = {**item, **known, "judged": tuple((level, p) for level, p in item["judged"])}
     return kind(**item)

@@ -5,15 +5,25 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterator, Sequence
 from statistics import median
+from typing import Protocol
 
-from engine.decoding.hierarchy import Autoregressive, Drafter
+from engine.decoding.hierarchy import Fact
 from engine.decoding.rounds import RoundLog
 from engine.decoding.tape import Tape
 from engine.events import Drafting, Event, Finished, PlainPace, Prefill, Reason, Round
 from engine.tokenizer import ChatTokenizer, TextStream
 
-CHUNK = 256  # prompt tokens per prefill pass: small enough for progress and for Stop, large enough for full speed
 PACE_STEPS = 3
+
+
+class Chain(Protocol):
+    """What a reply asks of the hierarchy at work: extend the tape by one round, and the caches."""
+
+    def draft(self, tape: Tape) -> Generator[Fact, None, object]: ...
+
+    def prefill(self, tape: Sequence[int], upto: int) -> None: ...
+
+    def rewind(self, length: int) -> None: ...
 
 
 class Reply:
@@ -27,8 +37,8 @@ class Reply:
     def __init__(
         self,
         tape: Tape,
-        chain: Drafter,
-        plain: Autoregressive,
+        chain: Chain,
+        plain: Chain,
         top: int,
         tokenizer: ChatTokenizer,
         stops: Sequence[str],
@@ -41,11 +51,11 @@ class Reply:
         self.prefill_seconds = 0.0
         self.pace: float | None = None  # seconds per token of plain decoding
 
-    def prefill(self, reused: int) -> Iterator[Prefill]:
-        """Bring every level's caches to the prompt's end but one, chunk by chunk."""
+    def prefill(self, reused: int, chunk: int) -> Iterator[Prefill]:
+        """Bring every level's caches to the prompt's end but one, ``chunk`` tokens at a time."""
         began = time.perf_counter()
         total = self.prompt - 1
-        for upto in [*range(reused + CHUNK, total, CHUNK), total]:
+        for upto in [*range(reused + chunk, total, chunk), total]:
             self.chain.prefill(self.tape, upto)
             self.prefill_seconds = time.perf_counter() - began
             yield Prefill(upto - reused, total - reused, self.prefill_seconds)
@@ -109,12 +119,14 @@ class Reply:
 
     def _plain_pace(self) -> float:
         """Time a few plain decoding steps at this point of the reply and undo them; return the median in seconds."""
+        ending = [self.tape.pop()] if self.tape.full else []  # nothing can be drawn behind a reply's end
         length = len(self.tape)
         steps: list[float] = []
         for _ in range(PACE_STEPS):
             steps.extend(fact.seconds for fact in self.plain.draft(self.tape))
             del self.tape[length:]
             self.plain.rewind(length - 1)
+        self.tape.extend(ending)
         return median(steps)
 
 

@@ -5,25 +5,51 @@ Stopping a reply is ceasing to iterate it; whatever point it was at, the caches 
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Literal, Protocol
 
 import torch
 
-from engine.config import ModelSet, Preset, Role, Sampling, Window
-from engine.decoding.chain import build, describe, device_of
-from engine.decoding.frequent import frequent_tokens
-from engine.decoding.hierarchy import Autoregressive
-from engine.decoding.laws import Sampler
+from engine.config import ModelSet, Preset, Role, Sampling
+from engine.decoding.chain import describe, device_of
+from engine.decoding.eager import EagerRunner
+from engine.decoding.frequent import FrequentTokens, frequent_tokens
+from engine.decoding.graphs import GraphRunner
 from engine.decoding.tape import Tape
-from engine.decoding.trunk import Exit, Trunk
 from engine.diagnosis import describe_engine
 from engine.errors import ContextFull, DeviceError, ModelSetError
 from engine.events import Event, Loading, Reason, Started
 from engine.model import Transformer, load
-from engine.reply import Reply
+from engine.reply import Chain, Reply
 from engine.tokenizer import ChatTokenizer, Messages
+
+How = Literal["auto", "eager", "graphs"]
+ROOM = 8192  # tokens of a conversation on a GPU, where room is taken at once, unless more or fewer are asked for
+
+
+class Runner(Protocol):
+    """What holds the models of a session and runs presets over them."""
+
+    chunk: int
+
+    @property
+    def models(self) -> Mapping[Role, Transformer]: ...
+
+    @property
+    def held(self) -> int: ...
+
+    def context(self, role: Role) -> int: ...
+
+    def add(self, role: Role, model: Transformer, frequent: FrequentTokens | None) -> None: ...
+
+    def rewind(self, length: int) -> None: ...
+
+    def prepare(self, preset: Preset, /) -> Iterator[float]: ...
+
+    def chains(self, preset: Preset, tape: Tape, sampling: Sampling, /) -> tuple[Chain, Chain]: ...
 
 
 class Session:
@@ -32,17 +58,25 @@ class Session:
     Models are loaded when a preset first needs them. Not thread-safe: one thread owns a session.
     """
 
-    def __init__(self, models: ModelSet, device: torch.device) -> None:
-        self.models = models
-        self.device = device
-        self._trunks: dict[Role, Trunk] = {}
+    def __init__(self, models: ModelSet, device: torch.device, how: How = "auto", room: int = ROOM) -> None:
+        self.models, self.device, self.room = models, device, room
+        self.how: How = ("graphs" if device.type == "cuda" else "eager") if how == "auto" else how
+        self.why_eager = "" if self.how == "graphs" else "as asked" if device.type == "cuda" else "there is no GPU"
+        self._runner: Runner | None = None
+        self._parts: dict[Role, tuple[Transformer, FrequentTokens | None]] = {}
         self._tokenizers: dict[Role, ChatTokenizer] = {}
         self._tape = Tape([])
 
     @classmethod
-    def open(cls, models: ModelSet, device: str = "auto") -> Generator[Loading, None, Session]:
-        """Load the target and return the session; yields Loading. Raises CheckpointError or DeviceError."""
-        session = cls(models, device_of(device))
+    def open(
+        cls, models: ModelSet, device: str = "auto", how: How = "auto", room: int = ROOM
+    ) -> Generator[Loading, None, Session]:
+        """Load the target and return the session; yields Loading. Raises CheckpointError or DeviceError.
+
+        ``how``: "graphs" replays recordings (on a CPU only to test them), "eager" runs operation by operation, "auto"
+        is graphs on a GPU that runs our kernels. ``room``: the most tokens of a conversation with graphs.
+        """
+        session = cls(models, device_of(device), how, room)
         if session.device.type == "cpu" and "OMP_NUM_THREADS" not in os.environ:
             torch.set_num_threads(spare_one_core(os.cpu_count() or 1))
         yield from session._need("target")
@@ -56,14 +90,14 @@ class Session:
     @property
     def loaded(self) -> Mapping[str, Transformer]:
         """The models loaded so far, by role."""
-        return {role: trunk.model for role, trunk in self._trunks.items()}
+        return {role: model for role, (model, _) in self._parts.items()}
 
     def context(self, preset: Preset) -> int:
         """Return the most tokens a conversation may have under ``preset``: what its smallest model can hold.
 
         Models not loaded yet are not asked; the target always is.
         """
-        return min(self._trunks[role].model.context for role in preset.roles if role in self._trunks)
+        return min(self._running.context(role) for role in preset.roles if role in self._running.models)
 
     def count(self, messages: Messages) -> int:
         """Return how many tokens ``messages`` take, the assistant's opening included."""
@@ -91,18 +125,21 @@ class Session:
         prompt, context = self.tokenizer.render(messages, opening), self.context(preset)
         if len(prompt) >= context:
             raise ContextFull(len(prompt) + 1, context)
-        sampler = Sampler(sampling, self.device)
-        chain = build(preset, self._trunks, sampler, self.tokenizer.size)
-        reused = self._reuse(prompt)
+        runner = self._running
+        with _device_errors():
+            for fraction in runner.prepare(preset):
+                yield Loading(f"{preset.title} on the GPU", fraction)
         asked = len(prompt) + max_tokens
         limited_by: Reason = "length" if asked <= context else "context"
+        runner.rewind(self._common(prompt))
         self._tape = tape = Tape(prompt, self.tokenizer.ends, min(asked, context))
-        levels, device = describe(preset, self._trunks), _device_name(self.device)
-        reply = Reply(tape, chain, self._plain(sampling), len(levels) - 1, self.tokenizer, stop, limited_by)
+        chain, plain = runner.chains(preset, tape, sampling)
+        reused, levels, device = runner.held, describe(preset, runner.models), _device_name(self.device)
+        reply = Reply(tape, chain, plain, len(levels) - 1, self.tokenizer, stop, limited_by)
         try:
             with _device_errors():
                 yield Started(preset.name, levels, preset.lossless, len(prompt), reused, context, device)
-                yield from reply.prefill(reused)
+                yield from reply.prefill(reused, runner.chunk)
                 yield from reply.rounds()
         finally:
             del tape[reply.settled :]
@@ -114,14 +151,16 @@ class Session:
 
     def close(self) -> None:
         """Drop the models and give their memory back; the session cannot be used afterwards."""
-        self._trunks.clear()
+        self._runner = None
+        self._parts.clear()
         self._tape = Tape([])
         if self.device.type == "cuda":
+            gc.collect()  # recordings and their chains refer to each other
             torch.cuda.empty_cache()
 
     def _need(self, role: Role) -> Generator[Loading, None, None]:
         """Load the model of ``role`` unless it is there."""
-        if role in self._trunks:
+        if role in self.loaded:
             return
         folder = self.models.folder(role)
         if folder is None:
@@ -147,30 +186,42 @@ class Session:
                     f"{folder.name} has {model.vocabulary:,} rows for {tokenizer.size:,} tokens.",
                     "The tokenizer beside these weights belongs to another model; download the model again.",
                 )
-            self._trunks[role] = Trunk(model, frequent_tokens(folder, model, tokenizer.size, tokenizer.ends))
+            self._add(role, model, frequent_tokens(folder, model, tokenizer.size, tokenizer.ends), tokenizer.size)
         self._tokenizers[role] = tokenizer
         yield Loading(part, 1.0)
 
-    def _reuse(self, prompt: list[int]) -> int:
-        """Rewind every model to the prefix ``prompt`` shares with the tape; return how much the target still holds.
+    def _add(self, role: Role, model: Transformer, frequent: FrequentTokens | None, vocabulary: int) -> None:
+        """Hand a model to the runner; where recordings cannot run it, all models go on without."""
+        self._parts[role] = model, frequent
+        try:
+            if self._runner is None:
+                self._runner = self._new_runner(vocabulary)
+            self._runner.add(role, model, frequent)
+        except ValueError as reason:
+            self.how, self.why_eager = "eager", str(reason)
+            self._runner = EagerRunner(self.device, vocabulary)
+            for each, (its_model, its_frequent) in self._parts.items():
+                self._runner.add(each, its_model, its_frequent)
 
-        What a model has cached is always a prefix of the tape, also for models the last reply did not use.
-        """
+    def _new_runner(self, vocabulary: int) -> Runner:
+        if self.how == "graphs":
+            return GraphRunner(self.device, vocabulary, self.room)
+        return EagerRunner(self.device, vocabulary)
+
+    @property
+    def _running(self) -> Runner:
+        if self._runner is None:
+            raise RuntimeError("the session is closed")
+        return self._runner
+
+    def _common(self, prompt: list[int]) -> int:
+        """Return how long a prefix ``prompt`` shares with the tape, whose prefixes the caches hold; never all of it."""
         common = 0
         for known, wanted in zip(self._tape, prompt[:-1], strict=False):
             if known != wanted:
                 break
             common += 1
-        for trunk in self._trunks.values():
-            trunk.rewind(common)
-        target = self._trunks["target"]
-        return target.seen(len(target.spans) - 1)
-
-    def _plain(self, sampling: Sampling) -> Autoregressive:
-        """Return plain decoding over the same caches, with random numbers of its own."""
-        target, sampler = self._trunks["target"], Sampler(sampling, self.device)
-        level = Exit(target, len(target.spans) - 1, self.tokenizer.size, sampler, 0)
-        return Autoregressive(level, Window(1), sampler)
+        return common
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from engine.decoding.lookup import Lookup
 from engine.decoding.trunk import Exit, Trunk
 from engine.errors import DeviceError
 from engine.events import LevelInfo
+from engine.model import Transformer
 
 Trunks = Mapping[Role, Trunk]
 
@@ -38,11 +39,12 @@ def build(preset: Preset, trunks: Trunks, sampler: Sampler, vocabulary: int) -> 
 
 def exits_of(preset: Preset, layers: int) -> tuple[int, ...]:
     """Return after how many of ``layers`` layers the target is read, rising, the full depth last."""
-    depths = {_depth(stage.source, layers) for stage in preset.stages if isinstance(stage.source, config.Exit)}
+    depths = {depth_of(stage.source, layers) for stage in preset.stages if isinstance(stage.source, config.Exit)}
     return tuple(sorted(depths | {layers}))
 
 
-def _depth(source: config.Exit, layers: int) -> int:
+def depth_of(source: config.Exit, layers: int) -> int:
+    """Return after how many of ``layers`` layers ``source`` is read."""
     return max(1, round(source.depth * layers))
 
 
@@ -55,25 +57,25 @@ def _level(stage: Stage, index: int, trunks: Trunks, sampler: Sampler, vocabular
         return Exit(trunk, len(trunk.spans) - 1, vocabulary, sampler, index, trimmed=stage.trimmed)
     trunk = trunks["target"]
     stops = [span.stop for span in trunk.spans]
-    span = stops.index(_depth(source, trunk.model.layers))
+    span = stops.index(depth_of(source, trunk.model.layers))
     return Exit(trunk, span, vocabulary, sampler, index, trimmed=stage.trimmed)
 
 
-def describe(preset: Preset, trunks: Trunks) -> tuple[LevelInfo, ...]:
+def describe(preset: Preset, models: Mapping[Role, Transformer]) -> tuple[LevelInfo, ...]:
     """Return the levels of ``preset`` in words, bottom first."""
     top = len(preset.stages) - 1
-    return tuple(_info(stage, index, top, trunks) for index, stage in enumerate(preset.stages))
+    return tuple(_info(stage, index, top, models) for index, stage in enumerate(preset.stages))
 
 
-def _info(stage: Stage, index: int, top: int, trunks: Trunks) -> LevelInfo:
+def _info(stage: Stage, index: int, top: int, models: Mapping[Role, Transformer]) -> LevelInfo:
     source = stage.source
     if isinstance(source, config.Lookup):
         return LevelInfo("Lookup", f"{source.shortest} to {source.longest} tokens", "lookup")
-    layers = trunks["target"].model.layers
+    layers = models["target"].layers
     if isinstance(source, config.Exit):
         title = "Draft" if index == 0 else "Intermediate"
-        return LevelInfo(title, f"{_depth(source, layers)} of {layers} layers", "exit")
-    model = trunks[source.role].model
+        return LevelInfo(title, f"{depth_of(source, layers)} of {layers} layers", "exit")
+    model = models[source.role]
     title = "Target" if index == top else source.role.capitalize()
     return LevelInfo(title, f"{model.layers} layers, {_count(model.parameters)}", "model")
 

@@ -25,11 +25,12 @@ class FrequentTokens:
     def __init__(self, model: Transformer, tokens: list[int]) -> None:
         """Raises ValueError for a head that cannot be cut."""
         self.tokens = torch.tensor(sorted(set(tokens)), dtype=torch.int64, device=model.device)  # [m]
-        self._head = model.head_of(self.tokens)
+        self.ids = self.tokens.int()  # as the kernels read them
+        self.head = model.head_of(self.tokens)
 
     def read(self, model: Transformer, hidden: Tensor, vocabulary: int) -> Tensor:
         """Return logits float32 [n, vocabulary] of ``hidden`` [n, width]: minus infinity outside the tokens."""
-        few = model.read(hidden, self._head)  # [n, m]
+        few = model.read(hidden, self.head)  # [n, m]
         return few.new_full((len(hidden), vocabulary), -torch.inf).index_copy_(1, self.tokens, few)
 
 

@@ -23,6 +23,8 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import torch
+
 from engine.config import Window
 from engine.decoding.acceptance import Rule
 from engine.decoding.laws import Laws, Sampler
@@ -31,11 +33,15 @@ from engine.decoding.tape import Tape
 
 @dataclass(frozen=True, slots=True)
 class Drafted:
-    """A bottom level proposed ``tokens`` in one pass, giving each the probability beside it. Seconds are wall clock."""
+    """A bottom level proposed ``tokens`` in one pass, giving each the probability and the rank beside it.
+
+    A rank is the token's place by the level's plain logits, 1 the likeliest. Seconds are wall clock.
+    """
 
     level: int
     tokens: tuple[int, ...]
     probabilities: tuple[float, ...]
+    ranks: tuple[int, ...]
     positions: int
     began: float
     seconds: float
@@ -45,7 +51,7 @@ class Drafted:
 class Judged:
     """A level judged the last ``proposed`` standing tokens: ``kept`` stand, and its own token ``following`` comes next.
 
-    ``probabilities``: what the level gave each proposed token, then ``following`` if it is not None.
+    ``probabilities`` and ``ranks``: what the level gave each proposed token, then ``following`` if it is not None.
     """
 
     level: int
@@ -53,6 +59,7 @@ class Judged:
     kept: int
     following: int | None
     probabilities: tuple[float, ...]
+    ranks: tuple[int, ...]
     positions: int
     began: float
     seconds: float
@@ -102,8 +109,8 @@ class Autoregressive:
             token = self.sampler.draw(law.probs[0])
             tape.append(token)
             drawn.append(law)
-            p = float(law.probs[0, token])
-            yield Drafted(self.level.index, (token,), (p,), law.positions, began, time.perf_counter() - began)
+            given = _given(law, [0], [token])
+            yield Drafted(self.level.index, (token,), *given, law.positions, began, time.perf_counter() - began)
             if len(drawn) >= self.window.tokens or tape.full or _unsure(law, self.window):
                 return Laws.join(drawn)
 
@@ -157,9 +164,9 @@ class Verifier:
         if following is not None:
             rows.append(kept)
             tokens.append(following)
-        probabilities = tuple(own.probs[rows, tokens].tolist())
+        given = _given(own, rows, tokens)
         seconds = time.perf_counter() - began
-        return Judged(self.level.index, len(proposed), kept, following, probabilities, own.positions, began, seconds)
+        return Judged(self.level.index, len(proposed), kept, following, *given, own.positions, began, seconds)
 
     def prefill(self, tape: Sequence[int], upto: int) -> None:
         """Bring the caches of this level and all below to ``upto`` tokens."""
@@ -170,6 +177,14 @@ class Verifier:
         """Forget every token from position ``length`` on, here and below."""
         self.level.rewind(length)
         self.below.rewind(length)
+
+
+def _given(laws: Laws, rows: list[int], tokens: list[int]) -> tuple[tuple[float, ...], tuple[int, ...]]:
+    """Return the probability and the rank of each of ``tokens`` in its row; equals share the better rank."""
+    scores = (laws.probs if laws.logits is None else laws.logits)[rows]  # [n, vocabulary]
+    own = scores.gather(1, torch.tensor(tokens, device=scores.device)[:, None])  # [n, 1]
+    ranks = 1 + (scores > own).count_nonzero(dim=1)
+    return tuple(laws.probs[rows, tokens].tolist()), tuple(ranks.tolist())
 
 
 def _unsure(law: Laws, window: Window) -> bool:

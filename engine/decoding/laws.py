@@ -98,7 +98,7 @@ def _penalised(logits: Tensor, tape: Sequence[int], mark: int, penalty: float) -
 
 
 def _nucleus(probs: Tensor, top_p: float) -> Tensor:
-    """Keep per row the smallest set of likeliest tokens whose mass reaches ``top_p``, and nothing else.
+    """Keep per row the likeliest tokens until their mass reaches ``top_p``, all that tie with the last, nothing else.
 
     float32 [n, vocabulary] twice. Sorting a whole vocabulary is slow, so a short head is tried first and grown while
     its mass falls short; the answer is the same.
@@ -106,8 +106,9 @@ def _nucleus(probs: Tensor, top_p: float) -> Tensor:
     vocabulary = probs.shape[1]
     size = min(64, vocabulary)
     while True:
-        head, tokens = probs.topk(size)  # [n, size], falling
+        head = probs.topk(size).values  # [n, size], falling
         before = head.cumsum(dim=1) - head
         if size == vocabulary or bool((before[:, -1] >= top_p).all()):
-            return torch.zeros_like(probs).scatter_(1, tokens, head.where(before < top_p, 0))
+            least = head.where(before < top_p, torch.inf).amin(dim=1, keepdim=True)
+            return probs.where(probs >= least, 0)
         size = min(size * 8, vocabulary)

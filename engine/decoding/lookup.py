@@ -35,28 +35,30 @@ class Lookup:
     def draft(self, tape: Tape) -> Drafting:
         """Append the copied tokens, if any."""
         began = time.perf_counter()
-        copied = self._continuation(tape)
+        copied = continuation(tape, self.source, self.window.tokens)
         tape.extend(copied)
         probs = torch.zeros(len(copied), self.vocabulary, device=self.device)
         probs[range(len(copied)), copied] = 1.0
         if copied:
-            ones = (1.0,) * len(copied)
-            yield Drafted(self.index, tuple(copied), ones, 0, began, time.perf_counter() - began)
+            sure, first = (1.0,) * len(copied), (1,) * len(copied)
+            yield Drafted(self.index, tuple(copied), sure, first, 0, began, time.perf_counter() - began)
         return Laws(probs, None)
-
-    def _continuation(self, tape: Tape) -> list[int]:
-        for length in range(self.source.longest, self.source.shortest - 1, -1):
-            at = _last_occurrence(tape, length)
-            if at is not None:
-                room = min(self.window.tokens, tape.limit - len(tape))
-                return _until_end(tape[at + length : at + length + max(room, 0)], tape.ends)
-        return []
 
     def prefill(self, tape: Sequence[int], upto: int) -> None:
         """Do nothing: the tape is all a lookup reads."""
 
     def rewind(self, length: int) -> None:
         """Do nothing: a lookup remembers nothing."""
+
+
+def continuation(tape: Tape, source: config.Lookup, most: int) -> list[int]:
+    """Return up to ``most`` tokens from behind an earlier occurrence of the tape's ending, none past its limit."""
+    for length in range(source.longest, source.shortest - 1, -1):
+        at = _last_occurrence(tape, length)
+        if at is not None:
+            room = min(most, tape.limit - len(tape))
+            return _until_end(tape[at + length : at + length + max(room, 0)], tape.ends)
+    return []
 
 
 def _last_occurrence(tape: Sequence[int], length: int) -> int | None:

@@ -17,6 +17,8 @@ class _Entry:
     rejected_by: int | None = None
     discarded: bool = False
     judged: list[tuple[int, float]] = field(default_factory=list)
+    ranks: list[int] = field(default_factory=list)
+    passes: list[int] = field(default_factory=list)
 
     @property
     def ghost(self) -> bool:
@@ -38,8 +40,8 @@ class RoundLog:
         start = fact.began - self._epoch
         self.passes.append(Pass(fact.level, kind, fact.positions, start, fact.seconds))
         if isinstance(fact, Drafted):
-            for token, p in zip(fact.tokens, fact.probabilities, strict=True):
-                self._entries.append(_Entry(token, fact.level, fact.level, judged=[(fact.level, p)]))
+            for i, token in enumerate(fact.tokens):
+                self._write(token, fact, i)
         else:
             self._judge(fact)
 
@@ -47,7 +49,7 @@ class RoundLog:
         standing = [entry for entry in self._entries if not entry.ghost]
         window = standing[len(standing) - fact.proposed :]
         for i, entry in enumerate(window):
-            entry.judged.append((fact.level, fact.probabilities[i]))
+            self._note(entry, fact, i)
             if i < fact.kept:
                 entry.reached = fact.level
             elif i == fact.kept:
@@ -55,8 +57,17 @@ class RoundLog:
             else:
                 entry.discarded = True
         if fact.following is not None:
-            written = [(fact.level, fact.probabilities[-1])]
-            self._entries.append(_Entry(fact.following, fact.level, fact.level, judged=written))
+            self._write(fact.following, fact, fact.proposed)
+
+    def _write(self, token: int, fact: Fact, i: int) -> None:
+        self._entries.append(_Entry(token, fact.level, fact.level))
+        self._note(self._entries[-1], fact, i)
+
+    def _note(self, entry: _Entry, fact: Fact, i: int) -> None:
+        """Note what the newest pass gave ``entry``, the ``i``-th token that ``fact`` speaks of."""
+        entry.judged.append((fact.level, fact.probabilities[i]))
+        entry.ranks.append(fact.ranks[i])
+        entry.passes.append(len(self.passes) - 1)
 
     @property
     def standing(self) -> list[int]:
@@ -91,6 +102,8 @@ class RoundLog:
                     entry.rejected_by,
                     entry.discarded,
                     tuple(entry.judged),
+                    tuple(entry.ranks),
+                    tuple(entry.passes),
                 )
             )
         return tuple(found)

@@ -13,10 +13,10 @@ from types import MappingProxyType
 from typing import Literal
 
 from engine.config import Role
-from engine.errors import ModelSetError
-from engine.library.account import NF4_NESTED, Account, Architecture, Precision, account
+from engine.dimensions import Dimensions
 
 Form = Literal["16-bit", "nf4"]
+NESTED = 0.5 + 1 / 64 + 4 / (64 * 256)  # bytes a weight on disk: NF4 whose scales are quantised to 8 bits in turn
 BESIDES = 12 << 20  # tokenizer, configuration, licence and card
 
 
@@ -25,7 +25,7 @@ class Listed:
     """One checkpoint of the catalogue: its repository on the Hub and what is known of it beforehand."""
 
     repository: str
-    architecture: Architecture
+    architecture: Dimensions
     form: Form
     licence: str
     seen: str
@@ -36,7 +36,7 @@ class Listed:
     def download(self) -> int:
         """The size of the download in bytes, computed (within 2 % where the checkpoint is what it says)."""
         a = self.architecture
-        linear = NF4_NESTED if self.form == "nf4" else 2
+        linear = NESTED if self.form == "nf4" else 2
         return round(a.linears * linear) + a.embedding * (2 if a.tied else 4) + BESIDES
 
 
@@ -66,32 +66,28 @@ class CatalogueSet:
         return tuple(dict.fromkeys(model.licence for model in self.models.values()))
 
     @property
-    def architectures(self) -> tuple[Architecture, ...]:
+    def architectures(self) -> tuple[Dimensions, ...]:
         """The architectures of the levels, the target's first."""
         return tuple(model.architecture for model in self.models.values())
 
-    def accounts(self, context: int, precision: Precision) -> Mapping[Role, Account]:
-        """Return the memory account of every level at ``context`` tokens."""
-        return {role: account(model.architecture, context, precision) for role, model in self.models.items()}
+
+def _qwen3(layers: int, hidden: int, intermediate: int, heads: int, tied: bool) -> Dimensions:
+    return Dimensions("qwen3", layers, hidden, intermediate, heads, 8, 128, 151_936, tied, 40_960)
 
 
-def _qwen3(layers: int, hidden: int, intermediate: int, heads: int, tied: bool) -> Architecture:
-    return Architecture("qwen3", layers, hidden, intermediate, heads, 8, 128, 151_936, tied, 40_960)
-
-
-def _qwen25(layers: int, hidden: int, intermediate: int, heads: int, kv: int, dim: int, tied: bool) -> Architecture:
+def _qwen25(layers: int, hidden: int, intermediate: int, heads: int, kv: int, dim: int, tied: bool) -> Dimensions:
     vocabulary = 151_936 if tied else 152_064  # the same tokenizer; the larger models pad further
-    return Architecture("qwen2", layers, hidden, intermediate, heads, kv, dim, vocabulary, tied, 32_768)
+    return Dimensions("qwen2", layers, hidden, intermediate, heads, kv, dim, vocabulary, tied, 32_768)
 
 
 def _llama3(
     layers: int, hidden: int, intermediate: int, heads: int, dim: int, tied: bool, context: int = 131_072
-) -> Architecture:
-    return Architecture("llama", layers, hidden, intermediate, heads, 8, dim, 128_256, tied, context)
+) -> Dimensions:
+    return Dimensions("llama", layers, hidden, intermediate, heads, 8, dim, 128_256, tied, context)
 
 
-def _smollm2(layers: int, hidden: int, intermediate: int, heads: int, kv: int) -> Architecture:
-    return Architecture("llama", layers, hidden, intermediate, heads, kv, 64, 49_152, True, 8_192)
+def _smollm2(layers: int, hidden: int, intermediate: int, heads: int, kv: int) -> Dimensions:
+    return Dimensions("llama", layers, hidden, intermediate, heads, kv, 64, 49_152, True, 8_192)
 
 
 QWEN3_06B, QWEN3_17B = _qwen3(28, 1024, 3072, 16, True), _qwen3(28, 2048, 6144, 16, True)
@@ -102,8 +98,8 @@ QWEN25_7B = _qwen25(28, 3584, 18_944, 28, 4, 128, False)
 LLAMA32_1B, LLAMA32_3B = _llama3(16, 2048, 8192, 32, 64, True), _llama3(28, 3072, 8192, 24, 128, True)
 LLAMA31_8B = _llama3(32, 4096, 14_336, 32, 128, False)
 LLAMA3_8B = _llama3(32, 4096, 14_336, 32, 128, False, context=8_192)
-LLAMA2_7B = Architecture("llama", 32, 4096, 11_008, 32, 32, 128, 32_000, False, 4_096)
-CODELLAMA_7B = Architecture("llama", 32, 4096, 11_008, 32, 32, 128, 32_016, False, 16_384)
+LLAMA2_7B = Dimensions("llama", 32, 4096, 11_008, 32, 32, 128, 32_000, False, 4_096)
+CODELLAMA_7B = Dimensions("llama", 32, 4096, 11_008, 32, 32, 128, 32_016, False, 16_384)
 SMOLLM2_135M, SMOLLM2_360M = _smollm2(30, 576, 1536, 9, 3), _smollm2(32, 960, 2560, 15, 5)
 SMOLLM2_17B = _smollm2(24, 2048, 8192, 32, 32)
 
@@ -118,15 +114,15 @@ _APACHE, _LLAMA31, _LLAMA32, _FAIR = (
 )
 
 
-def _nf4(name: str, architecture: Architecture, licence: str = _APACHE) -> Listed:
+def _nf4(name: str, architecture: Dimensions, licence: str = _APACHE) -> Listed:
     return Listed(f"unsloth/{name}-bnb-4bit", architecture, "nf4", licence, _TABLE)
 
 
-def _original(repository: str, architecture: Architecture, licence: str = _APACHE, gated: bool = False) -> Listed:
+def _original(repository: str, architecture: Dimensions, licence: str = _APACHE, gated: bool = False) -> Listed:
     return Listed(repository, architecture, "16-bit", licence, _CARD, gated)
 
 
-def _early_exit(name: str, architecture: Architecture) -> Listed:
+def _early_exit(name: str, architecture: Dimensions) -> Listed:
     return Listed(f"facebook/layerskip-{name}", architecture, "16-bit", _FAIR, _LAYERSKIP, gated=True)
 
 
@@ -256,13 +252,3 @@ CATALOGUE: Mapping[str, CatalogueSet] = MappingProxyType(
         )
     }
 )
-
-
-def set_named(name: str) -> CatalogueSet:
-    """Return the catalogue's set of that name; raises ModelSetError naming those there are."""
-    try:
-        return CATALOGUE[name]
-    except KeyError:
-        raise ModelSetError(
-            f"The catalogue has no set named “{name}”.", f"Choose one of: {', '.join(CATALOGUE)}."
-        ) from None

@@ -1,25 +1,31 @@
-"""Copying a checkpoint from one folder to another, hashed on the way, one file at a time."""
+"""Copying a checkpoint from one folder to another, hashed on the way, a stretch at a time."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.library.faults import LibraryError
 from engine.library.fetch import no_space
-from engine.library.manifest import BLOCK, Digest, Entry, Manifest, take_in
+from engine.library.manifest import BLOCK, Digest, Entry, Manifest, read_into
+
+STRETCH = 64 << 20  # bytes between two steps, at each of which a copy can be stopped
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A long copy has got this far: ``done`` of ``total`` bytes, ``path`` being the file at hand."""
+    """A long copy has got this far: ``done`` of ``total`` bytes, ``path`` being the file at hand.
+
+    ``compared``: the file is held against a hash that was known before, not only noted.
+    """
 
     path: str
     done: int
     total: int
+    compared: bool = False
 
 
 def copy(manifest: Manifest, source: Path, library: Path, link: bool) -> Iterator[Step]:
@@ -32,30 +38,59 @@ def copy(manifest: Manifest, source: Path, library: Path, link: bool) -> Iterato
     folder.mkdir(parents=True, exist_ok=True)
     done = 0
     for entry in manifest.files:
-        final = folder / entry.path
-        digest = _digest(entry, final)
-        if digest is None:
-            if not (link and _linked(source / entry.path, final)):
-                _copied(source / entry.path, final)
-            digest = _digest(entry, final)
-        if digest is None:
-            raise LibraryError("damaged", f"{source / entry.path} is damaged.", "Fetch the model again.")
+        step = _stepper(entry, done, manifest.size)
+        digest = yield from _brought(entry, source / entry.path, folder / entry.path, link, step)
         manifest = manifest.with_digest(entry.path, digest)
         done += entry.size
-        yield Step(entry.path, done, manifest.size)
+        yield step(entry.size)
     replace(manifest, complete=True).save(library)
 
 
-def _digest(entry: Entry, path: Path) -> str | None:
-    """Return the SHA-256 of ``path``, or None and no file where it is not what ``entry`` promises."""
-    if not path.exists():
-        return None
-    digest = Digest(entry)
-    take_in(digest, path, lambda _: None)
-    if digest.agrees:
-        return digest.sha256
-    path.unlink()
-    return None
+def _stepper(entry: Entry, before: int, total: int) -> Callable[[int], Step]:
+    compared = bool(entry.sha256 or entry.blob)
+    return lambda have: Step(entry.path, before + have, total, compared)
+
+
+def _brought(
+    entry: Entry, source: Path, final: Path, link: bool, step: Callable[[int], Step]
+) -> Generator[Step, None, str]:
+    """Bring one file to ``final`` and return its SHA-256; one that is there but not what was promised is replaced."""
+    if final.exists() or (link and _linked(source, final)):
+        digest = Digest(entry)
+        yield from _stretches(read_into(digest, final), step)
+        if digest.agrees:
+            return digest.sha256
+        final.unlink()
+    short = source.stat().st_size - shutil.disk_usage(final.parent).free
+    if short > 0:
+        raise no_space(final.parent, short)
+    digest, part = Digest(entry), final.with_name(final.name + ".part")
+    yield from _stretches(_copied(source, part, digest), step)
+    if not digest.agrees:
+        part.unlink()
+        raise LibraryError("damaged", f"{source} is damaged.", "Fetch or copy the model again.")
+    part.replace(final)
+    return digest.sha256
+
+
+def _stretches(bytes_done: Iterator[int], step: Callable[[int], Step]) -> Iterator[Step]:
+    told = 0
+    for have in bytes_done:
+        if have - told >= STRETCH:
+            told = have
+            yield step(have)
+
+
+def _copied(source: Path, part: Path, digest: Digest) -> Iterator[int]:
+    have = 0
+    with source.open("rb") as there, part.open("wb") as here:
+        while block := there.read(BLOCK):
+            here.write(block)
+            digest.update(block)
+            have += len(block)
+            yield have
+        here.flush()
+        os.fsync(here.fileno())
 
 
 def _linked(source: Path, final: Path) -> bool:
@@ -64,15 +99,3 @@ def _linked(source: Path, final: Path) -> bool:
     except OSError:
         return False  # another disk, or a file system without hard links
     return True
-
-
-def _copied(source: Path, final: Path) -> None:
-    short = source.stat().st_size - shutil.disk_usage(final.parent).free
-    if short > 0:
-        raise no_space(final.parent, short)
-    part = final.with_name(final.name + ".part")
-    with source.open("rb") as there, part.open("wb") as here:
-        shutil.copyfileobj(there, here, BLOCK)
-        here.flush()
-        os.fsync(here.fileno())
-    part.replace(final)

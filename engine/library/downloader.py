@@ -16,6 +16,7 @@ from typing import NoReturn
 from filelock import FileLock, Timeout
 
 from engine.errors import UpdraftError
+from engine.library.browser import confirmed
 from engine.library.faults import LibraryError
 from engine.library.fetch import Transient
 from engine.library.hub import Hub
@@ -68,7 +69,7 @@ def _get(order: Order, tell: Callable[[Progress], None]) -> int:
                 LibraryError(
                     "busy",
                     "Another Updraft is downloading into this folder.",
-                    "Wait until it is done, or stop it there; then resume.",
+                    "Wait until it is done, or stop it there.",
                 )
             )
         except UpdraftError as trouble:
@@ -90,6 +91,8 @@ def _ask(order: Order, tell: Callable[[Told], None]) -> int:
     try:
         if order.task == "signin":
             tell(SignedIn(hub.account()))
+        elif order.task == "browser":
+            tell(confirmed(tell, order.patience.silence))
         else:
             tell(hub.inspect(order.wanted[0].repository, order.wanted[0].revision))
     except UpdraftError as error:

@@ -160,7 +160,7 @@ class Downloads:
             self._turn(job, replace(job.latest, state="paused", say=error.sentence, hint=error.hint, kind=error.kind))
         except OSError as error:
             say = f"The downloader cannot be started: {error.strerror}."
-            self._turn(job, replace(job.latest, state="failed", say=say, hint="Resume to try again."))
+            self._turn(job, replace(job.latest, state="failed", say=say, hint=""))
         else:
             here.append(started)
             self._running = (job.name, started)
@@ -194,7 +194,7 @@ class Downloads:
                 job.deaths += 1
                 if job.deaths >= REVIVALS:
                     say = f"The downloader stopped unexpectedly{': ' + complaint if complaint else ''}."
-                    self._turn(job, replace(job.latest, state="failed", say=say, hint="Resume to try again."))
+                    self._turn(job, replace(job.latest, state="failed", say=say, hint=""))
             self._save()
             self._next()
 

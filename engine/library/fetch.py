@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Protocol
 
 from engine.library.faults import LibraryError
-from engine.library.manifest import Digest, Entry, take_in
-from engine.library.words import size as said
+from engine.library.manifest import Digest, Entry, read_into
+from engine.words import size as said
 
 ROOM_EVERY = 32 << 20  # bytes written between two looks at the disk's free space
 
@@ -76,7 +76,7 @@ def no_space(folder: Path, short: int) -> LibraryError:
     return LibraryError(
         "space",
         f"The disk that holds {folder} has no room{lacking}.",
-        "Free some space or choose another folder, then resume; what has arrived is kept.",
+        "Free some space or choose another folder; what has arrived is kept.",
     )
 
 
@@ -91,7 +91,8 @@ def fetch(entry: Entry, folder: Path, open_at: Open, tick: Callable[[int, bool],
     if part.exists() and part.stat().st_size > entry.size:
         part.unlink()
     if part.exists():
-        have = take_in(digest, part, lambda done: tick(done, True))
+        for have in read_into(digest, part):
+            tick(have, True)
     try:
         with part.open("ab", buffering=0) as file:
             if have < entry.size:

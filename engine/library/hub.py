@@ -27,7 +27,7 @@ from huggingface_hub.errors import HTTPError as NetworkError  # type: ignore[att
 from huggingface_hub.hf_api import ModelInfo, RepoSibling
 from huggingface_hub.utils import build_hf_headers, hf_raise_for_status  # type: ignore[attr-defined]
 
-from engine.library.account import architecture_of, stored
+from engine.dimensions import dimensions_of, stored
 from engine.library.checkpoint_files import choose, not_a_checkpoint, read_config
 from engine.library.faults import LibraryError
 from engine.library.fetch import Answer, RangeRefused, Transient
@@ -64,7 +64,7 @@ class Hub:
         """Tell what ``repository`` is from its configuration and the headers of its weights."""
         plan = self.plan(repository, revision)
         config = self.config(plan)
-        architecture = architecture_of(config, repository)
+        architecture = dimensions_of(config, repository)
         weights = [entry for entry in plan.files if entry.weights]
         with self._in_words(repository):
             headers = [
@@ -134,7 +134,7 @@ class Hub:
             raise LibraryError(
                 "missing",
                 f"This version of {repository} is no longer on the Hub.",
-                "Resume to get the present version; files that are equal are not fetched again.",
+                "The present version can be had instead; files that are equal are not fetched again.",
             ) from error
         except RepositoryNotFoundError as error:
             raise _missing(repository, bool(self._token)) from error
@@ -160,12 +160,12 @@ def _gated(repository: str, signed_in: bool) -> LibraryError:
         return LibraryError(
             "licence",
             f"Your account has no access to {repository} yet.",
-            "Open the model's page, accept its licence, wait for the approval if it asks for one, then resume.",
+            "Open the model's page, accept its licence, and wait for the approval if it asks for one.",
         )
     return LibraryError(
         "signin",
         f"{repository} asks for a sign-in.",
-        "Accept the licence on the model's page, then sign in with an access token.",
+        "Accept the licence on the model's page, then sign in.",
     )
 
 

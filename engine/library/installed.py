@@ -16,19 +16,19 @@ from filelock import FileLock, Timeout
 from platformdirs import user_data_path
 
 from engine.config import ModelSet
+from engine.dimensions import Dimensions, dimensions_of
 from engine.errors import ModelSetError
-from engine.library.account import Architecture, architecture_of
 from engine.library.catalogue import CATALOGUE, CatalogueSet
 from engine.library.checkpoint_files import check_safetensors, choose, read_config
 from engine.library.copying import Step, copy
 from engine.library.faults import LibraryError
 from engine.library.manifest import NAME, Checked, Entry, Manifest, verify, write_json
 from engine.library.protocol import LOCK, OWNER, QUEUE
+from engine.library.provenance import IMPORTED, Provenance, checkpoint_in, provenance
 from engine.library.transfer import disk_trouble
 
 MARK = ".updraft-library"  # tells the library from an empty mount point of the same name
 USED = ".used"
-IMPORTED = "imported"  # the revision of what came from a folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +50,10 @@ class Installed:
     whole: bool = True
 
     @property
-    def architecture(self) -> Architecture:
+    def architecture(self) -> Dimensions:
         """The architecture, read from its ``config.json``; raises LibraryError, CheckpointError or OSError."""
         raw = (self.folder / "config.json").read_bytes()
-        return architecture_of(read_config(raw, self.repository), self.repository)
+        return dimensions_of(read_config(raw, self.repository), self.repository)
 
 
 class Library:
@@ -122,13 +122,17 @@ class Library:
                 return model
         raise LibraryError("missing", f"“{name}” is not installed.", "See what is with: python -m engine models list.")
 
-    def model_sets(self) -> tuple[ModelSet, ...]:
-        """Return what can be loaded: the catalogue's sets that are whole, then every other model as a set of one."""
+    def model_sets(self) -> dict[str, ModelSet]:
+        """Return what can be loaded: the catalogue's sets that are whole, then every other model as a set of one.
+
+        By catalogue name or repository; the sets themselves are called as a person knows them, by title.
+        """
         ready = {m.repository: m.folder for m in reversed(self.models()) if m.present and m.whole}
-        sets = [(entry, _as_set(entry, ready)) for entry in CATALOGUE.values()]
-        taken = {model.repository for entry, found in sets if found for model in entry.models.values()}
-        singles = (ModelSet(name, folder) for name, folder in ready.items() if name not in taken)
-        return (*(found for _, found in sets if found), *singles)
+        found = {name: _as_set(entry, ready) for name, entry in CATALOGUE.items()}
+        sets = {name: models for name, models in found.items() if models is not None}
+        taken = {model.repository for name in sets for model in CATALOGUE[name].models.values()}
+        singles = {name: _alone(name, folder) for name, folder in ready.items() if name not in taken}
+        return sets | singles
 
     def set_named(self, name: str) -> ModelSet:
         """Return an installed set by its catalogue name or repository; raises ModelSetError."""
@@ -138,7 +142,7 @@ class Library:
             if found:
                 return found
         if name in ready:
-            return ModelSet(name, ready[name])
+            return _alone(name, ready[name])
         raise ModelSetError(f"“{name}” is not installed.", f"Fetch it with: python -m engine models get {name}")
 
     def verify(self, model: Installed) -> Iterator[Checked]:
@@ -192,21 +196,35 @@ class Library:
     def take_in(self, source: Path, name: str | None = None) -> Iterator[Step]:
         """Import a checkpoint folder, hashing as it goes; a file is linked where the disk allows, else copied.
 
-        Raises LibraryError (unsupported, damaged, space, folder) or CheckpointError before anything is copied.
+        Where the folder tells which model of the Hub it is, it is taken in as that model, and every file it knows a
+        hash of must have that hash. ``name`` is for one that does not, or that is wanted beside it.
+        Raises LibraryError (unsupported, damaged, space, folder) or CheckpointError before it counts as installed.
         """
-        repository = "local/" + (re.sub(r"[^\w.-]+", "-", name or source.resolve().name).strip(".-") or "model")
+        source = checkpoint_in(source)
+        origin = provenance(source)
         try:
-            files = [Entry(path.name, path.stat().st_size) for path in source.iterdir() if path.is_file()]
+            files = [origin.entry(path.name, path.stat().st_size) for path in source.iterdir() if path.is_file()]
             chosen = choose(files, str(source))
-            architecture_of(read_config((source / "config.json").read_bytes(), str(source)), str(source))
+            dimensions_of(read_config((source / "config.json").read_bytes(), str(source)), str(source))
             for entry in chosen:
                 if entry.weights:
                     check_safetensors(source / entry.path)
-            manifest = Manifest(repository, IMPORTED, chosen, source="folder")
+            manifest = _imported(origin, name, source, chosen)
             self._clear_for(manifest)
-            yield from copy(manifest, source, self.require(), link=True)
+            yield from self._copied_in(manifest, source)
         except OSError as error:
             raise disk_trouble(error, source) from error
+
+    def _copied_in(self, manifest: Manifest, source: Path) -> Iterator[Step]:
+        """Copy an import; one that fails or is stopped leaves nothing behind that nobody would find."""
+        whole, folder = False, manifest.folder(self.require())
+        try:
+            yield from copy(manifest, source, self.folder, link=True)
+            whole = True
+        finally:
+            if not whole:
+                with contextlib.suppress(OSError):
+                    self._delete(folder)
 
     def _clear_for(self, manifest: Manifest) -> None:
         folder = manifest.folder(self.require())
@@ -294,9 +312,19 @@ class Library:
             "folder": str(self.folder),
             "models": [{**asdict(model), "folder": str(model.folder)} for model in models],
         }
-        if value != _read(self._record):
-            self._record.parent.mkdir(parents=True, exist_ok=True)
+        if value == _read(self._record):
+            return
+        self._record.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(self._record.with_suffix(".lock")):  # the window's errands and a terminal write it too
             write_json(self._record, value)
+
+
+def _imported(origin: Provenance, name: str | None, source: Path, files: tuple[Entry, ...]) -> Manifest:
+    """Return the manifest of what is imported: as the Hub's own model where it is known to be one."""
+    if origin.repository and name is None:
+        return Manifest(origin.repository, origin.revision, files, origin.licence, source="folder")
+    plain = re.sub(r"[^\w.-]+", "-", name or source.resolve().name).strip(".-") or "model"
+    return Manifest(f"local/{plain}", IMPORTED, files, source="folder")
 
 
 def _as_set(entry: CatalogueSet, ready: dict[str, Path]) -> ModelSet | None:
@@ -304,7 +332,11 @@ def _as_set(entry: CatalogueSet, ready: dict[str, Path]) -> ModelSet | None:
     target = folders.get("target")
     if target is None or None in folders.values():
         return None
-    return ModelSet(entry.name, target, folders.get("qualifier"), folders.get("draft"))
+    return ModelSet(entry.title, target, folders.get("qualifier"), folders.get("draft"))
+
+
+def _alone(repository: str, folder: Path) -> ModelSet:
+    return ModelSet(repository.removeprefix("local/"), folder)
 
 
 def _read(record: Path) -> dict[str, Any]:

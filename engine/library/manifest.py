@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -126,15 +126,14 @@ class Digest:
         return self._entry.sha256 in {None, self.sha256}
 
 
-def take_in(digest: Digest, path: Path, tick: Callable[[int], None]) -> int:
-    """Feed what is in ``path`` to ``digest`` and return its size; ``tick`` hears how far it got, in bytes."""
+def read_into(digest: Digest, path: Path) -> Iterator[int]:
+    """Feed what is in ``path`` to ``digest``; yields how far it got, in bytes, after every block."""
     have = 0
     with path.open("rb") as file:
         while block := file.read(BLOCK):
             digest.update(block)
             have += len(block)
-            tick(have)
-    return have
+            yield have
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +155,8 @@ def verify(folder: Path) -> Iterator[Checked]:
         good = path.is_file() and path.stat().st_size == entry.size
         if good:
             digest = Digest(entry)
-            take_in(digest, path, lambda _: None)
+            for _ in read_into(digest, path):
+                pass
             good = digest.agrees
         done += entry.size
         yield Checked(entry.path, good, done, manifest.size)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from engine.config import Role
-from engine.library.account import Architecture
+from engine.dimensions import Dimensions
 from engine.library.faults import Kind, LibraryError
 
 State = Literal["waiting", "looking", "downloading", "stalled", "checking", "paused", "done", "failed", "cancelled"]
@@ -44,7 +44,7 @@ class Wanted:
 class Order:
     """One job for the downloader. ``token`` never leaves the pipe it came through."""
 
-    task: Literal["get", "inspect", "signin"]
+    task: Literal["get", "inspect", "signin", "browser"]
     job: str
     library: Path = Path()
     wanted: tuple[Wanted, ...] = ()
@@ -73,9 +73,9 @@ class FileProgress:
 class Progress:
     """Where a job stands, complete in itself: the latest one is all a view needs.
 
-    ``speed`` in bytes per second over the last seconds, ``left`` in seconds. ``say`` is one sentence in plain
-    words and ``hint`` what to do about it; ``kind`` is set when the job failed. ``pinned`` holds (repository,
-    commit) for what is settled so far.
+    ``speed`` in bytes per second over the last seconds, ``left`` in seconds, None until that is more than a guess.
+    ``say`` is one sentence in plain words and ``hint`` what to do about it; ``kind`` is set when the job failed.
+    ``pinned`` holds (repository, commit) for what is settled so far.
     """
 
     job: str
@@ -106,14 +106,28 @@ class Inspection:
     form: str
     parameters: int
     download: int
-    architecture: Architecture
+    architecture: Dimensions
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceCode:
+    """A sign-in waits to be confirmed: on the page at ``address``, with ``code``, within ``seconds``."""
+
+    address: str
+    code: str
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """The Hub knows the token: it belongs to ``account``."""
+    """The Hub knows the token: it belongs to ``account``.
+
+    ``token`` is one the Hub has made for a sign-in by browser, good for ``seconds`` (0: until it is revoked).
+    """
 
     account: str
+    token: str = dataclasses.field(default="", repr=False)
+    seconds: float = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +147,8 @@ LOCK, OWNER = ".downloading.lock", ".downloading.json"  # in the library: held b
 QUEUE = "downloads.json"  # in the library: the jobs
 STAY = "stay"  # the one word an order may be followed by: go on when the one who ordered is gone
 
-Told = Progress | Inspection | SignedIn | Failure
-_TOLD = {kind.__name__: kind for kind in (Progress, Inspection, SignedIn, Failure)}
+Told = Progress | Inspection | DeviceCode | SignedIn | Failure
+_TOLD = {kind.__name__: kind for kind in (Progress, Inspection, DeviceCode, SignedIn, Failure)}
 
 
 def encode(value: Order | Told) -> str:
@@ -161,6 +175,6 @@ def decode_told(line: str) -> Told:
         fields["files"] = tuple(FileProgress(**each) for each in fields["files"])
         fields["pinned"] = tuple((repository, revision) for repository, revision in fields["pinned"])
     if kind is Inspection:
-        fields["architecture"] = Architecture(**fields["architecture"])
+        fields["architecture"] = Dimensions(**fields["architecture"])
     told: Told = kind(**fields)
     return told

@@ -12,7 +12,7 @@ from engine.library.faults import LibraryError
 from engine.library.manifest import Entry, Manifest
 from engine.library.pace import Pace
 from engine.library.protocol import FileProgress, Progress, State
-from engine.library.words import duration, size
+from engine.words import duration, size
 
 EVERY = 0.25  # seconds between two tellings
 
@@ -114,13 +114,14 @@ class Status:
             files = tuple(self._files.values())
             have, total = sum(file.have for file in files), sum(file.size for file in files)
             speed = self._pace.speed(clock) if self._state == "downloading" else None
-            left = (total - have) / speed if speed else None
+            left = self._pace.left(clock, total - have) if speed else None
             state, say, quiet = self._state, self._say, self._pace.quiet(clock)
         if state == "downloading" and files and quiet > self._quiet:
             state, speed, left = "stalled", None, None
             say = f"Nothing has arrived for {duration(quiet)}; the connection is renewed if that goes on."
-        elif state == "downloading" and speed and left is not None:
-            say = f"{say} {size(have)} of {size(total)}, {size(speed)}/s, {duration(left)} left."
+        elif state == "downloading" and speed:
+            rest = "estimating the time left" if left is None else f"{duration(left)} left"
+            say = f"{say} {size(have)} of {size(total)}, {size(speed)}/s, {rest}."
         return Progress(
             self._job, state, say, have=have, size=total, speed=speed, left=left, files=files, pinned=self._pinned
         )

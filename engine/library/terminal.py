@@ -1,10 +1,10 @@
-"""``python -m engine models list|fit|get|verify|remove``: the model library in a terminal."""
+"""``python -m engine models list|fit|get|verify|remove|signin``: the model library in a terminal."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,13 +17,14 @@ from engine.library.faults import LibraryError
 from engine.library.fit import judge
 from engine.library.hardware import Hardware, probe
 from engine.library.installed import Installed, Library
-from engine.library.protocol import Patience, Progress
-from engine.library.signin import token
-from engine.library.words import size
+from engine.library.protocol import Patience, Progress, SignedIn
+from engine.library.signin import sign_in_by_browser, token
+from engine.words import size
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - argparse has no public name
 
+HOPELESS = {"missing", "unsupported", "vocabulary"}  # kinds of trouble that no second try mends
 TRIES = 8  # a terminal gives up on the network some day; a window need not
 
 
@@ -39,6 +40,7 @@ def add_arguments(subparsers: Subparsers) -> None:
     fit.add_argument("--context", type=int, default=4096, metavar="TOKENS")
     get = verbs.add_parser("get", help="download a set or a repository; goes on where an earlier one stopped")
     get.add_argument("name", help="a set of the catalogue, owner/name, or the address of a model's page")
+    verbs.add_parser("signin", help="sign in to the Hub with a browser, for models that ask for it")
     for verb, meaning in (("verify", "hash a model's files, offline"), ("remove", "delete a model from disk")):
         command = verbs.add_parser(verb, help=meaning)
         command.add_argument("name", help="a set of the catalogue or an installed repository")
@@ -50,16 +52,15 @@ def run(args: argparse.Namespace) -> int:
         library = Library.open()
         if args.folder:
             library = Library(args.folder.absolute(), args.folder.absolute() / "library.json")
-        if args.verb == "list":
-            return _list(library)
-        if args.verb == "fit":
-            return _fit(library, args.name, args.context)
-        if args.verb == "get":
-            return _get(library, args.name)
-        if args.verb == "remove" and _discard(library, args.name):
-            return 0
-        chosen = _chosen(library, args.name)
-        return _verify(library, chosen) if args.verb == "verify" else _remove(library, chosen)
+        acts: dict[str, Callable[[], int]] = {
+            "list": lambda: _list(library),
+            "fit": lambda: _fit(library, args.name, args.context),
+            "get": lambda: _get(library, args.name),
+            "signin": _sign_in,
+            "verify": lambda: _verify(library, _chosen(library, args.name)),
+            "remove": lambda: _remove(library, args.name),
+        }
+        return acts[args.verb]()
     except UpdraftError as error:
         return _trouble(error.sentence, error.hint)
 
@@ -88,7 +89,7 @@ def _list(library: Library) -> int:
 def _fit(library: Library, name: str | None, context: int) -> int:
     hardware = probe(library.folder)
     _describe(hardware)
-    if name and name not in CATALOGUE:
+    if name and wanted_for(name)[0] not in CATALOGUE:
         found = inspect(name, Connection.from_environment(), token())
         verdict = judge([found.architecture], hardware, context)
         _say(f"  {found.repository}  {size(found.download)} to download")
@@ -131,16 +132,37 @@ def _follow(downloads: Downloads, name: str) -> int:
     shown = ""
     while True:
         progress = downloads.events.get()
+        ended = progress.state == "failed" or (progress.state == "paused" and progress.kind)  # the latter never began
+        if progress.job == name and ended:
+            return _gave_up(downloads, progress)
         # While another job of the same queue has its turn, its sentences are shown.
-        if progress.say != shown:
+        if progress.say != shown and (progress.job == name or not progress.over):
             shown = progress.say
             _progress(progress)
-        if progress.job != name:
-            continue
-        if progress.state == "done":
+        if progress.job == name and progress.state == "done":
             return 0
-        if progress.state == "failed":
-            return _trouble(progress.say, progress.hint)
+
+
+def _gave_up(downloads: Downloads, progress: Progress) -> int:
+    """Say why; what can be gone on with stays in the queue."""
+    if progress.kind in HOPELESS:
+        downloads.cancel(progress.job)
+        return _trouble(progress.say, progress.hint)
+    first = "Sign in with: python -m engine models signin (or set HF_TOKEN).\n" if progress.kind == "signin" else ""
+    return _trouble(
+        progress.say, f"{progress.hint}\n{first}Go on with: python -m engine models get {progress.job}".strip()
+    )
+
+
+def _sign_in() -> int:
+    shown = None
+    for told in sign_in_by_browser(Connection.from_environment()):
+        if isinstance(told, SignedIn):
+            _say(f"Signed in as {told.account}.")
+        elif told is not None and told != shown:
+            shown = told
+            _say(f"Open {told.address} and confirm the code {told.code}.")
+    return 0
 
 
 def _progress(progress: Progress) -> None:
@@ -174,15 +196,16 @@ def _verify(library: Library, models: Sequence[Installed]) -> int:
     return 0
 
 
-def _remove(library: Library, models: Sequence[Installed]) -> int:
-    for model in models:
-        library.remove(model)
-        _say(f"Removed {model.repository}: {size(model.size)} are free again.")
+def _remove(library: Library, name: str) -> int:
+    """Remove what is installed under ``name``, or what there is of its unfinished download."""
+    if not _discard(library, name):
+        for model in _chosen(library, name):
+            library.remove(model)
+            _say(f"Removed {model.repository}: {size(model.size)} are free again.")
     return 0
 
 
 def _discard(library: Library, name: str) -> bool:
-    """Remove an unfinished download of that name, where there is one."""
     if name not in (repository for repository, _ in library.unfinished()):
         return False
     with library.idle():

@@ -12,8 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from engine.dimensions import dimensions_of
 from engine.errors import ModelSetError, UpdraftError
-from engine.library.account import architecture_of
 from engine.library.checkpoint_files import read_config
 from engine.library.faults import Kind, LibraryError
 from engine.library.fetch import Answer, DamagedError, Open, RangeRefused, Room, Transient, fetch, no_space
@@ -21,7 +21,7 @@ from engine.library.manifest import Entry, Manifest
 from engine.library.protocol import Order, Patience, Wanted
 from engine.library.status import Status
 from engine.library.vocabulary import check_shared
-from engine.library.words import duration
+from engine.words import duration
 
 DAMAGED_TRIES = 3
 T = TypeVar("T")
@@ -150,7 +150,7 @@ class Transfer:
     def _check(self, plans: list[Manifest]) -> None:
         folders = {plan.repository: plan.folder(self._order.library) for plan in plans}
         for name, folder in folders.items():
-            architecture_of(read_config((folder / "config.json").read_bytes(), name), name)
+            dimensions_of(read_config((folder / "config.json").read_bytes(), name), name)
         if len(folders) > 1:
             check_shared(folders)
 
@@ -167,7 +167,7 @@ class Transfer:
                 reached = progress()
                 if patience.tries is not None and failures >= patience.tries:
                     raise LibraryError(
-                        "network", f"{trouble}.", "Check the connection, then resume; what has arrived is kept."
+                        "network", f"{trouble}.", "Check the connection; what has arrived is kept."
                     ) from trouble
                 self._wait(trouble, patience, failures)
 

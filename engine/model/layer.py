@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.nn.attention.bias import causal_lower_right
 
 from engine.model.linear import Linear
 from engine.model.rotary import rotated
@@ -29,6 +30,8 @@ class Span:
         first = 0 if window is None else max(0, self.start - window + 1)
         if self.stop - self.start == 1:
             return first, None
+        if window is None and self.cosine.is_cuda:  # a mask as a formula, which the fast kernels know
+            return first, causal_lower_right(self.stop - self.start, self.stop)
         here = torch.arange(self.start, self.stop, device=self.cosine.device)[:, None]
         there = torch.arange(first, self.stop, device=self.cosine.device)
         hidden = there > here if window is None else (there > here) | (there <= here - window)

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from engine.model.kernels import nf4_linear
+from engine.model.kernels.nf4 import refusal as nf4_refusal
 
 ROWS = 4  # see Blocked
 
@@ -68,6 +69,11 @@ class Nf4:
     def __call__(self, x: Tensor) -> Tensor:
         """Map [n, K] to [n, N] in x's dtype, through our own kernel where it runs, else bitsandbytes."""
         return nf4_linear(x, self.packed, self.absmax, self.code, bias=self.bias, blocksize=self.blocksize)
+
+    @property
+    def refusal(self) -> str:
+        """Say why our kernel cannot multiply by this weight, "" when it can."""
+        return nf4_refusal(*self.shape, self.blocksize)
 
     def on(self, device: torch.device, bias: Tensor | None) -> Nf4:
         """Return a copy on ``device``, with ``bias`` of the activations' dtype."""

@@ -21,13 +21,18 @@ class Rotation:
         self.frequencies = torch.tensor(architecture.rope, dtype=torch.float32, device=device)  # [head_dim / 2]
         self.scale = architecture.rope_scale
         self.dtype = dtype
-        self._grow(min(STEP, architecture.context) if device.type == "cpu" else architecture.context)
+        self._grow(min(STEP, architecture.context))
 
     def between(self, start: int, stop: int) -> tuple[Tensor, Tensor]:
         """Return cosine and signed sine, each [stop - start, 1, head_dim], of positions ``start`` .. ``stop`` - 1."""
         if stop > len(self.cosine):
             self._grow(max(stop, len(self.cosine) + STEP))
         return self.cosine[start:stop], self.sine[start:stop]
+
+    def reach(self, positions: int) -> None:
+        """Make the table hold ``positions`` at least, so that it is not moved before more are asked for."""
+        if positions > len(self.cosine):
+            self._grow(positions)
 
     def _grow(self, positions: int) -> None:
         ramp = torch.arange(positions, dtype=torch.float32, device=self.frequencies.device)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -74,10 +76,23 @@ def test_a_reply_tells_its_whole_story(open_session: Open, preset: str) -> None:
         assert all(p.seconds > 0 and 0 <= p.level <= top for p in r.passes)
         assert sum(p.level == top for p in r.passes) == 1
         assert sum(p.seconds for p in r.passes) <= r.seconds
-        assert all(0 <= p <= 1 for t in r.tokens for _, p in t.judged)
+        for t in r.tokens:
+            assert all(0 <= p <= 1 for _, p in t.judged)
+            assert [r.passes[at].level for at in t.passes] == [level for level, _ in t.judged]
+            assert len(t.ranks) == len(t.judged)
+        assert all(t.ranks[-1] == 1 for t in r.settled if PRESETS[preset].lossless)  # greedy
     if top > 1:
         assert any(isinstance(event, Drafting) for event in events)
-    assert [from_json(to_json(event)) for event in events] == events
+    assert [from_json(json.loads(json.dumps(to_json(event)))) for event in events] == events
+
+
+def test_rounds_kept_before_ranks_were_told_are_still_read() -> None:
+    """Conversations written by the first version hold tokens without ranks and passes; none may be lost."""
+    old = {"id": 1, "text": "a", "level": 0, "reached": 2, "rejected_by": None, "discarded": False}
+    value = {"event": "round", "index": 0, "passes": [], "text": "a", "start": 0.0, "seconds": 0.1}
+    value["tokens"] = [{**old, "judged": [[0, 0.5], [2, 0.25]]}]
+    (token,) = cast("Round", from_json(value)).tokens
+    assert (token.judged, token.ranks, token.passes) == (((0, 0.5), (2, 0.25)), (), ())
 
 
 @pytest.mark.parametrize("preset", [p.name for p in PRESETS.values() if p.lossless])

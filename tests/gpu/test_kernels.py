@@ -175,6 +175,67 @@ def test_direct_chain_sees_the_kernel_ahead(weight: Weights, tokens: Tokens) -> 
     assert torch.equal(two.times(slow), half)
 
 
+@pytest.mark.parametrize("shape", [(640, 4096), (1792, 14336)], ids=str)
+def test_idle_product_is_left_out(shape: tuple[int, int], weight: Weights, tokens: Tokens) -> None:
+    """A chain that has stopped must cost nothing and harm nothing: no write, no counter left half way, no late copy."""
+    made, x = weight(*shape), tokens(9, shape[1])
+    flag = torch.zeros(1, device=GPU, dtype=torch.int32)
+    for gated in (False, True):
+        whole = made.times(x, gated=gated)
+        for resting in (1, 0, 1, 0):
+            flag.fill_(resting)
+            y = left_over(lambda: made.times(x, gated=gated, idle=flag), whole)  # noqa: B023 - called at once
+            assert torch.equal(y, torch.full_like(y, 7) if resting else whole)
+
+
+def test_idle_is_what_the_kernel_ahead_says(weight: Weights, tokens: Tokens) -> None:
+    """The flag is looked at early to spare copies; that guess must decide nothing, right or wrong."""
+    made, x = weight(4096, 14336), tokens(8, 14336)
+    whole = made.times(x)
+    ahead, ones = torch.ones(1, 8, device=GPU).bfloat16(), torch.ones(8, device=GPU).bfloat16()
+    y = torch.zeros_like(whole)
+
+    def chain() -> None:
+        flag = rms_norm(ahead, ones, 1e-5).view(torch.int32)[0, :1]  # not zero for ones, zero for zeros
+        y.copy_(made.times(x, idle=flag))
+
+    chain()
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        chain()
+    for resting in (0, 1, 0, 0, 1, 1, 0):
+        ahead.fill_(resting)
+        graph.replay()
+        assert resting or torch.equal(y, whole)
+
+
+def left_over(run: Callable[[], Tensor], like: Tensor) -> Tensor:
+    """Run with the memory of the result full of sevens."""
+    old = torch.full_like(like, 7)
+    address = old.data_ptr()
+    del old
+    y = run()
+    assert y.data_ptr() == address
+    return y
+
+
+def test_idle_in_between(tokens: Tokens) -> None:
+    """Norm, rotation and attention of a chain that has stopped must leave the cache and their results alone."""
+    flag = torch.ones(1, device=GPU, dtype=torch.int32)
+    at = torch.tensor([5], device=GPU, dtype=torch.int32)
+    x, ones = tokens(3, 64), tokens(1, 64)[0]
+    assert (left_over(lambda: rms_norm(x, ones, 1e-5, idle=flag), x) == 7).all()
+    qkv, turns = tokens(3, 8 * 64), tokens(64, 64)
+    cache = torch.full((2, 2, 64, 64), 7.0, device=GPU).bfloat16()
+    keys, values = cache
+    query = tokens(3, 4 * 64).view(3, 4, 64)
+    assert (left_over(lambda: rotate(qkv, turns, turns, at, keys, values, idle=flag), query) == 7).all()
+    assert (cache == 7).all()
+    assert (left_over(lambda: attend(query, keys, values, at, idle=flag), query) == 7).all()
+    cache.copy_(tokens(256, 64).view_as(cache))
+    assert torch.equal(attend(query, keys, values, at, idle=flag * 0), attend(query, keys, values, at))
+
+
 def test_other_stream(weight: Weights, tokens: Tokens) -> None:
     """A launch must go to torch's current stream, or it runs ahead of its input."""
     made, stream = weight(4096, 4096), torch.cuda.Stream()  # type: ignore[no-untyped-call]
@@ -253,3 +314,34 @@ def test_attention(room: int, heads: int, kv_heads: int, head_dim: int, window: 
         for i in (0, 1, 7, 15):
             alone = attend(query[i : i + 1], keys, values, at + i, window)
             assert torch.equal(alone, together[i : i + 1])
+
+
+def test_attention_of_many_tokens(tokens: Tokens) -> None:
+    """A prompt's chunk goes in turns; a turn that forgot its offset would look from the wrong position."""
+    query = tokens(40, 8 * 64).view(40, 8, 64)
+    keys, values = (tokens(2 * 256, 64).view(2, 256, 64) for _ in "kv")
+    at = torch.tensor([100], device=GPU, dtype=torch.int32)
+    alone = torch.cat([attend(query[i : i + 1], keys, values, at + i) for i in range(40)])
+    assert torch.equal(attend(query, keys, values, at), alone)
+
+
+def test_attention_sees_what_rotation_has_just_written(tokens: Tokens) -> None:
+    """Older positions are read while the kernel ahead runs; new ones read then would be those of another reply."""
+    qkv, turns = tokens(8, 12 * 128), tokens(512, 128)
+    keys, values = (tokens(2 * 512, 128).view(2, 512, 128) for _ in "kv")
+    at = torch.tensor([250], device=GPU, dtype=torch.int32)
+
+    def chain() -> Tensor:
+        return attend(rotate(qkv, turns, turns, at, keys, values), keys, values, at)
+
+    chain()
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        y = chain()
+    for start in (250, 255, 120, 384, 0):
+        at.fill_(start)
+        qkv.copy_(tokens(8, 12 * 128))
+        graph.replay()
+        query = rotate(qkv, turns, turns, at, keys, values)
+        torch.cuda.synchronize()
+        assert torch.equal(y, attend(query, keys, values, at))

@@ -1,48 +1,137 @@
-"""Every preset on a CUDA device, eagerly: replies complete, sampled ones have the target's law, memory comes back."""
+"""Every preset on a CUDA device through its recordings: exact, complete, and the memory comes back."""
 
 from __future__ import annotations
 
 import gc
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
 
 import pytest
 
 pytest.importorskip("torch")
 
 import torch
+from scipy.stats import chi2_contingency
 
 from engine.config import PRESETS, Sampling, starter_models
-from engine.events import Finished, Loading
+from engine.events import Event, Finished, Loading, Round, Started
+from engine.prompts import PROMPTS
 from engine.session import Session
 from tests.engine.family import finish
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
+GREEDY = Sampling(temperature=0)
+LOSSLESS = [preset.name for preset in PRESETS.values() if preset.lossless and preset.name != "plain"]
+TOKENS = 200
 
 
-def reply(session: Session, preset: str, sampling: Sampling, tokens: int = 48) -> Finished:
-    question = [("user", "Tell me about dogs.")]
-    events = session.reply(question, preset=PRESETS[preset], sampling=sampling, max_tokens=tokens)
-    last = [event for event in events if not isinstance(event, Loading)][-1]
-    assert isinstance(last, Finished)
-    return last
-
-
-def test_every_preset_answers() -> None:
-    """A path that exists only on the GPU (4-bit products, bf16) must carry a whole reply."""
+@pytest.fixture(scope="module")
+def session() -> Iterator[Session]:
     session = finish(Session.open(starter_models(), "cuda"))
-    for preset in PRESETS:
-        end = reply(session, preset, Sampling(seed=3))
-        assert end.tokens > 0
-        assert end.plain_seconds
+    assert session.how == "graphs", session.why_eager
+    yield session
     session.close()
+
+
+def ask(session: Session, preset: str, prompt: str, sampling: Sampling, tokens: int) -> list[Event]:
+    events = session.reply([("user", prompt)], preset=PRESETS[preset], sampling=sampling, max_tokens=tokens)
+    return [event for event in events if not isinstance(event, Loading)]
+
+
+def ids(events: list[Event]) -> list[int]:
+    return [token.id for event in events if isinstance(event, Round) for token in event.settled]
+
+
+@pytest.fixture(scope="module")
+def plain(session: Session) -> dict[str, list[int]]:
+    """Plain decoding of every prompt: the slow reference."""
+    return {prompt: ids(ask(session, "plain", prompt, GREEDY, TOKENS)) for prompt in PROMPTS}
+
+
+@pytest.mark.parametrize("preset", LOSSLESS)
+def test_greedy_replies_equal_plain_decoding(session: Session, plain: dict[str, list[int]], preset: str) -> None:
+    """The promise, bit for bit: a result that depends on how many tokens share a pass shows here."""
+    assert {prompt: ids(ask(session, preset, prompt, GREEDY, TOKENS)) for prompt in PROMPTS} == plain
+
+
+@pytest.mark.parametrize("preset", LOSSLESS)
+@pytest.mark.parametrize(
+    "sampling",
+    [Sampling(temperature=1.0, top_k=4, top_p=1), Sampling(temperature=1.3, top_p=0.6, repetition_penalty=1.3)],
+)
+def test_sampled_replies_have_the_targets_law(session: Session, preset: str, sampling: Sampling) -> None:
+    """A draw, a residual or a verdict that leans one way changes how often replies occur."""
+    counts = [Counter[tuple[int, ...]](), Counter[tuple[int, ...]]()]
+    for name, count in zip(("plain", preset), counts, strict=True):
+        for _ in range(1500):
+            count[tuple(ids(ask(session, name, "Tell me about dogs.", sampling, 4)))] += 1
+    common = [reply for reply, n in (counts[0] + counts[1]).most_common(40) if n >= 12]
+    rest = [1500 - sum(count[reply] for reply in common) for count in counts]
+    rows = [[count[reply] for reply in common] + [left] for count, left in zip(counts, rest, strict=True)]
+    table = [row for row in zip(*rows, strict=True) if sum(row)]
+    assert chi2_contingency(table).pvalue > 1e-4, table
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_reply_tells_its_whole_story(session: Session, preset: str) -> None:
+    """Times from the device's own clock, tokens and texts that do not add up are a lie on screen."""
+    events = ask(session, preset, "Tell me about dogs.", Sampling(seed=3), 64)
+    start, end = events[0], events[-1]
+    assert isinstance(start, Started)
+    assert isinstance(end, Finished)
+    made = [event for event in events if isinstance(event, Round)]
+    top = len(start.levels) - 1
+    assert end.tokens == len(ids(events)) > 0
+    assert end.plain_seconds
+    for r in made:
+        assert sum(p.level == top for p in r.passes) == 1
+        assert all(p.seconds >= 0 for p in r.passes)
+        assert sum(p.seconds for p in r.passes) < r.seconds * 2 + 0.01  # the round ahead is begun in the one before
+        for t in r.tokens:
+            assert len(t.ranks) == len(t.judged)
+            assert all(0 <= p <= 1.0001 for _, p in t.judged)
+
+
+def test_same_seed_same_reply(session: Session) -> None:
+    """Also after other presets and dropped replies, whatever they left on the device."""
+    warm = Sampling(temperature=1.2, seed=11)
+    one = ids(ask(session, "hispec", "Write a poem about the moon.", warm, 80))
+    reply = session.reply([("user", "Tell me about dogs.")], preset=PRESETS["hsd"], sampling=Sampling(), max_tokens=60)
+    list(islice(reply, 25))
+    reply.close()  # type: ignore[attr-defined]
+    assert ids(ask(session, "hispec", "Write a poem about the moon.", warm, 80)) == one
+
+
+def test_dropping_a_reply_leaves_the_next_one_true(session: Session, plain: dict[str, list[int]]) -> None:
+    """Work begun ahead of a Stop must not be found on the tape or in a cache."""
+    for taken in (3, 6, 11, 24, 40):
+        for preset in LOSSLESS:
+            reply = session.reply([("user", PROMPTS[1])], preset=PRESETS[preset], sampling=Sampling(), max_tokens=90)
+            list(islice(reply, taken))
+            reply.close()  # type: ignore[attr-defined]
+    assert ids(ask(session, "hispec", PROMPTS[0], GREEDY, TOKENS)) == plain[PROMPTS[0]]
+
+
+def test_a_reply_records_nothing(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Recording in the middle of a reply would stop it for a moment each time."""
+    ask(session, "hsd", "Tell me about dogs.", Sampling(seed=1), 8)
+    monkeypatch.setattr(torch.cuda.CUDAGraph, "capture_begin", None)
+    assert ids(ask(session, "hsd", "Who are you?", Sampling(seed=2), 100))
 
 
 def test_closing_gives_the_memory_back() -> None:
-    """A model that stays after its session is what users of other programs complain of."""
-    before = torch.cuda.memory_allocated()
-    session = finish(Session.open(starter_models(), "cuda"))
-    reply(session, "hsd", Sampling(seed=1), 8)
-    assert torch.cuda.memory_allocated() > before
-    session.close()
-    del session
+    """A model or a recording that stays after its session is what users of other programs complain of."""
     gc.collect()
-    assert torch.cuda.memory_allocated() <= before + (1 << 20)
+    torch.cuda.empty_cache()
+    before = torch.cuda.memory_allocated(), torch.cuda.memory_reserved()
+    for _ in range(2):
+        session = finish(Session.open(starter_models(), "cuda"))
+        for preset in PRESETS:
+            ask(session, preset, "Tell me about dogs.", Sampling(seed=1), 8)
+        assert torch.cuda.memory_allocated() > before[0]
+        session.close()
+        del session
+        gc.collect()
+        assert torch.cuda.memory_allocated() <= before[0] + (1 << 20)
+        assert torch.cuda.memory_reserved() <= before[1] + (4 << 20)

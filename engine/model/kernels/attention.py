@@ -10,10 +10,13 @@ from torch import Tensor
 from engine.model.kernels.launch import kernel, launch
 
 STEP = 128  # positions a CTA holds at a time
-THREADS = 128
 MOST_SPANS = 64
 HEAD_DIMS = (64, 80, 96, 112, 128)
-ROWS = 16  # (token, query head) pairs of a CTA
+ROWS = 16  # (token, query head) pairs of a block
+THREADS = 128  # of a block
+BLOCKS = 4  # most of a CTA
+HEADS = 4  # of a CTA that adds spans up
+TOKENS = 16  # of one launch
 
 
 def span(room: int) -> int:
@@ -22,33 +25,47 @@ def span(room: int) -> int:
     return STEP * -(-steps // MOST_SPANS)
 
 
-def attend(query: Tensor, keys: Tensor, values: Tensor, start: Tensor, window: int | None = None) -> Tensor:
+def attend(
+    query: Tensor,
+    keys: Tensor,
+    values: Tensor,
+    start: Tensor,
+    window: int | None = None,
+    *,
+    idle: Tensor | None = None,
+) -> Tensor:
     """Return what M new tokens gather from the cache, [M, heads, head_dim].
 
-    ``query``: [M, heads, head_dim], M up to 16; ``keys`` and ``values``: [kv_heads, room, head_dim]; ``start``: int32
-    [1] on the device, the first token's position. A token sees itself and what came before, no further back than
-    ``window`` positions counting itself. bf16 and contiguous, head_dim in HEAD_DIMS; sums in float32; a token's
-    result depends neither on M nor on the cache's length. Splits of the context as in Flash-Decoding, running
-    maximum as in arXiv 2205.14135.
+    ``query``: [M, heads, head_dim]; ``keys`` and ``values``: [kv_heads, room, head_dim]; ``start``: int32 [1] on the
+    device, the first token's position. A token sees itself and what came before, no further back than ``window``
+    positions counting itself. bf16 and contiguous, head_dim in HEAD_DIMS; sums in float32; a token's result depends
+    neither on M nor on the cache's length. M above 16 runs in turns of 16. ``idle``: int32 [1] on the device; where
+    it is not zero the result is left unwritten. ``start`` and the cache before it must be complete before the kernel
+    ahead starts to write, as they are behind ``rotate``. Splits of the context as in Flash-Decoding, running maximum
+    as in arXiv 2205.14135.
     """
     tokens, heads, head_dim = query.shape
     kv_heads, room, _ = keys.shape
     width, device = span(room), query.device
     spans = -(-room // width)
-    partial = query.new_empty(spans, tokens * heads, head_dim, dtype=torch.float32)
-    marks = partial.new_empty(spans, tokens * heads, 2)
-    y = query.new_empty(tokens, heads, head_dim)
+    y = torch.empty_like(query)
+    partial = query.new_empty(spans, min(tokens, TOKENS) * heads, head_dim, dtype=torch.float32)
+    marks = partial.new_empty(*partial.shape[:2], 2)
     held = 2 * STEP * (head_dim + 8) * 2  # keys and values, rows padded by 16 bytes
-    shared = max(held, THREADS // 32 * ROWS * (head_dim + 2) * 4)  # or the warps' sums with their marks
-    shape = (tokens, heads, kv_heads, room, width, window or 0)
-    launch(
-        kernel("attention", "attend", device, shared, HEAD_DIM=head_dim, STEP=STEP),
-        device,
-        (spans, kv_heads, -(-(tokens * heads // kv_heads) // ROWS)),
-        THREADS,
-        shared,
-        *(query, keys, values, start, partial, marks, *shape, head_dim**-0.5 * math.log2(math.e)),
-    )
-    gather = kernel("attention", "join", device, HEAD_DIM=head_dim, STEP=STEP)
-    launch(gather, device, (tokens, heads), head_dim, 0, partial, marks, start, y, *shape)
+    told = ROWS * (32 + (STEP + 8) * 2)  # what the warps of a block tell each other, in bytes
+    gather = kernel("attention", "attend", device, held + BLOCKS * told, HEAD_DIM=head_dim, STEP=STEP)
+    join = kernel("attention", "join", device, HEAD_DIM=head_dim, STEP=STEP)
+    scale = head_dim**-0.5 * math.log2(math.e)
+    for offset in range(0, tokens, TOKENS):
+        some = query[offset : offset + TOKENS]
+        rows = -(-len(some) * heads // kv_heads // ROWS)
+        blocks = min(rows, BLOCKS)
+        shape = (offset, len(some), heads, kv_heads, room, width, window or 0)
+        launch(
+            gather,
+            *(device, (spans, kv_heads, -(-rows // blocks)), THREADS * blocks, held + blocks * told),
+            *(some, keys, values, start, idle, partial, marks, *shape, scale),
+        )
+        grid = (len(some), -(-heads // HEADS))
+        launch(join, device, grid, 32 * HEADS, 0, partial, marks, start, idle, y[offset:], *shape)
     return y

@@ -7,6 +7,12 @@ from importlib.resources import files
 import platformdirs
 
 ARCHITECTURES = (80, 86, 89, 90, 100, 120)  # what the CPU tests compile for; any newer GPU is tried as it comes
+SHARED = {  # put in front of a source, behind the prelude
+    "rows": ("board.cuh",),
+    "laws": ("board.cuh", "choice.cuh"),
+    "judge": ("board.cuh", "choice.cuh"),
+    "rank": ("board.cuh", "choice.cuh"),
+}
 
 
 def cubin(name: str, architecture: int, **macros: int) -> bytes:
@@ -19,7 +25,8 @@ def cubin(name: str, architecture: int, **macros: int) -> bytes:
     from cuda.core.utils import FileStreamProgramCache
 
     folder = files("engine.model.kernels")
-    source = "".join((folder / part).read_text(encoding="utf-8") for part in ("prelude.cuh", f"{name}.cu"))
+    parts = ("prelude.cuh", *SHARED.get(name, ()), f"{name}.cu")
+    source = "".join((folder / part).read_text(encoding="utf-8") for part in parts)
     options = ProgramOptions(
         name=f"{name}.cu",
         arch=f"sm_{architecture}",

@@ -14,6 +14,7 @@ from engine.model.kernels.plan import limits
 if TYPE_CHECKING:
     from cuda.core import Kernel
 
+COUNTERS = 1 << 12  # most groups of CTAs, in one launch, that must know their last
 OVERLAP_SINCE = 90  # compute capability with programmatic dependent launch
 
 
@@ -35,6 +36,12 @@ def kernel(source: str, entry: str, device: torch.device, shared: int = 0, **mac
     if status != driver.CUresult.CUDA_SUCCESS:
         raise RuntimeError(f"{shared} bytes of shared memory were refused: {status.name}")
     return loaded
+
+
+@functools.cache
+def counters(device: torch.device) -> torch.Tensor:
+    """Return int32 [COUNTERS] that tell a group's last CTA it is the last; zero between launches."""
+    return torch.zeros(COUNTERS, dtype=torch.int32, device=device)
 
 
 Argument = torch.Tensor | int | float | None

@@ -9,6 +9,7 @@ from torch.nn import functional
 from engine.model.kernels import nf4
 from engine.model.kernels.backend import available
 
+UNPACKED = 1 << 26  # bytes of a weight that are dense at a time
 FLAT = 64  # tokens up to which turns of 16 of our kernel are quicker than unpacking the whole weight
 
 
@@ -23,27 +24,49 @@ def nf4_linear(
     gated: bool = False,
     blocksize: int = nf4.BLOCK,
     ahead: Tensor | None = None,
+    idle: Tensor | None = None,
 ) -> Tensor:
     """Return ``x`` [M, K] times the NF4 weight transposed (+ ``bias`` [N]) in x's dtype, [M, N].
 
     ``packed``: uint8 [N * K / 2], the earlier code of a byte in the high nibble; ``absmax``: float32
     [N * K / blocksize]; ``code``: float32 [16]. ``residual`` [M, N] is added; or ``gated``: the first half of the
     rows is a gate, and the result is silu(gate) * up [M, N / 2]. ``ahead`` is the packed weight of the next product,
-    a hint. Up to 64 tokens in bf16 on a GPU whose self-test passed, a token's row does not depend on the others or
-    on M. Launches must follow one another in one stream at a time; the weight is read before the kernel ahead ends.
+    a hint. ``idle``: int32 [1] on the device; where it is not zero our kernel leaves the result unwritten. Up to 64
+    tokens in bf16 on a GPU whose self-test passed, a token's row does not depend on the others or on M. Launches
+    must follow one another in one stream at a time; the weight is read before the kernel ahead ends.
     """
     columns = x.shape[1]
     rows = packed.numel() * 2 // columns
     ours = x.shape[0] <= FLAT and x.dtype == torch.bfloat16 and not nf4.refusal(rows, columns, blocksize)
     if ours and available(x.device).name == "updraft":
         return nf4.multiply(
-            x.contiguous(), packed, absmax, code, bias=bias, residual=residual, gated=gated, ahead=ahead
+            x.contiguous(), packed, absmax, code, bias=bias, residual=residual, gated=gated, ahead=ahead, idle=idle
         )
-    y = _by_bitsandbytes(x, packed, (rows, columns), absmax, blocksize, bias)
+    wide = x.is_cuda and x.shape[0] > FLAT and columns % blocksize == 0
+    product = _unpacked if wide else _by_bitsandbytes
+    y = product(x, packed, (rows, columns), absmax, blocksize, bias)
     if gated:
         gate, up = y.chunk(2, dim=-1)
         y = functional.silu(gate) * up
     return y if residual is None else y + residual
+
+
+def _unpacked(
+    x: Tensor, packed: Tensor, shape: tuple[int, int], absmax: Tensor, blocksize: int, bias: Tensor | None
+) -> Tensor:
+    """Multiply many tokens: a part of the weight at a time is spread to the dtype of ``x`` for a dense product."""
+    import bitsandbytes  # noqa: F401 - registers the op
+
+    rows, columns = shape
+    y = x.new_empty(x.shape[0], rows)
+    step = max(1, UNPACKED // (columns * x.element_size()))
+    for at in range(0, rows, step):
+        some = slice(at, min(at + step, rows))
+        part = packed.view(rows, -1)[some].view(-1, 1), absmax.view(rows, -1)[some].view(-1)
+        shape = (some.stop - at, columns)
+        weight: Tensor = torch.ops.bitsandbytes.dequantize_4bit(*part, blocksize, "nf4", shape, x.dtype)
+        torch.mm(x, weight.T, out=y[:, some])
+    return y if bias is None else y.add_(bias)
 
 
 def _by_bitsandbytes(

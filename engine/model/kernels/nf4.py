@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from engine.model.kernels.launch import kernel, launch
+from engine.model.kernels.launch import counters, kernel, launch
 from engine.model.kernels.plan import ROWS, TOKENS, Build, Plan, Tuning, build, limits, plan, tuning
 
 if TYPE_CHECKING:
     from cuda.core import Kernel
 
 BLOCK = 64  # weights of one absmax
-MOST_GROUPS = 1 << 12  # of CTAs in one launch
 STORE, ADD_RESIDUAL, SILU_MULTIPLY = range(3)  # the kernel's epilogues
 
 
@@ -38,6 +37,7 @@ def multiply(
     residual: Tensor | None = None,
     gated: bool = False,
     ahead: Tensor | None = None,
+    idle: Tensor | None = None,
     choice: Tuning | None = None,
 ) -> Tensor:
     """Return ``x`` [M, K] times the weight transposed, bf16 [M, N], each token's row the same whatever M is.
@@ -47,7 +47,8 @@ def multiply(
     ``gated``: the first half of W's rows is the gate; the result is silu(gate) * up, [M, N / 2]. Sums are
     float32, rounded once. ``ahead``: the packed weight of the product to come, brought into L2 meanwhile. M above
     16 runs in turns of 16. Launches of one device must follow one another, and the weight must be complete before
-    the kernel ahead of this one starts. ``choice`` is for benchmarks.
+    the kernel ahead of this one starts. ``idle``: int32 [1] on the device; where the kernel ahead leaves it non-zero,
+    nothing is multiplied and the result is left unwritten. ``choice`` is for benchmarks.
     """
     columns = x.shape[1]
     rows = packed.numel() * 2 // columns // (2 if gated else 1)
@@ -55,8 +56,9 @@ def multiply(
     epilogue = SILU_MULTIPLY if gated else STORE if residual is None else ADD_RESIDUAL
     gpu = limits(x.device)
     choice = choice or tuning(gpu)
-    spread = plan(rows, columns, gpu, choice)
-    counters = _arrivals(x.device) if spread.splits > 1 else None
+    height = ROWS // 2 if gated else ROWS
+    spread = plan(rows, columns, height, gpu, choice)
+    arrivals = counters(x.device) if spread.splits > 1 else None
     for start in range(0, x.shape[0], TOKENS):
         some = slice(start, start + TOKENS)
         tokens = len(x[some])
@@ -68,7 +70,7 @@ def multiply(
             32 * spread.warps,
             variant.shared(spread.warps),
             *(x[some], packed, absmax, code, bias, None if residual is None else residual[some], y[some]),
-            *(_partial(x.device, rows, gated, variant, spread), counters),
+            *(_partial(x.device, -(-rows // height), variant, spread), arrivals, idle),
             *(ahead, 0 if ahead is None else min(ahead.numel(), choice.ahead)),
             *(tokens, rows, columns, epilogue),
         )
@@ -84,21 +86,13 @@ def _kernel(variant: Build, device: torch.device) -> Kernel:
         variant.shared(variant.max_warps),
         TOKEN_TILES=variant.token_tiles,
         STAGES=variant.stages,
-        MAX_WARPS=variant.max_warps,
-        MIN_CTAS=variant.min_ctas,
+        REGISTERS=variant.registers,
         TABLE_STRIDE=variant.table_stride,
     )
 
 
-def _partial(device: torch.device, rows: int, gated: bool, variant: Build, spread: Plan) -> Tensor | None:
-    """Return room for every split's sums: float32 [splits, tiles, token tiles, 128]; None without splits."""
+def _partial(device: torch.device, tiles: int, variant: Build, spread: Plan) -> Tensor | None:
+    """Return room for every split's sums: float32 [splits, ``tiles``, token tiles, 128]; None without splits."""
     if spread.splits == 1:
         return None
-    tiles = -(-rows // ROWS) * (2 if gated else 1)
     return torch.empty(spread.splits, tiles, variant.token_tiles, 128, device=device)
-
-
-@functools.cache
-def _arrivals(device: torch.device) -> Tensor:
-    """Return the counters that tell a group's last CTA it is the last; zero between launches."""
-    return torch.zeros(MOST_GROUPS, dtype=torch.int32, device=device)

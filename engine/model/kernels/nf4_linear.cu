@@ -10,9 +10,8 @@
 // scaled by its absmax at the end. Sums meet in a fixed order: blocks of a warp, warps of a CTA, CTAs of a tile
 // (`splits` > 1, the last to arrive adds up). None of it depends on M, so a token's result never does.
 //
-// Given by the compiler's command line: TOKEN_TILES (1 or 2: up to 8 or 16 tokens), STAGES (depth of the ring),
-// MAX_WARPS (most warps of a CTA), MIN_CTAS (CTAs whose registers must fit a multiprocessor), TABLE_STRIDE (128 or 256
-// bytes a table entry: smaller, or one instruction less a byte).
+// Given by the compiler's command line: TOKEN_TILES (1 or 2: up to 8 or 16 tokens), STAGES (depth of the ring), REGISTERS
+// (of a thread), TABLE_STRIDE (128 or 256 bytes a table entry: smaller, or one instruction less a byte).
 
 constexpr int ROWS = 16;          // of a tile: the m of the MMA
 constexpr int BLOCKS = 4;         // absmax blocks of a chunk
@@ -21,23 +20,21 @@ constexpr int WEIGHT_BYTES = ROWS * CHUNK_BYTES;
 constexpr int SCALE_BYTES = ROWS * BLOCKS * 4;
 constexpr int STAGE_BYTES = WEIGHT_BYTES + SCALE_BYTES;
 constexpr int TABLE_BYTES = 256 * TABLE_STRIDE;
+constexpr int BUFFERS = 3;        // of a tile's sums, between the warps that find them and the one that adds them up
 
 enum Epilogue { STORE = 0, ADD_RESIDUAL = 1, SILU_MULTIPLY = 2 };
 
 extern __shared__ __align__(128) u8 memory[];
 
-// The rows a CTA works through: tiles first, first + step, ... With SILU_MULTIPLY every tile of the gate (the first
-// half of the rows) is followed by its tile of the up projection (the second half).
+// The tiles a CTA works through: first, first + step, ... each giving `height` rows of y. With SILU_MULTIPLY a tile is 8 rows
+// of the gate (the first half of W) above the same 8 of the up projection, so that a lane finds both sums of a result.
 struct Tiles {
-    int first, step, count, paired, rows;
+    int first, step, count, height, rows;  // `rows` of y
 
-    __device__ int index(int i) const { return first + (paired ? i >> 1 : i) * step; }
-    __device__ bool second(int i) const { return paired && (i & 1); }
-    __device__ int start(int i) const { return index(i) * ROWS + (second(i) ? rows : 0); }
-    __device__ int last(int i) const { return rows - 1 + (second(i) ? rows : 0); }
-    __device__ int whole() const { return (rows + ROWS - 1) / ROWS; }  // tiles of all CTAs, halves counted once
-    __device__ int slot(int i) const { return index(i) + (second(i) ? whole() : 0); }
-    __device__ int slots() const { return paired ? 2 * whole() : whole(); }
+    __device__ int index(int i) const { return first + i * step; }
+    __device__ int start(int i) const { return index(i) * height; }
+    __device__ int skipped() const { return height == ROWS ? 0 : rows - height; }  // of W, between the two eights
+    __device__ int all() const { return (rows + height - 1) / height; }            // of all CTAs
 };
 
 // Where this warp's chunk lies in the weights, and how many of its blocks are inside K. Offsets fit 32 bits.
@@ -46,34 +43,52 @@ struct Source {
     const float* absmax;
     int k, columns, blocks;
 
-    // Starts copying one tile's share of this warp into a stage; rows past `last` and k past K become zeros.
+    // Starts copying tile i's share of this warp into a stage; rows past the last and k past K become zeros.
     // Unit u of 32 bytes of row r is stored at u ^ (r & 3): then the reads of a fragment, 8 bytes from each of four
     // rows, fall into different banks.
-    __device__ __forceinline__ void fetch(u32 stage, int row, int last) const {
+    __device__ __forceinline__ void fetch(u32 stage, const Tiles& tiles, int i) const {
+        if (blocks == BLOCKS && tiles.start(i) + tiles.height <= tiles.rows) copy<false>(stage, tiles, i);
+        else copy<true>(stage, tiles, i);
+    }
+
+    template <bool TAIL>
+    __device__ __forceinline__ void copy(u32 stage, const Tiles& tiles, int i) const {
         const u32 lane = threadIdx.x % LANES, r = lane / 8, piece = lane % 8;
-        const u32 half = columns / 2, scales = columns / 64;
+        const u32 half = columns / 2, scales = columns / 64, row = tiles.start(i), skipped = tiles.skipped();
+        const int upper = tiles.rows - row, lower = upper + ROWS - tiles.height;  // rows of the tile inside W
         const u32 to = stage + r * CHUNK_BYTES + ((piece >> 1) ^ r) * 32 + (piece & 1) * 16;
         u32 at = (row + r) * half + k / 2 + piece * 16;
 #pragma unroll
         for (int q = 0; q < ROWS / 4; q++, at += 4 * half) {
-            const bool inside = piece < blocks * 2 && row + q * 4 + r <= last;
-            copy_16(to + q * 4 * CHUNK_BYTES, packed + (inside ? at : 0), inside);
+            if (q == 2) at += skipped * half;
+            const bool inside = piece < blocks * 2 && static_cast<int>(q * 4 + r) < (q < 2 ? upper : lower);
+            copy_16(to + q * 4 * CHUNK_BYTES, packed + (inside || !TAIL ? at : 0), inside || !TAIL);
         }
         const u32 block = lane % BLOCKS;
         u32 scale_at = (row + lane / BLOCKS) * scales + k / 64 + block;
 #pragma unroll
-        for (int q = 0; q < 2; q++, scale_at += 8 * scales) {
-            const bool inside = block < blocks && row + q * 8 + lane / BLOCKS <= last;
-            copy_4(stage + WEIGHT_BYTES + q * 128 + lane * 4, absmax + (inside ? scale_at : 0), inside);
+        for (int q = 0; q < 2; q++, scale_at += (8 + skipped) * scales) {
+            const bool inside = block < blocks && static_cast<int>(q * 8 + lane / BLOCKS) < (q < 1 ? upper : lower);
+            copy_4(stage + WEIGHT_BYTES + q * 128 + lane * 4, absmax + (inside || !TAIL ? scale_at : 0), inside || !TAIL);
+        }
+    }
+
+    template <int COUNT>
+    __device__ __forceinline__ void fetch_first(u32 ring, const Tiles& tiles) const {
+        for (int i = 0; i < COUNT; i++) {
+            if (i < tiles.count) fetch(ring + i * STAGE_BYTES, tiles, i);
+            commit();
         }
     }
 };
 
 // Entry b of lane l: code[b >> 4] in the low half (the lower k) and code[b & 15] in the high half, at bank l.
 __device__ void fill_table(const float* code) {
+    const float mine = __ldg(code + threadIdx.x % 16);  // once, and from lane to lane: memory is far at this hour
     for (int i = threadIdx.x; i < 256 * 8; i += blockDim.x) {
         const int entry = i / 8;
-        const u32 pair = bf16_pair(__ldg(code + (entry >> 4)), __ldg(code + (entry & 15)));
+        const float low = __shfl_sync(0xffffffff, mine, entry >> 4), high = __shfl_sync(0xffffffff, mine, entry & 15);
+        const u32 pair = bf16_pair(low, high);
         *reinterpret_cast<uint4*>(memory + entry * TABLE_STRIDE + (i % 8) * 16) = make_uint4(pair, pair, pair, pair);
     }
 }
@@ -151,88 +166,65 @@ __device__ __forceinline__ void accumulate(float (&sum)[TOKEN_TILES][4], const u
 }
 
 // What becomes of a tile's sums. Each lane of the warp that settles them holds four per token tile, in the layout of the MMA's
-// accumulator: rows lane / 4 and lane / 4 + 8, tokens 2 * (lane % 4) and the next.
+// accumulator: rows lane / 4 and lane / 4 + 8 of the tile, tokens 2 * (lane % 4) and the next.
 struct Output {
     const u16* bias;
     const u16* residual;
     u16* y;
     float4* partial;  // [splits, tiles, TOKEN_TILES, 32]: what each CTA of a tile found, when there are several
     u32* arrivals;    // [groups]: how many CTAs of a group have published all; zero between launches
-    int tokens, rows, splits, epilogue;
+    int tokens, splits, epilogue;
 
-    __device__ __forceinline__ void store(int row, int token, float sum, float gate) const {
-        if (token >= tokens || row >= rows) return;
-        const u64 at = static_cast<u64>(token) * rows + row;
-        if (epilogue == SILU_MULTIPLY) sum *= silu(gate);
-        if (epilogue == ADD_RESIDUAL) sum += from_bf16(load_2(residual + at));
-        y[at] = to_bf16(sum);
-    }
-
-    __device__ __forceinline__ void add_bias(float (&sum)[TOKEN_TILES][4], int row, int last) const {
-        const int lane = threadIdx.x % LANES;
-        if (bias == nullptr) return;
-        const float upper = from_bf16(bias[min(row + lane / 4, last)]);
-        const float lower = from_bf16(bias[min(row + lane / 4 + 8, last)]);
+    // The four sums start from bias and residual: all asked for at once, since one after the other each load would wait
+    // for the one before.
+    __device__ __forceinline__ void begin(float (&sum)[TOKEN_TILES][4], const Tiles& tiles, int i) const {
+        const int lane = threadIdx.x % LANES, last = tiles.rows - 1, upper = min(tiles.start(i) + lane / 4, last);
+        const int lower = epilogue == SILU_MULTIPLY ? upper + tiles.rows : min(upper + 8, last);
+        const float above = bias == nullptr ? 0.f : from_bf16(bias[upper]);
+        const float below = bias == nullptr ? 0.f : from_bf16(bias[lower]);
 #pragma unroll
-        for (int n = 0; n < TOKEN_TILES; n++) {
-            sum[n][0] += upper, sum[n][1] += upper, sum[n][2] += lower, sum[n][3] += lower;
-        }
-    }
-
-    // Tile i is complete: with SILU_MULTIPLY the up projection's, and `gate` holds the gate's sums.
-    __device__ __forceinline__ void store_tile(const Tiles& tiles, int i, float (&sum)[TOKEN_TILES][4],
-                                               float (&gate)[TOKEN_TILES][4]) const {
-        const int lane = threadIdx.x % LANES, row = tiles.index(i) * ROWS;
-        add_bias(sum, tiles.start(i), tiles.last(i));
-        if (tiles.paired) add_bias(gate, row, tiles.rows - 1);
+        for (int n = 0; n < TOKEN_TILES; n++) sum[n][0] = sum[n][1] = above, sum[n][2] = sum[n][3] = below;
+        if (epilogue != ADD_RESIDUAL) return;
+        u16 before[TOKEN_TILES][4];
 #pragma unroll
         for (int n = 0; n < TOKEN_TILES; n++) {
 #pragma unroll
             for (int c = 0; c < 4; c++) {
-                store(row + lane / 4 + (c / 2) * 8, n * 8 + (lane % 4) * 2 + c % 2, sum[n][c], gate[n][c]);
+                const int token = min(n * 8 + lane % 4 * 2 + c % 2, tokens - 1);
+                before[n][c] = load_2(residual + static_cast<u64>(token) * tiles.rows + (c < 2 ? upper : lower));
             }
         }
-    }
-
-    __device__ __forceinline__ float4* share(int split, int slot, int slots) const {
-        return partial + (static_cast<u64>(split) * slots + slot) * (TOKEN_TILES * LANES) + threadIdx.x % LANES;
-    }
-
-    __device__ __forceinline__ void publish(int slot, int slots, const float (&sum)[TOKEN_TILES][4]) const {
 #pragma unroll
         for (int n = 0; n < TOKEN_TILES; n++) {
-            __stcg(share(blockIdx.y, slot, slots) + n * LANES,
-                   make_float4(sum[n][0], sum[n][1], sum[n][2], sum[n][3]));
+#pragma unroll
+            for (int c = 0; c < 4; c++) sum[n][c] += from_bf16(before[n][c]);
         }
     }
 
-    __device__ __forceinline__ void add_splits(float (&sum)[TOKEN_TILES][4], int slot, int slots) const {
+    __device__ __forceinline__ void store(const Tiles& tiles, int i, const float (&sum)[TOKEN_TILES][4]) const {
+        const int lane = threadIdx.x % LANES, row = tiles.start(i) + lane / 4;
+        const bool gated = epilogue == SILU_MULTIPLY;
 #pragma unroll
         for (int n = 0; n < TOKEN_TILES; n++) {
-            sum[n][0] = sum[n][1] = sum[n][2] = sum[n][3] = 0.f;
-            for (int s = 0; s < splits; s++) add(sum[n], __ldcg(share(s, slot, slots) + n * LANES));
+            const int token = n * 8 + lane % 4 * 2;
+#pragma unroll
+            for (int c = 0; c < 2; c++) {
+                const float upper = gated ? sum[n][c + 2] * silu(sum[n][c]) : sum[n][c];
+                u16* at = y + static_cast<u64>(token + c) * tiles.rows + row;
+                if (token + c < tokens && row < tiles.rows) at[0] = to_bf16(upper);
+                if (token + c < tokens && row + 8 < tiles.rows && !gated) at[8] = to_bf16(sum[n][c + 2]);
+            }
         }
     }
 
-    // Tile i, complete but for the other CTAs' shares of k. The gate's sums wait in `held` for the up projection's, which
-    // the next warp settles: one place is enough, since that warp is done before it lets the tile after be full.
-    __device__ __forceinline__ void settle(const Tiles& tiles, int i, float (&sum)[TOKEN_TILES][4],
-                                           float4* held) const {
-        float gate[TOKEN_TILES][4] = {};
-        if (splits > 1) {
-            publish(tiles.slot(i), tiles.slots(), sum);
-        } else if (tiles.paired && !tiles.second(i)) {
+    __device__ __forceinline__ float4* share(int split, int tile, int tiles) const {
+        return partial + (static_cast<u64>(split) * tiles + tile) * (TOKEN_TILES * LANES) + threadIdx.x % LANES;
+    }
+
+    __device__ __forceinline__ void publish(const Tiles& tiles, int i, const float (&sum)[TOKEN_TILES][4]) const {
+        float4* to = share(blockIdx.y, tiles.index(i), tiles.all());
 #pragma unroll
-            for (int n = 0; n < TOKEN_TILES; n++) {
-                held[n * LANES] = make_float4(sum[n][0], sum[n][1], sum[n][2], sum[n][3]);
-            }
-        } else {
-#pragma unroll
-            for (int n = 0; n < TOKEN_TILES; n++) {
-                if (tiles.paired) add(gate[n], held[n * LANES]);
-            }
-            store_tile(tiles, i, sum, gate);
-        }
+        for (int n = 0; n < TOKEN_TILES; n++) __stcg(to + n * LANES, make_float4(sum[n][0], sum[n][1], sum[n][2], sum[n][3]));
     }
 
     // After the last tile, with all threads: the last CTA of a group to come here adds up what all of them published.
@@ -247,39 +239,74 @@ struct Output {
         }
         if (!__syncthreads_or(last)) return;
         __threadfence();
-        const int stride = tiles.paired ? 2 : 1;
-        for (int i = (threadIdx.x / LANES) * stride; i < tiles.count; i += warps * stride) {
-            const int up = i + stride - 1;
-            float sum[TOKEN_TILES][4], gate[TOKEN_TILES][4] = {};
-            add_splits(sum, tiles.slot(up), tiles.slots());
-            if (tiles.paired) add_splits(gate, tiles.slot(i), tiles.slots());
-            store_tile(tiles, up, sum, gate);
+        for (int i = threadIdx.x / LANES; i < tiles.count; i += warps) {
+            float sum[TOKEN_TILES][4];
+            begin(sum, tiles, i);
+#pragma unroll 4
+            for (int s = 0; s < splits; s++) {
+                const float4* from = share(s, tiles.index(i), tiles.all());
+#pragma unroll
+                for (int n = 0; n < TOKEN_TILES; n++) add(sum[n], __ldcg(from + n * LANES));
+            }
+            store(tiles, i, sum);
         }
     }
 };
 
-// Sums are handed to the warp that settles a tile through two buffers: barrier 1 + i when buffer i is full, 3 + i when it
-// has been taken. The numbers are immediates, or the compiler reserves all sixteen barriers. Turns must go by tile: a
-// warp that settled two tiles running would skip two waits and arrive a round early (tests: test_handover.py).
+// The numbers of the named barriers are immediates, or the compiler reserves all sixteen: 1 and on, one for each buffer.
+template <int NUMBER = 1>
 __device__ __forceinline__ void arrive_full(int buffer) {
-    if (buffer) asm volatile("bar.arrive 2, %0;" ::"r"(blockDim.x) : "memory");
-    else asm volatile("bar.arrive 1, %0;" ::"r"(blockDim.x) : "memory");
+    if constexpr (NUMBER < BUFFERS) {
+        if (buffer > 0) return arrive_full<NUMBER + 1>(buffer - 1);
+    }
+    asm volatile("bar.arrive %0, %1;" ::"n"(NUMBER), "r"(blockDim.x) : "memory");
 }
 
+template <int NUMBER = 1>
 __device__ __forceinline__ void await_full(int buffer) {
-    if (buffer) asm volatile("bar.sync 2, %0;" ::"r"(blockDim.x) : "memory");
-    else asm volatile("bar.sync 1, %0;" ::"r"(blockDim.x) : "memory");
+    if constexpr (NUMBER < BUFFERS) {
+        if (buffer > 0) return await_full<NUMBER + 1>(buffer - 1);
+    }
+    asm volatile("bar.sync %0, %1;" ::"n"(NUMBER), "r"(blockDim.x) : "memory");
 }
 
-__device__ __forceinline__ void arrive_taken(int buffer) {
-    if (buffer) asm volatile("bar.arrive 4, %0;" ::"r"(blockDim.x) : "memory");
-    else asm volatile("bar.arrive 3, %0;" ::"r"(blockDim.x) : "memory");
-}
+// How the warps' sums of a tile come together: all leave theirs in a buffer, and one, by turns, takes them. It does so when
+// it has left its own of the next tile: adding up then delays nobody. That a buffer is free again is told by a number,
+// not by a barrier, at which all warps would wait for the slowest at every tile (tests: test_handover.py).
+struct HandOver {
+    float4* sums;         // [BUFFERS, warps, TOKEN_TILES, 32]
+    volatile int* taken;  // [BUFFERS]: the last tile taken out of each, -1 before
+    int warps;
+    int turn;  // the tile that this warp takes next
 
-__device__ __forceinline__ void await_taken(int buffer) {
-    if (buffer) asm volatile("bar.sync 4, %0;" ::"r"(blockDim.x) : "memory");
-    else asm volatile("bar.sync 3, %0;" ::"r"(blockDim.x) : "memory");
-}
+    __device__ __forceinline__ float4* place(int i, int warp) const {
+        return sums + (i % BUFFERS * warps + warp) * TOKEN_TILES * LANES + threadIdx.x % LANES;
+    }
+
+    __device__ __forceinline__ void leave(int i, const float (&sum)[TOKEN_TILES][4]) const {
+        if (i >= BUFFERS) {
+            while (taken[i % BUFFERS] < i - BUFFERS) {}
+            __threadfence_block();
+        }
+        float4* to = place(i, threadIdx.x / LANES);
+#pragma unroll
+        for (int n = 0; n < TOKEN_TILES; n++) to[n * LANES] = make_float4(sum[n][0], sum[n][1], sum[n][2], sum[n][3]);
+        if (i != turn) arrive_full(i % BUFFERS);
+    }
+
+    __device__ __forceinline__ void take(int i, float (&sum)[TOKEN_TILES][4]) {
+        await_full(i % BUFFERS);
+        const float4* from = place(i, 0);
+        for (int w = 0; w < warps; w++) {
+#pragma unroll
+            for (int n = 0; n < TOKEN_TILES; n++) add(sum[n], from[(w * TOKEN_TILES + n) * LANES]);
+        }
+        __threadfence_block();
+        __syncwarp();
+        if (threadIdx.x % LANES == 0) taken[i % BUFFERS] = i;
+        turn += warps;
+    }
+};
 
 // The weights of the product after this one, of which the first `bytes` are brought into L2 as soon as this kernel has
 // no more of its own to ask for: the memory stays busy while this one ends and whatever comes between runs.
@@ -287,92 +314,80 @@ struct Ahead {
     const u8* packed;
     u32 bytes;
 
-    __device__ __forceinline__ void prefetch(int warp, int warps) const {
+    __device__ __forceinline__ void prefetch(int warps) const {
         const u32 cta = blockIdx.y * gridDim.x + blockIdx.x, ctas = gridDim.x * gridDim.y;
         const u32 lines = bytes / 128, lane = threadIdx.x % LANES, step = ctas * warps * LANES;
-        for (u32 line = (warp * ctas + cta) * LANES + lane; line < lines; line += step) {
+        for (u32 line = (threadIdx.x / LANES * ctas + cta) * LANES + lane; line < lines; line += step) {
             asm volatile("prefetch.global.L2 [%0];" ::"l"(packed + line * 128));
         }
     }
 };
 
-// A warp's life: it streams its chunk of every tile and hands over 16 rows x tokens of sums; the warps take turns at
-// adding up a tile's sums while the others go on.
+// A warp's life: it streams its chunk of every tile, hands over 16 rows x tokens of sums, and settles a tile when it is its turn.
 __device__ __forceinline__ void stream(const Source& source, const Tiles& tiles, const Ahead& ahead,
-                                       const Output& output, const u16* x, const float* code, u8* ring, float4* sums,
-                                       int warps) {
-    const int warp = threadIdx.x / LANES, lane = threadIdx.x % LANES;
+                                       const Output& output, const u16* x, const float* code, const u32* idle, u8* ring,
+                                       HandOver& hands) {
     const u32 ring_address = shared_address(ring);
     constexpr int EARLY = STAGES - 1;  // one less than fits: the activations must not queue behind all the weights
-#pragma unroll
-    for (int i = 0; i < EARLY; i++) {
-        if (i < tiles.count) source.fetch(ring_address + i * STAGE_BYTES, tiles.start(i), tiles.last(i));
-        commit();
-    }
+    const bool guess = rests(idle);    // if so, the weights are asked for later, or not at all
+    if (!guess) source.fetch_first<EARLY>(ring_address, tiles);
     fill_table(code);
+    if (threadIdx.x < BUFFERS) hands.taken[threadIdx.x] = -1;
     allow_next_kernel();
     wait_for_last_kernel();
+    const bool resting = rests(idle);  // known by the time the activations are here
     u32 activations[TOKEN_TILES][BLOCKS][8];
     load_activations(activations, x, source, output.tokens);
-    if (EARLY < tiles.count) {
-        source.fetch(ring_address + EARLY * STAGE_BYTES, tiles.start(EARLY), tiles.last(EARLY));
-    }
+    if (resting) return wait<0>();  // no copy may land in a CTA that is gone
+    if (guess) source.fetch_first<EARLY>(ring_address, tiles);
+    if (EARLY < tiles.count) source.fetch(ring_address + EARLY * STAGE_BYTES, tiles, EARLY);
     commit();
-    if (tiles.count <= STAGES) ahead.prefetch(warp, warps);
-    __syncthreads();  // the table is filled
+    if (tiles.count <= STAGES) ahead.prefetch(hands.warps);
+    __syncthreads();  // the table is filled, the buffers are free
 
     int slot = 0;
-    float4* held = sums + 2 * warps * TOKEN_TILES * LANES + lane;
-    for (int i = 0; i < tiles.count; i++) {
-        wait<STAGES - 1>();
-        __syncwarp();
-        float sum[TOKEN_TILES][4] = {};
-        accumulate(sum, ring + slot * STAGE_BYTES, activations);
-        __syncwarp();  // every lane has read the stage; refill it
-        const int next = i + STAGES;
-        if (next < tiles.count) source.fetch(ring_address + slot * STAGE_BYTES, tiles.start(next), tiles.last(next));
-        commit();
-        if (i > 0 && next == tiles.count) ahead.prefetch(warp, warps);
-        slot = slot + 1 == STAGES ? 0 : slot + 1;
-
-        const int buffer = i & 1;
-        float4* of_tile = sums + buffer * warps * TOKEN_TILES * LANES + lane;
-        if (i >= 2 && warp != (i - 2) % warps) await_taken(buffer);
-#pragma unroll
-        for (int n = 0; n < TOKEN_TILES; n++) {
-            of_tile[(warp * TOKEN_TILES + n) * LANES] = make_float4(sum[n][0], sum[n][1], sum[n][2], sum[n][3]);
+    for (int i = 0; i <= tiles.count; i++) {
+        if (i < tiles.count) {
+            wait<STAGES - 1>();
+            __syncwarp();
+            float sum[TOKEN_TILES][4] = {};
+            accumulate(sum, ring + slot * STAGE_BYTES, activations);
+            __syncwarp();  // every lane has read the stage; refill it
+            const int next = i + STAGES;
+            if (next < tiles.count) source.fetch(ring_address + slot * STAGE_BYTES, tiles, next);
+            commit();
+            if (i > 0 && next == tiles.count) ahead.prefetch(hands.warps);
+            slot = slot + 1 == STAGES ? 0 : slot + 1;
+            hands.leave(i, sum);
         }
-        if (warp != i % warps) {
-            arrive_full(buffer);
-            continue;
+        if (i - 1 == hands.turn) {
+            float sum[TOKEN_TILES][4] = {};
+            if (output.splits == 1) output.begin(sum, tiles, i - 1);
+            hands.take(i - 1, sum);
+            if (output.splits == 1) output.store(tiles, i - 1, sum);
+            else output.publish(tiles, i - 1, sum);
         }
-        await_full(buffer);
-        float total[TOKEN_TILES][4] = {};
-        for (int w = 0; w < warps; w++) {
-#pragma unroll
-            for (int n = 0; n < TOKEN_TILES; n++) add(total[n], of_tile[(w * TOKEN_TILES + n) * LANES]);
-        }
-        if (i + 2 < tiles.count) arrive_taken(buffer);
-        output.settle(tiles, i, total, held);
     }
-    if (output.splits > 1) output.finish(tiles, warps);
+    if (output.splits > 1) output.finish(tiles, hands.warps);
 }
 
 // gridDim = (groups of tiles, splits of k); blockDim = 32 * warps. `rows` is N, or N / 2 with SILU_MULTIPLY, where y has
 // half as many columns as W has rows.
-extern "C" __global__ void __launch_bounds__(MAX_WARPS* LANES, MIN_CTAS)
+extern "C" __global__ void __maxnreg__(REGISTERS)
     nf4_linear(const u16* x, const u8* packed, const float* absmax, const float* code, const u16* bias,
-               const u16* residual, u16* y, float4* partial, u32* arrivals, const u8* ahead, int ahead_bytes,
-               int tokens, int rows, int columns, int epilogue) {
+               const u16* residual, u16* y, float4* partial, u32* arrivals, const u32* idle, const u8* ahead,
+               int ahead_bytes, int tokens, int rows, int columns, int epilogue) {
     const int warp = threadIdx.x / LANES, warps = blockDim.x / LANES;
-    const int first = blockIdx.x, step = gridDim.x, paired = epilogue == SILU_MULTIPLY;
-    const int mine = ((rows + ROWS - 1) / ROWS - first + step - 1) / step;
-    const Tiles tiles{first, step, paired ? mine * 2 : mine, paired, rows};
+    const int height = epilogue == SILU_MULTIPLY ? ROWS / 2 : ROWS, all = (rows + height - 1) / height;
+    const int first = blockIdx.x, step = gridDim.x;
+    const Tiles tiles{first, step, (all - first + step - 1) / step, height, rows};
     const int k = (blockIdx.y * warps + warp) * BLOCKS * 64;
     const Source source{packed, absmax, k, columns, max(0, min(BLOCKS, (columns - k) / 64))};
     const Ahead after{ahead, static_cast<u32>(ahead_bytes)};
-    const Output output{bias, residual, y, partial, arrivals, tokens, rows, static_cast<int>(gridDim.y), epilogue};
+    const Output output{bias, residual, y, partial, arrivals, tokens, static_cast<int>(gridDim.y), epilogue};
     u8* ring = memory + TABLE_BYTES + warp * STAGES * STAGE_BYTES;
     float4* sums = reinterpret_cast<float4*>(memory + TABLE_BYTES + warps * STAGES * STAGE_BYTES);
-    stream(source, tiles, after, output, x, code, ring, sums, warps);
+    __shared__ int taken[BUFFERS];
+    HandOver hands{sums, taken, warps, warp};
+    stream(source, tiles, after, output, x, code, idle, ring, hands);
 }

@@ -11,7 +11,9 @@ ROWS = 16  # of a tile
 CHUNK = 256  # consecutive k of a warp
 STAGE_BYTES = ROWS * CHUNK // 2 + ROWS * CHUNK // 64 * 4  # weights and scales of one tile and one warp
 TOKENS = 16  # of one launch
+BUFFERS = 3  # in which the sums of a tile wait to be added up
 SMALL = 8  # warps of a CTA that should share a multiprocessor
+REGISTERS = 1 << 16  # of a multiprocessor
 RESERVED_BYTES = 1024  # of shared memory, by CUDA, for every CTA
 
 
@@ -49,9 +51,15 @@ class Build:
     min_ctas: int
     table_stride: int
 
+    @property
+    def registers(self) -> int:
+        """Return how many a thread may have: all that fit, less what lets small kernels in beside up to 8 tokens."""
+        fitting = min(255, REGISTERS // (32 * self.max_warps * self.min_ctas))
+        return min(fitting, 112) if self.token_tiles == 1 else fitting
+
     def shared(self, warps: int) -> int:
         """Return the bytes of shared memory a CTA of ``warps`` warps needs."""
-        sums = (2 * warps + 1) * self.token_tiles * ROWS * 8 * 4  # two hand-over buffers, and a gate's tile
+        sums = BUFFERS * warps * self.token_tiles * ROWS * 8 * 4
         return 256 * self.table_stride + warps * self.stages * STAGE_BYTES + sums
 
 
@@ -87,7 +95,7 @@ class Tuning:
 def tuning(gpu: Limits) -> Tuning:
     """Return the measured choice where there is one (see NOTES.md), else one that fits the shared memory."""
     if gpu.shared_per_cta >= 200 * 1024:  # H100, B200
-        return Tuning(max_warps=16, ctas=1, min_ctas=1, stages=3, table_stride=256, ahead=gpu.l2 // 4)
+        return Tuning(max_warps=16, ctas=1, min_ctas=1, stages=2, table_stride=256, ahead=gpu.l2 // 4)
     if gpu.shared_per_cta >= 160 * 1024:  # A100
         return Tuning(max_warps=16, ctas=1, min_ctas=1, stages=2, table_stride=128, ahead=gpu.l2 // 4)
     return Tuning(max_warps=8, ctas=1, min_ctas=1, stages=2, table_stride=128, ahead=gpu.l2 // 4)  # 99 KiB: GeForce
@@ -101,10 +109,10 @@ def build(choice: Tuning, tokens: int, warps: int) -> Build:
 
 
 @functools.cache
-def plan(rows: int, columns: int, gpu: Limits, choice: Tuning) -> Plan:
+def plan(rows: int, columns: int, height: int, gpu: Limits, choice: Tuning) -> Plan:
     """Spread ``rows`` outputs of ``columns`` inputs: as few splits of K as the largest CTA allows, all SMs busy.
 
-    ``rows`` counts pairs of rows where gate and up are computed together.
+    ``height``: the outputs of a tile, ROWS, or half of them where a gate's row and its up projection's make one.
     """
     chunks = -(-columns // CHUNK)
     splits = -(-chunks // choice.max_warps)
@@ -113,4 +121,4 @@ def plan(rows: int, columns: int, gpu: Limits, choice: Tuning) -> Plan:
     fitting = gpu.shared_per_multiprocessor // (widest.shared(warps) + RESERVED_BYTES)
     resident = min(choice.ctas * choice.max_warps // warps, fitting)
     groups = max(1, gpu.multiprocessors * max(1, resident) // splits)
-    return Plan(min(groups, -(-rows // ROWS)), splits, warps)
+    return Plan(min(groups, -(-rows // height)), splits, warps)

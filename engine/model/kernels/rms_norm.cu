@@ -1,4 +1,5 @@
-// y = x / sqrt(mean(x^2) + eps) * weight, a CTA for each token, rounded once (arXiv 1910.07467). width % 8 == 0.
+// y = x / sqrt(mean(x^2) + eps) * weight, a CTA for each token, rounded once (arXiv 1910.07467). width % 8 == 0. A thread
+// keeps PIECES times 8 values, blockDim.x * 8 apart, so that x is read once, and the weight before x is there.
 
 constexpr int MOST_WARPS = 32;
 
@@ -25,17 +26,33 @@ __device__ float block_sum(float value) {
     return sum;
 }
 
-extern "C" __global__ void rms_norm(const u16* x, const u16* weight, u16* y, int width, float eps) {
+extern "C" __global__ void rms_norm(const u16* x, const u16* weight, const u32* idle, u16* y, int width, float eps) {
+    const u64 row = static_cast<u64>(blockIdx.x) * width;
+    uint4 v[PIECES], w[PIECES];
     allow_next_kernel();
+#pragma unroll
+    for (int p = 0; p < PIECES; p++) {
+        const int at = (p * blockDim.x + threadIdx.x) * 8;
+        v[p] = w[p] = make_uint4(0, 0, 0, 0);
+        if (at < width) w[p] = load_16(weight + at);
+    }
     wait_for_last_kernel();
-    const u16* from = x + static_cast<u64>(blockIdx.x) * width;
-    u16* to = y + static_cast<u64>(blockIdx.x) * width;
+    const bool resting = rests(idle);
     float sum = 0.f;
-    for (int i = threadIdx.x * 8; i < width; i += blockDim.x * 8) sum += square_sum(load_16(from + i));
+#pragma unroll
+    for (int p = 0; p < PIECES; p++) {
+        const int at = (p * blockDim.x + threadIdx.x) * 8;
+        if (at < width) v[p] = load_16(x + row + at);
+        sum += square_sum(v[p]);
+    }
+    if (resting) return;
     const float factor = rsqrtf(block_sum(sum) / width + eps);
-    for (int i = threadIdx.x * 8; i < width; i += blockDim.x * 8) {
-        const uint4 v = load_16(from + i), w = *reinterpret_cast<const uint4*>(weight + i);
-        *reinterpret_cast<uint4*>(to + i) = make_uint4(scaled(v.x, w.x, factor), scaled(v.y, w.y, factor),
-                                                       scaled(v.z, w.z, factor), scaled(v.w, w.w, factor));
+#pragma unroll
+    for (int p = 0; p < PIECES; p++) {
+        const int at = (p * blockDim.x + threadIdx.x) * 8;
+        if (at >= width) continue;
+        *reinterpret_cast<uint4*>(y + row + at) =
+            make_uint4(scaled(v[p].x, w[p].x, factor), scaled(v[p].y, w[p].y, factor),
+                       scaled(v[p].z, w[p].z, factor), scaled(v[p].w, w[p].w, factor));
     }
 }

@@ -8,6 +8,7 @@ from engine.model.kernels.launch import kernel, launch
 
 WARPS = 4  # heads of a CTA
 HEAD_DIMS = (64, 128, 192, 256)
+AHEAD = 8 << 20  # most bytes of older keys and values to bring into L2 for the attention to come
 
 
 def rotate(
@@ -19,6 +20,8 @@ def rotate(
     values: Tensor,
     norms: tuple[Tensor, Tensor] | None = None,
     eps: float = 0.0,
+    *,
+    idle: Tensor | None = None,
 ) -> Tensor:
     """Turn queries and keys by their positions, write keys and values into the cache, return the queries.
 
@@ -26,7 +29,8 @@ def rotate(
     of ``sine`` negated (engine.model.rotary); ``start``: int32 [1] on the device, the first token's position;
     ``keys`` and ``values``: [kv_heads, room, head_dim], of which positions start .. start + M - 1 are written.
     ``norms``: weights [head_dim] of the query's and the key's norm, which come first. Returns [M, heads,
-    head_dim]. All bf16 and contiguous; head_dim in HEAD_DIMS; computed in float32, rounded once. arXiv 2104.09864.
+    head_dim]. All bf16 and contiguous; head_dim in HEAD_DIMS; computed in float32, rounded once. ``idle``: int32 [1] on
+    the device; where it is not zero nothing is written. arXiv 2104.09864.
     """
     kv_heads, room, head_dim = keys.shape
     tokens, width = qkv.shape
@@ -40,7 +44,7 @@ def rotate(
         (tokens, -(-parts // WARPS)),
         32 * WARPS,
         0,
-        *(qkv, cosine, sine, query_norm, key_norm, start, query, keys, values),
-        *(heads, kv_heads, room, eps),
+        *(qkv, cosine, sine, query_norm, key_norm, start, idle, query, keys, values),
+        *(heads, kv_heads, room, AHEAD // (4 * kv_heads * head_dim), eps),
     )
     return query

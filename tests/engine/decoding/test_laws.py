@@ -49,6 +49,16 @@ def test_greedy_is_a_one_hot_law() -> None:
     assert law.tolist() == [[0, 1, 0]]
 
 
+def test_ties_with_the_last_token_kept_are_kept() -> None:
+    """Which of two equal tokens a sort puts first is chance and differs between CPU and GPU; their laws must not."""
+    logits = torch.tensor([[1.0, 3.0, 1.0, 2.0, 1.0, 0.0]])
+    kept = [0, 1, 2, 3, 4]
+    for sampling in (Sampling(temperature=1, top_p=0.92), Sampling(temperature=1, top_p=1, top_k=3)):
+        law = shaped(logits, sampling, 1)
+        assert law[0].nonzero().flatten().tolist() == kept
+        assert law[0, kept] == pytest.approx(logits[0, kept].softmax(dim=0))
+
+
 def test_rows_see_only_their_own_past() -> None:
     """The penalty of a drafted token must not reach the rows before it, or judge and proposer differ in history."""
     logits = torch.ones(3, 1000)

@@ -59,6 +59,8 @@ class FakeHub:
     def __init__(self) -> None:
         self.repositories: dict[str, Repository] = {}
         self.accounts = {"hf_good": "ada", "hf_stranger": "bob"}
+        self.confirmation = "authorization_pending"  # what a sign-in by browser is told; "" once it is confirmed
+        self.granted: dict[str, Any] = {"access_token": "hf_good", "expires_in": 3600}
         self.faults: list[Fault] = []
         self.served: dict[str, list[tuple[int, int]]] = {}
         self.requests: list[tuple[str, str, dict[str, str]]] = []
@@ -144,6 +146,27 @@ class _Handler(BaseHTTPRequestHandler):
                 getattr(self, action)(**found.groupdict())
                 return
         self.refuse(404, "EntryNotFound")
+
+    def do_POST(self) -> None:
+        """The device code grant: a code to be confirmed, and the answer to whoever asks whether it was."""
+        owner = self.server.owner
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        with owner.lock:
+            owner.requests.append((self.server.name, self.path, {}))
+        if self.path == "/oauth/device":
+            self.answer(
+                {
+                    "device_code": "secret",
+                    "user_code": "ABCD-1234",
+                    "verification_uri": f"{owner.address}/device",
+                    "interval": 0.05,
+                    "expires_in": 60,
+                }
+            )
+        elif owner.confirmation:
+            self.answer({"error": owner.confirmation}, 400)
+        else:
+            self.answer(owner.granted)
 
     @property
     def account(self) -> str | None:
@@ -283,7 +306,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, text)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        if self.command == "GET":
+        if self.command != "HEAD":
             self.wfile.write(body)
 
 

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import json
+import time
 from pathlib import Path
 
 import pytest
 
-from engine.library import CATALOGUE, Connection, LibraryError, inspect, read_address, sign_in, sign_out, token
+from engine.library import (
+    CATALOGUE,
+    Connection,
+    DeviceCode,
+    LibraryError,
+    SignedIn,
+    inspect,
+    read_address,
+    sign_in,
+    sign_in_by_browser,
+    sign_out,
+    token,
+)
 from engine.library.protocol import Order, Progress, Wanted, decode_order, decode_told, encode
 from engine.library.terminal import add_arguments, run
 from tests.engine.library.conftest import MemoryKeyring, checkpoint
@@ -83,6 +97,34 @@ def test_sign_in_checks_keeps_and_forgets(hub: FakeHub, memory_keyring: MemoryKe
     assert memory_keyring.kept == {}
 
 
+def test_sign_in_by_browser(hub: FakeHub, memory_keyring: MemoryKeyring, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Guards against a sign-in that is never confirmed, one that outlives its hour, and a token left on disk."""
+    signing = sign_in_by_browser(Connection(endpoint=hub.address))
+    told = next(step for step in signing if step is not None)
+    assert isinstance(told, DeviceCode)
+    assert (told.code, told.address) == ("ABCD-1234", f"{hub.address}/device")
+    assert next(signing) == told, "no step while it waits, so it could not be stopped"
+    assert token() is None
+    hub.confirmation = ""
+    *_, last = signing
+    assert isinstance(last, SignedIn)
+    assert last.account == "ada"
+    assert "hf_good" not in repr(last)
+    assert token() == "hf_good"
+    now = time.time()
+    monkeypatch.setattr("time.time", lambda: now + 3700)
+    assert token() is None, "with a token that has run out even open models are refused"
+
+
+def test_sign_in_by_browser_that_is_refused(hub: FakeHub, memory_keyring: MemoryKeyring) -> None:
+    """Guards against waiting for ever, and a traceback, where its owner says no."""
+    hub.confirmation = "access_denied"
+    with pytest.raises(LibraryError, match="not confirmed") as caught:
+        list(sign_in_by_browser(Connection(endpoint=hub.address)))
+    assert caught.value.kind == "signin"
+    assert not memory_keyring.kept
+
+
 def test_token_does_not_show() -> None:
     """Guards against a token in a log line or a traceback, while it does travel to the downloader."""
     secret = "hf_" + "x" * 20
@@ -132,11 +174,35 @@ def test_terminal_from_nothing_to_removed(
     assert terminal(folder, "remove", "ada/tiny") == 1
     assert terminal(folder, "get", "ada/typo") == 1
     assert terminal(folder, "get", "nonsense") == 1
-    said = capsys.readouterr().err
+    out, said = capsys.readouterr()
     assert "not installed" in said
     assert "ada/typo" in said
+    assert "ada/typo" not in out, "the same sentence is said twice"
+    assert "Go on with" not in said, "a second try would be no better"
+    assert not json.loads((folder / "downloads.json").read_text())["jobs"], "it would be tried again for ever"
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     before = len(hub.requests)
     assert terminal(folder, "get", "ada/tiny") == 1
     assert "offline" in capsys.readouterr().err
     assert len(hub.requests) == before
+
+
+def test_terminal_signs_in_and_goes_on(
+    hub: FakeHub,
+    memory_keyring: MemoryKeyring,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Guards against a gated model that a terminal can never have: it has to say how, and that way has to work."""
+    monkeypatch.setenv("HF_ENDPOINT", hub.address)
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    hub.publish("ada/gated", checkpoint(2), gated=True, members=frozenset({"ada"}))
+    assert terminal(tmp_path / "models", "get", "ada/gated") == 1
+    said = capsys.readouterr().err
+    assert "models signin" in said
+    assert "models get ada/gated" in said
+    hub.confirmation = ""
+    assert terminal(tmp_path / "models", "signin") == 0
+    assert "ABCD-1234" in capsys.readouterr().out
+    assert terminal(tmp_path / "models", "get", "ada/gated") == 0

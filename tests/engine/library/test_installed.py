@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -104,7 +106,7 @@ def test_drive_away_and_back(filled: Library, tmp_path: Path) -> None:
         away = Library.open(tmp_path / "library.json")
         assert not away.connected
         assert [(each.repository, each.present) for each in away.models()] == [("ada/tiny", False)]
-        assert away.model_sets() == ()
+        assert away.model_sets() == {}
         with pytest.raises(LibraryError, match="not there"):
             away.require()
         assert (tmp_path / "library.json").read_bytes() == record
@@ -186,6 +188,75 @@ def test_import_of_a_folder(library: Library, tmp_path: Path) -> None:
     assert model.architecture.layers == 2
 
 
+def cached(home: Path, name: str) -> Path:
+    """Lay a checkpoint out as the Hub's client caches it: links to files that are named by their hashes."""
+    folder, blobs = home / name / "snapshots" / ("c" * 40), home / name / "blobs"
+    for each in (folder, blobs, home / name / "refs"):
+        each.mkdir(parents=True)
+    (home / name / "refs" / "main").write_text("c" * 40)
+    for path, content in checkpoint(1).items():
+        if "/" not in path:
+            large = path.endswith(".safetensors")
+            git = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False)
+            blob = blobs / (hashlib.sha256(content) if large else git).hexdigest()
+            blob.write_bytes(content)
+            (folder / path).symlink_to(blob)
+    return home / name
+
+
+def test_import_from_the_hub_clients_cache(library: Library, tmp_path: Path) -> None:
+    """Guards against downloading again what another program fetched, and against importing it damaged."""
+    home = cached(tmp_path, "models--ada--tiny")
+    steps = list(library.take_in(home))
+    assert all(step.compared for step in steps)
+    (model,) = library.models()
+    assert (model.repository, model.revision, model.source) == ("ada/tiny", "c" * 40, "folder")
+    library.remove(model)
+    weights = home / "snapshots" / ("c" * 40) / WEIGHTS
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.resolve().write_bytes(content)
+    with pytest.raises(LibraryError, match="is damaged"):
+        list(library.take_in(home))
+    assert library.models() == ()
+    assert not list(library.folder.rglob("*.json"))
+
+
+def test_import_from_another_library(filled: Library, tmp_path: Path) -> None:
+    """Guards against a model brought on a stick from another machine that counts as a stranger here."""
+    (there,) = filled.models()
+    here = Library(tmp_path / "second", tmp_path / "second.json")
+    assert all(step.compared for step in here.take_in(there.folder))
+    assert [model.repository for model in here.models()] == ["ada/tiny"]
+
+
+def test_import_of_a_folder_the_download_command_wrote(library: Library, tmp_path: Path) -> None:
+    """Guards against unchecked bytes where their hash lies beside them, in a file of its own."""
+    folder = source(tmp_path)
+    notes = folder / ".cache" / "huggingface" / "download"
+    notes.mkdir(parents=True)
+    (notes / f"{WEIGHTS}.metadata").write_text(f"{'c' * 40}\n{'0' * 64}\n1700000000.0\n")
+    with pytest.raises(LibraryError, match="is damaged"):
+        list(library.take_in(folder))
+    sha256 = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
+    (notes / f"{WEIGHTS}.metadata").write_text(f"{'c' * 40}\n{sha256}\n1700000000.0\n")
+    steps = list(library.take_in(folder))
+    assert {step.path for step in steps if step.compared} == {WEIGHTS}
+
+
+def test_an_import_that_is_stopped_leaves_nothing(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Guards against a Stop that waits for the end of a file of gigabytes, and against half a model left for ever."""
+    monkeypatch.setattr("engine.library.copying.STRETCH", 1 << 20)
+    monkeypatch.setattr("engine.library.copying._linked", lambda *_: False)
+    steps = library.take_in(source(tmp_path, "large", 3 << 20))
+    assert next(step for step in steps if step.path == WEIGHTS).done < 2 << 20
+    assert list(library.folder.rglob("*.part"))
+    steps.close()  # type: ignore[attr-defined]
+    assert not list(library.folder.rglob("*.*s*n"))
+
+
 def test_import_refuses_what_cannot_be_loaded(library: Library, tmp_path: Path) -> None:
     """Guards against importing a truncated or foreign folder."""
     folder = source(tmp_path, "cut")
@@ -212,9 +283,10 @@ def test_sets_of_the_catalogue(library: Library, hub: FakeHub, get: Get) -> None
     for seed, model in enumerate(models.values()):
         hub.publish(model.repository, checkpoint(seed))
     get(models["target"].repository)
-    assert [found.name for found in library.model_sets()] == [models["target"].repository]
+    assert list(library.model_sets()) == [models["target"].repository]
     get(*(model.repository for model in models.values()))
-    (found,) = library.model_sets()
+    (found,) = library.model_sets().values()
+    assert found.name == "SmolLM2 1.7B", "a person would be shown the catalogue's own name for it"
     assert found == library.set_named("smollm2")
     assert all((library.model(models[role].repository).folder == found.folder(role)) for role in models)
 
@@ -288,3 +360,15 @@ def test_entry_knows_weights() -> None:
     """Guards the order of a download: small files and checks first, weights last."""
     assert Entry(WEIGHTS, 1).weights
     assert not Entry("tokenizer.json", 1).weights
+
+
+def test_two_threads_may_look_at_once(filled: Library, tmp_path: Path) -> None:
+    """Guards against “cannot be used: no such file” where two errands write down what they saw at the same moment."""
+    record = tmp_path / "library.json"
+
+    def look(_: int) -> int:
+        record.write_text("{}")  # so that every look writes
+        return len(filled.models())
+
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(look, range(40))) == {1}

@@ -8,7 +8,7 @@ from engine.library.faults import LibraryError
 from engine.library.pace import WINDOW, Pace
 from engine.library.protocol import Progress
 from engine.library.status import Status
-from engine.library.words import duration, size
+from engine.words import duration, size
 
 
 def test_speed_is_that_of_the_last_seconds() -> None:
@@ -21,6 +21,18 @@ def test_speed_is_that_of_the_last_seconds() -> None:
     assert pace.quiet(103) == 3
     assert pace.speed(100 + WINDOW / 2) == pytest.approx(500, rel=0.2)
     assert pace.speed(100 + 2 * WINDOW) == 0
+
+
+def test_the_time_left_waits_for_two_seconds_of_data() -> None:
+    """Guards against “3 h left” in the first second of a download that takes five minutes."""
+    pace = Pace(0)
+    pace.add(5.0, 20_000)  # five seconds of silence and the first burst say nothing of the line
+    assert pace.speed(5.4) is None
+    pace.add(6.0, 1000)
+    assert pace.speed(6.0) == pytest.approx(1000)
+    assert pace.left(6.9, 10_000) is None
+    pace.add(7.0, 1000)
+    assert pace.left(7.0, 10_000) == pytest.approx(10)
 
 
 def test_the_end_is_told_last() -> None:

@@ -190,7 +190,7 @@ def test_lasting_trouble_ends_in_a_sentence_when_asked_to(hub: FakeHub, get: Get
     with pytest.raises(LibraryError, match="trouble of its own") as caught:
         get()
     assert caught.value.kind == "network"
-    assert "resume" in caught.value.hint
+    assert "kept" in caught.value.hint
 
 
 def test_nobody_answers(hub: FakeHub, get: Get) -> None:
@@ -355,7 +355,7 @@ def test_disk_fills_up_midway(hub: FakeHub, get: Get, small_disk: Path, tmp_path
     with pytest.raises(LibraryError) as caught:
         get(library=small_disk)  # the seam says there is room, the disk says ENOSPC
     assert caught.value.kind == "space"
-    assert "resume" in caught.value.hint
+    assert "kept" in caught.value.hint
     (part,) = small_disk.rglob(f"{WEIGHTS}.part")
     kept = part.stat().st_size
     assert 100_000 < kept < 256_000

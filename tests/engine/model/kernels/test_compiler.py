@@ -30,7 +30,7 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOCALAPPDATA", str(tmp_path))
 
 
-NF4_WIDEST = {"TOKEN_TILES": 2, "STAGES": 2, "MAX_WARPS": 16, "MIN_CTAS": 1, "TABLE_STRIDE": 128}
+NF4_WIDEST = {"TOKEN_TILES": 2, "STAGES": 2, "REGISTERS": 128, "TABLE_STRIDE": 128}
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -38,9 +38,13 @@ NF4_WIDEST = {"TOKEN_TILES": 2, "STAGES": 2, "MAX_WARPS": 16, "MIN_CTAS": 1, "TA
     ("source", "entries", "macros"),
     [
         ("nf4_linear", ["nf4_linear"], NF4_WIDEST),
-        ("rms_norm", ["rms_norm"], {}),
+        ("rms_norm", ["rms_norm"], {"PIECES": 2}),
         ("rotate", ["rotate"], {"HEAD_DIM": 128}),
         ("attention", ["attend", "join"], {"HEAD_DIM": 128, "STEP": 128}),
+        ("rows", ["open_pass", "keep", "recall"], {}),
+        ("laws", ["survey", "weigh", "gather", "choose", "spread", "draw"], {}),
+        ("judge", ["owe", "diverge", "decide"], {}),
+        ("rank", ["rank"], {}),
     ],
 )
 def test_compiles(source: str, entries: list[str], macros: dict[str, int], architecture: int) -> None:

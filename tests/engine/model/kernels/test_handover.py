@@ -1,78 +1,87 @@
-"""The barriers of nf4_linear.cu, explored in every order of its warps: no deadlock, no tile read before it is whole."""
+"""The hand-over of nf4_linear.cu, explored in every order of its warps: no deadlock, no tile read before it is full."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
 
-Settler = Callable[[int], int]
-FULL, TAKEN = 0, 2  # barriers, plus the buffer's number
+from engine.model.kernels.plan import BUFFERS
 
 
 class Step(NamedTuple):
-    """What a warp does next: at a barrier, or to a buffer, for a tile."""
+    """What a warp does next with a buffer, for a tile."""
 
-    what: str  # "sync", "arrive", "write", "read"
-    where: int
+    what: str  # "await full", "arrive full", "await taken", "tell taken", "write", "read"
+    buffer: int
     tile: int
 
 
 class State(NamedTuple):
-    """How far each warp is, the barrier it waits at (-1: none), arrivals at each, and each warp's tile in a buffer."""
+    """How far each warp is, the barrier it waits at (-1: none), arrivals at each, and what the buffers hold."""
 
     done: tuple[int, ...]
     waits: tuple[int, ...]
     arrived: tuple[int, ...]
-    held: tuple[int, ...]  # [buffer, warp]
+    taken: tuple[int, ...]
+    held: tuple[int, ...]  # [buffer, warp]: the tile
 
 
-def program(warp: int, tiles: int, settler: Settler) -> list[Step]:
-    """Return the steps of `stream` that touch what warps share."""
+def program(warp: int, warps: int, tiles: int, buffers: int = BUFFERS) -> list[Step]:
+    """Return the steps of `HandOver` that touch what warps share, in the order `stream` takes them.
+
+    ``buffers``: how many the warps believe there are when they wait for one to be free.
+    """
     steps = []
-    for tile in range(tiles):
-        buffer = tile & 1
-        if tile >= 2 and warp != settler(tile - 2):
-            steps.append(Step("sync", TAKEN + buffer, tile))
-        steps.append(Step("write", buffer, tile))
-        if warp != settler(tile):
-            steps.append(Step("arrive", FULL + buffer, tile))
-            continue
-        steps += [Step("sync", FULL + buffer, tile), Step("read", buffer, tile)]
-        if tile + 2 < tiles:
-            steps.append(Step("arrive", TAKEN + buffer, tile))
+    for tile in range(tiles + 1):
+        if tile < tiles:
+            if tile >= buffers:
+                steps.append(Step("await taken", tile % BUFFERS, tile - buffers))
+            steps.append(Step("write", tile % BUFFERS, tile))
+            if warp != tile % warps:
+                steps.append(Step("arrive full", tile % BUFFERS, tile))
+        if tile and warp == (tile - 1) % warps:
+            steps += [Step(what, (tile - 1) % BUFFERS, tile - 1) for what in ("await full", "read", "tell taken")]
     return steps
 
 
 def after(state: State, warp: int, step: Step, warps: int) -> State:
     """Take one step of one warp; a barrier opens, and counts anew, when as many arrived as there are warps."""
-    done, waits, arrived, held = map(list, state)
+    done, waits, arrived, taken, held = map(list, state)
     done[warp] += 1
     if step.what == "write":
-        held[step.where * warps + warp] = step.tile
+        held[step.buffer * warps + warp] = step.tile
     elif step.what == "read":
-        assert held[step.where * warps : (step.where + 1) * warps] == [step.tile] * warps, "torn tile"
-    else:
-        arrived[step.where] += 1
-        waits[warp] = step.where if step.what == "sync" else -1
-        if arrived[step.where] == warps:
-            arrived[step.where] = 0
-            waits = [-1 if barrier == step.where else barrier for barrier in waits]
-    return State(tuple(done), tuple(waits), tuple(arrived), tuple(held))
+        assert held[step.buffer * warps : (step.buffer + 1) * warps] == [step.tile] * warps, "torn tile"
+    elif step.what == "tell taken":
+        taken[step.buffer] = step.tile
+    elif step.what in {"await full", "arrive full"}:
+        arrived[step.buffer] += 1
+        waits[warp] = step.buffer if step.what == "await full" else -1
+        if arrived[step.buffer] == warps:
+            arrived[step.buffer] = 0
+            waits = [-1 if barrier == step.buffer else barrier for barrier in waits]
+    return State(tuple(done), tuple(waits), tuple(arrived), tuple(taken), tuple(held))
 
 
-def explore(warps: int, tiles: int, settler: Settler) -> None:
+def explore(warps: int, tiles: int, buffers: int = BUFFERS) -> None:
     """Visit every state that some order of the warps reaches; AssertionError for a torn tile or a deadlock."""
-    programs = [program(warp, tiles, settler) for warp in range(warps)]
-    first = State((0,) * warps, (-1,) * warps, (0,) * 4, (-1,) * (2 * warps))
+    programs = [program(warp, warps, tiles, buffers) for warp in range(warps)]
+
+    def able(state: State, warp: int) -> bool:
+        if state.waits[warp] >= 0 or state.done[warp] == len(programs[warp]):
+            return False
+        step = programs[warp][state.done[warp]]
+        return step.what != "await taken" or state.taken[step.buffer] >= step.tile
+
+    first = State((0,) * warps, (-1,) * warps, (0,) * BUFFERS, (-1,) * BUFFERS, (-1,) * (BUFFERS * warps))
     seen, open_ = {first}, [first]
     while open_:
         state = open_.pop()
-        able = [w for w in range(warps) if state.waits[w] < 0 and state.done[w] < len(programs[w])]
+        ready = [warp for warp in range(warps) if able(state, warp)]
         ended = all(state.done[w] == len(programs[w]) and state.waits[w] < 0 for w in range(warps))
-        assert able or ended, "deadlock"
-        for warp in able:
+        assert ready or ended, "deadlock"
+        for warp in ready:
             reached = after(state, warp, programs[warp][state.done[warp]], warps)
             if reached not in seen:
                 seen.add(reached)
@@ -83,10 +92,11 @@ def explore(warps: int, tiles: int, settler: Settler) -> None:
 def test_turns_are_safe(warps: int) -> None:
     """A hand-over that works by luck of timing hangs a reply once in ten thousand launches."""
     for tiles in range(1, 9):
-        explore(warps, tiles, lambda tile: tile % warps)
+        explore(warps, tiles)
 
 
-def test_exploration_finds_the_fault_it_is_for() -> None:
-    """The first version let one warp settle a gate and its up projection; it hung, so the search must object."""
+@pytest.mark.parametrize("buffers", [BUFFERS - 1, BUFFERS + 1])
+def test_exploration_finds_the_fault_it_is_for(buffers: int) -> None:
+    """A warp that waits for the wrong tile to be taken overwrites sums or waits for ever: the search must object."""
     with pytest.raises(AssertionError, match=r"torn tile|deadlock"):
-        explore(3, 9, lambda tile: tile // 2 % 3)
+        explore(3, 9, buffers)

@@ -13,17 +13,22 @@ Array = NDArray[np.float64]
 CODE = np.array(NF4)
 
 
-def staged(packed: NDArray[np.uint8], row: int, chunk: int, columns: int) -> NDArray[np.uint8]:
-    """Copy 16 rows x 128 bytes into a stage as `fetch` does: 16 bytes a lane, units of 32 bytes swizzled."""
-    rows = len(packed) * 2 // columns
+def staged(packed: NDArray[np.uint8], start: int, chunk: int, columns: int, height: int) -> NDArray[np.uint8]:
+    """Copy 16 rows x 128 bytes into a stage as `copy` does: 16 bytes a lane, units of 32 bytes swizzled.
+
+    ``start``: the tile's first row of y, of which it gives ``height``; with 8 the lower rows are those of the up half.
+    """
+    rows = len(packed) * 2 // columns * height // ROWS  # of y
+    skipped, lower = (0, rows - start) if height == ROWS else (rows - height, rows - start + height)
     stage = np.full(ROWS * 128, 0xEE, np.uint8)  # poison: a byte nobody wrote would show
     blocks = min(4, (columns - chunk * CHUNK) // 64)
     for lane in range(32):
         r, piece = lane // 8, lane % 8
         for q in range(4):
             to = r * 128 + ((piece >> 1) ^ r) * 32 + (piece & 1) * 16 + q * 4 * 128
-            at = (row + r + q * 4) * (columns // 2) + chunk * CHUNK // 2 + piece * 16
-            inside = piece < blocks * 2 and row + q * 4 + r < rows
+            row = start + r + q * 4 + (skipped if q >= 2 else 0)
+            at = row * (columns // 2) + chunk * CHUNK // 2 + piece * 16
+            inside = piece < blocks * 2 and q * 4 + r < (lower if q >= 2 else rows - start)
             stage[to : to + 16] = packed[at : at + 16] if inside else 0
     return stage
 
@@ -52,32 +57,36 @@ def fragment_b(x: Array, k: int, block: int, step: int) -> Array:
     return b
 
 
-def product(x: Array, packed: NDArray[np.uint8], absmax: Array, rows: int) -> Array:
+def product(x: Array, packed: NDArray[np.uint8], absmax: Array, rows: int, height: int) -> Array:
     """Multiply as the kernel does: chunk by chunk, tile by tile, scales after each block of 64."""
     columns = x.shape[1]
-    y = np.zeros((rows, 8))
-    scales = absmax.reshape(rows, -1)
-    for row in range(0, rows, ROWS):
-        live = slice(row, min(row + ROWS, rows))
+    halves = ROWS // height
+    y = np.zeros((halves, rows // halves, 8))
+    scales = absmax.reshape(halves, rows // halves, -1)
+    for start in range(0, rows // halves, height):
+        live = slice(start, min(start + height, rows // halves))
         for chunk in range(-(-columns // CHUNK)):
-            stage = staged(packed, row, chunk, columns)
+            stage = staged(packed, start, chunk, columns, height)
             for block in range(min(4, columns // 64 - chunk * 4)):
                 part = np.zeros((ROWS, 8))
                 for step in range(4):
                     part += fragment_a(stage, block, step) @ fragment_b(x, chunk * CHUNK, block, step)
-                y[live] += part[: rows - row] * scales[live, chunk * 4 + block, None]
-    return y.T[: len(x)]
+                found = part.reshape(halves, height, 8)[:, : live.stop - start]
+                y[:, live] += found * scales[:, live, chunk * 4 + block, None]
+    return y.reshape(rows, 8).T[: len(x)]
 
 
-@pytest.mark.parametrize(("rows", "columns", "tokens"), [(16, 256, 8), (21, 448, 5), (40, 576, 1)])
-def test_fragments_give_the_dense_product(rows: int, columns: int, tokens: int) -> None:
+@pytest.mark.parametrize("height", [ROWS, ROWS // 2])
+@pytest.mark.parametrize(("rows", "columns", "tokens"), [(16, 256, 8), (22, 448, 5), (40, 576, 1)])
+def test_fragments_give_the_dense_product(rows: int, columns: int, tokens: int, height: int) -> None:
     """A swizzle that is not undone, a nibble order or a lane's k that differs between A and B, a tail read as data."""
     draw = np.random.default_rng(rows)
     packed = draw.integers(256, size=rows * columns // 2, dtype=np.uint8)
     absmax = draw.random(rows * columns // 64) + 0.5
     x = draw.standard_normal((tokens, columns))
     dense = CODE[np.stack((packed >> 4, packed & 15), -1)].reshape(-1, 64) * absmax[:, None]
-    np.testing.assert_allclose(product(x, packed, absmax, rows), x @ dense.reshape(rows, columns).T, atol=1e-9)
+    exact = x @ dense.reshape(rows, columns).T
+    np.testing.assert_allclose(product(x, packed, absmax, rows, height), exact, atol=1e-9)
 
 
 @pytest.mark.parametrize("register", range(2))
@@ -101,7 +110,7 @@ A100 = Limits(80, 108, 166_912, 167_936, 40 << 20)
 def test_plan_covers_all_of_k_and_fits(gpu: Limits, rows: int, columns: int) -> None:
     """A chunk that no warp owns would silently be left out; a CTA too large would fail to start."""
     choice = tuning(gpu)
-    spread = plan(rows, columns, gpu, choice)
+    spread = plan(rows, columns, ROWS, gpu, choice)
     assert spread.splits * spread.warps * CHUNK >= columns
     assert (spread.splits * spread.warps - spread.splits) * CHUNK < columns
     assert 1 <= spread.groups <= -(-rows // ROWS)

@@ -1,29 +1,21 @@
-"""The memory account: how many bytes a model needs, by part. Pure arithmetic, shared by the fit and the loader."""
+"""The numbers of a model that decide how much memory it takes, read from its config.json. No torch."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from engine.errors import CheckpointError
 
 FAMILIES = frozenset({"llama", "qwen2", "qwen3", "mistral"})
-KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
-
-# Bytes per weight of NF4 in blocks of 64: half a byte, plus one scale a block.
-NF4_NESTED = 0.5 + 1 / 64 + 4 / (64 * 256)  # scales quantised to 8 bits in turn, as in most 4-bit checkpoints
-NF4_BF16 = 0.5 + 2 / 64  # scales in bf16
-NF4_FP32 = 0.5 + 4 / 64  # scales in float32
-
-CHUNK = 512  # prompt tokens per prefill pass
-WINDOW = 16  # the most tokens one verification reads
-RUNTIME = 480 * MIB  # CUDA context, loaded kernels and graphs: once per process, not per level
 
 
 @dataclass(frozen=True, slots=True)
-class Architecture:
-    """The numbers of a decoder-only transformer that decide how much memory it takes."""
+class Dimensions:
+    """The sizes of a decoder-only transformer, all counts; ``context`` is the longest it was trained for, in tokens."""
 
     family: str
     layers: int
@@ -34,7 +26,7 @@ class Architecture:
     head_dim: int
     vocabulary: int
     tied: bool  # the LM head is the embedding
-    context: int  # the longest context the model was trained for, in tokens
+    context: int
 
     @property
     def linears(self) -> int:
@@ -44,7 +36,7 @@ class Architecture:
 
     @property
     def embedding(self) -> int:
-        """Weights of the embedding, which are also those of the LM head."""
+        """Weights of the embedding, as many as the LM head has."""
         return self.vocabulary * self.hidden
 
     @property
@@ -53,66 +45,20 @@ class Architecture:
         return self.linears + self.embedding * (1 if self.tied else 2)
 
 
-@dataclass(frozen=True, slots=True)
-class Precision:
-    """Bytes per weight of each part, and per number in the KV cache."""
-
-    linear: float = NF4_BF16
-    embedding: float = 2.0
-    head: float = 2.0
-    cache: float = 2.0
-
-
-GPU = Precision()
-CPU = Precision(linear=4.0, embedding=4.0, head=4.0, cache=4.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """Bytes one model needs at one context length, by part."""
-
-    weights: int
-    embedding: int
-    head: int  # 0 where the head is the embedding itself
-    cache: int
-    workspace: int
-
-    @property
-    def total(self) -> int:
-        """The sum of the parts in bytes."""
-        return self.weights + self.embedding + self.head + self.cache + self.workspace
+def read_dimensions(folder: Path) -> Dimensions:
+    """Read the numbers of the checkpoint in ``folder``; raises CheckpointError where its config.json is not one."""
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(
+            f"{folder} has no config.json that can be read.", "Choose a model folder, or download the model again."
+        ) from error
+    if not isinstance(config, dict):
+        raise CheckpointError(f"The config.json in {folder} is not a description of a model.", "Download it again.")
+    return dimensions_of(config, str(folder))
 
 
-def account(architecture: Architecture, context: int, precision: Precision = GPU) -> Account:
-    """Return the bytes ``architecture`` needs while it holds ``context`` tokens, without RUNTIME.
-
-    A head of another precision than the embedding is a copy of its own even where the two are tied.
-    """
-    shared = architecture.tied and precision.head == precision.embedding
-    return Account(
-        weights=round(architecture.linears * precision.linear),
-        embedding=round(architecture.embedding * precision.embedding),
-        head=0 if shared else round(architecture.embedding * precision.head),
-        cache=round(cache_per_token(architecture, precision) * context),
-        workspace=_workspace(architecture, precision),
-    )
-
-
-def cache_per_token(architecture: Architecture, precision: Precision = GPU) -> float:
-    """Return the bytes of keys and values one token of context takes in all layers."""
-    return 2 * architecture.layers * architecture.kv_heads * architecture.head_dim * precision.cache
-
-
-def _workspace(a: Architecture, precision: Precision) -> int:
-    widest = 2 * a.intermediate * a.hidden  # gate and up, side by side
-    dense = widest * 2 if precision.linear < 1 else 0  # a 4-bit matrix is spread to bf16 for a prefill product
-    row = 4 * a.hidden + 3 * a.intermediate + (a.heads + 2 * a.kv_heads) * a.head_dim
-    activations = CHUNK * row * (2 if precision.linear < 1 else 4)
-    logits = WINDOW * a.vocabulary * 4 * 3  # float32: logits, law and scratch of the acceptance
-    return dense + activations + logits
-
-
-def architecture_of(config: Mapping[str, Any], name: str) -> Architecture:
+def dimensions_of(config: Mapping[str, Any], name: str) -> Dimensions:
     """Read the numbers from a checkpoint's ``config.json``; ``name`` is what an error calls the model.
 
     Raises CheckpointError for a family, a quantisation or a value Updraft does not run.
@@ -125,7 +71,7 @@ def architecture_of(config: Mapping[str, Any], name: str) -> Architecture:
         )
     stored(config, name)
     heads, hidden = _count(config, "num_attention_heads", name), _count(config, "hidden_size", name)
-    return Architecture(
+    return Dimensions(
         family=str(family),
         layers=_count(config, "num_hidden_layers", name),
         hidden=hidden,

@@ -1,0 +1,210 @@
+"""The memory account: what a set of models needs on a device, by part, before a byte of it is loaded. No torch.
+
+The loader and the model library ask here, so that what is said to fit is what will be loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf
+from platform import machine
+from typing import Literal
+
+from engine.dimensions import Dimensions
+from engine.errors import DeviceError
+from engine.words import size
+
+Device = Literal["cuda", "cpu"]
+KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
+
+NF4 = 0.5 + 4 / 64  # bytes a weight: half a byte, and a float32 scale for every 64
+SMALL_HEAD = 1 << 26  # weights: from here on a tied head is a 4-bit copy of the embedding, see loading.py
+TRIMMED_FROM, TRIMMED_SHARE = 65_536, 4  # a vocabulary this large has a quarter of its head copied for drafting
+
+LEVELS, ROWS = 3, 24  # the deepest hierarchy, even of one model's exits; the most rows of laws a level keeps
+UNPACKED = 256 * MIB  # the most of one 4-bit matrix that a prefill has in 16 bits at a time
+GRAPHS = 64 * MIB  # what the CUDA graphs of one set take; to be set from a measurement
+RUNTIME = 480 * MIB  # CUDA context and loaded kernels, once a process
+
+LEAST = 1024  # a context shorter than this is no chat
+STEP = 256  # context lengths are offered in steps of this many tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """Bytes of each weight and number as the loader keeps them.
+
+    ``tied_copy``: a tied head of at least this many weights is a copy of its own in ``head`` bytes (0: always).
+    ``law``: of each entry of a level's laws. ``turned``: rotations are kept for every position the model was trained
+    for, not only those held. ``dense``: a weight before it is packed, and an activation. ``chunk``: the prompt tokens
+    of one prefill pass.
+    """
+
+    linear: float
+    head: float
+    tied_copy: float
+    dense: int
+    law: int
+    turned: bool
+    chunk: int
+
+
+GPU = Precision(linear=NF4, head=NF4, tied_copy=SMALL_HEAD, dense=2, law=6, turned=True, chunk=1024)
+_ONEDNN = machine().lower() in {"x86_64", "amd64"}  # where a tied head too is kept once more, in oneDNN's layout
+CPU = Precision(linear=4, head=4, tied_copy=0 if _ONEDNN else inf, dense=4, law=12, turned=False, chunk=256)
+PRECISIONS: dict[Device, Precision] = {"cuda": GPU, "cpu": CPU}
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Bytes one model keeps while it holds a context, by part."""
+
+    linears: int
+    embedding: int
+    head: int  # 0 where the head is the embedding itself; with the copy of its common rows that drafting reads
+    rotation: int
+    cache: int
+
+    @property
+    def weights(self) -> int:
+        """All that does not depend on the conversation, in bytes."""
+        return self.linears + self.embedding + self.head + self.rotation
+
+    @property
+    def total(self) -> int:
+        """The sum of the parts in bytes."""
+        return self.weights + self.cache
+
+
+def account(dimensions: Dimensions, context: int, precision: Precision = GPU) -> Account:
+    """Return what one model keeps with ``context`` tokens in its cache."""
+    d = dimensions
+    copied = not d.tied or d.embedding >= precision.tied_copy
+    each = precision.head if copied else precision.dense
+    trimmed = d.embedding / TRIMMED_SHARE * each if d.vocabulary >= TRIMMED_FROM else 0
+    positions = d.context if precision.turned else context
+    return Account(
+        linears=round(d.linears * precision.linear),
+        embedding=d.embedding * precision.dense,
+        head=round(d.embedding * precision.head * copied + trimmed),
+        rotation=2 * positions * d.head_dim * precision.dense,
+        cache=2 * d.layers * d.kv_heads * d.head_dim * precision.dense * context,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """Bytes a whole set needs on ``device`` with ``context`` tokens, by part; ``dimensions`` the target's first.
+
+    ``workspace``: laws and one prefill pass, shared by all levels. ``loading``: the most it takes at any moment
+    while it is loaded, a matrix then being there twice. ``runtime``: CUDA's own, 0 once the process has started it.
+    """
+
+    dimensions: tuple[Dimensions, ...]
+    levels: tuple[Account, ...]
+    device: Device
+    context: int
+    workspace: int
+    graphs: int
+    runtime: int
+    loading: int
+
+    @property
+    def weights(self) -> int:
+        """Weights of all levels in bytes."""
+        return sum(level.weights for level in self.levels)
+
+    @property
+    def caches(self) -> int:
+        """Keys and values of all levels in bytes."""
+        return sum(level.cache for level in self.levels)
+
+    @property
+    def total(self) -> int:
+        """The memory to have free, in bytes: to keep the set and to load it."""
+        kept = self.weights + self.caches + self.workspace + self.graphs
+        return self.runtime + max(kept, self.loading)
+
+    def sentence(self, free: int) -> str:
+        """Return what it needs by part and what is free; to be shown where ``total`` is more than ``free``."""
+        parts = [("weights", self.weights), ("conversation", self.caches), ("workspace", self.workspace)]
+        parts += [("graphs and CUDA", self.graphs + self.runtime)] if self.device == "cuda" else []
+        listed = ", ".join(f"{name} {size(count)}" for name, count in parts)
+        where = "GPU memory" if self.device == "cuda" else "memory"
+        return (
+            f"With {self.context:,} tokens of context this set needs {size(self.total)} of {where} ({listed}); "
+            f"{size(max(free, 0))} are free."
+        )
+
+    def hint(self, free: int) -> str:
+        """Return what would fit into ``free`` bytes: a shorter context, the target alone, or another set."""
+        shorter = longest(self.dimensions, self.device, free, self.context, started=not self.runtime)
+        if shorter:
+            return f"It fits with {shorter:,} tokens of context."
+        alone = longest(self.dimensions[:1], self.device, free, self.context, started=not self.runtime)
+        if alone and len(self.dimensions) > 1:
+            return f"Its largest model alone (HiSpec, Lookup or Plain) fits with {alone:,} tokens of context."
+        return "Close other programs that use this memory, or choose a smaller set."
+
+    def require(self, free: int) -> None:
+        """Raise DeviceError, with numbers and with what would fit, where ``free`` bytes are too few."""
+        if self.total > free:
+            raise DeviceError(self.sentence(free), self.hint(free))
+
+
+def needs(levels: Sequence[Dimensions], context: int, device: Device, *, started: bool = False) -> Needs:
+    """Return what ``levels`` (the target's first, in the order they are loaded) need together for ``context`` tokens.
+
+    No level holds more tokens than the shortest context among them. ``started``: CUDA runs in this process already,
+    so that what its context takes is no longer counted as free.
+    """
+    precision = PRECISIONS[device]
+    held = min(context, *(level.context for level in levels))
+    accounts = tuple(account(level, held, precision) for level in levels)
+    return Needs(
+        dimensions=tuple(levels),
+        levels=accounts,
+        device=device,
+        context=held,
+        workspace=_laws(levels, precision) + max(_pass(level, precision) for level in levels),
+        graphs=GRAPHS if device == "cuda" else 0,
+        runtime=RUNTIME if device == "cuda" and not started else 0,
+        loading=_peak(levels, accounts, precision),
+    )
+
+
+def longest(levels: Sequence[Dimensions], device: Device, free: int, wanted: int, *, started: bool = False) -> int:
+    """Return the most tokens up to ``wanted`` with which ``levels`` fit into ``free`` bytes, 0 if not even LEAST."""
+    whole = needs(levels, wanted, device, started=started)
+    if whole.total <= free:
+        return whole.context
+    least, most = 0, whole.context // STEP  # in steps; least fits or is 0, most + 1 does not
+    while least < most:
+        middle = (least + most + 1) // 2
+        fits = needs(levels, middle * STEP, device, started=started).total <= free
+        least, most = (middle, most) if fits else (least, middle - 1)
+    return least * STEP if least * STEP >= LEAST else 0
+
+
+def _laws(levels: Sequence[Dimensions], precision: Precision) -> int:
+    widest = max(level.vocabulary for level in levels)
+    return max(LEVELS, len(levels)) * ROWS * widest * precision.law
+
+
+def _pass(d: Dimensions, precision: Precision) -> int:
+    """Return what one prefill pass takes: activations, and a 4-bit matrix spread to 16 bits."""
+    row = 4 * d.hidden + 3 * d.intermediate + (d.heads + 2 * d.kv_heads) * d.head_dim
+    packed = precision.linear < 1
+    spread = min(UNPACKED, 2 * d.intermediate * d.hidden * precision.dense) if packed else 0
+    return precision.chunk * row * precision.dense + spread
+
+
+def _peak(levels: Sequence[Dimensions], accounts: Sequence[Account], precision: Precision) -> int:
+    """Return the most memory while the levels are loaded one after another, caches growing later."""
+    before = most = 0
+    for level, kept in zip(levels, accounts, strict=True):
+        widest = max(2 * level.intermediate * level.hidden, 0 if level.tied else level.embedding)
+        most = max(most, before + kept.weights + widest * precision.dense)
+        before += kept.weights
+    return most

@@ -1,0 +1,115 @@
+"""Presets on real prompts through a real session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import psutil
+import torch
+
+from engine.bench.passes import copy_bandwidth, pass_cost
+from engine.bench.report import Report, Speed
+from engine.bench.rivals import rivals
+from engine.config import PRESETS, Preset, Sampling
+from engine.events import Finished, LevelInfo, Loading, Prefill, Round, Started
+from engine.prompts import PROMPTS
+from engine.session import Session
+from engine.terminal import Tally
+
+PROSE = "The fox went over the hill and came to a river, where it sat down and looked at the water. "
+
+
+def presets_of(session: Session, names: Iterable[str]) -> list[Preset]:
+    """Return the presets of ``names`` that the session's models can run; all of them if no names are given."""
+    chosen = [PRESETS[name] for name in names] or list(PRESETS.values())
+    return [preset for preset in chosen if session.models.runs(preset)]
+
+
+def measure(
+    session: Session,
+    presets: Sequence[Preset],
+    sampling: Sampling,
+    max_tokens: int,
+    say: Callable[[str], None],
+    *,
+    context: int = 64,
+    against_transformers: bool = False,
+) -> Report:
+    """Run every preset on every prompt, then time prefill and the passes of every model behind ``context`` tokens.
+
+    Presets take turns prompt by prompt, so that a machine that slows down slows all of them.
+    """
+    counts = {preset.name: _Count() for preset in presets}
+    on_gpu = session.device.type == "cuda"
+    for preset in presets:  # loads what is missing, records, warms up
+        for _ in session.reply([("user", "Hi")], preset=preset, sampling=sampling, max_tokens=4):
+            pass
+    weights = torch.cuda.memory_allocated() if on_gpu else psutil.Process().memory_info().rss
+    for number, prompt in enumerate(PROMPTS, start=1):
+        say(f"prompt {number} of {len(PROMPTS)}")
+        for preset in presets:
+            for event in session.reply([("user", prompt)], preset=preset, sampling=sampling, max_tokens=max_tokens):
+                counts[preset.name].add(event)
+    speeds = [counts[preset.name].speed(preset) for preset in presets]
+    prefill = _prefill(session, presets[0], context)
+    peak = torch.cuda.max_memory_allocated() if on_gpu else psutil.Process().memory_info().rss
+    say("passes")
+    bandwidth = copy_bandwidth(session.device)
+    costs = tuple(pass_cost(role, model, context, bandwidth) for role, model in session.loaded.items())
+    if against_transformers:
+        speeds += rivals(session.models, session.device, PROMPTS[:5], max_tokens, session.tokenizer, say)
+    settings = "greedy" if sampling.temperature == 0 else f"temperature {sampling.temperature}, top-p {sampling.top_p}"
+    return Report(
+        title=f"{session.models.name}, {settings}, {session.how}",
+        device=torch.cuda.get_device_name(session.device) if on_gpu else "CPU",
+        software=f"torch {torch.__version__}, {torch.get_num_threads()} threads",
+        context=context,
+        bandwidth=bandwidth,
+        passes=costs,
+        speeds=tuple(speeds),
+        prefill=prefill,
+        peak_memory=peak,
+        weights=weights,
+    )
+
+
+def _prefill(session: Session, preset: Preset, context: int) -> dict[int, float]:
+    """Return the speed of reading a prompt that nearly fills the context, by its length."""
+    room = session.context(preset)
+    text = PROSE * max(1, min(room // 2, max(context, 512)) // session.count([("user", PROSE)]))
+    speed: dict[int, float] = {}
+    for start in ("One. ", "Two. "):  # the second time everything is warm, and no prefix is shared
+        events = session.reply([("user", start + text)], preset=preset, sampling=Sampling(temperature=0), max_tokens=1)
+        for event in events:
+            if isinstance(event, Prefill) and event.total:
+                speed = {event.total: event.done / event.seconds}
+    return speed
+
+
+class _Count:
+    """Sums over the replies of one preset."""
+
+    def __init__(self) -> None:
+        self.levels: tuple[LevelInfo, ...] = ()
+        self.tally = Tally()
+        self.rounds = self.tokens = 0
+        self.seconds = self.busy = 0.0
+
+    def add(self, event: object) -> None:
+        if isinstance(event, Loading):
+            return
+        if isinstance(event, Started):
+            self.levels = event.levels
+        elif isinstance(event, Round):
+            self.tally.add(event)
+            self.rounds += 1
+            self.busy += sum(each.seconds for each in event.passes)
+        elif isinstance(event, Finished):
+            self.tokens += event.tokens
+            self.seconds += event.seconds
+
+    def speed(self, preset: Preset) -> Speed:
+        tallies = ((info.title, self.tally.levels[i]) for i, info in enumerate(self.levels))
+        kept = {title: tally.kept / tally.judged for title, tally in tallies if tally.judged}
+        note, overhead = "" if preset.lossless else "lossy", 1 - self.busy / self.seconds
+        return Speed(preset.name, note, self.tokens, self.seconds, kept, self.tokens / self.rounds, overhead)

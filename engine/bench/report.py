@@ -1,0 +1,102 @@
+"""What a benchmark found, as a table to read and as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+WIDTHS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16)  # tokens in a timed pass
+
+
+@dataclass(frozen=True, slots=True)
+class PassCost:
+    """The median milliseconds of one pass of a whole model, by how many tokens it has: the cost c(n).
+
+    ``floor``: milliseconds it takes to read once what a pass of one token reads, at the speed of a copy; 0 unknown.
+    """
+
+    model: str
+    milliseconds: dict[int, float]
+    floor: float = 0.0
+
+    def ratio(self, tokens: int) -> float:
+        """Return c(tokens) / c(1)."""
+        return self.milliseconds[tokens] / self.milliseconds[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """One way of decoding: tokens per second, how often each judge keeps a token, tokens per round of the target.
+
+    ``overhead``: the share of the time in which no pass ran, from 0 to 1; None where passes are not timed.
+    """
+
+    name: str
+    note: str
+    tokens: int
+    seconds: float
+    kept: dict[str, float]
+    tokens_per_round: float
+    overhead: float | None = None
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Tokens over seconds, prefill left out."""
+        return self.tokens / self.seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything one run measured. Bandwidth in bytes per second, memory in bytes; 0 where not measured."""
+
+    title: str
+    device: str
+    software: str
+    context: int
+    bandwidth: float
+    passes: tuple[PassCost, ...]
+    speeds: tuple[Speed, ...]
+    prefill: dict[int, float]  # prompt tokens -> tokens per second
+    peak_memory: int
+    weights: int  # bytes held once everything was loaded, before any pass
+
+    def table(self) -> str:
+        """Return the figures as text."""
+        return "\n".join([*self._head(), "", *self._costs(), "", *self._ways()])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the figures as plain JSON values."""
+        return {**asdict(self), "tokens_per_second": {speed.name: speed.tokens_per_second for speed in self.speeds}}
+
+    def _head(self) -> list[str]:
+        lines = [self.title, f"{self.device}, {self.software}, {self.context:,} tokens of context"]
+        if self.bandwidth:
+            lines.append(f"copy bandwidth {self.bandwidth / 1e12:.2f} TB/s (read + written)")
+        if self.peak_memory:
+            lines.append(f"memory {self.weights / 1e9:.2f} GB when loaded, {self.peak_memory / 1e9:.2f} GB at most")
+        lines += [f"prefill of {n:,} tokens: {speed:,.0f} tokens/s" for n, speed in self.prefill.items()]
+        return lines
+
+    def _costs(self) -> list[str]:
+        lines = [f"{'ms per pass of n =':<22}" + "".join(f"{n:>7}" for n in WIDTHS)]
+        for cost in self.passes:
+            lines.append(f"{cost.model:<22}" + "".join(f"{cost.milliseconds[n]:>7.2f}" for n in WIDTHS))
+            lines.append(f"{'  times c(1)':<22}" + "".join(f"{cost.ratio(n):>7.2f}" for n in WIDTHS))
+            if cost.floor:
+                share = cost.floor / cost.milliseconds[1]
+                lines.append(f"  bytes alone {cost.floor:.2f} ms: {share:.0%} of the speed of a copy")
+        return lines
+
+    def _ways(self) -> list[str]:
+        plain = next((s.tokens_per_second for s in self.speeds if s.name == "plain"), None)
+        lines = [f"{'':<26}{'tokens/s':>10}{'x plain':>9}{'tokens/round':>14}{'overhead':>10}   kept by each judge"]
+        for speed in self.speeds:
+            factor = f"{speed.tokens_per_second / plain:.2f}" if plain else "-"
+            kept = ", ".join(f"{name} {share:.0%}" for name, share in speed.kept.items())
+            idle = "-" if speed.overhead is None else f"{speed.overhead:.1%}"
+            note = f"  ({speed.note})" if speed.note else ""
+            lines.append(
+                f"{speed.name:<26}{speed.tokens_per_second:>10.1f}{factor:>9}{speed.tokens_per_round:>14.2f}{idle:>10}"
+                f"   {kept}{note}"
+            )
+        return lines

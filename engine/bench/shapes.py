@@ -1,0 +1,86 @@
+"""Models of known shapes with random weights: what a pass costs does not depend on what they say."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from engine.model.architecture import Architecture, Family
+from engine.model.kernels.backend import NF4
+from engine.model.layer import Layer
+from engine.model.linear import Nf4
+from engine.model.transformer import Transformer
+
+BLOCK = 64
+
+
+def _shape(
+    family: Family, layers: int, width: int, heads: int, mlp: int, vocabulary: int, head_dim: int = 128
+) -> Architecture:
+    theta = 500_000.0 if family == "llama" else 1_000_000.0
+    return Architecture(
+        family=family,
+        layers=layers,
+        width=width,
+        heads=heads,
+        kv_heads=8,
+        head_dim=head_dim,
+        mlp=mlp,
+        vocabulary=vocabulary,
+        context=32_768,
+        norm_eps=1e-5,
+        rope=tuple(theta ** (-2 * i / head_dim) for i in range(head_dim // 2)),
+        rope_scale=1.0,
+        windows=(None,) * layers,
+        qk_norm=family == "qwen3",
+        qkv_bias=False,
+        output_bias=False,
+        mlp_bias=False,
+        tied_head=False,  # a head that is tied is kept once more at 4 bits, so a pass reads as much
+    )
+
+
+SHAPES = {
+    "llama-3.1-8b": _shape("llama", 32, 4096, 32, 14336, 128256),
+    "llama-3.2-3b": _shape("llama", 28, 3072, 24, 8192, 128256),
+    "llama-3.2-1b": _shape("llama", 16, 2048, 32, 8192, 128256, 64),
+    "qwen3-8b": _shape("qwen3", 36, 4096, 32, 12288, 151936),
+    "qwen3-1.7b": _shape("qwen3", 28, 2048, 16, 6144, 151936),
+    "qwen3-0.6b": _shape("qwen3", 28, 1024, 16, 3072, 151936),
+}
+FAMILIES = {  # target -> qualifier, draft
+    "llama-3.1-8b": ("llama-3.2-3b", "llama-3.2-1b"),
+    "qwen3-8b": ("qwen3-1.7b", "qwen3-0.6b"),
+}
+
+
+def random_transformer(shape: Architecture, device: torch.device) -> Transformer:
+    """Draw a model of ``shape``, all matrices NF4, each its own memory so that no cache flatters the timing."""
+    kv = 2 * shape.kv_heads * shape.head_dim
+    heads = shape.heads * shape.head_dim
+    ones = torch.ones(shape.width, device=device).bfloat16()
+    norms = torch.ones(shape.heads + shape.kv_heads, shape.head_dim, device=device).bfloat16()
+    layers = [
+        Layer(
+            attention_norm=ones,
+            qkv=_drawn(heads + kv, shape.width, device),
+            head_norm=norms if shape.qk_norm else None,
+            output=_drawn(shape.width, heads, device),
+            mlp_norm=ones,
+            gate_up=_drawn(2 * shape.mlp, shape.width, device),
+            down=_drawn(shape.width, shape.mlp, device),
+            eps=shape.norm_eps,
+            window=None,
+        )
+        for _ in range(shape.layers)
+    ]
+    embedding = torch.randn(shape.vocabulary, shape.width, device=device, dtype=torch.bfloat16)
+    return Transformer(shape, embedding, layers, ones, _drawn(shape.vocabulary, shape.width, device))
+
+
+def _drawn(rows: int, columns: int, device: torch.device) -> Nf4:
+    """Draw a matrix whose products keep about the size of their input."""
+    packed = torch.randint(256, (rows * columns // 2,), device=device, dtype=torch.uint8)
+    absmax = torch.rand(rows * columns // BLOCK, device=device) * 4 / columns**0.5
+    code: Tensor = torch.tensor(NF4, device=device)
+    return Nf4(packed, absmax, code, (rows, columns), BLOCK)

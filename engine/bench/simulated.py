@@ -1,0 +1,182 @@
+"""Presets on random weights with acceptance simulated: every kernel runs as it would, only what is said is planted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from engine.bench.passes import copy_bandwidth, pass_cost
+from engine.bench.report import Report, Speed
+from engine.bench.shapes import FAMILIES, SHAPES, random_transformer
+from engine.config import PRESETS, Preset, Role, Sampling
+from engine.decoding.chain import device_of
+from engine.decoding.frequent import FrequentTokens
+from engine.decoding.graphs import GraphRunner
+from engine.decoding.graphs.level import Level
+from engine.decoding.graphs.levels import levels_of
+from engine.decoding.graphs.slots import Slots
+from engine.decoding.graphs.stack import Stack
+from engine.decoding.hierarchy import Drafted, Judged
+from engine.decoding.tape import Tape
+from engine.errors import SettingError
+from engine.model import Transformer
+
+UNSAID = -80.0  # a logit that is never drawn
+NEW = 256  # tokens of a simulated reply
+SETTINGS = Sampling(temperature=1.0, top_p=1.0, seed=1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlantedLevel(Level):
+    """A level that computes its logits and says ``planted`` [rows, columns] instead."""
+
+    planted: Tensor
+
+    def logits(self, hidden: Tensor, idle: Tensor | None = None) -> Tensor:
+        """See Level.logits."""
+        computed = Level.logits(self, hidden, idle)
+        return self.planted[: len(hidden), : computed.shape[1]].contiguous()
+
+
+def planted_levels(
+    rates: Sequence[float],
+) -> Callable[[Preset, Mapping[Role, Stack], Slots], list[Level | None]]:
+    """Return what makes levels of which each keeps ``rates[i]`` of the one below: i.i.d., judged one by one.
+
+    Level 0 always says token 0. Level i says what the one below it would with probability rates[i - 1], else token i.
+    """
+
+    def levels(preset: Preset, stacks: Mapping[Role, Stack], slots: Slots) -> list[Level | None]:
+        law = [1.0]
+        planted: list[Level | None] = []
+        for index, level in enumerate(levels_of(preset, stacks, slots)):
+            if index:
+                rate = rates[min(index, len(rates)) - 1]
+                law = [rate * p for p in law] + [1 - rate]
+            planted.append(level and _plant(level, law))
+        return planted
+
+    return levels
+
+
+def _plant(level: Level, law: Sequence[float]) -> PlantedLevel:
+    raw = level.slot.raw
+    row = torch.full((raw.shape[1],), UNSAID, dtype=raw.dtype, device=raw.device)
+    row[: len(law)] = torch.tensor(law, device=raw.device).clamp(min=1e-30).log().to(raw.dtype)
+    given = {field.name: getattr(level, field.name) for field in fields(level)}
+    return PlantedLevel(**given, planted=row.expand(16, -1).contiguous())
+
+
+@torch.inference_mode()
+def simulate(
+    shape: str, names: Sequence[str], rates: Sequence[float], context: int, say: Callable[[str], None]
+) -> Report:
+    """Measure random weights of ``shape`` on a GPU: passes, prefill, and presets with acceptance at ``rates``.
+
+    Raises SettingError for an unknown shape and DeviceError where there is no GPU.
+    """
+    if shape not in SHAPES:
+        raise SettingError(f"{shape} is no known shape.", f"Choose one of {', '.join(SHAPES)}.")
+    device = device_of("cuda")
+    torch.cuda.reset_peak_memory_stats()
+    presets = [PRESETS[name] for name in names or ("plain", "draft", "hispec", "hsd")]
+    bandwidth = copy_bandwidth(device)
+    torch.cuda.empty_cache()
+    models = _models(shape, presets, device, say)
+    loaded = torch.cuda.memory_allocated()
+    costs = []
+    for role, model in models.items():
+        say(f"passes of the {role}")
+        costs.append(pass_cost(role, model, context, bandwidth))
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats()
+    plain, prefill, peak = _plain(models["target"], context, say)
+    speeds = [plain]
+    for preset in presets:
+        if preset.name != "plain" and preset.roles <= models.keys():
+            say(preset.title)
+            speeds.append(_speed(preset, models, rates, context))
+    return Report(
+        title=f"{shape}, random weights; acceptance simulated at {', '.join(f'{rate:.0%}' for rate in rates)}",
+        device=torch.cuda.get_device_name(device),
+        software=f"torch {torch.__version__}",
+        context=context,
+        bandwidth=bandwidth,
+        passes=tuple(costs),
+        speeds=tuple(speeds),
+        prefill=prefill,
+        peak_memory=peak,
+        weights=loaded,
+    )
+
+
+def _models(
+    shape: str, presets: Sequence[Preset], device: torch.device, say: Callable[[str], None]
+) -> dict[Role, Transformer]:
+    names: dict[Role, str] = {"target": shape}
+    if shape in FAMILIES:
+        names["qualifier"], names["draft"] = FAMILIES[shape]
+    wanted = {role for preset in presets for role in preset.roles}
+    models: dict[Role, Transformer] = {}
+    for role, name in names.items():
+        if role in wanted:
+            say(f"drawing {name}")
+            models[role] = random_transformer(SHAPES[name], device)
+    return models
+
+
+def _runner(models: Mapping[Role, Transformer], rates: Sequence[float], room: int) -> GraphRunner:
+    vocabulary = min(model.vocabulary for model in models.values())
+    target = models["target"]
+    runner = GraphRunner(target.device, vocabulary, room, planted_levels(rates))
+    for role, model in models.items():
+        runner.add(role, model, FrequentTokens(model, list(range(vocabulary // 4))))
+    return runner
+
+
+def _plain(target: Transformer, context: int, say: Callable[[str], None]) -> tuple[Speed, dict[int, float], int]:
+    """Measure the target alone: decoding, prefill, and the memory of both."""
+    say("Plain")
+    speed = _speed(PRESETS["plain"], {"target": target}, (), context)
+    runner = _runner({"target": target}, (), context + 1)
+    prefill = {}
+    for tokens in (512, context):
+        tape = Tape([7] * (tokens + 1))
+        for _ in range(2):  # libraries choose their algorithms in the first
+            chain = runner.open(PRESETS["plain"], tape, SETTINGS)
+            torch.cuda.synchronize()
+            began = time.perf_counter()
+            for upto in [*range(runner.chunk, tokens, runner.chunk), tokens]:
+                chain.prefill(tape, upto)
+            torch.cuda.synchronize()
+            prefill[tokens] = tokens / (time.perf_counter() - began)
+            chain.rewind(0)
+    return speed, prefill, torch.cuda.max_memory_allocated()
+
+
+def _speed(preset: Preset, models: Mapping[Role, Transformer], rates: Sequence[float], context: int) -> Speed:
+    needed = {role: model for role, model in models.items() if role in preset.roles}
+    runner = _runner(needed, rates, context + NEW + 32)
+    tape = Tape([7] * context, limit=context + NEW)
+    chain = runner.open(preset, tape, SETTINGS)
+    chain.prefill(tape, context - 1)
+    facts: list[Drafted | Judged] = []
+    rounds, began = 0, time.perf_counter()
+    while not tape.full:
+        facts.extend(chain.draft(tape))
+        rounds += 1
+    seconds = time.perf_counter() - began
+    top = len(preset.stages) - 1
+    judged = [[fact for fact in facts if isinstance(fact, Judged) and fact.level == level] for level in range(top + 1)]
+    kept = {
+        f"level {level}": sum(fact.kept for fact in made) / max(sum(fact.proposed for fact in made), 1)
+        for level, made in enumerate(judged)
+        if made
+    }
+    tokens = len(tape) - context
+    busy = sum(fact.seconds for fact in facts)
+    return Speed(preset.name, "simulated" if top else "", tokens, seconds, kept, tokens / rounds, 1 - busy / seconds)

@@ -1,0 +1,64 @@
+"""Runs presets operation by operation: the reference, on a CPU, and where our kernels cannot run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import torch
+
+from engine.config import Preset, Role, Sampling, Window
+from engine.decoding.chain import build
+from engine.decoding.frequent import FrequentTokens
+from engine.decoding.hierarchy import Autoregressive, Drafter
+from engine.decoding.laws import Sampler
+from engine.decoding.tape import Tape
+from engine.decoding.trunk import Exit, Trunk
+from engine.model import Transformer
+
+CHUNK = 256  # prompt tokens per prefill pass: small enough for progress and for Stop, large enough for full speed
+
+
+class EagerRunner:
+    """The models of a session, each with a cache that grows."""
+
+    chunk = CHUNK
+
+    def __init__(self, device: torch.device, vocabulary: int) -> None:
+        """``vocabulary``: how many tokens there are to choose from."""
+        self.device, self.vocabulary = device, vocabulary
+        self._trunks: dict[Role, Trunk] = {}
+
+    @property
+    def models(self) -> Mapping[Role, Transformer]:
+        """The models loaded so far."""
+        return {role: trunk.model for role, trunk in self._trunks.items()}
+
+    @property
+    def held(self) -> int:
+        """How many tokens of the conversation the target still holds."""
+        target = self._trunks["target"]
+        return target.seen(len(target.spans) - 1)
+
+    def context(self, role: Role) -> int:
+        """Return the most tokens the model of ``role`` may hold."""
+        return self._trunks[role].model.context
+
+    def add(self, role: Role, model: Transformer, frequent: FrequentTokens | None) -> None:
+        """Take in a model."""
+        self._trunks[role] = Trunk(model, frequent)
+
+    def rewind(self, length: int) -> None:
+        """Forget every token from position ``length`` on, in every model."""
+        for trunk in self._trunks.values():
+            trunk.rewind(length)
+
+    def prepare(self, _preset: Preset) -> Iterator[float]:
+        """Do nothing: there is nothing to make ready."""
+        return iter(())
+
+    def chains(self, preset: Preset, _tape: Tape, sampling: Sampling) -> tuple[Drafter, Drafter]:
+        """Return ``preset`` at work, and plain decoding over the same caches with random numbers of its own."""
+        chain = build(preset, self._trunks, Sampler(sampling, self.device), self.vocabulary)
+        target, sampler = self._trunks["target"], Sampler(sampling, self.device)
+        level = Exit(target, len(target.spans) - 1, self.vocabulary, sampler, 0)
+        return chain, Autoregressive(level, Window(1), sampler)

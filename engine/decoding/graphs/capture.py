@@ -1,0 +1,33 @@
+"""Work recorded once and replayed: a CUDA graph on a GPU, a plain call on a CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+
+class Recorder:
+    """Records the work of one model set. Everything recorded shares one pool of memory and runs one at a time."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self._pool = torch.cuda.graph_pool_handle() if device.type == "cuda" else None
+        self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
+
+    def record(self, work: Callable[[], None]) -> Callable[[], None]:
+        """Return what repeats ``work`` on the current stream.
+
+        ``work`` runs once first: kernels are compiled and libraries make their workspaces when first used, which a
+        recording cannot hold. What it allocates may be overwritten by anything else recorded here.
+        """
+        if self._stream is None:
+            return work
+        self._stream.wait_stream(torch.cuda.current_stream(self.device))
+        with torch.cuda.stream(self._stream):
+            work()
+        torch.cuda.current_stream(self.device).wait_stream(self._stream)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, self._pool, self._stream, capture_error_mode="thread_local"):
+            work()
+        return graph.replay

@@ -1,0 +1,87 @@
+"""What each level of a hierarchy puts on the device: the passes of a draft, the pass and verdict of a judgement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from engine.config import Stage
+from engine.decoding.graphs.slots import Slot
+from engine.decoding.graphs.stack import Stack
+from engine.model.kernels import Board, draw, judge, open_pass, recall, shape_laws
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Level:
+    """One level on the device.
+
+    ``depth``: after how many layers of ``stack`` its laws are read; ``lower``: through how many of them the level below
+    has already taken what it proposed (0: none). ``exits``: where levels of this stack are read below its top.
+    ``behind``: how many tokens at the tape's end, its own next input among them, this level may not have seen when a
+    production begins; a pass is that much wider.
+    """
+
+    index: int
+    stage: Stage
+    stack: Stack
+    slot: Slot
+    depth: int
+    lower: int
+    exits: tuple[int, ...]
+    behind: int
+
+    def draft(self, board: Board, tokens: int, *, settle: bool) -> None:
+        """Draw up to ``tokens`` tokens one after another; ``settle``: nobody judges them."""
+        slot = self.slot
+        for step in range(tokens):
+            rests = board if step else None  # once drafting has stopped, a step costs its launches alone
+            hidden = self._embedded(board, 1 if step else self.behind, idle=step > 0)
+            hidden = self.stack.climb(hidden, range(self.depth), self.exits, slot.start, rests)
+            draw(
+                self.logits(hidden, rests.idle if rests else None),
+                *(slot.start, board, slot.laws, slot.raw, slot.record),
+                ids=self._ids,
+                entropy=self.stage.window.entropy,
+                first=step == 0,
+                settle=settle,
+            )
+
+    def judge(self, board: Board, below: Slot | None, proposed: int, *, top: bool) -> None:
+        """Judge up to ``proposed`` tokens of the level ``below`` in one pass; None is a lookup, which has no laws."""
+        slot, acceptance = self.slot, self.stage.acceptance
+        hidden = self._entering(board, proposed + self.behind)
+        hidden = self.stack.climb(hidden, range(self.lower, self.depth), self.exits, slot.start)
+        shape_laws(self.logits(hidden), slot.start, board, slot.laws, slot.raw, self._ids)
+        guess = (below.laws, below.raw) if below else (None, None)
+        judge(
+            *(self.index, top, board, guess[0], slot.laws, guess[1], slot.raw, slot.record),
+            rule=acceptance.rule,
+            tau=acceptance.tau,
+            bonus=self.stage.bonus,
+        )
+
+    def logits(self, hidden: Tensor, idle: Tensor | None = None) -> Tensor:
+        """Return what this level says of ``hidden`` [n, width]: [n, columns], undefined while ``idle`` is not zero."""
+        return self.stack.read(hidden, trimmed=self.stage.trimmed, idle=idle)
+
+    def _entering(self, board: Board, tokens: int) -> Tensor:
+        """Return what the last ``tokens`` tokens bring to this level's own layers."""
+        if not self.lower:
+            return self._embedded(board, tokens)
+        slot, ring = self.slot, self.stack.ring(self.lower)
+        if not self.stage.bonus:
+            return recall(ring, board, tokens, slot.start, slot.record)
+        newest = self._embedded(board, 1)  # has been through no layer yet, and the law behind it is wanted too
+        self.stack.climb(newest, range(self.lower), self.exits, slot.start)
+        return recall(ring, board, tokens, slot.start, None)
+
+    def _embedded(self, board: Board, tokens: int, *, idle: bool = False) -> Tensor:
+        slot = self.slot
+        return open_pass(board, self.stack.model.embedding, tokens, slot.start, slot.record, idle=idle)
+
+    @property
+    def _ids(self) -> Tensor | None:
+        """The tokens its logits speak of, int32 [m]; None for all."""
+        frequent = self.stack.frequent
+        return frequent.ids if self.stage.trimmed and frequent else None

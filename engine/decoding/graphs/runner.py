@@ -1,0 +1,101 @@
+"""Runs presets as recordings: what a session uses on a GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+import torch
+
+from engine.config import PRESETS, Preset, Role, Sampling
+from engine.decoding.frequent import FrequentTokens
+from engine.decoding.graphs.chain import GraphChain
+from engine.decoding.graphs.device import Device
+from engine.decoding.graphs.level import Level
+from engine.decoding.graphs.levels import levels_of
+from engine.decoding.graphs.slots import Slots
+from engine.decoding.graphs.stack import Stack
+from engine.decoding.tape import Tape
+from engine.model import Transformer
+from engine.model.decode import refusal
+
+CHUNK = 1024  # prompt tokens per prefill pass: enough for dense products to pay for unpacking the weights
+KEPT = 4  # chains whose recordings are kept: the last ones used, plain decoding among them
+
+
+MakeLevels = Callable[[Preset, Mapping[Role, Stack], Slots], list[Level | None]]
+
+
+class GraphRunner:
+    """The models of a session, each with a cache of fixed room, and the chains recorded over them."""
+
+    chunk = CHUNK
+
+    def __init__(self, device: torch.device, vocabulary: int, room: int, make_levels: MakeLevels = levels_of) -> None:
+        """``vocabulary``: how many tokens there are to choose from; ``room``: the most of one conversation.
+
+        ``make_levels``: benchmarks make levels of their own.
+        """
+        self.device, self.vocabulary, self.room, self._make_levels = device, vocabulary, room, make_levels
+        self._stacks: dict[Role, Stack] = {}
+        self._chains: dict[Preset, GraphChain] = {}
+        self._shared: Device | None = None
+
+    @property
+    def models(self) -> Mapping[Role, Transformer]:
+        """The models loaded so far."""
+        return {role: stack.model for role, stack in self._stacks.items()}
+
+    @property
+    def held(self) -> int:
+        """How many tokens of the conversation the target still holds."""
+        return self._stacks["target"].held
+
+    def context(self, role: Role) -> int:
+        """Return the most tokens the model of ``role`` may hold."""
+        return self._stacks[role].room
+
+    def add(self, role: Role, model: Transformer, frequent: FrequentTokens | None) -> None:
+        """Take in a model; raises ValueError with the reason where our kernels cannot run it."""
+        if reason := refusal(model):
+            raise ValueError(reason)
+        self._stacks[role] = Stack(model, frequent, min(self.room, model.context))
+        if self._shared is None:
+            self._shared = Device(self.device, self.room, self.vocabulary, model.dtype)
+
+    def rewind(self, length: int) -> None:
+        """Count on no more than ``length`` tokens, in every model."""
+        for stack in self._stacks.values():
+            stack.rewind(length)
+
+    def prepare(self, preset: Preset) -> Iterator[float]:
+        """Record what ``preset`` and the comparison with plain decoding need; yields the fraction done.
+
+        Not while a reply is under way: recording writes on the tape and into the caches.
+        """
+        for wanted in (PRESETS["plain"], preset):
+            chain = self._chains.pop(wanted, None)
+            if chain is None:
+                levels = self._make_levels(wanted, self._stacks, self._device.slots)
+                chain = GraphChain(wanted, levels, self._device)
+                self.rewind(0)
+                yield from chain.record(self._device.recorder)
+            self._chains[wanted] = chain
+        while len(self._chains) > KEPT:
+            del self._chains[next(iter(self._chains))]
+
+    def chains(self, preset: Preset, tape: Tape, sampling: Sampling) -> tuple[GraphChain, GraphChain]:
+        """Return ``preset`` at work on ``tape``, and plain decoding over the same caches."""
+        self._device.begin(tape, sampling)
+        return self._chains[preset], self._chains[PRESETS["plain"]]
+
+    def open(self, preset: Preset, tape: Tape, sampling: Sampling) -> GraphChain:
+        """Return ``preset``, recorded and at work on ``tape``: prepare and chains in one."""
+        for _ in self.prepare(preset):
+            pass
+        return self.chains(preset, tape, sampling)[0]
+
+    @property
+    def _device(self) -> Device:
+        if self._shared is None:
+            raise RuntimeError("no model was added yet")
+        return self._shared

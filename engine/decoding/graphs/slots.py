@@ -1,0 +1,63 @@
+"""Each level's memory on the device, whichever preset uses it, and the way its news come to the host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from engine.model.kernels.board import LEVELS
+from engine.model.kernels.record import WORDS, Drafts, Record, Verdict, read
+
+ROWS = 17  # of laws: sixteen proposed tokens and one behind them
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Slot:
+    """One level's memory: row i of ``laws`` (float32) and ``raw`` [ROWS, vocabulary] belongs to position base + i.
+
+    ``start``: int32 [1], the first position of its pass; ``record``: what it has to tell.
+    """
+
+    laws: Tensor
+    raw: Tensor
+    start: Tensor
+    record: Record
+
+
+class Slots:
+    """The slots of all levels; their records lie side by side, so that one copy brings the news of all."""
+
+    def __init__(self, vocabulary: int, device: torch.device, dtype: torch.dtype) -> None:
+        """``dtype``: of the models' logits."""
+        self._vocabulary, self._device, self._dtype = vocabulary, device, dtype
+        self._records = torch.zeros(LEVELS, WORDS, dtype=torch.int32, device=device)
+        self._heard = torch.zeros(LEVELS, WORDS, dtype=torch.int32, pin_memory=device.type == "cuda")
+        self._arrived = torch.cuda.Event() if device.type == "cuda" else None  # type: ignore[no-untyped-call]
+        self._slots: dict[int, Slot] = {}
+
+    def __getitem__(self, level: int) -> Slot:
+        """Return the slot of ``level``, made when first asked for."""
+        if level not in self._slots:
+            shape = (ROWS, self._vocabulary)
+            laws = torch.zeros(shape, device=self._device)
+            raw = torch.zeros(shape, dtype=self._dtype, device=self._device)
+            start = torch.zeros(1, dtype=torch.int32, device=self._device)
+            self._slots[level] = Slot(laws, raw, start, Record(self._records[level]))
+        return self._slots[level]
+
+    def send(self) -> None:
+        """Put the copying of all records behind the work under way."""
+        self._heard.copy_(self._records, non_blocking=True)
+        if self._arrived is not None:
+            self._arrived.record()
+
+    def wait(self) -> None:
+        """Wait until what was sent last has arrived."""
+        if self._arrived is not None:
+            self._arrived.synchronize()
+
+    def heard(self, level: int) -> Drafts | Verdict:
+        """Return what ``level`` told in the copy that arrived last."""
+        return read(self._heard[level])

@@ -1,0 +1,60 @@
+// The memory that stages share, as board.py and record.py lay it out, and the rules of the tape.
+
+constexpr int LEVELS = 8, MOST_ENDS = 16, MOST = 32;  // MOST: tokens of a record
+enum Kind { DRAFTS, VERDICT };                        // of a record
+
+struct Settings {
+    float temperature;
+    int top_k;
+    float top_p, min_p, penalty;
+    int limit, start, end_count, ends[MOST_ENDS];
+};
+
+struct State {
+    u64 seed, counter;
+    int length, base, idle, spare, starts[LEVELS];
+    Settings settings;
+};
+
+struct Record {
+    int kind, count, kept, following, row, fresh;  // fresh: the first token whose rank is not counted yet
+    u64 began;
+    int tokens[MOST];
+    float probabilities[MOST];
+    int ranks[MOST];
+    u64 begins[MOST], ends[MOST];
+};
+
+struct Board {
+    State* state;
+    int* tape;
+    int* first;
+
+    __device__ __forceinline__ bool occurs(int token, int position) const {  // on the tape before `position`
+        const int at = first[token];
+        return at < position && tape[at] == token;
+    }
+
+    __device__ bool full() const {
+        const Settings& s = state->settings;
+        const int length = state->length;
+        if (length >= s.limit) return true;
+        if (length <= s.start) return false;
+        for (int i = 0; i < s.end_count; i++)
+            if (tape[length - 1] == s.ends[i]) return true;
+        return false;
+    }
+
+    __device__ void append(int token) const {
+        const int at = state->length;
+        if (!occurs(token, at)) first[token] = at;
+        tape[at] = token;
+        state->length = at + 1;
+    }
+};
+
+__device__ __forceinline__ u64 now() {
+    u64 nanoseconds;
+    asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(nanoseconds));
+    return nanoseconds;
+}

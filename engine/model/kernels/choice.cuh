@@ -1,0 +1,111 @@
+// Random numbers, sums over a CTA whose order never moves, and the token where a cumulated law passes a share.
+
+constexpr int MOST_WARPS = 32;
+constexpr float STEPS = 0x1p60f;  // a law's fixed point: integer sums have no order
+
+__device__ __forceinline__ float nothing() { return __uint_as_float(0xff800000u); }  // the logit of what cannot be
+
+struct Words {
+    u32 x[4];
+
+    __device__ __forceinline__ u64 wide() const { return x[0] | static_cast<u64>(x[1]) << 32; }
+    __device__ __forceinline__ float unit() const { return (x[0] >> 8) * 0x1p-24f; }  // [0, 1)
+};
+
+// Philox4x32-10 (Salmon et al., SC 2011).
+__device__ Words philox(u64 seed, u64 counter) {
+    u32 x0 = static_cast<u32>(counter), x1 = static_cast<u32>(counter >> 32), x2 = 0, x3 = 0;
+    u32 k0 = static_cast<u32>(seed), k1 = static_cast<u32>(seed >> 32);
+#pragma unroll
+    for (int round = 0; round < 10; round++) {
+        const u64 a = static_cast<u64>(0xD2511F53u) * x0, b = static_cast<u64>(0xCD9E8D57u) * x2;
+        x0 = static_cast<u32>(b >> 32) ^ x1 ^ k0, x1 = static_cast<u32>(b);
+        x2 = static_cast<u32>(a >> 32) ^ x3 ^ k1, x3 = static_cast<u32>(a);
+        k0 += 0x9E3779B9u, k1 += 0xBB67AE85u;
+    }
+    return {{x0, x1, x2, x3}};
+}
+
+__device__ __forceinline__ u64 mass_of(float p) { return __float2ull_rz(p * STEPS); }
+
+// Unsigned integers in the order of the floats; both zeros are one.
+__device__ __forceinline__ u32 key_of(float value) {
+    const u32 bits = __float_as_uint(value + 0.f);
+    return bits ^ (bits >> 31 ? 0xffffffffu : 0x80000000u);
+}
+
+__device__ __forceinline__ float value_of(u32 key) {
+    return __uint_as_float(key ^ (key >> 31 ? 0x80000000u : 0xffffffffu));
+}
+
+struct Plus {
+    template <class T>
+    __device__ __forceinline__ T operator()(T a, T b) const {
+        return a + b;
+    }
+};
+
+struct Higher {
+    __device__ __forceinline__ u64 operator()(u64 a, u64 b) const { return a > b ? a : b; }
+};
+
+// Every thread's value joined, the same in all threads; 0 must be neutral.
+template <class T, class Join>
+__device__ T block_joined(T value, Join join) {
+    __shared__ T of_warp[MOST_WARPS];
+#pragma unroll
+    for (int step = LANES / 2; step; step /= 2) value = join(value, __shfl_xor_sync(0xffffffff, value, step));
+    if (threadIdx.x % LANES == 0) of_warp[threadIdx.x / LANES] = value;
+    __syncthreads();
+    const int lane = threadIdx.x % LANES;
+    value = lane < blockDim.x / LANES ? of_warp[lane] : T(0);
+#pragma unroll
+    for (int step = LANES / 2; step; step /= 2) value = join(value, __shfl_xor_sync(0xffffffff, value, step));
+    __syncthreads();
+    return value;
+}
+
+template <class T>
+__device__ __forceinline__ T block_sum(T value) {
+    return block_joined(value, Plus());
+}
+
+__device__ __forceinline__ u64 up_to_lane(u64 value) {  // sum of this lane's and those below
+#pragma unroll
+    for (int step = 1; step < LANES; step *= 2) {
+        const u64 below = __shfl_up_sync(0xffffffff, value, step);
+        if (threadIdx.x % LANES >= step) value += below;
+    }
+    return value;
+}
+
+// The first i of from..to-1 where the sum of mass(from)..mass(i) exceeds `share`; -1 if none does. A whole CTA asks.
+template <class Mass>
+__device__ int locate(int from, int to, u64 share, Mass mass) {
+    __shared__ u64 of_warp[MOST_WARPS];
+    __shared__ int found;
+    const int each = (to - from + blockDim.x - 1) / blockDim.x, warp = threadIdx.x / LANES;
+    const int begin = from + threadIdx.x * each, end = min(begin + each, to);
+    u64 own = 0;
+    for (int i = begin; i < end; i++) own += mass(i);
+    u64 upto = up_to_lane(own);
+    if (threadIdx.x % LANES == LANES - 1) of_warp[warp] = upto;
+    if (threadIdx.x == 0) found = -1;
+    __syncthreads();
+    for (int w = 0; w < warp; w++) upto += of_warp[w];
+    if (upto - own <= share && share < upto) {
+        u64 sum = upto - own;
+        int i = begin;
+        while ((sum += mass(i)) <= share) i++;
+        found = i;
+    }
+    __syncthreads();
+    return found;
+}
+
+// The slice of SLICES in which the cumulated `masses` pass `share`, which is then what is left of it there.
+__device__ __forceinline__ int slice_of(const u64* masses, int slices, u64& share) {
+    int slice = 0;
+    while (slice < slices - 1 && masses[slice] <= share) share -= masses[slice++];
+    return slice;
+}

@@ -1,0 +1,44 @@
+// How a pass begins: rows of a table, by the tape's last tokens or by their positions. A CTA a token.
+
+constexpr int RING = 64;  // positions whose states are kept
+
+__device__ __forceinline__ void copy_row(uint4* to, const uint4* from, int pieces) {
+    for (int i = threadIdx.x; i < pieces; i += blockDim.x) to[i] = from[i];
+}
+
+// The position of this CTA's token. The first CTA tells `start` and the time; `idle`: not while the drafter rests.
+__device__ __forceinline__ int begin(const State* state, int* start, Record* record, bool idle) {
+    const bool rests = idle && state->idle != 0;
+    const int from = rests ? *start : max(state->length - static_cast<int>(gridDim.x), 0);
+    if (blockIdx.x == 0 && threadIdx.x == 0 && !rests) {
+        *start = from;
+        if (record != nullptr) record->began = now();
+    }
+    return from + blockIdx.x;
+}
+
+extern "C" __global__ void open_pass(uint4* hidden, const uint4* embedding, int* start, const State* state,
+                                     const int* tape, Record* record, int room, int pieces, int known, int idle) {
+    allow_next_kernel();
+    wait_for_last_kernel();
+    const int position = begin(state, start, record, idle);
+    const int token = min(max(tape[min(position, room - 1)], 0), known - 1);
+    copy_row(hidden + static_cast<u64>(blockIdx.x) * pieces, embedding + static_cast<u64>(token) * pieces, pieces);
+}
+
+extern "C" __global__ void recall(uint4* hidden, const uint4* ring, int* start, const State* state, const int*,
+                                  Record* record, int, int pieces, int, int) {
+    allow_next_kernel();
+    wait_for_last_kernel();
+    const int position = begin(state, start, record, false);
+    copy_row(hidden + static_cast<u64>(blockIdx.x) * pieces, ring + static_cast<u64>(position % RING) * pieces, pieces);
+}
+
+extern "C" __global__ void keep(const uint4* hidden, uint4* ring, const int* start, const State* state, const int*,
+                                Record*, int, int pieces, int, int idle) {
+    allow_next_kernel();
+    wait_for_last_kernel();
+    if (idle && state->idle) return;
+    const int position = *start + blockIdx.x;
+    copy_row(ring + static_cast<u64>(position % RING) * pieces, hidden + static_cast<u64>(blockIdx.x) * pieces, pieces);
+}

@@ -1,0 +1,91 @@
+"""How a pass begins: embeddings of the tape's last tokens, or the states that an earlier span left for them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from engine.model.kernels import reference
+from engine.model.kernels.board import Board
+from engine.model.kernels.launch import kernel, launch
+from engine.model.kernels.record import Record
+
+RING = 64  # positions whose states are kept
+THREADS = 256
+
+
+def open_pass(
+    board: Board, embedding: Tensor, tokens: int, start: Tensor, record: Record | None, *, idle: bool = False
+) -> Tensor:
+    """Return the embeddings of the tape's last ``tokens`` tokens, [tokens, width], and set ``start`` to the first.
+
+    ``embedding``: [vocabulary, width], its rows a multiple of 16 bytes; ``start``: int32 [1], 0 where the tape is
+    shorter. Stamps the record's begin. ``idle``: while board.idle is set the start stays and nothing is stamped, so
+    the pass computes again what it computed last, which changes nothing.
+    """
+    _must_be_whole(embedding)
+    hidden = embedding.new_empty(tokens, embedding.shape[1])
+    if hidden.is_cuda:
+        _launch("open_pass", hidden, embedding, start, board, record, len(embedding), int(idle))
+        return hidden
+    if not (idle and board.idle):
+        start.fill_(max(int(board.length) - tokens, 0))
+        if record:
+            reference.stamp(record)
+    at = torch.arange(tokens) + start
+    known = board.tape[at.clamp(max=len(board.tape) - 1)].clamp(min=0)
+    return torch.index_select(embedding, 0, known, out=hidden)
+
+
+def keep(ring: Tensor, start: Tensor, hidden: Tensor, board: Board | None = None) -> None:
+    """Keep the states ``hidden`` [tokens, width] of positions start, start + 1, ... in ``ring`` [64, width].
+
+    Rows a multiple of 16 bytes; the oldest states give way. With a ``board`` nothing is kept while board.idle is set.
+    """
+    _must_be_whole(ring)
+    if ring.is_cuda:
+        _launch("keep", hidden, ring, start, board, None, 0, int(board is not None))
+    elif board is None or not board.idle:
+        ring[(torch.arange(len(hidden)) + start) % RING] = hidden
+
+
+def recall(ring: Tensor, board: Board, tokens: int, start: Tensor, record: Record | None) -> Tensor:
+    """Return the states kept for the tape's last ``tokens`` positions, [tokens, width]; start, stamp: see open_pass."""
+    _must_be_whole(ring)
+    hidden = ring.new_empty(tokens, ring.shape[1])
+    if hidden.is_cuda:
+        _launch("recall", hidden, ring, start, board, record, 0, 0)
+        return hidden
+    start.fill_(max(int(board.length) - tokens, 0))
+    if record:
+        reference.stamp(record)
+    return torch.index_select(ring, 0, (torch.arange(tokens) + start) % RING, out=hidden)
+
+
+def _must_be_whole(rows: Tensor) -> None:
+    if rows.shape[1] * rows.element_size() % 16:
+        raise ValueError(f"rows of {rows.shape[1]} {rows.dtype} are no multiple of 16 bytes")
+
+
+def _launch(
+    entry: str,
+    hidden: Tensor,
+    table: Tensor,
+    start: Tensor,
+    board: Board | None,
+    record: Record | None,
+    known: int,
+    idle: int,
+) -> None:
+    pieces = hidden.shape[1] * hidden.element_size() // 16
+    launch(
+        kernel("rows", entry, hidden.device),
+        hidden.device,
+        (len(hidden),),
+        min(THREADS, pieces),
+        0,
+        *(hidden, table, start),
+        *((None, None) if board is None else (board.words, board.tape)),
+        None if record is None else record.words,
+        *(0 if board is None else len(board.tape), pieces, known, idle),
+    )

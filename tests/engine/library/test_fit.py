@@ -1,0 +1,106 @@
+"""The catalogue's numbers and the fit, against models that really exist."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.account import LEAST, STEP, needs
+from engine.library import CATALOGUE, Gpu, Hardware, judge
+from engine.library.fit import SPARE
+
+GB = 10**9
+
+
+def machine(free: int = 0, total: int = 0, ram: int = 16 * GB, cuda: str | None = "12.8") -> Hardware:
+    """A machine with one GPU, or none where ``total`` is 0."""
+    gpus = (Gpu("RTX", "570", (8, 9), total, total - free, free),) if total else ()
+    return Hardware(gpus, cuda, ram, ram, 8, Path(), 500 * GB, 400 * GB)
+
+
+@pytest.mark.parametrize(
+    ("name", "role", "billions"),
+    [
+        ("qwen3-8b", "target", 8.19),
+        ("qwen3-8b", "qualifier", 1.72),
+        ("qwen3-8b", "draft", 0.596),
+        ("qwen3-4b", "target", 4.02),
+        ("qwen3-14b", "target", 14.77),
+        ("qwen2.5-7b", "target", 7.62),
+        ("qwen2.5-7b", "draft", 0.494),
+        ("llama-8b", "target", 8.03),
+        ("llama-8b", "qualifier", 3.21),
+        ("llama-8b", "draft", 1.24),
+        ("layerskip-7b", "target", 6.74),
+        ("smollm2", "target", 1.71),
+        ("smollm2", "qualifier", 0.362),
+        ("smollm2", "draft", 0.1345),
+    ],
+)
+def test_catalogue_has_the_published_sizes(name: str, role: Any, billions: float) -> None:
+    """Guards against a typing error in the catalogue's architectures: all sizes follow from them."""
+    assert CATALOGUE[name].models[role].architecture.parameters / 1e9 == pytest.approx(billions, rel=0.006)
+
+
+def test_catalogue_is_consistent() -> None:
+    """Guards against sets without a target, presets that do not exist, and names claimed to be verified."""
+    from engine.config import PRESETS
+
+    for name, entry in CATALOGUE.items():
+        assert name == entry.name
+        assert next(iter(entry.models)) == "target"
+        assert set(entry.presets) <= set(PRESETS)
+        for preset in entry.presets:
+            assert PRESETS[preset].roles <= set(entry.models)
+        assert not any(model.verified for model in entry.models.values())
+        sizes = [model.architecture.parameters for model in entry.models.values()]
+        assert sizes == sorted(sizes, reverse=True)
+
+
+def test_verdicts() -> None:
+    """Guards the three answers and their numbers: what is said to fit must fit by the same account, and no more."""
+    levels = CATALOGUE["qwen3-8b"].architectures
+    needed = needs(levels, 8192, "cuda").total
+    assert judge(levels, machine(needed + SPARE, 24 * GB), 8192).answer == "fits"
+    tight = judge(levels, machine(needed + SPARE - 1, 24 * GB), 8192)
+    assert tight.answer == "shorter"
+    assert 8192 - STEP <= tight.context < 8192
+    assert f"{tight.context:,}" in tight.sentence
+    assert needs(levels, tight.context, "cuda").total <= tight.free
+    assert needs(levels, tight.context + STEP, "cuda").total > tight.free
+
+
+def test_does_not_fit_says_why() -> None:
+    """Guards against "does not fit" without the reason: the machine is too small, or others hold its memory."""
+    levels = CATALOGUE["qwen3-8b"].architectures
+    small = judge(levels, machine(5 * GB, 6 * GB), 4096)
+    assert (small.answer, small.context) == ("no", 0)
+    assert "this machine has" in small.sentence
+    crowded = judge(levels, machine(2 * GB, 24 * GB), 4096)
+    assert crowded.answer == "no"
+    assert "other programs" in crowded.sentence
+
+
+def test_longer_than_trained() -> None:
+    """Guards against offering a context the model was never trained for."""
+    verdict = judge(CATALOGUE["layerskip-7b"].architectures, machine(40 * GB, 48 * GB), 100_000)
+    assert (verdict.answer, verdict.context) == ("shorter", 4096)
+    assert "trained" in verdict.sentence
+
+
+def test_without_a_usable_gpu_the_cpu_is_judged() -> None:
+    """Guards against judging a GPU that the installed torch cannot use, or dense weights at 4-bit size."""
+    levels = CATALOGUE["smollm2"].architectures
+    verdict = judge(levels, machine(20 * GB, 24 * GB, cuda=None), 1024)
+    assert verdict.device == "cpu"
+    assert verdict.needed == needs(levels, 1024, "cpu").total
+    assert verdict.needed > 8 * GB
+
+
+def test_least_context_is_a_chat() -> None:
+    """Guards against "fits" with a context in which no conversation can be had."""
+    level = CATALOGUE["smollm2"].models["draft"].architecture
+    room = needs([level], LEAST - 1, "cuda").total + SPARE
+    assert judge([level], machine(room, 24 * GB), 4096).answer == "no"

@@ -1,0 +1,96 @@
+"""The device's tape on a CPU: what counts, what was rolled back, where a pass begins, what the host reads."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+import torch
+
+from engine.config import Sampling
+from engine.model.kernels.board import NEVER, Board
+from engine.model.kernels.record import Drafts, Record, read
+from engine.model.kernels.rows import RING, keep, open_pass, recall
+
+CPU = torch.device("cpu")
+
+
+def seen(board: Board, position: int) -> set[int]:
+    """Return the tokens that count as occurring before ``position``, by the rule every kernel follows."""
+    return {v for v, f in enumerate(board.first.tolist()) if f < position and int(board.tape[f]) == v}
+
+
+def test_first_occurrences_survive_any_rollback() -> None:
+    """An entry left by a token that was rolled back would penalise what the reply never said, or miss what it said."""
+    dice, board, tape = random.Random(1), Board.empty(64, 12, CPU), list[int]()
+    for _ in range(300):
+        at = dice.randint(0, len(tape))
+        tokens = [dice.randrange(12) for _ in range(dice.randint(0, 60 - at))]
+        if dice.random() < 0.5:
+            board.write(tokens, at)
+        else:
+            board.length.fill_(at)  # as a verdict rolls back
+            board.append(tokens)
+            assert board.starts[0] == at
+        tape = tape[:at] + tokens
+        assert board.tape[: int(board.length)].tolist() == tape
+        for position in range(len(tape) + 1):
+            assert seen(board, position) == set(tape[:position])
+
+
+def test_what_is_written_is_settled_and_what_is_appended_is_not() -> None:
+    """A round that begins at the wrong length puts every law in another position's row."""
+    board = Board.empty(20, 9, CPU)
+    assert set(board.first.tolist()) == {NEVER}
+    board.write([3, 4, 5], 0)
+    board.append([6, 6])
+    assert (board.length.item(), board.base.item(), board.starts.tolist()) == (5, 3, [3] * 8)
+    board.write([7], 2)
+    assert (board.length.item(), board.base.item(), board.starts.tolist()) == (3, 3, [3] * 8)
+    with pytest.raises(ValueError, match="tape of 20"):
+        board.write([1] * 18, 3)
+
+
+def test_seeds() -> None:
+    """A seed must begin the same numbers again, whatever was drawn before; no seed must not."""
+    board, other = Board.empty(8, 9, CPU), Board.empty(8, 9, CPU)
+    assert board.random[0] != other.random[0]
+    board.random[1] = 7
+    board.apply(Sampling(seed=-5), frozenset(), 8, 0)
+    other.apply(Sampling(seed=-5), frozenset(), 8, 0)
+    assert torch.equal(board.random, other.random)
+    with pytest.raises(ValueError, match="17 end tokens"):
+        board.apply(Sampling(), frozenset(range(17)), 8, 0)
+
+
+def test_a_pass_begins_with_the_last_tokens() -> None:
+    """A start off by one gives every token its neighbour's position; a resting drafter must not move it."""
+    board, table, start, record = Board.empty(20, 9, CPU), torch.randn(9, 8), torch.zeros(1).int(), Record.empty(CPU)
+    board.write([3, 4, 5, 6], 0)
+    assert torch.equal(open_pass(board, table, 2, start, record), table[[5, 6]])
+    assert start == 2
+    board.append([7])
+    board.idle.fill_(1)
+    assert torch.equal(open_pass(board, table, 1, start, record, idle=True), table[[5]])
+    assert start == 2
+    assert torch.equal(open_pass(board, table, 1, start, None), table[[7]])
+    assert open_pass(board, table, 7, start, None).shape == (7, 8)
+    assert start == 0
+    with pytest.raises(ValueError, match="16 bytes"):
+        open_pass(board, torch.randn(9, 3), 1, start, None)
+
+
+def test_states_are_recalled_by_position() -> None:
+    """A ring read at its slots instead of its positions gives back another token's state once it has gone round."""
+    board, ring, start = Board.empty(200, 9, CPU), torch.zeros(RING, 4), torch.zeros(1).int()
+    for position in range(0, 150, 3):
+        start.fill_(position)
+        keep(ring, start, torch.arange(position, position + 3.0)[:, None].expand(3, 4))
+    board.write([1] * 150, 0)
+    assert recall(ring, board, 5, start, None)[:, 0].tolist() == [145, 146, 147, 148, 149]
+    assert start == 145
+
+
+def test_an_untouched_record_tells_nothing() -> None:
+    """A stage that was never run must not hand up the tokens of memory."""
+    assert read(Record.empty(CPU).words) == Drafts((), (), (), ())

@@ -1,0 +1,144 @@
+"""The memory account, against checkpoints that are really loaded."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from engine.account import CPU, GPU, LEAST, NF4, STEP, account, longest, needs
+from engine.dimensions import Dimensions, read_dimensions
+from engine.errors import DeviceError
+from engine.library import CATALOGUE
+from engine.model import Transformer, load
+from engine.model.linear import Blocked, Dense, Linear, Nf4, Stacked, quantised
+
+GB = 10**9
+STARTER = Path(__file__).parents[2] / "assets" / "starter"
+EIGHT = CATALOGUE["llama-8b"].models["target"].architecture
+
+
+def loaded(folder: Path) -> Transformer:
+    """Load a checkpoint on the CPU."""
+    loading = load(folder, torch.device("cpu"))
+    while True:
+        try:
+            next(loading)
+        except StopIteration as done:
+            model: Transformer = done.value
+            return model
+
+
+def stored(linear: Linear) -> int:
+    """Return the bytes of a product's weights."""
+    if isinstance(linear, Stacked):
+        return sum(stored(part) for part in linear.parts)
+    if isinstance(linear, Nf4):
+        return linear.packed.nbytes + linear.absmax.nbytes
+    weight: Tensor = linear.dense().weight if isinstance(linear, Blocked) else linear.weight
+    return weight.nbytes
+
+
+@pytest.mark.parametrize("role", ["target", "draft"])
+def test_account_is_what_the_loader_keeps(role: str) -> None:
+    """Guards the promise that fit and loader agree: every part against the tensors of a model really loaded."""
+    model = loaded(STARTER / role)
+    cache = model.new_cache(700)
+    said = account(read_dimensions(STARTER / role), 700, CPU)
+    assert said.linears == sum(
+        stored(each) for block in model.blocks for each in (block.qkv, block.output, block.gate_up, block.down)
+    )
+    assert said.embedding == model.embedding.nbytes
+    shared = isinstance(model.head, Dense) and model.head.weight is model.embedding
+    assert said.head == (0 if shared else stored(model.head))
+    assert said.cache == sum(part.nbytes for part in (*cache.keys, *cache.values))
+
+
+def test_a_packed_matrix_takes_what_is_counted() -> None:
+    """Guards the bytes of a 4-bit weight: what the loader's own quantisation yields, scales included."""
+    assert stored(quantised(torch.randn(64, 256))) == 64 * 256 * NF4
+
+
+def test_account_of_an_8b() -> None:
+    """Guards the numbers people choose a GPU by: Llama 3.1 8B on a GPU with 4,096 tokens, part by part."""
+    part = account(EIGHT, 4096, GPU)
+    assert part.linears == 32 * (4096 * 128 * 80 + 3 * 4096 * 14_336) * 9 // 16
+    assert part.embedding == 128_256 * 4096 * 2
+    assert part.head == 128_256 * 4096 * 9 // 16 * 5 // 4  # its own matrix, and a quarter again for drafting
+    assert part.cache == 4096 * 32 * 2 * 8 * 128 * 2
+    assert 6 * GB < needs([EIGHT], 4096, "cuda").total < 8 * GB
+
+
+def test_a_tied_head_is_counted_where_it_is_a_copy() -> None:
+    """Guards against counting a small tied head twice, and against forgetting the 4-bit copy of a large one."""
+    tied = replace(CATALOGUE["smollm2"].models["draft"].architecture, vocabulary=49_152)
+    assert account(tied, 1, GPU).head == 0
+    large = CATALOGUE["qwen3-8b"].models["draft"].architecture
+    assert account(large, 1, GPU).head == large.embedding * NF4 * 5 / 4
+
+
+def test_no_level_holds_more_than_the_shortest(dimensions: Dimensions) -> None:
+    """Guards against caches counted for tokens the smallest context of a set rules out."""
+    short = replace(dimensions, context=2048)
+    assert needs([dimensions, short], 8192, "cuda").context == 2048
+    assert longest([dimensions, short], "cuda", 1 << 40, 8192) == 2048
+
+
+@pytest.fixture
+def dimensions() -> Dimensions:
+    """A model of a billion weights."""
+    return CATALOGUE["llama-8b"].models["draft"].architecture
+
+
+def test_the_longest_context_fits_and_one_step_more_does_not(dimensions: Dimensions) -> None:
+    """Guards the refusal's advice: what it says fits must fit by the same account."""
+    free = needs([dimensions], 3000, "cuda").total
+    fitting = longest([dimensions], "cuda", free, 8192)
+    assert needs([dimensions], fitting, "cuda").total <= free < needs([dimensions], fitting + STEP, "cuda").total
+    assert longest([dimensions], "cuda", needs([dimensions], LEAST - 1, "cuda").total, 8192) == 0
+
+
+def test_a_refusal_names_the_numbers_and_what_would_fit() -> None:
+    """Guards against “out of memory” after minutes of loading: the sentence comes before, with a way out."""
+    levels = CATALOGUE["llama-8b"].architectures
+    asked = needs(levels, 16_384, "cuda")
+    asked.require(asked.total)
+    with pytest.raises(DeviceError) as shorter:
+        asked.require(asked.total - 1)
+    assert "16,384" in shorter.value.sentence
+    assert "16,128 tokens" in shorter.value.hint
+    with pytest.raises(DeviceError) as alone:
+        asked.require(needs(levels[:1], 4096, "cuda").total)
+    assert "alone" in alone.value.hint
+    with pytest.raises(DeviceError) as none:
+        asked.require(1 * GB)
+    assert "smaller set" in none.value.hint
+
+
+def test_loading_counts_the_matrix_that_is_there_twice() -> None:
+    """Guards against a set that fits once loaded but dies of its head, unpacked, while it is."""
+    wide = replace(EIGHT, vocabulary=500_000)
+    asked = needs([wide], 1024, "cuda", started=True)
+    assert asked.total == asked.loading > asked.weights + asked.caches + asked.workspace + asked.graphs
+
+
+def test_cuda_is_counted_once(dimensions: Dimensions) -> None:
+    """Guards against counting CUDA's own memory again in a process that has started it."""
+    cold, warm = (needs([dimensions], 1024, "cuda", started=started).total for started in (False, True))
+    assert cold - warm == needs([dimensions], 1024, "cuda").runtime > 0
+    assert needs([dimensions], 1024, "cpu").runtime == 0
+
+
+def test_constants_agree_with_the_engine() -> None:
+    """Guards against the account and the engine drifting apart: they are written down in both."""
+    from engine import account as written
+    from engine.decoding import eager, frequent
+    from engine.decoding.graphs import runner
+    from engine.model import loading
+
+    assert (written.TRIMMED_FROM, written.TRIMMED_SHARE) == (frequent.LARGE, frequent.SHARE)
+    assert written.SMALL_HEAD == loading.SMALL_HEAD
+    assert (GPU.chunk, CPU.chunk) == (runner.CHUNK, eager.CHUNK)

@@ -1,0 +1,241 @@
+"""Laws, draws, verdicts and the device's tape, against the same in torch on a CPU."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import Tensor
+
+from engine.config import Rule, Sampling
+from engine.model.kernels.board import Board
+from engine.model.kernels.judge import judge
+from engine.model.kernels.laws import draw, shape_laws
+from engine.model.kernels.record import Drafts, Record, Verdict, read
+from engine.model.kernels.rows import keep, open_pass, recall
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
+]
+CPU, GPU = torch.device("cpu"), torch.device("cuda")
+BOTH = (CPU, GPU)
+ROOM, ROWS = 256, 16
+SETTINGS = {
+    "plain": Sampling(temperature=1, top_p=1),
+    "greedy": Sampling(temperature=0, repetition_penalty=1.3),
+    "default": Sampling(),
+    "hot": Sampling(temperature=2.5, top_p=0.98),
+    "cold": Sampling(temperature=0.05, top_p=0.9),
+    "top-k": Sampling(temperature=0.8, top_k=40, top_p=1),
+    "all": Sampling(temperature=1.2, top_k=300, top_p=0.8, min_p=0.02, repetition_penalty=1.4),
+    "min-p": Sampling(temperature=1.5, top_p=1, min_p=0.05),
+}
+
+
+@dataclass(slots=True, eq=False)
+class Desk:
+    """One device's side of a reply: a board, two levels' laws, and what they tell."""
+
+    board: Board
+    laws: list[Tensor]
+    raw: list[Tensor]
+    start: Tensor
+    told: Record
+
+    @classmethod
+    def of(cls, device: torch.device, vocabulary: int, sampling: Sampling, limit: int = ROOM) -> Desk:
+        board = Board.empty(ROOM, vocabulary, device)
+        prompt = [(7 * i) % vocabulary for i in range(40)]
+        board.write(prompt, 0)
+        board.apply(sampling, frozenset({1}), limit, len(prompt))
+        laws = [torch.zeros(ROWS, vocabulary, device=device) for _ in range(2)]
+        raw = [torch.zeros(ROWS, vocabulary, device=device, dtype=torch.bfloat16) for _ in range(2)]
+        start = torch.full((1,), len(prompt) - 1, dtype=torch.int32, device=device)
+        return cls(board, laws, raw, start, Record.empty(device))
+
+    def tape(self) -> list[int]:
+        return self.board.tape[: int(self.board.length)].tolist()
+
+
+def logits(rows: int, vocabulary: int, seed: int, scale: float = 3.0) -> Tensor:
+    """Return bf16 logits with many ties and a peak or two a row."""
+    dice = torch.Generator().manual_seed(seed)
+    x = torch.randn(rows, vocabulary, generator=dice) * scale
+    x[:, vocabulary // 3] += 2 * scale
+    return x.bfloat16()
+
+
+def alike(desks: list[Desk]) -> bool:
+    """Tell whether both desks' tapes and records say the same, rounding of probabilities and the times apart."""
+    (a, p), (b, q) = (told(desk) for desk in desks)
+    same = all(torch.equal(x.cpu(), y.cpu()) for x, y in zip(*(parts(desk) for desk in desks), strict=True))
+    return same and a == b and p == pytest.approx(q, abs=2e-6)
+
+
+def parts(desk: Desk) -> list[Tensor]:
+    board = desk.board
+    length = int(board.length)
+    return [board.tape[:length], board.length, board.base, board.idle, board.starts, board.first, board.random]
+
+
+def told(desk: Desk) -> tuple[tuple[object, ...], tuple[float, ...]]:
+    """Return what a desk's record says, the probabilities apart."""
+    said = read(desk.told.words.cpu())
+    if isinstance(said, Drafts):
+        assert all(began < ended for began, ended in said.stamps)
+        return (said.tokens, said.ranks), said.probabilities
+    assert said.ended > 0
+    return (said.kept, said.following, said.tokens, said.ranks), said.probabilities
+
+
+@pytest.mark.parametrize("vocabulary", [7, 96, 12288, 128256])
+@pytest.mark.parametrize("name", SETTINGS)
+def test_laws(vocabulary: int, name: str) -> None:
+    """A wrong threshold, tie, tail of a row or row of the past shows against torch in float64."""
+    for rows, scale in ((1, 3.0), (16, 0.5)):
+        x, desks = logits(rows, vocabulary, rows, scale), [Desk.of(on, vocabulary, SETTINGS[name]) for on in BOTH]
+        for desk in desks:
+            desk.board.append([2, 3, 2][: min(3, vocabulary - 4)])
+            shape_laws(x.to(desk.start.device), desk.start - 1, desk.board, desk.laws[0], desk.raw[0])
+        assert torch.equal(desks[1].raw[0].cpu(), desks[0].raw[0])
+        off = (desks[1].laws[0].cpu() - desks[0].laws[0]).abs().max()
+        assert off < 1e-6
+
+
+@pytest.mark.parametrize("name", ["default", "all", "greedy"])
+def test_trimmed_laws(name: str) -> None:
+    """Columns that speak of some tokens only must land on those, the penalty too, and all others get nothing."""
+    vocabulary, ids = 5000, torch.arange(3, 5000, 7, dtype=torch.int32)
+    desks = [Desk.of(on, vocabulary, SETTINGS[name]) for on in BOTH]
+    x = logits(3, len(ids) + 5, 1)
+    for desk in desks:
+        on = desk.start.device
+        desk.board.random[0] = 12345
+        desk.laws[0].fill_(9), desk.raw[0].fill_(9)
+        shape_laws(x.to(on), desk.start, desk.board, desk.laws[0], desk.raw[0], ids.to(on))
+        draw(x[:1].to(on), desk.start, desk.board, desk.laws[1], desk.raw[1], desk.told, ids=ids.to(on), first=True)
+    assert torch.equal(desks[1].raw[0].cpu(), desks[0].raw[0])
+    assert (desks[1].laws[0].cpu() - desks[0].laws[0]).abs().max() < 1e-6
+    assert alike(desks)
+
+
+def test_equal_logits() -> None:
+    """More ties than a CTA can hold must end the search, not the process; all of them are kept."""
+    desk = Desk.of(GPU, 50_000, Sampling(temperature=1, top_k=5, top_p=0.5))
+    shape_laws(torch.ones(1, 50_000, device=GPU).bfloat16(), desk.start, desk.board, desk.laws[0], desk.raw[0])
+    assert desk.laws[0][0].cpu() == pytest.approx(torch.full((50_000,), 2e-5), rel=1e-5)
+
+
+@pytest.mark.parametrize("vocabulary", [7, 96, 12288, 128256])
+@pytest.mark.parametrize("name", ["plain", "default", "all", "greedy"])
+def test_draws(vocabulary: int, name: str) -> None:
+    """The same seed draws what the reference draws, and stops where it stops: ends, limit and uncertainty."""
+    desks = [Desk.of(on, vocabulary, SETTINGS[name], limit=40 + 50) for on in BOTH]
+    for desk in desks:
+        desk.board.random[0] = 12345  # some settings have no seed
+    for turn in range(12):
+        for i in range(5):
+            x = logits(2, vocabulary, 10 * turn + i, 1.0 + turn % 3 * 2)
+            for desk in desks:
+                desk.start.copy_(desk.board.length - 2)
+                sources = (desk.board, desk.laws[0], desk.raw[0], desk.told)
+                draw(x.to(desk.start.device), desk.start, *sources, entropy=5.0, first=i == 0, settle=turn % 4 == 3)
+        assert alike(desks)
+        for desk in desks:
+            length = max(41, int(desk.board.length) - 2)  # an end, and a rollback
+            desk.board.write(desk.board.tape[length - 1 : length].tolist(), length - 1)
+
+
+PROPOSERS = ["near", "far", "trimmed", "lookup"]
+
+
+@pytest.mark.parametrize("vocabulary", [7, 12288])
+@pytest.mark.parametrize("rule", ["block", "token", "fuzzy"])
+@pytest.mark.parametrize("proposer", PROPOSERS)
+def test_verdicts(vocabulary: int, rule: Rule, proposer: str) -> None:
+    """Coins, sums, residuals and the tape behind them: a verdict that differs from the reference's is a wrong law."""
+    desks = [Desk.of(on, vocabulary, Sampling(temperature=1, seed=5)) for on in BOTH]
+    noise = {"near": 0.3, "far": 3.0, "trimmed": 0.3, "lookup": 0.0}[proposer]
+    outcomes = set()
+    for turn, bonus in itertools.product(range(20), (True, False)):
+        n = turn % 8
+        x = logits(n + 1, vocabulary, turn).float()
+        y = x + noise * torch.randn(x.shape, generator=torch.Generator().manual_seed(turn))
+        if proposer == "trimmed":
+            y[:, 1::4] = -torch.inf
+        for desk in desks:
+            on, sure = desk.start.device, proposer == "lookup"
+            desk.board.write([turn % 7, (3 * turn) % 5 + 2], 41)
+            mark = int(desk.board.length)
+            if sure:
+                desk.board.append(x[:n].argmax(dim=1).tolist())
+            for i in range(0 if sure else n):
+                desk.start.fill_(mark + i - 1)
+                levels = (desk.board, desk.laws[0], desk.raw[0], desk.told)
+                draw(y[i : i + 1].bfloat16().to(on), desk.start, *levels, first=i == 0)
+            desk.start.fill_(mark - 1)
+            shape_laws(x.bfloat16().to(on), desk.start, desk.board, desk.laws[1], desk.raw[1])
+            if n == 0:
+                desk.board.append([])
+            guess = (None, None) if sure else (desk.laws[0], desk.raw[0])
+            sides = (guess[0], desk.laws[1], guess[1], desk.raw[1])
+            judge(1, turn % 2 == 0, desk.board, *sides, desk.told, rule=rule, tau=0.01, bonus=bonus)
+        assert alike(desks)
+        said = read(desks[0].told.words)
+        assert isinstance(said, Verdict)
+        outcomes.add(said.kept == said.proposed)
+    assert len(outcomes) == 2
+
+
+def test_passes_begin_with_the_right_rows() -> None:
+    """A position off by one, or a ring slot of another position, gives a pass another token's state."""
+    table = torch.randn(96, 64).bfloat16()
+    for tokens in (1, 5):
+        given = []
+        for on in BOTH:
+            desk, ring = Desk.of(on, 96, Sampling()), torch.zeros(64, 64, device=on).bfloat16()
+            hidden = open_pass(desk.board, table.to(on), tokens, desk.start, desk.told)
+            keep(ring, desk.start, hidden)
+            desk.board.append([5, 6])
+            keep(ring, desk.start + tokens, open_pass(desk.board, table.to(on), 2, torch.zeros_like(desk.start), None))
+            seen = recall(ring, desk.board, tokens + 1, desk.start, desk.told)
+            desk.board.idle.fill_(1)
+            again = open_pass(desk.board, table.to(on), 1, desk.start, desk.told, idle=True)
+            given.append([x.cpu() for x in (hidden, seen, again, desk.start)])
+        assert all(torch.equal(a, b) for a, b in zip(*given, strict=True))
+
+
+def test_a_captured_round_replayed() -> None:
+    """In a graph every step reads what the steps before left; the same seed replays to the same reply."""
+    vocabulary, width = 12288, 64
+    dice = torch.Generator().manual_seed(1)
+    table = torch.randn(vocabulary, width, generator=dice).bfloat16().to(GPU)
+    heads = [(torch.randn(width, vocabulary, generator=dice) * 0.4).bfloat16().to(GPU) for _ in range(2)]
+    heads[0] = (heads[1].float() + 0.5 * heads[0].float()).bfloat16()
+    desk, drafts = Desk.of(GPU, vocabulary, Sampling(seed=3, repetition_penalty=1.1)), Record.empty(GPU)
+
+    def one_round() -> None:
+        for i in range(4):
+            x = open_pass(desk.board, table, 1, desk.start, drafts, idle=i > 0) @ heads[0]
+            draw(x, desk.start, desk.board, desk.laws[0], desk.raw[0], drafts, entropy=6.0, first=i == 0)
+        x = open_pass(desk.board, table, 5, desk.start, desk.told) @ heads[1]
+        shape_laws(x, desk.start, desk.board, desk.laws[1], desk.raw[1])
+        judge(1, True, desk.board, desk.laws[0], desk.laws[1], desk.raw[0], desk.raw[1], desk.told, rule="block")
+
+    def replies(run: object) -> list[int]:
+        desk.board.write(list(range(40)), 0)
+        desk.board.apply(Sampling(seed=3, repetition_penalty=1.1), frozenset({1}), 200, 40)
+        for _ in range(120):
+            run()  # type: ignore[operator]
+        return desk.tape()
+
+    eager = replies(one_round)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        one_round()
+    assert len(eager) >= 200 or eager[-1] == 1
+    assert replies(graph.replay) == eager
+    assert replies(graph.replay) == eager
