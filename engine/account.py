@@ -25,7 +25,7 @@ TRIMMED_FROM, TRIMMED_SHARE = 65_536, 4  # a vocabulary this large has a quarter
 LEVELS, ROWS = 3, 24  # the deepest hierarchy, even of one model's exits; the most rows of laws a level keeps
 UNPACKED = 256 * MIB  # the most of one 4-bit matrix that a prefill has in 16 bits at a time
 GRAPHS = 64 * MIB  # what the CUDA graphs of one set take; to be set from a measurement
-RUNTIME = 480 * MIB  # CUDA context and loaded kernels, once a process
+RUNTIME = 704 * MIB  # CUDA's context, torch's kernels and cuBLAS, once a process: 685 MiB on an H100
 
 LEAST = 1024  # a context shorter than this is no chat
 STEP = 256  # context lengths are offered in steps of this many tokens

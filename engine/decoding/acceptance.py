@@ -19,6 +19,7 @@ from torch import Tensor
 
 from engine.config import Acceptance
 from engine.decoding.laws import Laws, Sampler
+from engine.model.kernels.reference import divergence
 
 Verdict = tuple[int, int | None]  # how many drafted tokens stand, the token that follows them
 Rule = Callable[[Sequence[int], Laws, Laws, Sampler], Verdict]
@@ -90,13 +91,6 @@ def fuzzy(tokens: Sequence[int], guess: Laws, own: Laws, sampler: Sampler, tau: 
             if differ[i] > tau:
                 return i, sampler.draw(own.probs[i])
     return _all_stand(n, own, sampler)
-
-
-def divergence(a: Tensor, b: Tensor) -> Tensor:
-    """Return (KL(m||p) + KL(m||q)) / 2 in nats per row: logits float32 [n, vocabulary] twice -> [n]."""
-    log_p, log_q = a.log_softmax(dim=1), b.log_softmax(dim=1)
-    m = (log_p.exp() + log_q.exp()) / 2
-    return (m * (m.clamp(min=1e-38).log() - (log_p + log_q) / 2)).sum(dim=1)
 
 
 def _all_stand(n: int, own: Laws, sampler: Sampler) -> Verdict:

@@ -54,7 +54,7 @@ def _sentence(answer: Answer, memory: str, needed: int, free: int, total: int, f
         return f"Fits with {fitting:,} tokens of context; the length asked for would need {size(needed)}."
     if needed <= total:
         return (
-            f"Does not fit now: needs {size(needed)}, but other programs leave only {size(free)} of "
-            f"{memory} free. Close some of them."
+            f"Does not fit now: needs {size(needed)}, but other programs and the model in use leave only {size(free)} "
+            f"of {memory} free. Close some of them."
         )
     return f"Does not fit: needs {size(needed)} of {memory}, and this machine has {size(total)}."

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from math import inf
-from typing import TYPE_CHECKING
 
 import torch
 
@@ -14,31 +13,52 @@ from engine.decoding.graphs.slots import Slots
 from engine.decoding.tape import Tape
 from engine.model.kernels import Board
 
-if TYPE_CHECKING:
-    from engine.decoding.graphs.chain import GraphChain
-
 
 class Device:
     """One tape and one stream of work, of one chain at a time.
 
-    ``length``: how long the device's tape is for all the host knows, -1 while it cannot know. ``under_way``: the chain
-    that works ahead of the host, and the length of the tape it does so from.
+    The host's picture of it: a tape of some length, and the chain that works ahead of the host from there, if any.
     """
 
     def __init__(self, device: torch.device, room: int, vocabulary: int, dtype: torch.dtype) -> None:
         """``room``: the most tokens of a conversation; ``vocabulary``: how many there are; ``dtype``: of logits."""
         self.board = Board.empty(room, vocabulary, device)
         self.slots = Slots(vocabulary, device, dtype)
-        self.length = -1
-        self.under_way: tuple[GraphChain, int] | None = None
         self.recorder = Recorder(device)
+        self._length = -1  # unknown
+        self._ahead: object | None = None
         self._lag = inf  # the host's clock behind the device's, in seconds: the least seen in this reply
 
     def begin(self, tape: Tape, sampling: Sampling) -> None:
         """Make the device's tape that of a new reply."""
         self.board.apply(sampling, tape.ends, tape.limit, tape.start)
         self.board.write(tape, 0)
-        self.length, self.under_way, self._lag = len(tape), None, inf
+        self.expects(None, tape)
+        self._lag = inf
+
+    def expects(self, ahead: object | None, tape: Tape) -> None:
+        """Note that the device's tape is ``tape``, but for what the chain ``ahead`` is doing behind its end."""
+        self._ahead, self._length = ahead, len(tape)
+
+    def is_at(self, chain: object | None, tape: Tape) -> bool:
+        """Tell whether ``chain`` (None: nobody) is working ahead from the end of ``tape``."""
+        return self._ahead is chain and self._length == len(tape)
+
+    def goes_on(self, chain: object | None, tape: Tape) -> bool:
+        """Tell whether ``chain`` works ahead from here already; if not, make the device's tape end where ``tape`` does.
+
+        The host's tape may have been cut since, never changed otherwise.
+        """
+        if self.is_at(chain, tape):
+            return chain is not None
+        if not self.is_at(None, tape):
+            self.board.write(tape[-1:], len(tape) - 1)
+        self.expects(None, tape)
+        return False
+
+    def forget(self) -> None:
+        """Count on nothing the device may be doing, nor on where its tape ends."""
+        self._ahead, self._length = None, -1
 
     def clock(self, ended: int) -> float:
         """Return what to add to the device's seconds for the host's, now that news of ``ended`` (ns) have come."""

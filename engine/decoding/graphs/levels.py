@@ -34,6 +34,8 @@ def _level(stage: Stage, index: int, places: list[Place | None], slots: Slots) -
         return None
     stack, depth = here
     below = places[index - 1] if index else None
+    exits = tuple(sorted({place[1] for place in places if place and place[0] is stack} - {stack.model.layers}))
+    stack.make_rings(exits)
     return Level(
         index,
         stage,
@@ -41,7 +43,7 @@ def _level(stage: Stage, index: int, places: list[Place | None], slots: Slots) -
         slots[index],
         depth,
         lower=below[1] if below and below[0] is stack else 0,
-        exits=tuple(sorted({place[1] for place in places if place and place[0] is stack} - {stack.model.layers})),
+        exits=exits,
         # A pass of this stack brings its lower levels up to date; one of another model leaves its bonus token behind.
         behind=1 + sum(place is None or place[0] is not stack for place in places[index + 1 :]),
     )

@@ -14,6 +14,8 @@ from engine.decoding.graphs.level import Level
 from engine.decoding.graphs.levels import levels_of
 from engine.decoding.graphs.slots import Slots
 from engine.decoding.graphs.stack import Stack
+from engine.decoding.graphs.stepwise import StepwiseChain
+from engine.decoding.graphs.straight import StraightChain, is_straight
 from engine.decoding.tape import Tape
 from engine.model import Transformer
 from engine.model.decode import refusal
@@ -76,7 +78,8 @@ class GraphRunner:
             chain = self._chains.pop(wanted, None)
             if chain is None:
                 levels = self._make_levels(wanted, self._stacks, self._device.slots)
-                chain = GraphChain(wanted, levels, self._device)
+                kind = StraightChain if is_straight(wanted, levels) else StepwiseChain
+                chain = kind(wanted, levels, self._device)
                 self.rewind(0)
                 yield from chain.record(self._device.recorder)
             self._chains[wanted] = chain

@@ -10,6 +10,7 @@ from torch import Tensor
 from engine.model.kernels.board import LEVELS
 from engine.model.kernels.record import WORDS, Drafts, Record, Verdict, read
 
+TURNS = 2  # copies under way at a time
 ROWS = 17  # of laws: sixteen proposed tokens and one behind them
 
 
@@ -33,8 +34,11 @@ class Slots:
         """``dtype``: of the models' logits."""
         self._vocabulary, self._device, self._dtype = vocabulary, device, dtype
         self._records = torch.zeros(LEVELS, WORDS, dtype=torch.int32, device=device)
-        self._heard = torch.zeros(LEVELS, WORDS, dtype=torch.int32, pin_memory=device.type == "cuda")
-        self._arrived = torch.cuda.Event() if device.type == "cuda" else None  # type: ignore[no-untyped-call]
+        pinned = device.type == "cuda"
+        self._sent = [torch.zeros(LEVELS, WORDS, dtype=torch.int32, pin_memory=pinned) for _ in range(TURNS)]
+        self._turn = 0
+        self._heard = self._sent[0]
+        self._arrived = [torch.cuda.Event() for _ in range(TURNS)] if pinned else []  # type: ignore[no-untyped-call]
         self._slots: dict[int, Slot] = {}
 
     def __getitem__(self, level: int) -> Slot:
@@ -47,17 +51,20 @@ class Slots:
             self._slots[level] = Slot(laws, raw, start, Record(self._records[level]))
         return self._slots[level]
 
-    def send(self) -> None:
-        """Put the copying of all records behind the work under way."""
-        self._heard.copy_(self._records, non_blocking=True)
-        if self._arrived is not None:
-            self._arrived.record()
+    def send(self) -> int:
+        """Put the copying of all records behind the work under way; return what to wait for."""
+        self._turn = (self._turn + 1) % TURNS
+        self._sent[self._turn].copy_(self._records, non_blocking=True)
+        if self._arrived:
+            self._arrived[self._turn].record()
+        return self._turn
 
-    def wait(self) -> None:
-        """Wait until what was sent last has arrived."""
-        if self._arrived is not None:
-            self._arrived.synchronize()
+    def wait(self, turn: int) -> None:
+        """Wait until what was sent in ``turn`` has arrived; only the last two are kept."""
+        if self._arrived:
+            self._arrived[turn].synchronize()
+        self._heard = self._sent[turn]
 
     def heard(self, level: int) -> Drafts | Verdict:
-        """Return what ``level`` told in the copy that arrived last."""
+        """Return what ``level`` told in the copy that was waited for."""
         return read(self._heard[level])

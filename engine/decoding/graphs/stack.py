@@ -31,10 +31,15 @@ class Stack:
         self.held = 0
         self._rings: dict[int, Tensor] = {}
 
+    def make_rings(self, exits: Sequence[int]) -> None:
+        """Keep states after ``exits`` layers."""
+        for depth in exits:
+            if depth not in self._rings:
+                like = self.model.norm
+                self._rings[depth] = torch.zeros(RING, self.model.width, dtype=like.dtype, device=like.device)
+
     def ring(self, depth: int) -> Tensor:
         """Return where the states after ``depth`` layers wait, [RING, width]; position p lies in row p % RING."""
-        if depth not in self._rings:
-            self._rings[depth] = torch.zeros(RING, self.model.width, dtype=self.model.dtype, device=self.model.device)
         return self._rings[depth]
 
     def climb(
@@ -49,7 +54,7 @@ class Stack:
         for span in boundaries(layers, depths):
             hidden = decode(self.model, hidden, span, self.cache, start, idle)
             if span.stop in depths:
-                keep(self.ring(span.stop), start, hidden, board)
+                keep(self._rings[span.stop], start, hidden, board)
         return hidden
 
     def read(self, hidden: Tensor, *, trimmed: bool, idle: Tensor | None = None) -> Tensor:

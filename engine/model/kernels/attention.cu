@@ -1,6 +1,6 @@
-// Attention of 1 to 16 new tokens over a static cache, in two kernels: `attend` gathers every span of positions by itself,
-// `join` adds the spans up. The span is fixed by the cache's room, and a token's sums over a span run in one order, so
-// what a token gathers depends neither on how many tokens are asked for nor on how long the cache is.
+// Attention of 1 to 16 new tokens over a static cache, in two kernels: `attend` gathers every span of positions by
+// itself, `join` adds the spans up. The span is fixed by the cache's room, and a token's sums over a span run in one
+// order, so what a token gathers depends neither on how many tokens are asked for nor on how long the cache is.
 //
 // A CTA takes one span, one key head and up to 64 of the (token, query head) rows that share it, and goes through the
 // span STEP positions at a time, with m16n8k16 products and a running maximum (arXiv 2205.14135). Four warps share 16
@@ -61,8 +61,8 @@ __device__ __forceinline__ float quad_sum(float v) {
     return v + __shfl_xor_sync(0xffffffff, v, 2);
 }
 
-// The 16 query rows of a block as left operands; rows past the last are zero. Of a 16 x 8 tile a lane holds row lane / 4
-// (c = 0, 1) and row lane / 4 + 8 (c = 2, 3).
+// The 16 query rows of a block as left operands; rows past the last are zero. Of a 16 x 8 tile a lane holds row lane /
+// 4 (c = 0, 1) and row lane / 4 + 8 (c = 2, 3).
 struct Queries {
     u32 a[INNER][4];
     int upper, lower;  // positions of the two rows of this lane; -1 past the last row
@@ -205,9 +205,9 @@ struct Gathered {
     }
 };
 
-// gridDim = (spans of the room, kv_heads, rows over those of a CTA), blockDim = 128 for each block of 16 rows. The first
-// token's position is `start` + `offset`. `start`, and what the cache holds before it, is read while the kernel ahead
-// still runs: it must be older than that.
+// gridDim = (spans of the room, kv_heads, rows over those of a CTA), blockDim = 128 for each block of 16 rows. The
+// first token's position is `start` + `offset`. `start`, and what the cache holds before it, is read while the kernel
+// ahead still runs: it must be older than that.
 extern "C" __global__ void __launch_bounds__(512, 1)
     attend(const u16* query, const u16* keys, const u16* values, const int* start, const u32* idle, float* partial,
            float2* marks, int offset, int tokens, int heads, int kv_heads, int room, int span, int window,
@@ -264,8 +264,8 @@ extern "C" __global__ void __launch_bounds__(512, 1)
     mine.publish(shape, first_row + block * ROWS, partial, marks);
 }
 
-// gridDim = (tokens, heads over warps of a CTA), HEAD_DIM / 4 of a warp's lanes at work: the spans a token sees, in order,
-// BATCH asked for at once.
+// gridDim = (tokens, heads over warps of a CTA), HEAD_DIM / 4 of a warp's lanes at work: the spans a token sees, in
+// order, BATCH asked for at once.
 extern "C" __global__ void join(const float* partial, const float2* marks, const int* start, const u32* idle, u16* y,
                                 int offset, int tokens, int heads, int kv_heads, int room, int span, int window) {
     constexpr int BATCH = 8;

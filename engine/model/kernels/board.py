@@ -96,7 +96,7 @@ class Board:
     def write(self, tokens: Sequence[int], at: int) -> None:
         """Make the tape end in ``tokens`` from position ``at`` on, all of it settled.
 
-        Raises ValueError where it has no room for them.
+        Raises ValueError where it has no room for them, and for a token outside the vocabulary.
         """
         if at + len(tokens) > len(self.tape):
             raise ValueError(f"{at} + {len(tokens)} tokens on a tape of {len(self.tape)}")
@@ -107,7 +107,7 @@ class Board:
     def append(self, tokens: Sequence[int]) -> None:
         """Propose ``tokens`` behind the last one: level 0's production begins with them, and nothing is settled.
 
-        They must fit the tape's room.
+        They must fit the tape's room. Raises ValueError for a token outside the vocabulary.
         """
         self.starts[:1].copy_(self.length)
         self._place(tokens, self.length + torch.arange(len(tokens), device=self.tape.device))
@@ -116,6 +116,8 @@ class Board:
     def _place(self, tokens: Sequence[int], positions: Tensor) -> None:
         if not tokens:
             return
+        if max(tokens) >= len(self.first):  # on a GPU it would end the process
+            raise ValueError(f"token {max(tokens)} in a vocabulary of {len(self.first)}")
         ids = self._upload(torch.tensor(tokens), torch.empty_like(positions, dtype=torch.int64))
         before = self.first[ids].long()
         stands = (before < positions[0]) & (self.tape[before.clamp(max=len(self.tape) - 1)] == ids)

@@ -1,17 +1,17 @@
 // y[M, N] = x[M, K] · Wᵀ for 1 to 16 tokens, W [N, K] in bitsandbytes' own NF4 layout: two weights a byte, the even
 // one in the high nibble, one fp32 absmax per 64 weights of a row.
 //
-// A warp owns 256 consecutive k (a "chunk", four absmax blocks) and keeps the activations of that chunk in registers for
-// the whole launch. A CTA's warps own neighbouring chunks and walk down tiles of 16 rows together; each warp streams its
-// 16 x 128 bytes of a tile through a private ring of shared-memory stages with cp.async, so every weight is read from
-// memory once, in full lines, however many tokens there are.
-// A byte becomes two bf16 through a 256-entry table, replicated once per lane so that no two lanes share a bank.
-// The tensor core multiplies 16 rows x 16 k by 16 k x 8 tokens (m16n8k16); each 64-block gathers its own fp32 sum,
-// scaled by its absmax at the end. Sums meet in a fixed order: blocks of a warp, warps of a CTA, CTAs of a tile
-// (`splits` > 1, the last to arrive adds up). None of it depends on M, so a token's result never does.
+// A warp owns 256 consecutive k (a "chunk", four absmax blocks) and keeps the activations of that chunk in registers
+// for the whole launch. A CTA's warps own neighbouring chunks and walk down tiles of 16 rows together; each warp
+// streams its 16 x 128 bytes of a tile through a private ring of shared-memory stages with cp.async, so every weight
+// is read from memory once, in full lines, however many tokens there are. A byte becomes two bf16 through a 256-entry
+// table, replicated once per lane so that no two lanes share a bank. The tensor core multiplies 16 rows x 16 k by 16 k
+// x 8 tokens (m16n8k16); each 64-block gathers its own fp32 sum, scaled by its absmax at the end. Sums meet in a fixed
+// order: blocks of a warp, warps of a CTA, CTAs of a tile (`splits` > 1, the last to arrive adds up). None of it
+// depends on M, so a token's result never does.
 //
-// Given by the compiler's command line: TOKEN_TILES (1 or 2: up to 8 or 16 tokens), STAGES (depth of the ring), REGISTERS
-// (of a thread), TABLE_STRIDE (128 or 256 bytes a table entry: smaller, or one instruction less a byte).
+// Given by the compiler's command line: TOKEN_TILES (1 or 2: up to 8 or 16 tokens), STAGES (depth of the ring),
+// REGISTERS (of a thread), TABLE_STRIDE (128 or 256 bytes a table entry: smaller, or one instruction less a byte).
 
 constexpr int ROWS = 16;          // of a tile: the m of the MMA
 constexpr int BLOCKS = 4;         // absmax blocks of a chunk
@@ -26,8 +26,9 @@ enum Epilogue { STORE = 0, ADD_RESIDUAL = 1, SILU_MULTIPLY = 2 };
 
 extern __shared__ __align__(128) u8 memory[];
 
-// The tiles a CTA works through: first, first + step, ... each giving `height` rows of y. With SILU_MULTIPLY a tile is 8 rows
-// of the gate (the first half of W) above the same 8 of the up projection, so that a lane finds both sums of a result.
+// The tiles a CTA works through: first, first + step, ... each giving `height` rows of y. With SILU_MULTIPLY a tile is
+// 8 rows of the gate (the first half of W) above the same 8 of the up projection, so that a lane finds both sums of a
+// result.
 struct Tiles {
     int first, step, count, height, rows;  // `rows` of y
 
@@ -69,7 +70,8 @@ struct Source {
 #pragma unroll
         for (int q = 0; q < 2; q++, scale_at += (8 + skipped) * scales) {
             const bool inside = block < blocks && static_cast<int>(q * 8 + lane / BLOCKS) < (q < 1 ? upper : lower);
-            copy_4(stage + WEIGHT_BYTES + q * 128 + lane * 4, absmax + (inside || !TAIL ? scale_at : 0), inside || !TAIL);
+            const bool wanted = inside || !TAIL;
+            copy_4(stage + WEIGHT_BYTES + q * 128 + lane * 4, absmax + (wanted ? scale_at : 0), wanted);
         }
     }
 
@@ -83,8 +85,8 @@ struct Source {
 };
 
 // Entry b of lane l: code[b >> 4] in the low half (the lower k) and code[b & 15] in the high half, at bank l.
-__device__ void fill_table(const float* code) {
-    const float mine = __ldg(code + threadIdx.x % 16);  // once, and from lane to lane: memory is far at this hour
+// `mine`: code[lane % 16].
+__device__ void fill_table(float mine) {
     for (int i = threadIdx.x; i < 256 * 8; i += blockDim.x) {
         const int entry = i / 8;
         const float low = __shfl_sync(0xffffffff, mine, entry >> 4), high = __shfl_sync(0xffffffff, mine, entry & 15);
@@ -165,8 +167,8 @@ __device__ __forceinline__ void accumulate(float (&sum)[TOKEN_TILES][4], const u
     }
 }
 
-// What becomes of a tile's sums. Each lane of the warp that settles them holds four per token tile, in the layout of the MMA's
-// accumulator: rows lane / 4 and lane / 4 + 8 of the tile, tokens 2 * (lane % 4) and the next.
+// What becomes of a tile's sums. Each lane of the warp that settles them holds four per token tile, in the layout of
+// the MMA's accumulator: rows lane / 4 and lane / 4 + 8 of the tile, tokens 2 * (lane % 4) and the next.
 struct Output {
     const u16* bias;
     const u16* residual;
@@ -224,7 +226,9 @@ struct Output {
     __device__ __forceinline__ void publish(const Tiles& tiles, int i, const float (&sum)[TOKEN_TILES][4]) const {
         float4* to = share(blockIdx.y, tiles.index(i), tiles.all());
 #pragma unroll
-        for (int n = 0; n < TOKEN_TILES; n++) __stcg(to + n * LANES, make_float4(sum[n][0], sum[n][1], sum[n][2], sum[n][3]));
+        for (int n = 0; n < TOKEN_TILES; n++) {
+            __stcg(to + n * LANES, make_float4(sum[n][0], sum[n][1], sum[n][2], sum[n][3]));
+        }
     }
 
     // After the last tile, with all threads: the last CTA of a group to come here adds up what all of them published.
@@ -253,7 +257,7 @@ struct Output {
     }
 };
 
-// The numbers of the named barriers are immediates, or the compiler reserves all sixteen: 1 and on, one for each buffer.
+// Named barriers, one for each buffer from 1 on; immediates, or the compiler reserves all sixteen.
 template <int NUMBER = 1>
 __device__ __forceinline__ void arrive_full(int buffer) {
     if constexpr (NUMBER < BUFFERS) {
@@ -270,9 +274,9 @@ __device__ __forceinline__ void await_full(int buffer) {
     asm volatile("bar.sync %0, %1;" ::"n"(NUMBER), "r"(blockDim.x) : "memory");
 }
 
-// How the warps' sums of a tile come together: all leave theirs in a buffer, and one, by turns, takes them. It does so when
-// it has left its own of the next tile: adding up then delays nobody. That a buffer is free again is told by a number,
-// not by a barrier, at which all warps would wait for the slowest at every tile (tests: test_handover.py).
+// How the warps' sums of a tile come together: all leave theirs in a buffer, and one, by turns, takes them. It does so
+// when it has left its own of the next tile: adding up then delays nobody. That a buffer is free again is told by a
+// number, not by a barrier, at which all warps would wait for the slowest at every tile (tests: test_handover.py).
 struct HandOver {
     float4* sums;         // [BUFFERS, warps, TOKEN_TILES, 32]
     volatile int* taken;  // [BUFFERS]: the last tile taken out of each, -1 before
@@ -323,15 +327,17 @@ struct Ahead {
     }
 };
 
-// A warp's life: it streams its chunk of every tile, hands over 16 rows x tokens of sums, and settles a tile when it is its turn.
+// A warp's life: it streams its chunk of every tile, hands over 16 rows x tokens of sums, and settles a tile when it
+// is its turn.
 __device__ __forceinline__ void stream(const Source& source, const Tiles& tiles, const Ahead& ahead,
                                        const Output& output, const u16* x, const float* code, const u32* idle, u8* ring,
                                        HandOver& hands) {
     const u32 ring_address = shared_address(ring);
     constexpr int EARLY = STAGES - 1;  // one less than fits: the activations must not queue behind all the weights
-    const bool guess = rests(idle);    // if so, the weights are asked for later, or not at all
+    const float mine = __ldg(code + threadIdx.x % 16);  // before the weights, or it would queue behind them
+    const bool guess = rests(idle);                     // if so, the weights are asked for later, or not at all
     if (!guess) source.fetch_first<EARLY>(ring_address, tiles);
-    fill_table(code);
+    fill_table(mine);
     if (threadIdx.x < BUFFERS) hands.taken[threadIdx.x] = -1;
     allow_next_kernel();
     wait_for_last_kernel();
@@ -371,8 +377,8 @@ __device__ __forceinline__ void stream(const Source& source, const Tiles& tiles,
     if (output.splits > 1) output.finish(tiles, hands.warps);
 }
 
-// gridDim = (groups of tiles, splits of k); blockDim = 32 * warps. `rows` is N, or N / 2 with SILU_MULTIPLY, where y has
-// half as many columns as W has rows.
+// gridDim = (groups of tiles, splits of k); blockDim = 32 * warps. `rows` is N, or N / 2 with SILU_MULTIPLY, where y
+// has half as many columns as W has rows.
 extern "C" __global__ void __maxnreg__(REGISTERS)
     nf4_linear(const u16* x, const u8* packed, const float* absmax, const float* code, const u16* bias,
                const u16* residual, u16* y, float4* partial, u32* arrivals, const u32* idle, const u8* ahead,

@@ -41,8 +41,8 @@ __device__ __forceinline__ void wait_for_last_kernel() {
 #endif
 }
 
-// Whether a kernel has nothing to do this time: `idle` points at a number that is not zero. After the wait above all CTAs
-// of a grid find the same, so that a grid returns as a whole; before it, the answer is a guess.
+// Whether a kernel has nothing to do this time: `idle` points at a number that is not zero. After the wait above all
+// CTAs of a grid find the same, so that a grid returns as a whole; before it, the answer is a guess.
 __device__ __forceinline__ bool rests(const volatile u32* idle) { return idle != nullptr && *idle != 0; }
 
 // Volatile: what the last kernel wrote must not be read ahead of the wait above.

@@ -1,5 +1,5 @@
-// y = x / sqrt(mean(x^2) + eps) * weight, a CTA for each token, rounded once (arXiv 1910.07467). width % 8 == 0. A thread
-// keeps PIECES times 8 values, blockDim.x * 8 apart, so that x is read once, and the weight before x is there.
+// y = x / sqrt(mean(x^2) + eps) * weight, a CTA for each token, rounded once (arXiv 1910.07467). width % 8 == 0. A
+// thread keeps PIECES times 8 values, blockDim.x * 8 apart, so that x is read once, and the weight before x is there.
 
 constexpr int MOST_WARPS = 32;
 

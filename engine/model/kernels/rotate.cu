@@ -52,26 +52,10 @@ struct Head {
     }
 };
 
-// Brings the newest of the cache's older positions into L2, for `attend`, while the product ahead still runs. `start` may
-// be about to change: it is a guess, and so only a hint comes of it.
-__device__ __forceinline__ void prefetch(const u16* keys, const u16* values, const int* start, int most, int kv_heads,
-                                         int room) {
-    constexpr int LINE = 64;  // values
-    const int until = min(max(*reinterpret_cast<const volatile int*>(start), 0), room), since = max(0, until - most);
-    const u32 lines = (until - since) * (HEAD_DIM / LINE), cta = blockIdx.y * gridDim.x + blockIdx.x;
-    for (u32 i = cta * blockDim.x + threadIdx.x; i < 2 * kv_heads * lines; i += gridDim.x * gridDim.y * blockDim.x) {
-        const u32 head = i / lines, line = i % lines;
-        const u16* rows = head < kv_heads ? keys + static_cast<u64>(head) * room * HEAD_DIM
-                                          : values + static_cast<u64>(head - kv_heads) * room * HEAD_DIM;
-        asm volatile("prefetch.global.L2 [%0];" ::"l"(rows + static_cast<u64>(since) * HEAD_DIM + line * LINE));
-    }
-}
-
 // gridDim = (tokens, heads + 2 * kv_heads over warps of a CTA). `start`: the first token's position, on the device.
 extern "C" __global__ void rotate(const u16* qkv, const u16* cosine, const u16* sine, const u16* query_norm,
                                   const u16* key_norm, const int* start, const u32* idle, u16* query, u16* keys,
-                                  u16* values, int heads, int kv_heads, int room, int most, float eps) {
-    if (!rests(idle)) prefetch(keys, values, start, most, kv_heads, room);
+                                  u16* values, int heads, int kv_heads, int room, float eps) {
     wait_for_last_kernel();
     allow_next_kernel();  // not before: `attend` reads older positions at once, and now all that wrote them is complete
     const int token = blockIdx.x, head = blockIdx.y * (blockDim.x / LANES) + threadIdx.x / LANES;

@@ -8,7 +8,6 @@ from engine.model.kernels.launch import kernel, launch
 
 WARPS = 4  # heads of a CTA
 HEAD_DIMS = (64, 128, 192, 256)
-AHEAD = 8 << 20  # most bytes of older keys and values to bring into L2 for the attention to come
 
 
 def rotate(
@@ -45,6 +44,6 @@ def rotate(
         32 * WARPS,
         0,
         *(qkv, cosine, sine, query_norm, key_norm, start, idle, query, keys, values),
-        *(heads, kv_heads, room, AHEAD // (4 * kv_heads * head_dim), eps),
+        *(heads, kv_heads, room, eps),
     )
     return query

@@ -49,6 +49,8 @@ def test_what_is_written_is_settled_and_what_is_appended_is_not() -> None:
     assert (board.length.item(), board.base.item(), board.starts.tolist()) == (3, 3, [3] * 8)
     with pytest.raises(ValueError, match="tape of 20"):
         board.write([1] * 18, 3)
+    with pytest.raises(ValueError, match="token 9"):
+        board.append([9])
 
 
 def test_seeds() -> None:

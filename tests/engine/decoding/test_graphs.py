@@ -1,0 +1,124 @@
+"""The recorded chains, run here as plain calls on a CPU: the same replies and rounds as the recursion they stand for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+import pytest
+from scipy.stats import chi2_contingency
+
+from engine.config import PRESETS, ModelSet, Preset, Sampling, Window
+from engine.events import Event, Finished, Loading, Round
+from engine.session import Session
+from tests.engine.family import finish
+
+GREEDY = Sampling(temperature=0)
+REPLIES = 120
+QUESTION = [("user", "The quick brown fox?")]
+WIDE = replace(
+    PRESETS["hsd"],
+    name="wide",
+    stages=tuple(replace(stage, window=Window(20)) for stage in PRESETS["hsd"].stages),
+)
+SHY = replace(  # nothing is handed up in excess, and drafting stops early
+    PRESETS["hispec"],
+    name="shy",
+    stages=(
+        *(replace(stage, bonus=False, window=Window(4, entropy=1.0)) for stage in PRESETS["hispec"].stages[:2]),
+        replace(PRESETS["hispec"].stages[2], bonus=False),
+    ),
+)
+MIXED = replace(  # a model below an exit of another
+    PRESETS["hispec"],
+    name="mixed",
+    stages=(PRESETS["draft"].stages[0], *PRESETS["hispec"].stages[1:]),
+)
+Open = Callable[[str], Session]
+
+
+@pytest.fixture(scope="module")
+def session(family: ModelSet) -> Open:
+    """Give sessions on the tiny family, one for each way of running it."""
+    sessions = {how: finish(Session.open(family, "cpu", how)) for how in ("graphs", "eager")}  # type: ignore[arg-type]
+    return sessions.__getitem__
+
+
+def ask(session: Session, preset: Preset, sampling: Sampling = GREEDY, tokens: int = 40, **options: Any) -> list[Event]:
+    events = session.reply(QUESTION, preset=preset, sampling=sampling, max_tokens=tokens, **options)
+    return [event for event in events if not isinstance(event, Loading)]
+
+
+def told(events: list[Event]) -> list[Any]:
+    """Return the rounds without their times: each token's fate, and the level and kind of each pass."""
+    return [
+        (
+            [(t.id, t.level, t.reached, t.rejected_by, t.discarded, t.ranks) for t in event.tokens],
+            [(p.level, p.kind) for p in event.passes],
+            event.text,
+        )
+        for event in events
+        if isinstance(event, Round)
+    ]
+
+
+def ids(events: list[Event]) -> tuple[int, ...]:
+    return tuple(token.id for event in events if isinstance(event, Round) for token in event.settled)
+
+
+@pytest.mark.parametrize("preset", [*PRESETS.values(), SHY, MIXED], ids=lambda preset: preset.name)
+def test_rounds_are_those_of_the_recursion(session: Open, preset: Preset) -> None:
+    """A wrong row, mark or position changes who is told to have written or vetoed what, long before the reply."""
+    assert told(ask(session("graphs"), preset)) == told(ask(session("eager"), preset))
+
+
+def test_windows_too_wide_for_a_pass_are_cut(session: Open) -> None:
+    """A setting of the person's must not ask for a pass that was never recorded."""
+    assert ids(ask(session("graphs"), WIDE)) == ids(ask(session("eager"), PRESETS["plain"]))
+
+
+def test_a_reply_goes_on_to_the_contexts_end(session: Open) -> None:
+    """The last round has less room than a window, and the one begun ahead of it has none."""
+    for preset in (PRESETS["hispec"], PRESETS["lookup"]):
+        end = ask(session("graphs"), preset, tokens=10_000)[-1]
+        assert isinstance(end, Finished)
+        assert end.reason == "context"
+
+
+@pytest.mark.parametrize("preset", ["plain", "draft", "lookup", "hispec", "hsd"])
+def test_dropping_a_reply_leaves_the_next_one_true(session: Open, preset: str) -> None:
+    """Work begun ahead of a Stop must not be found on the tape or in a cache, nor in another preset's rounds."""
+    running = session("graphs")
+    expected = ids(ask(session("eager"), PRESETS["plain"]))
+    for taken in (2, 4, 7, 12):
+        other = PRESETS["hsd" if taken % 2 else preset]
+        reply = running.reply(QUESTION, preset=other, sampling=Sampling(temperature=2, seed=taken), max_tokens=60)
+        list(islice(reply, taken))
+        reply.close()  # type: ignore[attr-defined]
+        assert ids(ask(running, PRESETS[preset])) == expected
+
+
+def test_a_cut_reply_goes_on_where_it_ended(session: Open) -> None:
+    """Caches of fixed room are reused by counting what they hold; one token too many would be read wrongly."""
+    running, whole = session("graphs"), ask(session("eager"), PRESETS["plain"])
+    cut = ask(running, PRESETS["hispec"], tokens=9)
+    assert isinstance(cut[-1], Finished)
+    rest = ask(running, PRESETS["hispec"], tokens=31, opening=cut[-1].text)
+    assert ids(cut) + ids(rest) == ids(whole)
+
+
+@pytest.mark.parametrize("preset", ["hispec", "hsd"])
+def test_sampled_replies_have_the_targets_law(session: Open, preset: str) -> None:
+    """Draws, residuals and verdicts that meet wrong rows of each other's laws."""
+    sampling = Sampling(temperature=1.5, top_k=3, top_p=1)
+    counts = [Counter[tuple[int, ...]](), Counter[tuple[int, ...]]()]
+    for name, count in zip(("plain", preset), counts, strict=True):
+        for seed in range(REPLIES):
+            count[ids(ask(session("graphs"), PRESETS[name], replace(sampling, seed=seed), 2))] += 1
+    replies = [reply for reply, n in (counts[0] + counts[1]).items() if n >= 10]
+    rest = [REPLIES - sum(count[reply] for reply in replies) for count in counts]
+    table = [(counts[0][reply], counts[1][reply]) for reply in replies] + ([tuple(rest)] if sum(rest) else [])
+    assert chi2_contingency(table).pvalue > 1e-4, table
