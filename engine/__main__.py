@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Literal, TextIO
 
 from engine.config import PRESETS, ModelSet, Sampling, models_in, starter_models
 from engine.errors import UpdraftError
@@ -76,6 +76,8 @@ def _add_reply_options(command: argparse.ArgumentParser) -> None:
         "--preset", choices=list(PRESETS), default="hispec", help="the hierarchy (default: %(default)s)"
     )
     command.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
+    command.add_argument("--room", type=int, help="the most tokens of a conversation on a GPU (default: 8192)")
+    command.add_argument("--dense-head", action="store_true", help="keep the head in 16 bits on a GPU, not in 4")
     command.add_argument("--eager", action="store_true", help="without CUDA graphs: slower, to compare with")
     command.add_argument("--system", default="", help="a system prompt")
     command.add_argument(
@@ -118,9 +120,12 @@ def _open(arguments: argparse.Namespace, terminal: Terminal) -> Session:
     """Load the models, showing progress."""
     # Nothing here may ask the network for anything; the libraries read these when they are imported.
     os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
-    from engine.session import Session
+    from engine.session import ROOM, Session
 
-    loading = Session.open(_models(arguments), arguments.device, "eager" if arguments.eager else "auto")
+    how: Literal["eager", "auto"] = "eager" if arguments.eager else "auto"
+    loading = Session.open(
+        _models(arguments), arguments.device, how, arguments.room or ROOM, dense_head=arguments.dense_head
+    )
     while True:
         try:
             terminal.show(next(loading))

@@ -22,8 +22,8 @@ NF4 = 0.5 + 4 / 64  # bytes a weight: half a byte, and a float32 scale for every
 SMALL_HEAD = 1 << 26  # weights: from here on a tied head is a 4-bit copy of the embedding, see loading.py
 TRIMMED_FROM, TRIMMED_SHARE = 65_536, 4  # a vocabulary this large has a quarter of its head copied for drafting
 
-LEVELS, ROWS = 3, 24  # the deepest hierarchy, even of one model's exits; the most rows of laws a level keeps
-UNPACKED = 256 * MIB  # the most of one 4-bit matrix that a prefill has in 16 bits at a time
+LEVELS, ROWS = 3, 17  # the deepest hierarchy, even of one model's exits; the most rows of laws a level keeps
+UNPACKED = 64 * MIB  # of a 4-bit matrix that are dense at a time while a prompt is read
 GRAPHS = 64 * MIB  # what the CUDA graphs of one set take; to be set from a measurement
 RUNTIME = 704 * MIB  # CUDA's context, torch's kernels and cuBLAS, once a process: 685 MiB on an H100
 
@@ -36,9 +36,9 @@ class Precision:
     """Bytes of each weight and number as the loader keeps them.
 
     ``tied_copy``: a tied head of at least this many weights is a copy of its own in ``head`` bytes (0: always).
-    ``law``: of each entry of a level's laws. ``turned``: rotations are kept for every position the model was trained
-    for, not only those held. ``dense``: a weight before it is packed, and an activation. ``chunk``: the prompt tokens
-    of one prefill pass.
+    ``law``: of each entry of a level's laws. ``elsewhere``: an embedding that is not the head as well stays
+    in the host's memory. ``dense``: a weight before it is packed, and an activation. ``chunk``: the prompt tokens of
+    one prefill pass.
     """
 
     linear: float
@@ -46,13 +46,13 @@ class Precision:
     tied_copy: float
     dense: int
     law: int
-    turned: bool
+    elsewhere: bool
     chunk: int
 
 
-GPU = Precision(linear=NF4, head=NF4, tied_copy=SMALL_HEAD, dense=2, law=6, turned=True, chunk=1024)
+GPU = Precision(linear=NF4, head=NF4, tied_copy=SMALL_HEAD, dense=2, law=6, elsewhere=True, chunk=1024)
 _ONEDNN = machine().lower() in {"x86_64", "amd64"}  # where a tied head too is kept once more, in oneDNN's layout
-CPU = Precision(linear=4, head=4, tied_copy=0 if _ONEDNN else inf, dense=4, law=12, turned=False, chunk=256)
+CPU = Precision(linear=4, head=4, tied_copy=0 if _ONEDNN else inf, dense=4, law=12, elsewhere=False, chunk=256)
 PRECISIONS: dict[Device, Precision] = {"cuda": GPU, "cpu": CPU}
 
 
@@ -83,12 +83,11 @@ def account(dimensions: Dimensions, context: int, precision: Precision = GPU) ->
     copied = not d.tied or d.embedding >= precision.tied_copy
     each = precision.head if copied else precision.dense
     trimmed = d.embedding / TRIMMED_SHARE * each if d.vocabulary >= TRIMMED_FROM else 0
-    positions = d.context if precision.turned else context
     return Account(
         linears=round(d.linears * precision.linear),
-        embedding=d.embedding * precision.dense,
+        embedding=0 if copied and precision.elsewhere else d.embedding * precision.dense,
         head=round(d.embedding * precision.head * copied + trimmed),
-        rotation=2 * positions * d.head_dim * precision.dense,
+        rotation=2 * context * d.head_dim * precision.dense,
         cache=2 * d.layers * d.kv_heads * d.head_dim * precision.dense * context,
     )
 

@@ -9,10 +9,13 @@ import gc
 import os
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Literal, Protocol
 
+import psutil
 import torch
 
+from engine.account import LEAST, longest, needs
 from engine.config import ModelSet, Preset, Role, Sampling
 from engine.decoding.chain import describe, device_of
 from engine.decoding.eager import EagerRunner
@@ -20,6 +23,7 @@ from engine.decoding.frequent import FrequentTokens, frequent_tokens
 from engine.decoding.graphs import GraphRunner
 from engine.decoding.tape import Tape
 from engine.diagnosis import describe_engine
+from engine.dimensions import read_dimensions
 from engine.errors import ContextFull, DeviceError, ModelSetError
 from engine.events import Event, Loading, Reason, Started
 from engine.model import Transformer, load
@@ -58,8 +62,10 @@ class Session:
     Models are loaded when a preset first needs them. Not thread-safe: one thread owns a session.
     """
 
-    def __init__(self, models: ModelSet, device: torch.device, how: How = "auto", room: int = ROOM) -> None:
-        self.models, self.device, self.room = models, device, room
+    def __init__(
+        self, models: ModelSet, device: torch.device, how: How = "auto", room: int = ROOM, *, dense_head: bool = False
+    ) -> None:
+        self.models, self.device, self.room, self.dense_head = models, device, room, dense_head
         self.how: How = ("graphs" if device.type == "cuda" else "eager") if how == "auto" else how
         self.why_eager = "" if self.how == "graphs" else "as asked" if device.type == "cuda" else "there is no GPU"
         self._runner: Runner | None = None
@@ -69,14 +75,15 @@ class Session:
 
     @classmethod
     def open(
-        cls, models: ModelSet, device: str = "auto", how: How = "auto", room: int = ROOM
+        cls, models: ModelSet, device: str = "auto", how: How = "auto", room: int = ROOM, *, dense_head: bool = False
     ) -> Generator[Loading, None, Session]:
         """Load the target and return the session; yields Loading. Raises CheckpointError or DeviceError.
 
         ``how``: "graphs" replays recordings (on a CPU only to test them), "eager" runs operation by operation, "auto"
-        is graphs on a GPU that runs our kernels. ``room``: the most tokens of a conversation with graphs.
+        is graphs on a GPU that runs our kernels. ``room``: the most tokens of a conversation with graphs; fewer where
+        the memory that is free holds no more. ``dense_head``: keep heads in 16 bits on a GPU.
         """
-        session = cls(models, device_of(device), how, room)
+        session = cls(models, device_of(device), how, room, dense_head=dense_head)
         if session.device.type == "cpu" and "OMP_NUM_THREADS" not in os.environ:
             torch.set_num_threads(spare_one_core(os.cpu_count() or 1))
         yield from session._need("target")
@@ -173,8 +180,9 @@ class Session:
         tokenizer = ChatTokenizer(folder)
         if role != "target":
             self.tokenizer.shares_vocabulary(tokenizer)
+        self._afford(role, folder)
         with _device_errors():
-            loading = load(folder, self.device)
+            loading = load(folder, self.device, dense_head=self.dense_head)
             while True:
                 try:
                     yield Loading(part, next(loading))
@@ -189,6 +197,19 @@ class Session:
             self._add(role, model, frequent_tokens(folder, model, tokenizer.size, tokenizer.ends), tokenizer.size)
         self._tokenizers[role] = tokenizer
         yield Loading(part, 1.0)
+
+    def _afford(self, role: Role, folder: Path) -> None:
+        """Make sure that the model of ``role`` fits the memory that is free, before a byte of it is read.
+
+        The target takes a shorter conversation if it must; what comes after it has to fit as things are. Raises
+        DeviceError with the numbers.
+        """
+        kind: Literal["cuda", "cpu"] = "cuda" if self.device.type == "cuda" else "cpu"
+        dimensions, free, started = [read_dimensions(folder)], free_memory(self.device), bool(self.loaded)
+        if role == "target" and self.how == "graphs":
+            self.room = longest(dimensions, kind, free, self.room, started=started) or self.room
+        held = self.room if self.how == "graphs" else LEAST  # without recordings caches grow as they are needed
+        needs(dimensions, held, kind, started=started).require(free)
 
     def _add(self, role: Role, model: Transformer, frequent: FrequentTokens | None, vocabulary: int) -> None:
         """Hand a model to the runner; where recordings cannot run it, all models go on without."""
@@ -243,6 +264,14 @@ def spare_one_core(cores: int) -> int:
     machine in use by others, two threads decoded ten times slower than one; on an idle one they gained a quarter.
     """
     return max(1, cores - 1)
+
+
+def free_memory(device: torch.device) -> int:
+    """Return the bytes that can still be taken on ``device``: what nobody has, and what torch holds without need."""
+    if device.type != "cuda":
+        return int(psutil.virtual_memory().available)
+    unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return int(torch.cuda.mem_get_info(device)[0]) + unused
 
 
 def _device_name(device: torch.device) -> str:

@@ -21,18 +21,18 @@ from engine.model.linear import Dense, Linear, Nf4, blocked, quantised, stacked
 from engine.model.transformer import Transformer
 
 
-def load(folder: Path, device: torch.device) -> Generator[float, None, Transformer]:
+def load(folder: Path, device: torch.device, *, dense_head: bool = False) -> Generator[float, None, Transformer]:
     """Yield the fraction read, 0 to 1, and return the model.
 
     On a CPU every weight becomes float32, 4-bit ones dequantised. On a GPU activations, norms and embeddings are
     bfloat16 and every matrix, a large tied head too, is NF4: packed bytes stay as they are, 16-bit ones are quantised
-    as they arrive. At no time is more than a few matrices held twice.
+    as they arrive. ``dense_head`` keeps the head in 16 bits there. At no time is more than a few matrices held twice.
     Raises CheckpointError for a folder that cannot be used and DeviceError when the device's memory runs out.
     """
     checkpoint = open_checkpoint(folder)
     try:
         with ExitStack() as files:
-            model = yield from _Loader(checkpoint, device, files).model()
+            model = yield from _Loader(checkpoint, device, files, dense_head).model()
         if device.type == "cuda":
             torch.cuda.synchronize(device)  # our kernels read a weight before the work ahead of them has ended
             available(device)  # their self-test, here rather than in the first reply
@@ -52,8 +52,8 @@ SMALL_HEAD = 1 << 26  # weights: below this a head in 16 bits costs little, and 
 class _Loader:
     """One pass over a checkpoint's tensors, each taken to the device in the form it will be used in."""
 
-    def __init__(self, checkpoint: Checkpoint, device: torch.device, files: ExitStack) -> None:
-        self.checkpoint = checkpoint
+    def __init__(self, checkpoint: Checkpoint, device: torch.device, files: ExitStack, dense_head: bool) -> None:
+        self.checkpoint, self.dense_head = checkpoint, dense_head
         self.architecture = checkpoint.architecture
         self.shapes = checkpoint.tensors()
         self.device = device
@@ -67,7 +67,7 @@ class _Loader:
     def model(self) -> Generator[float, None, Transformer]:
         steps = self.architecture.layers + 2  # embedding and head count as a layer each
         yield 0.0
-        embedding = self.dense("model.embed_tokens.weight")
+        embedding = self.embedding()
         yield 1 / steps
         layers = []
         for index in range(self.architecture.layers):
@@ -91,12 +91,34 @@ class _Loader:
             window=self.architecture.windows[index],
         )
 
+    def embedding(self) -> Tensor:
+        """Return the embedding; on a GPU it stays in the host's memory unless it is the head as well.
+
+        A pass reads a few kilobytes of it, which come over the bus sooner than a layer is done; on the device it would
+        take a sixth of the memory of an 8B at 4 bits.
+        """
+        name = "model.embed_tokens.weight"
+        if self.on_cpu or self.is_head(self.raw(name)):
+            return self.dense(name)
+        return self.raw(name).to(self.dtype).pin_memory()
+
+    def is_head(self, embedding: Tensor) -> bool:
+        """Tell whether the embedding itself serves as head: tied, and small or kept in 16 bits."""
+        return "lm_head.weight" not in self.shapes and (self.dense_head or embedding.numel() < SMALL_HEAD)
+
     def head(self, embedding: Tensor) -> Linear:
-        if "lm_head.weight" in self.shapes:
-            return self.rows(["lm_head"])
+        tied = "lm_head.weight" not in self.shapes
         if self.on_cpu:
-            return blocked(Dense(embedding))
-        return Dense(embedding) if embedding.numel() < SMALL_HEAD else quantised(embedding)
+            return blocked(Dense(embedding)) if tied else self.rows(["lm_head"])
+        if self.dense_head or self.is_head(embedding):
+            return Dense(embedding if tied else self.dense_matrix("lm_head"))
+        return quantised(embedding.to(self.device)) if tied else self.rows(["lm_head"])
+
+    def dense_matrix(self, name: str) -> Tensor:
+        """Return the matrix in 16 bits, unpacked where it is stored at 4."""
+        if self.checkpoint.is_packed(f"{name}.weight"):
+            return self.packed(f"{name}.weight").dequantised().to(self.device, self.dtype)
+        return self.dense(f"{name}.weight")
 
     def head_norm(self, attention: str) -> Tensor | None:
         """Return the norms of queries and keys, one row a head, so that one product serves them all."""

@@ -31,11 +31,11 @@ class Transformer:
         head: Linear,
     ) -> None:
         self.architecture = architecture
-        self.embedding = embedding  # [vocabulary, width]
+        self.embedding = embedding  # [vocabulary, width], on a GPU perhaps in the host's pinned memory
         self.blocks = list(layers)
         self.norm = norm  # [width]
         self.head = head  # width -> vocabulary
-        self.rotation = Rotation(architecture, embedding.device, embedding.dtype)
+        self.rotation = Rotation(architecture, norm.device, norm.dtype)
 
     @property
     def layers(self) -> int:
@@ -64,8 +64,8 @@ class Transformer:
 
     @property
     def device(self) -> torch.device:
-        """Where the weights lie."""
-        return self.embedding.device
+        """Where the weights lie, all but perhaps the embedding."""
+        return self.norm.device
 
     @property
     def dtype(self) -> torch.dtype:
@@ -85,7 +85,7 @@ class Transformer:
     @torch.inference_mode()
     def embed(self, ids: Tensor) -> Tensor:
         """Return the rows of int64 ``ids`` [n] as hidden states [n, width]."""
-        return functional.embedding(ids, self.embedding)
+        return functional.embedding(ids.to(self.embedding.device), self.embedding).to(self.device)
 
     @torch.inference_mode()
     def run(self, hidden: Tensor, layers: range, cache: KVCache) -> Tensor:

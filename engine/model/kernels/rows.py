@@ -19,12 +19,12 @@ def open_pass(
 ) -> Tensor:
     """Return the embeddings of the tape's last ``tokens`` tokens, [tokens, width], and set ``start`` to the first.
 
-    ``embedding``: [vocabulary, width], its rows a multiple of 16 bytes; ``start``: int32 [1], 0 where the tape is
-    shorter. Stamps the record's begin. ``idle``: while board.idle is set the start stays and nothing is stamped, so
-    the pass computes again what it computed last, which changes nothing.
+    ``embedding``: [vocabulary, width], rows a multiple of 16 bytes, on the device or in pinned memory; ``start``: int32
+    [1], 0 where the tape is shorter. Stamps the record's begin. ``idle``: while board.idle is set the start stays and
+    nothing is stamped, so the pass computes again what it computed last, which changes nothing.
     """
     _must_be_whole(embedding)
-    hidden = embedding.new_empty(tokens, embedding.shape[1])
+    hidden = torch.empty(tokens, embedding.shape[1], dtype=embedding.dtype, device=board.tape.device)
     if hidden.is_cuda:
         _launch("open_pass", hidden, embedding, start, board, record, len(embedding), int(idle))
         return hidden

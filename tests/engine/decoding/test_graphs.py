@@ -43,7 +43,7 @@ Open = Callable[[str], Session]
 @pytest.fixture(scope="module")
 def session(family: ModelSet) -> Open:
     """Give sessions on the tiny family, one for each way of running it."""
-    sessions = {how: finish(Session.open(family, "cpu", how)) for how in ("graphs", "eager")}  # type: ignore[arg-type]
+    sessions = {how: finish(Session.open(family, "cpu", how)) for how in ("graphs", "eager")}
     return sessions.__getitem__
 
 

@@ -1,0 +1,102 @@
+"""Talks to the engine at random for some minutes: prompts, presets, settings, Stops, unloads and reloads.
+
+    python packaging/soak.py --minutes 8 --device cuda
+
+Ends with status 1 and a sentence if anything failed, or if a fresh engine needs more memory than the first one did.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import random
+import sys
+import time
+from itertools import islice
+
+import psutil
+import torch
+
+from engine.config import PRESETS, Sampling, starter_models
+from engine.events import Finished, Loading
+from engine.prompts import PROMPTS
+from engine.session import Session
+
+ALLOWED = 64 << 20  # bytes a reloaded engine may hold beyond the first: the allocators' own fragments
+
+
+def main() -> int:
+    """Run until the minutes are over; returns 0 if nothing leaked and nothing failed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=8)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    dice, until = random.Random(arguments.seed), time.monotonic() + 60 * arguments.minutes
+    counts = {"replies": 0, "stopped": 0, "tokens": 0, "reloads": 0}
+    held: list[int] = []
+    while time.monotonic() < until:
+        _live(dice, until, arguments.device, counts)
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        held.append(_held())
+        counts["reloads"] += 1
+        print(", ".join(f"{what} {n:,}" for what, n in counts.items()), f"held {held[-1] / 1e6:,.0f} MB", flush=True)
+    grown = max(held[len(held) // 2 :]) - max(held[:2])
+    print(f"grown by {grown / 1e6:,.1f} MB between the first two lives and the later ones")
+    return int(grown > ALLOWED)
+
+
+def _live(dice: random.Random, until: float, device: str, counts: dict[str, int]) -> None:
+    """Open an engine, have a few conversations, close it."""
+    opening = Session.open(starter_models(), device)
+    while True:
+        try:
+            next(opening)
+        except StopIteration as done:
+            session: Session = done.value
+            break
+    messages: list[tuple[str, str]] = []
+    for _ in range(dice.randint(3, 25)):
+        if time.monotonic() > until:
+            break
+        messages = [] if dice.random() < 0.4 or len(messages) > 12 else messages
+        messages.append(("user", dice.choice(PROMPTS) + " " * dice.randint(0, 3)))
+        messages.append(("assistant", _reply(session, messages, dice, counts)))
+    session.close()
+
+
+def _reply(session: Session, messages: list[tuple[str, str]], dice: random.Random, counts: dict[str, int]) -> str:
+    sampling = Sampling(
+        temperature=dice.choice([0, 0.3, 0.7, 1.0, 1.6]),
+        top_k=dice.choice([0, 0, 5, 200]),
+        top_p=dice.choice([1, 0.95, 0.5]),
+        min_p=dice.choice([0, 0, 0.05]),
+        repetition_penalty=dice.choice([1, 1, 1.2]),
+        seed=dice.randint(0, 10**6),
+    )
+    preset = dice.choice(list(PRESETS.values()))
+    events = session.reply(messages, preset=preset, sampling=sampling, max_tokens=dice.choice([1, 7, 60, 200]))
+    taken = dice.randint(1, 80) if dice.random() < 0.3 else None
+    text = ""
+    for event in islice((event for event in events if not isinstance(event, Loading)), taken):
+        if isinstance(event, Finished):
+            text = event.text
+            counts["tokens"] += event.tokens
+    events.close()  # type: ignore[attr-defined]
+    counts["replies"] += 1
+    counts["stopped"] += not text
+    return text or "…"
+
+
+def _held() -> int:
+    """Return the bytes this process holds: on the GPU where there is one, else in memory."""
+    if torch.cuda.is_available():
+        free, total = torch.cuda.mem_get_info()
+        return total - free
+    return psutil.Process().memory_info().rss
+
+
+if __name__ == "__main__":
+    sys.exit(main())
