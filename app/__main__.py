@@ -19,6 +19,7 @@ from PySide6.QtWidgets import QApplication, QMessageBox
 from app.chat import Chat, Engine
 from app.composing.context import Context
 from app.conversations.archive import Archive
+from app.crossing import cross
 from app.desktop.crash import CrashLog
 from app.desktop.garbage import Collector
 from app.desktop.single_instance import SingleInstance
@@ -43,7 +44,7 @@ UNSEEN = 500  # ms after which the engine is begun though the window was not pai
 PATIENCE = 15_000  # ms the engine has to end its round when the window closes
 # The engine has no business on the network; downloads are a process of their own, with its own environment.
 OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
-SWITCH = 0.001  # seconds a thread may hold the interpreter while the window waits for it
+SWITCH = 0.0002  # seconds a thread may hold the interpreter while the window waits for it; in a frame it does so often
 
 
 class Application:
@@ -88,12 +89,12 @@ class Application:
     def _connect_settings(self) -> None:
         self.preferences.changed.connect(self._settings_changed)
         self.chat.options_changed.connect(lambda: self.preferences.change(preset=self.chat.preset.name))
-        self.window.dialogs.engine_wanted.connect(self.worker.describe, Qt.ConnectionType.QueuedConnection)
-        self.worker.described.connect(self.window.dialogs.show_engine, Qt.ConnectionType.QueuedConnection)
+        dialogs = self.window.dialogs
+        cross((dialogs.engine_wanted, self.worker.describe), (self.worker.described, dialogs.show_engine))
 
     def _connect_faults(self) -> None:
         if self.crash is not None:
-            self.crash.happened.connect(lambda report: self.window.tell_fault(report, past=False))
+            self.crash.happened.connect(lambda report: self.window.remedies.tell_fault(report, past=False))
 
     def _settings_changed(self, before: Settings, now: Settings) -> None:
         """Let everything that goes by the settings follow them."""
@@ -130,7 +131,7 @@ class Application:
     def _tell_past(self) -> None:
         """Say what should be known of the last run, and of settings that could not be read."""
         if self.crash is not None and self.crash.left:
-            self.window.tell_fault(self.crash.left, past=True)
+            self.window.remedies.tell_fault(self.crash.left, past=True)
         elif self.preferences.problems:
             hint = "The file is kept as it is; what you change in the window is added to it."
             self.window.banner.tell(Failure(self.preferences.problems[0], hint, remedies=("settings",)))
@@ -148,7 +149,8 @@ class Application:
 
     def _rest(self) -> None:
         """Let the collector know when a pause would go unnoticed."""
-        self.collector.resting = self.chat.engine is not Engine.LOADING and not self.chat.busy
+        loading = self.chat.engine is Engine.LOADING
+        self.collector.suit(loading=loading, resting=not (loading or self.chat.busy))
 
 
 def prepare(argv: Sequence[str]) -> tuple[Application, ModelSet]:

@@ -1,27 +1,23 @@
-"""The answer in flight and the engine that gives it: what the window shows is what this object and its page say."""
+"""What can be asked of the conversation shown, and the engine that answers it: the window shows what this says."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
 from dataclasses import replace
 from enum import Enum
 
-from PySide6.QtCore import QObject, Qt, QTimer, Signal
+from PySide6.QtCore import QObject, Signal
 
 from app.conversations.archive import Archive
 from app.conversations.conversation import Conversation, Message, Outcome, Reply
 from app.conversations.page import Page
-from app.conversations.record import Record
-from app.conversations.sequel import Sequel
-from app.exchange import Failure, Opening, Request, Turns
+from app.conversations.told import Told, turns_before
+from app.crossing import cross
+from app.exchange import Failure, Opening, Turns
+from app.flight import Flight
 from app.speculation.tally import Tally
 from app.worker import EngineWorker
 from engine.config import PRESETS, ModelSet, Preset, Sampling
-from engine.events import Event, Loading
-
-FRAME = 33  # ms between two looks at what arrived: smooth to the eye, cheap for the model beside it
-SLOWEST_FRAME = 120
+from engine.events import Loading
 
 
 class Engine(Enum):
@@ -33,10 +29,9 @@ class Engine(Enum):
 
 
 class Chat(QObject):
-    """Owns the answer in flight; its question and its place are on ``page``. Lives on the window's thread.
+    """Has questions of the conversation on ``page`` answered, one at a time. Lives on the window's thread.
 
-    Events of an answer are collected and handed on together once a frame. Whatever carries the id of an answer
-    that is no longer in flight is dropped. A question is saved before it is answered, an answer while it grows.
+    A question is saved before it is answered, an answer while it grows.
     """
 
     engine_changed = Signal()
@@ -53,42 +48,27 @@ class Chat(QObject):
     context_changed = Signal()  # the model sees more or less of the conversation
 
     open_wanted = Signal(object)  # Opening, for the worker
-    reply_wanted = Signal(object)  # Request, for the worker
     leave_wanted = Signal()
 
     def __init__(self, worker: EngineWorker, archive: Archive, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.page = Page(archive, self)
-        self.reply = Reply()
-        self.tally = Tally()
         self.engine = Engine.DOWN
         self.preset = PRESETS["plain"]
         self._archive = archive
-        self._record = Record(archive, self)
-        self._answer = Message("assistant", "")  # the one in flight, without its text
-        self._sequel: Sequel | None = None  # set while an answer is gone on with
+        self._flight = Flight(worker, self.page, archive, self)
+        self._told = Told()
         self._opening: Opening | None = None
-        self._request: Request | None = None
-        self._taken = 0  # ids given so far
-        self._starts: set[int] = set()  # messages before which the model is told nothing
-        self._starts_next = False  # the next question is one of them
-        self._inbox: list[Event] = []
-        self._frame = QTimer(self, singleShot=True, interval=FRAME)
-        self._frame.timeout.connect(self._drain)
-        self._connect(worker)
-        self.page.cleared.connect(self._forget_figures)
-        self.page.cleared.connect(self.cleared)
-
-    def _connect(self, worker: EngineWorker) -> None:
-        queued = Qt.ConnectionType.QueuedConnection
-        self.open_wanted.connect(worker.open, queued)
-        self.reply_wanted.connect(worker.reply, queued)
-        self.leave_wanted.connect(worker.leave, queued)
-        worker.loading.connect(self._loading, queued)
-        worker.opened.connect(self._opened, queued)
-        worker.not_opened.connect(self._not_opened, queued)
-        worker.told.connect(self._take, queued)
-        worker.ended.connect(self._ended, queued)
+        cross(
+            (self.open_wanted, worker.open),
+            (self.leave_wanted, worker.leave),
+            (worker.loading, self._loading),
+            (worker.opened, self._opened),
+            (worker.not_opened, self._not_opened),
+        )
+        self._flight.arrived.connect(self.arrived)
+        self._flight.ended.connect(self._ended)
+        self.page.cleared.connect(self._page_cleared)
 
     @property
     def conversation(self) -> Conversation:
@@ -111,24 +91,34 @@ class Chat(QObject):
         return None if self._opening is None else self._opening.models
 
     @property
+    def reply(self) -> Reply:
+        """The log of the answer in flight, or of the last one."""
+        return self._flight.reply
+
+    @property
+    def tally(self) -> Tally:
+        """The counts of the answer in flight, or of the last one."""
+        return self._flight.tally
+
+    @property
     def busy(self) -> bool:
         """True while an answer is in flight."""
-        return self._request is not None
+        return self._flight.busy
 
     @property
     def is_stopping(self) -> bool:
         """True between a stop and its confirmation."""
-        return self._request is not None and self._request.stop.is_set()
+        return self._flight.is_stopping
+
+    # The engine
 
     def open(self, models: ModelSet) -> None:
         """Load ``models`` in place of what is loaded; an answer in flight is stopped, its text kept."""
-        if self._request is not None:
-            self._request.stop.set()
-            self._settle("stopped")
+        self._stop_here()
         if self._opening is not None:
             self._opening.abandoned.set()
         if models != self.models:
-            self.tally = Tally()  # another model, another pace
+            self._flight.forget_figures(pace=False)  # another model, another pace
         self._opening = Opening(models)
         self._set_engine(Engine.LOADING)
         self.open_wanted.emit(self._opening)
@@ -146,13 +136,25 @@ class Chat(QObject):
         """Draw tokens of this conversation with ``sampling``, at most ``max_tokens`` an answer, from now on."""
         self.page.set_manner(replace(self.conversation.manner, sampling=sampling, max_tokens=max_tokens))
 
+    def leave(self) -> None:
+        """Stop everything, keep what there is, and ask the worker to end its thread."""
+        self._stop_here()
+        self.page.keep_draft()
+        if self._opening is not None:
+            self._opening.abandoned.set()
+        self._flight.rest()
+        self.leave_wanted.emit()
+
+    # Questions and answers
+
     def send(self, text: str) -> bool:
         """Ask ``text``; returns False, with nothing done, while an answer is in flight or if there is no text."""
         text = text.strip()
         if self.busy or not text:
             return False
         self.page.ask(text)
-        self._begin_here()
+        if self._told.asked(self.conversation):
+            self.context_changed.emit()
         self.asked.emit(text)
         self._ask()
         return True
@@ -208,62 +210,40 @@ class Chat(QObject):
                 )
             )
             return False
-        self._continue(cut, replace(reply, finished=None, outcome=None), preset)
+        self._begin(cut, replace(reply, finished=None, outcome=None), turns_before(self.conversation, cut), preset)
+        self.continuing.emit()
         return True
 
-    def _go_on_recalled(self, cut: Message) -> None:
-        """Continue ``cut`` now that its log is there; where it is not to be read, answer anew."""
-        if self.busy or self.conversation.leaf != cut.id:
-            return
-        if cut.recalled:
-            self.page.take_log(cut)
-            self.go_on()
-        else:
-            self.regenerate(cut.id)
+    def stop(self) -> None:
+        """End the answer in flight within one round; its text stays. At once if it has not begun."""
+        if self._flight.stop():
+            if self.engine is Engine.LOADING:
+                self._settle("stopped")
+            else:
+                self.stopping.emit()
 
-    def show_version(self, message: int) -> None:
-        """Show the branch with ``message`` in it; not while an answer is in flight."""
-        if not self.busy:
-            self.page.show_version(message)
+    # What the model is told
 
     def turns(self, question: str = "") -> Turns:
         """Return what the model would be told now, ``question`` last if there is one."""
-        asked = self.conversation
-        if question.strip():
-            asked = asked.plus(Message("user", question.strip()))
-            if self._starts_next:
-                return asked.turns({asked.messages[-1].id})
-        return asked.turns(self._starts)
+        return self._told.turns(self.conversation, question)
 
     @property
     def first_told(self) -> int | None:
         """The message the model's view of the conversation begins with; None: it sees all."""
-        return self.conversation.first_told(self._starts)
+        return self._told.first(self.conversation)
 
     def leave_out(self, surplus: int) -> None:
         """Tell the model no more of the oldest ``surplus`` turns it is told now; they stay in the conversation."""
-        start = self.conversation.start_after(surplus, self._starts)
-        if start is None:
-            self._starts_next = True
-        else:
-            self._starts.add(start)
+        self._told.leave_out(self.conversation, surplus)
         self.context_changed.emit()
 
-    def _begin_here(self) -> None:
-        if self._starts_next and self.conversation.leaf is not None:
-            self._starts.add(self.conversation.leaf)
-            self._starts_next = False
-            self.context_changed.emit()
+    def tell_all(self) -> None:
+        """Tell the model the whole conversation again, from the next question on."""
+        self._told.tell_all(self.conversation)
+        self.context_changed.emit()
 
-    def stop(self) -> None:
-        """End the answer in flight within one round; its text stays. At once if it has not begun."""
-        if self._request is None or self._request.stop.is_set():
-            return
-        self._request.stop.set()
-        if self.engine is Engine.LOADING:
-            self._settle("stopped")
-        else:
-            self.stopping.emit()
+    # Which conversation is shown
 
     def start_new(self) -> None:
         """Begin an empty conversation; an answer in flight is stopped, its text kept."""
@@ -278,42 +258,43 @@ class Chat(QObject):
         elif message is not None and not self.busy:
             self.page.seek(message)
 
-    def leave(self) -> None:
-        """Stop everything, keep what there is, and ask the worker to end its thread."""
-        self._stop_here()
-        self.page.keep_draft()
-        if self._opening is not None:
-            self._opening.abandoned.set()
-        self._frame.stop()
-        self.leave_wanted.emit()
+    def show_version(self, message: int) -> None:
+        """Show the branch with ``message`` in it; not while an answer is in flight."""
+        if not self.busy:
+            self.page.show_version(message)
 
     def _ask(self) -> None:
-        """Have the last question of the branch shown answered, once it is saved."""
-        self._answer = Message("assistant", "", parent=self.conversation.leaf)
-        self.reply, self._sequel = Reply(), None
-        self.tally = Tally(self.tally.pace)
-        self._request_reply(self.turns(), self.preset)
+        """Have the last question of the branch shown answered."""
+        answer = Message("assistant", "", parent=self.conversation.leaf, told_from=self.first_told)
+        self._begin(answer, Reply(), self.turns(), self.preset)
         self.answering.emit()
 
-    def _continue(self, cut: Message, reply: Reply, preset: Preset) -> None:
-        self._answer, self.reply, self._sequel = cut, reply, Sequel(reply)
-        self.tally = Tally(self.tally.pace)
-        self.tally.add(reply.events)
-        self._request_reply(self.conversation.back_to(cut.parent).turns(self._starts), preset, reply.text)
-        self.continuing.emit()
-
-    def _request_reply(self, turns: tuple[tuple[str, str], ...], preset: Preset, opening: str = "") -> None:
+    def _begin(self, answer: Message, reply: Reply, turns: Turns, preset: Preset) -> None:
         if self.engine is Engine.DOWN and self.models is not None:
             self.open(self.models)
-        self._taken += 1
-        request = Request(self._taken, turns, preset, self.sampling, self.max_tokens, opening)
-        self._request = request
-        self._record.begin(self.conversation.id, self._answer, self.reply)
-        self._archive.after(lambda: self._send_request(request))
+        self._flight.begin(answer, reply, turns, preset, self.conversation.manner)
 
-    def _send_request(self, request: Request) -> None:
-        if request is self._request:
-            self.reply_wanted.emit(request)
+    def _go_on_recalled(self, cut: Message) -> None:
+        """Continue ``cut`` now that its log is there; where it is not to be read, answer anew."""
+        if self.busy or self.conversation.leaf != cut.id:
+            return
+        if cut.recalled:
+            self.page.take_log(cut)
+            self.go_on()
+        else:
+            self.regenerate(cut.id)
+
+    def _stop_here(self) -> None:
+        """Stop the answer in flight without waiting for the engine."""
+        if self.busy:
+            self._flight.stop()
+            self._settle("stopped")
+
+    def _settle(self, outcome: Outcome) -> None:
+        self._flight.close(outcome)
+        self.answered.emit(outcome)
+
+    # What the engine says
 
     def _loading(self, loading: Loading) -> None:
         if self.engine is Engine.LOADING:
@@ -327,43 +308,11 @@ class Chat(QObject):
         if opening is not self._opening:
             return
         self._set_engine(Engine.DOWN)
-        if self._request is not None:
+        if self.busy:
             self._settle("failed")
         self.failed.emit(failure)
 
-    def _take(self, reply_id: int, event: Event) -> None:
-        if self._request is None or reply_id != self._request.id:
-            return
-        self._inbox.append(event)
-        if not self._frame.isActive():
-            self._frame.start()
-
-    def _drain(self) -> None:
-        """Hand on all that arrived; where that takes long, the next look comes later."""
-        if not self._inbox:
-            return
-        began = time.perf_counter()
-        events, self._inbox = self._in_place(self._inbox), []
-        if not events:
-            return
-        self.reply = self.reply.after(events)
-        self._record.advance(self.reply)
-        self.tally.add(events)
-        self.arrived.emit(events)
-        spent = 1000 * (time.perf_counter() - began)
-        self._frame.setInterval(round(min(max(FRAME, 4 * spent), SLOWEST_FRAME)))
-
-    def _in_place(self, events: Sequence[Event]) -> tuple[Event, ...]:
-        """Return ``events`` as they follow what was written before."""
-        if self._sequel is None:
-            return tuple(events)
-        placed = [self._sequel.follow(event) for event in events]
-        return tuple(event for event in placed if event is not None)
-
-    def _ended(self, reply_id: int, failure: Failure | None) -> None:
-        if self._request is None or reply_id != self._request.id:
-            return
-        self._drain()
+    def _ended(self, failure: Failure | None) -> None:
         if failure is None:
             cut = self.is_stopping and self.reply.finished is None
             self._settle("stopped" if cut else "finished")
@@ -373,37 +322,12 @@ class Chat(QObject):
         self._settle("failed")
         self.failed.emit(failure)
 
-    def _settle(self, outcome: Outcome) -> None:
-        """Close the answer in flight: what arrived is shown, its text joins the conversation."""
-        self._drain()
-        self.reply = self.reply.ended(outcome)
-        if self.reply.text:
-            answer = replace(self._answer, text=self.reply.text, reply=self.reply)
-            self.page.settle(answer)
-            self._record.end(self.conversation, answer)
-        else:
-            self._record.drop()
-        self._forget()
-        self.answered.emit(outcome)
-
-    def _stop_here(self) -> None:
-        """Stop the answer in flight without waiting for the engine."""
-        if self._request is not None:
-            self._request.stop.set()
-            self._settle("stopped")
-
-    def _forget(self) -> None:
-        self._request = None
-        self._inbox.clear()
-        self._frame.stop()
-        self._frame.setInterval(FRAME)
-
-    def _forget_figures(self) -> None:
-        self._starts_next = False
-        self.reply = Reply()
-        self.tally = Tally(self.tally.pace)
-
     def _set_engine(self, engine: Engine) -> None:
         if engine is not self.engine:
             self.engine = engine
             self.engine_changed.emit()
+
+    def _page_cleared(self) -> None:
+        self._told.forget_next()
+        self._flight.forget_figures()
+        self.cleared.emit()

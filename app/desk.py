@@ -1,49 +1,32 @@
-"""Connects the conversations kept with what shows them, and says what goes wrong on disk."""
+"""What is done with conversations and messages, carried to the chat and the archive; what these say of them, shown."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Qt, QUrl, Signal
-from PySide6.QtGui import QDesktopServices, QGuiApplication, QShortcut
-from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QLabel, QMessageBox, QPushButton, QWidget
+from PySide6.QtCore import QObject
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from app.chat import Chat
 from app.composing.composer import Composer
+from app.composing.editing import Editing
 from app.conversations.archive import Archive
 from app.conversations.conversation import Conversation
 from app.conversations.export import FORMATS, ExportError, export, file_name
 from app.conversations.sidebar import Sidebar
-from app.exchange import Failure, Remedy
+from app.conversations.trash import Thrown
+from app.exchange import Failure
 from app.messages.transcript import Transcript
 from app.notice import Banner
 from app.toast import Toast
 
 
-class EditStrip(QFrame):
-    """Says above the composer that a question is being edited. ``left``: it is not to be after all."""
-
-    left = Signal()
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setObjectName("editStrip")
-        label = QLabel("Editing a question. Sending asks it anew; the old version is kept.")
-        label.setObjectName("status")
-        self.cancel = QPushButton("Cancel")
-        self.cancel.setObjectName("quiet")
-        self.cancel.setAccessibleName("Cancel editing")
-        self.cancel.setToolTip("Cancel editing (Esc)")
-        self.cancel.clicked.connect(self.left)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(14, 0, 0, 0)
-        row.addWidget(label, 1)
-        row.addWidget(self.cancel)
-        self.hide()
-
-
 class Desk(QObject):
-    """Carries what a person does with conversations to ``chat`` and ``archive``, and what these say to the widgets."""
+    """Connects ``sidebar``, ``transcript`` and ``composer`` with the conversation shown and the ones kept.
+
+    ``banner`` says what goes wrong on disk, ``toast`` what can be undone, ``editing`` which question is edited.
+    """
 
     def __init__(
         self, chat: Chat, archive: Archive, sidebar: Sidebar, transcript: Transcript, composer: Composer, over: QWidget
@@ -51,25 +34,37 @@ class Desk(QObject):
         super().__init__(over)
         self.chat, self.archive = chat, archive
         self.sidebar, self.transcript, self.composer = sidebar, transcript, composer
-        self.strip, self.banner, self.toast = EditStrip(), Banner(), Toast(over, composer)
+        self.editing, self.banner, self.toast = Editing(composer), Banner(), Toast(over, composer)
         self._over = over
-        self._editing: int | None = None
-        self._stash = ""  # what was being written before a question was edited
-        context = Qt.ShortcutContext.WidgetWithChildrenShortcut
-        self._leave_keys = QShortcut(Qt.Key.Key_Escape, composer, context=context)
-        self._leave_keys.activated.connect(self.leave_edit)
-        self._leave_keys.setEnabled(False)
-        self._connect()
+        self._connect_list()
+        self._connect_messages()
+        self._connect_page()
 
     def send(self, text: str) -> bool:
         """Ask what the composer holds, in place of the question being edited if there is one; False if it cannot be."""
-        edited = self._editing
+        edited = self.editing.question
         sent = self.chat.send(text) if edited is None else self.chat.edit(edited, text)
         if sent:
-            self._editing, stash = None, self._stash if edited is not None else ""
-            self.strip.hide()
-            self.composer.field.setPlainText(stash)
+            self.editing.finish()
         return sent
+
+    def may_close(self) -> bool:
+        """Tell whether nothing would be lost; asks where something could not be saved."""
+        self.chat.page.keep_draft()
+        if not self.archive.unsaved:
+            return True
+        box = QMessageBox(self._over)
+        box.setIcon(QMessageBox.Icon.Warning)
+        box.setText("Some of what was written could not be saved.")
+        box.setInformativeText("It is lost when Updraft closes.")
+        stay = box.addButton("Stay", QMessageBox.ButtonRole.RejectRole)
+        box.addButton("Close anyway", QMessageBox.ButtonRole.DestructiveRole)
+        box.setDefaultButton(stay)
+        box.setEscapeButton(stay)
+        box.exec()
+        return box.clickedButton() is not stay
+
+    # Conversations
 
     def choose_file(self, chat: int | None = None) -> None:
         """Ask where a conversation, the one shown by default, is to be written, and write it there."""
@@ -89,23 +84,15 @@ class Desk(QObject):
         else:
             self.archive.ask(lambda store: _write(store.read_whole(chat), path), self._exported)
 
-    def may_close(self) -> bool:
-        """Tell whether nothing would be lost; asks where something could not be saved."""
-        self.chat.page.keep_draft()
-        if not self.archive.unsaved:
-            return True
-        box = QMessageBox(self._over)
-        box.setIcon(QMessageBox.Icon.Warning)
-        box.setText("Some of what was written could not be saved.")
-        box.setInformativeText("It is lost when Updraft closes.")
-        stay = box.addButton("Stay", QMessageBox.ButtonRole.RejectRole)
-        box.addButton("Close anyway", QMessageBox.ButtonRole.DestructiveRole)
-        box.setDefaultButton(stay)
-        box.setEscapeButton(stay)
-        box.exec()
-        return box.clickedButton() is not stay
+    def restored(self, item: Thrown) -> None:
+        """Show messages that are back from the trash, if their conversation is shown and nothing is in flight."""
+        if item.messages and item.chat == self.chat.conversation.id and not self.chat.busy:
+            self.chat.page.keep_draft()
+            self.chat.page.open(item.chat, item.messages[0])
 
-    # What is done in the list
+    def _exported(self, failure: Failure | None) -> None:
+        if failure is not None:
+            self.banner.tell(failure)
 
     def _delete_chat(self, chat: int) -> None:
         shown = chat == self.chat.conversation.id
@@ -118,7 +105,7 @@ class Desk(QObject):
             if shown and not self.chat.conversation.tree:
                 self.chat.open_chat(chat)
 
-        self.toast.tell(f"“{_short(gone.title)}” was deleted.", undo)
+        self.toast.tell(f"“{_short(gone.title)}” is in the trash.", undo)
 
     def _renamed(self, chat: int, title: str) -> None:
         if chat == self.chat.conversation.id:
@@ -129,29 +116,7 @@ class Desk(QObject):
         if chat == self.chat.conversation.id:
             self.composer.field.setFocus()
 
-    # What is done with a message
-
-    def _copy(self, message: int) -> None:
-        QGuiApplication.clipboard().setText(self.chat.conversation.find(message).text)
-
-    def _edit(self, message: int) -> None:
-        if self._editing is None:
-            self._stash = self.composer.text
-        self._editing = message
-        self._leave_keys.setEnabled(not self.chat.busy)
-        self.strip.show()
-        self.composer.field.setPlainText(self.chat.conversation.find(message).text)
-        self.composer.field.moveCursor(self.composer.field.textCursor().MoveOperation.End)
-        self.composer.field.setFocus(Qt.FocusReason.OtherFocusReason)
-
-    def leave_edit(self) -> None:
-        """Edit no longer; what was being written before comes back."""
-        if self._editing is not None:
-            self._editing = None
-            self._leave_keys.setEnabled(False)
-            self.strip.hide()
-            self.composer.field.setPlainText(self._stash)
-            self.composer.field.setFocus()
+    # Messages
 
     def answer_again(self) -> None:
         """Give another version of the last answer."""
@@ -165,6 +130,13 @@ class Desk(QObject):
         if asked and not self.chat.busy:
             self._edit(asked[-1].id)
 
+    def _edit(self, message: int) -> None:
+        self.editing.begin(message, self.chat.conversation.find(message).text)
+        self.editing.hold_escape(free=not self.chat.busy)
+
+    def _copy(self, message: int) -> None:
+        QGuiApplication.clipboard().setText(self.chat.conversation.find(message).text)
+
     def _continue(self, message: int) -> None:
         if self.chat.conversation.find(message).role == "user":
             self.chat.retry()
@@ -177,75 +149,56 @@ class Desk(QObject):
         page = self.chat.page
         removed = page.remove(message)
         more = len(removed.messages) - 1
-        what = "A message was deleted" + (f", with {more} that followed from it." if more else ".")
+        what = "A message is in the trash" + (f", with {more} that followed from it." if more else ".")
         self.toast.tell(what, lambda: None if self.chat.busy else page.restore(removed))
 
     # What the conversation says
 
-    def _cleared(self) -> None:
-        self._editing = None
-        self.strip.hide()
-
     def _draft_changed(self, text: str) -> None:
         if text != self.composer.text:
-            self.composer.field.setPlainText(text)
-            self.composer.field.moveCursor(self.composer.field.textCursor().MoveOperation.End)
-
-    def _written(self) -> None:
-        parts = (self._stash, self.composer.text) if self._editing is not None else (self.composer.text,)
-        self.chat.page.write("\n\n".join(part for part in parts if part))
+            self.editing.show_text(text)
 
     def _turned(self, stands: int) -> None:
         self.transcript.show_messages(stands, self.chat.conversation.messages)
 
     def _changed(self) -> None:
         conversation = self.chat.conversation
-        self._leave_keys.setEnabled(self._editing is not None and not self.chat.busy)  # else Esc stops
+        self.editing.hold_escape(free=not self.chat.busy)
         self.sidebar.show_current(conversation.id)
         self.transcript.show_versions(conversation, locked=self.chat.busy)
 
-    def _saving_failed(self, failure: Failure) -> None:
-        self.banner.tell(failure)
-
-    def _remedy(self, remedy: Remedy) -> None:
-        if remedy == "save again":
-            self.archive.save_again()
-        elif remedy == "make folder":
-            self.archive.make_folder()
-        elif remedy == "data folder" and self.archive.folder is not None:
-            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.archive.folder)))
-
-    def _exported(self, failure: Failure | None) -> None:
-        if failure is not None:
-            self.banner.tell(failure)
-
-    def _connect(self) -> None:
-        page, sidebar, transcript = self.chat.page, self.sidebar, self.transcript
+    def _connect_list(self) -> None:
+        sidebar, archive = self.sidebar, self.archive
         sidebar.new_wanted.connect(self.chat.start_new)
         sidebar.chosen.connect(self._open)
         sidebar.renamed.connect(self._renamed)
         sidebar.delete_wanted.connect(self._delete_chat)
         sidebar.export_wanted.connect(self.choose_file)
+        archive.troubled.connect(self.banner.tell)
+        archive.noted.connect(self.banner.tell)
+        archive.mended.connect(self.banner.hide)
+
+    def _connect_messages(self) -> None:
+        transcript = self.transcript
         transcript.copy_wanted.connect(self._copy)
         transcript.edit_wanted.connect(self._edit)
         transcript.again_wanted.connect(self.chat.regenerate)
         transcript.continue_wanted.connect(self._continue)
         transcript.remove_wanted.connect(self._remove)
         transcript.version_wanted.connect(self.chat.show_version)
-        page.cleared.connect(self._cleared)
+        transcript.all_wanted.connect(self.chat.tell_all)
+
+    def _connect_page(self) -> None:
+        page = self.chat.page
+        page.cleared.connect(self.editing.forget)
         page.turned.connect(self._turned)
-        page.recalled.connect(transcript.recall)
-        page.sought.connect(transcript.go_to)
-        transcript.earlier_shown.connect(self._changed)
+        page.recalled.connect(self.transcript.recall)
+        page.sought.connect(self.transcript.go_to)
         page.draft_changed.connect(self._draft_changed)
+        self.transcript.earlier_shown.connect(self._changed)
         for changed in (page.changed, self.chat.answering, self.chat.continuing, self.chat.answered):
             changed.connect(self._changed)
-        self.composer.field.textChanged.connect(self._written)
-        self.strip.left.connect(self.leave_edit)
-        self.archive.troubled.connect(self._saving_failed)
-        self.archive.noted.connect(self._saving_failed)
-        self.archive.mended.connect(self.banner.hide)
-        self.banner.remedy_chosen.connect(self._remedy)
+        self.composer.field.textChanged.connect(lambda: page.write(self.editing.written))
 
 
 def _write(conversation: Conversation | None, path: Path) -> Failure | None:

@@ -11,6 +11,8 @@ from PySide6.QtWidgets import QDialog, QWidget
 from shiboken6 import isValid
 
 from app.chat import Chat
+from app.composing.composer import SENDS
+from app.conversations.trash_dialog import TrashDialog
 from app.desktop.about import AboutDialog
 from app.desktop.diagnosis import Facts, facts_here, written
 from app.desktop.report import ReportDialog
@@ -30,6 +32,7 @@ class Dialogs(QObject):
     """
 
     engine_wanted = Signal()
+    restored = Signal(object)  # Thrown: it is out of the trash
 
     def __init__(self, window: QWidget, chat: Chat, preferences: Preferences, menus: Menus, logs: Path) -> None:
         super().__init__(window)
@@ -45,9 +48,19 @@ class Dialogs(QObject):
         page = self._chat.page
         return self._show("chat", lambda: MannerDialog(page, page.archive, self._window))
 
+    def trash(self) -> TrashDialog:
+        """Show what was deleted."""
+        return self._show("trash", self._make_trash)
+
+    def _make_trash(self) -> TrashDialog:
+        dialog = TrashDialog(self._chat.page.archive, self._window)
+        dialog.restored.connect(self.restored)
+        return dialog
+
     def shortcuts(self) -> ShortcutsDialog:
         """Show all shortcuts."""
-        return self._show("shortcuts", lambda: ShortcutsDialog(self._menus.shortcuts(), self._window))
+        send = ("Composer", "Send", SENDS[self._preferences.settings.send_key])
+        return self._show("shortcuts", lambda: ShortcutsDialog((*self._menus.shortcuts(), send), self._window))
 
     def about(self) -> AboutDialog:
         """Show version and licences."""
@@ -56,7 +69,9 @@ class Dialogs(QObject):
     def diagnostics(self) -> ReportDialog:
         """Show what Updraft runs on; the engine adds its part when it has the time."""
         sentence = "What Updraft runs on. Nothing of it is sent anywhere; copy it where you need it."
-        dialog = self._show("diagnostics", lambda: ReportDialog("Diagnostics", sentence, "", self._window))
+        dialog = self._show(
+            "diagnostics", lambda: ReportDialog("Diagnostics", sentence, "", self._window, look=self.diagnostics)
+        )
         dialog.show_text(self._diagnosis((("Engine", "has not answered yet"),)))
         self.engine_wanted.emit()
         return dialog

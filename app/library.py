@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,10 @@ from engine.config import ModelSet
 from engine.errors import UpdraftError
 from engine.library import (
     CATALOGUE,
-    Architecture,
     CatalogueSet,
     Checked,
     Connection,
+    DeviceCode,
     Downloads,
     FileProgress,
     Hardware,
@@ -31,6 +31,7 @@ from engine.library import (
     LibraryError,
     Patience,
     Progress,
+    SignedIn,
     Step,
     Verdict,
     Wanted,
@@ -39,15 +40,17 @@ from engine.library import (
     probe,
     read_address,
     sign_in,
+    sign_in_by_browser,
     sign_out,
     token,
     wanted_for,
 )
-from engine.library.words import duration, size
+from engine.words import duration, size
 
 __all__ = [
     "Checked",
     "Connection",
+    "DeviceCode",
     "Errand",
     "FileProgress",
     "Hardware",
@@ -57,6 +60,7 @@ __all__ = [
     "Offer",
     "Patience",
     "Progress",
+    "SignedIn",
     "Step",
     "Survey",
     "Trouble",
@@ -119,12 +123,15 @@ class Survey:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What the library holds; ``unfinished`` as (repository, bytes). ``connected`` is False while its drive is away."""
+    """What the library holds: ``sets`` by catalogue name or repository, ``unfinished`` as (repository, bytes).
+
+    ``connected`` is False while its drive is away.
+    """
 
     folder: Path
     connected: bool
     models: tuple[Installed, ...]
-    sets: tuple[ModelSet, ...]
+    sets: Mapping[str, ModelSet]
     unfinished: tuple[tuple[str, int], ...]
     free: int
 
@@ -296,6 +303,10 @@ class ModelLibrary(QObject):
         """Have a token checked and kept in the keyring; finishes with the account's name."""
         return self._errand(lambda: sign_in(text, self._connection))
 
+    def sign_in_by_browser(self) -> Errand:
+        """Have a sign-in confirmed on the Hub's page; steps are DeviceCode, the last of them SignedIn."""
+        return self._errand(lambda: sign_in_by_browser(self._connection))
+
     def sign_out(self) -> Errand:
         """Forget the token."""
         return self._errand(sign_out)
@@ -424,16 +435,18 @@ class ModelLibrary(QObject):
 
     def _survey(self, context: int) -> Survey:
         hardware = probe(self._library.folder)
-        names = {model.repository for model in self._library.models() if model.present and model.whole}
+        models = [model for model in self._library.models() if model.present and model.whole]
+        names = {model.repository for model in models}
         offers = [_offer(entry, judge(entry.architectures, hardware, context), names) for entry in CATALOGUE.values()]
-        return Survey(hardware, tuple(sorted(offers, key=_rank)))
+        listed = {repository for offer in offers for repository in offer.repositories}
+        own = [_own(model, hardware, context) for model in models if model.repository not in listed]
+        return Survey(hardware, tuple(sorted((*filter(None, own), *offers), key=_rank)))
 
     def _inspect(self, address: str, context: int) -> Offer:
         name, wanted = wanted_for(read_address(address)[0] if "/" in address else address)
         if name in CATALOGUE:
             return next(offer for offer in self._survey(context).offers if offer.name == name)
         found = inspect(address, self._connection, token())
-        architecture: Architecture = found.architecture
         names = {model.repository for model in self._library.models()}
         return Offer(
             name=name,
@@ -443,7 +456,7 @@ class ModelLibrary(QObject):
             licences=(found.licence or "no licence stated",),
             repositories=(found.repository,),
             gated=(),
-            verdict=judge([architecture], probe(self._library.folder), context),
+            verdict=judge([found.architecture], probe(self._library.folder), context),
             wanted=(replace(wanted[0], revision=found.revision),),
             installed=found.repository in names,
         )
@@ -480,6 +493,26 @@ def _offer(entry: CatalogueSet, verdict: Verdict, installed: set[str]) -> Offer:
         wanted=wanted_for(entry.name)[1],
         installed=installed.issuperset(repositories),
         chats="hsd" in entry.presets,
+    )
+
+
+def _own(model: Installed, hardware: Hardware, context: int) -> Offer | None:
+    """Return a model of the library's that no set has, None where its configuration cannot be read any more."""
+    try:
+        architecture = model.architecture
+    except (UpdraftError, OSError):
+        return None
+    return Offer(
+        name=model.repository,
+        title=model.repository.removeprefix("local/"),
+        good_for=f"{architecture.parameters / 1e9:.1f} billion parameters. One model: it drafts for itself.",
+        download=0,
+        licences=(model.licence or "no licence stated",),
+        repositories=(model.repository,),
+        gated=(),
+        verdict=judge([architecture], hardware, context),
+        wanted=(),
+        installed=True,
     )
 
 

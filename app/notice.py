@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from app.exchange import Failure, Remedy
+from app.look.flow import FlowLayout
 from app.speculation import wording
 from engine.events import Loading
 
@@ -73,12 +74,10 @@ class Banner(QFrame):
         self.dismiss.setAccessibleName("Dismiss")
         self.dismiss.setObjectName("quiet")
         self.dismiss.clicked.connect(self.hide)
-        buttons = QHBoxLayout()
+        buttons = FlowLayout(8)
         buttons.setContentsMargins(0, 6, 0, 0)
-        buttons.setSpacing(8)
         for button in (*self.buttons.values(), self.dismiss):
             buttons.addWidget(button)
-        buttons.addStretch()
         rows = QVBoxLayout(self)
         rows.setContentsMargins(16, 12, 16, 12)
         rows.setSpacing(2)

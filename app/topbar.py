@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QAction, QActionGroup, QResizeEvent
+from PySide6.QtCore import QEvent, QSize, Qt, Signal
+from PySide6.QtGui import QAction, QActionGroup, QFontInfo, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QPushButton, QToolButton, QWidget
 
 from app.settings.options import Settings
 from app.settings.sampling import SamplingButton
 from engine.config import PRESETS, ModelSet, Preset, Role
 
+TEXT = 14  # pixels at 96 dpi, the size of text that the widths below are meant for
 ROOMY = 820  # below this width the hierarchies fold into one button
 SNUG = 680  # below this one the parts move closer together
 TIGHT = 600  # below this one the views are left to the menu
@@ -56,6 +57,10 @@ class TopBar(QFrame):
         """Offer a choice of views, left of the sampling."""
         self.views = _segmented("View", actions)
         self._row.insertWidget(self._views, self.views)
+        before: QWidget = self.folded
+        for button in (*self.views.findChildren(ActionButton), self.sampling):  # as they stand
+            QWidget.setTabOrder(before, button)
+            before = button
 
     def minimumSizeHint(self) -> QSize:
         """As narrow as the folded form, so that the window may shrink before the row has folded."""
@@ -111,7 +116,14 @@ class TopBar(QFrame):
             found[name] = action
         return found
 
-    def _fold(self, width: int) -> None:
+    def changeEvent(self, event: QEvent) -> None:
+        """Fold sooner where the text is larger."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self._fold(self.width())
+
+    def _fold(self, room: int) -> None:
+        width = room / max(1.0, QFontInfo(self.font()).pixelSize() / (TEXT * self.logicalDpiX() / 96))
         side, gap = (16, 10) if width >= SNUG else (10, 6)
         self._row.setContentsMargins(side, 8, side, 8)
         self._row.setSpacing(gap)

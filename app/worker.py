@@ -10,9 +10,10 @@ from PySide6.QtCore import QObject, QThread, Signal, Slot
 
 from app.composing.fitting import fill
 from app.exchange import Count, Failure, Opening, Request
+from app.faults import not_answered, not_loaded
 from app.preload import preload_torch
 from engine.config import ModelSet, Preset, Sampling
-from engine.errors import UpdraftError
+from engine.errors import CheckpointError, UpdraftError
 from engine.events import Event, Loading
 
 log = logging.getLogger(__name__)
@@ -50,13 +51,27 @@ OpenSession = Callable[[ModelSet], Generator[Loading, None, SessionLike]]
 
 
 def open_engine(models: ModelSet) -> Generator[Loading, None, SessionLike]:
-    """Open the real engine; torch is imported here, on the engine's thread."""
+    """Open the real engine; torch is imported here, on the engine's thread.
+
+    Raises CheckpointError for a folder that is not there, before anything is imported.
+    """
+    require_folders(models)
     yield Loading("the engine", 0.0)
     preload_torch()
     yield Loading("the engine", 0.5)
     from engine.session import Session
 
     return (yield from Session.open(models))
+
+
+def require_folders(models: ModelSet) -> None:
+    """Raise CheckpointError if a folder of ``models`` is not there."""
+    for folder in filter(None, (models.target, models.qualifier, models.draft)):
+        if not folder.is_dir():
+            raise CheckpointError(
+                f"The folder of {models.name} is not there: {folder}",
+                "If it is on a drive, connect it and retry; or choose another folder.",
+            )
 
 
 class EngineWorker(QObject):
@@ -84,10 +99,9 @@ class EngineWorker(QObject):
             self._session = self._load(loading, opening)
         except UpdraftError as error:
             self.not_opened.emit(opening, Failure.of(error, down=True))
-        except Exception:  # the thread's border: whatever else happens, the window is told
+        except Exception as error:  # the thread's border: whatever else happens, the window is told
             log.exception("opening %s failed", opening.models.name)
-            sentence = f"{opening.models.name} could not be loaded because of an unexpected fault."
-            self.not_opened.emit(opening, Failure(sentence, "Try again, or choose another model.", down=True))
+            self.not_opened.emit(opening, not_loaded(opening.models.name, error))
         else:
             if self._session is not None:
                 self.opened.emit(opening)
@@ -111,11 +125,10 @@ class EngineWorker(QObject):
             self._answer(request)
         except UpdraftError as error:
             failure = Failure.of(error)
-        except Exception:  # the thread's border: whatever else happens, the window is told
+        except Exception as error:  # the thread's border: whatever else happens, the window is told
             log.exception("reply %d failed", request.id)
             self._drop()
-            sentence, hint = "The engine stopped because of an unexpected fault.", "Retry starts it again."
-            failure = Failure(sentence, f"{hint} The log (Help menu) has the details.", down=True)
+            failure = not_answered(error)
         self.ended.emit(request.id, failure)
 
     def _answer(self, request: Request) -> None:

@@ -154,7 +154,8 @@ class Session:
 
     def describe(self) -> tuple[tuple[str, str], ...]:
         """Return (what, value) pairs for a report: torch, device, and each loaded model."""
-        return describe_engine(self.device, self.loaded)
+        how = "recorded as CUDA graphs" if self.how == "graphs" else f"operation by operation: {self.why_eager}"
+        return (*describe_engine(self.device, self.loaded), ("Decoding", how))
 
     def close(self) -> None:
         """Drop the models and give their memory back; the session cannot be used afterwards."""
@@ -205,7 +206,8 @@ class Session:
         DeviceError with the numbers.
         """
         kind: Literal["cuda", "cpu"] = "cuda" if self.device.type == "cuda" else "cpu"
-        dimensions, free, started = [read_dimensions(folder)], free_memory(self.device), bool(self.loaded)
+        started = kind == "cuda" and torch.cuda.memory_reserved(self.device) > 0
+        dimensions, free = [read_dimensions(folder)], free_memory(self.device)
         if role == "target" and self.how == "graphs":
             self.room = longest(dimensions, kind, free, self.room, started=started) or self.room
         held = self.room if self.how == "graphs" else LEAST  # without recordings caches grow as they are needed

@@ -8,15 +8,14 @@ Needs Pillow, which the checks install. Works without a display.
 from __future__ import annotations
 
 import argparse
-import io
 import os
 import time
 from pathlib import Path
 
+from camera import picture, rest, until
 from PIL import Image
-from PySide6.QtCore import QBuffer, QIODevice
 from PySide6.QtWidgets import QApplication
-from screenshots import Photographer, rest, until
+from screenshots import Photographer
 
 from app.chat import Engine
 from engine.config import PRESETS, Sampling, starter_models
@@ -29,10 +28,7 @@ SHRINK = 0.75  # of the window, to keep the file small
 
 def frame(photographer: Photographer) -> Image.Image:
     """Return the window as it stands."""
-    buffer = QBuffer()
-    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-    photographer.window.grab().save(buffer, "PNG")
-    image = Image.open(io.BytesIO(bytes(buffer.data().data()))).convert("RGB")
+    image = picture(photographer.window)
     return image.resize((round(image.width * SHRINK), round(image.height * SHRINK)), Image.Resampling.LANCZOS)
 
 

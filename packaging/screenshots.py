@@ -1,10 +1,9 @@
 """Takes pictures of the real window over the real engine, in every state worth looking at.
 
-python packaging/screenshots.py FOLDER [--model FOLDER] [--preset hispec] [--size 1280x800]
+python packaging/screenshots.py FOLDER [--model FOLDER] [--preset hispec] [--size 1180x800] [--theme dark light]
 
-Writes loading, empty, midway, finished, unmarked, trace, token, pass, versions, editing, search, undo, narrow, drawer
-and error, and every dialog, dark and light, as PNG files into FOLDER. Works without a display, in the environment
-packaging/check.py makes; QT_SCALE_FACTOR=1.5 gives finer pictures.
+Writes every view and every dialog, dark and light, as WebP files into FOLDER; wizard_screenshots.py adds the wizard.
+Works without a display, in the environment packaging/check.py makes; QT_SCALE_FACTOR=2 gives finer pictures.
 """
 
 from __future__ import annotations
@@ -13,21 +12,25 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QEventLoop, QSettings, Qt, QTimer
+import sample
+from camera import keep, rest, until
+from PySide6.QtCore import QSettings, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QMenu, QWidget
 
 from app.__main__ import Application
 from app.chat import Engine
-from app.look.theme import Choice
+from app.conversations.archive import Archive
+from app.conversations.conversation import title_of
+from app.conversations.store import Store
+from app.look.theme import CHOICES, Choice
 from app.worker import open_engine
 from engine.config import PRESETS, ModelSet, Sampling, models_in, starter_models
 
 QUESTION = "Write the beginning of a story about a fox and a lantern."
-PATIENCE = 180_000  # ms
+ROOT = Path(__file__).resolve().parents[1]
 
 
 class Photographer:
@@ -36,10 +39,15 @@ class Photographer:
     def __init__(
         self, app: QApplication, models: ModelSet, folder: Path, size: tuple[int, int], choice: Choice
     ) -> None:
-        self.folder, self.size, self.choice = folder, size, choice
+        self.folder, self.size, self.choice, self.models = folder, size, choice, models
         self.scratch = tempfile.TemporaryDirectory()
-        settings = QSettings(str(Path(self.scratch.name) / "settings.ini"), QSettings.Format.IniFormat)
-        self.running = Application(app, open_engine, settings, [models], Path(self.scratch.name))
+        home = Path(self.scratch.name)
+        settings = QSettings(str(home / "settings.ini"), QSettings.Format.IniFormat)
+        store = Store(home / "data")
+        sample.fill(store)
+        store.close()
+        archive = Archive(home / "data")
+        self.running = Application(app, open_engine, settings, [models], home, archive)
         self.chat, self.window = self.running.chat, self.running.window
         self.running.preferences.change(theme=choice)
         self.window.resize(*size)
@@ -47,15 +55,26 @@ class Photographer:
 
     def take(self, name: str, of: QWidget | None = None) -> None:
         """Keep a picture of the window, or of a dialog, as it stands."""
-        rest(60)
-        path = self.folder / f"{name}-{self.choice}.png"
-        (of or self.window).grab().save(str(path))
-        print(path)
+        rest(80)
+        keep(of or self.window, self.folder / f"{name}-{self.choice}.webp")
 
     def ask(self, question: str) -> None:
         """Send ``question`` by way of the composer."""
         self.window.composer.field.setPlainText(question)
         self.window.composer.button.click()
+
+    def answered(self) -> None:
+        """Wait for the end of an answer."""
+        until(lambda: not self.chat.busy)
+
+    def show(self, title: str) -> None:
+        """Open the conversation of that title."""
+        archive = self.running.archive
+        until(lambda: archive.ready)
+        chat = next(chat.id for chat in archive.chats.values() if chat.title == title)
+        self.chat.open_chat(chat)
+        until(lambda: self.chat.conversation.id == chat)
+        rest(200)
 
     def series(self, preset: str) -> None:
         """Take every picture."""
@@ -65,29 +84,25 @@ class Photographer:
         self.take("loading")
         until(lambda: self.chat.engine is not Engine.LOADING)
         self.take("empty")
+        self.answer()
+        self.views()
+        self.conversations()
+        self.context()
+        self.search()
+        self.dialogs()
+        self.appearance()
+        self.troubles()
+
+    def answer(self) -> None:
+        """Take pictures of an answer as it grows and when it has ended."""
         self.ask(QUESTION)
         until(lambda: self.chat.tally.tokens > 45 or not self.chat.busy)
         self.take("midway")
-        until(lambda: not self.chat.busy)
+        self.answered()
         self.take("finished")
-        self.window.highlight.trigger()
-        self.take("unmarked")
-        self.window.highlight.trigger()
-        self.views()
-        self.conversations()
-        self.dialogs()
-        self.window.resize(720, 640)
-        self.take("narrow")
-        self.window.panel_shown.trigger()
-        self.take("drawer")
-        self.window.panel_shown.trigger()
-        self.window.resize(*self.size)
-        self.window.open_folder(Path(self.scratch.name))  # holds no model
-        until(self.window.banner.isVisible)
-        self.take("error")
 
     def views(self) -> None:
-        """Take pictures of the Trace, of a token's card and of a pass's tokens; leaves the Reading view shown."""
+        """Take pictures of the Trace, of a token's card with its pass, and of a replay; leaves Reading shown."""
         self.window.lens.show_view("trace")
         self.take("trace")
         answer = self.window.transcript.answers[-1]
@@ -95,55 +110,127 @@ class Photographer:
         for _ in range(24):
             QTest.keyClick(answer.trace, Qt.Key.Key_Right)
         self.take("token")
-        self.window.panel.timeline.setFocus()
-        QTest.keyClick(self.window.panel.timeline, Qt.Key.Key_Left)
-        self.take("pass")
+        self.window.lens.replay()
+        rest(1500)
+        self.window.player.step(1)
+        self.take("replay")
+        self.window.player.close_replay()
         self.window.lens.show_view("reading")
 
     def conversations(self) -> None:
-        """Take pictures of what can be done with conversations; leaves the first one shown."""
-        first = self.chat.conversation
-        for question in ("What is the capital of France?", "Give me three tips for sleeping better."):
-            self.window.new_chat.trigger()
-            self.ask(question)
-            until(lambda: not self.chat.busy)
+        """Take pictures of what can be done with conversations and messages."""
+        self.window.bar.new_chat.trigger()
+        self.ask("Give me three tips for sleeping better.")
+        self.answered()
         self.chat.regenerate(self.chat.conversation.messages[-1].id)
-        until(lambda: not self.chat.busy)
+        self.answered()
         self.take("versions")
         self.window.desk.edit_last()
         self.take("editing")
-        self.window.desk.leave_edit()
-        self.window.search_chats.trigger()
+        self.window.desk.editing.leave()
+        self.window.sidebar.delete_wanted.emit(self.chat.conversation.id)
+        self.take("undo")
+        self.window.desk.toast.hide()
+        self.show("Why do cats purr?")
+        self.window.transcript.turns[1].remove.click()
+        self.window.desk.toast.hide()
+        trash = self.window.dialogs.trash()
+        until(lambda: trash.list.topLevelItemCount() == 2)
+        self.take("trash", trash)
+        trash.close()
+        self.show("What can you typeset?")
+        self.take("typeset")
+
+    def context(self) -> None:
+        """Take pictures of the choice when a message does not fit, and of what was left out."""
+        self.show(sample.LONG)
+        self.window.composer.field.setPlainText("And which of them is the oldest? " * 30)
+        until(lambda: self.running.context.fill is not None)
+        self.window.composer.button.click()
+        until(self.window.banner.isVisible)
+        self.take("context")
+        self.window.composer.field.setPlainText("And which of them is the oldest?")
+        self.window.banner.hide()
+        self.chat.leave_out(10)
+        self.window.composer.button.click()
+        self.answered()
+        self.window.transcript.go_to(self.chat.conversation.messages[10].id)
+        rest(100)
+        bar = self.window.transcript.verticalScrollBar()
+        bar.setValue(bar.value() - 200)
+        self.take("edge")
+        self.window.transcript.jump_to_latest()
+        self.take("left-out")
+
+    def search(self) -> None:
+        """Take pictures of the search over all conversations and of the one within a conversation."""
+        self.window.bar.search_chats.trigger()
         self.window.sidebar.search.setText("lantern")
         rest(500)
         self.take("search")
         self.window.sidebar.search.clear()
-        self.window.sidebar.delete_wanted.emit(self.chat.conversation.id)
-        self.take("undo")
-        self.window.desk.toast.hide()
-        self.chat.open_chat(first.id)
-        until(lambda: self.chat.conversation.id == first.id)
-
-    def dialogs(self) -> None:
-        """Take a picture of every dialog, and of the window searched and enlarged."""
+        self.show(title_of(QUESTION))
         self.window.find_bar.open("the")
         until(lambda: bool(self.window.find_bar.count.text()))
         self.take("find")
         self.window.find_bar.dismiss()
+
+    def dialogs(self) -> None:
+        """Take a picture of every dialog."""
         settings = self.window.dialogs.settings()
+        settings.place.setText("Kept in ~/.config/Updraft/settings.json")
         for page in range(settings.pages.count()):
             settings.sections.setCurrentRow(page)
-            self.take(f"settings-{page + 1}", settings)
+            self.take(f"settings-{settings.sections.item(page).text().lower()}", settings)
         settings.close()
         opened = self.window.dialogs
-        for open_ in (opened.chat_settings, opened.shortcuts, opened.about, opened.diagnostics):
+        for open_ in (opened.chat_settings, opened.shortcuts, opened.about):
             dialog = open_()
             rest(300)
             self.take(open_.__name__.replace("_", "-"), dialog)
             dialog.close()
+        report = opened.diagnostics()
+        rest(300)
+        report.show_text(self.anonymous(report.text.toPlainText()))
+        self.take("diagnostics", report)
+        report.close()
+        menu = next(menu for menu in self.window.menuBar().findChildren(QMenu) if menu.title() == "&Chat")
+        menu.popup(self.window.mapToGlobal(self.window.rect().center()))
+        self.take("menu", menu)
+        menu.close()
+
+    def appearance(self) -> None:
+        """Take pictures of larger text, of the colour-blind safe palette, and of a narrow window and its drawer."""
         self.running.preferences.change(font_size=20)
         self.take("large")
-        self.running.preferences.change(font_size=14)
+        self.running.preferences.change(font_size=14, marks="safe")
+        self.window.lens.show_view("trace")
+        self.take("safe")
+        self.running.preferences.change(marks="standard")
+        self.window.lens.show_view("reading")
+        self.window.resize(720, 640)
+        self.take("narrow")
+        self.window.panel_shown.trigger()
+        self.take("drawer")
+        self.window.panel_shown.trigger()
+        self.window.resize(*self.size)
+
+    def troubles(self) -> None:
+        """Take pictures of what is offered after a crash, and of models that are not there."""
+        self.window.bar.new_chat.trigger()
+        self.window.remedies.tell_fault("Fatal Python error: Segmentation fault", past=True)
+        self.take("crash")
+        self.window.banner.hide()
+        away = Path("/media/models/llama-layerskip")
+        self.window.picker.open(ModelSet("LayerSkip 1B", away))
+        until(self.window.banner.isVisible)
+        self.take("error")
+
+    def anonymous(self, text: str) -> str:
+        """Return ``text`` as it would read in anybody's home."""
+        for place, name in ((self.scratch.name, "~/.local/share/Updraft"), (sys.prefix, "~/updraft/.venv")):
+            text = text.replace(place, name)
+        return text.replace(str(ROOT), "~/updraft")
 
     def leave(self) -> None:
         """Close the window and end its engine."""
@@ -153,36 +240,21 @@ class Photographer:
         self.scratch.cleanup()
 
 
-def rest(milliseconds: int) -> None:
-    """Let the window work for a while; unlike QTest.qWait this lets other threads run."""
-    loop = QEventLoop()
-    QTimer.singleShot(milliseconds, loop.quit)
-    loop.exec()
-
-
-def until(reached: Callable[[], bool]) -> None:
-    """Let the window work until something is ``reached``."""
-    for _ in range(PATIENCE // 5):
-        if reached():
-            return
-        rest(5)
-    sys.exit("The window did not get there in time.")
-
-
 def main() -> None:
-    """Take the pictures in both themes."""
+    """Take the pictures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--model", type=Path)
     parser.add_argument("--preset", default="hispec", choices=PRESETS)
-    parser.add_argument("--size", default="1280x800")
+    parser.add_argument("--size", default="1180x800")
+    parser.add_argument("--theme", nargs="+", default=["dark", "light"], choices=CHOICES)
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     width, height = (int(side) for side in options.size.split("x"))
     models = models_in(options.model) if options.model else starter_models()
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     app = QApplication(["updraft"])
-    for choice in ("dark", "light"):
+    for choice in options.theme:
         photographer = Photographer(app, models, options.folder, (width, height), choice)
         photographer.series(options.preset)
         photographer.leave()

@@ -2,12 +2,15 @@
 
 python packaging/smoothness.py [--model FOLDER] [--preset hispec] [--tokens 400] [--view reading]
 python packaging/smoothness.py --played 10000 [--pace 1000] [--seconds 5] [--view trace]
+python packaging/smoothness.py --opening 20 [--view trace]
 
-Three clocks, in milliseconds, as median, 99th percentile and worst. Late: how late a 16 ms timer on the window's
+Four clocks, in milliseconds, as median, 99th percentile and worst. Late: how late a 16 ms timer on the window's
 thread fires. Frame: from the moment events that have arrived are looked at until what they changed is on the screen.
-Work: the processor time of a frame, which other programs do not lengthen. The goals: p99 late under 8 ms while
-answering, on screen within a second; with --played, which plays a made-up reply at a steady pace behind one of so many
-tokens, p99 of a frame under 16 ms. At the end of that, the time that changes of views take.
+Alone: a frame less what its thread waited for a processor that another thread or program had (Linux tells that).
+Work: the processor time of a frame. The goals: p99 late under 8 ms while answering, stalls under 100 ms while loading,
+on screen within a second; with --played, which plays a made-up reply at a steady pace behind one of so many tokens,
+p99 of a frame under 16 ms. At the end of that, the time that changes of views take. With --opening, the time from the
+wish for a conversation of so many long messages to its picture: under 50 ms.
 """
 
 from __future__ import annotations
@@ -17,7 +20,8 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from played import Played
@@ -26,10 +30,42 @@ from PySide6.QtWidgets import QApplication
 
 from app.__main__ import SWITCH, Application
 from app.chat import Chat, Engine
+from app.conversations.conversation import Conversation, Message, Reply
+from app.flight import Flight
 from app.worker import OpenSession, open_engine
 from engine.config import PRESETS, ModelSet, models_in, starter_models
+from engine.events import Event, Round
 
 PERIOD = 16  # ms
+LONG = 800  # tokens of a long answer
+TIMES = 8  # a conversation is opened
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Milliseconds of this thread: by the clock, at work, and waiting for a processor that others had."""
+
+    wall: float
+    work: float
+    waited: float
+
+    @classmethod
+    def so_far(cls) -> Spent:
+        """Return what has been spent since some moment of the past."""
+        try:
+            waited = int(Path("/proc/thread-self/schedstat").read_text("ascii").split()[1]) / 1e6
+        except OSError:
+            waited = 0.0  # not told here
+        return cls(1000 * time.perf_counter(), 1000 * time.thread_time(), waited)
+
+    def __sub__(self, earlier: Spent) -> Spent:
+        """Return what was spent since ``earlier``."""
+        return Spent(self.wall - earlier.wall, self.work - earlier.work, self.waited - earlier.waited)
+
+    @property
+    def alone(self) -> float:
+        """What it would have taken with a processor to itself."""
+        return self.wall - self.waited
 
 
 class Clock(QObject):
@@ -38,30 +74,31 @@ class Clock(QObject):
     def __init__(self) -> None:
         super().__init__()
         self.late: dict[str, list[float]] = {}
-        self.frames: dict[str, list[tuple[float, float]]] = {}
+        self.frames: dict[str, list[Spent]] = {}
         self.phase = "resting"
         self._due = 0.0
-        self._began: tuple[float, float] | None = None
+        self._began: Spent | None = None
         self._timer = QTimer(interval=PERIOD, timerType=Qt.TimerType.PreciseTimer)
         self._timer.timeout.connect(self._tick)
         self._timer.start()
 
     def watch(self, chat: Chat) -> None:
         """Time the frames of ``chat``: its timer begins one, and what is due after painting ends it."""
-        timer = next(child for child in chat.children() if isinstance(child, QTimer))
-        timer.installEventFilter(self)
+        flight = chat.findChild(Flight)
+        timer = next(child for child in flight.children() if isinstance(child, QTimer)) if flight else None
+        if timer is not None:
+            timer.installEventFilter(self)
 
     def eventFilter(self, _watched: QObject, event: QEvent) -> bool:
         """Begin a frame."""
         if event.type() == QEvent.Type.Timer and self._began is None:
-            self._began = (time.perf_counter(), time.thread_time())
+            self._began = Spent.so_far()
             QTimer.singleShot(0, self, lambda: QTimer.singleShot(0, self, self._end))  # layouts, then painting, first
         return False
 
     def _end(self) -> None:
         if self._began is not None:
-            wall, work = time.perf_counter() - self._began[0], time.thread_time() - self._began[1]
-            self.frames.setdefault(self.phase, []).append((1000 * wall, 1000 * work))
+            self.frames.setdefault(self.phase, []).append(Spent.so_far() - self._began)
         self._began = None
 
     def _tick(self) -> None:
@@ -71,16 +108,20 @@ class Clock(QObject):
         self._due = now + PERIOD
 
     def report(self) -> None:
-        """Print three lines a phase."""
+        """Print what there is of four lines a phase."""
         for phase, late in self.late.items():
             frames = self.frames.get(phase, [])
-            for name, values in (("late", late), ("frame", [f for f, _ in frames]), ("work", [w for _, w in frames])):
-                print(f"{phase:10} {name:6}{_spread(values)}")
+            for name, values in (
+                ("late", late),
+                ("frame", [frame.wall for frame in frames]),
+                ("alone", [frame.alone for frame in frames]),
+                ("work", [frame.work for frame in frames]),
+            ):
+                if values:
+                    print(f"{phase:10} {name:6}{_spread(values)}")
 
 
 def _spread(values: list[float]) -> str:
-    if not values:
-        return "nothing"
     values = sorted(values)
     median, high = values[len(values) // 2], values[int(0.99 * (len(values) - 1))]
     return f"{len(values):6} times  median {median:6.2f}  p99 {high:6.2f}  worst {values[-1]:6.2f} ms"
@@ -116,8 +157,8 @@ def play(running: Application, clock: Clock, options: argparse.Namespace, loop: 
             QTimer.singleShot(1000 * options.seconds, chat.stop)
 
     def change() -> None:
-        taken = [1000 * _painted(running.window.lens.switch.trigger, running) for _ in range(6)]
-        print(f"changes of views of {chat.tally.tokens} tokens: {', '.join(f'{ms:.0f}' for ms in taken)} ms")
+        taken = [_painted(running.window.lens.switch.trigger, running) for _ in range(6)]
+        print(f"changes of views of {chat.tally.tokens} tokens: {', '.join(f'{s.alone:.0f}' for s in taken)} ms alone")
         loop.quit()
 
     chat.arrived.connect(look)
@@ -125,13 +166,65 @@ def play(running: Application, clock: Clock, options: argparse.Namespace, loop: 
     chat.answered.connect(lambda _: QTimer.singleShot(1500, change))
 
 
-def _painted(act: Callable[[], object], running: Application) -> float:
-    """Return the seconds from ``act`` to the picture it leads to."""
-    began = time.perf_counter()
+def _painted(act: Callable[[], object], running: Application) -> Spent:
+    """Return what is spent from ``act`` to the picture it leads to."""
+    began = Spent.so_far()
     act()
     QApplication.sendPostedEvents()
     running.window.transcript.viewport().repaint()
-    return time.perf_counter() - began
+    return Spent.so_far() - began
+
+
+def open_long(running: Application, clock: Clock, options: argparse.Namespace, loop: QEventLoop) -> None:
+    """Open a kept conversation of long messages a few times, an empty one between."""
+    chat, long = running.chat, _long(options.opening)
+    begun: list[Spent] = []
+    taken: list[Spent] = []
+
+    def show() -> None:
+        clock.phase = "opening"
+        begun.append(Spent.so_far())
+        chat.open_chat(long.id)
+
+    def shown() -> None:
+        if chat.conversation.id == long.id and len(taken) < len(begun):
+            running.window.transcript.viewport().repaint()
+            taken.append(Spent.so_far() - begun[-1])
+            QTimer.singleShot(1000, running.window, leave)
+
+    def leave() -> None:
+        clock.phase = "resting"
+        chat.start_new()
+        if len(taken) < TIMES:
+            QTimer.singleShot(300, running.window, show)
+            return
+        for name in ("wall", "alone", "work"):
+            print(f"opened     {name:6}{_spread([getattr(spent, name) for spent in taken])}")
+        loop.quit()
+
+    chat.page.turned.connect(shown)
+    running.archive.write(lambda store: store.put_whole(long), lambda _: QTimer.singleShot(500, running.window, show))
+
+
+def _long(count: int) -> Conversation:
+    """Return a conversation of ``count`` messages, every second one a made-up answer with its log."""
+    conversation = Conversation()
+    for number in range(count):
+        if number % 2:
+            reply = Reply().after(_made_up(LONG)).ended("finished")
+            conversation = conversation.plus(Message("assistant", reply.text, reply))
+        else:
+            conversation = conversation.plus(Message("user", "Why is the sky blue, and the evening red? " * 15))
+    return conversation
+
+
+def _made_up(tokens: int) -> Iterator[Event]:
+    """Yield the log of an answer of about so many tokens."""
+    told = Played(tokens, 1e9).reply((), preset=PRESETS["hispec"])
+    while tokens > 0:
+        event = next(told)
+        tokens -= len(event.settled) if isinstance(event, Round) else 0
+        yield event
 
 
 def measure(app: QApplication, options: argparse.Namespace, opener: OpenSession, models: ModelSet) -> None:
@@ -150,8 +243,9 @@ def measure(app: QApplication, options: argparse.Namespace, opener: OpenSession,
         clock.phase = "loading"
         clock.watch(chat)
         chat.failed.connect(lambda failure: sys.exit(f"{failure.sentence} {failure.hint}"))
-        (play if options.played else answer)(running, clock, options, loop)
-        chat.engine_changed.connect(lambda: chat.engine is Engine.READY and chat.send("Tell me a long story."))
+        (play if options.played else open_long if options.opening else answer)(running, clock, options, loop)
+        if not options.opening:
+            chat.engine_changed.connect(lambda: chat.engine is Engine.READY and chat.send("Tell me a long story."))
         loop.exec()
         clock.report()
         print(f"{chat.tally.tokens} tokens, {chat.tally.average or 0.0:.1f} tokens/s, {chat.tally.rounds} rounds")
@@ -167,13 +261,15 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=400)
     parser.add_argument("--view", default="reading", choices=("reading", "trace"))
     parser.add_argument("--played", type=int, metavar="TOKENS")
+    parser.add_argument("--opening", type=int, metavar="MESSAGES")
     parser.add_argument("--pace", type=float, default=1000, metavar="TOKENS/S")
     parser.add_argument("--seconds", type=int, default=5)
     options = parser.parse_args()
     sys.setswitchinterval(SWITCH)
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     models = models_in(options.model) if options.model else starter_models()
-    opener = Played(options.played, options.pace).open if options.played else open_engine
+    made_up = options.played or options.opening
+    opener = Played(options.played or 0, options.pace).open if made_up else open_engine
     measure(QApplication(["updraft"]), options, opener, models)
 
 

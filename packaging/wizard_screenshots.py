@@ -2,7 +2,8 @@
 
 python packaging/wizard_screenshots.py FOLDER
 
-Writes machine, sets, access, place, download, stalled, try, done, library and closing, dark and light, as PNG files.
+Writes machine, sets, access, browser, place, download, stalled, try, done, library and closing, dark and light, as
+.webp files.
 Works without a display, in the environment packaging/check.py makes.
 """
 
@@ -13,9 +14,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from PySide6.QtCore import QSettings, QThread
+import keyring
+from camera import keep, rest, until
+from PySide6.QtCore import QObject, QSettings, QThread, QUrl, Slot
+from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QApplication, QMainWindow, QWidget, QWizard
-from screenshots import rest, until
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -27,6 +30,7 @@ from app.wizard.corner import ModelsCorner
 from app.worker import EngineWorker, open_engine
 from engine.config import PRESETS, ModelSet
 from engine.library import Library
+from tests.engine.library.conftest import MemoryKeyring
 from tests.engine.library.hub import FakeHub, Fault, fake_hub
 
 STARTER = Path(__file__).parents[1] / "assets" / "starter"
@@ -47,11 +51,20 @@ class Shell(QMainWindow):
         """Take the sets, of which no picture is made."""
 
 
+class Unread(QObject):
+    """Takes the addresses a browser would be opened for."""
+
+    @Slot(QUrl)
+    def open(self, _: QUrl) -> None:
+        """Open nothing."""
+
+
 class Photographer:
     """Walks one wizard to its end and keeps pictures of it."""
 
     def __init__(self, theme: Theme, hub: FakeHub, folder: Path, choice: Choice) -> None:
         theme.choose(choice)
+        keyring.set_keyring(MemoryKeyring())  # nobody's real token
         self.hub, self.folder, self.choice = hub, folder, choice
         self.scratch = tempfile.TemporaryDirectory()
         home = Path(self.scratch.name)
@@ -74,9 +87,7 @@ class Photographer:
     def take(self, name: str, widget: QWidget) -> None:
         """Keep a picture of ``widget`` as it stands."""
         rest(80)
-        path = self.folder / f"wizard-{name}-{self.choice}.png"
-        widget.grab().save(str(path))
-        print(path)
+        keep(widget, self.folder / f"wizard-{name}-{self.choice}.webp")
 
     def series(self) -> None:
         """Take every picture."""
@@ -96,6 +107,11 @@ class Photographer:
         wizard.access.sign_in()
         until(wizard.access.alert.isVisible)
         self.take("access", wizard)
+        wizard.access.sign_in_by_browser()
+        until(wizard.access.code.isVisible)
+        self.take("browser", wizard)
+        wizard.access.stop()
+        until(wizard.access.browser.isEnabled)
         wizard.back()
         self._choose("smollm2")
         wizard.next()
@@ -142,8 +158,9 @@ def main() -> None:
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"  # nobody's real token
     app = QApplication(["updraft"])
+    unread = Unread()
+    QDesktopServices.setUrlHandler("http", unread, "open")  # type: ignore[arg-type] # the stub asks for bytes, the call for str
     theme = Theme(app)
     with fake_hub() as hub:
         for size, role in SET.items():

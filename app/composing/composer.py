@@ -1,9 +1,9 @@
-"""Where questions are written. Enter sends, Shift+Enter breaks the line; Send turns into Stop while an answer runs."""
+"""Where questions are written. Enter sends, or Ctrl+Enter; Shift+Enter breaks the line; Send is Stop meanwhile."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QMimeData, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QFontMetrics, QInputMethodEvent, QKeyEvent
+from PySide6.QtCore import QEvent, QMimeData, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QFontMetrics, QInputMethodEvent, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QTextEdit, QWidget
 
 from app.composing.drop import local_files
@@ -12,6 +12,7 @@ from app.look.typeface import tabular
 NEAR = 0.85  # of the context, from where on the meter warns
 LINES = 8  # the tallest the field grows
 ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+SENDS = {"enter": "Enter", "ctrl": "Ctrl+Enter"}
 
 
 class Composer(QFrame):
@@ -53,6 +54,11 @@ class Composer(QFrame):
         cursor.insertText(text if cursor.atBlockStart() else f"\n{text}")
         self.field.ensureCursorVisible()
 
+    def send_with(self, key: str) -> None:
+        """Send with "enter", or with "ctrl" and Enter together."""
+        self.field.send_key = key
+        self._show_state()
+
     def clear(self) -> None:
         """Empty the field."""
         self.field.clear()
@@ -75,7 +81,7 @@ class Composer(QFrame):
         label = "Stopping…" if self._stopping else "Stop" if self._busy else "Send"
         self.button.setText(label)
         self.button.setAccessibleName(label)
-        self.button.setToolTip("Stop the answer (Esc)" if self._busy else "Send (Enter)")
+        self.button.setToolTip("Stop the answer (Esc)" if self._busy else f"Send ({SENDS[self.field.send_key]})")
         self.button.setEnabled(not self._stopping if self._busy else bool(self.text.strip()))
 
     def _press(self) -> None:
@@ -90,7 +96,10 @@ class Composer(QFrame):
 
 
 class Field(QTextEdit):
-    """Plain text that grows with its lines. ``entered``: Enter was pressed, and not to end a composition."""
+    """Plain text that grows with its lines. ``entered``: the key that sends was pressed, and not to end a composition.
+
+    That is Enter, or with a ``send_key`` of "ctrl" only Ctrl+Enter.
+    """
 
     entered = Signal()
     files_given = Signal(object)  # list[Path], pasted or dropped
@@ -107,11 +116,23 @@ class Field(QTextEdit):
         self.document().setDocumentMargin(0)
         self.document().documentLayout().documentSizeChanged.connect(lambda _: self._fit())
         self._composing = False
+        self.send_key = "enter"
         self._fit()
 
+    def event(self, event: QEvent) -> bool:
+        """Leave Undo to the menu while there is nothing to undo in here: it may bring a conversation back."""
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
+            undoes = event.matches(QKeySequence.StandardKey.Undo)
+            if undoes and not self.document().isUndoAvailable():
+                event.ignore()
+                return False
+        return super().event(event)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Send on Enter; with Shift, or while an input method is composing, do what the field always does."""
-        if event.key() in ENTER and not event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+        """Send; with Shift break the line, and while an input method is composing leave Enter to it."""
+        shift, control = Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.ControlModifier
+        held = event.modifiers()
+        if event.key() in ENTER and not held & shift and (held & control or self.send_key == "enter"):
             if not self._composing:
                 self.entered.emit()
             event.accept()

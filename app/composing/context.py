@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject, Qt, QTimer, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
+from app.crossing import cross
 from app.exchange import Count, Fill, Turns
 from app.worker import EngineWorker
 from engine.config import Preset
@@ -27,8 +28,7 @@ class Context(QObject):
         self._watched: tuple[Turns, Preset, int] | None = None
         self._pause = QTimer(self, singleShot=True, interval=PAUSE)
         self._pause.timeout.connect(self._ask)
-        self.count_wanted.connect(worker.count, Qt.ConnectionType.QueuedConnection)
-        worker.counted.connect(self._told, Qt.ConnectionType.QueuedConnection)
+        cross((self.count_wanted, worker.count), (worker.counted, self._told))
 
     def watch(self, turns: Turns, preset: Preset, room: int) -> None:
         """Count ``turns`` from now on; if they do not fit, so that ``room`` tokens are left for an answer."""

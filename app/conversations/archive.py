@@ -2,155 +2,27 @@
 
 from __future__ import annotations
 
-import logging
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from time import time
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from PySide6.QtCore import QObject, Qt, QThread, QTimer, Signal, Slot
+from PySide6.QtCore import QObject, QThread, QTimer, Signal
+from shiboken6 import isValid
 
+from app.conversations.clerk import Clerk, Job
 from app.conversations.conversation import Conversation, Manner, whole
-from app.conversations.safe import DamagedError, FolderGoneError, StoreError, set_aside
 from app.conversations.shelf import UNTITLED, Hit, Summary
-from app.conversations.store import TRASH, Store
-from app.exchange import Failure, Remedy
+from app.conversations.store import Store
+from app.conversations.trash import KEPT, Thrown
+from app.crossing import cross
+from app.exchange import Failure
 
-log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-_LOG = "The log (Help menu) has the details."
 RETRY = 10_000  # ms between attempts while something cannot be saved
 PATIENCE = 10_000  # ms the store has to write the last things when the window closes
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """Something to do on the store's thread; ``then`` hears the result on the window's. ``writes``: it must not be
-    lost, so it waits in memory and is tried again where the disk refuses it. ``run`` None: only the order matters."""
-
-    run: Callable[[Store], Any] | None
-    then: Callable[[Any], None] | None
-    writes: bool
-
-
-class Clerk(QObject):
-    """Does the jobs, in order, on its own thread; the only owner of the store. No slot lets an exception out."""
-
-    done = Signal(object, object)  # Job, its result
-    troubled = Signal(object)  # Failure: what is to be written waits
-    mended = Signal()  # nothing waits any more
-    noted = Signal(object)  # Failure: something to be told that needs nothing done
-    replaced = Signal()  # a damaged file was set aside, the store is empty
-
-    def __init__(self, folder: Path | None, *, make: bool) -> None:
-        super().__init__()
-        self._folder, self._make = folder, make
-        self._store: Store | None = None
-        self._waiting: deque[Job] = deque()
-        self._in_trouble = False
-
-    @property
-    def waiting(self) -> int:
-        """How many jobs could not be written; for the window only once the thread has ended."""
-        return len(self._waiting)
-
-    @Slot(object)
-    def do(self, job: Job) -> None:
-        """Do ``job``; one that writes stands behind those that wait."""
-        if job.writes:
-            self._waiting.append(job)
-            self.flush()
-            return
-        try:
-            self.done.emit(job, job.run(self._open()) if job.run else None)
-        except StoreError as error:
-            self._trouble(error)
-        except Exception:  # the thread's border: whatever else happens, the window is told
-            log.exception("reading from the store failed")
-            self.noted.emit(Failure("Something could not be read because of an unexpected fault.", _LOG, remedies=()))
-
-    @Slot()
-    def flush(self) -> None:
-        """Do what waits, as far as the disk takes it."""
-        while self._waiting:
-            job = self._waiting[0]
-            try:
-                result = job.run(self._open()) if job.run else None
-            except StoreError as error:
-                self._trouble(error)
-                return
-            except Exception:  # the thread's border; a job that cannot be done at all must not hold up the others
-                log.exception("writing to the store failed")
-                self.noted.emit(
-                    Failure("Something could not be saved because of an unexpected fault.", _LOG, remedies=())
-                )
-                result = None
-            self._waiting.popleft()
-            self.done.emit(job, result)
-        if self._in_trouble and self._store is not None:
-            self._in_trouble = False
-            self.mended.emit()
-
-    @Slot()
-    def make_folder(self) -> None:
-        """Make the data folder anew, and do what waits."""
-        self._make = True
-        self.flush()
-
-    @Slot()
-    def leave(self) -> None:
-        """Write what waits, close the store and end the thread."""
-        self.flush()
-        if self._store is not None:
-            self._store.close()
-            self._store = None
-        QThread.currentThread().quit()
-
-    def _open(self) -> Store:
-        """Return the store, opened if need be; a damaged file is set aside first."""
-        if self._store is None:
-            try:
-                self._store = Store(self._folder, make=self._make)
-            except DamagedError:
-                self._set_aside()
-                self._store = Store(self._folder, make=self._make)
-            self._make = False  # from now on a folder that is gone is a drive that is not connected
-            for note in self._store.notes:
-                self.noted.emit(note)
-        return self._store
-
-    def _trouble(self, error: StoreError) -> None:
-        """Tell why something waits; after damage, begin a new file."""
-        if isinstance(error, DamagedError) and self._store is not None:
-            try:
-                self._begin_anew(self._store)
-                return
-            except StoreError as worse:
-                error = worse
-        self._in_trouble = True
-        log.warning("%s %s", error.sentence, error.hint)
-        means: tuple[Remedy, ...] = ("save again", "data folder")
-        if isinstance(error, FolderGoneError):
-            means = ("save again", "make folder")
-        self.troubled.emit(Failure(error.sentence, error.hint, remedies=means))
-
-    def _begin_anew(self, damaged: Store) -> None:
-        """Set a file aside that turned out to be damaged. What waited belongs to it and is answered undone."""
-        damaged.abandon()
-        self._store = None
-        self._set_aside()
-        self._open()
-        self.replaced.emit()
-        undone, self._waiting = self._waiting, deque()
-        for job in undone:
-            self.done.emit(job, None)
-
-    def _set_aside(self) -> None:
-        if self._folder is not None:
-            self.noted.emit(set_aside(self._folder))
 
 
 class Archive(QObject):
@@ -186,16 +58,18 @@ class Archive(QObject):
         self._connect()
 
     def _connect(self) -> None:
-        queued, clerk = Qt.ConnectionType.QueuedConnection, self._clerk
-        self._job.connect(clerk.do, queued)
-        self._flush_wanted.connect(clerk.flush, queued)
-        self._folder_wanted.connect(clerk.make_folder, queued)
-        self._leave_wanted.connect(clerk.leave, queued)
-        clerk.done.connect(self._done, queued)
-        clerk.troubled.connect(self._troubled, queued)
-        clerk.mended.connect(self._mended, queued)
-        clerk.noted.connect(self.noted, queued)
-        clerk.replaced.connect(self._replaced, queued)
+        clerk = self._clerk
+        cross(
+            (self._job, clerk.do),
+            (self._flush_wanted, clerk.flush),
+            (self._folder_wanted, clerk.make_folder),
+            (self._leave_wanted, clerk.leave),
+            (clerk.done, self._done),
+            (clerk.troubled, self._troubled),
+            (clerk.mended, self._mended),
+            (clerk.noted, self.noted),
+            (clerk.replaced, self._replaced),
+        )
 
     # Jobs
 
@@ -203,7 +77,7 @@ class Archive(QObject):
         """Read something; ``then`` is not called if that fails."""
         self._job.emit(Job(run, then, writes=False))
 
-    def write(self, run: Callable[[Store], object], then: Callable[[object], None] | None = None) -> None:
+    def write(self, run: Callable[[Store], T], then: Callable[[T], None] | None = None) -> None:
         """Write something, now or as soon as the disk takes it; ``then`` is called when that is done."""
         self._job.emit(Job(run, then, writes=True))
 
@@ -215,8 +89,8 @@ class Archive(QObject):
         """Begin: read the list, and erase for good what was deleted long ago."""
         if not self._thread.isRunning():
             self._thread.start()
-        self.ask(lambda store: store.chats(), self._list)
-        self.write(lambda store: store.purge(time() - TRASH))
+        self.ask(lambda store: store.chats(), self._begin)
+        self.write(lambda store: store.trash.empty(time() - KEPT))
 
     def save_again(self) -> None:
         """Try to write what waits."""
@@ -258,14 +132,41 @@ class Archive(QObject):
     def delete(self, chat: int) -> Summary:
         """Take a conversation away; returns what ``restore`` needs to bring it back."""
         gone = self.chats.pop(chat)
-        self.write(lambda store: store.delete(chat, deleted=True))
+        self.write(lambda store: store.trash.take_chat(chat))
         self.changed.emit()
         return gone
 
     def restore(self, chat: Summary) -> None:
         """Bring a deleted conversation back."""
         self._put(chat)
-        self.write(lambda store: store.delete(chat.id, deleted=False))
+        self.write(lambda store: store.trash.give_chat(chat.id))
+
+    # The trash
+
+    def trash(self, then: Callable[[tuple[Thrown, ...]], None]) -> None:
+        """Read what is in the trash, the newest first."""
+        self.ask(lambda store: store.trash.items(), then)
+
+    def bring_back(self, item: Thrown, then: Callable[[], None]) -> None:
+        """Take ``item`` out of the trash; ``then`` is called when it is where it was."""
+
+        def give(store: Store) -> tuple[Summary, ...]:
+            if item.messages:
+                store.trash.give_messages(item.messages)
+            else:
+                store.trash.give_chat(item.chat)
+            return store.chats()
+
+        self.write(give, lambda chats: self._brought(chats, then))
+
+    def erase(self, items: Sequence[Thrown]) -> None:
+        """Erase ``items``, which are in the trash, for good."""
+        self.write(lambda store: store.trash.erase(items))
+
+    def _brought(self, chats: tuple[Summary, ...] | None, then: Callable[[], None]) -> None:
+        if chats is not None:  # else the file was found to be damaged
+            self._list(chats)
+            then()
 
     def search(self, text: str, then: Callable[[tuple[Hit, ...]], None]) -> None:
         """Find conversations by title and content."""
@@ -285,15 +186,20 @@ class Archive(QObject):
         self.chats[chat.id] = chat
         self.changed.emit()
 
-    def _list(self, chats: tuple[Summary, ...]) -> None:
-        self.chats = {chat.id: chat for chat in chats} | self.chats
+    def _begin(self, chats: tuple[Summary, ...]) -> None:
         self.ready = True
+        self._list(chats)
         self.listed.emit()
+
+    def _list(self, chats: tuple[Summary, ...]) -> None:
+        """Take ``chats``, as they were read, into the list; what is in it already is newer."""
+        self.chats = {chat.id: chat for chat in chats} | self.chats
         self.changed.emit()
 
     def _done(self, job: Job, result: object) -> None:
-        if job.then is not None:
-            job.then(result)
+        asker = getattr(job.then, "__self__", None)
+        if job.then is not None and (not isinstance(asker, QObject) or isValid(asker)):
+            job.then(result)  # unless who asked was closed meanwhile
 
     def _troubled(self, failure: Failure) -> None:
         self.unsaved = True

@@ -83,6 +83,7 @@ class Reply:
 @dataclass(frozen=True, slots=True)
 class Message:
     """One turn; an answer carries its log. ``parent``: the message it follows; ``created``: seconds since 1970.
+    ``told_from``: the message the model's view of the conversation began with for this answer; None: with the first.
 
     An answer read from disk may come with an empty log, which is recalled later; its ``text`` is always whole.
     """
@@ -93,6 +94,7 @@ class Message:
     id: int = field(default_factory=new_id)
     parent: int | None = None
     created: float = field(default_factory=time.time)
+    told_from: int | None = None
 
     @property
     def unfinished(self) -> bool:
@@ -206,6 +208,19 @@ class Conversation:
         """Return the message ``turns`` would begin with were its oldest ``surplus`` left out, None if there is none."""
         turns = self._turns(starts)
         return turns[surplus][0].id if surplus < len(turns) else None
+
+    @property
+    def told_from(self) -> int | None:
+        """The message the model's view began with for the last answer of the branch shown; None: with the first."""
+        return next((message.told_from for message in reversed(self.messages) if message.role == "assistant"), None)
+
+    def unread(self, answer: int) -> int:
+        """Return how many messages, the oldest of the branch, the model was not told for ``answer``."""
+        first = self._known[answer].told_from
+        if first is None:
+            return 0
+        ids = [message.id for message in self._up(answer)][::-1]
+        return ids.index(first) if first in ids else 0
 
     def first_told(self, starts: Container[int]) -> int | None:
         """Return the last message of ``starts`` on the branch shown: where the model's view of it begins."""

@@ -14,6 +14,7 @@ from string import Template
 from typing import Any
 
 from app.conversations.conversation import Conversation, Message
+from app.conversations.markup import typeset
 from app.conversations.shelf import UNTITLED
 from engine.errors import UpdraftError
 from engine.events import to_json
@@ -31,7 +32,13 @@ _PAGE = Template("""<!doctype html>
 body { font: 16px/1.6 system-ui, sans-serif; max-width: 44rem; margin: 3rem auto; padding: 0 1rem; }
 article { margin: 1.5rem 0; }
 article.user { background: #8882; border-radius: 12px; padding: .6rem 1rem; margin-left: 18%; }
-p { white-space: pre-wrap; overflow-wrap: anywhere; margin: 0; }
+article { overflow-wrap: anywhere; }
+article.user p { white-space: pre-wrap; margin: 0; }
+pre { background: #8882; border-radius: 8px; padding: .8rem 1rem; overflow-x: auto; }
+code { font: .9em ui-monospace, monospace; }
+table { border-collapse: collapse; }
+th, td { border: 1px solid #8886; padding: .3rem .6rem; }
+blockquote { border-left: 3px solid #8886; margin-left: 0; padding-left: 1rem; }
 footer, .said { color: GrayText; font-size: .8rem; }
 </style>
 </head>
@@ -80,15 +87,16 @@ def markdown(conversation: Conversation) -> str:
     if conversation.manner.system:
         parts += ["## System", conversation.manner.system]
     for message in conversation.messages:
-        parts += [f"## {_who(message)}", message.text.strip()]
+        note = _unread(conversation, message)
+        parts += [f"## {_who(message)}", *([f"*{note}*"] if note else []), message.text.strip()]
     return "\n\n".join(parts) + "\n"
 
 
 def page(conversation: Conversation) -> str:
     """Return the branch shown as one HTML page that needs nothing else and runs nothing."""
     articles = "\n".join(
-        f'<article class="{message.role}">\n<div class="said">{_who(message)}, {_when(message.created)}</div>\n'
-        f"<p>{html.escape(message.text.strip())}</p>\n</article>"
+        f'<article class="{message.role}">\n<div class="said">{_said(conversation, message)}</div>\n'
+        f"{_body(message)}\n</article>"
         for message in conversation.messages
     )
     title = html.escape(conversation.title or UNTITLED)
@@ -117,10 +125,29 @@ def _message(message: Message) -> dict[str, Any]:
         "created": datetime.fromtimestamp(message.created).astimezone().isoformat(),
         "text": message.text,
     }
+    if message.told_from is not None:
+        value["told_from"] = message.told_from
     if message.reply is not None:
         value["outcome"] = message.reply.outcome
         value["events"] = [to_json(event) for event in message.reply.events]
     return value
+
+
+def _body(message: Message) -> str:
+    """Return a question as it was typed, an answer typeset."""
+    text = message.text.strip()
+    return f"<p>{html.escape(text)}</p>" if message.role == "user" else typeset(text).strip()
+
+
+def _said(conversation: Conversation, message: Message) -> str:
+    parts = (_who(message), _when(message.created), _unread(conversation, message))
+    return ", ".join(part for part in parts if part)
+
+
+def _unread(conversation: Conversation, message: Message) -> str:
+    """Say what was left out for an answer, nothing if nothing was."""
+    count = conversation.unread(message.id)
+    return f"not read for this answer: the first {count} messages" if count else ""
 
 
 def _who(message: Message) -> str:

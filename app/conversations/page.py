@@ -165,14 +165,14 @@ class Page(QObject):
         """Take a message and all that follows from it away; returns what ``restore`` needs."""
         before = self.conversation
         gone = before.below(message)
-        self.archive.write(lambda store: store.delete_messages(gone, deleted=True))
+        self.archive.write(lambda store: store.trash.take_messages(gone))
         self._turn(before.without(message))
         self._recall()
         return Removed(before, gone)
 
     def restore(self, removed: Removed) -> None:
         """Bring removed messages back."""
-        self.archive.write(lambda store: store.delete_messages(removed.messages, deleted=False))
+        self.archive.write(lambda store: store.trash.give_messages(removed.messages))
         if removed.before.id != self.conversation.id:
             return
         back = [message for message in removed.before.tree if message.id in removed.messages]

@@ -46,7 +46,7 @@ class Record(QObject):
         self._timer.stop()
         if self._rounds:
             gone = (self._message.id,)
-            self._archive.write(lambda store: store.delete_messages(gone, deleted=True))
+            self._archive.write(lambda store: store.trash.take_messages(gone))
 
     def _save(self) -> None:
         chat, growth = self._chat, self._growth(self._message)

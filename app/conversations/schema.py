@@ -1,6 +1,7 @@
 """The tables conversations are kept in, and the way there from every earlier version. No Qt.
 
-A file says its version in ``user_version``. Version 1 kept each conversation as a numbered list of messages.
+A file says its version in ``user_version``. Version 1 kept each conversation as a numbered list of messages; version 2
+did not say of an answer which messages had been left out.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ import sqlite3
 from app.conversations.conversation import new_id
 from app.conversations.words import indexed
 
-VERSION = 2
+VERSION = 3
 
 # ``words`` holds the text of every message that is complete, as ``indexed`` has it, under the message's id; ``titles``
-# those of chats.
+# those of chats. ``told_from``: the message an answer's view of the conversation begins with, NULL for the first.
 _CREATE = """
 CREATE TABLE chats (
     id INTEGER PRIMARY KEY,
@@ -34,6 +35,7 @@ CREATE TABLE messages (
     text TEXT NOT NULL,
     created REAL NOT NULL,
     deleted REAL,
+    told_from INTEGER,
     outcome TEXT,
     started TEXT,
     pace REAL,
@@ -66,17 +68,16 @@ def create(connection: sqlite3.Connection) -> None:
 
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring an older file to the newest version. The caller's transaction makes it all or nothing."""
-    steps = {1: _from_1}
+    steps = {1: _from_1, 2: _from_2}
     while (version := version_of(connection)) < VERSION:
         steps[version](connection)
-        connection.execute(f"PRAGMA user_version = {version + 1}")
 
 
 def _from_1(connection: sqlite3.Connection) -> None:
-    """Turn numbered messages into a chain of parents. Answers of that time have no log and count as finished."""
+    """Turn numbered messages into a chain of parents, in the newest tables. Their answers count as finished."""
     connection.execute("ALTER TABLE chats RENAME TO old_chats")
     connection.execute("ALTER TABLE messages RENAME TO old_messages")
-    _script(connection, _CREATE)
+    create(connection)
     for old, title, created in connection.execute("SELECT id, title, created FROM old_chats").fetchall():
         chat, leaf, used = new_id(), None, created
         rows = connection.execute(
@@ -96,6 +97,12 @@ def _from_1(connection: sqlite3.Connection) -> None:
         connection.execute("UPDATE chats SET leaf = ?, used = ? WHERE id = ?", (leaf, used, chat))
     connection.execute("DROP TABLE old_messages")
     connection.execute("DROP TABLE old_chats")
+
+
+def _from_2(connection: sqlite3.Connection) -> None:
+    """Make room for what was left out; of the answers there are, nothing is known to have been."""
+    connection.execute("ALTER TABLE messages ADD COLUMN told_from INTEGER")
+    connection.execute("PRAGMA user_version = 3")
 
 
 def _script(connection: sqlite3.Connection, statements: str) -> None:

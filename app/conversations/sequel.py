@@ -31,7 +31,9 @@ class Sequel:
             case Started():
                 return None
             case Round():
-                return replace(event, index=event.index + len(self.before.rounds), start=event.start + self.seconds)
+                passes = tuple(replace(pass_, start=pass_.start + self.seconds) for pass_ in event.passes)
+                index, start = event.index + len(self.before.rounds), event.start + self.seconds
+                return replace(event, index=index, start=start, passes=passes)
             case Finished():
                 return self._whole(event)
         return event

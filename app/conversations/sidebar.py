@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import cast
 
 from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QFocusEvent, QIcon, QKeyEvent, QKeySequence
+from PySide6.QtGui import QAction, QIcon, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
     QLineEdit,
-    QListWidget,
     QListWidgetItem,
     QMenu,
     QPushButton,
@@ -23,8 +21,9 @@ from PySide6.QtWidgets import (
 )
 
 from app.conversations.archive import Archive
-from app.conversations.shelf import Hit, Summary, shelve
-from app.conversations.shelf_paint import CHAT, EXCERPT, HEADING, MESSAGE, PINNED, ShelfPaint
+from app.conversations.chat_list import ChatList
+from app.conversations.shelf import Hit, shelve
+from app.conversations.shelf_paint import CHAT, MESSAGE, ShelfPaint
 from app.look.assets import asset
 from app.look.palette import Palette
 
@@ -261,115 +260,6 @@ class Sidebar(QFrame):
         rows.addWidget(self.list, 1)
         self.foot.setSpacing(2)
         rows.addLayout(self.foot)
-
-
-class ChatList(QListWidget):
-    """Rows of conversations under headings; the keyboard skips the headings."""
-
-    key_pressed = Signal(int)
-    left_at_top = Signal()
-    left = Signal()  # the keyboard has gone elsewhere
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setObjectName("chatList")
-        self.setAccessibleName("Conversations")
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setMouseTracking(True)
-        self.setVerticalScrollMode(QListWidget.ScrollMode.ScrollPerPixel)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self.setEditTriggers(QListWidget.EditTrigger.NoEditTriggers)
-        self.setTabKeyNavigation(False)
-
-    def add_heading(self, text: str) -> None:
-        """Add a heading, which cannot be chosen."""
-        item = QListWidgetItem(text)
-        item.setFlags(Qt.ItemFlag.NoItemFlags)
-        item.setData(HEADING, True)
-        self.addItem(item)
-
-    def add_chat(self, chat: Summary, excerpt: str = "", message: int | None = None) -> None:
-        """Add a conversation; ``excerpt``: where a search found something in it."""
-        item = QListWidgetItem(chat.title)
-        flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsEditable
-        item.setFlags(flags)
-        item.setData(CHAT, chat.id)
-        item.setData(PINNED, chat.pinned)
-        item.setData(EXCERPT, excerpt)
-        item.setData(MESSAGE, message)
-        pinned = ", pinned" if chat.pinned else ""
-        item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{chat.title}{pinned}")
-        item.setData(Qt.ItemDataRole.AccessibleDescriptionRole, excerpt)
-        item.setToolTip(chat.title)
-        self.addItem(item)
-
-    def add_hit(self, hit: Hit, known: Summary | None) -> None:
-        """Add what a search found."""
-        chat = known or Summary(hit.chat, hit.title, 0.0)
-        self.add_chat(chat, hit.excerpt if hit.excerpt != chat.title else "", hit.message)
-
-    def chat_at(self, row: int) -> int | None:
-        """Return the conversation of ``row``."""
-        item = self.item(row)
-        return None if item is None else cast("int | None", item.data(CHAT))
-
-    def row_of(self, chat: int | None) -> int:
-        """Return the row of ``chat``, -1 where it is not listed."""
-        return next((row for row in range(self.count()) if chat is not None and self.chat_at(row) == chat), -1)
-
-    def select(self, chat: int | None) -> None:
-        """Mark ``chat``, and nothing where it is not listed."""
-        row = self.row_of(chat)
-        self.setCurrentRow(row)
-        if row < 0:
-            self.clearSelection()
-
-    def enter(self) -> None:
-        """Put the keyboard on the marked conversation, else on the first."""
-        self.setFocus(Qt.FocusReason.OtherFocusReason)
-        if self.currentRow() < 0:
-            rows = (row for row in range(self.count()) if self.chat_at(row) is not None)
-            self.setCurrentRow(next(rows, -1))
-
-    def rebuilding(self) -> _Rebuilding:
-        """Return a context in which the rows are replaced, the view staying where it is."""
-        return _Rebuilding(self)
-
-    def focusOutEvent(self, event: QFocusEvent) -> None:
-        """Tell that the keyboard has gone, unless it is in the title being edited."""
-        super().focusOutEvent(event)
-        if self.state() != QListWidget.State.EditingState and event.reason() != Qt.FocusReason.PopupFocusReason:
-            self.left.emit()
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Tell of the keys that do something with a conversation; Up at the top leaves the list."""
-        if event.key() in (Qt.Key.Key_F2, Qt.Key.Key_Delete, Qt.Key.Key_P, Qt.Key.Key_Menu) and not event.modifiers():
-            self.key_pressed.emit(event.key())
-            return
-        first = next((row for row in range(self.count()) if self.chat_at(row) is not None), -1)
-        if event.key() == Qt.Key.Key_Up and self.currentRow() <= first:
-            self.left_at_top.emit()
-            return
-        super().keyPressEvent(event)
-
-
-class _Rebuilding:
-    """Replaces all rows without a flicker and without telling of it as edits."""
-
-    def __init__(self, rows: ChatList) -> None:
-        self._rows = rows
-
-    def __enter__(self) -> None:
-        self._at = self._rows.verticalScrollBar().value()
-        self._rows.blockSignals(True)
-        self._rows.setUpdatesEnabled(False)
-        self._rows.clear()
-
-    def __exit__(self, *_: object) -> None:
-        self._rows.setUpdatesEnabled(True)
-        self._rows.blockSignals(False)
-        self._rows.verticalScrollBar().setValue(self._at)
 
 
 def _entry(menu: QMenu, text: str, keys: str | None, act: Callable[[], object]) -> None:

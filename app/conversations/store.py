@@ -5,26 +5,22 @@ One thread owns a store. Every method that writes is one transaction; StoreError
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import time
-import zlib
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, cast
 
-from app.conversations.conversation import Conversation, Manner, Message, Outcome, Reply
+from app.conversations.conversation import Conversation, Manner, Message, Reply
+from app.conversations.rows import COLUMNS, as_json, event_as_row, manner_of, message_of, packed, unpacked
 from app.conversations.safe import connect, told, transaction
 from app.conversations.shelf import UNTITLED, Hit, Summary
+from app.conversations.trash import Trash
 from app.conversations.words import indexed, query, readable
 from app.exchange import Failure
-from engine.config import Sampling
-from engine.errors import SettingError
-from engine.events import Event, Finished, PlainPace, Round, Started, from_json, to_json
+from engine.events import Round
 
-TRASH = 30 * 86400  # seconds a deleted conversation can still be brought back
 AT_ONCE = 24_000  # bytes of logs read together with a conversation; longer ones are recalled afterwards
 FOUND = 200  # messages a search looks at, the best first
 _NOT_SAVED = "The conversation could not be saved"
@@ -44,12 +40,13 @@ class Growth:
 class Store:
     """The conversations of one data folder; None keeps them in memory. ``notes``: what opening did, to be told.
 
-    Answers the program left growing when it last ended are marked as cut.
+    What is deleted goes to ``trash``. Answers the program left growing when it last ended are marked as cut.
     """
 
     def __init__(self, folder: Path | None, *, make: bool = True) -> None:
         self.notes: list[Failure] = []
         self._db = connect(folder, self.notes, make=make)
+        self.trash = Trash(self._db)
         with told("The conversations could not be opened"), transaction(self._db):
             self._db.execute("DELETE FROM notes WHERE name = 'closed'")
             self._settle_cut()
@@ -86,15 +83,15 @@ class Store:
             if head is None:
                 return None
             rows = self._db.execute(
-                "SELECT id, parent, role, text, created, outcome, started, pace, finished FROM messages "
-                "WHERE chat = ? AND deleted IS NULL ORDER BY created, rowid", (chat,)
+                f"SELECT {COLUMNS} FROM messages WHERE chat = ? AND deleted IS NULL "  # noqa: S608 - a constant
+                "ORDER BY created, rowid", (chat,)
             ).fetchall()  # fmt: skip
-            tree = self._with_logs([_message(row) for row in rows])
+            tree = self._with_logs([message_of(row) for row in rows])
         title, named, leaf, manner, draft = head
         known = {message.id for message in tree}
         if leaf not in known:
             leaf = tree[-1].id if tree else None
-        return Conversation(tuple(tree), leaf, title, bool(named), _manner(manner), chat), draft
+        return Conversation(tuple(tree), leaf, title, bool(named), manner_of(manner), chat), draft
 
     def read_whole(self, chat: int) -> Conversation | None:
         """Return a conversation with all its logs."""
@@ -107,7 +104,7 @@ class Store:
     def recall(self, message: Message) -> Message:
         """Return ``message`` with its log; without one if it has none."""
         with told(_NOT_READ):
-            return self._with_rounds(message, self._parts(message.id))
+            return _with_rounds(message, self._parts(message.id))
 
     def search(self, text: str) -> tuple[Hit, ...]:
         """Return one hit for each conversation with all words of ``text``, whole or begun, in one message or the title.
@@ -145,7 +142,7 @@ class Store:
         """Return the manners kept under a name, by name."""
         with told(_NOT_READ):
             rows = self._db.execute("SELECT name, manner FROM manners ORDER BY name COLLATE NOCASE").fetchall()
-        return {name: _manner(kept) for name, kept in rows}
+        return {name: manner_of(kept) for name, kept in rows}
 
     # Writing
 
@@ -199,33 +196,6 @@ class Store:
         with told(_NOT_SAVED), transaction(self._db):
             self._db.execute("UPDATE chats SET pinned = ? WHERE id = ?", (pinned, chat))
 
-    def delete(self, chat: int, *, deleted: bool) -> None:
-        """Take a conversation away, or bring it back; it is erased only by ``purge``."""
-        with told(_NOT_SAVED), transaction(self._db):
-            when = time.time() if deleted else None
-            self._db.execute("UPDATE chats SET deleted = ? WHERE id = ?", (when, chat))
-
-    def delete_messages(self, messages: Iterable[int], *, deleted: bool) -> None:
-        """Take messages away, or bring them back."""
-        with told(_NOT_SAVED), transaction(self._db):
-            when = time.time() if deleted else None
-            rows = [(when, message) for message in messages]
-            self._db.executemany("UPDATE messages SET deleted = ? WHERE id = ?", rows)
-
-    def purge(self, before: float) -> int:
-        """Erase what was deleted ``before``; returns how many conversations and messages that were."""
-        with told(_NOT_SAVED), transaction(self._db):
-            chats = self._db.execute("SELECT id FROM chats WHERE deleted < ?", (before,)).fetchall()
-            messages = self._db.execute(
-                "SELECT m.id FROM messages m JOIN chats c ON c.id = m.chat WHERE m.deleted < ? OR c.deleted < ?",
-                (before, before),
-            ).fetchall()
-            self._db.executemany("DELETE FROM words WHERE rowid = ?", messages)
-            self._db.executemany("DELETE FROM titles WHERE rowid = ?", chats)
-            self._db.executemany("DELETE FROM messages WHERE id = ?", messages)
-            self._db.executemany("DELETE FROM chats WHERE id = ?", chats)
-        return len(messages) + len(chats)
-
     def put_draft(self, chat: int | None, text: str) -> None:
         """Keep what is being written in a conversation; None: in one that is not on disk yet."""
         with told(_NOT_SAVED), transaction(self._db):
@@ -245,12 +215,12 @@ class Store:
             if manner is None:
                 self._db.execute("DELETE FROM manners WHERE name = ?", (name,))
             else:
-                self._db.execute("INSERT OR REPLACE INTO manners VALUES (?, ?)", (name, _json(asdict(manner))))
+                self._db.execute("INSERT OR REPLACE INTO manners VALUES (?, ?)", (name, as_json(asdict(manner))))
 
     # Rows
 
     def _put_chat(self, conversation: Conversation, used: float | None) -> None:
-        kept = (conversation.title, conversation.named, conversation.leaf, _json(asdict(conversation.manner)))
+        kept = (conversation.title, conversation.named, conversation.leaf, as_json(asdict(conversation.manner)))
         if used is None:
             self._db.execute(
                 "UPDATE chats SET title = ?, named = ?, leaf = ?, manner = ? WHERE id = ?", (*kept, conversation.id)
@@ -274,13 +244,14 @@ class Store:
     def _put_message(self, chat: int, message: Message) -> None:
         reply = message.reply or Reply()
         self._db.execute(
-            "INSERT INTO messages (text, outcome, started, pace, finished, id, chat, parent, role, created) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET text = excluded.text, "
+            "INSERT INTO messages (text, outcome, started, pace, finished, id, chat, parent, role, created, told_from) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET text = excluded.text, "
             "outcome = excluded.outcome, started = excluded.started, pace = excluded.pace, "
             "finished = excluded.finished",
             (
-                message.text, reply.outcome, _event(reply.started), reply.pace and reply.pace.seconds,
-                _event(reply.finished), message.id, chat, message.parent, message.role, message.created,
+                message.text, reply.outcome, event_as_row(reply.started), reply.pace and reply.pace.seconds,
+                event_as_row(reply.finished), message.id, chat, message.parent, message.role, message.created,
+                message.told_from,
             ),
         )  # fmt: skip
 
@@ -288,20 +259,18 @@ class Store:
         message, reply = growth.message, growth.reply
         changed = self._db.execute(
             "UPDATE messages SET text = text || ?, outcome = NULL, finished = NULL, started = ?, pace = ? WHERE id = ?",
-            (growth.text, _event(reply.started), reply.pace and reply.pace.seconds, message.id),
+            (growth.text, event_as_row(reply.started), reply.pace and reply.pace.seconds, message.id),
         ).rowcount
         if not changed:
-            begun = Message("assistant", growth.text, reply, message.id, message.parent, message.created)
-            self._put_message(chat, begun)
+            self._put_message(chat, replace(message, text=growth.text, reply=reply))
             self._db.execute("UPDATE chats SET leaf = ?, used = ? WHERE id = ?", (message.id, time.time(), chat))
         if growth.rounds:
             self._add_part(message.id, growth.rounds)
 
     def _add_part(self, message: int, rounds: Sequence[Round]) -> None:
-        body = zlib.compress(_json([to_json(round_) for round_ in rounds]).encode(), 6)
         self._db.execute(
             "INSERT INTO rounds SELECT ?, COALESCE(MAX(part) + 1, 0), ? FROM rounds WHERE message = ?",
-            (message, body, message),
+            (message, packed(rounds), message),
         )
 
     def _settle_cut(self) -> None:
@@ -321,57 +290,14 @@ class Store:
             left -= sum(map(len, parts))
             if left < 0:
                 break
-            tree[at] = self._with_rounds(tree[at], parts)
+            tree[at] = _with_rounds(tree[at], parts)
         return tree
 
     def _parts(self, message: int) -> list[bytes]:
         rows = self._db.execute("SELECT body FROM rounds WHERE message = ? ORDER BY part", (message,)).fetchall()
         return [body for (body,) in rows]
 
-    def _with_rounds(self, message: Message, parts: Iterable[bytes]) -> Message:
-        """Return ``message`` with the rounds of ``parts``. A log nobody can read any more leaves the text alone."""
-        reply = message.reply or Reply()
-        try:
-            values = (value for part in parts for value in json.loads(zlib.decompress(part)))
-            rounds = tuple(cast("Round", from_json(value)) for value in values)
-        except (zlib.error, ValueError, KeyError, TypeError):
-            rounds = ()
-        log = Reply(reply.started, rounds, reply.pace, reply.finished, reply.outcome)
-        return Message(message.role, message.text, log, message.id, message.parent, message.created)
 
-
-def _message(row: tuple[Any, ...]) -> Message:
-    id_, parent, role, text, created, outcome, started, pace, finished = row
-    if role == "user":
-        return Message("user", text, None, id_, parent, created)
-    reply = Reply(
-        cast("Started | None", _read_event(started)),
-        (),
-        None if pace is None else PlainPace(pace),
-        cast("Finished | None", _read_event(finished)),
-        cast("Outcome", outcome),
-    )
-    return Message("assistant", text, reply, id_, parent, created)
-
-
-def _event(event: Event | None) -> str | None:
-    return None if event is None else _json(to_json(event))
-
-
-def _read_event(kept: str | None) -> Event | None:
-    """Return the event kept as JSON; one nobody can read any more is as good as none."""
-    with suppress(ValueError, KeyError, TypeError):
-        return None if kept is None else from_json(json.loads(kept))
-    return None
-
-
-def _manner(kept: str) -> Manner:
-    """Read a manner; what is unknown or out of range falls back to the usual."""
-    with suppress(ValueError, TypeError, SettingError):
-        value = json.loads(kept)
-        return Manner(**{**value, "sampling": Sampling(**value.get("sampling", {}))}) if value else Manner()
-    return Manner()
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+def _with_rounds(message: Message, parts: Iterable[bytes]) -> Message:
+    """Return ``message`` with the rounds of ``parts``. A log nobody can read any more leaves the text alone."""
+    return replace(message, reply=replace(message.reply or Reply(), rounds=unpacked(parts)))

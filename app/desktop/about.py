@@ -49,27 +49,39 @@ class AboutDialog(QDialog):
         self.names = QListWidget()
         self.names.setAccessibleName("Components")
         self.names.ensurePolished()  # else the rows are laid out before the sheet is known
-        self.names.addItems([_entry(component) for component in self.components])
-        self.names.setFixedWidth(270)
+        self.names.addItems([f"{component.name} {component.version}".strip() for component in self.components])
+        self.names.setFixedWidth(230)
         self.names.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.text = QPlainTextEdit()
         self.text.setReadOnly(True)
         self.text.setTabChangesFocus(True)
         self.text.setAccessibleName("Licence")
-        self.names.currentRowChanged.connect(lambda row: self.text.setPlainText(self.components[row].text))
+        self.licence = QLabel()
+        self.licence.setObjectName("optionTitle")
+        self.licence.setWordWrap(True)
+        self.names.currentRowChanged.connect(self._show)
         self.names.setCurrentRow(0)
         close = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         close.button(QDialogButtonBox.StandardButton.Close).setAccessibleName("Close")
         close.rejected.connect(self.close)
         columns = QHBoxLayout()
+        columns.setSpacing(14)
         columns.addWidget(self.names)
-        columns.addWidget(self.text, 1)
+        right = QVBoxLayout()
+        right.addWidget(self.licence)
+        right.addWidget(self.text, 1)
+        columns.addLayout(right, 1)
         rows = QVBoxLayout(self)
         rows.setContentsMargins(20, 18, 20, 14)
         rows.setSpacing(14)
         rows.addLayout(_head())
         rows.addLayout(columns, 1)
         rows.addWidget(close)
+
+    def _show(self, row: int) -> None:
+        component = self.components[row]
+        self.licence.setText(component.licence)
+        self.text.setPlainText(component.text)
 
 
 def components() -> list[Component]:
@@ -103,10 +115,6 @@ def _head() -> QHBoxLayout:
     head.addWidget(logo, 0, Qt.AlignmentFlag.AlignTop)
     head.addLayout(rows, 1)
     return head
-
-
-def _entry(component: Component) -> str:
-    return " ".join(filter(None, (component.name, component.version, "·", component.licence)))
 
 
 def _component(name: str) -> Component | None:

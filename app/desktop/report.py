@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtGui import QFontDatabase, QGuiApplication
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
 
 class ReportDialog(QDialog):
-    """Shows ``text`` under a sentence, with a button that copies it whole."""
+    """Shows ``text`` under a sentence, with a button that copies it whole; one more has a ``look`` again, if given."""
 
-    def __init__(self, title: str, sentence: str, text: str, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        title: str,
+        sentence: str,
+        text: str,
+        parent: QWidget | None = None,
+        look: Callable[[], object] | None = None,
+    ) -> None:
         super().__init__(parent)
         self.setWindowTitle(title)
         self.resize(640, 460)
@@ -25,6 +34,8 @@ class ReportDialog(QDialog):
         self.shut = self._button("Close", self.close)
         self.copy.setDefault(True)
         buttons = QHBoxLayout()
+        if look is not None:
+            buttons.addWidget(self._button("Look again", look))
         buttons.addStretch()
         buttons.addWidget(self.copy)
         buttons.addWidget(self.shut)
@@ -38,6 +49,7 @@ class ReportDialog(QDialog):
     def show_text(self, text: str) -> None:
         """Show ``text`` in place of what was there."""
         self.text.setPlainText(text)
+        self.copy.setText("Copy report")
 
     def copy_all(self) -> None:
         """Put the whole text on the clipboard."""

@@ -8,7 +8,6 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QHeaderView, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
 
 ELSEWHERE = (  # what no menu has
-    ("Composer", "Send", "Enter"),
     ("Composer", "Break the line", "Shift+Enter"),
     ("Conversation", "From token to token in the Trace", "Arrow keys, Home, End"),
     ("Conversation", "Next and previous match while searching", "Enter, Shift+Enter"),

@@ -12,6 +12,7 @@ from PySide6.QtGui import QColor, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication, QStyle
 
 from app.look.assets import asset
+from app.look.motion import DesktopMotion
 from app.look.palette import LIGHT, Palette, blend
 from app.look.palette import choose as choose_palette
 from app.look.typeface import choose_font
@@ -61,6 +62,8 @@ class Theme(QObject):
         self._font = choose_font()
         self.look = look
         self.palette = LIGHT
+        self._motion = DesktopMotion(parent=self)
+        self._motion.changed.connect(lambda: self.changed.emit(self.palette))
         app.setStyle("fusion")
         hints = QGuiApplication.styleHints()
         hints.setColorScheme(_SCHEMES[look.choice])
@@ -80,9 +83,10 @@ class Theme(QObject):
 
     @property
     def still(self) -> bool:
-        """True where nothing may move that need not: as chosen, or as the desktop's style says."""
+        """True where nothing may move that need not: as chosen, or as the desktop or its style says."""
         if self.look.motion == "system":
-            return self._app.style().styleHint(QStyle.StyleHint.SH_Widget_Animation_Duration) == 0
+            style = self._app.style()
+            return self._motion.reduced or style.styleHint(QStyle.StyleHint.SH_Widget_Animation_Duration) == 0
         return self.look.motion == "reduced"
 
     def choose(self, choice: Choice) -> None:

@@ -21,7 +21,7 @@ from app.speculation.trace import Trace
 from engine.events import Drafting, Event, Loading, Prefill, Round
 
 View = Literal["reading", "trace"]
-SLICE = 1500  # tokens of a trace written at a time where nobody waits for it
+SLICE = 500  # tokens of a trace written at a time where nobody waits for it
 GAP = "\u2003"
 LETTERS, LINE = 88, 23  # of a line and pixels high, for an answer whose lines nobody has counted yet
 
@@ -30,7 +30,7 @@ class Answer(QWidget):
     """One answer, growing or complete. It writes a view only once that is shown, and brings it up to date then.
 
     ``reached`` tells where in which text the reader's cursor went; ``token_chosen`` the index in ``ledger`` of a
-    token chosen in the trace.
+    token chosen in the trace. A complete answer can show an earlier moment of itself: see ``perform``.
     """
 
     reached = Signal(object, QRect)  # Prose
@@ -38,11 +38,14 @@ class Answer(QWidget):
 
     def __init__(self, palette: Palette, *, marked: bool, view: View = "reading", moving: bool = True) -> None:
         super().__init__()
-        self.ledger, self.tally = Ledger(), Tally()
+        self._ledger, self._tally = Ledger(), Tally()
+        self._loaded: tuple[str, Sequence[Event]] | None = None  # a text and its log that nobody has counted yet
         self._palette, self._marked, self._moving = palette, marked, moving
         self._view, self._over = view, False
+        self._outcome: Outcome = "finished"
         self._reading: Reading | None = None
         self._trace: Trace | None = None
+        self._performed: Trace | None = None  # in place of the views, while an earlier moment is shown
         self._herald = Herald(self)
         self.status = QLabel("waiting for the model")
         self.status.setObjectName("status")
@@ -52,6 +55,18 @@ class Answer(QWidget):
         self._rows.setSpacing(6)
         self._rows.addWidget(self.status)
         self._rows.addStretch(1)
+
+    @property
+    def ledger(self) -> Ledger:
+        """The log, token by token."""
+        self._count()
+        return self._ledger
+
+    @property
+    def tally(self) -> Tally:
+        """The counts of the log."""
+        self._count()
+        return self._tally
 
     @property
     def view(self) -> View:
@@ -82,39 +97,70 @@ class Answer(QWidget):
     def trace(self) -> Trace:
         """The Trace view, made if need be."""
         if self._trace is None:
-            trace = self._trace = Trace(self.ledger, self._palette)
-            trace.setAccessibleName("Trace of the answer")
-            trace.set_motion(self._moving)
-            trace.reached.connect(lambda spot: self.reached.emit(trace, spot))
-            trace.chosen.connect(self.token_chosen)
-            self._add(trace, shown=self._view == "trace")
+            self._trace = self._make_trace(self.ledger, "Trace of the answer")
+            self._add(self._trace, shown=self._view == "trace")
         return self._trace
+
+    @property
+    def replayable(self) -> bool:
+        """True for a complete answer whose rounds are known."""
+        return self._over and any(round_.seconds for round_ in self.ledger.rounds)
 
     @property
     def texts(self) -> list[Prose]:
         """The texts shown, in reading order."""
         if not self.written:
             return []
+        if self._performed is not None:
+            return [self._performed]
         return [self.trace] if self._view == "trace" else [*self.reading.sheets]
 
     def source(self) -> str:
         """Return the answer as the model wrote it."""
         return self.ledger.text
 
+    def perform(self, ledger: Ledger, *, anew: bool = False) -> None:
+        """Show the trace of ``ledger``, the log of an earlier moment of this answer, in the room the answer takes.
+
+        Shows what it has gained or lost since; ``anew``: its last tokens are no longer what they were.
+        """
+        if self._performed is None:
+            self.setMinimumHeight(self.height())  # what stands below stays in place
+            self._performed = self._make_trace(ledger, "Replay of the answer")
+            self._add(self._performed, shown=True)
+            for view in (self._reading, self._trace):
+                if view is not None:
+                    view.hide()
+        if anew:
+            self._performed.rebuild()
+        self._performed.catch_up()
+        self.reached.emit(self._performed, self._performed.end)
+
+    def finish(self) -> None:
+        """Show the whole answer again."""
+        if self._performed is not None:
+            self._rows.removeWidget(self._performed)
+            self._performed.hide()
+            self._performed.deleteLater()
+            self._performed = None
+            self.setMinimumHeight(0)
+            self.show_view(self._view)
+            self._say_ended(self._outcome)
+
+    def say_replay(self, place: str, tally: Tally) -> None:
+        """Say that an earlier moment is shown, and what was counted up to it."""
+        self._say("replay", place, *wording.line(tally))
+
     def load(self, text: str, events: Iterable[Event], outcome: Outcome) -> None:
-        """Hold a complete answer; of one without ``events`` only its ``text`` is known."""
-        known = list(events)
-        self.ledger = Ledger()
-        self.tally = Tally()
-        if any(isinstance(event, Round) for event in known):
-            self.ledger.add(known)
-            self.tally.add(known)
-        else:
-            self.ledger.become(text)
-        self._over = True
+        """Hold a complete answer; of one without ``events`` only its ``text`` is known.
+
+        It is counted and written once somebody wants to know.
+        """
+        self._loaded = text, list(events)
+        self._over, self._outcome = True, outcome
         self._drop_views()
-        self.setMinimumHeight(LINE * (2 + len(text) // LETTERS + text.count("\n") // 2))
-        self._say_ended(outcome)
+        self.setMinimumHeight(guessed_height(text))
+        self._say(GAP)  # the line keeps its place
 
     def resume(self) -> None:
         """Let a complete answer grow again."""
@@ -123,7 +169,7 @@ class Answer(QWidget):
 
     def advance(self, events: Sequence[Event], tally: Tally) -> None:
         """Take in ``events``, which ``tally`` has counted, in one edit of the view shown."""
-        self.tally = tally
+        self._tally = tally
         known = len(self.ledger.tokens)
         shortened = self.ledger.add(events)
         if shortened:
@@ -145,7 +191,7 @@ class Answer(QWidget):
 
     def end(self, outcome: Outcome, tally: Tally) -> None:
         """Close the answer: the draft in progress is dropped, the text typeset, and the line says how it ended."""
-        self.tally, self._over = tally, True
+        self._tally, self._over, self._outcome = tally, True, outcome
         self.ledger.pending = ()
         self.show_view(self._view)
         self._say_ended(outcome)
@@ -164,7 +210,7 @@ class Answer(QWidget):
             self.setMinimumHeight(max(self.minimumHeight(), self.height()))
         for widget, shown in ((self._reading, view == "reading"), (self._trace, view == "trace")):
             if widget is not None:
-                widget.setVisible(shown)
+                widget.setVisible(shown and self._performed is None)
 
     def prepare(self) -> bool:
         """Write a little more of the view that is not shown, so that it is there once wanted; False if all is."""
@@ -180,7 +226,9 @@ class Answer(QWidget):
 
     def pick(self, indices: Sequence[int]) -> None:
         """Outline tokens of the ledger in the trace."""
-        if self._view == "trace" and self.written:
+        if self._performed is not None:
+            self._performed.pick(index for index in indices if index < self._performed.settled)
+        elif self._view == "trace" and self.written:
             self.trace.pick(indices)
 
     def show_marks(self, marked: bool) -> None:
@@ -192,13 +240,15 @@ class Answer(QWidget):
     def set_motion(self, moving: bool) -> None:
         """Let marks fade in, or appear at once."""
         self._moving = moving
-        for view in (self._reading, self._trace):
+        for view in (self._reading, self._trace, self._performed):
             if view is not None:
                 view.set_motion(moving)
 
     def set_palette(self, palette: Palette) -> None:
         """Paint in the colours of ``palette``."""
         self._palette = palette
+        if self._performed is not None:
+            self._performed.set_palette(palette)
         if (shown := self._current()) is not None:
             self._drop_views(but=shown)
             shown.set_palette(palette)
@@ -212,6 +262,14 @@ class Answer(QWidget):
         """Invert ``offset_of``."""
         shown = self._current()
         return round(shown.y() + shown.y_of(offset)) if shown is not None else 0
+
+    def _make_trace(self, ledger: Ledger, name: str) -> Trace:
+        trace = Trace(ledger, self._palette)
+        trace.setAccessibleName(name)
+        trace.set_motion(self._moving)
+        trace.reached.connect(lambda spot: self.reached.emit(trace, spot))
+        trace.chosen.connect(self.token_chosen)
+        return trace
 
     def _add(self, view: Reading | Trace, *, shown: bool) -> None:
         view.lay_out(self.width())
@@ -239,9 +297,27 @@ class Answer(QWidget):
         self._reading = self._reading if self._reading is but else None
         self._trace = self._trace if self._trace is but else None
 
+    def _count(self) -> None:
+        """Count what was loaded, unless that is done."""
+        if self._loaded is None:
+            return
+        (text, events), self._loaded = self._loaded, None
+        self._ledger, self._tally = Ledger(), Tally()
+        if any(isinstance(event, Round) for event in events):
+            self._ledger.add(events)
+            self._tally.add(events)
+        else:
+            self._ledger.become(text)
+        self._say_ended(self._outcome)
+
     def _say_ended(self, outcome: Outcome) -> None:
         first = {"stopped": ("stopped",), "failed": ("cut short by an error",), "cut": ("cut short",)}.get(outcome, ())
         self._say(*first, *wording.ending(self.tally), *wording.line(self.tally))
 
     def _say(self, *parts: str) -> None:
         self.status.setText(GAP.join(parts))
+
+
+def guessed_height(text: str) -> int:
+    """Return about how many pixels high ``text`` will stand."""
+    return LINE * (2 + len(text) // LETTERS + text.count("\n") // 2)

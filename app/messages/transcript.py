@@ -9,7 +9,6 @@ from PySide6.QtGui import QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import (
     QApplication,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QScrollArea,
     QSizePolicy,
@@ -19,7 +18,8 @@ from PySide6.QtWidgets import (
 
 from app.conversations.conversation import Conversation, Message, Outcome
 from app.look.palette import Palette
-from app.messages.answer import Answer, View
+from app.messages.answer import Answer, View, guessed_height
+from app.messages.edge import Edge
 from app.messages.question import Question
 from app.messages.turn import Turn
 from app.messages.views import Views, settle_layouts
@@ -33,7 +33,8 @@ EDGE = 24  # free pixels on both sides of the column
 NEAR_END = 4
 SEARCHED = 400  # messages, at most, that are built to be searched
 BREATH = 20  # ms between two lots of messages built ahead: time to paint
-FIRST = 8  # messages built before a conversation is first painted
+FIRST = 8  # messages built before a conversation is first painted, at most
+STEP = 4  # messages built ahead at a time
 BATCH = 40  # messages of a long conversation built without being asked for, or at a time
 
 
@@ -49,7 +50,9 @@ class Transcript(QScrollArea):
     continue_wanted = Signal(object)
     remove_wanted = Signal(object)
     version_wanted = Signal(object)
+    replay_wanted = Signal(object)  # Answer
     earlier_shown = Signal()  # messages were added above
+    all_wanted = Signal()  # the model is to see the messages above the edge again
 
     def __init__(self, palette: Palette, *, marked: bool, view: View = "reading") -> None:
         super().__init__()
@@ -74,9 +77,8 @@ class Transcript(QScrollArea):
         self._earlier.setObjectName("pill")
         self._earlier.setAccessibleName("Show earlier messages")
         self._earlier.clicked.connect(lambda _: self.show_earlier())
-        self._edge = QLabel("What is above is left out: the model does not see it any more.", self._body)
-        self._edge.setObjectName("contextEdge")
-        self._edge.hide()
+        self._edge = Edge(self._body)
+        self._edge.all_wanted.connect(self.all_wanted)
         self._column = self._make_column()
         self._pill = QPushButton("↓  Jump to latest", self)
         self._pill.setObjectName("pill")
@@ -94,6 +96,11 @@ class Transcript(QScrollArea):
         return self._following
 
     @property
+    def moving(self) -> bool:
+        """True unless things are to stand still."""
+        return self._moving
+
+    @property
     def answers(self) -> Sequence[Answer]:
         """The answers shown, oldest first."""
         return self._answers
@@ -109,13 +116,15 @@ class Transcript(QScrollArea):
         for turn in self._turns[stands - len(self._waiting) if stands else 0 :]:
             self._remove(turn.body)
         if not stands:
-            self._waiting = messages[:-FIRST]
+            self._waiting = messages[: -self._at_first(messages)]
         for message in messages[max(stands, len(self._waiting)) :]:
             self._append(self._body_of(message))
         self._earlier.setVisible(bool(self._waiting))
         self.welcome.setVisible(not messages)
-        self._views.later()
         self.jump_to_latest()
+        self._views.tend()  # before the first painting, so that no empty page flashes up
+        settle_layouts()
+        self._views.later()
         QTimer.singleShot(BREATH, self, self._fill_up)
 
     def show_versions(self, conversation: Conversation, *, locked: bool) -> None:
@@ -123,6 +132,7 @@ class Transcript(QScrollArea):
         shown = conversation.messages[len(self._waiting) :]
         for turn, message in zip(self._turns, shown, strict=False):
             turn.show_message(message, conversation.versions(message.id), last=message is shown[-1])
+            turn.show_unread(conversation.unread(message.id))
         self._locked = locked
         for turn in self._turns:
             turn.lock(locked=locked)
@@ -133,6 +143,7 @@ class Transcript(QScrollArea):
         for turn in self._turns:
             if turn.message == message.id and isinstance(turn.body, Answer):
                 _load(turn.body, message)
+                turn.reveal()
                 self._views.later()
 
     def go_to(self, message: int) -> None:
@@ -161,8 +172,18 @@ class Transcript(QScrollArea):
     def _fill_up(self) -> None:
         """Build some more above what is in view, a few at a time, so that the window never stands still."""
         if self._waiting and len(self._turns) < BATCH:
-            self.show_earlier(FIRST)
+            self.show_earlier(STEP)
             QTimer.singleShot(BREATH, self, self._fill_up)
+
+    def _at_first(self, messages: Sequence[Message]) -> int:
+        """Return how many of the newest of ``messages`` fill what is in view, or FIRST; at least 1."""
+        count = room = 0
+        for message in reversed(messages[-FIRST:]):
+            count += 1
+            room += guessed_height(message.text)
+            if room > self.viewport().height():
+                break
+        return max(count, 1)
 
     def add_question(self, text: str) -> None:
         """Show a question at the end."""
@@ -213,6 +234,7 @@ class Transcript(QScrollArea):
     def end_answer(self, outcome: Outcome, tally: Tally) -> None:
         """Close the last answer; one that ended before its first word is taken away."""
         self._answers[-1].end(outcome, tally)
+        self._turns[-1].reveal()
         if not self._answers[-1].source():
             self.withdraw()
 
@@ -311,6 +333,7 @@ class Transcript(QScrollArea):
             (turn.version_wanted, self.version_wanted),
         ):
             told.connect(tells)
+        turn.replay_wanted.connect(lambda: self.replay_wanted.emit(body))
         turn.lock(locked=self._locked)
         self._turns.insert(0 if first else len(self._turns), turn)
         if first and isinstance(body, Answer):

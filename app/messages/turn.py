@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVB
 
 from app.conversations.conversation import Message
 from app.look.typeface import tabular
+from app.messages.answer import Answer
 
 
 class Turn(QWidget):
@@ -24,6 +25,7 @@ class Turn(QWidget):
     continue_wanted = Signal(object)
     remove_wanted = Signal(object)
     version_wanted = Signal(object)
+    replay_wanted = Signal()
 
     def __init__(self, body: QWidget, *, asks: bool, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -43,7 +45,11 @@ class Turn(QWidget):
         self.copy = self._button("Copy", f"Copy the {kind} as Markdown", lambda: self._tell(self.copy_wanted))
         text, name = ("Edit", "Edit the question") if asks else ("Regenerate", "Answer again")
         self.redo = self._button(text, name, lambda: self._tell(self.edit_wanted if asks else self.again_wanted))
+        self.replay = self._button("Replay", "Play again how the answer came to be", self.replay_wanted.emit)
         self.remove = self._button("Delete", f"Delete the {kind}", lambda: self._tell(self.remove_wanted))
+        self.unread = QLabel()
+        self.unread.setObjectName("turnNote")
+        self.unread.hide()
         self._shy = (self.copy, self.redo, self.remove)
         self._arrange()
         self._show()
@@ -58,6 +64,12 @@ class Turn(QWidget):
         self.earlier.setEnabled(at > 0)
         self.later.setEnabled(at + 1 < len(versions))
         self._show()
+
+    def show_unread(self, count: int) -> None:
+        """Say that the first ``count`` messages of the conversation were not read for this answer."""
+        said = "the first message was" if count == 1 else f"the first {count} messages were"
+        self.unread.setText(f"{said} not read for this answer" if count else "")
+        self.unread.setVisible(bool(count))
 
     def lock(self, *, locked: bool) -> None:
         """Let nothing be done that changes the conversation, as an answer is in flight."""
@@ -75,15 +87,17 @@ class Turn(QWidget):
         self._show()
 
     def reveal(self) -> None:
-        """Show or hide the actions, as the keyboard has come or gone."""
+        """Show or hide the actions, as the keyboard has come or gone or the answer is complete now."""
         self._show()
 
     def _show(self) -> None:
         known = self.message is not None
         focus = self.focusWidget()
         here = self.underMouse() or (focus is not None and focus.hasFocus())
+        near = known and (here or (self._last and not self._asks))
         for button in self._shy:
-            button.setVisible(known and (here or (self._last and not self._asks)))
+            button.setVisible(near)
+        self.replay.setVisible(near and isinstance(self.body, Answer) and self.body.replayable)
         free = not self._locked
         for button in (self.redo, self.remove, self.resume):
             button.setEnabled(free)
@@ -119,10 +133,12 @@ class Turn(QWidget):
             row.addStretch()
             order: Sequence[QWidget] = (*self._shy, self.resume, *versions)
         else:
-            order = (*versions, self.resume, *self._shy)
+            order = (*versions, self.resume, self.copy, self.redo, self.replay, self.remove)
         for widget in order:
             row.addWidget(widget, 0, Qt.AlignmentFlag.AlignVCenter)
         if not self._asks:
+            row.addSpacing(6)
+            row.addWidget(self.unread, 0, Qt.AlignmentFlag.AlignVCenter)
             row.addStretch()
         rows = QVBoxLayout(self)
         rows.setContentsMargins(0, 0, 0, 0)

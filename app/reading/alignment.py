@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
+STAND_IN = "\ufffc"  # shown for something that is drawn
 REACH = 400  # characters of markup, at most, between two that are shown
 
 
-def align(source: str, shown: str) -> Iterator[int]:
+def align(source: str, shown: str, drawn: Sequence[str] = ()) -> Iterator[int]:
     """Yield, for every character of ``shown``, where in ``source`` it stands; never descending.
 
     What is shown is the source with markup taken out, so each character is looked for behind the one before it. White
-    space, and signs that are not in the source, stand where the last character found ends.
+    space, and signs that are not in the source, stand where the last character found ends. ``drawn``: what stands in
+    the source for each STAND_IN.
     """
-    at = 0
+    at, pictures = 0, iter(drawn)
     for character in shown:
-        if not character.isspace():
+        if character == STAND_IN:
+            whole = next(pictures, "")
+            found = source.find(whole, at, at + REACH + len(whole)) if whole else -1
+            if found >= 0:
+                yield found
+                at = found + len(whole)
+                continue
+        elif not character.isspace():
             found = source.find(character, at, at + REACH)
             if found >= 0:
                 yield found
@@ -24,9 +33,12 @@ def align(source: str, shown: str) -> Iterator[int]:
         yield at
 
 
-def begin_at(offsets: Iterable[int], source: str, shown: str) -> Iterator[int]:
-    """Yield where in ``shown`` (in UTF-16 units) the text at each of the ascending ``offsets`` of ``source`` begins."""
-    aligned = align(source, shown)
+def begin_at(offsets: Iterable[int], source: str, shown: str, drawn: Sequence[str] = ()) -> Iterator[int]:
+    """Yield where in ``shown`` (in UTF-16 units) the text at each of the ascending ``offsets`` of ``source`` begins.
+
+    ``drawn`` is as in ``align``.
+    """
+    aligned = align(source, shown, drawn)
     position, at = 0, next(aligned, None)
     characters = iter(shown)
     for offset in offsets:

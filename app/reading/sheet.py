@@ -7,13 +7,12 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import pairwise
 
-from PySide6.QtCore import QEvent, QMimeData, QRectF, Qt, QTimer, QUrl, Signal
+from PySide6.QtCore import QEvent, QRectF, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import (
     QContextMenuEvent,
     QFontInfo,
-    QFontMetricsF,
+    QGuiApplication,
     QPainter,
-    QPaintEvent,
     QResizeEvent,
     QTextBlock,
     QTextBlockFormat,
@@ -26,19 +25,22 @@ from app.reading.alignment import begin_at
 from app.reading.copying import CopyButton
 from app.reading.decoration import code_box, decorate
 from app.reading.links import LinkQuestion
+from app.reading.mathematics import Formulas, source_at
 from app.reading.source import settled
+from app.reading.tex import Foresight
 from app.reading.typeset import BAR, BREAK, INDENT, KIND, LANGUAGE, Environment, Typesetter
-from app.speculation.editing import Editing, selected_text, units
-from app.speculation.fade import Fade
-from app.speculation.layer import MarkLayer, visible_blocks
+from app.speculation.editing import Editing, units
+from app.speculation.inked import Inked
+from app.speculation.layer import visible_blocks
 from app.speculation.marks import Mark, inks, text_format
-from app.speculation.prose import Prose
 
 SLICE = 0.012  # seconds of typesetting before the window is looked after again
 PIECE = 3000  # characters typeset at a time where there are many
+CLOSING = ("$", r"\)", r"\]")  # may end a formula
+DEARER = 10  # times as many take as long where they hold no formulas
 
 
-class Sheet(Prose):
+class Sheet(Inked):
     """Shows Markdown as it grows. Marks, where wanted, are faint.
 
     The source is a run of tokens with their marks. Those of complete blocks are shown typeset and not touched again;
@@ -49,7 +51,7 @@ class Sheet(Prose):
     completed = Signal()  # the last slice is typeset
 
     def __init__(self, palette: Palette, *, marked: bool, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(palette, parent)
         self.setAccessibleName("Answer")
         self.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextBrowserInteraction | Qt.TextInteractionFlag.TextSelectableByKeyboard
@@ -57,9 +59,8 @@ class Sheet(Prose):
         self.setOpenLinks(False)
         self.anchorClicked.connect(self._ask)
         self.document().setIndentWidth(INDENT)
-        self._palette, self._marked = palette, marked
-        self._layer = MarkLayer(self.document())
-        self._fade = Fade(self, lambda index: self._layer.box_of(index, self._metrics()).top())
+        self._formulas, self._foresight = Formulas(self.document()), Foresight()
+        self._marked = marked
         self._source, self._final = "", False
         self._offsets: list[int] = []  # in the source, of each token
         self._marks: list[Mark] = []
@@ -100,7 +101,9 @@ class Sheet(Prose):
             self._marks.append(mark)
             pieces.append(text)
             at += len(text)
-        self._source = "".join(pieces)
+        known, self._source = len(self._source), "".join(pieces)
+        if not final and any(self._source.find(sign, max(known - 1, 0)) >= 0 for sign in CLOSING):
+            self._foresight.look(self._source[self._typeset :])
         self._draft, self._final = draft, final
         self._work()
         self._fade.begin(fresh, len(self._layer.starts))
@@ -122,18 +125,9 @@ class Sheet(Prose):
         """Show or hide marks and the draft in progress."""
         if marked != self._marked:
             self._marked = marked
+            self._strips.cut()
             self._work()
             self.viewport().update()
-
-    def set_motion(self, moving: bool) -> None:
-        """Let marks fade in, or appear at once."""
-        self._fade.moving = moving
-
-    def set_palette(self, palette: Palette) -> None:
-        """Paint in the colours of ``palette``."""
-        self._palette = palette
-        self._dress()
-        self.rebuild()
 
     def offset_of(self, y: float) -> int:
         """Return how many tokens stand before the line at ``y``."""
@@ -142,25 +136,22 @@ class Sheet(Prose):
     def y_of(self, offset: int) -> float:
         """Invert ``offset_of``."""
         last = len(self._layer.starts) - 1
-        return self._layer.box_of(min(offset, last), self._metrics()).top() if last >= 0 else 0.0
+        return self._box(min(offset, last)).top() if last >= 0 else 0.0
 
     def loadResource(self, _kind: int, _name: QUrl | str) -> object:
         """Load nothing: no picture of a reply is fetched, from anywhere."""
         return None
 
-    def createMimeDataFromSelection(self) -> QMimeData:
-        """Copy what is selected as plain text, without the draft in progress."""
-        data = QMimeData()
-        data.setText(selected_text(self))
-        return data
-
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        """Offer to copy the selection, or to open a link."""
+        """Offer to copy the selection or a formula, or to open a link."""
         menu = QMenu(self)
         menu.addAction("Copy", self.copy).setEnabled(self.textCursor().hasSelection())
         target = self.anchorAt(event.pos())
         if target:
             menu.addAction("Open link…", lambda: self._ask(QUrl(target)))
+        formula = source_at(self.cursorForPosition(event.pos()))
+        if formula:
+            menu.addAction("Copy formula", lambda: QGuiApplication.clipboard().setText(formula))
         menu.addAction("Select all", self.selectAll)
         menu.exec(event.globalPos())
 
@@ -173,27 +164,21 @@ class Sheet(Prose):
     def changeEvent(self, event: QEvent) -> None:
         """Typeset anew for a new font."""
         super().changeEvent(event)
-        if event.type() == QEvent.Type.FontChange and self._source:
+        if event.type() == QEvent.Type.FontChange:
             self._dress()
-            self.rebuild()
+            if self._source:
+                self.rebuild()
 
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """Paint boxes, bars and faint marks, then the letters over them."""
-        painter = QPainter(self.viewport())
+    def _paint_behind(self, painter: QPainter, exposed: QRectF) -> None:
+        """Paint boxes, bars and faint marks."""
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        exposed = QRectF(event.rect())
         for block in visible_blocks(self.document(), exposed.adjusted(0, -BAR, 0, BAR)):
             decorate(painter, block, self._palette, self._small)
         if self._marked:
-            self._layer.paint(painter, exposed, self._metrics(), self._inks, self._fade.first, self._fade.shade)
-        painter.end()
-        super().paintEvent(event)
+            super()._paint_behind(painter, exposed)
 
     def _ask(self, target: QUrl) -> None:
         LinkQuestion(target, self.window()).open()
-
-    def _metrics(self) -> QFontMetricsF:
-        return QFontMetricsF(self.font())
 
     # Writing. The document is: typeset blocks | plain text | draft, parted at the positions _open and _tail.
 
@@ -214,6 +199,7 @@ class Sheet(Prose):
         self._rest.stop()
         self._last_form = QTextBlockFormat()
         self._layer.cut(0)
+        self._strips.cut()
         for _, button in self._buttons:
             button.hide()
             button.deleteLater()
@@ -226,15 +212,18 @@ class Sheet(Prose):
     def _work(self) -> None:
         """Bring the document up to the source; what takes longer than a slice goes on after a rest."""
         until = time.perf_counter() + SLICE
-        placed = len(self._buttons)
+        placed, end = len(self._buttons), self._next_end()
+        self._keep_above(self._open if end > self._typeset else self._tail)
         with Editing(self) as cursor:
             self._cut(cursor, self._tail)
-            while (end := self._next_end()) > self._typeset and time.perf_counter() < until:
+            while end > self._typeset and time.perf_counter() < until:
                 self._cut(cursor, self._open)
                 self._typeset_to(cursor, end)
+                end = self._next_end()
             waited, self._waiting = self._waiting, end > self._typeset
             if not self._waiting:
                 self._write_plainly(cursor)
+            self._layer.end = self._tail
         self._place_buttons(placed)
         if self._waiting:
             self._rest.start()
@@ -247,12 +236,12 @@ class Sheet(Prose):
 
     def _next_end(self) -> int:
         """Return up to where blocks can be typeset next."""
-        length = len(self._source)
-        end = min(length, self._typeset + PIECE)
-        safe = settled(self._source, self._typeset, end)
-        if safe == self._typeset and end < length:
-            safe = settled(self._source, self._typeset, length)
-        return length if safe == self._typeset and self._final else safe
+        length, start, size = len(self._source), self._typeset, PIECE
+        if any(self._source.find(sign, start, start + size) >= 0 for sign in ("$", "\\")):
+            size //= DEARER  # formulas take a while
+        while (safe := settled(self._source, start, min(start + size, length))) == start and start + size < length:
+            size *= 2  # a block longer than that
+        return length if safe == start and self._final else safe
 
     def _cut(self, cursor: QTextCursor, position: int) -> None:
         """Take away what stands behind ``position``."""
@@ -268,15 +257,15 @@ class Sheet(Prose):
         start, piece = self._typeset, self._source[self._typeset : end]
         first, last = bisect_left(self._offsets, start), bisect_left(self._offsets, end)
         self._layer.cut(first)
-        before = self._open
+        before, drawn = self._open, list[str]()
         if piece.strip():
             self._setter.next_block(cursor)
             before = cursor.position()
-            self._setter.write(cursor, piece, self._environment)
+            drawn = self._setter.write(cursor, piece, self._environment)
             cursor.movePosition(QTextCursor.MoveOperation.End)
         shown = self._text_between(before, cursor.position())
         offsets = (offset - start for offset in self._offsets[first:last])
-        self._layer.starts += [before + at for at in begin_at(offsets, piece, shown)]
+        self._layer.starts += [before + at for at in begin_at(offsets, piece, shown, drawn)]
         self._layer.marks += self._marks[first:last]
         self._typeset = self._written = end
         self._open = self._tail = cursor.position()

@@ -29,7 +29,7 @@ def parts(source: str) -> Parts:
     length = len(source)
     opened = OPENED.match(source)
     if opened is None:
-        closed = LONE_CLOSE.search(source)
+        closed = LONE_CLOSE.search(source) if "</think>" in source else None  # the quick search first
         if closed is not None:
             return Parts(range(closed.start()), range(closed.end(), length))
         return Parts(None, range(0 if "<think>".startswith(source.lstrip()) else length))

@@ -24,7 +24,12 @@ from PySide6.QtGui import (
 )
 
 from app.look.palette import Palette
+from app.reading.alignment import STAND_IN
 from app.reading.colouring import coloured
+from app.reading.formulas import DISPLAYED, formulas
+from app.reading.formulas import KIND as FORMULA
+from app.reading.mathematics import format_of
+from app.reading.tex import picture
 
 KIND = QTextFormat.Property.UserProperty + 2  # of a block that is no text: "code", "rule", or "spare" beside a table
 QUOTED = QTextFormat.Property.UserProperty + 3  # how many quotes a block lies in
@@ -37,6 +42,7 @@ PADDING = 14  # pixels around code
 BAR = 30  # pixels above code, for its language and its button
 HEADINGS = {"h1": 1.5, "h2": 1.3, "h3": 1.14, "h4": 1.0, "h5": 1.0, "h6": 1.0}
 BREAK = "\u2028"  # a line break inside a block
+END_OF_FRAME = "\ufdd1"  # what Qt ends a table with; it builds the frames themselves only after the edit
 BULLETS = (QTextListFormat.Style.ListDisc, QTextListFormat.Style.ListCircle, QTextListFormat.Style.ListSquare)
 
 Environment = MutableMapping[str, Any]
@@ -64,8 +70,8 @@ class Typesetter:
 
     def __init__(self, palette: Palette, font: QFont) -> None:
         self._palette = palette
-        self._size = QFontInfo(font).pixelSize()
-        self._markdown = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+        self._font, self._size = font, QFontInfo(font).pixelSize()
+        self._markdown = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).use(formulas)
         self.text = QTextCharFormat()
         self.text.setForeground(QColor(palette.text))
         self._fixed = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont).families()
@@ -77,15 +83,17 @@ class Typesetter:
         self._item = False  # the next block is the first of a list item
         self._heading: str | None = None
         self._tight = False
+        self._drawn: list[str] = []
         self._table: list[list[tuple[Token, str]]] | None = None
         self._align = ""
 
-    def write(self, cursor: QTextCursor, source: str, environment: Environment) -> None:
+    def write(self, cursor: QTextCursor, source: str, environment: Environment) -> list[str]:
         """Append ``source`` at ``cursor``, which stands in an empty document or in the block ``next_block`` gave.
 
-        ``environment`` keeps the link targets that earlier pieces of the same text defined.
+        ``environment`` keeps the link targets that earlier pieces of the same text defined. Returns the source of
+        every formula that a single character stands for now, in order.
         """
-        self._cursor, self._fresh = cursor, True
+        self._cursor, self._fresh, self._drawn = cursor, True, list[str]()
         for token in self._markdown.parse(source, environment):
             step = self._steps.get(token.type)
             if step is not None:
@@ -95,6 +103,7 @@ class Typesetter:
             self._fresh = True
         if self._fresh:
             self._collapse()
+        return self._drawn
 
     def next_block(self, cursor: QTextCursor) -> None:
         """Go to an empty block at the end of the document, a new one where there is none."""
@@ -129,6 +138,7 @@ class Typesetter:
             "fence": self._code,
             "code_block": self._code,
             "hr": self._rule,
+            FORMULA: self._display,
         }
 
     # Blocks
@@ -198,6 +208,9 @@ class Typesetter:
         language = token.info.split()[0] if token.info.strip() else ""
         form.setProperty(LANGUAGE, language)
         first = self._cursor.position() == 0 and self._fresh
+        if self._fresh and self._below_table():  # Qt leaves no room above what follows a table
+            self._collapse()
+            self._fresh = False
         self._begin(form)
         if first:
             form.setTopMargin(BAR)
@@ -207,11 +220,23 @@ class Typesetter:
             letters.setForeground(QColor(colour))
             self._cursor.insertText(text.replace("\r", "").replace("\n", BREAK), letters)
 
+    def _below_table(self) -> bool:
+        return self._cursor.document().characterAt(self._cursor.position() - 1) == END_OF_FRAME
+
     def _rule(self, _token: Token) -> None:
         form = self.paragraph()
         form.setProperty(KIND, "rule")
         form.setLineHeight(self._size, _FIXED)
         self._begin(form)
+
+    def _display(self, token: Token) -> None:
+        form = self.paragraph()
+        if picture(token.content, displayed=True) is not None:
+            form.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+            form.setLineHeight(100, _PROPORTIONAL)
+            form.setBottomMargin(round(0.4 * self._size))
+        self._begin(form)
+        self._formula(self._cursor, token, self.text)
 
     def _collapse(self) -> None:
         """Give the empty block at the cursor no height to speak of."""
@@ -284,10 +309,23 @@ class Typesetter:
                 cursor.insertText(token.content, self._inline_code(formats[-1]))
             elif token.type == "image":
                 cursor.insertText(f"[{token.content or 'image'}]", self._link(formats[-1], str(token.attrGet("src"))))
+            elif token.type == FORMULA:
+                self._formula(cursor, token, formats[-1])
             elif token.type in ("softbreak", "hardbreak"):
                 cursor.insertText(BREAK, formats[-1])
             else:
                 cursor.insertText(token.content, formats[-1])
+
+    def _formula(self, cursor: QTextCursor, token: Token, letters: QTextCharFormat) -> None:
+        """Write a formula as one character that is drawn, or as its source where it cannot be."""
+        font = QFont(self._font)
+        font.setPixelSize(letters.intProperty(QTextFormat.Property.FontPixelSize) or self._size)
+        form = format_of(token.content, token.info, letters, font, displayed=token.markup in DISPLAYED)
+        if form is None:
+            cursor.insertText(token.info.replace("\r", "").replace("\n", BREAK), letters)
+        else:
+            cursor.insertText(STAND_IN, form)
+            self._drawn.append(token.info)
 
     def _dressed(self, form: QTextCharFormat, token: Token) -> QTextCharFormat:
         """Return ``form`` as the text inside an opening ``token`` looks."""

@@ -20,6 +20,7 @@ SECTIONS = MappingProxyType(
         "generation": "Generation",
         "hierarchy": "Hierarchy",
         "appearance": "Appearance",
+        "writing": "Writing",
         "folders": "Folders",
         "network": "Network",
     }
@@ -114,6 +115,10 @@ class Settings:
     motion: str = _option(
         "appearance", "Motion", Choice({"system": "As the desktop", "reduced": "Reduced", "full": "Full"}), "system",
         "Whether marks may fade.",
+    )  # fmt: skip
+    send_key: str = _option(
+        "writing", "Send with", Choice({"enter": "Enter", "ctrl": "Ctrl+Enter"}), "enter",
+        "The key that sends a question. Shift+Enter always breaks the line.",
     )  # fmt: skip
     data_folder: str = _option(
         "folders", "Data folder", Folder(), "",

@@ -14,7 +14,9 @@ from app.speculation.marks import level_colour
 from engine.events import LevelInfo
 
 GAP = 8  # pixels between token and card
-WIDTH = 300
+WIDTH = 300  # pixels; more where a row needs them
+SIDE = 14
+LABELS = ("cardTitle", "cardCounts", "cardCost", "cardCost")  # of title, probability, rank and cost
 
 
 class TokenCard(QFrame):
@@ -24,7 +26,6 @@ class TokenCard(QFrame):
         super().__init__(window)
         self.setObjectName("tokenCard")
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        self.setFixedWidth(WIDTH)
         self._window = window
         self._token, self._story, self._round = _label("tokenCardToken"), _label("small"), _label("small")
         self._story.setWordWrap(True)
@@ -34,7 +35,7 @@ class TokenCard(QFrame):
         self._rows.setColumnStretch(0, 1)
         self._cells: list[QLabel] = []
         column = self._column = QVBoxLayout(self)
-        column.setContentsMargins(14, 11, 14, 11)
+        column.setContentsMargins(SIDE, 11, SIDE, 11)
         column.setSpacing(6)
         column.addWidget(self._token)
         column.addWidget(self._story)
@@ -48,14 +49,15 @@ class TokenCard(QFrame):
         self._story.setText(fate.story)
         self._round.setText(fate.round)
         self.setAccessibleName(fate.spoken)
-        self._make_cells(3 * len(fate.rows))
+        self._make_cells(len(LABELS) * len(fate.rows))
         for number, row in enumerate(fate.rows):
-            title, probability, cost = self._cells[3 * number : 3 * number + 3]
-            title.setText(row.title)
-            title.setStyleSheet(f"color: {level_colour(row.level, levels, palette)}")
-            probability.setText(row.probability)
-            cost.setText(row.cost)
-        self.setFixedHeight(self._column.totalHeightForWidth(WIDTH))
+            cells = self._cells[len(LABELS) * number :]
+            for cell, text in zip(cells, (row.title, row.probability, row.rank, row.cost), strict=False):
+                cell.setText(text)
+            cells[0].setStyleSheet(f"color: {level_colour(row.level, levels, palette)}")
+        self._rows.invalidate()
+        width = max(WIDTH, self._rows.sizeHint().width() + 2 * (SIDE + self.frameWidth()))
+        self.setFixedSize(width, self._column.totalHeightForWidth(width))
         self.move(self._place(at))
         self.show()
         self.raise_()
@@ -67,14 +69,19 @@ class TokenCard(QFrame):
         return QPoint(left, above if above >= GAP else at.bottom() + GAP)
 
     def _make_cells(self, count: int) -> None:
-        """Have ``count`` labels, three to a row."""
+        """Have ``count`` labels, a row a level."""
         while len(self._cells) > count:
-            self._cells.pop().deleteLater()
+            cell = self._cells.pop()
+            self._rows.removeWidget(cell)
+            cell.hide()
+            cell.deleteLater()
         while len(self._cells) < count:
-            row, column = divmod(len(self._cells), 3)
-            cell = _label(("cardTitle", "cardCounts", "cardCost")[column])
+            row, column = divmod(len(self._cells), len(LABELS))
+            cell = _label(LABELS[column])
             cell.setAlignment(Qt.AlignmentFlag.AlignLeft if column == 0 else Qt.AlignmentFlag.AlignRight)
             self._rows.addWidget(cell, row, column)
+            cell.ensurePolished()
+            cell.show()  # what is hidden takes no room, and the room is asked for before the card is shown
             self._cells.append(cell)
 
 

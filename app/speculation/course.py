@@ -23,7 +23,7 @@ class Course:
         self.rates: list[list[float | None]] = []
         self.places: list[tuple[int, int]] = []
         self._counts: list[list[tuple[int, int]]] = []  # offered and stood, by level and round
-        self._taken = 0
+        self.taken = 0  # rounds counted
 
     def catch_up(self) -> None:
         """Count the rounds that have come."""
@@ -31,11 +31,11 @@ class Course:
         while len(self.rates) < judges:
             self.rates.append([])
             self._counts.append([])
-        for at in range(self._taken, len(self.ledger.rounds)):
+        for at in range(self.taken, len(self.ledger.rounds)):
             for level in range(judges):
                 self._count(at, level)
             self._count_places(at)
-        self._taken = len(self.ledger.rounds)
+        self.taken = len(self.ledger.rounds)
 
     def _count(self, at: int, level: int) -> None:
         counts = self._counts[level]

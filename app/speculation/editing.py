@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from PySide6.QtGui import QTextBlock, QTextCursor
+from PySide6.QtGui import QTextBlock, QTextCursor, QTextFormat
 from PySide6.QtWidgets import QTextEdit
 
 from app.speculation.marks import OUTSIDE_PROPERTY
+
+SOURCE_PROPERTY = QTextFormat.Property.UserProperty + 5  # of a character that stands for a formula: what is copied
+_STAND_IN = "\ufffc"  # that character
 
 
 class Editing:
@@ -61,6 +64,8 @@ def _runs(block: QTextBlock, first: int, last: int) -> Iterator[str]:
             if not fragment.charFormat().hasProperty(OUTSIDE_PROPERTY):
                 encoded = fragment.text().encode("utf-16-le")
                 cut = encoded[2 * max(first - start, 0) : 2 * max(last - start, 0)]
-                yield cut.decode("utf-16-le", "ignore").replace("\u2028", "\n").replace("\xa0", " ")
+                text = cut.decode("utf-16-le", "ignore").replace("\u2028", "\n").replace("\xa0", " ")
+                source = fragment.charFormat().property(SOURCE_PROPERTY)
+                yield text if source is None else text.replace(_STAND_IN, str(source))
             fragments += 1
         block = block.next()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 
 from PySide6.QtCore import QElapsedTimer, QTimer
 from PySide6.QtWidgets import QAbstractScrollArea
@@ -33,6 +34,11 @@ class Fade:
         """Opacity from 0 to 1."""
         return 1.0 if self.first == NONE else min(self._age.elapsed() / DURATION, 1.0)
 
+    @property
+    def top(self) -> float:
+        """The y of the first token that is fading; infinite where none is."""
+        return inf if self.first == NONE else self._top(self.first)
+
     def begin(self, first: int, end: int) -> None:
         """Fade in the tokens from ``first`` to ``end``; those that were still fading are there at once."""
         self.first = NONE
@@ -44,7 +50,7 @@ class Fade:
     def _step(self) -> None:
         port = self._view.viewport()
         if self.first != NONE:
-            top = int(self._top(self.first)) - ABOVE
+            top = int(min(self.top, port.height())) - ABOVE
             port.update(0, top, port.width(), port.height() - top)
         if self.shade == 1.0:
             self.first = NONE

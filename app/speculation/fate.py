@@ -16,7 +16,14 @@ class Row:
     level: int
     title: str
     probability: str
+    rank: str
     cost: str
+
+    @property
+    def spoken(self) -> str:
+        """The line as a clause."""
+        given = ", ".join(part for part in (self.rank, self.cost) if part)
+        return f"{self.title} {self.probability}{', ' if given else ''}{given}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +38,7 @@ class Fate:
     @property
     def spoken(self) -> str:
         """The card as one paragraph, for screen readers."""
-        rows = "; ".join(f"{row.title} {row.probability}, {row.cost}" for row in self.rows)
+        rows = "; ".join(row.spoken for row in self.rows)
         return f"{self.quote}. {self.story} {rows}. {self.round}"
 
 
@@ -94,6 +101,15 @@ def _replaced(ledger: Ledger, index: int) -> Token | None:
 
 def _row(ledger: Ledger, share: Share) -> Row:
     probability = "not asked" if share.probability is None else wording.chance(share.probability)
-    passes = f"{share.passes} pass{'es' * (share.passes != 1)}"
-    cost = f"{wording.milliseconds(1000 * share.seconds)} · {passes}" if share.passes else "no pass"
-    return Row(share.level, ledger.levels[share.level].title, probability, cost)
+    rank = "" if share.rank is None else f"rank {share.rank:,}"
+    return Row(share.level, ledger.levels[share.level].title, probability, rank, _cost(share))
+
+
+def _cost(share: Share) -> str:
+    """Say what the token's pass took and how many it was for, or what all passes of the round took."""
+    if not share.passes:
+        return "" if share.others is not None else "no pass"
+    taken = wording.milliseconds(1000 * share.seconds)
+    if share.others is None:
+        return f"{taken} · {share.passes} pass{'es' * (share.passes != 1)}"
+    return f"{taken} with {share.others} other{'s' * (share.others != 1)}" if share.others else f"{taken} alone"

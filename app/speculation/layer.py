@@ -10,29 +10,26 @@ from PySide6.QtGui import QFontMetricsF, QPainter, QTextBlock, QTextDocument, QT
 
 from app.speculation.marks import Ink, Mark
 
-MANY = 500  # lines remembered
-Line = tuple[int, int, float, float, float, int]
+ENDLESS = 1 << 62  # beyond the end of any document
 GAP = 120.0  # pixels without letters, at most, between two lines
 
 
 class MarkLayer:
     """The position each shown token begins at, in ascending order, and its mark.
 
-    A token reaches to where the next one begins, the last one to the end of its line.
+    A token reaches to where the next one begins, the last one to the end of its line or to ``end``.
     """
 
     def __init__(self, document: QTextDocument) -> None:
         self._document = document
         self.starts: list[int] = []
         self.marks: list[Mark] = []
-        self._lines: dict[Line, list[tuple[int, QRectF]]] = {}  # what was last worked out for lines that stay
+        self.end = ENDLESS
 
     def cut(self, count: int) -> None:
         """Keep the first ``count`` tokens."""
-        if count < len(self.starts):
-            self._lines = {key: found for key, found in self._lines.items() if not found or found[-1][0] < count - 1}
-            del self.starts[count:]
-            del self.marks[count:]
+        del self.starts[count:]
+        del self.marks[count:]
 
     def index_at(self, position: int) -> int | None:
         """Return the token that ``position`` of the document lies in."""
@@ -68,18 +65,16 @@ class MarkLayer:
         """Yield (token, box) for every piece of a token on a line that ``exposed`` touches."""
         if not self.starts:
             return
-        if len(self._lines) > MANY:
-            self._lines.clear()
-        width, height = self._document.textWidth(), metrics.height()
         for block in visible_blocks(self._document, exposed):
             origin = self._document.documentLayout().blockBoundingRect(block).topLeft()
-            kept = (block.position(), block.revision(), origin.y(), width, height)
             for line in _lines_between(block, exposed.top() - origin.y(), exposed.bottom() - origin.y()):
-                key = (*kept, line.lineNumber())
-                found = self._lines.get(key)
-                if found is None:
-                    found = self._lines[key] = list(self._on_line(block, line, origin, metrics))
-                yield from found
+                yield from self._on_line(block, line, origin, metrics)
+
+    def line_top(self, position: int) -> float:
+        """Return the y of the line that ``position`` of the document stands on."""
+        block = self._document.findBlock(position)
+        line = block.layout().lineForTextPosition(position - block.position())
+        return self._document.documentLayout().blockBoundingRect(block).top() + (line.y() if line.isValid() else 0.0)
 
     def box_of(self, index: int, metrics: QFontMetricsF) -> QRectF:
         """Return the box of the first piece of a token that can be seen, an empty one where there is none."""
@@ -105,7 +100,7 @@ class MarkLayer:
         index = max(bisect_right(self.starts, first) - 1, 0)
         left = _x(line, max(self.starts[index], first) - block.position())
         while index < len(self.starts) and self.starts[index] < last:
-            end = self.starts[index + 1] if index + 1 < len(self.starts) else last
+            end = self.starts[index + 1] if index + 1 < len(self.starts) else self.end
             right = min(_x(line, min(end, last) - block.position()), edge)
             low, high = sorted((left, right))  # from right to left in some scripts
             if high > low:

@@ -10,15 +10,19 @@ from engine.events import Drafting, Event, Finished, LevelInfo, Round, Started, 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What one level spent in a round: ``passes`` of ``seconds`` together, and the ``probability`` it gave a token.
+    """What one level gave a token, and spent on it: ``passes`` of ``seconds`` together.
 
-    ``probability`` is None where the level never looked at the token.
+    ``probability`` and ``rank`` (1: its likeliest token) are None where the level never looked at the token or did not
+    say. ``others``: how many more tokens the pass was for; None where the log does not say which pass it was, and the
+    passes are all that the level made in the round.
     """
 
     level: int
     probability: float | None
+    rank: int | None
     passes: int
     seconds: float
+    others: int | None = None
 
 
 class Ledger:
@@ -57,6 +61,13 @@ class Ledger:
                     shortened = self._end_at(event.text)
         return shortened
 
+    def rewind(self, rounds: int) -> None:
+        """Forget all but the first ``rounds`` rounds."""
+        if rounds < len(self.rounds):
+            first = self._firsts[rounds]
+            del self.rounds[rounds:], self._firsts[rounds:], self.tokens[first:], self.owners[first:]
+        self.pending = ()
+
     @property
     def text(self) -> str:
         """The tokens that became part of the reply, joined."""
@@ -71,9 +82,11 @@ class Ledger:
     def of_pass(self, at: int, number: int) -> Sequence[int]:
         """Return the indices of the tokens that pass ``number`` of ``rounds[at]`` wrote or judged.
 
-        A round does not record which of a level's passes judged which token, but where its tokens fall into as many
-        windows as the level made passes, the order tells; elsewhere all the level looked at are returned.
+        Logs of the first version do not record which of a level's passes judged which token, but where its tokens fall
+        into as many windows as the level made passes, the order tells; elsewhere all the level looked at are returned.
         """
+        if self._recorded(at):
+            return [index for index in self.of_round(at) if number in self.tokens[index].passes]
         passes = self.rounds[at].passes
         level = passes[number].level
         same = [i for i, pass_ in enumerate(passes) if pass_.level == level]
@@ -88,21 +101,38 @@ class Ledger:
         return [number for number in range(len(self.rounds[at].passes)) if index in self.of_pass(at, number)]
 
     def shares(self, index: int) -> list[Share]:
-        """Return what each level gave the token at ``index`` and spent in its round, the target first."""
-        judged = dict(self.tokens[index].judged)
-        passes = self.rounds[self.owners[index]].passes
-        found = []
-        for level in reversed(range(len(self.levels))):
-            own = [pass_.seconds for pass_ in passes if pass_.level == level]
-            if own or level in judged:
-                found.append(Share(level, judged.get(level), len(own), sum(own)))
-        return found
+        """Return what each level gave the token at ``index`` and spent on it, the target first.
+
+        A level that had no part in its round is left out.
+        """
+        token, passes = self.tokens[index], self.rounds[self.owners[index]].passes
+        asked = {level: place for place, (level, _) in enumerate(token.judged)}
+        busy = {pass_.level for pass_ in passes} | set(asked)
+        return [self._share(index, level, asked.get(level)) for level in sorted(busy, reverse=True)]
 
     def replacement(self, index: int) -> Token | None:
         """Return what was written in place of the vetoed token at ``index``, if anything was."""
         rest = range(index + 1, self.of_round(self.owners[index]).stop)
         later = next((at for at in rest if not self.tokens[at].discarded), None)
         return None if later is None or self.tokens[later].level == 0 else self.tokens[later]
+
+    def _share(self, index: int, level: int, place: int | None) -> Share:
+        """Return what ``level``, which spoke of the token in that ``place`` or not at all, gave and spent."""
+        token, at = self.tokens[index], self.owners[index]
+        passes = self.rounds[at].passes
+        probability = None if place is None else token.judged[place][1]
+        rank = token.ranks[place] if place is not None and place < len(token.ranks) else None
+        if not self._recorded(at):
+            own = [pass_.seconds for pass_ in passes if pass_.level == level]
+            return Share(level, probability, rank, len(own), sum(own))
+        if place is None:
+            return Share(level, None, None, 0, 0.0, 0)
+        number = token.passes[place]
+        return Share(level, probability, rank, 1, passes[number].seconds, len(self.of_pass(at, number)) - 1)
+
+    def _recorded(self, at: int) -> bool:
+        """Tell whether ``rounds[at]`` says which pass each of its tokens is from."""
+        return all(0 < len(token.judged) == len(token.passes) for token in self.rounds[at].tokens)
 
     def _add_round(self, round_: Round) -> None:
         self._firsts.append(len(self.tokens))

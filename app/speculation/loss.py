@@ -9,6 +9,8 @@ from app.speculation.tally import LevelTally, Tally
 
 Cause = Literal["rejections", "drafting", "verifying", "overhead"]
 ENOUGH = 8  # rounds before anything is said
+CLOSE = 0.8  # of the first cause, from which the second is named, too
+SELDOM = 0.25  # of the target's passes, below which a lookup counts as having had nothing to do
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +47,43 @@ def findings(tally: Tally) -> list[Finding]:
 
 
 def reason(tally: Tally) -> str:
-    """Say in a sentence why this answer is slower than plain decoding; nothing where it is not or it is too early."""
+    """Say in a sentence why this answer is slower than plain decoding; nothing where it is not or it is too early.
+
+    Two causes are named where the second cost nearly as much as the first.
+    """
     if tally.factor is None or round(tally.factor, 1) >= 1 or tally.rounds < ENOUGH:
         return ""
-    finding = findings(tally)[0]
-    share = finding.seconds / tally.seconds
-    target = tally.levels[-1]
+    if idle := _idle(tally):
+        return idle
+    first, second, *_ = findings(tally)
+    clauses = [_clause(tally, first)]
+    if second.seconds >= CLOSE * first.seconds:
+        clauses.append(_clause(tally, second))
+    said = ", and ".join(clauses)
+    return f"{said[0].upper()}{said[1:]}."
+
+
+def _idle(tally: Tally) -> str:
+    """Say that a lookup mostly had nothing to copy; nothing where it had, or where a model drafts."""
+    lookup, target = tally.levels[0], tally.levels[-1]
+    if lookup.info.kind != "lookup" or lookup.passes > SELDOM * target.passes:
+        return ""
+    if not lookup.passes:
+        title = lookup.info.title
+        return f"{title} found nothing in the chat to copy: every pass wrote one token, as plain decoding does."
+    return (
+        f"{lookup.info.title} found something to copy for only {lookup.passes:,} of {target.passes:,} passes; "
+        "the others wrote one token each, as plain decoding does."
+    )
+
+
+def _clause(tally: Tally, finding: Finding) -> str:
+    target, share = tally.levels[-1], finding.seconds / tally.seconds
     if finding.cause == "rejections" and finding.level is not None:
-        return f"{finding.level.info.title} lets only {finding.level.rate:.0%} of the proposals stand."
+        return f"{finding.level.info.title} lets only {finding.level.rate:.0%} of the proposals stand"
     if finding.cause == "drafting":
-        return f"The levels below {target.info.title} take {share:.0%} of the time: too slow for what they save."
+        return f"the levels below {target.info.title} take {share:.0%} of the time, too much for what they save"
     if finding.cause == "verifying" and tally.pace and target.per_pass is not None:
         times = target.per_pass / 1000 / tally.pace
-        return f"A pass of {target.info.title} over several tokens costs {times:.1f}× a plain step on this computer."
-    return f"{share:.0%} of the time goes between the passes: sampling and bookkeeping, not the models."
+        return f"a pass of {target.info.title} over several tokens costs {times:.1f}× a plain step on this computer"
+    return f"{share:.0%} of the time goes between the passes: sampling and bookkeeping, not the models"

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.look.palette import Palette
 from app.look.typeface import tabular
@@ -42,6 +51,10 @@ class SpeculationPanel(QScrollArea):
         self.between = _label("", "small")
         self.reason = _label("", "small")
         self.timeline = Timeline(palette)
+        self.replay = QPushButton("Replay")
+        self.replay.setObjectName("turnMain")
+        self.replay.setAccessibleName("Replay this answer")
+        self.replay.setToolTip("Play again how this answer came to be")
         self.caption = _label("", "small")
         self.over_time, self.by_place = (
             OverTime("Acceptance over time", palette),
@@ -73,6 +86,7 @@ class SpeculationPanel(QScrollArea):
         pace = tally.now if running else tally.average
         self.pace.setText("–" if pace is None else wording.number(pace))
         self.pace.setAccessibleName("Speed now" if running else "Average speed")
+        self.replay.setEnabled(not running)
         self.verdict.setText(wording.verdict(tally) if levels else "")
         self.average.setText(f"average {wording.number(tally.average)} tokens/s" if tally.average and running else "")
         self.average.setVisible(bool(self.average.text()))
@@ -91,7 +105,7 @@ class SpeculationPanel(QScrollArea):
         """Show the rounds of ``ledger`` as they ran and how acceptance went; one without passes shows nothing."""
         if not ledger.levels and self._levels:
             return  # the next answer has not begun: the last one's rounds stay
-        if self._course is None or self._course.ledger is not ledger:
+        if self._course is None or self._course.ledger is not ledger or self._course.taken > len(ledger.rounds):
             self._course = Course(ledger)
         self._course.catch_up()
         self.timeline.show_ledger(ledger)
@@ -160,6 +174,7 @@ class SpeculationPanel(QScrollArea):
         rows.setSpacing(8)
         title = QHBoxLayout()
         title.addWidget(_label("TIMELINE", "section"))
+        title.addWidget(self.replay)
         title.addStretch()
         title.addWidget(self.caption)
         rows.addLayout(title)

@@ -33,7 +33,8 @@ class Prose(QTextBrowser):
         """Take ``width`` even while hidden, so that showing the text later costs no layout."""
         self.resize(width, self.height())
         if width != self._width:
-            QApplication.sendEvent(self, QResizeEvent(self.size(), QSize()))
+            QApplication.sendEvent(self, QResizeEvent(self.size(), QSize()))  # gives the viewport its place
+            QApplication.sendEvent(self.viewport(), QResizeEvent(self.viewport().size(), QSize()))
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Leave scrolling to the column."""

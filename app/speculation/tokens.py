@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from PySide6.QtCore import QEvent, QMimeData, QRectF
+from PySide6.QtCore import QEvent, QRect
 from PySide6.QtGui import (
     QContextMenuEvent,
     QFontInfo,
-    QFontMetricsF,
     QGuiApplication,
-    QPainter,
-    QPaintEvent,
     QTextBlockFormat,
     QTextCharFormat,
     QTextCursor,
@@ -20,19 +17,17 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QMenu, QWidget
 
 from app.look.palette import Palette
-from app.speculation.editing import Editing, selected_text, units
-from app.speculation.fade import Fade
+from app.speculation.editing import Editing, units
 from app.speculation.fate import visible
-from app.speculation.layer import MarkLayer
+from app.speculation.inked import Inked
 from app.speculation.ledger import Ledger
 from app.speculation.marks import GHOSTS, OUTSIDE, Mark, inks, mark_of, text_format
-from app.speculation.prose import Prose
 from engine.events import Token
 
 LINE_HEIGHT = 165  # per cent; room for marks between the lines
 
 
-class TokenText(Prose):
+class TokenText(Inked):
     """Shows the tokens of ``ledger``, in its order and under its indices.
 
     Tokens of finished rounds are only ever appended; behind them stands the draft in progress, which is replaced as
@@ -40,10 +35,8 @@ class TokenText(Prose):
     """
 
     def __init__(self, ledger: Ledger, palette: Palette, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._ledger, self._palette = ledger, palette
-        self._layer = MarkLayer(self.document())
-        self._fade = Fade(self, lambda index: self._box(index).top())
+        super().__init__(palette, parent)
+        self._ledger = ledger
         self._tail = self._count = 0  # position and number of the tokens before the draft in progress
         self._known: dict[tuple[int, int, bool, bool], Mark] = {}  # marks by what decides them
         self._dress()
@@ -62,8 +55,22 @@ class TokenText(Prose):
         """True while the ledger holds settled tokens that are not in the document."""
         return self._count < len(self._ledger.tokens)
 
+    @property
+    def settled(self) -> int:
+        """How many tokens of the ledger are in the document, the draft in progress apart."""
+        return self._count
+
+    @property
+    def end(self) -> QRect:
+        """Where the last token stands, of the draft in progress if there is one; the beginning if there is none."""
+        return self._box(len(self._layer.starts) - 1).toAlignedRect() if self._layer.starts else QRect()
+
     def catch_up(self, most: int | None = None) -> None:
-        """Append what the ledger has gained, in one edit; at ``most`` so many tokens of it."""
+        """Append what the ledger has gained, in one edit; at ``most`` so many tokens of it. What it lost goes."""
+        if self._count > len(self._ledger.tokens):
+            self._count = len(self._ledger.tokens)
+            self._tail = self._layer.starts[self._count]
+        self._keep_above(self._tail)
         fresh = self._count
         tokens = self._ledger.tokens[fresh : None if most is None else fresh + most]
         with Editing(self) as cursor:
@@ -80,16 +87,6 @@ class TokenText(Prose):
         self._known.clear()
         self.catch_up()
 
-    def set_motion(self, moving: bool) -> None:
-        """Let marks fade in, or appear at once."""
-        self._fade.moving = moving
-
-    def set_palette(self, palette: Palette) -> None:
-        """Paint in the colours of ``palette``."""
-        self._palette = palette
-        self._dress()
-        self.rebuild()
-
     def offset_of(self, y: float) -> int:
         """Return how many tokens of the answer, ghosts apart, stand before the line at ``y``."""
         index = self._layer.first_below(y, self._metrics())
@@ -100,12 +97,6 @@ class TokenText(Prose):
         kept = [i for i, mark in enumerate(self._layer.marks) if mark not in GHOSTS]
         return self._box(kept[min(offset, len(kept) - 1)]).top() if kept else 0.0
 
-    def createMimeDataFromSelection(self) -> QMimeData:
-        """Copy what is selected, without ghosts and without the draft in progress."""
-        data = QMimeData()
-        data.setText(selected_text(self))
-        return data
-
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         """Offer to copy the selection or the whole answer."""
         menu = QMenu(self)
@@ -114,18 +105,6 @@ class TokenText(Prose):
         menu.addAction("Copy reply", lambda: QGuiApplication.clipboard().setText(self._ledger.text))
         menu.addAction("Select all", self.selectAll)
         menu.exec(event.globalPos())
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """Paint the marks of the exposed lines, then the letters over them."""
-        painter = QPainter(self.viewport())
-        exposed, metrics = QRectF(event.rect()), self._metrics()
-        self._layer.paint(painter, exposed, metrics, self._inks, self._fade.first, self._fade.shade)
-        self._paint_rings(painter, exposed, metrics)
-        painter.end()
-        super().paintEvent(event)
-
-    def _paint_rings(self, painter: QPainter, exposed: QRectF, metrics: QFontMetricsF) -> None:
-        """Paint what goes around tokens; here nothing."""
 
     def changeEvent(self, event: QEvent) -> None:
         """Write ghosts in the size that belongs to a new font."""
@@ -184,9 +163,3 @@ class TokenText(Prose):
             ghost = (shown, self._formats[mark])
             return ((" ", self._space), ghost) if len(word) < len(text) else (ghost,)
         return ((text.replace("\r", ""), self._formats[mark if mark in OUTSIDE else Mark.BARE]),)
-
-    def _box(self, index: int) -> QRectF:
-        return self._layer.box_of(index, self._metrics())
-
-    def _metrics(self) -> QFontMetricsF:
-        return QFontMetricsF(self.font())

@@ -8,7 +8,6 @@ from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt, QTimer, S
 from PySide6.QtGui import (
     QColor,
     QFocusEvent,
-    QFontMetricsF,
     QHideEvent,
     QKeyEvent,
     QMouseEvent,
@@ -129,9 +128,12 @@ class Trace(TokenText):
         self._hide_card()
         self.viewport().update()
 
-    def _paint_rings(self, painter: QPainter, exposed: QRectF, metrics: QFontMetricsF) -> None:
+    def _paint_before(self, painter: QPainter, exposed: QRectF) -> None:
+        """Paint rings around the token the reader is at and those picked elsewhere."""
         if not self._picked and self._at is None:
             return
+        metrics = self._metrics()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         space = metrics.horizontalAdvance(" ")
         for index, box in self._layer.boxes(exposed, metrics):

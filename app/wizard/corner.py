@@ -52,7 +52,9 @@ class ModelsCorner(QObject):
         self.library.look()
 
     def end(self) -> None:
-        """Close the library; a download goes on by itself where that was chosen."""
+        """Close the library; a download goes on by itself where that was chosen. A trial leaves nothing behind."""
+        if self._wizard is not None:
+            self._wizard.trial.trial.clear()
         self._window.removeEventFilter(self)
         self.library.close(leave_running=self.leave_running)
 
@@ -65,8 +67,9 @@ class ModelsCorner(QObject):
     def page(self) -> LibraryPage:
         """The library page, made when it is first wanted."""
         if self._page is None:
-            self._page = LibraryPage(self.library, self._window)
+            self._page = LibraryPage(self.library, self._window, closing=self._kept)
             self._page.get_wanted.connect(self.open_wizard)
+            self._page.closing_chosen.connect(lambda answer: self._settings.setValue(CLOSING, answer))
         return self._page
 
     def open_wizard(self) -> None:
@@ -96,7 +99,7 @@ class ModelsCorner(QObject):
             self._wizard = None
 
     def _list(self, listing: Listing) -> None:
-        self._picker.offer(listing.sets)
+        self._picker.offer(tuple(listing.sets.values()))
         if self._greet:
             self._greet = False
             if not listing.models:
@@ -106,12 +109,17 @@ class ModelsCorner(QObject):
         if self.chat.engine is Engine.READY and self.chat.models is not None:
             self.library.mark_used(self.chat.models)
 
+    @property
+    def _kept(self) -> str:
+        """The answer to be given without asking; it can be changed on the library page."""
+        kept = str(self._settings.value(CLOSING, ""))
+        return kept if kept in {"leave", "pause"} else ""
+
     def _may_close(self) -> bool:
         if self._decided or not self.library.downloading:
             return True
-        kept = str(self._settings.value(CLOSING, ""))
-        if kept in {"leave", "pause"}:
-            self.leave_running = kept == "leave"
+        if self._kept:
+            self.leave_running = self._kept == "leave"
             return True
         self._ask()
         return False
@@ -121,7 +129,7 @@ class ModelsCorner(QObject):
             return
         box = QMessageBox(QMessageBox.Icon.Question, "Download", "A model is being downloaded.", parent=self._window)
         box.setInformativeText("Should it go on without the window, or pause until Updraft is opened again?")
-        always = QCheckBox("Do the same next time")
+        always = QCheckBox("Do the same next time (the library page changes it)")
         box.setCheckBox(always)
         leave = box.addButton("Keep downloading", QMessageBox.ButtonRole.AcceptRole)
         pause = box.addButton("Pause", QMessageBox.ButtonRole.AcceptRole)

@@ -18,6 +18,8 @@ from PySide6.QtWidgets import (
 from app.library import FileProgress, ModelLibrary, Progress, duration, size
 from app.wizard.labels import announce, button, note, paragraph
 
+RESUME = "Resume"
+GO_ON = f"Then press “{RESUME}”."
 STATES = {
     "waiting": "Waiting",
     "looking": "Asking the Hub",
@@ -83,7 +85,6 @@ class JobView(QFrame):
         tree = QTreeWidget()
         tree.setAccessibleName("Files")
         tree.setHeaderLabels(["File", "Size", "State"])
-        tree.setRootIsDecorated(False)
         tree.setUniformRowHeights(True)
         tree.setMinimumHeight(120)
         header = tree.header()
@@ -105,32 +106,45 @@ class JobView(QFrame):
         self.say.setText(progress.say)
         self.say.setVisible(progress.speed is None)  # else the figures say all of it
         self.figures.setVisible(bool(self.figures.text()))
-        self.hint.setText(progress.hint)
-        self.hint.setVisible(bool(progress.hint))
-        self.pause.setText("Resume" if progress.over else "Pause")
+        self.hint.setText(f"{progress.hint} {GO_ON}".strip() if progress.state == "failed" else progress.hint)
+        self.hint.setVisible(bool(self.hint.text()))
+        self.pause.setText(RESUME if progress.over else "Pause")
         self.pause.setAccessibleName(self.pause.text())
         for widget in (self.pause, self.cancel):
             widget.setVisible(progress.state not in {"done", "cancelled"})
         self._show_files(progress)
         if turned:
-            announce(self, f"{progress.say} {progress.hint}".strip())
+            announce(self, f"{progress.say} {self.hint.text()}".strip())
             if progress.over:
                 self.ended.emit(progress.state)
 
     def _show_files(self, progress: Progress) -> None:
-        several = len({file.repository for file in progress.files}) > 1
+        """List the files under their models, the one at hand in sight."""
         for file in progress.files:
             key = (file.repository, file.path)
             item = self._items.get(key)
             if item is None:
-                item = self._items[key] = QTreeWidgetItem(self.files)
-                item.setText(0, f"{file.path}  ·  {file.repository.rpartition('/')[2]}" if several else file.path)
-                item.setText(1, size(file.size))
-                item.setTextAlignment(1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-                item.setToolTip(0, f"{file.repository}/{file.path}")
+                item = self._items[key] = self._add(self._model(file.repository), file.path, size(file.size))
             text = file_state(file)
             if item.text(2) != text:
+                if not item.text(2).startswith(STATES[file.state]) and file.state == "downloading":
+                    self.files.scrollToItem(item)
                 item.setText(2, text)
+
+    def _model(self, repository: str) -> QTreeWidgetItem:
+        item = self._items.get((repository, ""))
+        if item is None:
+            item = self._items[repository, ""] = self._add(self.files, repository.rpartition("/")[2], "")
+            item.setToolTip(0, repository)
+            item.setExpanded(True)
+        return item
+
+    def _add(self, parent: QTreeWidget | QTreeWidgetItem, name: str, large: str) -> QTreeWidgetItem:
+        item = QTreeWidgetItem(parent)
+        item.setText(0, name)
+        item.setText(1, large)
+        item.setTextAlignment(1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        return item
 
     def _pause(self) -> None:
         resuming = self.state in {"paused", "failed", "cancelled"}
@@ -151,8 +165,7 @@ def figures(progress: Progress) -> str:
     parts = [f"{size(progress.have)} of {size(progress.size)}"]
     if progress.speed is not None:
         parts.append(f"{size(progress.speed)}/s")
-    if progress.left is not None:
-        parts.append(f"{duration(progress.left)} left")
+        parts.append("estimating the time left…" if progress.left is None else f"{duration(progress.left)} left")
     return " · ".join(parts)
 
 

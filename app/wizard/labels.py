@@ -29,6 +29,15 @@ def small(text: str = "") -> QLabel:
     return _label(text, "small")
 
 
+def code_label() -> QLabel:
+    """Return a label for a short code to be read and typed elsewhere."""
+    label = _label("", "code")
+    label.setAccessibleName("Code to confirm")
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    label.hide()
+    return label
+
+
 def card() -> tuple[QFrame, QVBoxLayout]:
     """Return a framed surface and the column inside it."""
     frame = QFrame()

@@ -9,10 +9,12 @@ from pathlib import Path
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QComboBox,
     QDialog,
     QFileDialog,
     QHBoxLayout,
     QHeaderView,
+    QLabel,
     QMessageBox,
     QProgressBar,
     QTreeWidget,
@@ -24,17 +26,23 @@ from PySide6.QtWidgets import (
 from app.library import Checked, Errand, Installed, Listing, ModelLibrary, Progress, Step, Trouble, size
 from app.wizard.job import JobView
 from app.wizard.labels import Alert, announce, button, headline, note
+from app.wizard.sets import imported
 
 COLUMNS = ("Model", "Size", "Licence", "Last used", "State")
 ROLE = Qt.ItemDataRole.UserRole
+CLOSING = {"": "Ask", "leave": "Keep downloading", "pause": "Pause it"}
 
 
 class LibraryPage(QDialog):
-    """Lists models, unfinished downloads and the queue; ``get_wanted`` asks for the wizard."""
+    """Lists models, unfinished downloads and the queue; ``get_wanted`` asks for the wizard.
+
+    ``closing``: what becomes of a download when the window closes, one of CLOSING; ``closing_chosen`` tells another.
+    """
 
     get_wanted = Signal()
+    closing_chosen = Signal(str)
 
-    def __init__(self, library: ModelLibrary, parent: QWidget | None = None) -> None:
+    def __init__(self, library: ModelLibrary, parent: QWidget | None = None, *, closing: str = "") -> None:
         super().__init__(parent)
         self.setWindowTitle("Library")
         self._library = library
@@ -50,6 +58,7 @@ class LibraryPage(QDialog):
         self.get, self.check = button("Get models…"), button("Verify")
         self.delete, self.take, self.shift = button("Delete…"), button("Import a folder…"), button("Move the folder…")
         self.halt = button("Stop", "quiet")
+        self.closing = self._make_closing(closing)
         self._queue = QVBoxLayout()
         self._lay_out()
         self._connect()
@@ -68,7 +77,7 @@ class LibraryPage(QDialog):
         if isinstance(model, Installed):
             errand = self._begin(self._library.verify(model), f"Verifying {model.repository}…")
             errand.stepped.connect(self._checking)
-            errand.finished.connect(self._checked)
+            errand.finished.connect(lambda files: self._checked(files, imported=_own(model)))
 
     def ask_delete(self) -> None:
         """Ask, and then delete what is picked."""
@@ -77,8 +86,9 @@ class LibraryPage(QDialog):
             return
         name = chosen.repository if isinstance(chosen, Installed) else chosen
         freed = f"{size(chosen.size)} are free again afterwards." if isinstance(chosen, Installed) else ""
+        again = "The folder it was imported from is not touched." if _own(chosen) else "It can be downloaded again."
         box = QMessageBox(QMessageBox.Icon.Question, "Delete", f"Delete {name} from disk?", parent=self)
-        box.setInformativeText(f"{freed} It can be downloaded again.".strip())
+        box.setInformativeText(f"{freed} {again}".strip())
         yes = box.addButton("Delete", QMessageBox.ButtonRole.DestructiveRole)
         box.setDefaultButton(box.addButton("Keep", QMessageBox.ButtonRole.RejectRole))
         yes.clicked.connect(lambda: self._delete(chosen))
@@ -89,7 +99,8 @@ class LibraryPage(QDialog):
         """Import a checkpoint folder."""
         errand = self._begin(self._library.take_in(source), f"Importing {source.name}…")
         errand.stepped.connect(self._copying)
-        errand.finished.connect(lambda _: self._say(f"{source.name} was imported."))
+        errand.finished.connect(lambda steps: self._say(imported(steps)))
+        errand.stopped.connect(lambda: self._say("The import was stopped; nothing was kept of it."))
 
     def move_to(self, target: Path) -> None:
         """Move the library to ``target``."""
@@ -105,6 +116,7 @@ class LibraryPage(QDialog):
         total = sum(model.size for model in listing.models)
         if not listing.models and not listing.unfinished and self._errand is None:
             self.status.setText(self.status.text() or "Nothing yet. The starter models always work.")
+            self.status.show()
         self.place.setText(f"{listing.folder}{away}  ·  {size(total)} of models  ·  {size(listing.free)} free")
         before = self.chosen()
         key = before.repository if isinstance(before, Installed) else before
@@ -163,6 +175,7 @@ class LibraryPage(QDialog):
         self._errand = None
         self.bar.hide()
         self.halt.hide()
+        self.status.setVisible(bool(self.status.text()))
         self._enable()
 
     def _enable(self) -> None:
@@ -177,17 +190,20 @@ class LibraryPage(QDialog):
         self.bar.setValue(round(1000 * checked.done / max(1, checked.total)))
         self.status.setText(f"Checked {checked.path}")
 
-    def _checked(self, files: tuple[Checked, ...]) -> None:
+    def _checked(self, files: tuple[Checked, ...], *, imported: bool) -> None:
         bad = [checked.path for checked in files if not checked.good]
         if not bad:
-            self._say(f"All {len(files)} files are what they were when they were downloaded.")
+            came = "imported" if imported else "downloaded"
+            self._say(f"All {len(files)} files are what they were when they were {came}.")
             return
         self._say("")
         names = ", ".join(bad)
         self._complain(
             Trouble(
                 f"Damaged: {names}. {'It was' if len(bad) == 1 else 'They were'} removed.",
-                "Get the model again: only what is missing is downloaded.",
+                "Delete it and import its folder again."
+                if imported
+                else "Get the model again: only what is missing is downloaded.",
                 "damaged",
             )
         )
@@ -211,6 +227,7 @@ class LibraryPage(QDialog):
 
     def _say(self, text: str) -> None:
         self.status.setText(text)
+        self.status.setVisible(bool(text))
         if text:
             announce(self, text)
 
@@ -254,6 +271,26 @@ class LibraryPage(QDialog):
         rows.addWidget(self.bar)
         rows.addLayout(foot)
         rows.addLayout(self._queue)
+        rows.addLayout(self._closing_row())
+
+    def _closing_row(self) -> QHBoxLayout:
+        row, label = QHBoxLayout(), QLabel("If a download is under way when the &window closes")
+        label.setObjectName("small")
+        label.setBuddy(self.closing)
+        row.setSpacing(8)
+        row.addWidget(label)
+        row.addWidget(self.closing)
+        row.addStretch()
+        return row
+
+    def _make_closing(self, chosen: str) -> QComboBox:
+        box = QComboBox()
+        box.setAccessibleName("If a download is under way when the window closes")
+        for answer, text in CLOSING.items():
+            box.addItem(text, answer)
+        box.activated.connect(lambda at: self.closing_chosen.emit(box.itemData(at)))
+        box.setCurrentIndex(max(0, box.findData(chosen)))
+        return box
 
     def _connect(self) -> None:
         library = self._library
@@ -273,6 +310,10 @@ class LibraryPage(QDialog):
         folder = QFileDialog.getExistingDirectory(self, title)
         if folder:
             act(Path(folder))
+
+
+def _own(chosen: Installed | str) -> bool:
+    return isinstance(chosen, Installed) and chosen.source == "folder"
 
 
 def _when(used: float | None) -> str:

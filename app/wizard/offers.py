@@ -41,7 +41,8 @@ class OfferCard(QFrame):
     def facts(self) -> str:
         """Download, licence and sign-in in one line."""
         offer = self.offer
-        parts = [f"{size(offer.download)} to download", ", ".join(offer.licences)]
+        parts = [] if offer.installed else [f"{size(offer.download)} to download"]
+        parts.append(", ".join(offer.licences))
         if offer.gated:
             parts.append("needs a sign-in and an accepted licence")
         return " · ".join(parts)

@@ -40,6 +40,8 @@ class SetsPage(Page):
         self._group = QButtonGroup(self)
         self._group.buttonToggled.connect(self._choose)
         self._look_up: Errand | None = None
+        self._import: Errand | None = None
+        self._known: set[str] | None = None  # the offers before an import, whose own is to be chosen
         self.sentence.hide()
         self.context = self._make_context()
         self.address, self.ask_hub = self._make_search()
@@ -60,11 +62,17 @@ class SetsPage(Page):
         search.addWidget(self.address, 1)
         search.addWidget(self.ask_hub)
         search.addWidget(self.folder)
-        self.status = note()
-        self.status.hide()
+        self.status, self.halt = note(), button("Stop", "quiet")
+        self.halt.clicked.connect(self._stop)
+        told = QHBoxLayout()
+        told.setSpacing(8)
+        told.addWidget(self.status, 1)
+        told.addWidget(self.halt)
+        for widget in (self.status, self.halt):
+            widget.hide()
         self.rows.addLayout(context)
         self.rows.addWidget(self.area, 1)
-        self.rows.addWidget(self.status)
+        self.rows.addLayout(told)
         self.rows.addLayout(search)
 
     def initializePage(self) -> None:
@@ -102,19 +110,21 @@ class SetsPage(Page):
         self._look_up.over.connect(self._looked_up)
 
     def take_in(self, source: Path) -> None:
-        """Import the checkpoint in ``source`` into the library."""
+        """Import the checkpoint in ``source`` into the library, and choose it."""
         self.alert.tell(None)
         self._say(f"Importing {source.name}…")
         self.folder.setEnabled(False)
-        errand = self._library.take_in(source)
-        errand.stepped.connect(self._step)
-        errand.finished.connect(self._taken_in)
-        errand.failed.connect(self._complain)
-        errand.over.connect(self._folder_free)
+        self.halt.show()
+        self._import = self._library.take_in(source)
+        self._import.stepped.connect(self._step)
+        self._import.finished.connect(self._taken_in)
+        self._import.stopped.connect(self._import_stopped)
+        self._import.failed.connect(self._complain)
+        self._import.over.connect(self._folder_free)
 
     def _show(self, survey: Survey) -> None:
         self.plan.hardware = survey.hardware
-        wanted, best = self.plan.offer, survey.best
+        wanted, best = self._new_in(survey) or self.plan.offer, survey.best
         for old in self.cards:
             self._group.removeButton(old.choice)
             old.hide()
@@ -129,6 +139,11 @@ class SetsPage(Page):
         for card in self.cards:
             card.choice.setChecked(card.offer.name == name)
         self.completeChanged.emit()
+
+    def _new_in(self, survey: Survey) -> Offer | None:
+        """Return what an import has brought, once."""
+        known, self._known = self._known, None
+        return None if known is None else next((offer for offer in survey.offers if offer.name not in known), None)
 
     def _found(self, offer: Offer) -> None:
         self._extra = [offer, *(known for known in self._extra if known.name != offer.name)]
@@ -146,11 +161,22 @@ class SetsPage(Page):
         share = 100 * step.done // max(1, step.total)
         self._say(f"Importing {step.path}: {share} %")
 
-    def _folder_free(self) -> None:
-        self.folder.setEnabled(True)
+    def _stop(self) -> None:
+        if self._import is not None:
+            self._import.stop()
 
-    def _taken_in(self, _: object) -> None:
-        self._say("Imported. It is in the model picker and on the library page (Model menu).")
+    def _folder_free(self) -> None:
+        self._import = None
+        self.folder.setEnabled(True)
+        self.halt.hide()
+
+    def _import_stopped(self) -> None:
+        self._say("The import was stopped; nothing was kept of it.")
+
+    def _taken_in(self, steps: tuple[Step, ...]) -> None:
+        self._say(imported(steps))
+        self._known = {card.offer.name for card in self.cards}
+        self.initializePage()
 
     def _choose(self, choice: object, checked: bool) -> None:
         card = next((card for card in self.cards if card.choice is choice), None)
@@ -189,7 +215,7 @@ class SetsPage(Page):
 
     def _make_search(self) -> tuple[QLineEdit, QPushButton]:
         field = QLineEdit()
-        field.setPlaceholderText("Any model: owner/name, or the address of its page")
+        field.setPlaceholderText("Any other: owner/name, or its address")
         field.setAccessibleName("Model on the Hub")
         find = button("Look up")
         field.returnPressed.connect(self.look_up)
@@ -210,3 +236,13 @@ class SetsPage(Page):
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         area.setWidget(body)
         return area, rows
+
+
+def imported(steps: tuple[Step, ...]) -> str:
+    """Return that an import is done, and how far its files could be held against what they should be."""
+    unknown = {step.path for step in steps if not step.compared}
+    if not unknown:
+        return "Imported. Every file is what its checksum says."
+    if any(step.compared for step in steps):
+        return "Imported. Every file that came with a checksum is what it says."
+    return "Imported. The folder holds no checksums to compare with; they are noted now, for later."

@@ -14,10 +14,14 @@ from engine.config import ModelSet
 from engine.events import Event, Loading
 
 QUESTION = "Tell me in one or two sentences what you can do."
+AFTERWARDS = "The chat window shows it too, and puts it away when you leave this guide unless you go on with it there."
 
 
 class Trial(QObject):
-    """Has ``chat`` load a model set and ask it one question in a conversation of its own."""
+    """Has ``chat`` load a model set and ask it one question in a conversation of its own, which goes with the trial.
+
+    A conversation somebody has gone on with is theirs and stays.
+    """
 
     loading = Signal(float)
     replied = Signal(str)  # the text so far
@@ -28,6 +32,10 @@ class Trial(QObject):
         super().__init__(parent)
         self._chat = chat
         self._models: ModelSet | None = None
+        self._conversation: int | None = None  # the trial's, until somebody goes on with it
+        self._before: int | None = None  # the one shown when the trial began
+        self._asking = False
+        chat.asked.connect(self._asked)
         chat.loading.connect(self._loading)
         chat.arrived.connect(self._arrived)
         chat.answered.connect(self._answered)
@@ -40,16 +48,38 @@ class Trial(QObject):
 
     def start(self, models: ModelSet) -> None:
         """Load ``models`` and ask."""
+        self.clear()
         if self._chat.models != models or self._chat.engine is Engine.DOWN:
             self._chat.open(models)
+        self._before = self._chat.conversation.id if self._chat.page.kept else None
         self._chat.start_new()
         self._models = models
+        self._conversation = self._chat.conversation.id
+        self._asking = True
         self._chat.send(QUESTION)
+        self._asking = False
+
+    def clear(self) -> None:
+        """Put the trial's conversation away and show again what was shown before it."""
+        chat, archive = self._conversation, self._chat.page.archive
+        self._conversation = None
+        if chat is None:
+            return
+        if self._chat.conversation.id == chat:
+            self._chat.start_new()
+            if self._before in archive.chats:
+                self._chat.open_chat(self._before)
+        if chat in archive.chats:
+            archive.delete(chat)
 
     def stop(self) -> None:
         """End the answer where it is."""
         if self.running:
             self._chat.stop()
+
+    def _asked(self, _: str) -> None:
+        if not self._asking and self._chat.conversation.id == self._conversation:
+            self._conversation = None
 
     def _loading(self, loading: Loading) -> None:
         if self.running:
@@ -78,7 +108,7 @@ class TryPage(Page):
     step = "try"
 
     def __init__(self, library: ModelLibrary, plan: Plan, chat: Chat) -> None:
-        super().__init__(plan, "Try it", f"Asking: “{QUESTION}” The answer is in the chat window too.")
+        super().__init__(plan, "Try it", f"Asking: “{QUESTION}” {AFTERWARDS}")
         self._library, self._waiting = library, False
         self.trial = Trial(chat, self)
         self.tried = False
@@ -122,9 +152,11 @@ class TryPage(Page):
         if not self._waiting:
             return
         self._waiting = False
-        models = next((each for each in listing.sets if each.name == self.plan.name), None)
+        models = listing.sets.get(self.plan.name)
         if models is None:
-            self._complain(Trouble(f"{self.plan.name} is not complete.", "Go back and download it."))
+            self._complain(
+                Trouble(f"{self._library.title(self.plan.name)} is not complete.", "Go back and download it.")
+            )
         else:
             self.trial.start(models)
 

@@ -53,6 +53,8 @@ class Wizard(QWizard):
         self.setSideWidget(self.rail)
         self._name_buttons()
         self.currentIdChanged.connect(self._arrive)
+        self.finished.connect(self.trial.trial.clear)
+        self.finished.connect(self.access.stop)
         self.finished.connect(self.left)
         self.resize(900, 640)
 

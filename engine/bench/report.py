@@ -59,6 +59,7 @@ class Report:
     prefill: dict[int, float]  # prompt tokens -> tokens per second
     peak_memory: int
     weights: int  # bytes held once everything was loaded, before any pass
+    graphs: int = 0  # bytes a preset's recordings take beside what torch counts
 
     def table(self) -> str:
         """Return the figures as text."""
@@ -73,7 +74,10 @@ class Report:
         if self.bandwidth:
             lines.append(f"copy bandwidth {self.bandwidth / 1e12:.2f} TB/s (read + written)")
         if self.peak_memory:
-            lines.append(f"memory {self.weights / 1e9:.2f} GB when loaded, {self.peak_memory / 1e9:.2f} GB at most")
+            graphs = f", graphs {self.graphs / 1e6:.0f} MB beside it" if self.graphs else ""
+            lines.append(
+                f"memory {self.weights / 1e9:.2f} GB when loaded, {self.peak_memory / 1e9:.2f} GB at most{graphs}"
+            )
         lines += [f"prefill of {n:,} tokens: {speed:,.0f} tokens/s" for n, speed in self.prefill.items()]
         return lines
 

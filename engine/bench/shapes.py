@@ -74,7 +74,7 @@ def random_transformer(shape: Architecture, device: torch.device) -> Transformer
         )
         for _ in range(shape.layers)
     ]
-    embedding = torch.randn(shape.vocabulary, shape.width, device=device, dtype=torch.bfloat16)
+    embedding = torch.randn(shape.vocabulary, shape.width, device=device, dtype=torch.bfloat16).cpu().pin_memory()
     return Transformer(shape, embedding, layers, ones, _drawn(shape.vocabulary, shape.width, device))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -16,11 +17,12 @@ from engine.config import PRESETS, Preset, Role, Sampling
 from engine.decoding.chain import device_of
 from engine.decoding.frequent import FrequentTokens
 from engine.decoding.graphs import GraphRunner
+from engine.decoding.graphs.chain import GraphChain
 from engine.decoding.graphs.level import Level
 from engine.decoding.graphs.levels import levels_of
 from engine.decoding.graphs.slots import Slots
 from engine.decoding.graphs.stack import Stack
-from engine.decoding.hierarchy import Drafted, Judged
+from engine.decoding.hierarchy import Fact, Judged
 from engine.decoding.tape import Tape
 from engine.errors import SettingError
 from engine.model import Transformer
@@ -92,14 +94,17 @@ def simulate(
     for role, model in models.items():
         say(f"passes of the {role}")
         costs.append(pass_cost(role, model, context, bandwidth))
+    gc.collect()
     torch.cuda.empty_cache()
-    torch.cuda.reset_peak_memory_stats()
-    plain, prefill, peak = _plain(models["target"], context, say)
+    say("Plain")
+    plain, prefill, peak, graphs = _plain(models["target"], context)
     speeds = [plain]
     for preset in presets:
         if preset.name != "plain" and preset.roles <= models.keys():
             say(preset.title)
-            speeds.append(_speed(preset, models, rates, context))
+            gc.collect()
+            needed = {role: model for role, model in models.items() if role in preset.roles}
+            speeds.append(_speed(preset, _runner(needed, rates, context + NEW + 32), context))
     return Report(
         title=f"{shape}, random weights; acceptance simulated at {', '.join(f'{rate:.0%}' for rate in rates)}",
         device=torch.cuda.get_device_name(device),
@@ -111,6 +116,7 @@ def simulate(
         prefill=prefill,
         peak_memory=peak,
         weights=loaded,
+        graphs=graphs,
     )
 
 
@@ -138,45 +144,56 @@ def _runner(models: Mapping[Role, Transformer], rates: Sequence[float], room: in
     return runner
 
 
-def _plain(target: Transformer, context: int, say: Callable[[str], None]) -> tuple[Speed, dict[int, float], int]:
-    """Measure the target alone: decoding, prefill, and the memory of both."""
-    say("Plain")
-    speed = _speed(PRESETS["plain"], {"target": target}, (), context)
-    runner = _runner({"target": target}, (), context + 1)
+def _plain(target: Transformer, context: int) -> tuple[Speed, dict[int, float], int, int]:
+    """Measure the target alone: decoding, prefill by length, the most torch held, what the graphs took beside it."""
+    torch.cuda.reset_peak_memory_stats()
+    free, held = torch.cuda.mem_get_info()[0], torch.cuda.memory_reserved()
+    runner = _runner({"target": target}, (), context + NEW)
     prefill = {}
     for tokens in (512, context):
         tape = Tape([7] * (tokens + 1))
         for _ in range(2):  # libraries choose their algorithms in the first
             chain = runner.open(PRESETS["plain"], tape, SETTINGS)
-            torch.cuda.synchronize()
-            began = time.perf_counter()
-            for upto in [*range(runner.chunk, tokens, runner.chunk), tokens]:
-                chain.prefill(tape, upto)
-            torch.cuda.synchronize()
-            prefill[tokens] = tokens / (time.perf_counter() - began)
+            prefill[tokens] = tokens / _prefilled(chain, tape, runner.chunk)
             chain.rewind(0)
-    return speed, prefill, torch.cuda.max_memory_allocated()
+    speed = _speed(PRESETS["plain"], runner, context)
+    taken, of_torch = free - torch.cuda.mem_get_info()[0], torch.cuda.memory_reserved() - held
+    return speed, prefill, torch.cuda.max_memory_allocated(), taken - of_torch
 
 
-def _speed(preset: Preset, models: Mapping[Role, Transformer], rates: Sequence[float], context: int) -> Speed:
-    needed = {role: model for role, model in models.items() if role in preset.roles}
-    runner = _runner(needed, rates, context + NEW + 32)
+def _prefilled(chain: GraphChain, tape: Tape, chunk: int) -> float:
+    """Prefill all but the tape's last token; return the seconds."""
+    total = len(tape) - 1
+    torch.cuda.synchronize()
+    began = time.perf_counter()
+    for upto in [*range(chunk, total, chunk), total]:
+        chain.prefill(tape, upto)
+    torch.cuda.synchronize()
+    return time.perf_counter() - began
+
+
+def _speed(preset: Preset, runner: GraphRunner, context: int) -> Speed:
+    """Decode NEW tokens behind ``context`` others."""
     tape = Tape([7] * context, limit=context + NEW)
     chain = runner.open(preset, tape, SETTINGS)
-    chain.prefill(tape, context - 1)
-    facts: list[Drafted | Judged] = []
+    _prefilled(chain, tape, runner.chunk)
+    facts: list[Fact] = []
     rounds, began = 0, time.perf_counter()
     while not tape.full:
         facts.extend(chain.draft(tape))
         rounds += 1
     seconds = time.perf_counter() - began
-    top = len(preset.stages) - 1
-    judged = [[fact for fact in facts if isinstance(fact, Judged) and fact.level == level] for level in range(top + 1)]
+    chain.rewind(0)
+    judged = [fact for fact in facts if isinstance(fact, Judged)]
     kept = {
-        f"level {level}": sum(fact.kept for fact in made) / max(sum(fact.proposed for fact in made), 1)
-        for level, made in enumerate(judged)
-        if made
+        f"level {level}": _share([fact for fact in judged if fact.level == level])
+        for level in range(1, len(preset.stages))
     }
-    tokens = len(tape) - context
-    busy = sum(fact.seconds for fact in facts)
-    return Speed(preset.name, "simulated" if top else "", tokens, seconds, kept, tokens / rounds, 1 - busy / seconds)
+    busy, tokens = sum(fact.seconds for fact in facts), len(tape) - context
+    note = "simulated" if kept else ""
+    return Speed(preset.name, note, tokens, seconds, kept, tokens / rounds, 1 - busy / seconds)
+
+
+def _share(verdicts: Sequence[Judged]) -> float:
+    """Return what part of the tokens proposed to a judge it kept."""
+    return sum(fact.kept for fact in verdicts) / max(sum(fact.proposed for fact in verdicts), 1)

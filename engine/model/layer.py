@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.nn.attention.bias import causal_lower_right
 
 from engine.model.linear import Linear
 from engine.model.rotary import rotated
@@ -31,6 +30,8 @@ class Span:
         if self.stop - self.start == 1:
             return first, None
         if window is None and self.cosine.is_cuda:  # a mask as a formula, which the fast kernels know
+            from torch.nn.attention.bias import causal_lower_right  # takes more than a second to import
+
             return first, causal_lower_right(self.stop - self.start, self.stop)
         here = torch.arange(self.start, self.stop, device=self.cosine.device)[:, None]
         there = torch.arange(first, self.stop, device=self.cosine.device)

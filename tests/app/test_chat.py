@@ -199,7 +199,7 @@ def test_another_model_replaces_the_first(start: Start, qtbot: QtBot, ask: Ask, 
     assert first.pace is not None
     (tmp_path / "target").mkdir()
     with qtbot.waitSignal(running.chat.engine_changed):
-        running.window.open_folder(tmp_path)
+        running.window.picker.open_folder(tmp_path)
     qtbot.waitUntil(lambda: running.chat.engine is Engine.READY)
     assert opener.opened[-1] == ModelSet(tmp_path.name, tmp_path / "target")
     assert running.chat.tally.pace is None

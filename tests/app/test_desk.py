@@ -121,7 +121,7 @@ def test_switching_keeps_both_and_their_drafts(kept: Kept, ask: Ask, qtbot: QtBo
     ask(running, "One")
     one = running.chat.conversation.id
     field.setPlainText("more of one")
-    running.window.new_chat.trigger()
+    running.window.bar.new_chat.trigger()
     assert field.toPlainText() == ""
     assert running.window.transcript.welcome.isVisible()
     ask(running, "Two")
@@ -130,7 +130,7 @@ def test_switching_keeps_both_and_their_drafts(kept: Kept, ask: Ask, qtbot: QtBo
         running.chat.open_chat(one)
     assert shown(running) == ["One", STORY]
     assert field.toPlainText() == "more of one"
-    running.window.new_chat.trigger()
+    running.window.bar.new_chat.trigger()
     field.setPlainText("not begun")
     settle(running, qtbot)
     QTest.qWait(400)
@@ -146,11 +146,11 @@ def test_switching_while_an_answer_runs_keeps_it(kept: Kept, ask: Ask, qtbot: Qt
     running = kept()
     ask(running, "One")
     session.play, session.delay = (lambda _: endless()), 0.003
-    running.window.new_chat.trigger()
+    running.window.bar.new_chat.trigger()
     running.chat.send("Count")
     qtbot.waitUntil(lambda: running.chat.tally.tokens > 5)
     counting = running.chat.conversation.id
-    running.window.new_chat.trigger()
+    running.window.bar.new_chat.trigger()
     assert not running.chat.busy
     with qtbot.waitSignal(running.chat.page.turned):
         running.chat.open_chat(counting)
@@ -165,7 +165,7 @@ def test_an_edit_is_a_branch(kept: Kept, ask: Ask, qtbot: QtBot, session: Script
     running.window.composer.field.setPlainText("half a thought")
     turn(running, 0).redo.click()
     assert running.window.composer.field.toPlainText() == "Teh fox"
-    assert running.window.desk.strip.isVisible()
+    assert running.window.desk.editing.strip.isVisible()
     session.play = lambda _: plain("Better.")
     ask(running, "The fox")
     assert said(running) == shown(running) == ["The fox", "Better."]
@@ -188,7 +188,7 @@ def test_editing_can_be_left(kept: Kept, ask: Ask) -> None:
     turn(running, 0).redo.click()
     QTest.keyClick(running.window.composer.field, Qt.Key.Key_Escape)
     assert running.window.composer.field.toPlainText() == "half a thought"
-    assert not running.window.desk.strip.isVisible()
+    assert not running.window.desk.editing.strip.isVisible()
     ask(running, "Two")
     assert said(running) == ["One", STORY, "Two", STORY]
 
@@ -301,6 +301,22 @@ def test_deleting_a_message_can_be_undone(kept: Kept, ask: Ask, qtbot: QtBot) ->
     assert shown(kept()) == ["One", STORY]
 
 
+def test_a_conversation_deleted_by_keyboard_comes_back_by_keyboard(kept: Kept, ask: Ask, qtbot: QtBot) -> None:
+    """Guards: the Ctrl+Z that a message promises swallowed by the empty field that has the focus by then."""
+    running = kept()
+    ask(running, "One")
+    running.window.sidebar.list.setFocus()
+    QTest.keyClick(running.window.sidebar.list, Qt.Key.Key_Delete)
+    focused = QApplication.focusWidget()
+    assert focused is running.window.composer.field
+    with qtbot.waitSignal(running.chat.page.turned):
+        QTest.keyClick(focused, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert shown(running) == ["One", STORY]
+    QTest.keyClicks(focused, "abc")
+    QTest.keyClick(focused, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert running.window.composer.text == ""
+
+
 def test_deleting_a_conversation_can_be_undone(kept: Kept, ask: Ask, qtbot: QtBot) -> None:
     """Guards: one key that deletes for good; the conversation deleted still on screen, or back by itself."""
     running = kept()
@@ -322,9 +338,9 @@ def test_search_opens_the_branch_with_the_words(kept: Kept, ask: Ask, qtbot: QtB
     ask(running, "First try about zebras")
     turn(running, 0).redo.click()
     ask(running, "Second try about lions")
-    running.window.new_chat.trigger()
+    running.window.bar.new_chat.trigger()
     settle(running, qtbot)
-    running.window.search_chats.trigger()
+    running.window.bar.search_chats.trigger()
     assert QApplication.focusWidget() is running.window.sidebar.search
     QTest.keyClicks(running.window.sidebar.search, "zebra")
     with qtbot.waitSignal(running.chat.page.turned):
@@ -341,6 +357,19 @@ def test_copying_gives_markdown(kept: Kept, ask: Ask, session: ScriptedSession) 
     assert QGuiApplication.clipboard().text() == "**bold** and `code`"
 
 
+def test_the_last_code_block_is_one_key_away(kept: Kept, ask: Ask, session: ScriptedSession) -> None:
+    """Guards: code copied with its fences, the first block for the last, or none as the newest answer has none."""
+    session.play = lambda _: plain("One:\n```python\na = 1\n```\nTwo:\n```\nb = 2\n```\nDone.")
+    running = kept()
+    ask(running, "Code")
+    session.play = lambda _: plain("No code here.")
+    ask(running, "Talk")
+    QTest.keyClick(
+        running.window, Qt.Key.Key_Semicolon, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+    )
+    assert QGuiApplication.clipboard().text() == "b = 2\n"
+
+
 def test_a_manner_belongs_to_its_conversation(kept: Kept, ask: Ask, qtbot: QtBot, session: ScriptedSession) -> None:
     """Guards: a system prompt or a temperature that leaks into another conversation, or is lost by a restart."""
     running = kept()
@@ -350,7 +379,7 @@ def test_a_manner_belongs_to_its_conversation(kept: Kept, ask: Ask, qtbot: QtBot
     assert session.asked == [(("system", "Rhyme."), ("user", "Of foxes"))]
     assert session.options[-1][1:] == (poet.sampling, 33)
     poem = running.chat.conversation.id
-    running.window.new_chat.trigger()
+    running.window.bar.new_chat.trigger()
     ask(running, "Plainly")
     assert session.asked[1:] == [(("user", "Plainly"),)]
     running.window.close()
@@ -409,7 +438,7 @@ def test_a_full_disk_keeps_what_is_typed(kept: Kept, ask: Ask, qtbot: QtBot, tmp
         qtbot.waitUntil(running.window.desk.banner.isVisible)
         assert said(running)[-1] == STORY
         long = running.chat.conversation.id
-        running.window.new_chat.trigger()
+        running.window.bar.new_chat.trigger()
         running.chat.open_chat(long)
         assert len(said(running)) == 4  # not read back from a disk that lacks it
         QTimer.singleShot(0, answer_box)
@@ -426,7 +455,7 @@ def test_a_full_disk_keeps_what_is_typed(kept: Kept, ask: Ask, qtbot: QtBot, tmp
 @pytest.mark.parametrize("ending", ["md", "html", "json"])
 def test_export(kept: Kept, ask: Ask, qtbot: QtBot, session: ScriptedSession, tmp_path: Path, ending: str) -> None:
     """Guards: an export that lacks turns, runs what was said as markup, or leaves the log out of JSON."""
-    session.play = lambda _: speculated("Say <script>alert(1)</script> & **stop**")
+    session.play = lambda _: speculated("Say <script>alert(1)</script> & **stop** ![x](https://a.example/b.png)")
     running = kept()
     ask(running, "What <b>now</b>?")
     path = tmp_path / f"out.{ending}"
@@ -437,7 +466,9 @@ def test_export(kept: Kept, ask: Ask, qtbot: QtBot, session: ScriptedSession, tm
         assert text.startswith("# What <b>now</b>?\n\n## You\n\nWhat <b>now</b>?\n\n## Updraft\n\nSay <script>")
     elif ending == "html":
         assert "<script" not in text
-        assert "Say &lt;script&gt;alert(1)&lt;/script&gt; &amp; **stop**" in text
+        assert "<p>Say &lt;script&gt;alert(1)&lt;/script&gt; &amp; <strong>stop</strong>" in text
+        assert "<img" not in text
+        assert "What &lt;b&gt;now&lt;/b&gt;?" in text
     else:
         value = json.loads(text)
         answer: Message = running.chat.conversation.messages[1]

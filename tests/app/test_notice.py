@@ -70,3 +70,20 @@ def test_out_of_memory_can_be_gone_on_from(start: Start, qtbot: QtBot, session: 
     session.play = lambda _: speculated()
     with qtbot.waitSignal(running.chat.answered):
         running.chat.send("Again")
+
+
+def test_buttons_are_never_cut_off(qtbot: QtBot) -> None:
+    """Guards: a choice whose words are clipped, in a narrow window or in larger text."""
+    banner = Banner()
+    qtbot.addWidget(banner)
+    banner.tell(Failure("It does not fit.", "Choose.", remedies=("trim", "shorten", "new chat")))
+    heights = []
+    for width in (900, 460, 300):
+        banner.resize(width, banner.heightForWidth(width))
+        qtbot.wait(1)
+        heights.append(banner.height())
+        for button in (*banner.buttons.values(), banner.dismiss):
+            if button.isVisible():
+                assert button.width() >= button.sizeHint().width()
+                assert banner.rect().contains(button.geometry())
+    assert heights[0] < heights[1] < heights[2]

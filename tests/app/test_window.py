@@ -66,7 +66,7 @@ def test_a_preset_the_new_models_cannot_run_is_left(start: Start, qtbot: QtBot, 
     """Guards: HSD still chosen after switching to a set without a qualifier."""
     running = start()
     running.window.topbar.presets["hsd"].trigger()
-    running.window.open_folder(tmp_path)
+    running.window.picker.open_folder(tmp_path)
     assert running.chat.preset.name == "plain"
     assert running.window.topbar.presets["plain"].isChecked()
 
@@ -74,11 +74,11 @@ def test_a_preset_the_new_models_cannot_run_is_left(start: Start, qtbot: QtBot, 
 def test_themes_switch_at_once_and_are_remembered(start: Start, qapp: QApplication) -> None:
     """Guards: a theme that needs a restart, or that is forgotten by one."""
     running = start()
-    running.window.themes["dark"].trigger()
+    running.window.bar.themes["dark"].trigger()
     assert running.theme.palette is DARK
     assert qapp.palette().window().color().name() == DARK.background
     assert DARK.card in qapp.styleSheet()
-    running.window.themes["light"].trigger()
+    running.window.bar.themes["light"].trigger()
     assert qapp.palette().window().color().name() == LIGHT.background
     assert start().theme.palette is LIGHT
 
@@ -143,7 +143,7 @@ def test_an_example_is_one_click_away(start: Start, qtbot: QtBot, session: Scrip
         welcome.buttons[0].click()
     assert session.asked == [(("user", welcome.buttons[0].text()),)]
     assert not welcome.isVisible()
-    running.window.new_chat.trigger()
+    running.window.bar.new_chat.trigger()
     assert welcome.isVisible()
     assert running.window.transcript.answers == []
 
@@ -177,8 +177,11 @@ def test_what_was_chosen_is_remembered(start: Start, settings: QSettings, qtbot:
     first.window.topbar.presets["lookup"].trigger()
     first.window.highlight.trigger()
     first.window.panel_shown.trigger()
+    first.preferences.change(send_key="ctrl")
+    assert first.window.composer.button.toolTip() == "Send (Ctrl+Enter)"
     first.window.close()
     second = start()
+    assert second.window.composer.field.send_key == "ctrl"
     assert second.chat.preset.name == "lookup"
     assert not second.window.highlight.isChecked()
     assert not second.window.panel.isVisible()
@@ -199,8 +202,10 @@ def test_tab_reaches_the_controls_in_order(start: Start, qtbot: QtBot) -> None:
             break
         seen.append(focused.accessibleName())
         QTest.keyClick(focused, Qt.Key.Key_Tab)
-    for name in ("Your question", "Send", "Model", "Hierarchy", "Sampling", "Speculation"):
+    for name in ("Your question", "Send", "Trash", "Settings"):
         assert name in seen
+    row = ["Model", "Hierarchy", "Reading", "Trace", "Sampling", "Speculation"]
+    assert [name for name in seen if name in row] == row  # as they stand
 
 
 def test_closing_before_the_window_was_seen(start: Start, qtbot: QtBot, opener: Opener) -> None:

@@ -14,8 +14,9 @@ pytest.importorskip("torch")
 import torch
 from scipy.stats import chi2_contingency
 
-from engine.account import LEAST
+from engine.account import needs
 from engine.config import PRESETS, Sampling, starter_models
+from engine.dimensions import read_dimensions
 from engine.errors import DeviceError
 from engine.events import Event, Finished, Loading, Round, Started
 from engine.prompts import PROMPTS
@@ -144,9 +145,10 @@ def test_a_set_that_does_not_fit_is_refused_with_numbers(monkeypatch: pytest.Mon
     monkeypatch.setattr("engine.session.free_memory", lambda _device: 100 << 20)
     with pytest.raises(DeviceError, match="GPU memory"):
         finish(Session.open(starter_models(), "cuda"))
-    monkeypatch.setattr("engine.session.free_memory", lambda _device: 420 << 20)
+    free = needs([read_dimensions(starter_models().target)], 1280, "cuda", started=True).total
+    monkeypatch.setattr("engine.session.free_memory", lambda _device: free)
     small = finish(Session.open(starter_models(), "cuda"))
-    assert LEAST <= small.context(PRESETS["plain"]) <= 2048
+    assert small.context(PRESETS["plain"]) == 1280
     small.close()
 
 

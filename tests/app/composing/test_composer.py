@@ -62,6 +62,19 @@ def test_nothing_but_space_is_not_sent(qtbot: QtBot) -> None:
     assert sent == []
 
 
+def test_enter_can_be_left_to_lines(qtbot: QtBot) -> None:
+    """Guards: a setting that changes nothing, that takes the last way to send, or a hint that names the wrong key."""
+    made, sent = composer(qtbot)
+    made.send_with("ctrl")
+    QTest.keyClicks(made.field, "a")
+    QTest.keyClick(made.field, Qt.Key.Key_Return)
+    QTest.keyClicks(made.field, "b")
+    assert sent == []
+    assert made.button.toolTip() == "Send (Ctrl+Enter)"
+    QTest.keyClick(made.field, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    assert sent == ["a\nb"]
+
+
 def test_the_field_grows_and_then_scrolls(qtbot: QtBot) -> None:
     """Guards: a field that hides what is typed, or that pushes the conversation away."""
     made, _ = composer(qtbot)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from pytestqt.qtbot import QtBot
 
 from app.__main__ import Application
 from app.composing.fitting import fill, without_oldest
+from app.conversations.archive import Archive
 from app.exchange import Count, Turns
 from engine.config import PRESETS, Preset
 from engine.errors import ContextFull
@@ -101,10 +103,10 @@ def test_answers_to_old_questions_are_dropped(start: Start, qtbot: QtBot) -> Non
     assert running.window.composer.meter.text().startswith("7 /")
 
 
-def crowded(start: Start, ask: Ask, session: ScriptedSession) -> Application:
+def crowded(start: Start, ask: Ask, session: ScriptedSession, archive: Archive | None = None) -> Application:
     """Return a program with three answered questions and room for not much more."""
     session.play = lambda _: plain("an answer of six words altogether")
-    running = start()
+    running = start(archive=archive)
     for word in ("First", "Second", "Third"):
         ask(running, f"{word} question of some length")
     session.limit = 65
@@ -137,8 +139,34 @@ def test_a_message_that_does_not_fit_is_not_sent(
     third = next(turn for turn in window.transcript.turns if turn.message == running.chat.first_told)
     assert edge.y() < third.y()
     assert edge.y() > window.transcript.turns[3].y()
+    assert window.transcript.turns[-1].unread.text() == "the first 4 messages were not read for this answer"
     ask(running, "More")
     assert session.asked[-1][0][1].startswith("Third")  # it stays left out
+
+
+def test_what_was_left_out_is_kept_with_the_answer(
+    start: Start, ask: Ask, qtbot: QtBot, session: ScriptedSession, tmp_path: Path
+) -> None:
+    """Guards: a restart that forgets what an answer was not told, or what is left out; no way to have it read again."""
+    running = crowded(start, ask, session, Archive(tmp_path / "data"))
+    running.chat.leave_out(4)
+    ask(running, "Fourth")
+    running.window.close()
+    running.end()
+    again = start(archive=Archive(tmp_path / "data"))
+    turns = again.window.transcript
+    qtbot.waitUntil(lambda: len(turns.turns) == 8)
+    assert turns.turns[-1].unread.text() == "the first 4 messages were not read for this answer"
+    assert not turns.turns[-3].unread.text()
+    assert turns._edge.isVisible()
+    ask(again, "Fifth")
+    assert session.asked[-1][0][1].startswith("Third")
+    session.limit = 1000
+    turns._edge.again.click()
+    assert not turns._edge.isVisible()
+    ask(again, "Sixth")
+    assert session.asked[-1][0][1].startswith("First")
+    assert [turn.unread.isVisible() for turn in turns.turns if not turn._asks][-2:] == [True, False]
 
 
 def test_a_message_that_alone_is_too_long(start: Start, ask: Ask, qtbot: QtBot, session: ScriptedSession) -> None:

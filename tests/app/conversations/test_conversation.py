@@ -136,6 +136,7 @@ def test_an_answer_gone_on_with_is_one_log() -> None:
     assert whole.started == first.started
     assert [round_.index for round_ in whole.rounds] == list(range(len(whole.rounds)))
     assert all(a.start + a.seconds <= b.start + 1e-9 for a, b in pairwise(whole.rounds))
+    assert all(round_.start <= pass_.start for round_ in whole.rounds for pass_ in round_.passes)
     assert whole.text == first.text + "and they lived happily ever after"
     end, last = placed[-1], rest[-1]
     assert isinstance(end, Finished)

@@ -212,6 +212,21 @@ def test_version_1_is_migrated_after_a_backup(tmp_path: Path) -> None:
     assert Store(tmp_path).notes == []
 
 
+def test_version_2_keeps_its_branches_and_logs(tmp_path: Path) -> None:
+    """Guards: conversations of yesterday that today's program cannot open, or whose rounds it drops."""
+    store = Store(tmp_path)
+    talk = keep(store, answered("Of old"))
+    store.close()
+    with closing(sqlite3.connect(tmp_path / NAME)) as db:
+        db.executescript("ALTER TABLE messages DROP COLUMN told_from; PRAGMA user_version = 2;")
+    store = Store(tmp_path)
+    assert "conversations-version-2-" in store.notes[0].hint
+    assert store.read(talk.id) == (talk, "")
+    longer = talk.plus(Message("assistant", "More", Reply(outcome="finished"), told_from=talk.messages[1].id))
+    store.put_whole(longer)
+    assert store.read(talk.id) == (longer, "")
+
+
 def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
     """Guards: a file left between two versions."""
     script = Path(__file__).with_name("data").joinpath("version1.sql").read_text("utf-8")
@@ -307,21 +322,23 @@ def test_search_finds_titles_and_contents(tmp_path: Path) -> None:
     assert [hit.chat for hit in store.search("タワー")] == [tokyo.id]
     assert store.search("東京都")[0].excerpt.startswith("It is in Minato, 東京都 (")
     assert store.search("京東") == ()
-    store.delete_messages([fox.messages[1].id], deleted=True)
+    store.trash.take_messages([fox.messages[1].id])
     assert store.search("fox") == ()
-    store.delete(cafe.id, deleted=True)
+    store.trash.take_chat(cafe.id)
     assert store.search("milk") == ()
-    store.delete(cafe.id, deleted=False)
+    store.trash.give_chat(cafe.id)
     assert [hit.chat for hit in store.search("milk")] == [cafe.id]
 
 
 def test_what_was_deleted_long_ago_is_erased(tmp_path: Path) -> None:
-    """Guards: deleted text kept for ever, a purge that takes what was only just deleted, or what was not."""
+    """Guards: deleted text kept for ever, a trash that loses what was only just deleted, or takes what was not."""
     store = Store(tmp_path)
     gone, kept = keep(store, answered("Gone")), keep(store, answered("Kept"))
-    store.delete(gone.id, deleted=True)
-    assert store.purge(time.time() - 60) == 0
-    assert store.purge(time.time() + 1) == 3
+    store.trash.take_chat(gone.id)
+    store.trash.empty(time.time() - 60)
+    assert [item.chat for item in store.trash.items()] == [gone.id]
+    store.trash.empty(time.time() + 1)
+    assert store.trash.items() == ()
     assert [chat.id for chat in store.chats()] == [kept.id]
     store.close()
     with closing(sqlite3.connect(tmp_path / NAME)) as db:
@@ -361,7 +378,7 @@ def test_ten_thousand_messages_are_found_and_opened_at_once(tmp_path: Path) -> N
                 at, role = chat * 20 + n, ("user", "assistant")[n % 2]
                 text = f"{STORY} number {at} " + "and so on " * (n % 7)
                 row = (at, chat, at - 1 if n else None, role, text, at, "finished" if n % 2 else None)
-                db.execute("INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, NULL, ?, NULL, NULL, NULL)", row)
+                db.execute("INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, NULL, NULL, ?, NULL, NULL, NULL)", row)
                 db.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (at, text))
     talk = keep(store, answered("The long one", STORY * 20))
     spent = {}

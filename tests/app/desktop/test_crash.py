@@ -86,7 +86,7 @@ def test_a_fault_in_every_frame_does_not_fill_the_disk(tmp_path: Path, capsys: p
 def test_the_report_is_offered_and_copied(start: Start, qtbot: QtBot, qapp: QApplication) -> None:
     """Guards: a report nobody can hand on."""
     window = start().window
-    window.tell_fault("Traceback: boom", past=True)
+    window.remedies.tell_fault("Traceback: boom", past=True)
     assert "did not close properly" in window.banner.sentence.text()
     window.banner.buttons["report"].click()
     dialog = window.findChild(ReportDialog)

@@ -40,3 +40,27 @@ def test_garbage_is_collected_on_this_thread_only(qtbot: QtBot) -> None:
         collector.end()
     assert gc.isenabled()
     gc.collect()
+
+
+def test_only_the_youngest_are_looked_at_while_the_engine_loads(qtbot: QtBot) -> None:
+    """Guards: a stall of 0.2 s while torch is imported, for going through all of it again."""
+    looked: list[int] = []
+
+    def note(phase: str, told: dict[str, int]) -> None:
+        if phase == "start":
+            looked.append(told["generation"])
+
+    owner = QObject()
+    collector = Collector(owner)
+    gc.callbacks.append(note)
+    hoard: list[list[list[object]]] = []
+    try:
+        for loading in (True, False):
+            collector.suit(loading=loading, resting=False)
+            for _ in range(15):
+                hoard.append([[] for _ in range(1_000)])
+                collector.collect()
+            assert set(looked) == ({0} if loading else {0, 1})
+    finally:
+        gc.callbacks.remove(note)
+        collector.end()

@@ -61,7 +61,7 @@ def test_going_from_match_to_match(start: Start, ask: Ask, session: ScriptedSess
     window = running.window
     ask(running, "Where is the fox?")
     window.show()
-    window._find()
+    window.bar.find()
     bar = window.find_bar
     assert bar.isVisible()
     QTest.keyClicks(bar.field, "FOX")
@@ -98,7 +98,7 @@ def test_a_growing_answer_is_searched_too(start: Start, ask: Ask, session: Scrip
     assert window.find_bar.count.text() == "1 of 1"
     ask(running, "And?")
     qtbot.waitUntil(lambda: window.find_bar.count.text() == "1 of 2")
-    window.new_chat.trigger()
+    window.bar.new_chat.trigger()
     QTest.qWait(1)  # let the messages go
     window.find_bar.set_palette(window.theme.palette)
     window.find_bar.open("fox")

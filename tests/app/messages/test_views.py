@@ -17,6 +17,7 @@ from app.messages.lens import Lens, remembered
 from app.messages.transcript import Transcript
 from app.speculation.marks import Mark
 from app.speculation.panel import SpeculationPanel
+from app.speculation.player import Player
 from app.speculation.tally import Tally
 from engine.events import Event, Finished
 from tests.app.scripted import pieces, round_of, speculated, token
@@ -30,7 +31,8 @@ class Desk(QWidget):
         super().__init__()
         self.transcript = Transcript(LIGHT, marked=True, view=remembered(settings))
         self.panel = SpeculationPanel(LIGHT)
-        self.lens = Lens(self.transcript, self.panel, settings, self)
+        self.player = Player(LIGHT)
+        self.lens = Lens(self.transcript, self.panel, self.player, settings, self)
         row = QHBoxLayout(self)
         row.addWidget(self.transcript, 1)
         row.addWidget(self.panel)

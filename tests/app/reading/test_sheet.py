@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 import pytest
-from PySide6.QtCore import QObject, Qt, QUrl, Slot
+from PySide6.QtCore import QObject, QRectF, Qt, QUrl, Slot
 from PySide6.QtGui import QDesktopServices, QTextBlock, QTextCharFormat, QTextCursor, QTextTable
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
@@ -14,6 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from app.look.palette import DARK, LIGHT
 from app.reading.copying import CopyButton
+from app.reading.decoration import code_box
 from app.reading.links import LinkQuestion
 from app.reading.sheet import PIECE, Sheet
 from app.speculation.marks import Mark
@@ -52,6 +53,17 @@ def form_of(sheet: Sheet, word: str) -> QTextCharFormat:
     cursor = sheet.document().find(word)
     assert not cursor.isNull(), word
     return cursor.charFormat()
+
+
+def test_code_after_a_table_stays_below_it(qtbot: QtBot, sheet: Sheet) -> None:
+    """Guards: the bar of a code block drawn over a table's last row, as Qt drops the margin after a table."""
+    write(qtbot, sheet, "| a | b |\n|--|--|\n| 1 | 2 |\n\n```python\nx = 1\n```\n\nThe end.")
+    sheet.show()
+    qtbot.waitExposed(sheet)
+    layout = sheet.document().documentLayout()
+    cell = next(block for block in blocks(sheet) if block.text() == "2")
+    code = next(block for block in blocks(sheet) if block.text() == "x = 1")
+    assert code_box(code).top() >= layout.blockBoundingRect(cell).bottom() + 12  # padding, border and a gap
 
 
 def test_commonmark_is_typeset(qtbot: QtBot, sheet: Sheet) -> None:
@@ -294,3 +306,13 @@ def test_an_empty_item_does_not_outlive_its_list(qtbot: QtBot, sheet: Sheet) -> 
     """Guards: a list whose last item has no content, then a paragraph; the reply was lost in an exception."""
     write(qtbot, sheet, "- one\n-\n\nAfter it.")
     assert "After it." in sheet.toPlainText()
+
+
+def test_a_draft_is_not_marked_as_what_stands_before_it(sheet: Sheet) -> None:
+    """Guards: the tint of the last settled token drawn over the draft behind it."""
+    sheet.lay_out(600)
+    sheet.grow([("Once", Mark.DRAFTED), (" upon", Mark.DRAFTED)], " a time", final=False)
+    boxes = dict(sheet._layer.boxes(QRectF(sheet.rect()), sheet._metrics()))
+    cursor = QTextCursor(sheet.document())
+    cursor.setPosition(len("Once upon"))
+    assert boxes[1].right() == pytest.approx(sheet.cursorRect(cursor).left(), abs=1)

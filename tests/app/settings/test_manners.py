@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
     QDialog,
     QLineEdit,
     QPlainTextEdit,
+    QPushButton,
     QTextEdit,
     QWidget,
 )
@@ -69,8 +70,8 @@ def test_every_window_can_be_heard_and_reached(start: Start, ask: Ask, qtbot: Qt
         view.trigger()
         qtbot.wait(30)
         assert complaints(window) == []
-    window._find()
-    window.tell_fault("x", past=False)
+    window.bar.find()
+    window.remedies.tell_fault("x", past=False)
     assert complaints(window) == []
     assert complaints(window.topbar.sampling.form) == []
     settings = window.dialogs.settings()
@@ -80,6 +81,7 @@ def test_every_window_can_be_heard_and_reached(start: Start, ask: Ask, qtbot: Qt
     dialogs = window.dialogs
     opened: list[QDialog] = [
         dialogs.chat_settings(), dialogs.shortcuts(), dialogs.about(), dialogs.diagnostics(), dialogs.report("x"),
+        dialogs.trash(),
     ]  # fmt: skip
     for dialog in opened:
         assert complaints(dialog) == [], dialog.windowTitle()
@@ -95,7 +97,7 @@ def ask_running(window: Window, qtbot: QtBot) -> None:
 
 def test_the_walk_finds_what_it_is_for(qtbot: QtBot) -> None:
     """Guards: a test of names and focus that cannot fail."""
-    from PySide6.QtWidgets import QPushButton, QVBoxLayout
+    from PySide6.QtWidgets import QVBoxLayout
 
     window = QWidget()
     qtbot.addWidget(window)
@@ -176,12 +178,12 @@ def test_zoom_changes_all_text_and_is_remembered(start: Start, qtbot: QtBot, qap
     before = qapp.font().pixelSize(), answer.texts[0].fontInfo().pixelSize(), answer.texts[0].height()
     QTest.keySequence(window, QKeySequence("Ctrl++"))
     for _ in range(5):
-        window._zoom(1)
+        window.bar.zoom(1)
     qtbot.waitUntil(lambda: answer.texts[0].height() > before[2])
     assert qapp.font().pixelSize() == before[0] + 6
     assert answer.texts[0].fontInfo().pixelSize() > before[1]
     for _ in range(40):
-        window._zoom(1)
+        window.bar.zoom(1)
     assert running.preferences.settings.font_size == 32
     assert Preferences(running.preferences.file).settings.font_size == 32
     QTest.keySequence(window, QKeySequence("Ctrl+0"))
@@ -192,9 +194,9 @@ def test_zoom_changes_all_text_and_is_remembered(start: Start, qtbot: QtBot, qap
 def test_full_screen_and_back(start: Start) -> None:
     """Guards: no way out of full screen."""
     window = start().window
-    window._fill_screen()
+    window.bar.fill_screen()
     assert window.isFullScreen()
-    window._fill_screen()
+    window.bar.fill_screen()
     assert not window.isFullScreen()
 
 
@@ -236,6 +238,9 @@ def test_diagnostics_name_what_the_engine_runs_on(start: Start, qtbot: QtBot, qa
         assert what in text
     dialog.copy.click()
     assert qapp.clipboard().text() == text
+    dialog.show_text("of yesterday")
+    next(button for button in dialog.findChildren(QPushButton) if button.text() == "Look again").click()
+    qtbot.waitUntil(lambda: dialog.text.toPlainText() == text)
 
 
 def test_diagnostics_while_the_engine_is_busy(start: Start, qtbot: QtBot, session: ScriptedSession) -> None:

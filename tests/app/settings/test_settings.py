@@ -44,6 +44,7 @@ OTHER: dict[str, Any] = {  # a value for every option that is not its default
     "font_size": 18,
     "marks": "safe",
     "highlight": False,
+    "send_key": "ctrl",
     "motion": "reduced",
     "data_folder": str(Path("/data/Größe 雪").absolute()),
     "models_folder": str(Path("/models").absolute()),
@@ -310,7 +311,7 @@ def test_settings_of_one_chat_leave_the_others_alone(
     dialog.keep.click()
     qtbot.waitUntil(lambda: dialog.names.findText("Short") > 0)
     dialog.close()
-    window.new_chat.trigger()
+    window.bar.new_chat.trigger()
     ask(running, "Two")
     assert [most for _, _, most in session.options] == [512, 512]
     again = window.dialogs.chat_settings()

@@ -8,7 +8,7 @@ from app.speculation.course import PLACES, SPAN, Course, thinned
 from app.speculation.ledger import Ledger
 from app.speculation.loss import findings, reason
 from app.speculation.tally import Tally
-from engine.events import Pass, PlainPace, Round, Started, Token
+from engine.events import LevelInfo, Pass, PlainPace, Round, Started, Token
 from tests.app.scripted import LEVELS, token
 from tests.app.speculation.logs import STARTED, ledger
 
@@ -102,6 +102,29 @@ def test_a_loss_is_explained_by_its_dearest_cause(case: Tally, cause: str, words
     assert case.factor < 0.95
     assert findings(case)[0].cause == cause
     assert words in reason(case)
+
+
+LOOKUP = (LevelInfo("Lookup", "", "lookup"), LevelInfo("Target", "", "model"))
+
+
+@pytest.mark.parametrize(("hits", "words"), [(0, "nothing in the chat to copy"), (2, "for only 2 of 10 passes")])
+def test_a_lookup_without_matches_is_said_to_be_one(hits: int, words: str) -> None:
+    """Guards: noise between two ways to decode one token at a time put down to slow models or bookkeeping."""
+    made = Tally(0.02)
+    made.add([Started("lookup", LOOKUP, True, 9, 0, 1024, "CPU")])
+    for index in range(10):
+        passes = (Pass(0, "draft", 0, 0, 1e-4),) * (index < hits) + (Pass(1, "verify", 1, 0, 0.023),)
+        made.add([Round(index, (token("a", 1, 1),), passes, "a", 0.023 * index, 0.023)])
+    assert words in reason(made)
+
+
+def test_two_causes_alike_are_both_named() -> None:
+    """Guards: half the truth, where better drafts alone would not make up for what drafting costs."""
+    said = reason(tally(VETOED, ((0, 0.036), (1, 0.016), (2, 0.021)), 0.074, 0.02))
+    assert said == (
+        "Target lets only 0% of the proposals stand, and the levels below Target take 70% of the time, "
+        "too much for what they save."
+    )
 
 
 def test_a_middle_level_can_be_the_one_that_vetoes() -> None:

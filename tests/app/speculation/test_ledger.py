@@ -8,7 +8,12 @@ from app.speculation.fate import fate_of, story
 from app.speculation.ledger import Ledger
 from engine.events import Drafting, Finished, LevelInfo, Pass, Round, Started
 from tests.app.scripted import speculated, token
-from tests.app.speculation.logs import PASSES, STARTED, TOKENS, judged, ledger
+from tests.app.speculation.logs import PASSES, STARTED, TOKENS, TOLD, judged, ledger
+
+
+@pytest.fixture
+def told() -> Ledger:
+    return ledger(2, TOLD)
 
 
 def test_a_log_does_not_depend_on_how_events_arrive() -> None:
@@ -59,6 +64,24 @@ def test_each_level_s_share_of_a_token() -> None:
     assert [(s.level, s.probability, s.passes) for s in shares] == [(2, 0.7, 1), (1, 0.8, 2), (0, 0.9, 4)]
     assert [s.seconds for s in shares] == pytest.approx([0.014, 0.008, 0.008])
     assert [s.probability for s in ledger().shares(6)] == [0.9996, None, None]
+
+
+def test_a_newer_log_knows_the_pass(told: Ledger) -> None:
+    """Guards: a round's milliseconds charged to every token, and a shared pass sold as one token's own."""
+    shares = {share.level: share for share in told.shares(8 + 3)}  # " after", of the second round
+    assert (shares[1].probability, shares[1].rank, shares[1].others) == (0.6, 2, 2)
+    assert [shares[level].seconds for level in (2, 1, 0)] == pytest.approx([0.014, 0.004, 0.002])
+    assert [shares[level].others for level in (2, 1, 0)] == [5, 2, 0]
+    assert [list(told.of_pass(1, number)) for number in (1, 5, 6)] == [[8], [10, 11, 12], [7, 9, 10, 11, 12, 13]]
+    assert told.passes_of(9) == [2, 6]
+    assert [(row.rank, row.cost) for row in fate_of(told, 11).rows] == [
+        ("rank 2", "14.0 ms with 5 others"),
+        ("rank 2", "4.0 ms with 2 others"),
+        ("rank 1", "2.0 ms alone"),
+    ]
+    assert [(row.probability, row.cost) for row in fate_of(told, 13).rows[1:]] == [("not asked", "")] * 2
+    assert "Intermediate 60%, rank 2, 4.0 ms with 2 others" in fate_of(told, 11).spoken
+    assert fate_of(told, 13).spoken.count("not asked;") == 1
 
 
 def test_the_story_of_every_kind_of_token() -> None:

@@ -6,20 +6,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
-from PySide6.QtCore import QPoint, QRectF, Qt
+from PySide6.QtCore import QPoint, QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QTextCursor
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.look.palette import DARK, LIGHT, Palette
 from app.speculation.card import TokenCard
+from app.speculation.fate import fate_of
 from app.speculation.ledger import Ledger
 from app.speculation.marks import Mark, inks, mark_of, text_format
 from app.speculation.trace import Trace
 from engine.events import Drafting, Finished, LevelInfo, Round, Token
 from tests.app.scripted import LEVELS, round_of, token
-from tests.app.speculation.logs import STARTED, ledger
+from tests.app.speculation.logs import STARTED, TOLD, ledger
 
 CORRECTED = (
     token("Once"),
@@ -246,6 +247,24 @@ def test_the_card_follows_the_keyboard(walked: Trace, qtbot: QtBot) -> None:
     assert card(walked) is None
 
 
+def test_the_card_has_room_for_all_it_says(qtbot: QtBot) -> None:
+    """Guards: "not asked" cut down to "asked" where another level's figures are long, or the letters large."""
+    window = QWidget()
+    qtbot.addWidget(window)
+    window.setStyleSheet("font-size: 20px")
+    window.resize(900, 600)
+    window.show()
+    shown = TokenCard(window)
+    log = ledger(2, TOLD)
+    for index in (13, 11, 13):
+        shown.tell(fate_of(log, index), log.levels, LIGHT, QRect(400, 300, 30, 20))
+        shown.grab()  # as it is painted first
+        labels = [label for label in shown.findChildren(QLabel) if not label.wordWrap() and label.isVisible()]
+        assert len(labels) == 2 + 4 * 3
+        assert all(label.width() >= label.sizeHint().width() for label in labels)
+        assert window.rect().contains(shown.geometry())
+
+
 def test_the_card_follows_the_mouse(walked: Trace, qtbot: QtBot) -> None:
     """Guards: hovering that shows a neighbour's card, or a click that chooses one."""
     went: list[int] = []
@@ -308,3 +327,17 @@ def test_a_token_that_is_gone_is_not_where_the_reader_is(walked: Trace) -> None:
 def test_the_levels_in_use_are_three() -> None:
     """Guards: a fixture that no longer says what its tests say."""
     assert len(LEVELS) == 3
+
+
+def test_a_hidden_trace_is_laid_out_ahead(qtbot: QtBot) -> None:
+    """Guards: the whole of a long trace laid out again once it is shown, which is when somebody waits."""
+    view = Trace(ledger(60), LIGHT)
+    qtbot.addWidget(view)
+    view.lay_out(420)
+    view.catch_up()
+    ahead = view.height()
+    assert view.document().textWidth() == 420
+    view.resize(420, 100)
+    with qtbot.waitExposed(view):
+        view.show()
+    assert view.height() == ahead

@@ -52,7 +52,7 @@ def native() -> None:
 
 
 def main() -> int:
-    """Chat twice, walk into the wizard, switch offline on, try to look a model up, chat again, leave."""
+    """Chat twice, walk into the wizard, switch offline on, try to reach the Hub, import a folder, chat again, leave."""
     home, starter = Path(sys.argv[1]), Path(sys.argv[2])
     app = QApplication(["updraft"])
     settings = QSettings(str(home / "settings.ini"), QSettings.Format.IniFormat)
@@ -78,6 +78,10 @@ def main() -> int:
     wizard.sets.look_up()
     until(wizard.sets.alert.isVisible)
     assert "offline" in wizard.sets.alert.sentence.text()
+    wizard.access.sign_in_by_browser()
+    until(lambda: "offline" in wizard.access.alert.sentence.text())
+    wizard.sets.take_in(starter)
+    until(lambda: wizard.plan.offer is not None)
     wizard.reject()
     corner.open_library()
     chat.send("One more.")

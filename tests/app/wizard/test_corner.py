@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from PySide6.QtCore import QSettings
+from PySide6.QtCore import QSettings, Qt
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QMainWindow, QMessageBox
 from pytestqt.qtbot import QtBot
 
@@ -129,6 +130,9 @@ def test_a_download_goes_on_without_the_window(
     corner.end()
     qtbot.waitUntil(lambda: len(list(library.folder.rglob(WEIGHTS))) == 3, timeout=30_000)
     assert settings.value("downloads/closing") == "leave"
+    assert corner.page.closing.currentText() == "Keep downloading"
+    QTest.keyClick(corner.page.closing, Qt.Key.Key_Up)
+    assert settings.value("downloads/closing") == "", "the answer cannot be taken back"
 
 
 def test_what_is_installed_is_offered(begin: Begin, library: ModelLibrary, hub: FakeHub, qtbot: QtBot) -> None:
@@ -139,5 +143,5 @@ def test_what_is_installed_is_offered(begin: Begin, library: ModelLibrary, hub: 
     listings: list[Listing] = []
     library.listed.connect(listings.append)
     qtbot.waitUntil(lambda: bool(shell.offered and shell.offered[-1]), timeout=60_000)
-    assert [models.name for models in shell.offered[-1]] == ["smollm2"]
+    assert [models.name for models in shell.offered[-1]] == ["SmolLM2 1.7B"]
     assert all(isinstance(model, Installed) and model.whole for model in listings[-1].models)

@@ -58,12 +58,14 @@ def test_from_first_start_to_a_reply(serve: Serve, hub: FakeHub, settings: QSett
     assert wizard.trial.reply.toPlainText().strip() == running.chat.conversation.messages[-1].text.strip()
     assert running.chat.engine is Engine.READY
     assert running.chat.models is not None
-    assert running.chat.models.name == "smollm2"
+    assert running.chat.models.name == "SmolLM2 1.7B"
     press_next(wizard, qtbot)
     wizard.button(QWizard.WizardButton.FinishButton).click()
 
     qtbot.waitUntil(lambda: corner.wizard is None)
     menu = running.window.topbar.models.menu()
     assert menu is not None
-    assert "smollm2" in [action.text() for action in menu.actions()]
+    assert "SmolLM2 1.7B" in [action.text() for action in menu.actions()]
+    assert not running.chat.conversation.messages, "the trial is left standing in the chat"
+    assert not running.archive.chats, "the trial stays in the list of conversations"
     assert settings.value("wizard/seen", False, bool), "it would greet again at the next start"

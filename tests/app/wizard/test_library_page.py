@@ -98,3 +98,35 @@ def test_an_imported_name_twice_is_refused(page: LibraryPage, qtbot: QtBot, tmp_
     page.take_in(tmp_path / "stick" / "tiny")
     qtbot.waitUntil(page.alert.isVisible)
     assert "already" in page.alert.sentence.text()
+
+
+def test_a_drive_that_is_not_connected(page: LibraryPage, library: ModelLibrary, qtbot: QtBot, tmp_path: Path) -> None:
+    """Guards: models that seem lost because their drive is away, buttons that then do harm, a drive not found again."""
+    away = library.folder.rename(tmp_path / "unplugged")
+    library.look()
+    qtbot.waitUntil(lambda: "not connected" in page.place.text())
+    assert row(page)[0] == "local/tiny"
+    assert row(page)[4] == "Drive not connected"
+    assert not page.check.isEnabled()
+    assert not page.delete.isEnabled()
+    page.take_in(tmp_path / "stick" / "tiny")
+    qtbot.waitUntil(page.alert.isVisible)
+    assert "Connect its drive" in page.alert.hint.text()
+    assert not library.folder.exists(), "something was written where the drive belongs"
+    away.rename(library.folder)
+    library.look()
+    qtbot.waitUntil(lambda: row(page)[4:] == ["Imported"])
+    assert page.check.isEnabled()
+
+
+def test_what_closing_means_can_be_changed(page: LibraryPage, qtbot: QtBot) -> None:
+    """Guards: an answer remembered for ever because nothing shows it."""
+    again = LibraryPage(page._library, closing="pause")
+    qtbot.addWidget(again)
+    assert again.closing.currentText() == "Pause it"
+    told: list[str] = []
+    page.closing_chosen.connect(told.append)
+    assert page.closing.currentText() == "Ask"
+    for key in (Qt.Key.Key_Down, Qt.Key.Key_Down, Qt.Key.Key_Up, Qt.Key.Key_Up):
+        QTest.keyClick(page.closing, key)
+    assert told == ["leave", "pause", "leave", ""]

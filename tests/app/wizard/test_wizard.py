@@ -7,15 +7,21 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QDesktopServices
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QComboBox, QLineEdit, QProgressBar, QTextEdit, QTreeWidget, QWizard
 from pytestqt.qtbot import QtBot
 
-from app.library import Connection, ModelLibrary, Wanted
+from app.chat import Chat
+from app.library import Connection, ModelLibrary, Offer, Wanted
+from app.wizard.job import JobView
 from app.wizard.page import ORDER
+from app.wizard.trial import Trial
 from app.wizard.wizard import Wizard
+from engine.config import models_in
+from engine.library import Library
 from tests.app.wizard.conftest import FAMILY, TINY, checkpoint, open_library
-from tests.engine.library.conftest import MemoryKeyring
+from tests.engine.library.conftest import FAST, MemoryKeyring
 from tests.engine.library.hub import FakeHub, Fault
 
 WEIGHTS = "model.safetensors"
@@ -98,6 +104,35 @@ def test_a_gated_set_asks_for_a_token_and_checks_it_at_once(
         assert not path.is_file() or b"hf_good" not in path.read_bytes(), path
 
 
+def test_signing_in_by_browser(
+    wizard: Wizard,
+    go: Callable[..., None],
+    hub: FakeHub,
+    memory_keyring: MemoryKeyring,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Guards against a code nobody sees, a page opened again and again, and a sign-in that cannot be given up."""
+    opened: list[str] = []
+    monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: opened.append(url.toString()))
+    hub.publish(GATED, checkpoint(7), gated=True, members=frozenset({"ada"}))
+    go("access", "layerskip-1b")
+    access = wizard.access
+    access.browser.click()
+    qtbot.waitUntil(access.code.isVisible, timeout=10_000)
+    access.halt.click()
+    qtbot.waitUntil(access.browser.isEnabled)
+    assert not access.code.isVisible()
+    assert not memory_keyring.kept
+    access.browser.click()
+    qtbot.waitUntil(access.code.isVisible, timeout=10_000)
+    assert access.code.text() == "ABCD-1234"
+    hub.confirmation = ""
+    qtbot.waitUntil(wizard.button(QWizard.WizardButton.NextButton).isEnabled, timeout=10_000)
+    assert opened == [f"{hub.address}/device"] * 2, "once for each sign-in"
+    assert access.out.isVisible()
+
+
 def test_any_repository_is_looked_at_before_a_byte_of_weights(wizard: Wizard, hub: FakeHub, qtbot: QtBot) -> None:
     """Guards: gigabytes fetched of something Updraft cannot run; a pasted address that is not understood."""
     hub.publish("ada/tiny", checkpoint(1))
@@ -161,16 +196,109 @@ def test_a_model_that_is_gone_ends_in_a_sentence(
 
 
 def test_an_imported_folder_is_a_model(wizard: Wizard, library: ModelLibrary, qtbot: QtBot, tmp_path: Path) -> None:
-    """Guards: models brought on a stick that cannot be used; a folder of something else that is copied first."""
+    """Guards: models brought on a stick that cannot be used or tried; something else that is copied first."""
     wizard.next()
+    qtbot.waitUntil(lambda: bool(wizard.sets.cards))
     wizard.sets.take_in(tmp_path)
     qtbot.waitUntil(wizard.sets.alert.isVisible)
     qtbot.waitUntil(wizard.sets.folder.isEnabled)
     with qtbot.waitSignal(library.listed, check_params_cb=lambda listing: bool(listing.sets)) as listed:
         wizard.sets.take_in(TINY)
     assert listed.args is not None
-    assert listed.args[0].sets[0].name == "local/draft"
+    assert listed.args[0].sets["local/draft"].name == "draft"
     assert not wizard.sets.alert.isVisible()
+    assert "no checksums" in wizard.sets.status.text()
+    qtbot.waitUntil(lambda: wizard.plan.name == "local/draft")
+    assert ORDER[wizard.sets.after()] == "try", "what is there would be downloaded"
+
+
+def test_an_import_can_be_stopped(wizard: Wizard, library: ModelLibrary, qtbot: QtBot) -> None:
+    """Guards: a wrong folder of 16 GB that has to be read to its end."""
+    wizard.next()
+    assert not wizard.sets.halt.isVisible()
+    wizard.sets.take_in(TINY)
+    wizard.sets.halt.click()
+    qtbot.waitUntil(lambda: "stopped" in wizard.sets.status.text())
+    assert not wizard.sets.halt.isVisible()
+    assert wizard.sets.folder.isEnabled()
+    assert not list(library.folder.rglob("*.json"))
+
+
+def test_a_full_disk_is_said_and_waited_for(
+    qtbot: QtBot, hub: FakeHub, tmp_path: Path, memory_keyring: MemoryKeyring
+) -> None:
+    """Guards: a download that ends on a full disk without a word, or begins anew once there is room."""
+    home, endpoint = tmp_path / "here", Connection(endpoint=hub.address)
+    full = ModelLibrary(Library(home / "models", home / "library.json"), endpoint, FAST, spare=1 << 60)
+    view = JobView(full, "smollm2")
+    qtbot.addWidget(view)
+    offers: list[Offer] = []
+    full.survey(4096).finished.connect(lambda survey: offers.extend(survey.offers))
+    qtbot.waitUntil(lambda: bool(offers))
+    assert full.get(next(offer for offer in offers if offer.name == "smollm2")) is None
+    qtbot.waitUntil(lambda: view.state == "failed", timeout=10_000)
+    assert "no room" in view.say.text()
+    assert view.hint.text().endswith(f"press “{view.pause.text()}”.")
+    assert hub.bytes_served(WEIGHTS) == 0
+    full.close()
+    roomy = ModelLibrary(Library(home / "models", home / "library.json"), endpoint, FAST, spare=0)
+    view = JobView(roomy, "smollm2")
+    qtbot.addWidget(view)
+    roomy.resume_queue()
+    qtbot.waitUntil(lambda: view.state == "paused")
+    view.pause.click()
+    qtbot.waitUntil(lambda: view.state == "done", timeout=10_000)
+    roomy.close()
+
+
+def test_a_drive_that_goes_while_downloading(
+    wizard: Wizard, go: Callable[..., None], hub: FakeHub, library: ModelLibrary, qtbot: QtBot, tmp_path: Path
+) -> None:
+    """Guards: a drive pulled half way that ends in a traceback, a new folder in its place, or bytes fetched twice."""
+    hub.faults += [Fault("slow", WEIGHTS, at=500_000)]
+    go("download")
+    job = wizard.download.job
+    assert job is not None
+    qtbot.waitUntil(lambda: "/s" in job.figures.text(), timeout=10_000)
+    away = library.folder.rename(tmp_path / "unplugged")
+    job.pause.click()
+    qtbot.waitUntil(lambda: job.state == "paused")
+    kept = next(away.rglob("*.part")).stat().st_size
+    job.pause.click()
+    assert "is not there" in job.say.text()
+    assert "Connect its drive" in job.hint.text()
+    assert not library.folder.exists()
+    wizard.back()
+    qtbot.waitUntil(wizard.place.alert.isVisible)
+    assert not wizard.place.isComplete()
+    away.rename(library.folder)
+    hub.faults.clear()
+    library.look()
+    qtbot.waitUntil(wizard.place.isComplete)
+    wizard.next()
+    qtbot.waitUntil(wizard.download.isComplete, timeout=10_000)
+    assert f"bytes={kept}-" in [headers.get("range") for _, _, headers in hub.asked("/blobs/")]
+
+
+def test_a_trial_goes_unless_it_is_gone_on_with(chat: Chat) -> None:
+    """Guards: a list of conversations full of trials; a conversation somebody cares for that goes with one."""
+    chats = chat.page.archive.chats
+    chat.send("Mine.")
+    chat.stop()
+    mine = chat.conversation.id
+    trial = Trial(chat)
+    for _ in range(2):  # the second is asked again
+        trial.start(models_in(TINY))
+    assert len(chats) == 2
+    trial.clear()
+    assert list(chats) == [mine]
+    assert not chat.conversation.messages or chat.conversation.id == mine
+    trial.start(models_in(TINY))
+    chat.stop()
+    assert chat.send("And what else?")
+    trial.clear()
+    assert len(chats) == 2
+    assert chat.conversation.messages[-1].text == "And what else?"
 
 
 def test_offline_is_said_and_kept(

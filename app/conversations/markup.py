@@ -1,0 +1,35 @@
+"""An answer as HTML that loads nothing and runs nothing: Markdown typeset, HTML shown as text, images named. No Qt."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import MutableMapping, Sequence
+from typing import Any
+
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererProtocol
+from markdown_it.token import Token
+from markdown_it.utils import OptionsDict
+
+
+def typeset(text: str) -> str:
+    """Return ``text``, Markdown as the Reading view takes it, as HTML; formulas stay as they were written."""
+    return str(_MARKDOWN.render(text))
+
+
+def last_code(text: str) -> str | None:
+    """Return the last code block of ``text``, None where it has none."""
+    blocks = [token.content for token in _MARKDOWN.parse(text) if token.type in {"fence", "code_block"}]
+    return blocks[-1] if blocks else None
+
+
+def _image(
+    _: RendererProtocol, tokens: Sequence[Token], at: int, __: OptionsDict, ___: MutableMapping[str, Any]
+) -> str:
+    """Name an image in place of showing it: a page that is opened must not fetch anything."""
+    token = tokens[at]
+    return html.escape(f"[image: {token.content}] {token.attrs.get('src', '')}".strip())
+
+
+_MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+_MARKDOWN.add_render_rule("image", _image)

@@ -1,0 +1,109 @@
+"""What was deleted: kept for a while, listed, brought back or erased for good. SQLite, on the store's thread. No Qt."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from app.conversations.conversation import title_of
+from app.conversations.safe import told, transaction
+from app.conversations.shelf import UNTITLED
+
+DAYS = 30  # for which what was deleted can be brought back
+KEPT = DAYS * 86400  # seconds
+_NOT_SAVED = "The trash could not be changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Thrown:
+    """A conversation in the trash, or ``messages`` of one that is not; ``when``: seconds since 1970.
+
+    ``title``: the conversation's, ``excerpt``: the first words of the messages.
+    """
+
+    chat: int
+    title: str
+    when: float
+    messages: tuple[int, ...] = ()
+    excerpt: str = ""
+
+
+class Trash:
+    """The deleted rows of a file. Every method that writes is one transaction."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def items(self) -> tuple[Thrown, ...]:
+        """Return what is in the trash, the newest first; messages deleted together are one item."""
+        with told("The trash could not be read"):
+            chats = self._db.execute("SELECT id, title, deleted FROM chats WHERE deleted IS NOT NULL").fetchall()
+            messages = self._db.execute(
+                "SELECT m.chat, c.title, m.deleted, m.id, m.text FROM messages m JOIN chats c ON c.id = m.chat "
+                "WHERE m.deleted IS NOT NULL AND c.deleted IS NULL AND m.text <> '' ORDER BY m.created, m.rowid"
+            ).fetchall()
+        found = [Thrown(chat, title or UNTITLED, when) for chat, title, when in chats]
+        together: dict[tuple[int, float], list[tuple[str, int, str]]] = {}
+        for chat, title, when, message, text in messages:
+            together.setdefault((chat, when), []).append((title, message, text))
+        for (chat, when), rows in together.items():
+            title, _, text = rows[0]
+            found.append(Thrown(chat, title or UNTITLED, when, tuple(row[1] for row in rows), title_of(text)))
+        return tuple(sorted(found, key=lambda item: item.when, reverse=True))
+
+    def take_chat(self, chat: int) -> None:
+        """Put a conversation in."""
+        with told(_NOT_SAVED), transaction(self._db):
+            self._db.execute("UPDATE chats SET deleted = ? WHERE id = ?", (time.time(), chat))
+
+    def give_chat(self, chat: int) -> None:
+        """Bring a conversation back."""
+        with told(_NOT_SAVED), transaction(self._db):
+            self._db.execute("UPDATE chats SET deleted = NULL WHERE id = ?", (chat,))
+
+    def take_messages(self, messages: Iterable[int]) -> None:
+        """Put messages in, which are one item from now on."""
+        with told(_NOT_SAVED), transaction(self._db):
+            when = time.time()
+            rows = [(when, message) for message in messages]
+            self._db.executemany("UPDATE messages SET deleted = ? WHERE id = ?", rows)
+
+    def give_messages(self, messages: Iterable[int]) -> None:
+        """Bring messages back, and those they follow: none may hang from one that is gone."""
+        with told(_NOT_SAVED), transaction(self._db):
+            self._db.executemany(
+                "WITH RECURSIVE up (id) AS (SELECT ? UNION "
+                "SELECT m.parent FROM messages m JOIN up ON m.id = up.id WHERE m.parent IS NOT NULL) "
+                "UPDATE messages SET deleted = NULL WHERE id IN up AND deleted IS NOT NULL",
+                [(message,) for message in messages],
+            )
+
+    def erase(self, items: Iterable[Thrown]) -> None:
+        """Erase ``items`` for good; what was brought back meanwhile stays."""
+        items = list(items)
+        with told(_NOT_SAVED), transaction(self._db):
+            for item in items:
+                if item.messages:
+                    self._erase_messages([(message,) for message in item.messages])
+                else:
+                    self._erase_chats([(item.chat,)])
+
+    def empty(self, before: float) -> None:
+        """Erase for good all that was deleted ``before``, in seconds since 1970."""
+        with told(_NOT_SAVED), transaction(self._db):
+            self._erase_messages(self._db.execute("SELECT id FROM messages WHERE deleted < ?", (before,)).fetchall())
+            self._erase_chats(self._db.execute("SELECT id FROM chats WHERE deleted < ?", (before,)).fetchall())
+
+    def _erase_messages(self, messages: Iterable[tuple[int]]) -> None:
+        for message in messages:
+            if self._db.execute("DELETE FROM messages WHERE id = ? AND deleted IS NOT NULL", message).rowcount:
+                self._db.execute("DELETE FROM words WHERE rowid = ?", message)
+
+    def _erase_chats(self, chats: Iterable[tuple[int]]) -> None:
+        for chat in chats:
+            said = self._db.execute("SELECT id FROM messages WHERE chat = ?", chat).fetchall()
+            if self._db.execute("DELETE FROM chats WHERE id = ? AND deleted IS NOT NULL", chat).rowcount:
+                self._db.execute("DELETE FROM titles WHERE rowid = ?", chat)
+                self._db.executemany("DELETE FROM words WHERE rowid = ?", said)  # their rows went with the chat

@@ -1,0 +1,29 @@
+"""The line in a conversation above which the model does not read any more."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
+
+
+class Edge(QFrame):
+    """Says that what is above is left out. ``all_wanted``: it is to be read again."""
+
+    all_wanted = Signal()
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("contextEdge")
+        words = QLabel("What is above is left out: the model does not see it any more.")
+        words.setObjectName("small")
+        words.setWordWrap(True)
+        self.again = QPushButton("Read it again")
+        self.again.setObjectName("turnAction")
+        self.again.setAccessibleName("Let the model read what is above again")
+        self.again.setToolTip("From the next question on; if it does not fit, there is a choice again")
+        self.again.clicked.connect(self.all_wanted)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 6, 0, 6)
+        row.addWidget(words, 1)
+        row.addWidget(self.again, 0, Qt.AlignmentFlag.AlignVCenter)
+        self.hide()

@@ -1,0 +1,50 @@
+"""What the window is made of, for those who connect its parts with each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtGui import QAction
+
+from app.chat import Chat
+from app.columns import Columns
+from app.composing.composer import Composer
+from app.composing.files import TextFiles
+from app.composing.gauge import Gauge
+from app.conversations.sidebar import Sidebar
+from app.desk import Desk
+from app.dialogs import Dialogs
+from app.look.theme import Theme
+from app.messages.find import FindBar
+from app.messages.lens import Lens
+from app.messages.transcript import Transcript
+from app.notice import Banner, LoadingStrip
+from app.picker import Picker
+from app.settings.preferences import Preferences
+from app.speculation.panel import SpeculationPanel
+from app.topbar import TopBar
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The widgets, and the objects that belong to one or two of them. ``toggles``: what the View menu switches."""
+
+    chat: Chat
+    theme: Theme
+    preferences: Preferences
+    topbar: TopBar
+    sidebar: Sidebar
+    panel: SpeculationPanel
+    columns: Columns
+    transcript: Transcript
+    lens: Lens
+    find_bar: FindBar
+    loading: LoadingStrip
+    banner: Banner
+    composer: Composer
+    desk: Desk
+    gauge: Gauge
+    files: TextFiles
+    picker: Picker
+    dialogs: Dialogs
+    toggles: tuple[QAction, QAction, QAction]  # conversations, speculation panel, marks

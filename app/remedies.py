@@ -1,0 +1,55 @@
+"""What the buttons of a banner do about what it tells of."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject
+
+from app.desktop.folders import show_folder
+from app.exchange import Failure, Remedy
+from app.parts import Parts
+
+
+class Remedies(QObject):
+    """Does what is chosen in the banner for the engine and in the one for the disk."""
+
+    def __init__(self, parts: Parts, parent: QObject) -> None:
+        super().__init__(parent)
+        self._parts = parts
+        self._report = ""
+        for banner in (parts.banner, parts.desk.banner):
+            banner.remedy_chosen.connect(self.do)
+
+    def do(self, remedy: Remedy) -> None:
+        """Do one of the things a Failure offers."""
+        parts, archive = self._parts, self._parts.chat.page.archive
+        {
+            "retry": self.retry,
+            "folder": parts.picker.choose_folder,
+            "new chat": parts.gauge.begin_anew,
+            "model": parts.topbar.models.showMenu,
+            "trim": parts.gauge.trim,
+            "shorten": parts.gauge.shorten,
+            "report": self._show_report,
+            "data folder": lambda: show_folder(archive.folder),
+            "save again": archive.save_again,
+            "make folder": archive.make_folder,
+            "settings": parts.dialogs.settings,
+        }[remedy]()
+
+    def retry(self) -> None:
+        """Try again what failed."""
+        self._parts.banner.hide()
+        self._parts.chat.retry()
+
+    def tell_fault(self, report: str, *, past: bool) -> None:
+        """Offer the ``report`` of a fault, of this run or of the ``past`` one."""
+        self._report = report
+        if past:
+            sentence, hint = "Updraft did not close properly last time.", "Your conversations were kept."
+        else:
+            sentence, hint = "Something went wrong that was not foreseen.", "What is on the screen stays."
+        self._parts.banner.tell(Failure(sentence, hint, remedies=("report",)))
+
+    def _show_report(self) -> None:
+        self._parts.banner.hide()
+        self._parts.dialogs.report(self._report)

@@ -1,0 +1,87 @@
+"""An answer of a conversation played again in the window."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
+
+from tests.app.scripted import STORY
+from tests.app.stage import Ask, Start
+
+
+def test_an_answer_is_played_again_and_left_as_it_was(start: Start, ask: Ask, qtbot: QtBot) -> None:
+    """Guards: a replay that changes the message, leaves the panel at some moment, or cannot be found."""
+    running = start()
+    ask(running, "Tell me a story")
+    ask(running, "And another")
+    window = running.window
+    first, last = window.transcript.answers
+    stored = [message.reply for message in running.chat.conversation.messages]
+    height = last.height()
+    last_turn = window.transcript.turns[-1]
+    assert last_turn.replay.isVisible()
+    QTest.mouseClick(last_turn.replay, Qt.MouseButton.LeftButton)
+    assert window.transcript.view == "trace"
+    assert window.player.isVisible()
+    player = window.player
+    if player.playing:
+        player.toggle()
+    player.seek(0.2)
+    shown = last.texts[0].toPlainText()
+    assert 0 < len(shown) < len(STORY)
+    assert len(window.panel.timeline.rounds) > 0
+    assert last.status.text().startswith("replay")
+    assert "real speed" in last.status.text()
+    assert last.height() >= height - 40
+    player.seek(0.05)
+    assert len(last.texts[0].toPlainText()) < len(shown)
+    QTest.keyClick(player.scrubber, Qt.Key.Key_Escape)
+    assert window.lens.views["reading"].isChecked()
+    assert last.source() == STORY
+    assert not player.isVisible()
+    assert "replay" not in last.status.text()
+    assert [message.reply for message in running.chat.conversation.messages] == stored
+    window.lens._replay(first)
+    assert player.isVisible()
+    assert window.lens._subject is first
+    window.lens.show_view("reading")
+    assert not player.isVisible()
+    assert first.texts[0].toPlainText() == STORY
+
+
+def test_a_bar_of_the_timeline_is_a_place_in_the_replay(start: Start, ask: Ask) -> None:
+    """Guards: a timeline that shows a replay and cannot be used to go about in it."""
+    running = start()
+    ask(running, "Tell me a story")
+    window = running.window
+    window.transcript.set_motion(False)
+    window.panel.replay.click()
+    assert not window.panel.replay.isEnabled()
+    window.player.seek(0.3)
+    window.panel.timeline.chosen.emit(4, 0)
+    replay = window.player.replay
+    assert replay is not None
+    assert replay.seconds == replay.end_of(4)
+    assert len(replay.ledger.rounds) == 5
+    QTest.keyClick(window.player.shut, Qt.Key.Key_Escape)
+    assert window.panel.replay.isEnabled()
+
+
+def test_a_new_question_ends_the_replay(start: Start, ask: Ask) -> None:
+    """Guards: an answer that grows unseen behind a replay."""
+    running = start()
+    ask(running, "Tell me a story")
+    running.window.lens.replay()
+    assert running.window.player.isVisible()
+    ask(running, "And another")
+    assert not running.window.player.isVisible()
+
+
+def test_stillness_is_respected(start: Start, ask: Ask) -> None:
+    """Guards: a replay that starts moving by itself where motion is unwelcome."""
+    running = start()
+    ask(running, "Tell me a story")
+    running.window.transcript.set_motion(False)
+    running.window.lens.replay()
+    assert not running.window.player.playing
