@@ -24,7 +24,7 @@ TRIMMED_FROM, TRIMMED_SHARE = 65_536, 4  # a vocabulary this large has a quarter
 
 LEVELS, ROWS = 3, 17  # the deepest hierarchy, even of one model's exits; the most rows of laws a level keeps
 UNPACKED = 64 * MIB  # of a 4-bit matrix that are dense at a time while a prompt is read
-GRAPHS = 64 * MIB  # what the CUDA graphs of one set take; to be set from a measurement
+GRAPHS = 64 * MIB  # what the CUDA graphs of a set take at most: four presets of 8 to 12 MB each on an H100
 RUNTIME = 704 * MIB  # CUDA's context, torch's kernels and cuBLAS, once a process: 685 MiB on an H100
 
 LEAST = 1024  # a context shorter than this is no chat

@@ -33,7 +33,8 @@ class StepwiseChain(GraphChain):
         for index in range(self.top, 0, -1):
             for proposed in self._counts(index):
                 yield (index, proposed), lambda index=index, proposed=proposed: self.judging(index, proposed)  # type: ignore[misc]
-        yield (0, 0), self.drafting
+        if self.levels[0] is not None:
+            yield (0, 0), self.drafting
 
     def _counts(self, index: int) -> range:
         most = self.most[index - 1]
