@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, QSize, Qt, Signal
-from PySide6.QtGui import QAction, QActionGroup, QFontInfo, QResizeEvent
+from PySide6.QtGui import QAction, QActionGroup, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QPushButton, QToolButton, QWidget
 
 from app.settings.options import Settings
 from app.settings.sampling import SamplingButton
 from engine.config import PRESETS, ModelSet, Preset, Role
 
-TEXT = 14  # pixels at 96 dpi, the size of text that the widths below are meant for
-ROOMY = 820  # below this width the hierarchies fold into one button
 SNUG = 680  # below this one the parts move closer together
-TIGHT = 600  # below this one the views are left to the menu
 
 
 class TopBar(QFrame):
@@ -39,8 +36,8 @@ class TopBar(QFrame):
         menu.addActions(list(self.presets.values()))
         self.folded.setMenu(menu)
         self.sampling = SamplingButton()
-        toggle = ActionButton(panel)
-        toggle.setObjectName("chip")
+        self._panel = ActionButton(panel)
+        self._panel.setObjectName("chip")
         row = self._row = QHBoxLayout(self)
         row.setContentsMargins(16, 8, 16, 8)
         row.setSpacing(10)
@@ -50,7 +47,7 @@ class TopBar(QFrame):
         row.addStretch()
         self._views = row.count()
         row.addWidget(self.sampling)
-        row.addWidget(toggle)
+        row.addWidget(self._panel)
         self._fold(self.width())
 
     def add_views(self, actions: Sequence[QAction]) -> None:
@@ -74,6 +71,7 @@ class TopBar(QFrame):
     def show_sidebar(self, shown: bool) -> None:
         """Offer to bring the conversations back while they are hidden."""
         self.conversations.setVisible(not shown)
+        self._fold(self.width())
 
     def show_models(self, known: Sequence[ModelSet], current: ModelSet | None) -> None:
         """List ``known`` sets, ``current`` chosen, and a way to open another folder."""
@@ -119,18 +117,26 @@ class TopBar(QFrame):
     def changeEvent(self, event: QEvent) -> None:
         """Fold sooner where the text is larger."""
         super().changeEvent(event)
-        if event.type() == QEvent.Type.FontChange:
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
             self._fold(self.width())
 
     def _fold(self, room: int) -> None:
-        width = room / max(1.0, QFontInfo(self.font()).pixelSize() / (TEXT * self.logicalDpiX() / 96))
-        side, gap = (16, 10) if width >= SNUG else (10, 6)
+        """Show what has a place in a row of ``room`` pixels: the views, and then the hierarchies side by side."""
+        side, gap = (16, 10) if room >= SNUG else (10, 6)
         self._row.setContentsMargins(side, 8, side, 8)
         self._row.setSpacing(gap)
-        if self.views is not None:
-            self.views.setVisible(width >= TIGHT)
-        self.segments.setVisible(width >= ROOMY)
-        self.folded.setVisible(width < ROOMY)
+        always: list[QWidget] = [self.models, self.sampling, self._panel]
+        always += [] if self.conversations.isHidden() else [self.conversations]
+        views = [] if self.views is None else [self.views]
+
+        def fit(*widgets: QWidget) -> bool:
+            return sum(widget.sizeHint().width() + gap for widget in widgets) + 2 * side <= room
+
+        wide = fit(*always, *views, self.segments)
+        for widget in views:
+            widget.setVisible(wide or fit(*always, *views, self.folded))  # else they are left to the menu
+        self.segments.setVisible(wide)
+        self.folded.setVisible(not wide)
 
 
 class ActionButton(QPushButton):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import floor, inf
 
-from PySide6.QtCore import QPoint, QRect, QRectF
+from PySide6.QtCore import QRect, QRectF
 from PySide6.QtGui import QColor, QPainter, QPixmap
 from PySide6.QtWidgets import QAbstractScrollArea
 
@@ -55,8 +55,11 @@ class Strips:
         end = floor(min(end, exposed.bottom() + 1))
         for number in range(exposed.top() // HEIGHT, -(-end // HEIGHT)):
             strip = self._kept.get(number) or self._make(number, ratio)
-            self._fill(strip, min(end, strip.top + HEIGHT), ground)
-            painter.drawPixmap(QPoint(0, strip.top), strip.picture)
+            upto = min(end, strip.top + HEIGHT)
+            self._fill(strip, upto, ground)
+            shown = QRect(0, 0, self._view.viewport().width(), upto - strip.top)  # below it is nothing, or of before
+            source = QRectF(0, 0, shown.width() * ratio, shown.height() * ratio)
+            painter.drawPixmap(QRectF(shown.translated(0, strip.top)), strip.picture, source)
         return exposed.adjusted(0, max(end - exposed.top(), 0), 0, 0)
 
     def _make(self, number: int, ratio: float) -> Strip:

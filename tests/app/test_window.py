@@ -14,6 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from app.__main__ import UNSEEN
 from app.look.palette import DARK, LIGHT, Palette, contrast
+from app.topbar import ActionButton
 from engine.config import ModelSet
 from tests.app.scripted import Opener, ScriptedSession, endless
 from tests.app.stage import Ask, Start
@@ -60,6 +61,23 @@ def test_presets_without_their_models_are_disabled(start: Start) -> None:
     assert enabled == {"plain", "lookup", "hispec"}
     assert "Bare has no draft and no qualifier model." in presets["hsd"].toolTip()
     assert presets["pyramid"].text() == "Pyramid · lossy"
+
+
+@pytest.mark.parametrize("size", [14, 20])
+def test_the_row_above_is_never_cut_off(start: Start, qtbot: QtBot, size: int) -> None:
+    """Guards: the last hierarchy clipped in a window a little too narrow for all, or in larger text."""
+    running = start()
+    bar = running.window.topbar
+    running.preferences.change(font_size=size)
+    folded = set()
+    for width in range(1900, 640, -60):
+        running.window.resize(width, 700)
+        qtbot.wait(1)
+        folded.add(bar.folded.isVisible())
+        for button in bar.findChildren(ActionButton):
+            if button.isVisible():
+                assert button.width() >= button.sizeHint().width(), (width, button.text())
+    assert folded == {True, False}
 
 
 def test_a_preset_the_new_models_cannot_run_is_left(start: Start, qtbot: QtBot, tmp_path: Path) -> None:

@@ -66,6 +66,29 @@ def test_only_what_is_new_is_painted(qtbot: QtBot) -> None:
     assert painted(50)[0] == [(0, 50)]
 
 
+def test_nothing_is_shown_below_what_is_painted(qtbot: QtBot) -> None:
+    """Guards: a strip's empty part, or what stood there before an edit, under the letters painted next."""
+    view = QTextBrowser()
+    qtbot.addWidget(view)
+    view.resize(200, TALL)
+    with qtbot.waitExposed(view):
+        view.show()
+    strips = Strips(view, lambda painter, box: painter.fillRect(box, QColor("red")))
+    canvas = QImage(200, TALL, QImage.Format.Format_RGB32)
+
+    def painted(end: float) -> list[str]:
+        canvas.fill(QColor("white"))
+        painter = QPainter(canvas)
+        strips.paint(painter, view.viewport().rect(), QColor("white"), end)
+        painter.end()
+        return [canvas.pixelColor(50, y).name() for y in (99, 100, 199, 200)]
+
+    red, white = "#ff0000", "#ffffff"
+    assert painted(200) == [red, red, red, white]
+    strips.cut(100)
+    assert painted(100) == [red, white, white, white]
+
+
 Make = Callable[[QtBot], tuple[Inked, Callable[[int, int], None]]]
 
 

@@ -1,4 +1,4 @@
-"""The recorded chains, run here as plain calls on a CPU: the same replies and rounds as the recursion they stand for."""
+"""The recorded chains, run as plain calls on a CPU: the same replies and rounds as the recursion they stand for."""
 
 from __future__ import annotations
 
