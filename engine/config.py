@@ -109,12 +109,17 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A hierarchy by name: its stages from the bottom drafter to the target."""
+    """A hierarchy by name: its stages from the bottom drafter to the target.
+
+    ``planned``: the stages are where to begin; once the engine has seen what passes cost and how often the models
+    agree, it picks the chain of these models and the windows that settle tokens fastest. Replies keep their law.
+    """
 
     name: str
     title: str
     summary: str
     stages: tuple[Stage, ...]
+    planned: bool = False
 
     @property
     def lossless(self) -> bool:
@@ -163,8 +168,9 @@ PRESETS = MappingProxyType(
             Preset(
                 "hsd",
                 "HSD",
-                "Three models of one family: draft, qualifier, target.",
+                "Models of one family, in the chain that proves fastest here.",
                 (Stage(Model("draft"), Window(3)), Stage(Model("qualifier"), Window(4)), Stage(TARGET)),
+                planned=True,
             ),
             Preset(
                 "pyramid",

@@ -21,11 +21,12 @@ from engine.decoding.chain import describe, device_of
 from engine.decoding.eager import EagerRunner
 from engine.decoding.frequent import FrequentTokens, frequent_tokens
 from engine.decoding.graphs import GraphRunner
+from engine.decoding.planner import Planner
 from engine.decoding.tape import Tape
 from engine.diagnosis import describe_engine
 from engine.dimensions import read_dimensions
 from engine.errors import ContextFull, DeviceError, ModelSetError
-from engine.events import Event, Loading, Reason, Started
+from engine.events import Event, Loading, PlainPace, Reason, Round, Started
 from engine.model import Transformer, load
 from engine.reply import Chain, Reply
 from engine.tokenizer import ChatTokenizer, Messages
@@ -72,6 +73,7 @@ class Session:
         self._parts: dict[Role, tuple[Transformer, FrequentTokens | None]] = {}
         self._tokenizers: dict[Role, ChatTokenizer] = {}
         self._tape = Tape([])
+        self._planner = Planner()
 
     @classmethod
     def open(
@@ -124,11 +126,14 @@ class Session:
         """Answer ``messages`` through ``preset``, from whatever prefix the caches already hold.
 
         ``opening``: how the answer already begins; the events tell only what follows it.
-        Raises ModelSetError for a preset the set cannot run, ContextFull before any pass for a prompt that leaves no
-        room, DeviceError when the GPU runs out of memory; what was yielded before stays valid.
+        A ``preset`` that is planned starts as it stands and may run another chain of its models later, unless the
+        sampling has a seed. Raises ModelSetError for a preset the set cannot run, ContextFull before any pass for a
+        prompt that leaves no room, DeviceError when the GPU runs out of memory; what was yielded before stays valid.
         """
         for role in sorted(preset.roles, reverse=True):  # the target first
             yield from self._need(role)
+        planned = preset.planned and sampling.seed is None  # a seed must give the same reply again
+        preset = self._planner.plan(preset) if planned else preset
         prompt, context = self.tokenizer.render(messages, opening), self.context(preset)
         if len(prompt) >= context:
             raise ContextFull(len(prompt) + 1, context)
@@ -147,7 +152,10 @@ class Session:
             with _device_errors():
                 yield Started(preset.name, levels, preset.lossless, len(prompt), reused, context, device)
                 yield from reply.prefill(reused, runner.chunk)
-                yield from reply.rounds()
+                for event in reply.rounds():
+                    if planned:
+                        self._learn(event, preset)
+                    yield event
         finally:
             del tape[reply.settled :]
             chain.rewind(len(tape) - 1)
@@ -198,6 +206,13 @@ class Session:
             self._add(role, model, frequent_tokens(folder, model, tokenizer.size, tokenizer.ends), tokenizer.size)
         self._tokenizers[role] = tokenizer
         yield Loading(part, 1.0)
+
+    def _learn(self, event: Event, preset: Preset) -> None:
+        """Let the planner know what a round of ``preset`` took and kept."""
+        if isinstance(event, Round):
+            self._planner.add(event, preset)
+        elif isinstance(event, PlainPace):
+            self._planner.time("target", 1, event.seconds)
 
     def _afford(self, role: Role, folder: Path) -> None:
         """Make sure that the model of ``role`` fits the memory that is free, before a byte of it is read.

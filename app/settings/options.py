@@ -89,7 +89,7 @@ class Settings:
     )  # fmt: skip
     windows: Sizes = _option(  # noqa: RUF009 - frozen, as the others are
         "hierarchy", "Windows", Windows(), (),
-        "How many tokens each level hands up at a time; a longer window gains more and risks more.",
+        "How many tokens each level hands up at a time; a longer window gains more and risks more. HSD finds its own unless set here.",
     )  # fmt: skip
     acceptance: str = _option(
         "hierarchy", "Acceptance",
@@ -162,7 +162,8 @@ def tailor(preset: Preset, windows: tuple[int, ...], acceptance: str, tolerance:
     """Return ``preset`` with ``windows`` (tokens per level below the target, bottom first; empty: its own).
 
     ``acceptance``: "preset" leaves the rules alone, "exact" judges blocks exactly, "fuzzy" keeps what differs by at
-    most ``tolerance`` nats, and a hierarchy that was fuzzy already takes that tolerance under "preset" too.
+    most ``tolerance`` nats, and a hierarchy that was fuzzy already takes that tolerance under "preset" too. Chosen
+    windows, or a rule that is not exact, are not planned over.
     """
     stages = list(preset.stages)
     for index, tokens in enumerate(windows[: len(stages) - 1]):
@@ -172,4 +173,5 @@ def tailor(preset: Preset, windows: tuple[int, ...], acceptance: str, tolerance:
         fuzzy = acceptance == "fuzzy" or (acceptance == "preset" and own.rule == "fuzzy")
         exact = Acceptance() if own.rule == "fuzzy" else own
         stages[index] = replace(stages[index], acceptance=Acceptance("fuzzy", tolerance) if fuzzy else exact)
-    return replace(preset, stages=tuple(stages))
+    planned = preset.planned and not windows and acceptance != "fuzzy"
+    return replace(preset, stages=tuple(stages), planned=planned)

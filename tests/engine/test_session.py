@@ -241,3 +241,17 @@ def test_unknown_devices_are_refused(family: ModelSet) -> None:
     """A typing error in --device deserves a sentence."""
     with pytest.raises(DeviceError, match="no device"):
         finish(Session.open(family, "gpuu"))
+
+
+def test_a_planned_hierarchy_follows_what_it_sees(open_session: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """HSD is a choice of chain: where the middle model only costs time it is left out, and the reply stays the same."""
+    monkeypatch.setattr("engine.decoding.planner.Planner._agreement", lambda *_: 0.6)  # random models never agree
+    session, expected = open_session(), finished(ask(open_session(), preset="plain")).text
+    for _ in range(3):
+        events = ask(session, preset="hsd")
+        assert finished(events).text == expected
+    assert isinstance(events[0], Started)
+    assert len(events[0].levels) < 3  # tiny models cost about the same, so two in a row cannot pay
+    seeded = ask(session, preset="hsd", sampling=Sampling(temperature=0, seed=1))
+    assert isinstance(seeded[0], Started)
+    assert len(seeded[0].levels) == 3

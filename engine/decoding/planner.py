@@ -1,0 +1,164 @@
+"""Which chain of models, with which windows, settles tokens fastest on this machine (HSD, arXiv 2510.19705).
+
+The value of a chain is exact for acceptance that is independent from token to token: what a level hands up, overshoot
+included, is followed as a distribution, and time over tokens of a target round is the long-run pace (renewal reward).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import combinations, pairwise, product
+
+from engine.config import TARGET, Model, Preset, Role, Stage, Window
+from engine.events import Round
+
+Cost = Callable[[int], float]  # seconds of a pass over n positions
+WIDEST = (6, 8)  # windows tried: of the bottom level, of those above it
+GAIN = 0.95  # a new plan must promise this share of the present one's time, since changing it costs a moment
+PATIENCE = 10  # replies by plain decoding after which speculation is tried again
+FADE = 0.98  # of what was counted, a round: what a chat is about changes
+UNSEEN = 0.7  # agreement of models nobody has seen together
+
+
+def seconds_per_token(costs: Sequence[Cost], agreement: Sequence[float], windows: Sequence[int]) -> float:
+    """Return the long-run seconds a token of a chain, bottom first: ``agreement[i]`` of level i judged by level i + 1.
+
+    ``windows``: of every level but the target; every judge also writes the token behind what it keeps.
+    """
+    top = len(costs) - 1
+    if top == 0:
+        return costs[0](1)
+    handed, spent = {windows[0]: 1.0}, windows[0] * costs[0](1)
+    for level in range(1, top + 1):
+        gained = _gains(handed, agreement[level - 1])
+        spent += sum(p * costs[level](n + 1) for n, p in handed.items())
+        if level < top:
+            handed, turns = _filled(gained, windows[level])
+            spent *= turns
+    return spent / sum(m * p for m, p in gained.items())
+
+
+def _gains(handed: Mapping[int, float], a: float) -> dict[int, float]:
+    """Return how likely a judge makes m tokens of n that were handed up: those kept, and one of its own."""
+    gained: dict[int, float] = defaultdict(float)
+    for n, p in handed.items():
+        for m in range(1, n + 1):
+            gained[m] += p * a ** (m - 1) * (1 - a)
+        gained[n + 1] += p * a**n
+    return gained
+
+
+def _filled(gained: Mapping[int, float], window: int) -> tuple[dict[int, float], float]:
+    """Return how many tokens stand once turns of ``gained`` have filled ``window``, and how many turns that takes."""
+    reached = [1.0] + [0.0] * (window - 1)  # how likely the running total is ever s
+    for s in range(1, window):
+        reached[s] = sum(reached[s - m] * p for m, p in gained.items() if m <= s)
+    handed: dict[int, float] = defaultdict(float)
+    for s, p in enumerate(reached):
+        for m, q in gained.items():
+            if s + m >= window:
+                handed[s + m] += p * q
+    return handed, sum(reached)
+
+
+@dataclass(slots=True)
+class Planner:
+    """Learns from rounds what passes cost and how often models agree, and names the chain to go on with."""
+
+    _costs: dict[Role, dict[int, float]] = field(default_factory=lambda: defaultdict(dict))
+    _counts: dict[tuple[Role, Role], list[float]] = field(default_factory=lambda: defaultdict(lambda: [0.0, 0.0]))
+    _present: tuple[Role, ...] = ()
+    _windows: tuple[int, ...] = ()
+    _plain: int = 0  # replies by plain decoding in a row
+
+    def add(self, round_: Round, preset: Preset) -> None:
+        """Learn from a round of ``preset``, whose levels must be whole models."""
+        roles = _roles(preset)
+        for made in round_.passes:
+            self.time(roles[made.level], made.tokens, made.seconds)
+        for level in range(1, len(roles)):
+            judged = [token for token in round_.tokens if level in [at for at, _ in token.judged[1:]]]
+            self._count(
+                (roles[level - 1], roles[level]),
+                sum(token.reached >= level for token in judged),
+                sum(token.rejected_by == level for token in judged),
+            )
+
+    def time(self, role: Role, tokens: int, seconds: float) -> None:
+        """Learn what a pass of ``tokens`` positions took."""
+        known = self._costs[role]
+        known[tokens] = seconds + FADE * (known[tokens] - seconds) if tokens in known else seconds
+
+    def plan(self, preset: Preset) -> Preset:
+        """Return ``preset`` with the chain and windows that promise most, unless too little is known yet.
+
+        It keeps to what it said last until something promises clearly more, and tries speculation again after a while
+        of plain decoding.
+        """
+        roles = _roles(preset)
+        if any(role not in self._costs for role in roles):
+            return preset
+        options = sorted((self._pace(chain, windows), chain, windows) for chain, windows in _options(roles))
+        self._plain = self._plain + 1 if len(self._present) == 1 else 0
+        if self._plain > PATIENCE:
+            options = [option for option in options if len(option[1]) > 1]
+            self._present = ()
+        pace, chain, windows = options[0]
+        if not self._present or pace < GAIN * self._pace(self._present, self._windows):
+            self._present, self._windows = chain, windows
+        return _with_chain(preset, self._present, self._windows)
+
+    def _pace(self, chain: Sequence[Role], windows: Sequence[int]) -> float:
+        costs = [self._cost(role) for role in chain]
+        return seconds_per_token(costs, [self._agreement(*pair) for pair in pairwise(chain)], windows)
+
+    def _cost(self, role: Role) -> Cost:
+        """Return what passes of ``role`` cost: as seen, between two sizes in proportion, beyond them as the nearest."""
+        seen = sorted(self._costs[role].items())
+
+        def cost(n: int) -> float:
+            below = [point for point in seen if point[0] <= n] or seen[:1]
+            above = [point for point in seen if point[0] >= n] or seen[-1:]
+            (a, x), (b, y) = below[-1], above[0]
+            return x if a == b else x + (y - x) * (n - a) / (b - a)
+
+        return cost
+
+    def _agreement(self, low: Role, high: Role) -> float:
+        kept, fell = self._counts.get((low, high), (0.0, 0.0))
+        prior = self._prior(low, high)
+        return (kept + 2 * prior) / (kept + fell + 2)
+
+    def _prior(self, low: Role, high: Role) -> float:
+        """Guess the agreement of two models from a third that has met both: hopefully, so that it gets tried."""
+        between = [
+            min(self._agreement(low, middle), self._agreement(middle, high))
+            for first, middle in self._counts
+            if first == low and middle != high and (middle, high) in self._counts
+        ]
+        return max(between, default=UNSEEN)
+
+    def _count(self, pair: tuple[Role, Role], kept: int, fell: int) -> None:
+        counts = self._counts[pair]
+        counts[:] = FADE * counts[0] + kept, FADE * counts[1] + fell
+
+
+def _roles(preset: Preset) -> tuple[Role, ...]:
+    return tuple(stage.source.role for stage in preset.stages if isinstance(stage.source, Model))
+
+
+def _options(roles: Sequence[Role]) -> Iterator[tuple[tuple[Role, ...], tuple[int, ...]]]:
+    """Yield every chain that ends in the target, smaller models first, with every choice of windows."""
+    *smaller, target = roles
+    for count in range(len(smaller) + 1):
+        for below in combinations(smaller, count):
+            sizes = [range(1, WIDEST[min(level, 1)] + 1) for level in range(count)]
+            for windows in product(*sizes):
+                yield (*below, target), windows
+
+
+def _with_chain(preset: Preset, chain: Sequence[Role], windows: Sequence[int]) -> Preset:
+    below = [Stage(Model(role), Window(tokens)) for role, tokens in zip(chain[:-1], windows, strict=True)]
+    return replace(preset, stages=(*below, Stage(TARGET)))
