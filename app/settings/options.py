@@ -89,7 +89,8 @@ class Settings:
     )  # fmt: skip
     windows: Sizes = _option(  # noqa: RUF009 - frozen, as the others are
         "hierarchy", "Windows", Windows(), (),
-        "How many tokens each level hands up at a time; a longer window gains more and risks more. HSD finds its own unless set here.",
+        "How many tokens each level hands up at a time; a longer window gains more and risks more. "
+        "HSD finds its own unless you set them here.",
     )  # fmt: skip
     acceptance: str = _option(
         "hierarchy", "Acceptance",
