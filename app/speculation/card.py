@@ -55,11 +55,11 @@ class TokenCard(QFrame):
             for cell, text in zip(cells, (row.title, row.probability, row.rank, row.cost), strict=False):
                 cell.setText(text)
             cells[0].setStyleSheet(f"color: {level_colour(row.level, levels, palette)}")
+        self.show()  # only then have all labels the style sheet's letters, for which there must be room
         self._rows.invalidate()
         width = max(WIDTH, self._rows.sizeHint().width() + 2 * (SIDE + self.frameWidth()))
         self.setFixedSize(width, self._column.totalHeightForWidth(width))
         self.move(self._place(at))
-        self.show()
         self.raise_()
 
     def _place(self, at: QRect) -> QPoint:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QSettings
+from PySide6.QtCore import QPoint, QSettings
+from PySide6.QtGui import QCursor
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -15,6 +16,12 @@ from app.conversations.archive import Archive
 from engine.config import ModelSet
 from tests.app.scripted import Opener, ScriptedSession, speculated
 from tests.app.stage import MODELS, Ask, Start
+
+
+@pytest.fixture(autouse=True)
+def _pointer_aside(qapp: QApplication) -> None:  # noqa: ARG001 - there is no pointer without it
+    """Leave no pointer over the next test's window, where it would bring up what hovering does."""
+    QCursor.setPos(QPoint(-1, -1))
 
 
 @pytest.fixture
