@@ -21,7 +21,7 @@ from app.conversations.words import indexed, query, readable
 from app.exchange import Failure
 from engine.events import Round
 
-AT_ONCE = 24_000  # bytes of logs read together with a conversation; longer ones are recalled afterwards
+AT_ONCE = 8_000  # bytes of logs read together with a conversation; longer ones are recalled afterwards
 FOUND = 200  # messages a search looks at, the best first
 _NOT_SAVED = "The conversation could not be saved"
 _NOT_READ = "The conversations could not be read"

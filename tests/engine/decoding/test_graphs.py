@@ -17,7 +17,7 @@ from engine.session import Session
 from tests.engine.family import finish
 
 GREEDY = Sampling(temperature=0, seed=1)  # with a seed nothing is planned
-REPLIES = 120
+REPLIES = 80
 QUESTION = [("user", "The quick brown fox?")]
 WIDE = replace(
     PRESETS["hsd"],

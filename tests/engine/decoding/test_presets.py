@@ -25,7 +25,7 @@ VOCABULARY = 6  # of the models' rows, so that replies of two tokens have 36 cel
 PROMPT = [0, 3, 1, 2, 0, 3]
 LENGTH = 2
 ROLES: tuple[Role, ...] = ("target", "qualifier", "draft")
-SAMPLES = 800
+SAMPLES = 500
 SAMPLING = Sampling(temperature=1.5, top_p=0.98, repetition_penalty=1.1, seed=11)
 LOSSLESS = [preset for preset in PRESETS.values() if preset.lossless]
 
