@@ -175,7 +175,7 @@ PRESETS = MappingProxyType(
             Preset(
                 "pyramid",
                 "Pyramid",
-                "Draft, qualifier and target with fuzzy acceptance: faster, but lossy.",
+                "Draft, qualifier and target with fuzzy acceptance: lossy, and faster where the three are close.",
                 (
                     Stage(Model("draft"), Window(4)),
                     Stage(Model("qualifier"), Window(8), Acceptance("fuzzy", tau=0.3)),

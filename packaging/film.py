@@ -20,7 +20,7 @@ from screenshots import Photographer
 from app.chat import Engine
 from engine.config import PRESETS, Sampling, starter_models
 
-QUESTION = "Write the beginning of a story about a fox and a lantern."
+QUESTION = "Give me three tips for sleeping better."
 FRAME = 110  # ms between two pictures
 LONGEST = 90  # pictures
 SHRINK = 0.75  # of the window, to keep the file small
@@ -37,7 +37,7 @@ def film(photographer: Photographer) -> tuple[list[Image.Image], list[int]]:
     until(lambda: photographer.chat.engine is Engine.READY)
     photographer.window.lens.show_view("trace")  # every token with its mark, ghosts in place
     photographer.chat.choose(PRESETS["hispec"])
-    photographer.chat.tune(Sampling(temperature=0.6, seed=3), 110)
+    photographer.chat.tune(Sampling(temperature=0.7, seed=2), 110)
     photographer.ask(QUESTION)
     pictures, times = [frame(photographer)], []
     since = time.monotonic()

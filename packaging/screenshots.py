@@ -79,7 +79,7 @@ class Photographer:
     def series(self, preset: str) -> None:
         """Take every picture."""
         self.chat.choose(PRESETS[preset])
-        self.chat.tune(Sampling(temperature=0.6, seed=3), 160)
+        self.chat.tune(Sampling(temperature=0.7, seed=1), 160)
         until(lambda: self.window.loading.bar.value() > 0 or self.chat.engine is not Engine.LOADING)
         self.take("loading")
         until(lambda: self.chat.engine is not Engine.LOADING)
