@@ -19,7 +19,7 @@ from tests.app.stage import MODELS, Ask, Start
 
 
 @pytest.fixture(autouse=True)
-def _pointer_aside(qapp: QApplication) -> None:  # noqa: ARG001 - there is no pointer without it
+def _pointer_aside(qapp: QApplication) -> None:  # there is no pointer without it
     """Leave no pointer over the next test's window, where it would bring up what hovering does."""
     QCursor.setPos(QPoint(-1, -1))
 

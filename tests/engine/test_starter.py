@@ -44,7 +44,7 @@ def plain(session: Session) -> dict[str, list[int]]:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("preset", LOSSLESS)
 def test_greedy_replies_equal_plain_decoding(session: Session, plain: dict[str, list[int]], preset: str) -> None:
-    """The promise on the real models: token for token, over 20 prompts of up to 64 tokens (on a GPU 200, see tests/gpu)."""
+    """The promise on the real models: token for token, over 20 prompts of up to 64 tokens (tests/gpu: 200)."""
     assert {prompt: greedy(session, preset, prompt) for prompt in PROMPTS} == plain
 
 
