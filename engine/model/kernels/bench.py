@@ -98,4 +98,4 @@ def graph_seconds(run: Callable[[], object], replays: int = REPLAYS) -> float:
 if __name__ == "__main__":
     drawn_layers = layers(torch.device("cuda"))
     for count in TOKENS:
-        print(f"{count:>3} tokens {1e3 * graph_seconds(products(drawn_layers, count)):.2f} ms")
+        print(f"{count:>3} tokens {1e3 * graph_seconds(products(drawn_layers, count)):.2f} ms")  # noqa: T201 - a table for who tunes
