@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -35,8 +35,9 @@ from app.settings.options import Settings
 from app.settings.preferences import Preferences
 from app.window import Window
 from app.wizard.corner import ModelsCorner
-from app.worker import EngineWorker, OpenSession, open_engine
+from app.worker import EngineWorker, OpenSession, SessionLike, open_engine
 from engine.config import PRESETS, ModelSet, models_in, starter_models
+from engine.events import Loading
 
 log = logging.getLogger("app")
 
@@ -103,6 +104,8 @@ class Application:
         self.chat.page.set_default(manner_of(now))
         if self.models is not None:
             self.models.library.set_offline(offline=now.offline)
+        if now.room != before.room and self.chat.models is not None:
+            self.chat.open(self.chat.models)
         wanted = now.hierarchy(PRESETS[now.preset])
         if wanted != before.hierarchy(PRESETS[before.preset]) and wanted != self.chat.preset:
             self.chat.choose(wanted)
@@ -193,7 +196,12 @@ def furnish(beginning: Beginning) -> tuple[Application, ModelSet]:
     models = starter if beginning.model is None else models_in(beginning.model)
     known = [starter] if models == starter else [starter, models]
     archive = kept_in(beginning.data, settings)
-    running = Application(beginning.app, open_engine, settings, known, logs, archive, beginning.preferences, crash)
+    preferences = beginning.preferences
+
+    def engine(wanted: ModelSet) -> Generator[Loading, None, SessionLike]:
+        return open_engine(wanted, preferences.settings.room)
+
+    running = Application(beginning.app, engine, settings, known, logs, archive, preferences, crash)
     running.add_library(ModelLibrary.here(offline=beginning.preferences.settings.offline), settings)
     os.environ.update(OFFLINE)
     return running, models

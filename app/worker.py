@@ -12,7 +12,7 @@ from app.composing.fitting import fill
 from app.exchange import Count, Failure, Opening, Request
 from app.faults import not_answered, not_loaded
 from app.preload import preload_torch
-from engine.config import ModelSet, Preset, Sampling
+from engine.config import ROOM, ModelSet, Preset, Sampling
 from engine.errors import CheckpointError, UpdraftError
 from engine.events import Event, Loading
 
@@ -50,8 +50,8 @@ class SessionLike(Protocol):
 OpenSession = Callable[[ModelSet], Generator[Loading, None, SessionLike]]
 
 
-def open_engine(models: ModelSet) -> Generator[Loading, None, SessionLike]:
-    """Open the real engine; torch is imported here, on the engine's thread.
+def open_engine(models: ModelSet, room: int = ROOM) -> Generator[Loading, None, SessionLike]:
+    """Open the real engine; torch is imported here, on the engine's thread. ``room``: see Session.open.
 
     Raises CheckpointError for a folder that is not there, before anything is imported.
     """
@@ -61,7 +61,7 @@ def open_engine(models: ModelSet) -> Generator[Loading, None, SessionLike]:
     yield Loading("the engine", 0.5)
     from engine.session import Session
 
-    return (yield from Session.open(models))
+    return (yield from Session.open(models, room=room))
 
 
 def require_folders(models: ModelSet) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO
 
-from engine.config import PRESETS, ModelSet, Sampling, models_in, starter_models
+from engine.config import PRESETS, ROOM, ModelSet, Sampling, models_in, starter_models
 from engine.errors import UpdraftError
 from engine.events import Event, Finished, to_json
 from engine.library import Library
@@ -76,7 +76,9 @@ def _add_reply_options(command: argparse.ArgumentParser) -> None:
         "--preset", choices=list(PRESETS), default="hispec", help="the hierarchy (default: %(default)s)"
     )
     command.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
-    command.add_argument("--room", type=int, help="the most tokens of a conversation on a GPU (default: 8192)")
+    command.add_argument(
+        "--room", type=int, default=ROOM, help="the most tokens of a conversation on a GPU (default: %(default)s)"
+    )
     command.add_argument("--dense-head", action="store_true", help="keep the head in 16 bits on a GPU, not in 4")
     command.add_argument("--eager", action="store_true", help="without CUDA graphs: slower, to compare with")
     command.add_argument("--system", default="", help="a system prompt")
@@ -120,12 +122,10 @@ def _open(arguments: argparse.Namespace, terminal: Terminal) -> Session:
     """Load the models, showing progress."""
     # Nothing here may ask the network for anything; the libraries read these when they are imported.
     os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
-    from engine.session import ROOM, Session
+    from engine.session import Session
 
     how: Literal["eager", "auto"] = "eager" if arguments.eager else "auto"
-    loading = Session.open(
-        _models(arguments), arguments.device, how, arguments.room or ROOM, dense_head=arguments.dense_head
-    )
+    loading = Session.open(_models(arguments), arguments.device, how, arguments.room, dense_head=arguments.dense_head)
     while True:
         try:
             terminal.show(next(loading))

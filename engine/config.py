@@ -11,6 +11,7 @@ from engine.errors import SettingError
 
 Role = Literal["target", "qualifier", "draft"]
 Rule = Literal["block", "token", "fuzzy"]
+ROOM = 8192  # tokens of a conversation on a GPU, where room is taken at once, unless more or fewer are asked for
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ import psutil
 import torch
 
 from engine.account import LEAST, longest, needs
-from engine.config import ModelSet, Preset, Role, Sampling
+from engine.config import ROOM, ModelSet, Preset, Role, Sampling
 from engine.decoding.chain import describe, device_of
 from engine.decoding.eager import EagerRunner
 from engine.decoding.frequent import FrequentTokens, frequent_tokens
@@ -32,7 +32,6 @@ from engine.reply import Chain, Reply
 from engine.tokenizer import ChatTokenizer, Messages
 
 How = Literal["auto", "eager", "graphs"]
-ROOM = 8192  # tokens of a conversation on a GPU, where room is taken at once, unless more or fewer are asked for
 
 
 class Runner(Protocol):

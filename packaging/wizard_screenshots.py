@@ -68,6 +68,7 @@ class Photographer:
         self.hub, self.folder, self.choice = hub, folder, choice
         self.scratch = tempfile.TemporaryDirectory()
         home = Path(self.scratch.name)
+        os.environ["HOME"] = str(home)  # nobody's own folders are told in a picture
         self.thread, self.worker = QThread(), EngineWorker(open_engine)
         self.worker.moveToThread(self.thread)
         self.thread.start()
@@ -77,7 +78,7 @@ class Photographer:
         self.chat.preset = PRESETS["hsd"]
         settings = QSettings(str(home / "settings.ini"), QSettings.Format.IniFormat)
         patience = Patience(quiet=0.5, silence=8, first=0.1, most=0.2)
-        library = Library(home / "models", home / "library.json")
+        library = Library(home / "Updraft" / "models", home / "library.json")
         self.library = ModelLibrary(library, Connection(endpoint=hub.address), patience, spare=0)
         self.shell = Shell()
         self.corner = ModelsCorner(self.shell, self.shell, self.library, self.chat, settings)

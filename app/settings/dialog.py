@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.desktop.folders import as_told
 from app.settings.fields import Field, SwitchField, make_field
 from app.settings.options import OPTIONS, SECTIONS, in_section
 from app.settings.preferences import Preferences
@@ -100,7 +101,7 @@ class SettingsDialog(QDialog):
         close.button(QDialogButtonBox.StandardButton.Close).setAccessibleName("Close")
         foot = QHBoxLayout()
         foot.setContentsMargins(24, 10, 16, 14)
-        self.place = _label(f"Kept in {self.preferences.file.path}", "small")
+        self.place = _label(f"Kept in {as_told(self.preferences.file.path)}", "small")
         foot.addWidget(self.place, 1)
         foot.addWidget(close)
         rows = QVBoxLayout(self)

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from app.settings.kinds import Choice, Decimal, Folder, Kind, Sizes, Switch, Text, Whole, Windows
-from engine.config import PRESETS, Acceptance, Preset, Sampling
+from engine.config import PRESETS, ROOM, Acceptance, Preset, Sampling
 
 T = TypeVar("T")
 
@@ -99,6 +99,11 @@ class Settings:
     tolerance: float = _option(
         "hierarchy", "Tolerance", Decimal(0, 2), 0.3, "How far (in nats) a fuzzy judge may differ and still accept."
     )
+    room: int = _option(
+        "hierarchy", "Conversation length", Whole(1024, 131072, step=1024, unit="tokens"), ROOM,
+        "The most tokens of a conversation on a GPU, where their room is taken when the model loads; fewer if the "
+        "memory holds no more. On a CPU room grows as it is needed.",
+    )  # fmt: skip
     theme: str = _option(
         "appearance", "Theme", Choice({"system": "As the desktop", "light": "Light", "dark": "Dark"}), "system",
         "Light or dark.",

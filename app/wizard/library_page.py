@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.desktop.folders import as_told
 from app.library import Checked, Errand, Installed, Listing, ModelLibrary, Progress, Step, Trouble, size
 from app.wizard.job import JobView
 from app.wizard.labels import Alert, announce, button, headline, note
@@ -117,7 +118,7 @@ class LibraryPage(QDialog):
         if not listing.models and not listing.unfinished and self._errand is None:
             self.status.setText(self.status.text() or "Nothing yet. The starter models always work.")
             self.status.show()
-        self.place.setText(f"{listing.folder}{away}  ·  {size(total)} of models  ·  {size(listing.free)} free")
+        self.place.setText(f"{as_told(listing.folder)}{away}  ·  {size(total)} of models  ·  {size(listing.free)} free")
         before = self.chosen()
         key = before.repository if isinstance(before, Installed) else before
         self.table.clear()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QLabel
 
+from app.desktop.folders import as_told
 from app.library import Hardware, ModelLibrary, Survey, Trouble, size
 from app.wizard.labels import button, card, row_of, small
 from app.wizard.page import Page, Plan
@@ -70,7 +71,7 @@ class MachinePage(Page):
             "Graphics": graphics(hardware),
             "Memory": f"{size(hardware.ram_free)} of {size(hardware.ram)} free",
             "Processor": f"{hardware.cores} cores",
-            "Disk": f"{size(hardware.disk_free)} free for {hardware.folder}",
+            "Disk": f"{size(hardware.disk_free)} free for {as_told(hardware.folder)}",
         }
         for name, text in said.items():
             self.values[name].setText(text)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from PySide6.QtWidgets import QFileDialog, QLabel
 
+from app.desktop.folders import as_told
 from app.library import Listing, ModelLibrary, Step, Trouble, size
 from app.wizard.labels import button, card, paragraph, row_of, small
 from app.wizard.page import Page, Plan
@@ -39,7 +40,7 @@ class PlacePage(Page):
 
     def initializePage(self) -> None:
         """Measure the disk."""
-        self.folder.setText(str(self._library.folder))
+        self.folder.setText(as_told(self._library.folder))
         self._library.look()
 
     def isComplete(self) -> bool:
@@ -60,7 +61,7 @@ class PlacePage(Page):
         offer = self.plan.offer
         needed = offer.download if offer else 0
         self._room = listing.connected and listing.free - SPARE >= needed
-        self.folder.setText(str(listing.folder))
+        self.folder.setText(as_told(listing.folder))
         self.free.setText(f"{size(listing.free)} free")
         self.takes.setText(f"The download takes {size(needed)}; files that are there already are not fetched again.")
         if not listing.connected:

@@ -189,6 +189,14 @@ def test_closing_while_the_model_loads(start: Start, qtbot: QtBot, opener: Opene
     assert opener.opened == []
 
 
+def test_another_conversation_length_loads_the_model_anew(start: Start, qtbot: QtBot, opener: Opener) -> None:
+    """Guards: a setting that only holds after the program was started again, with nothing that says so."""
+    running = start()
+    assert len(opener.opened) == 1
+    running.preferences.change(room=4096)
+    qtbot.waitUntil(lambda: len(opener.opened) == 2 and running.chat.engine.value != "loading")
+
+
 def test_what_was_chosen_is_remembered(start: Start, settings: QSettings, qtbot: QtBot) -> None:
     """Guards: preset, marks and panel forgotten between starts."""
     first = start()

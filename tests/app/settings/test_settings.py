@@ -40,6 +40,7 @@ OTHER: dict[str, Any] = {  # a value for every option that is not its default
     "windows": (("hsd", (2, 6)), ("lookup", (5,))),
     "acceptance": "fuzzy",
     "tolerance": 0.5,
+    "room": 4096,
     "theme": "dark",
     "font_size": 18,
     "marks": "safe",
