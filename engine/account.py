@@ -22,7 +22,8 @@ NF4 = 0.5 + 4 / 64  # bytes a weight: half a byte, and a float32 scale for every
 SMALL_HEAD = 1 << 26  # weights: from here on a tied head is a 4-bit copy of the embedding, see loading.py
 TRIMMED_FROM, TRIMMED_SHARE = 65_536, 4  # a vocabulary this large has a quarter of its head copied for drafting
 
-LEVELS, ROWS = 3, 17  # the deepest hierarchy, even of one model's exits; the most rows of laws a level keeps
+LEVELS = 3  # the deepest hierarchy, even of one model's exits
+ROWS = 17  # of a level's laws: sixteen proposed tokens and one behind them
 UNPACKED = 64 * MIB  # of a 4-bit matrix that are dense at a time while a prompt is read
 GRAPHS = 64 * MIB  # what the CUDA graphs of a set take at most: four presets of 8 to 12 MB each on an H100
 RUNTIME = 704 * MIB  # CUDA's context, torch's kernels and cuBLAS, once a process: 685 MiB on an H100

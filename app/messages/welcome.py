@@ -7,6 +7,7 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.look.assets import asset
+from app.look.label import label
 
 EXAMPLES = (
     "What is the capital of France?",
@@ -28,8 +29,10 @@ class Welcome(QWidget):
         logo = QLabel()
         logo.setPixmap(QIcon(str(asset("icons", "updraft.svg"))).pixmap(44, 44))
         rows.addWidget(logo, 0, Qt.AlignmentFlag.AlignHCenter)
-        rows.addWidget(_label("What would you like to know?", "headline"))
-        rows.addWidget(_label("Small levels draft ahead, the target settles what stands. You see both.", "subline"))
+        claim = "Small levels draft ahead, the target settles what stands. You see both."
+        for said in (label("What would you like to know?", "headline"), label(claim, "subline")):
+            said.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+            rows.addWidget(said)
         rows.addSpacing(14)
         self.buttons = [self._example(text) for text in EXAMPLES]
         for button in self.buttons:
@@ -42,11 +45,3 @@ class Welcome(QWidget):
         button.setAccessibleName(f"Ask: {text}")
         button.clicked.connect(lambda: self.chosen.emit(text))
         return button
-
-
-def _label(text: str, name: str) -> QLabel:
-    label = QLabel(text)
-    label.setObjectName(name)
-    label.setWordWrap(True)
-    label.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-    return label

@@ -8,7 +8,6 @@ from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
     QHBoxLayout,
-    QLabel,
     QListWidget,
     QScrollArea,
     QStackedWidget,
@@ -17,6 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.desktop.folders import as_told
+from app.look.label import label
 from app.settings.fields import Field, SwitchField, make_field
 from app.settings.options import OPTIONS, SECTIONS, in_section
 from app.settings.preferences import Preferences
@@ -70,17 +70,17 @@ class SettingsDialog(QDialog):
         rows = QVBoxLayout(page)
         rows.setContentsMargins(24, 18, 24, 18)
         rows.setSpacing(4)
-        heading = _label(title, "pageTitle")
+        heading = label(title, "pageTitle")
         rows.addWidget(heading)
         for option in in_section(section):
             field = self.fields[option.name]
             rows.addSpacing(12)
             if not isinstance(field, SwitchField):
-                label = _label(option.title, "optionTitle")
-                label.setBuddy(field.inner)
-                rows.addWidget(label)
+                title_of = label(option.title, "optionTitle")
+                title_of.setBuddy(field.inner)
+                rows.addWidget(title_of)
             rows.addWidget(field)
-            rows.addWidget(_label(option.sentence, "small"))
+            rows.addWidget(label(option.sentence, "small"))
         rows.addStretch()
         scroll = QScrollArea()
         scroll.setObjectName("settingsScroll")
@@ -101,21 +101,13 @@ class SettingsDialog(QDialog):
         close.button(QDialogButtonBox.StandardButton.Close).setAccessibleName("Close")
         foot = QHBoxLayout()
         foot.setContentsMargins(24, 10, 16, 14)
-        self.place = _label(f"Kept in {as_told(self.preferences.file.path)}", "small")
+        self.place = label(f"Kept in {as_told(self.preferences.file.path)}", "small")
         foot.addWidget(self.place, 1)
         foot.addWidget(close)
         rows = QVBoxLayout(self)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(0)
         for problem in self.preferences.problems:
-            rows.addWidget(_label(problem, "warning"))
+            rows.addWidget(label(problem, "warning"))
         rows.addLayout(columns, 1)
         rows.addLayout(foot)
-
-
-def _label(text: str, name: str) -> QLabel:
-    label = QLabel(text)
-    label.setObjectName(name)
-    label.setWordWrap(True)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    return label

@@ -7,35 +7,36 @@ from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.library import Trouble
+from app.look.label import label
 
 
 def headline(text: str) -> QLabel:
     """Return the headline of a page."""
-    return _label(text, "headline")
+    return label(text, "headline")
 
 
 def note(text: str = "") -> QLabel:
     """Return a muted paragraph."""
-    return _label(text, "subline")
+    return label(text, "subline")
 
 
 def paragraph(text: str = "") -> QLabel:
     """Return a paragraph."""
-    return _label(text, "")
+    return label(text, "")
 
 
 def small(text: str = "") -> QLabel:
     """Return a line in small, muted type."""
-    return _label(text, "small")
+    return label(text, "small")
 
 
 def code_label() -> QLabel:
     """Return a label for a short code to be read and typed elsewhere."""
-    label = _label("", "code")
-    label.setAccessibleName("Code to confirm")
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    label.hide()
-    return label
+    code = label("", "code")
+    code.setAccessibleName("Code to confirm")
+    code.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    code.hide()
+    return code
 
 
 def card() -> tuple[QFrame, QVBoxLayout]:
@@ -74,7 +75,7 @@ class Alert(QFrame):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("banner")
-        self.sentence, self.hint = _label("", "bannerSentence"), _label("", "bannerHint")
+        self.sentence, self.hint = label("", "bannerSentence"), label("", "bannerHint")
         rows = QVBoxLayout(self)
         rows.setContentsMargins(16, 10, 16, 10)
         rows.setSpacing(2)
@@ -98,11 +99,3 @@ def announce(widget: QWidget, text: str) -> None:
     said = QAccessibleAnnouncementEvent(widget, text)
     said.setPoliteness(QAccessible.AnnouncementPoliteness.Polite)
     QAccessible.updateAccessibility(said)
-
-
-def _label(text: str, name: str) -> QLabel:
-    label = QLabel(text)
-    label.setObjectName(name)
-    label.setWordWrap(True)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    return label

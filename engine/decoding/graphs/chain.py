@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator, Sequence
 
@@ -113,12 +112,6 @@ class GraphChain(ABC):
         positions = proposed + self.judges[index - 1].behind
         given = verdict.probabilities, verdict.ranks
         return Judged(index, proposed, kept, following, *given, positions, began, seconds)
-
-
-def copied_fact(tokens: Sequence[int]) -> list[Drafted]:
-    """Return the fact of a lookup that found ``tokens``: it is sure of each, and takes no time on the device."""
-    ones = len(tokens)
-    return [Drafted(0, tuple(tokens), (1.0,) * ones, (1,) * ones, 0, time.perf_counter(), 0.0)] if tokens else []
 
 
 def _most_tokens(windows: Sequence[int], judges: Sequence[Level]) -> list[int]:

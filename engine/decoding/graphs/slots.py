@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from engine.account import ROWS
 from engine.model.kernels.board import LEVELS
 from engine.model.kernels.record import WORDS, Drafts, Record, Verdict, read
 
 TURNS = 2  # copies under way at a time
-ROWS = 17  # of laws: sixteen proposed tokens and one behind them
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator, Iterator, Sequence
 
 from engine import config
 from engine.config import Preset
-from engine.decoding.graphs.chain import GraphChain, Work, copied_fact
+from engine.decoding.graphs.chain import GraphChain, Work
 from engine.decoding.graphs.device import Device
 from engine.decoding.graphs.level import Level
-from engine.decoding.hierarchy import Fact
+from engine.decoding.hierarchy import Drafted, Fact
 from engine.decoding.lookup import continuation
 from engine.decoding.tape import Tape
 
@@ -101,8 +102,14 @@ class StepwiseChain(GraphChain):
         """Read what came of level ``index``'s turn, and of the drafting for it, and put it on the tape."""
         if index == 1 and self.levels[0] is None:
             tape.extend(self._copied)
-            yield from copied_fact(self._copied)
+            yield from _copied_fact(self._copied)
         elif index == 1:
             yield from self.drafted(tape)
         yield self.judged(index, tape, mark)
         self.device.expects(None, tape)
+
+
+def _copied_fact(tokens: Sequence[int]) -> list[Drafted]:
+    """Return the fact of a lookup that found ``tokens``: it is sure of each, and takes no time on the device."""
+    ones = len(tokens)
+    return [Drafted(0, tuple(tokens), (1.0,) * ones, (1,) * ones, 0, time.perf_counter(), 0.0)] if tokens else []

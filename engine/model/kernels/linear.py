@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from engine.account import UNPACKED
 from engine.model.kernels import nf4
 from engine.model.kernels.backend import available
 
-UNPACKED = 1 << 26  # bytes of a weight that are dense at a time
 FLAT = 64  # tokens up to which turns of 16 of our kernel are quicker than unpacking the whole weight
 
 
