@@ -13,7 +13,7 @@ from engine.config import Rule, Sampling
 from engine.model.kernels.board import Board
 from engine.model.kernels.judge import judge
 from engine.model.kernels.laws import draw, shape_laws
-from engine.model.kernels.record import Drafts, Record, Verdict, read
+from engine.model.kernels.record import Drafts, Reading, Record, Verdict
 from engine.model.kernels.rows import keep, open_pass, recall
 
 pytestmark = [
@@ -83,7 +83,7 @@ def parts(desk: Desk) -> list[Tensor]:
 
 def told(desk: Desk) -> tuple[tuple[object, ...], tuple[float, ...]]:
     """Return what a desk's record says, the probabilities apart."""
-    said = read(desk.told.words.cpu())
+    said = Reading(desk.told.words.cpu()).read()
     if isinstance(said, Drafts):
         assert all(began < ended for began, ended in said.stamps)
         return (said.tokens, said.ranks), said.probabilities
@@ -184,7 +184,7 @@ def test_verdicts(vocabulary: int, rule: Rule, proposer: str) -> None:
             sides = (guess[0], desk.laws[1], guess[1], desk.raw[1])
             judge(1, turn % 2 == 0, desk.board, *sides, desk.told, rule=rule, tau=0.01, bonus=bonus)
         assert alike(desks)
-        said = read(desks[0].told.words)
+        said = Reading(desks[0].told.words).read()
         assert isinstance(said, Verdict)
         outcomes.add(said.kept == said.proposed)
     assert len(outcomes) == 2

@@ -41,17 +41,22 @@ class GraphChain(ABC):
 
     def record(self, recorder: Recorder) -> Iterator[float]:
         """Record all works; yields the fraction done. The widest come first, whose memory the others then share."""
-        works = list(self.works())
+        works, board = list(self.works()), self.device.board
         self.recorded: dict[object, Work] = {}
+        board.write([0] * TOKENS, 0)
+        for stack in self._stacks():
+            stack.record(recorder, board)
         for done, (name, work) in enumerate(works):
             yield done / len(works)
-            self.device.board.write([0] * TOKENS, 0)
+            board.write([0] * TOKENS, 0)
             self.recorded[name] = recorder.record(work)
+            board.write([0] * TOKENS, 0)
+            self.recorded[name]()  # the first replay takes a recording to the device, which a reply must not wait for
 
     def prefill(self, tape: Sequence[int], upto: int) -> None:
         """Bring the caches of every model to ``upto`` tokens."""
         for stack in self._stacks():
-            stack.prefill(tape, upto)
+            stack.prefill(tape, upto, self.device.board)
 
     def rewind(self, length: int) -> None:
         """Forget every token from position ``length`` on, and whatever was begun behind them."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from engine.account import ROWS
 from engine.model.kernels.board import LEVELS
-from engine.model.kernels.record import WORDS, Drafts, Record, Verdict, read
+from engine.model.kernels.record import WORDS, Drafts, Reading, Record, Verdict
 
 TURNS = 2  # copies under way at a time
 
@@ -36,8 +36,9 @@ class Slots:
         self._records = torch.zeros(LEVELS, WORDS, dtype=torch.int32, device=device)
         pinned = device.type == "cuda"
         self._sent = [torch.zeros(LEVELS, WORDS, dtype=torch.int32, pin_memory=pinned) for _ in range(TURNS)]
+        self._readings = [[Reading(words) for words in sent] for sent in self._sent]
         self._turn = 0
-        self._heard = self._sent[0]
+        self._heard = self._readings[0]
         self._arrived = [torch.cuda.Event() for _ in range(TURNS)] if pinned else []  # type: ignore[no-untyped-call]
         self._slots: dict[int, Slot] = {}
 
@@ -63,8 +64,8 @@ class Slots:
         """Wait until what was sent in ``turn`` has arrived; only the last two are kept."""
         if self._arrived:
             self._arrived[turn].synchronize()
-        self._heard = self._sent[turn]
+        self._heard = self._readings[turn]
 
     def heard(self, level: int) -> Drafts | Verdict:
         """Return what ``level`` told in the copy that was waited for."""
-        return read(self._heard[level])
+        return self._heard[level].read()

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from engine.decoding.frequent import FrequentTokens
+from engine.decoding.graphs.capture import Recorder
 from engine.model import Transformer
 from engine.model.decode import TOKENS, boundaries, decode, logits
-from engine.model.kernels import Board, keep
+from engine.model.kernels import Board, keep, open_pass
 
 RING = 64  # states kept behind an exit: more than any pass reaches back
 TAIL = 2 * TOKENS  # positions at a prompt's end that are decoded as a reply's are, see prefill
+FEW = 128  # prompt tokens up to which recorded passes are quicker than a dense one, see kernels/NOTES.md
 
 
 class Stack:
@@ -30,6 +32,8 @@ class Stack:
         model.rotation.reach(room)
         self.held = 0
         self._rings: dict[int, Tensor] = {}
+        self._start = torch.zeros(1, dtype=torch.int32, device=model.device)
+        self._recorded: Callable[[], None] | None = None  # a pass over the tape's last tokens
 
     def make_rings(self, exits: Sequence[int]) -> None:
         """Keep states after ``exits`` layers."""
@@ -37,6 +41,13 @@ class Stack:
             if depth not in self._rings:
                 like = self.model.norm
                 self._rings[depth] = torch.zeros(RING, self.model.width, dtype=like.dtype, device=like.device)
+                self._recorded = None
+
+    def record(self, recorder: Recorder, board: Board) -> None:
+        """Record what reads a prompt's end, unless it was; comes after the rings are made and before any prefill."""
+        if self._recorded is None:
+            self._recorded = recorder.record(lambda: self._pass(board))
+            self._recorded()  # the first replay takes it to the device
 
     def ring(self, depth: int) -> Tensor:
         """Return where the states after ``depth`` layers wait, [RING, width]; position p lies in row p % RING."""
@@ -65,35 +76,39 @@ class Stack:
         head = self.frequent.head if trimmed and self.frequent else None
         return logits(self.model, hidden, head, idle)
 
-    def prefill(self, tape: Sequence[int], upto: int) -> None:
-        """Bring every layer to ``upto`` tokens of ``tape``.
+    def prefill(self, tape: Sequence[int], upto: int, board: Board) -> None:
+        """Bring every layer to ``upto`` tokens of ``tape``, which ``board`` holds as well.
 
         The last positions before the reply go through the kernels that decode: passes of the reply run some of them
-        again and must find what they left. They also fill the rings, whatever those held.
+        again and must find what they left. They also fill the rings, whatever those held. So do all where they are few.
         """
         tail = len(tape) - 1 - TAIL
-        self._dense(tape, self.held, min(upto, tail))
+        if min(upto, tail) - self.held > FEW:
+            self._dense(tape, self.held, min(upto, tail))
         if upto == len(tape) - 1:
-            self._decoded(tape, max(0, min(self.held, tail)), upto)
+            self._decoded(board, max(0, min(self.held, tail)), upto)
+            board.length.fill_(len(tape))
 
     def rewind(self, length: int) -> None:
         """Count on no more than ``length`` positions."""
         self.held = min(self.held, length)
 
     def _dense(self, tape: Sequence[int], start: int, stop: int) -> None:
-        if stop <= start:
-            return
         everything = range(self.model.layers)
         self.cache.settle(everything, start)
-        self.model.run(self._embedded(tape[start:stop]), everything, self.cache)
+        tokens = torch.tensor(tape[start:stop], dtype=torch.int64, device=self.model.device)
+        self.model.run(self.model.embed(tokens), everything, self.cache)
         self.held = stop
 
-    def _decoded(self, tape: Sequence[int], start: int, stop: int) -> None:
+    def _decoded(self, board: Board, start: int, stop: int) -> None:
+        """Run positions ``start`` to ``stop`` - 1, and some before them: each pass ends where the tape is made to."""
+        if self._recorded is None:
+            raise RuntimeError("nothing was recorded to read a prompt with")
         for at in range(start, stop, TOKENS):
-            hidden = self._embedded(tape[at : min(at + TOKENS, stop)])
-            position = torch.tensor([at], dtype=torch.int32, device=hidden.device)
-            self.climb(hidden, range(self.model.layers), sorted(self._rings), position)
+            board.length.fill_(min(at + TOKENS, stop))
+            self._recorded()
         self.held = max(self.held, stop)
 
-    def _embedded(self, tokens: Sequence[int]) -> Tensor:
-        return self.model.embed(torch.tensor(tokens, dtype=torch.int64, device=self.model.device))
+    def _pass(self, board: Board) -> None:
+        hidden = open_pass(board, self.model.embedding, TOKENS, self._start, None)
+        self.climb(hidden, range(self.model.layers), sorted(self._rings), self._start)

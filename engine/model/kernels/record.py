@@ -29,6 +29,7 @@ LAYOUT = np.dtype(
     ]
 )
 WORDS = LAYOUT.itemsize // 4
+HEAD = 4  # words: kind, count, kept, following
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +74,27 @@ class Record:
         return cls(torch.zeros(WORDS, dtype=torch.int32, device=device))
 
 
-def read(words: Tensor) -> Drafts | Verdict:
-    """Read a record's ``words``, int32 [WORDS] on the host: what the stage that wrote them told last."""
-    told = words.numpy().view(LAYOUT)[0]
-    count = int(told["count"])
-    tokens, probabilities, ranks, begins, ends = (
-        tuple(told[name][:count].tolist()) for name in ("tokens", "probabilities", "ranks", "begins", "ends")
-    )
-    if told["kind"] == DRAFTS:
-        return Drafts(tokens, probabilities, ranks, tuple(zip(begins, ends, strict=True)))
-    following = None if told["following"] < 0 else int(told["following"])
-    proposed = count - (following is not None)
-    span = int(told["began"]), int(told["ends"][0])
-    return Verdict(proposed, int(told["kept"]), following, tokens, probabilities, ranks, *span)
+class Reading:
+    """Reads one record on the host over and over: its parts are found once, as finding them takes longer than reading.
+
+    ``words``: int32 [WORDS], as whoever copies the record there left them.
+    """
+
+    def __init__(self, words: Tensor) -> None:
+        told = words.numpy().view(LAYOUT)
+        self._head = words.numpy()[:HEAD]
+        self._began = told["began"]
+        self._tokens, self._probabilities, self._ranks = told["tokens"][0], told["probabilities"][0], told["ranks"][0]
+        self._begins, self._ends = told["begins"][0], told["ends"][0]
+
+    def read(self) -> Drafts | Verdict:
+        """Return what the stage that wrote the words told last."""
+        kind, count, kept, following = self._head.tolist()
+        tokens = tuple(self._tokens[:count].tolist())
+        given = tuple(self._probabilities[:count].tolist()), tuple(self._ranks[:count].tolist())
+        if kind == DRAFTS:
+            stamps = zip(self._begins[:count].tolist(), self._ends[:count].tolist(), strict=True)
+            return Drafts(tokens, *given, tuple(stamps))
+        proposed = count - (following >= 0)
+        span = int(self._began[0]), int(self._ends[0])
+        return Verdict(proposed, kept, None if following < 0 else following, tokens, *given, *span)

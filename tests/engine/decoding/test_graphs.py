@@ -12,6 +12,7 @@ import pytest
 from scipy.stats import chi2_contingency
 
 from engine.config import PRESETS, ModelSet, Preset, Sampling, Window
+from engine.decoding.graphs import stack
 from engine.events import Event, Finished, Loading, Round
 from engine.session import Session
 from tests.engine.family import finish
@@ -99,6 +100,20 @@ def test_dropping_a_reply_leaves_the_next_one_true(session: Open, preset: str) -
         list(islice(reply, taken))
         reply.close()  # type: ignore[attr-defined]
         assert ids(ask(running, PRESETS[preset])) == expected
+
+
+@pytest.mark.parametrize("few", [0, 24, 1000])
+def test_prompts_are_read_alike_however_long(session: Open, monkeypatch: pytest.MonkeyPatch, few: int) -> None:
+    """A prompt's end read at the wrong place, or a part that neither dense nor recorded passes have read."""
+    monkeypatch.setattr(stack, "FEW", few)
+    story = [*QUESTION, ("assistant", "the fox " * 12), ("user", "And then?"), ("assistant", "dog " * 9), *QUESTION]
+    for preset in (PRESETS["hispec"], PRESETS["hsd"]):
+        for turns in (1, 3, 5, 3):  # longer, then cut back
+            got, expected = (
+                ids(list(session(how).reply(story[:turns], preset=preset, sampling=GREEDY, max_tokens=12)))
+                for how in ("graphs", "eager")
+            )
+            assert got == expected
 
 
 def test_a_cut_reply_goes_on_where_it_ended(session: Open) -> None:

@@ -9,7 +9,7 @@ import torch
 
 from engine.config import Sampling
 from engine.model.kernels.board import NEVER, Board
-from engine.model.kernels.record import Drafts, Record, read
+from engine.model.kernels.record import Drafts, Reading, Record
 from engine.model.kernels.rows import RING, keep, open_pass, recall
 
 CPU = torch.device("cpu")
@@ -95,4 +95,4 @@ def test_states_are_recalled_by_position() -> None:
 
 def test_an_untouched_record_tells_nothing() -> None:
     """A stage that was never run must not hand up the tokens of memory."""
-    assert read(Record.empty(CPU).words) == Drafts((), (), (), ())
+    assert Reading(Record.empty(CPU).words).read() == Drafts((), (), (), ())

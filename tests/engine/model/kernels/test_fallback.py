@@ -8,8 +8,10 @@ import pytest
 import torch
 from torch.nn import functional
 
+from engine.account import UNPACKED
 from engine.model.kernels import available, nf4_linear
 from engine.model.kernels.backend import NF4, dequantised
+from engine.model.kernels.linear import part_rows
 from engine.model.kernels.nf4 import refusal
 
 CPU = torch.device("cpu")
@@ -29,6 +31,17 @@ def test_fallback_gives_the_same_product(rows: int, columns: int) -> None:
     same(nf4_linear(x, packed, absmax, code, bias=bias), exact)
     same(nf4_linear(x, packed, absmax, code, bias=bias, residual=residual), exact + residual)
     same(nf4_linear(x, packed, absmax, code, bias=bias, gated=True), functional.silu(gate) * up)
+
+
+def test_parts_cover_a_weight_evenly_within_their_memory() -> None:
+    """Odd parts halve the speed of cuBLAS, too large ones the memory that was promised to be enough."""
+    for rows, columns in ((28672, 4096), (4096, 14336), (6144, 4096), (151936, 4096), (100, 64)):
+        each = part_rows(rows, 2 * columns)
+        assert each * columns * 2 <= UNPACKED
+        assert each % 256 == 0
+        assert -(-rows // each) == -(-rows * columns * 2 // UNPACKED)
+    assert part_rows(3, UNPACKED) == 1
+    assert part_rows(3, 2 * UNPACKED) == 1  # no less than a row
 
 
 def test_no_gpu_is_a_reason_not_a_crash() -> None:

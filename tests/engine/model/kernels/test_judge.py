@@ -14,7 +14,7 @@ from engine.decoding.acceptance import rule_of
 from engine.decoding.laws import Laws, Sampler
 from engine.model.kernels.board import Board
 from engine.model.kernels.judge import judge
-from engine.model.kernels.record import Record, Verdict, read
+from engine.model.kernels.record import Reading, Record, Verdict
 
 CPU = torch.device("cpu")
 VOCABULARY, PROMPT = 5, [2, 3]
@@ -34,7 +34,7 @@ def settle(board: Board, own: Tensor, guess: Tensor | None, tokens: list[int], r
     board.append(tokens)
     laws, record = (None if guess is None else guess.softmax(dim=1)), Record.empty(CPU)
     judge(1, True, board, laws, own.softmax(dim=1), guess, own, record, rule=rule, tau=0.05, **options)
-    told = read(record.words)
+    told = Reading(record.words).read()
     assert isinstance(told, Verdict)
     return told
 

@@ -10,7 +10,7 @@ from engine.config import Sampling
 from engine.decoding.laws import Sampler
 from engine.model.kernels.board import Board
 from engine.model.kernels.laws import draw, shape_laws
-from engine.model.kernels.record import Drafts, Record, read
+from engine.model.kernels.record import Drafts, Reading, Record
 from engine.model.kernels.reference import philox
 
 CPU = torch.device("cpu")
@@ -110,7 +110,7 @@ def test_drafting_stops_where_the_tape_says() -> None:
         at = int(board.length)
         for i in range(4):
             draw(x, board.length - 1, board, laws, raw, record, entropy=entropy, first=i == 0)
-        told = read(record.words)
+        told = Reading(record.words).read()
         assert isinstance(told, Drafts)
         assert list(told.tokens) == board.tape[at : int(board.length)].tolist()
         return list(told.tokens)
@@ -132,7 +132,7 @@ def test_plain_decoding_settles_every_token() -> None:
     record = Record.empty(CPU)
     for i in range(20):
         draw(logits(1, 50, i), board.length - 1, board, laws, raw, record, first=True, settle=True)
-        told = read(record.words)
+        told = Reading(record.words).read()
         assert isinstance(told, Drafts)
         assert told.ranks == (1 + int((raw[0] > raw[0, told.tokens[0]]).sum()),)
         assert told.probabilities == pytest.approx([float(laws[0, told.tokens[0]])])
