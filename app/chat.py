@@ -119,13 +119,11 @@ class Chat(QObject):
             self._opening.abandoned.set()
         if models != self.models:
             self._flight.forget_figures(pace=False)  # another model, another pace
-        self._opening = Opening(models)
+        preset = self.preset if models.runs(self.preset) else PRESETS["plain"]
+        self._opening = Opening(models, preset)
         self._set_engine(Engine.LOADING)
         self.open_wanted.emit(self._opening)
-        if not models.runs(self.preset):
-            self.choose(PRESETS["plain"])
-        else:
-            self.options_changed.emit()
+        self.choose(preset)
 
     def choose(self, preset: Preset) -> None:
         """Answer through ``preset`` from the next question on."""

@@ -19,9 +19,13 @@ Remedy = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """Asks for ``models``; setting ``abandoned`` ends the loading at its next step."""
+    """Asks for ``models``, ready to answer through ``preset``; setting ``abandoned`` ends the loading at its next step.
+
+    None: with nothing but the target.
+    """
 
     models: ModelSet
+    preset: Preset | None = None
     abandoned: threading.Event = field(default_factory=threading.Event)
 
 

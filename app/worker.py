@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 class SessionLike(Protocol):
     """What the worker needs of a session."""
 
+    def prepare(self, preset: Preset) -> Iterator[Loading]:
+        """Load and record what ``preset`` needs; its first reply does so otherwise."""
+
     def reply(
         self,
         messages: Sequence[tuple[str, str]],
@@ -92,15 +95,17 @@ class EngineWorker(QObject):
 
     @Slot(object)
     def open(self, opening: Opening) -> None:
-        """Replace the session by one over ``opening.models``."""
+        """Replace the session by one over ``opening.models``, ready for its preset."""
         self._drop()
         try:
-            loading = self._open_session(opening.models)
-            self._session = self._load(loading, opening)
+            self._session = self._load(self._open_session(opening.models), opening)
+            if self._session is not None and opening.preset is not None:
+                self._prepare(self._session.prepare(opening.preset), opening)
         except UpdraftError as error:
             self.not_opened.emit(opening, Failure.of(error, down=True))
         except Exception as error:  # the thread's border: whatever else happens, the window is told
             log.exception("opening %s failed", opening.models.name)
+            self._drop()
             self.not_opened.emit(opening, not_loaded(opening.models.name, error))
         else:
             if self._session is not None:
@@ -116,6 +121,19 @@ class EngineWorker(QObject):
                 return session
         loading.close()
         return None
+
+    def _prepare(self, preparing: Iterator[Loading], opening: Opening) -> None:
+        """Run ``preparing`` to its end or until abandoned; that a smaller model does not fit is no reason to fail.
+
+        The target is there and answers through other presets; whoever asks for this one is told then.
+        """
+        try:
+            for loading in preparing:
+                self.loading.emit(loading)
+                if opening.abandoned.is_set():
+                    return
+        except UpdraftError as error:
+            log.warning("%s is not ready: %s", opening.models.name, error)
 
     @Slot(object)
     def reply(self, request: Request) -> None:

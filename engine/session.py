@@ -112,6 +112,18 @@ class Session:
         return len(self.tokenizer.render(messages))
 
     @torch.inference_mode()  # re-entered at every step, never left on for the caller
+    def prepare(self, preset: Preset) -> Iterator[Loading]:
+        """Load and record what ``preset`` needs, which its first reply does otherwise; yields Loading.
+
+        Raises ModelSetError for a preset the set cannot run, CheckpointError, and DeviceError where it does not fit.
+        """
+        for role in sorted(preset.roles, reverse=True):  # the target first
+            yield from self._need(role)
+        with _device_errors():
+            for fraction in self._running.prepare(preset):
+                yield Loading(f"{preset.title} on the GPU", fraction)
+
+    @torch.inference_mode()
     def reply(
         self,
         messages: Messages,
@@ -129,17 +141,13 @@ class Session:
         sampling has a seed. Raises ModelSetError for a preset the set cannot run, ContextFull before any pass for a
         prompt that leaves no room, DeviceError when the GPU runs out of memory; what was yielded before stays valid.
         """
-        for role in sorted(preset.roles, reverse=True):  # the target first
-            yield from self._need(role)
         planned = preset.planned and sampling.seed is None  # a seed must give the same reply again
         preset = self._planner.plan(preset) if planned else preset
+        yield from self.prepare(preset)
         prompt, context = self.tokenizer.render(messages, opening), self.context(preset)
         if len(prompt) >= context:
             raise ContextFull(len(prompt) + 1, context)
         runner = self._running
-        with _device_errors():
-            for fraction in runner.prepare(preset):
-                yield Loading(f"{preset.title} on the GPU", fraction)
         asked = len(prompt) + max_tokens
         limited_by: Reason = "length" if asked <= context else "context"
         runner.rewind(self._common(prompt))

@@ -74,6 +74,10 @@ class Played:
             began = began or time.perf_counter()
             time.sleep(max(began + made / self.pace - time.perf_counter(), 0))
 
+    def prepare(self, preset: Preset) -> Iterator[Loading]:  # noqa: ARG002 - part of the door
+        """Do nothing: there is nothing to make ready."""
+        return iter(())
+
     def count(self, messages: Sequence[tuple[str, str]]) -> int:
         """Return a number of tokens."""
         return sum(len(text) for _, text in messages) // 4

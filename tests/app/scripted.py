@@ -42,6 +42,8 @@ class ScriptedSession:
         self.asked: list[tuple[tuple[str, str], ...]] = []
         self.openings: list[str] = []
         self.options: list[tuple[Preset, Sampling, int]] = []
+        self.prepared: list[Preset] = []
+        self.refuses: Exception | None = None  # what prepare raises
         self.cut = 0  # replies that were ended before their last event
         self.closed = False
         self.limit = 1024  # tokens of context; it counts words
@@ -67,6 +69,12 @@ class ScriptedSession:
         except GeneratorExit:
             self.cut += 1
             raise
+
+    def prepare(self, preset: Preset) -> Iterator[Loading]:
+        self.prepared.append(preset)
+        yield Loading(preset.title, 0.5)
+        if self.refuses is not None:
+            raise self.refuses
 
     def count(self, messages: Sequence[tuple[str, str]]) -> int:
         return sum(len(text.split()) + 2 for _, text in messages) + 1

@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from app.chat import Engine
 from engine.config import PRESETS, ModelSet, Sampling
-from engine.errors import CheckpointError, ContextFull
+from engine.errors import CheckpointError, ContextFull, DeviceError
 from engine.events import Event
 from tests.app.scripted import STORY, Opener, ScriptedSession, endless, speculated
 from tests.app.stage import Ask, Start
@@ -152,6 +152,20 @@ def test_an_unforeseen_fault_while_loading(start: Start, qtbot: QtBot, opener: O
     qtbot.waitUntil(running.window.banner.isVisible)
     assert running.chat.engine is Engine.DOWN
     assert "could not be loaded" in running.window.banner.sentence.text()
+
+
+def test_a_model_is_opened_ready_for_its_preset(start: Start, qtbot: QtBot, session: ScriptedSession) -> None:
+    """Guards: a first answer that has to load and record what could have been ready."""
+    running = start()
+    assert session.prepared == [running.chat.preset]
+    assert running.chat.models is not None
+    session.refuses = DeviceError("The draft does not fit.", "Choose a smaller set.")
+    running.chat.open(running.chat.models)
+    qtbot.waitUntil(lambda: running.chat.engine is Engine.READY)  # the target fits; whoever asks is told
+    session.refuses = OSError("disk on fire")
+    running.chat.open(running.chat.models)
+    qtbot.waitUntil(lambda: running.chat.engine is Engine.DOWN)
+    assert session.closed
 
 
 def test_a_question_waits_for_the_model(start: Start, qtbot: QtBot, opener: Opener) -> None:

@@ -207,6 +207,14 @@ def test_an_end_of_turn_ends_the_reply(open_session: Open) -> None:
     assert "<|" not in end.text
 
 
+def test_what_was_prepared_is_not_loaded_again(family: ModelSet) -> None:
+    """A window that is told all is ready, and an answer that loads the rest all the same."""
+    session = finish(Session.open(family, "cpu", "graphs"))
+    assert [event.part for event in session.prepare(PRESETS["hsd"])][-1] == "HSD on the GPU"
+    events = session.reply(QUESTION, preset=PRESETS["hsd"], sampling=GREEDY, max_tokens=4)
+    assert not any(isinstance(event, Loading) for event in events)
+
+
 def test_a_set_without_the_models_is_refused(family: ModelSet, open_session: Open) -> None:
     """A preset that needs a model the set lacks must say so, not fail deep inside."""
     session = finish(Session.open(ModelSet("Alone", family.target), "cpu"))
