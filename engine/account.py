@@ -19,7 +19,7 @@ Device = Literal["cuda", "cpu"]
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 
 NF4 = 0.5 + 4 / 64  # bytes a weight: half a byte, and a float32 scale for every 64
-SMALL_HEAD = 1 << 26  # weights: from here on a tied head is a 4-bit copy of the embedding, see loading.py
+SMALL_HEAD = 1 << 26  # weights: a smaller head stays in 16 bits, which cost it little and save small models most
 TRIMMED_FROM, TRIMMED_SHARE = 65_536, 4  # a vocabulary this large has a quarter of its head copied for drafting
 
 LEVELS = 3  # the deepest hierarchy, even of one model's exits
@@ -39,7 +39,7 @@ class Precision:
     ``tied_copy``: a tied head of at least this many weights is a copy of its own in ``head`` bytes (0: always).
     ``law``: of each entry of a level's laws. ``elsewhere``: an embedding that is not the head as well stays
     in the host's memory. ``dense``: a weight before it is packed, and an activation. ``chunk``: the prompt tokens of
-    one prefill pass.
+    one prefill pass: enough to be worth unpacking the weights for, few enough for progress and for Stop.
     """
 
     linear: float

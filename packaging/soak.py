@@ -42,7 +42,8 @@ def main() -> int:
             torch.cuda.empty_cache()
         held.append(_held())
         counts["reloads"] += 1
-        print(", ".join(f"{what} {n:,}" for what, n in counts.items()), f"held {held[-1] / 1e6:,.0f} MB", flush=True)
+        done = ", ".join(f"{what} {n:,}" for what, n in counts.items())
+        print(f"{done}; held {held[-1] / 1e6:,.1f} MB{_of_torch()}", flush=True)
     grown = max(held[len(held) // 2 :]) - max(held[:2])
     print(f"grown by {grown / 1e6:,.1f} MB between the first two lives and the later ones")
     return int(grown > ALLOWED)
@@ -96,6 +97,13 @@ def _held() -> int:
         free, total = torch.cuda.mem_get_info()
         return total - free
     return psutil.Process().memory_info().rss
+
+
+def _of_torch() -> str:
+    """Say how much of what is held on a GPU is torch's: the rest is the driver's, its code and its graphs."""
+    if not torch.cuda.is_available():
+        return ""
+    return f", torch {torch.cuda.memory_reserved() / 1e6:,.1f}, in use {torch.cuda.memory_allocated() / 1e6:,.1f}"
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ def pass_cost(name: str, model: Transformer, context: int, bandwidth: float) -> 
         everything = range(model.layers)
         return recorder.record(lambda: _discard(logits(model, decode(model, hidden, everything, cache, start))))
 
-    seconds = {n: _seconds(work(n), model.device) for n in WIDTHS}
+    seconds = {n: median_seconds(work(n), model.device) for n in WIDTHS}
     floor = pass_bytes(model, context) / bandwidth if bandwidth else 0.0
     return PassCost(name, {n: 1e3 * each for n, each in seconds.items()}, 1e3 * floor)
 
@@ -43,7 +43,7 @@ def _discard(_: Tensor) -> None:
     """A recording keeps what it computes; nobody reads it."""
 
 
-def _seconds(run: Callable[[], object], device: torch.device) -> float:
+def median_seconds(run: Callable[[], object], device: torch.device) -> float:
     """Return the median time of ``run`` on ``device``, after a warm-up."""
     run()
     if device.type != "cuda":
@@ -69,15 +69,19 @@ def copy_bandwidth(device: torch.device) -> float:
         return 0.0
     source = torch.empty(1 << 30, dtype=torch.uint8, device=device).random_()
     target = torch.empty_like(source)
-    return 2 * source.numel() / _seconds(lambda: target.copy_(source), device)
+    return 2 * source.numel() / median_seconds(lambda: target.copy_(source), device)
 
 
 def pass_bytes(model: Transformer, context: int) -> int:
     """Return what a pass of one token must read: every matrix once, and the keys and values of ``context`` tokens."""
-    matrices = [matrix for block in model.blocks for matrix in (block.qkv, block.output, block.gate_up, block.down)]
     shape = model.architecture
     past = 2 * shape.layers * shape.kv_heads * shape.head_dim * context * model.embedding.element_size()
-    return sum(_bytes(matrix) for matrix in (*matrices, model.head)) + past
+    return sum(_bytes(matrix) for matrix in (*matrices(model), model.head)) + past
+
+
+def matrices(model: Transformer) -> list[Linear]:
+    """Return the matrices of all layers in the order of a pass, four a layer."""
+    return [matrix for block in model.blocks for matrix in (block.qkv, block.output, block.gate_up, block.down)]
 
 
 def _bytes(matrix: Linear) -> int:

@@ -1,76 +1,38 @@
-"""What the products of a model's layers cost on this GPU, for tuning; whole passes are timed by engine.bench.
+"""What the products of a model's layers cost on this GPU, for tuning the kernel; passes.py times whole passes.
 
-python -m engine.model.kernels.bench
+python -m engine.bench.products
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
-from statistics import median
 
 import torch
-from torch import Tensor
 
+from engine.bench.passes import matrices, median_seconds
+from engine.bench.shapes import SHAPES, random_transformer
+from engine.decoding.graphs.capture import Recorder
 from engine.model.kernels import nf4
-from engine.model.kernels.backend import NF4
 from engine.model.kernels.plan import Tuning
+from engine.model.linear import Nf4
 
-REPLAYS = 20
-LLAMA_8B = (32, 4096, 6144, 14336)  # layers, width, outputs of the joined projection, mlp
 TOKENS = (1, 2, 4, 8, 16)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Weight:
-    """A matrix with random codes and scales, all distinct so that no cache flatters the timing."""
-
-    columns: int
-    packed: Tensor
-    absmax: Tensor
-    code: Tensor
-    gated: bool = False
-    adds: bool = False  # a residual
-
-
-def drawn(rows: int, columns: int, device: torch.device, *, gated: bool = False, adds: bool = False) -> Weight:
-    """Draw a matrix whose products keep about the size of their input."""
-    packed = torch.randint(256, (rows * columns // 2,), device=device, dtype=torch.uint8)
-    absmax = torch.rand(rows * columns // nf4.BLOCK, device=device) * 4 / columns**0.5
-    return Weight(columns, packed, absmax, torch.tensor(NF4, device=device), gated, adds)
-
-
-def layers(device: torch.device) -> list[Weight]:
-    """Return the matrices of an 8B's layers in the order of a pass."""
-    count, width, joined, mlp = LLAMA_8B
-    return [
-        weight
-        for _ in range(count)
-        for weight in (
-            drawn(joined, width, device),
-            drawn(width, width, device, adds=True),
-            drawn(2 * mlp, width, device, gated=True),
-            drawn(width, mlp, device, adds=True),
-        )
-    ]
-
-
-def products(weights: list[Weight], tokens: int, choice: Tuning | None = None) -> Callable[[], None]:
-    """Return all products of ``weights`` for ``tokens`` tokens, without what lies between them."""
-    device, width = weights[0].packed.device, weights[0].columns
-    inputs = {weight.columns: torch.randn(tokens, weight.columns, device=device).bfloat16() for weight in weights}
-    residual = torch.randn(tokens, width, device=device).bfloat16()
+def products(weights: list[Nf4], tokens: int, choice: Tuning | None = None) -> Callable[[], None]:
+    """Return all products of ``weights``, in the order of a pass, for ``tokens`` tokens, and nothing between them."""
+    device, columns = weights[0].packed.device, {weight.shape[1] for weight in weights}
+    inputs = {width: torch.randn(tokens, width, device=device).bfloat16() for width in columns}
+    residual = torch.randn(tokens, weights[0].shape[1], device=device).bfloat16()
 
     def run() -> None:
-        for weight, following in itertools.pairwise([*weights, weights[0]]):
+        for place, (weight, following) in enumerate(itertools.pairwise([*weights, weights[0]])):
             nf4.multiply(
-                inputs[weight.columns],
-                weight.packed,
-                weight.absmax,
-                weight.code,
-                residual=residual if weight.adds else None,
-                gated=weight.gated,
+                inputs[weight.shape[1]],
+                *(weight.packed, weight.absmax, weight.code),
+                residual=residual if place % 2 else None,  # what attention and the MLP give is added
+                gated=place % 4 == 2,
                 ahead=following.packed,
                 choice=choice,
             )
@@ -78,24 +40,9 @@ def products(weights: list[Weight], tokens: int, choice: Tuning | None = None) -
     return run
 
 
-def graph_seconds(run: Callable[[], object], replays: int = REPLAYS) -> float:
-    """Return the median time of a replay of ``run`` captured in a CUDA graph, after a warm-up."""
-    run()
-    torch.cuda.synchronize()
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        run()
-    graph.replay()
-    marks = [torch.cuda.Event(enable_timing=True) for _ in range(replays + 1)]  # type: ignore[no-untyped-call]
-    marks[0].record()
-    for mark in marks[1:]:
-        graph.replay()
-        mark.record()
-    marks[-1].synchronize()
-    return float(median(one.elapsed_time(two) for one, two in itertools.pairwise(marks))) / 1e3
-
-
 if __name__ == "__main__":
-    drawn_layers = layers(torch.device("cuda"))
+    gpu = torch.device("cuda")
+    layers = [matrix for matrix in matrices(random_transformer(SHAPES["llama-3.1-8b"], gpu)) if isinstance(matrix, Nf4)]
     for count in TOKENS:
-        print(f"{count:>3} tokens {1e3 * graph_seconds(products(drawn_layers, count)):.2f} ms")  # noqa: T201 - a table for who tunes
+        milliseconds = 1e3 * median_seconds(Recorder(gpu).record(products(layers, count)), gpu)
+        print(f"{count:>3} tokens {milliseconds:.2f} ms")  # noqa: T201 - a table for who tunes

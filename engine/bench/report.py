@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 WIDTHS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16)  # tokens in a timed pass
@@ -60,6 +60,7 @@ class Report:
     peak_memory: int
     weights: int  # bytes held once everything was loaded, before any pass
     graphs: int = 0  # bytes a preset's recordings take beside what torch counts
+    library_prefill: dict[int, float] = field(default_factory=dict)  # the same through bitsandbytes' own op
 
     def table(self) -> str:
         """Return the figures as text."""
@@ -78,7 +79,9 @@ class Report:
             lines.append(
                 f"memory {self.weights / 1e9:.2f} GB when loaded, {self.peak_memory / 1e9:.2f} GB at most{graphs}"
             )
-        lines += [f"prefill of {n:,} tokens: {speed:,.0f} tokens/s" for n, speed in self.prefill.items()]
+        for n, speed in self.prefill.items():
+            library = f" (by bitsandbytes' op {self.library_prefill[n]:,.0f})" if n in self.library_prefill else ""
+            lines.append(f"prefill of {n:,} tokens: {speed:,.0f} tokens/s{library}")
         return lines
 
     def _costs(self) -> list[str]:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 
 from engine.model.architecture import Architecture, Family
-from engine.model.kernels.backend import NF4
+from engine.model.kernels.backend import random_weight
+from engine.model.kernels.nf4 import BLOCK
 from engine.model.layer import Layer
 from engine.model.linear import Nf4
 from engine.model.transformer import Transformer
-
-BLOCK = 64
 
 
 def _shape(
@@ -63,24 +61,23 @@ def random_transformer(shape: Architecture, device: torch.device) -> Transformer
     layers = [
         Layer(
             attention_norm=ones,
-            qkv=_drawn(heads + kv, shape.width, device),
+            qkv=random_nf4(heads + kv, shape.width, device),
             head_norm=norms if shape.qk_norm else None,
-            output=_drawn(shape.width, heads, device),
+            output=random_nf4(shape.width, heads, device),
             mlp_norm=ones,
-            gate_up=_drawn(2 * shape.mlp, shape.width, device),
-            down=_drawn(shape.width, shape.mlp, device),
+            gate_up=random_nf4(2 * shape.mlp, shape.width, device),
+            down=random_nf4(shape.width, shape.mlp, device),
             eps=shape.norm_eps,
             window=None,
         )
         for _ in range(shape.layers)
     ]
-    embedding = torch.randn(shape.vocabulary, shape.width, device=device, dtype=torch.bfloat16).cpu().pin_memory()
-    return Transformer(shape, embedding, layers, ones, _drawn(shape.vocabulary, shape.width, device))
+    embedding = torch.randn(shape.vocabulary, shape.width, device=device, dtype=torch.bfloat16)
+    if device.type == "cuda":
+        embedding = embedding.cpu().pin_memory()
+    return Transformer(shape, embedding, layers, ones, random_nf4(shape.vocabulary, shape.width, device))
 
 
-def _drawn(rows: int, columns: int, device: torch.device) -> Nf4:
+def random_nf4(rows: int, columns: int, device: torch.device) -> Nf4:
     """Draw a matrix whose products keep about the size of their input."""
-    packed = torch.randint(256, (rows * columns // 2,), device=device, dtype=torch.uint8)
-    absmax = torch.rand(rows * columns // BLOCK, device=device) * 4 / columns**0.5
-    code: Tensor = torch.tensor(NF4, device=device)
-    return Nf4(packed, absmax, code, (rows, columns), BLOCK)
+    return Nf4(*random_weight(rows, columns, device), (rows, columns), BLOCK)

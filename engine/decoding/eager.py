@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import torch
 
+from engine.account import CPU
 from engine.config import Preset, Role, Sampling, Window
 from engine.decoding.chain import build
 from engine.decoding.frequent import FrequentTokens
@@ -15,13 +16,11 @@ from engine.decoding.tape import Tape
 from engine.decoding.trunk import Exit, Trunk
 from engine.model import Transformer
 
-CHUNK = 256  # prompt tokens per prefill pass: small enough for progress and for Stop, large enough for full speed
-
 
 class EagerRunner:
     """The models of a session, each with a cache that grows."""
 
-    chunk = CHUNK
+    chunk = CPU.chunk
 
     def __init__(self, device: torch.device, vocabulary: int) -> None:
         """``vocabulary``: how many tokens there are to choose from."""

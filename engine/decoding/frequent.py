@@ -12,11 +12,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from engine.account import TRIMMED_FROM, TRIMMED_SHARE
 from engine.errors import CheckpointError
 from engine.model import Transformer
 
 FILE = "draft_vocabulary.json"  # beside the weights: a list of token ids
-LARGE, SHARE = 65_536, 4  # without that file, a vocabulary this large is read for its first quarter
 
 
 class FrequentTokens:
@@ -44,8 +44,8 @@ def frequent_tokens(folder: Path, model: Transformer, size: int, ends: frozenset
     path = folder / FILE
     if path.is_file():
         tokens = _read(path, size)
-    elif size >= LARGE:
-        tokens = list(range(size // SHARE))
+    elif size >= TRIMMED_FROM:
+        tokens = list(range(size // TRIMMED_SHARE))
     else:
         return None
     try:

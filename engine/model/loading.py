@@ -11,6 +11,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from engine.account import SMALL_HEAD
 from engine.errors import CheckpointError, DeviceError
 from engine.model.architecture import AGAIN
 from engine.model.checkpoint import Checkpoint, open_checkpoint
@@ -44,9 +45,6 @@ def load(folder: Path, device: torch.device, *, dense_head: bool = False) -> Gen
         ) from error
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"Reading {folder} failed: {error}.", AGAIN) from error
-
-
-SMALL_HEAD = 1 << 26  # weights: below this a head in 16 bits costs little, and small models suffer most from 4
 
 
 class _Loader:

@@ -130,15 +130,3 @@ def test_cuda_is_counted_once(dimensions: Dimensions) -> None:
     cold, warm = (needs([dimensions], 1024, "cuda", started=started).total for started in (False, True))
     assert cold - warm == needs([dimensions], 1024, "cuda").runtime > 0
     assert needs([dimensions], 1024, "cpu").runtime == 0
-
-
-def test_constants_agree_with_the_engine() -> None:
-    """Guards against the account and the engine drifting apart: they are written down in both."""
-    from engine import account as written
-    from engine.decoding import eager, frequent
-    from engine.decoding.graphs import runner
-    from engine.model import loading
-
-    assert (written.TRIMMED_FROM, written.TRIMMED_SHARE) == (frequent.LARGE, frequent.SHARE)
-    assert written.SMALL_HEAD == loading.SMALL_HEAD
-    assert (GPU.chunk, CPU.chunk) == (runner.CHUNK, eager.CHUNK)

@@ -10,9 +10,11 @@ import pytest
 import torch
 
 from engine.__main__ import main
+from engine.bench.library import LibraryNf4, by_library
+from engine.bench.passes import matrices
 from engine.bench.replies import measure
 from engine.bench.report import WIDTHS, PassCost, Report, Speed
-from engine.bench.shapes import FAMILIES, SHAPES
+from engine.bench.shapes import FAMILIES, SHAPES, random_transformer
 from engine.bench.simulated import SETTINGS, planted_levels
 from engine.config import PRESETS, ModelSet, Sampling
 from engine.decoding.graphs import GraphRunner
@@ -76,6 +78,28 @@ def test_shapes_are_those_of_the_real_models() -> None:
     assert SHAPES["llama-3.1-8b"].rope[0] == 1.0
     assert log(SHAPES["llama-3.1-8b"].rope[1]) == pytest.approx(-log(500_000) * 2 / 128)
     assert all(name in SHAPES for pair in FAMILIES.values() for name in pair)
+
+
+def test_the_librarys_products_are_of_the_same_weights() -> None:
+    """A rival that multiplies by other weights, or leaves some products to us, is no rival."""
+    shape = replace(
+        SHAPES["qwen3-0.6b"],
+        layers=2,
+        width=64,
+        heads=2,
+        kv_heads=1,
+        head_dim=64,
+        mlp=128,
+        vocabulary=96,
+        rope=SHAPES["llama-3.2-1b"].rope,
+        windows=(None, None),
+    )
+    model = random_transformer(shape, torch.device("cpu"))
+    library = by_library(model)
+    assert all(isinstance(matrix, LibraryNf4) for matrix in matrices(library))
+    hidden = model.embed(torch.arange(9))
+    states = [each.run(hidden, range(2), each.new_cache(16)) for each in (model, library)]
+    torch.testing.assert_close(*states)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="says what is missing where there is no GPU")

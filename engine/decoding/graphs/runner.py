@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import torch
 
+from engine.account import GPU
 from engine.config import PRESETS, Preset, Role, Sampling
 from engine.decoding.frequent import FrequentTokens
 from engine.decoding.graphs.chain import GraphChain
@@ -20,7 +21,6 @@ from engine.decoding.tape import Tape
 from engine.model import Transformer
 from engine.model.decode import refusal
 
-CHUNK = 1024  # prompt tokens per prefill pass: enough for dense products to pay for unpacking the weights
 KEPT = 4  # chains whose recordings are kept: the last ones used, plain decoding among them
 
 
@@ -30,7 +30,7 @@ MakeLevels = Callable[[Preset, Mapping[Role, Stack], Slots], list[Level | None]]
 class GraphRunner:
     """The models of a session, each with a cache of fixed room, and the chains recorded over them."""
 
-    chunk = CHUNK
+    chunk = GPU.chunk
 
     def __init__(self, device: torch.device, vocabulary: int, room: int, make_levels: MakeLevels = levels_of) -> None:
         """``vocabulary``: how many tokens there are to choose from; ``room``: the most of one conversation.

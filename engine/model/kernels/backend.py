@@ -56,13 +56,20 @@ def available(device: torch.device) -> Backend:
 def _error(device: torch.device, rows: int, columns: int, tokens: int) -> float:
     """Return how far our product of random numbers is from float32's, relative to its norm."""
     draw = torch.Generator(device).manual_seed(rows)
-    packed = torch.randint(256, (rows * columns // 2,), generator=draw, device=device, dtype=torch.uint8)
-    absmax = torch.rand(rows * columns // nf4.BLOCK, generator=draw, device=device) + 0.5
+    packed, absmax, code = random_weight(rows, columns, device, draw)
     x = torch.randn(tokens, columns, generator=draw, device=device).bfloat16()
-    code = torch.tensor(NF4, device=device)
     exact = x.float() @ dequantised(packed, absmax, code, columns).T
     torch.cuda.current_stream(device).synchronize()  # the weights are complete: see nf4.multiply
     return float((nf4.multiply(x, packed, absmax, code) - exact).norm() / exact.norm())
+
+
+def random_weight(
+    rows: int, columns: int, device: torch.device, draw: torch.Generator | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return packed, absmax and code of a matrix drawn at random, whose products keep about the size of their input."""
+    packed = torch.randint(256, (rows * columns // 2,), generator=draw, device=device, dtype=torch.uint8)
+    absmax = torch.rand(rows * columns // nf4.BLOCK, generator=draw, device=device) * 4 / columns**0.5
+    return packed, absmax, torch.tensor(NF4, device=device)
 
 
 def dequantised(packed: Tensor, absmax: Tensor, code: Tensor, columns: int) -> Tensor:
