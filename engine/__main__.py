@@ -175,7 +175,14 @@ def _measured(arguments: argparse.Namespace, sampling: Sampling, say: Callable[[
     if arguments.shape is not None:
         from engine.bench.simulated import simulate
 
-        return simulate(arguments.shape, arguments.presets, arguments.rates, arguments.context, say)
+        return simulate(
+            arguments.shape,
+            arguments.presets,
+            arguments.rates,
+            arguments.context,
+            say,
+            against_transformers=arguments.transformers,
+        )
     session = _open(arguments, Terminal(sys.stdout, sys.stderr))
     from engine.bench.replies import measure, presets_of
 

@@ -8,9 +8,13 @@ from typing import Any
 
 import torch
 
+from engine.bench.lending import lent
 from engine.bench.report import Speed
 from engine.config import ModelSet
+from engine.model import Transformer
 from engine.tokenizer import ChatTokenizer
+
+WARM, LENT = 4, 32  # tokens decoded before the clock starts, and while it runs
 
 
 @torch.inference_mode()
@@ -30,6 +34,23 @@ def rivals(
     if assistant is not None:
         ways.append(("transformers, assisted", {"assistant_model": assistant}))
     return [_speed(name, target, extra, prompts, max_tokens, tokenizer) for name, extra in ways]
+
+
+@torch.inference_mode()
+def lent_speed(model: Transformer, context: int) -> Speed:
+    """Return the speed of transformers on the random weights of ``model``, greedily, behind ``context`` tokens.
+
+    Its forward pass alone, without what ``generate`` adds. What nobody trained agrees with nobody, so nothing assists.
+    """
+    theirs = lent(model)
+    out = theirs(torch.full((1, context), 7, device=model.device), use_cache=True, logits_to_keep=1)
+    began = 0.0
+    for step in range(WARM + LENT):
+        began = time.perf_counter() if step == WARM else began
+        token = out.logits[:, -1:].argmax(-1)
+        out = theirs(token, past_key_values=out.past_key_values, use_cache=True)
+        int(token)  # whoever decodes looks at every token for the reply's end
+    return Speed("transformers", "eager, greedy", LENT, time.perf_counter() - began, {}, 1.0)
 
 
 def _loaded(folder: Any, device: torch.device) -> Any:

@@ -14,6 +14,7 @@ from torch import Tensor
 from engine.bench.library import by_library, prefill_seconds
 from engine.bench.passes import copy_bandwidth, pass_cost
 from engine.bench.report import Report, Speed
+from engine.bench.rivals import lent_speed
 from engine.bench.shapes import FAMILIES, SHAPES, random_transformer
 from engine.config import PRESETS, Preset, Role, Sampling
 from engine.decoding.chain import device_of
@@ -78,7 +79,13 @@ def _plant(level: Level, law: Sequence[float]) -> PlantedLevel:
 
 @torch.inference_mode()
 def simulate(
-    shape: str, names: Sequence[str], rates: Sequence[float], context: int, say: Callable[[str], None]
+    shape: str,
+    names: Sequence[str],
+    rates: Sequence[float],
+    context: int,
+    say: Callable[[str], None],
+    *,
+    against_transformers: bool = False,
 ) -> Report:
     """Measure random weights of ``shape`` on a GPU: passes, prefill, and presets with acceptance at ``rates``.
 
@@ -113,6 +120,9 @@ def simulate(
             gc.collect()
             needed = {role: model for role, model in models.items() if role in preset.roles}
             speeds.append(_speed(preset, _runner(needed, rates, context + NEW + 32), context))
+    if against_transformers:
+        say("transformers")
+        speeds.append(lent_speed(models["target"], context))
     return Report(
         title=f"{shape}, random weights; acceptance simulated at {', '.join(f'{rate:.0%}' for rate in rates)}",
         device=torch.cuda.get_device_name(device),

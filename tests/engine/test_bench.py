@@ -10,17 +10,19 @@ import pytest
 import torch
 
 from engine.__main__ import main
+from engine.bench.lending import lent
 from engine.bench.library import LibraryNf4, by_library
 from engine.bench.passes import matrices
 from engine.bench.replies import measure
 from engine.bench.report import WIDTHS, PassCost, Report, Speed
+from engine.bench.rivals import lent_speed
 from engine.bench.shapes import FAMILIES, SHAPES, random_transformer
 from engine.bench.simulated import SETTINGS, planted_levels
 from engine.config import PRESETS, ModelSet, Sampling
 from engine.decoding.graphs import GraphRunner
 from engine.decoding.hierarchy import Judged
 from engine.decoding.tape import Tape
-from engine.model import load
+from engine.model import Transformer, load
 from engine.session import Session
 from tests.engine.family import finish
 
@@ -80,26 +82,33 @@ def test_shapes_are_those_of_the_real_models() -> None:
     assert all(name in SHAPES for pair in FAMILIES.values() for name in pair)
 
 
-def test_the_librarys_products_are_of_the_same_weights() -> None:
+@pytest.fixture(params=["llama-3.2-1b", "qwen3-0.6b"])
+def random_model(request: pytest.FixtureRequest) -> Transformer:
+    """Draw a model of a known family, made small."""
+    sizes = {"layers": 2, "width": 64, "heads": 2, "kv_heads": 1, "head_dim": 64, "mlp": 128, "vocabulary": 96}
+    rope = SHAPES["llama-3.2-1b"].rope  # for heads of 64
+    shape = replace(SHAPES[request.param], **sizes, rope=rope, windows=(None, None))  # type: ignore[arg-type]
+    torch.manual_seed(3)
+    return random_transformer(shape, torch.device("cpu"))
+
+
+def test_the_librarys_products_are_of_the_same_weights(random_model: Transformer) -> None:
     """A rival that multiplies by other weights, or leaves some products to us, is no rival."""
-    shape = replace(
-        SHAPES["qwen3-0.6b"],
-        layers=2,
-        width=64,
-        heads=2,
-        kv_heads=1,
-        head_dim=64,
-        mlp=128,
-        vocabulary=96,
-        rope=SHAPES["llama-3.2-1b"].rope,
-        windows=(None, None),
-    )
-    model = random_transformer(shape, torch.device("cpu"))
-    library = by_library(model)
+    library = by_library(random_model)
     assert all(isinstance(matrix, LibraryNf4) for matrix in matrices(library))
-    hidden = model.embed(torch.arange(9))
-    states = [each.run(hidden, range(2), each.new_cache(16)) for each in (model, library)]
+    hidden = random_model.embed(torch.arange(9))
+    states = [each.run(hidden, range(2), each.new_cache(16)) for each in (random_model, library)]
     torch.testing.assert_close(*states)
+
+
+@torch.inference_mode()
+def test_transformers_runs_what_it_is_lent(random_model: Transformer) -> None:
+    """Rows given to the wrong matrix, or positions turned otherwise, make the rival's figure that of another model."""
+    ids = torch.arange(20) * 7 % 96
+    hidden = random_model.run(random_model.embed(ids), range(2), random_model.new_cache(20))
+    ours, theirs = random_model.read(hidden), lent(random_model)(ids[None]).logits[0].float()
+    assert float((ours - theirs).norm() / ours.norm()) < 0.03
+    assert lent_speed(random_model, 20).tokens_per_second > 0
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="says what is missing where there is no GPU")

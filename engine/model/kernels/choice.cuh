@@ -5,6 +5,21 @@ constexpr float STEPS = 0x1p60f;  // a law's fixed point: integer sums have no o
 
 __device__ __forceinline__ float nothing() { return __uint_as_float(0xff800000u); }  // the logit of what cannot be
 
+constexpr int CHUNK = 8;  // columns a thread takes at a time
+
+// Logits of columns at..at+7 of a row, -inf from `count` on; `aligned`: the row begins at a multiple of 16 bytes.
+__device__ __forceinline__ void eight(const u16* logits, int at, int count, bool aligned, float (&x)[CHUNK]) {
+    if (aligned && at + CHUNK <= count) {
+        const uint4 v = load_16(logits + at);
+        const u32 pairs[4] = {v.x, v.y, v.z, v.w};
+#pragma unroll
+        for (int i = 0; i < CHUNK; i++) x[i] = i % 2 ? high_of(pairs[i / 2]) : low_of(pairs[i / 2]);
+    } else {
+#pragma unroll
+        for (int i = 0; i < CHUNK; i++) x[i] = at + i < count ? from_bf16(load_2(logits + at + i)) : nothing();
+    }
+}
+
 struct Words {
     u32 x[4];
 

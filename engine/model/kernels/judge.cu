@@ -72,27 +72,13 @@ extern "C" __global__ void owe(VERDICT_OF) {
     if (threadIdx.x == 0) owed[i * SLICES + blockIdx.x] = mass;
 }
 
-constexpr int CHUNK = 8;  // logits a thread takes at a time
-
-// Logits at..at+7 of a row; -inf past the last.
-__device__ __forceinline__ void chunk(const u16* logits, int at, int vocabulary, float (&x)[CHUNK]) {
-    if (vocabulary % CHUNK == 0) {
-        const uint4 v = load_16(logits + at);
-        const u32 pairs[4] = {v.x, v.y, v.z, v.w};
-#pragma unroll
-        for (int i = 0; i < CHUNK; i++) x[i] = i % 2 ? high_of(pairs[i / 2]) : low_of(pairs[i / 2]);
-    } else {
-#pragma unroll
-        for (int i = 0; i < CHUNK; i++) x[i] = at + i < vocabulary ? from_bf16(load_2(logits + at + i)) : nothing();
-    }
-}
-
 // The logarithm of the sum of a row's exponentials: each thread's about its own highest, then all about the highest.
 __device__ float normaliser(const u16* logits, int vocabulary) {
+    const bool aligned = vocabulary % CHUNK == 0;
     float highest = nothing(), sum = 0.f;
     for (int at = threadIdx.x * CHUNK; at < vocabulary; at += blockDim.x * CHUNK) {
         float x[CHUNK], top = highest;
-        chunk(logits, at, vocabulary, x);
+        eight(logits, at, vocabulary, aligned, x);
 #pragma unroll
         for (int i = 0; i < CHUNK; i++) top = fmaxf(top, x[i]);
         if (top == nothing()) continue;
@@ -115,10 +101,11 @@ extern "C" __global__ void diverge(VERDICT_OF, const u16* guess_raw, const u16* 
     const u64 skipped = static_cast<u64>(w.row + i) * vocabulary;
     const u16 *a = own_raw + skipped, *b = guess_raw + skipped;
     const float of_a = normaliser(a, vocabulary), of_b = normaliser(b, vocabulary);
+    const bool aligned = vocabulary % CHUNK == 0;
     float sum = 0.f;
     for (int at = threadIdx.x * CHUNK; at < vocabulary; at += blockDim.x * CHUNK) {
         float x[CHUNK], y[CHUNK];
-        chunk(a, at, vocabulary, x), chunk(b, at, vocabulary, y);
+        eight(a, at, vocabulary, aligned, x), eight(b, at, vocabulary, aligned, y);
 #pragma unroll
         for (int i = 0; i < CHUNK; i++) {
             const float p = x[i] - of_a, q = y[i] - of_b, m = .5f * (expf(p) + expf(q));

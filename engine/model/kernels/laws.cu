@@ -8,7 +8,7 @@
 // then `rank` counts how many logits were higher. Masses are integers, so their sums have no order and ties are ties;
 // float sums keep one order. A row is SLICES slices of columns, a CTA each.
 
-constexpr int SLICES = 32, CHUNK = 8;  // CHUNK: columns a thread takes at a time
+constexpr int SLICES = 32;
 constexpr int SHAPE = 0, FIRST = 1, NEXT = 2;  // every row of a pass; the tape's next position, drafting begun or not
 constexpr float ONE = 0x1p44f;  // a weight of 1 in fixed point: 2^18 of them fit
 constexpr int HELD = 16, CANDIDATES = HELD * 256;  // that a thread of `choose` holds, and all of them
@@ -48,15 +48,7 @@ struct Pass {
 
     // Logits of columns at..at+7, -inf past the last.
     __device__ __forceinline__ void plain(int at, bool aligned, float (&x)[CHUNK]) const {
-        if (aligned && at + CHUNK <= count) {
-            const uint4 v = load_16(logits + at);
-            const u32 pairs[4] = {v.x, v.y, v.z, v.w};
-#pragma unroll
-            for (int i = 0; i < CHUNK; i++) x[i] = i % 2 ? high_of(pairs[i / 2]) : low_of(pairs[i / 2]);
-        } else {
-#pragma unroll
-            for (int i = 0; i < CHUNK; i++) x[i] = at + i < count ? from_bf16(load_2(logits + at + i)) : nothing();
-        }
+        eight(logits, at, count, aligned, x);
     }
 
     // The same after the repetition penalty: positive logits divided, others multiplied (CTRL, 2019).
