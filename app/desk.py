@@ -179,14 +179,14 @@ class Desk(QObject):
         archive.mended.connect(self.banner.hide)
 
     def _connect_messages(self) -> None:
-        transcript = self.transcript
-        transcript.copy_wanted.connect(self._copy)
-        transcript.edit_wanted.connect(self._edit)
-        transcript.again_wanted.connect(self.chat.regenerate)
-        transcript.continue_wanted.connect(self._continue)
-        transcript.remove_wanted.connect(self._remove)
-        transcript.version_wanted.connect(self.chat.show_version)
-        transcript.all_wanted.connect(self.chat.tell_all)
+        wishes = self.transcript.wishes
+        wishes.copy.connect(self._copy)
+        wishes.edit.connect(self._edit)
+        wishes.again.connect(self.chat.regenerate)
+        wishes.go_on.connect(self._continue)
+        wishes.remove.connect(self._remove)
+        wishes.version.connect(self.chat.show_version)
+        wishes.read_all.connect(self.chat.tell_all)
 
     def _connect_page(self) -> None:
         page = self.chat.page

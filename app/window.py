@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QSettings, Qt, Signal
 from PySide6.QtGui import QAction, QCloseEvent, QGuiApplication, QKeySequence, QPaintEvent
-from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QMainWindow, QVBoxLayout, QWidget
 
 from app.chat import Chat
 from app.columns import Columns
@@ -19,13 +19,14 @@ from app.conversations.sidebar import Sidebar
 from app.desk import Desk
 from app.desktop.placing import placed
 from app.dialogs import Dialogs
+from app.look.middle import Middle
 from app.look.palette import Palette
 from app.look.theme import Theme
 from app.menubar import MenuBar
 from app.menus import Menus
 from app.messages.find import FindBar
 from app.messages.lens import Lens, remembered
-from app.messages.transcript import COLUMN, Transcript
+from app.messages.transcript import Transcript
 from app.narration import Narration
 from app.notice import Banner, LoadingStrip
 from app.parts import Parts
@@ -135,26 +136,20 @@ class Window(QMainWindow):
 
     def _main_column(self) -> QWidget:
         """Stack the top bar, the conversation, and what stands below it in a column as wide as the text."""
-        foot, middle, main = QWidget(), QWidget(), QWidget()
-        foot.setMaximumWidth(COLUMN)
+        foot, main = QWidget(), QWidget()
         below = QVBoxLayout(foot)
         below.setContentsMargins(0, 0, 0, 18)
         below.setSpacing(10)
         notices = (self.loading, self.banner, self.desk.banner, self.desk.editing.strip)
         for widget in (*notices, self.player, self.composer):
             below.addWidget(widget)
-        centred = QHBoxLayout(middle)
-        centred.setContentsMargins(24, 0, 24, 0)
-        centred.addStretch()
-        centred.addWidget(foot, 1000)
-        centred.addStretch()
         rows = QVBoxLayout(main)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(0)
         rows.addWidget(self.topbar)
         rows.addWidget(self.find_bar)
         rows.addWidget(self.transcript, 1)
-        rows.addWidget(middle)
+        rows.addWidget(Middle(foot))
         return main
 
     def _parts(self) -> Parts:

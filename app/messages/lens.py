@@ -46,7 +46,7 @@ class Lens(QObject):
         transcript.token_chosen.connect(self._token_chosen)
         panel.timeline.chosen.connect(self._pass_chosen)
         panel.replay.clicked.connect(self.replay)
-        transcript.replay_wanted.connect(self._replay)
+        transcript.wishes.replay.connect(self._replay)
         player.moved.connect(self._replayed)
         player.closed.connect(self._replay_over)
 

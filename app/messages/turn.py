@@ -4,32 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtCore import QEvent, Qt, SignalInstance
 from PySide6.QtGui import QEnterEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from app.conversations.conversation import Message
 from app.look.typeface import tabular
 from app.messages.answer import Answer
+from app.messages.wishes import Wishes
 
 
 class Turn(QWidget):
     """Holds ``body``, a question or an answer. The actions show while the pointer or the keyboard is here.
 
-    Which message it is and what can be done with it is told by ``show_message``; until then nothing can.
+    Which message it is and what can be done with it is told by ``show_message``; until then nothing can. What the
+    reader chooses is told by ``wishes``.
     """
 
-    copy_wanted = Signal(object)  # the id of a message, too large for a C int; as in all that follow
-    edit_wanted = Signal(object)
-    again_wanted = Signal(object)
-    continue_wanted = Signal(object)
-    remove_wanted = Signal(object)
-    version_wanted = Signal(object)
-    replay_wanted = Signal()
-
-    def __init__(self, body: QWidget, *, asks: bool, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.body = body
+    def __init__(self, body: QWidget, wishes: Wishes, *, asks: bool) -> None:
+        super().__init__()
+        self.body, self._wishes = body, wishes
         self.message: int | None = None
         self.versions: Sequence[int] = ()
         self._asks, self._last, self._locked, self._open = asks, False, False, False
@@ -40,13 +34,13 @@ class Turn(QWidget):
         self.place.setFont(tabular(self.place.font()))
         self.later = self._button("›", "Next version", lambda: self._step(1))
         text, name = ("Answer", "Have the question answered") if asks else ("Continue", "Continue the answer")
-        self.resume = self._button(text, name, lambda: self._tell(self.continue_wanted))
+        self.resume = self._button(text, name, lambda: self._tell(wishes.go_on))
         self.resume.setObjectName("turnMain")
-        self.copy = self._button("Copy", f"Copy the {kind} as Markdown", lambda: self._tell(self.copy_wanted))
+        self.copy = self._button("Copy", f"Copy the {kind} as Markdown", lambda: self._tell(wishes.copy))
         text, name = ("Edit", "Edit the question") if asks else ("Regenerate", "Answer again")
-        self.redo = self._button(text, name, lambda: self._tell(self.edit_wanted if asks else self.again_wanted))
-        self.replay = self._button("Replay", "Play again how the answer came to be", self.replay_wanted.emit)
-        self.remove = self._button("Delete", f"Delete the {kind}", lambda: self._tell(self.remove_wanted))
+        self.redo = self._button(text, name, lambda: self._tell(wishes.edit if asks else wishes.again))
+        self.replay = self._button("Replay", "Play again how the answer came to be", lambda: wishes.replay.emit(body))
+        self.remove = self._button("Delete", f"Delete the {kind}", lambda: self._tell(wishes.remove))
         self.unread = QLabel()
         self.unread.setObjectName("turnNote")
         self.unread.hide()
@@ -107,11 +101,11 @@ class Turn(QWidget):
 
     def _step(self, by: int) -> None:
         if self.message is not None and not self._locked:
-            self.version_wanted.emit(self.versions[self.versions.index(self.message) + by])
+            self._wishes.version.emit(self.versions[self.versions.index(self.message) + by])
 
-    def _tell(self, signal: object) -> None:
+    def _tell(self, wish: SignalInstance) -> None:
         if self.message is not None:
-            signal.emit(self.message)  # type: ignore[attr-defined]
+            wish.emit(self.message)
 
     def _button(self, text: str, name: str, act: object) -> QPushButton:
         button = QPushButton(text)

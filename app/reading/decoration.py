@@ -6,7 +6,7 @@ from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QPainter, QPen, QTextBlock
 
 from app.look.palette import Palette
-from app.reading.typeset import BAR, INDENT, KIND, LANGUAGE, PADDING, QUOTE, QUOTED
+from app.reading.formats import BAR, INDENT, KIND, LANGUAGE, PADDING, QUOTE, QUOTED
 
 RADIUS = 8
 

@@ -24,11 +24,13 @@ from app.look.palette import Palette
 from app.reading.alignment import begin_at
 from app.reading.copying import CopyButton
 from app.reading.decoration import code_box, decorate
+from app.reading.formats import BAR, INDENT, KIND, LANGUAGE, Formats
+from app.reading.inline import BREAK
 from app.reading.links import LinkQuestion
 from app.reading.mathematics import Formulas, source_at
 from app.reading.source import settled
 from app.reading.tex import Foresight
-from app.reading.typeset import BAR, BREAK, INDENT, KIND, LANGUAGE, Environment, Typesetter
+from app.reading.typeset import Environment, Typesetter
 from app.speculation.editing import Editing, units
 from app.speculation.inked import Inked
 from app.speculation.layer import visible_blocks
@@ -184,7 +186,8 @@ class Sheet(Inked):
 
     def _dress(self) -> None:
         """Take colours and sizes from palette and font."""
-        self._setter = Typesetter(self._palette, self.font())
+        self._formats = Formats(self._palette, self.font())
+        self._setter = Typesetter(self._formats)
         self._inks = inks(self._palette, faint=True)
         size = QFontInfo(self.font()).pixelSize()
         self._draft_format = text_format(Mark.PENDING, self._palette, size)
@@ -297,7 +300,7 @@ class Sheet(Inked):
             self._layer.marks.append(self._marks[index])
 
     def _begin_paragraph(self, cursor: QTextCursor) -> None:
-        form = self._setter.paragraph()
+        form = self._formats.paragraph()
         self._setter.next_block(cursor)
         if not cursor.position():
             form.setTopMargin(0)
@@ -306,12 +309,12 @@ class Sheet(Inked):
     def _insert_plain(self, cursor: QTextCursor, text: str) -> None:
         """Insert ``text``, a block for each line: a growing block is laid out anew each time."""
         first, parted, rest = text.replace("\r", "").partition("\n")
-        cursor.insertText(first, self._setter.text)
+        cursor.insertText(first, self._formats.text)
         if parted:
-            form = self._setter.paragraph()
+            form = self._formats.paragraph()
             form.setTopMargin(0)
             cursor.insertBlock(form)
-            cursor.insertText(rest, self._setter.text)
+            cursor.insertText(rest, self._formats.text)
 
     def _text_between(self, first: int, last: int) -> str:
         cursor = QTextCursor(self.document())

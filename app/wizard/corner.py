@@ -48,7 +48,7 @@ class ModelsCorner(QObject):
     def start(self) -> None:
         """List what is there, go on with downloads, and open the wizard where it was never seen."""
         self._greet = not self._settings.value(SEEN, False, bool)
-        self.library.resume_queue()
+        self.library.downloads.go_on()
         self.library.look()
 
     def end(self) -> None:
@@ -116,7 +116,7 @@ class ModelsCorner(QObject):
         return kept if kept in {"leave", "pause"} else ""
 
     def _may_close(self) -> bool:
-        if self._decided or not self.library.downloading:
+        if self._decided or not self.library.downloads.under_way:
             return True
         if self._kept:
             self.leave_running = self._kept == "leave"

@@ -32,11 +32,11 @@ class DownloadPage(Page):
                 self.rows.removeWidget(self.job)
                 self.job.hide()
                 self.job.deleteLater()
-            self.job = JobView(self._library, offer.name, offer.title)
+            self.job = JobView(self._library.downloads, offer.name, offer.title)
             self.job.ended.connect(lambda _: self.completeChanged.emit())
             self.rows.addWidget(self.job, 1)
         if self.job.state != "done":
-            self.alert.tell(self._library.get(offer))
+            self.alert.tell(self._library.downloads.get(offer))
         self.completeChanged.emit()
 
     def isComplete(self) -> bool:

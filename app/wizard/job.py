@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.library import FileProgress, ModelLibrary, Progress, duration, size
+from app.library import DownloadQueue, FileProgress, Progress, duration, size
 from app.wizard.labels import announce, button, note, paragraph
 
 RESUME = "Resume"
@@ -34,16 +34,16 @@ STATES = {
 
 
 class JobView(QFrame):
-    """Shows the job called ``name`` of ``library``'s queue. ``ended`` carries its last state."""
+    """Shows the job called ``name`` of ``downloads``. ``ended`` carries its last state."""
 
     ended = Signal(str)
 
     def __init__(
-        self, library: ModelLibrary, name: str, title: str = "", *, files: bool = True, parent: QWidget | None = None
+        self, downloads: DownloadQueue, name: str, title: str = "", *, files: bool = True, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
         self.setObjectName("card")
-        self._library, self.name = library, name
+        self._downloads, self.name = downloads, name
         self.state = ""
         self._items: dict[tuple[str, str], QTreeWidgetItem] = {}
         self.title, self.standing = QLabel(title or name), QLabel(STATES["waiting"])
@@ -61,8 +61,8 @@ class JobView(QFrame):
         self.pause.clicked.connect(self._pause)
         self.cancel.clicked.connect(self._cancel)
         self._lay_out()
-        library.progressed.connect(self._hear)
-        for job in library.jobs:
+        downloads.progressed.connect(self._hear)
+        for job in downloads.jobs:
             self._hear(job)
 
     def _lay_out(self) -> None:
@@ -148,14 +148,14 @@ class JobView(QFrame):
 
     def _pause(self) -> None:
         resuming = self.state in {"paused", "failed", "cancelled"}
-        trouble = self._library.resume(self.name) if resuming else self._library.pause(self.name)
+        trouble = self._downloads.resume(self.name) if resuming else self._downloads.pause(self.name)
         if trouble is not None:
             self.say.setText(trouble.sentence)
             self.hint.setText(trouble.hint)
             self.hint.setVisible(bool(trouble.hint))
 
     def _cancel(self) -> None:
-        self._library.cancel(self.name)
+        self._downloads.cancel(self.name)
 
 
 def figures(progress: Progress) -> str:

@@ -134,7 +134,7 @@ class LibraryPage(QDialog):
         self._enable()
 
     def _under_way(self, repository: str) -> bool:
-        files = (file for job in self._library.jobs if not job.over for file in job.files)
+        files = (file for job in self._library.downloads.jobs if not job.over for file in job.files)
         return any(file.repository == repository for file in files)
 
     def _add(self, texts: tuple[str, ...], value: Installed | str, selected: bool) -> None:
@@ -153,9 +153,9 @@ class LibraryPage(QDialog):
                 view.hide()
                 view.deleteLater()
         elif view is None:
-            view = self.jobs[progress.job] = JobView(
-                self._library, progress.job, self._library.title(progress.job), files=False
-            )
+            downloads = self._library.downloads
+            view = JobView(downloads, progress.job, downloads.title(progress.job), files=False)
+            self.jobs[progress.job] = view
             self._queue.addWidget(view)
 
     # Errands
@@ -185,7 +185,7 @@ class LibraryPage(QDialog):
         self.check.setEnabled(idle and here)
         self.delete.setEnabled(idle and (here or isinstance(chosen, str)))
         self.take.setEnabled(idle)
-        self.shift.setEnabled(idle and not self._library.downloading)
+        self.shift.setEnabled(idle and not self._library.downloads.under_way)
 
     def _checking(self, checked: Checked) -> None:
         self.bar.setValue(round(1000 * checked.done / max(1, checked.total)))
@@ -296,8 +296,8 @@ class LibraryPage(QDialog):
     def _connect(self) -> None:
         library = self._library
         library.listed.connect(self._show)
-        library.progressed.connect(self._hear)
-        for job in library.jobs:
+        library.downloads.progressed.connect(self._hear)
+        for job in library.downloads.jobs:
             self._hear(job)
         self.table.itemSelectionChanged.connect(self._enable)
         self.get.clicked.connect(self.get_wanted)

@@ -155,7 +155,7 @@ class TryPage(Page):
         models = listing.sets.get(self.plan.name)
         if models is None:
             self._complain(
-                Trouble(f"{self._library.title(self.plan.name)} is not complete.", "Go back and download it.")
+                Trouble(f"{self._library.downloads.title(self.plan.name)} is not complete.", "Go back and download it.")
             )
         else:
             self.trial.start(models)

@@ -134,7 +134,7 @@ def test_a_message_that_does_not_fit_is_not_sent(
     assert len(running.chat.conversation.messages) == 8
     assert not window.banner.isVisible()
     assert window.composer.text == ""
-    edge = window.transcript._edge
+    edge = window.transcript._column.edge
     assert edge.isVisible()
     third = next(turn for turn in window.transcript.turns if turn.message == running.chat.first_told)
     assert edge.y() < third.y()
@@ -158,12 +158,12 @@ def test_what_was_left_out_is_kept_with_the_answer(
     qtbot.waitUntil(lambda: len(turns.turns) == 8)
     assert turns.turns[-1].unread.text() == "the first 4 messages were not read for this answer"
     assert not turns.turns[-3].unread.text()
-    assert turns._edge.isVisible()
+    assert turns._column.edge.isVisible()
     ask(again, "Fifth")
     assert session.asked[-1][0][1].startswith("Third")
     session.limit = 1000
-    turns._edge.again.click()
-    assert not turns._edge.isVisible()
+    turns._column.edge.again.click()
+    assert not turns._column.edge.isVisible()
     ask(again, "Sixth")
     assert session.asked[-1][0][1].startswith("First")
     assert [turn.unread.isVisible() for turn in turns.turns if not turn._asks][-2:] == [True, False]

@@ -59,8 +59,8 @@ def download(library: ModelLibrary, hub: FakeHub, qtbot: QtBot, speed: int = 400
     offers: list[Offer] = []
     library.survey(4096).finished.connect(lambda survey: offers.extend(survey.offers))
     qtbot.waitUntil(lambda: bool(offers))
-    assert library.get(next(offer for offer in offers if offer.name == "smollm2")) is None
-    qtbot.waitUntil(lambda: bool(library.jobs) and library.jobs[0].have > 0, timeout=10_000)
+    assert library.downloads.get(next(offer for offer in offers if offer.name == "smollm2")) is None
+    qtbot.waitUntil(lambda: bool(library.downloads.jobs) and library.downloads.jobs[0].have > 0, timeout=10_000)
 
 
 def press(corner: ModelsCorner, text: str, *, always: bool = False) -> None:
@@ -97,7 +97,7 @@ def test_answers_to_a_wizard_that_is_gone_go_nowhere(begin: Begin, library: Mode
     wizard.sets.look_up()
     wizard.access.token.setText("hf_wrong")
     wizard.access.sign_in()
-    errands = list(library._errands)
+    errands = library._errands.under_way
     wizard.reject()
     del wizard
     qtbot.waitUntil(lambda: all(errand.ended for errand in errands), timeout=10_000)
@@ -110,7 +110,7 @@ def test_closing_asks_about_a_download(begin: Begin, library: ModelLibrary, hub:
     assert not shell.close()
     press(corner, "Stay")
     assert shell.isVisible()
-    assert library.downloading
+    assert library.downloads.under_way
     assert not shell.close()
     press(corner, "Pause")
     qtbot.waitUntil(lambda: not shell.isVisible())

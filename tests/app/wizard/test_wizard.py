@@ -167,14 +167,14 @@ def test_a_download_is_paused_resumed_and_cancelled(
     job.pause.click()
     qtbot.waitUntil(lambda: job.standing.text() == "Paused")
     assert job.pause.text() == "Resume"
-    had = library.jobs[0].have
+    had = library.downloads.jobs[0].have
     assert had > 0
     hub.faults += [Fault("stall", WEIGHTS, at=0, times=99)]
     seen: list[str] = []
-    library.progressed.connect(lambda _: seen.append(f"{job.standing.text()}: {job.say.text()}"))
+    library.downloads.progressed.connect(lambda _: seen.append(f"{job.standing.text()}: {job.say.text()}"))
     job.pause.click()
     qtbot.waitUntil(lambda: any(text.startswith("Nothing arrives: N") for text in seen), timeout=10_000)
-    qtbot.waitUntil(lambda: library.jobs[0].have >= had, timeout=10_000)  # a pause loses nothing
+    qtbot.waitUntil(lambda: library.downloads.jobs[0].have >= had, timeout=10_000)  # a pause loses nothing
     assert not wizard.download.isComplete()
     job.cancel.click()
     qtbot.waitUntil(lambda: job.standing.text() == "Cancelled")
@@ -230,21 +230,21 @@ def test_a_full_disk_is_said_and_waited_for(
     """Guards: a download that ends on a full disk without a word, or begins anew once there is room."""
     home, endpoint = tmp_path / "here", Connection(endpoint=hub.address)
     full = ModelLibrary(Library(home / "models", home / "library.json"), endpoint, FAST, spare=1 << 60)
-    view = JobView(full, "smollm2")
+    view = JobView(full.downloads, "smollm2")
     qtbot.addWidget(view)
     offers: list[Offer] = []
     full.survey(4096).finished.connect(lambda survey: offers.extend(survey.offers))
     qtbot.waitUntil(lambda: bool(offers))
-    assert full.get(next(offer for offer in offers if offer.name == "smollm2")) is None
+    assert full.downloads.get(next(offer for offer in offers if offer.name == "smollm2")) is None
     qtbot.waitUntil(lambda: view.state == "failed", timeout=10_000)
     assert "no room" in view.say.text()
     assert view.hint.text().endswith(f"press “{view.pause.text()}”.")
     assert hub.bytes_served(WEIGHTS) == 0
     full.close()
     roomy = ModelLibrary(Library(home / "models", home / "library.json"), endpoint, FAST, spare=0)
-    view = JobView(roomy, "smollm2")
+    view = JobView(roomy.downloads, "smollm2")
     qtbot.addWidget(view)
-    roomy.resume_queue()
+    roomy.downloads.go_on()
     qtbot.waitUntil(lambda: view.state == "paused")
     view.pause.click()
     qtbot.waitUntil(lambda: view.state == "done", timeout=10_000)

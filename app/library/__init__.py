@@ -1,0 +1,50 @@
+"""The model library as the window sees it, and the only room that imports engine.library.
+
+The parts that show it take their names from here.
+"""
+
+from app.library.downloads import DownloadQueue
+from app.library.errand import Errand
+from app.library.library import ModelLibrary
+from app.library.listing import Listing
+from app.library.offers import Offer, Survey
+from app.library.trouble import Trouble
+from engine.library import (
+    Checked,
+    Connection,
+    DeviceCode,
+    FileProgress,
+    Hardware,
+    Installed,
+    Patience,
+    Progress,
+    SignedIn,
+    Step,
+    Verdict,
+    Wanted,
+)
+from engine.words import duration, size
+
+__all__ = [
+    "Checked",
+    "Connection",
+    "DeviceCode",
+    "DownloadQueue",
+    "Errand",
+    "FileProgress",
+    "Hardware",
+    "Installed",
+    "Listing",
+    "ModelLibrary",
+    "Offer",
+    "Patience",
+    "Progress",
+    "SignedIn",
+    "Step",
+    "Survey",
+    "Trouble",
+    "Verdict",
+    "Wanted",
+    "duration",
+    "size",
+]

@@ -1,0 +1,62 @@
+"""Writes what stands inside a block: words and their emphasis, links, code, formulas."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from markdown_it.token import Token
+from PySide6.QtGui import QTextCharFormat, QTextCursor
+
+from app.reading.alignment import STAND_IN
+from app.reading.formats import Formats
+from app.reading.formulas import DISPLAYED, KIND
+from app.reading.mathematics import format_of
+
+BREAK = "\u2028"  # a line break inside a block
+
+
+def write_inline(cursor: QTextCursor, tokens: Sequence[Token], letters: QTextCharFormat, formats: Formats) -> list[str]:
+    """Write ``tokens``, beginning with the format ``letters``; returns the source of every formula drawn, in order."""
+    nested, drawn = [letters], list[str]()
+    for token in tokens:
+        if token.nesting == 1:
+            nested.append(_dressed(nested[-1], token, formats))
+        elif token.nesting == -1:
+            nested.pop()
+        elif token.type == "code_inline":
+            cursor.insertText(token.content, formats.inline_code(nested[-1]))
+        elif token.type == "image":
+            link = formats.link(nested[-1], str(token.attrGet("src")))
+            cursor.insertText(f"[{token.content or 'image'}]", link)
+        elif token.type == KIND:
+            drawn += write_formula(cursor, token, nested[-1], formats)
+        elif token.type in ("softbreak", "hardbreak"):
+            cursor.insertText(BREAK, nested[-1])
+        else:
+            cursor.insertText(token.content, nested[-1])
+    return drawn
+
+
+def write_formula(cursor: QTextCursor, token: Token, letters: QTextCharFormat, formats: Formats) -> list[str]:
+    """Write a formula as one character that is drawn, and return its source; where it cannot be, as that source."""
+    displayed = token.markup in DISPLAYED
+    form = format_of(token.content, token.info, letters, formats.font(letters), displayed=displayed)
+    if form is None:
+        cursor.insertText(token.info.replace("\r", "").replace("\n", BREAK), letters)
+        return []
+    cursor.insertText(STAND_IN, form)
+    return [token.info]
+
+
+def _dressed(form: QTextCharFormat, token: Token, formats: Formats) -> QTextCharFormat:
+    """Return ``form`` as the text inside an opening ``token`` looks."""
+    match token.type:
+        case "strong_open":
+            return formats.strong(form)
+        case "em_open":
+            return formats.emphasised(form)
+        case "s_open":
+            return formats.struck(form)
+        case "link_open":
+            return formats.link(form, str(token.attrGet("href")))
+    return form
