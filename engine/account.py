@@ -6,7 +6,7 @@ The loader and the model library ask here, so that what is said to fit is what w
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from platform import machine
 from typing import Literal
@@ -26,7 +26,9 @@ LEVELS = 3  # the deepest hierarchy, even of one model's exits
 ROWS = 17  # of a level's laws: sixteen proposed tokens and one behind them
 UNPACKED = 64 * MIB  # of a 4-bit matrix that are dense at a time while a prompt is read
 GRAPHS = 64 * MIB  # what the CUDA graphs of a set take at most: four presets of 8 to 12 MB each on an H100
-RUNTIME = 704 * MIB  # CUDA's context, torch's kernels and cuBLAS, once a process: 685 MiB on an H100
+CONTEXT = 464 * MIB  # of CUDA, once a process
+LIBRARIES = 240 * MIB  # torch's kernels, cuBLAS and ours, loaded when first used
+RUNTIME = CONTEXT + LIBRARIES  # 685 MiB on an H100
 
 LEAST = 1024  # a context shorter than this is no chat
 STEP = 256  # context lengths are offered in steps of this many tokens
@@ -52,6 +54,7 @@ class Precision:
 
 
 GPU = Precision(linear=NF4, head=NF4, tied_copy=SMALL_HEAD, dense=2, law=6, elsewhere=True, chunk=1024)
+DENSE_HEAD = replace(GPU, head=2, tied_copy=inf)
 _ONEDNN = machine().lower() in {"x86_64", "amd64"}  # where a tied head too is kept once more, in oneDNN's layout
 CPU = Precision(linear=4, head=4, tied_copy=0 if _ONEDNN else inf, dense=4, law=12, elsewhere=False, chunk=256)
 PRECISIONS: dict[Device, Precision] = {"cuda": GPU, "cpu": CPU}
@@ -63,7 +66,7 @@ class Account:
 
     linears: int
     embedding: int
-    head: int  # 0 where the head is the embedding itself; with the copy of its common rows that drafting reads
+    head: int  # 0 where the head is the embedding itself; with the copy of its common rows that early exits read
     rotation: int
     cache: int
 
@@ -78,12 +81,12 @@ class Account:
         return self.weights + self.cache
 
 
-def account(dimensions: Dimensions, context: int, precision: Precision = GPU) -> Account:
-    """Return what one model keeps with ``context`` tokens in its cache."""
+def account(dimensions: Dimensions, context: int, precision: Precision = GPU, *, has_exits: bool = True) -> Account:
+    """Return what one model keeps with ``context`` tokens in its cache; ``has_exits``: early exits of it are read."""
     d = dimensions
     copied = not d.tied or d.embedding >= precision.tied_copy
     each = precision.head if copied else precision.dense
-    trimmed = d.embedding / TRIMMED_SHARE * each if d.vocabulary >= TRIMMED_FROM else 0
+    trimmed = d.embedding / TRIMMED_SHARE * each if has_exits and d.vocabulary >= TRIMMED_FROM else 0
     return Account(
         linears=round(d.linears * precision.linear),
         embedding=0 if copied and precision.elsewhere else d.embedding * precision.dense,
@@ -98,12 +101,13 @@ class Needs:
     """Bytes a whole set needs on ``device`` with ``context`` tokens, by part; ``dimensions`` the target's first.
 
     ``workspace``: laws and one prefill pass, shared by all levels. ``loading``: the most it takes at any moment
-    while it is loaded, a matrix then being there twice. ``runtime``: CUDA's own, 0 once the process has started it.
+    while it is loaded, a matrix then being there twice. ``runtime``: what CUDA itself has still to take.
     """
 
     dimensions: tuple[Dimensions, ...]
     levels: tuple[Account, ...]
     device: Device
+    dense_head: bool
     context: int
     workspace: int
     graphs: int
@@ -139,13 +143,16 @@ class Needs:
 
     def hint(self, free: int) -> str:
         """Return what would fit into ``free`` bytes: a shorter context, the target alone, or another set."""
-        shorter = longest(self.dimensions, self.device, free, self.context, started=not self.runtime)
+        shorter = self._longest(self.dimensions, free)
         if shorter:
-            return f"It fits with {shorter:,} tokens of context."
-        alone = longest(self.dimensions[:1], self.device, free, self.context, started=not self.runtime)
+            return f"It fits with {shorter:,} tokens of context: choose a shorter length of conversation."
+        alone = self._longest(self.dimensions[:1], free)
         if alone and len(self.dimensions) > 1:
             return f"Its largest model alone (HiSpec, Lookup or Plain) fits with {alone:,} tokens of context."
         return "Close other programs that use this memory, or choose a smaller set."
+
+    def _longest(self, dimensions: Sequence[Dimensions], free: int) -> int:
+        return longest(dimensions, self.device, free, self.context, runtime=self.runtime, dense_head=self.dense_head)
 
     def require(self, free: int) -> None:
         """Raise DeviceError, with numbers and with what would fit, where ``free`` bytes are too few."""
@@ -153,37 +160,57 @@ class Needs:
             raise DeviceError(self.sentence(free), self.hint(free))
 
 
-def needs(levels: Sequence[Dimensions], context: int, device: Device, *, started: bool = False) -> Needs:
+def needs(
+    levels: Sequence[Dimensions],
+    context: int,
+    device: Device,
+    *,
+    runtime: int = RUNTIME,
+    dense_head: bool = False,
+) -> Needs:
     """Return what ``levels`` (the target's first, in the order they are loaded) need together for ``context`` tokens.
 
-    No level holds more tokens than the shortest context among them. ``started``: CUDA runs in this process already,
-    so that what its context takes is no longer counted as free.
+    No level holds more tokens than the shortest context among them. ``runtime``: the bytes CUDA itself has still to
+    take: all of RUNTIME in a new process, LIBRARIES where only the context was made, 0 where models ran before.
+    ``dense_head``: a GPU keeps heads in 16 bits.
     """
-    precision = PRECISIONS[device]
+    precision = DENSE_HEAD if dense_head and device == "cuda" else PRECISIONS[device]
     held = min(context, *(level.context for level in levels))
-    accounts = tuple(account(level, held, precision) for level in levels)
+    accounts = tuple(account(level, held, precision, has_exits=not index) for index, level in enumerate(levels))
     return Needs(
         dimensions=tuple(levels),
         levels=accounts,
         device=device,
+        dense_head=dense_head,
         context=held,
         workspace=_laws(levels, precision) + max(_pass(level, precision) for level in levels),
         graphs=GRAPHS if device == "cuda" else 0,
-        runtime=RUNTIME if device == "cuda" and not started else 0,
+        runtime=runtime if device == "cuda" else 0,
         loading=_peak(levels, accounts, precision),
     )
 
 
-def longest(levels: Sequence[Dimensions], device: Device, free: int, wanted: int, *, started: bool = False) -> int:
+def longest(
+    levels: Sequence[Dimensions],
+    device: Device,
+    free: int,
+    wanted: int,
+    *,
+    runtime: int = RUNTIME,
+    dense_head: bool = False,
+) -> int:
     """Return the most tokens up to ``wanted`` with which ``levels`` fit into ``free`` bytes, 0 if not even LEAST."""
-    whole = needs(levels, wanted, device, started=started)
+
+    def asked(context: int) -> Needs:
+        return needs(levels, context, device, runtime=runtime, dense_head=dense_head)
+
+    whole = asked(wanted)
     if whole.total <= free:
         return whole.context
     least, most = 0, whole.context // STEP  # in steps; least fits or is 0, most + 1 does not
     while least < most:
         middle = (least + most + 1) // 2
-        fits = needs(levels, middle * STEP, device, started=started).total <= free
-        least, most = (middle, most) if fits else (least, middle - 1)
+        least, most = (middle, most) if asked(middle * STEP).total <= free else (least, middle - 1)
     return least * STEP if least * STEP >= LEAST else 0
 
 
@@ -204,7 +231,8 @@ def _peak(levels: Sequence[Dimensions], accounts: Sequence[Account], precision: 
     """Return the most memory while the levels are loaded one after another, caches growing later."""
     before = most = 0
     for level, kept in zip(levels, accounts, strict=True):
-        widest = max(2 * level.intermediate * level.hidden, 0 if level.tied else level.embedding)
+        copied = not level.tied or level.embedding >= precision.tied_copy  # the head is packed from 16 bits
+        widest = max(2 * level.intermediate * level.hidden, level.embedding * copied)
         most = max(most, before + kept.weights + widest * precision.dense)
         before += kept.weights
     return most

@@ -9,13 +9,12 @@ import gc
 import os
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Literal, Protocol
 
-import psutil
 import torch
 
-from engine.account import LEAST, longest, needs
+from engine.account import LEAST
+from engine.budget import Budget
 from engine.config import ROOM, ModelSet, Preset, Role, Sampling
 from engine.decoding.chain import describe, device_of
 from engine.decoding.eager import EagerRunner
@@ -24,8 +23,7 @@ from engine.decoding.graphs import GraphRunner
 from engine.decoding.planner import Planner
 from engine.decoding.tape import Tape
 from engine.diagnosis import describe_engine
-from engine.dimensions import read_dimensions
-from engine.errors import ContextFull, DeviceError, ModelSetError
+from engine.errors import ContextFull, DeviceError, ModelSetError, SettingError
 from engine.events import Event, Loading, PlainPace, Reason, Round, Started
 from engine.model import Transformer, load
 from engine.reply import Chain, Reply
@@ -42,8 +40,7 @@ class Runner(Protocol):
     @property
     def models(self) -> Mapping[Role, Transformer]: ...
 
-    @property
-    def held(self) -> int: ...
+    def held(self, preset: Preset, /) -> int: ...
 
     def context(self, role: Role) -> int: ...
 
@@ -68,6 +65,7 @@ class Session:
         self.models, self.device, self.room, self.dense_head = models, device, room, dense_head
         self.how: How = ("graphs" if device.type == "cuda" else "eager") if how == "auto" else how
         self.why_eager = "" if self.how == "graphs" else "as asked" if device.type == "cuda" else "there is no GPU"
+        self._budget = Budget(models, device, dense_head=dense_head)
         self._runner: Runner | None = None
         self._parts: dict[Role, tuple[Transformer, FrequentTokens | None]] = {}
         self._tokenizers: dict[Role, ChatTokenizer] = {}
@@ -78,12 +76,14 @@ class Session:
     def open(
         cls, models: ModelSet, device: str = "auto", how: How = "auto", room: int = ROOM, *, dense_head: bool = False
     ) -> Generator[Loading, None, Session]:
-        """Load the target and return the session; yields Loading. Raises CheckpointError or DeviceError.
+        """Load the target and return the session; yields Loading. Raises SettingError, CheckpointError or DeviceError.
 
         ``how``: "graphs" replays recordings (on a CPU only to test them), "eager" runs operation by operation, "auto"
         is graphs on a GPU that runs our kernels. ``room``: the most tokens of a conversation with graphs; fewer where
         the memory that is free holds no more. ``dense_head``: keep heads in 16 bits on a GPU.
         """
+        if room < LEAST:
+            raise SettingError(f"{room:,} tokens are no conversation.", f"Make room for {LEAST:,} or more.")
         session = cls(models, device_of(device), how, room, dense_head=dense_head)
         if session.device.type == "cpu" and "OMP_NUM_THREADS" not in os.environ:
             torch.set_num_threads(spare_one_core(os.cpu_count() or 1))
@@ -153,7 +153,7 @@ class Session:
         runner.rewind(self._common(prompt))
         self._tape = tape = Tape(prompt, self.tokenizer.ends, min(asked, context))
         chain, plain = runner.chains(preset, tape, sampling)
-        reused, levels, device = runner.held, describe(preset, runner.models), _device_name(self.device)
+        reused, levels, device = runner.held(preset), describe(preset, runner.models), _device_name(self.device)
         reply = Reply(tape, chain, plain, len(levels) - 1, self.tokenizer, stop, limited_by)
         try:
             with _device_errors():
@@ -196,7 +196,10 @@ class Session:
         tokenizer = ChatTokenizer(folder)
         if role != "target":
             self.tokenizer.shares_vocabulary(tokenizer)
-        self._afford(role, folder)
+        if role == "target" and self.how == "graphs":
+            self.room = self._budget.longest(self.room)
+        # Without recordings caches grow as they are needed.
+        self._budget.require(role, tuple(self._parts), self.room if self.how == "graphs" else LEAST)
         with _device_errors():
             loading = load(folder, self.device, dense_head=self.dense_head)
             while True:
@@ -210,7 +213,9 @@ class Session:
                     f"{folder.name} has {model.vocabulary:,} rows for {tokenizer.size:,} tokens.",
                     "The tokenizer beside these weights belongs to another model; download the model again.",
                 )
-            self._add(role, model, frequent_tokens(folder, model, tokenizer.size, tokenizer.ends), tokenizer.size)
+            exits = role == "target"  # only they are read for the frequent tokens alone
+            frequent = frequent_tokens(folder, model, tokenizer.size, tokenizer.ends) if exits else None
+            self._add(role, model, frequent, tokenizer.size)
         self._tokenizers[role] = tokenizer
         yield Loading(part, 1.0)
 
@@ -221,23 +226,9 @@ class Session:
         elif isinstance(event, PlainPace):
             self._planner.time("target", 1, event.seconds)
 
-    def _afford(self, role: Role, folder: Path) -> None:
-        """Make sure that the model of ``role`` fits the memory that is free, before a byte of it is read.
-
-        The target takes a shorter conversation if it must; what comes after it has to fit as things are. Raises
-        DeviceError with the numbers.
-        """
-        kind: Literal["cuda", "cpu"] = "cuda" if self.device.type == "cuda" else "cpu"
-        started = kind == "cuda" and torch.cuda.memory_reserved(self.device) > 0
-        dimensions, free = [read_dimensions(folder)], free_memory(self.device)
-        if role == "target" and self.how == "graphs":
-            self.room = longest(dimensions, kind, free, self.room, started=started) or self.room
-        held = self.room if self.how == "graphs" else LEAST  # without recordings caches grow as they are needed
-        needs(dimensions, held, kind, started=started).require(free)
-
     def _add(self, role: Role, model: Transformer, frequent: FrequentTokens | None, vocabulary: int) -> None:
         """Hand a model to the runner; where recordings cannot run it, all models go on without."""
-        self._parts[role] = model, frequent
+        parts = {**self._parts, role: (model, frequent)}
         try:
             if self._runner is None:
                 self._runner = self._new_runner(vocabulary)
@@ -245,8 +236,9 @@ class Session:
         except ValueError as reason:
             self.how, self.why_eager = "eager", str(reason)
             self._runner = EagerRunner(self.device, vocabulary)
-            for each, (its_model, its_frequent) in self._parts.items():
+            for each, (its_model, its_frequent) in parts.items():
                 self._runner.add(each, its_model, its_frequent)
+        self._parts = parts  # only now: what does not fit after all is not there
 
     def _new_runner(self, vocabulary: int) -> Runner:
         if self.how == "graphs":
@@ -288,14 +280,6 @@ def spare_one_core(cores: int) -> int:
     machine in use by others, two threads decoded ten times slower than one; on an idle one they gained a quarter.
     """
     return max(1, cores - 1)
-
-
-def free_memory(device: torch.device) -> int:
-    """Return the bytes that can still be taken on ``device``: what nobody has, and what torch holds without need."""
-    if device.type != "cuda":
-        return int(psutil.virtual_memory().available)
-    unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    return int(torch.cuda.mem_get_info(device)[0]) + unused
 
 
 def _device_name(device: torch.device) -> str:

@@ -87,11 +87,12 @@ def _prefill(session: Session, preset: Preset, context: int) -> dict[int, float]
 
 
 class _Count:
-    """Sums over the replies of one preset."""
+    """Sums over the replies of one preset, whose levels may be others from reply to reply."""
 
     def __init__(self) -> None:
-        self.levels: tuple[LevelInfo, ...] = ()
-        self.tally = Tally()
+        self._levels: tuple[LevelInfo, ...] = ()
+        self._tally = Tally()
+        self._kept: dict[str, list[int]] = {}  # a level's title to the tokens it kept and judged
         self.rounds = self.tokens = 0
         self.seconds = self.busy = 0.0
 
@@ -99,17 +100,22 @@ class _Count:
         if isinstance(event, Loading):
             return
         if isinstance(event, Started):
-            self.levels = event.levels
+            self._levels, self._tally = event.levels, Tally()
         elif isinstance(event, Round):
-            self.tally.add(event)
+            self._tally.add(event)
             self.rounds += 1
             self.busy += sum(each.seconds for each in event.passes)
         elif isinstance(event, Finished):
-            self.tokens += event.tokens
-            self.seconds += event.seconds
+            self._finish(event)
+
+    def _finish(self, event: Finished) -> None:
+        self.tokens += event.tokens
+        self.seconds += event.seconds
+        for index, info in enumerate(self._levels):
+            sums, tally = self._kept.setdefault(info.title, [0, 0]), self._tally.levels[index]
+            sums[:] = sums[0] + tally.kept, sums[1] + tally.judged
 
     def speed(self, preset: Preset) -> Speed:
-        tallies = ((info.title, self.tally.levels[i]) for i, info in enumerate(self.levels))
-        kept = {title: tally.kept / tally.judged for title, tally in tallies if tally.judged}
+        kept = {title: kept / judged for title, (kept, judged) in self._kept.items() if judged}
         note, overhead = "" if preset.lossless else "lossy", 1 - self.busy / self.seconds
         return Speed(preset.name, note, self.tokens, self.seconds, kept, self.tokens / self.rounds, overhead)

@@ -26,7 +26,8 @@ class PassCost:
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """One way of decoding: tokens per second, how often each judge keeps a token, tokens per round of the target.
+    """One way of decoding: tokens per second, how often each judge keeps a token, tokens per round of the target (None
+    where nobody counts them).
 
     ``overhead``: the share of the time in which no pass ran, from 0 to 1; None where passes are not timed.
     """
@@ -36,7 +37,7 @@ class Speed:
     tokens: int
     seconds: float
     kept: dict[str, float]
-    tokens_per_round: float
+    tokens_per_round: float | None
     overhead: float | None = None
 
     @property
@@ -59,7 +60,7 @@ class Report:
     prefill: dict[int, float]  # prompt tokens -> tokens per second
     peak_memory: int
     weights: int  # bytes held once everything was loaded, before any pass
-    graphs: int = 0  # bytes a preset's recordings take beside what torch counts
+    graphs: int = 0  # bytes the recordings of plain decoding take beside what torch counts
     library_prefill: dict[int, float] = field(default_factory=dict)  # the same through bitsandbytes' own op
 
     def table(self) -> str:
@@ -75,7 +76,7 @@ class Report:
         if self.bandwidth:
             lines.append(f"copy bandwidth {self.bandwidth / 1e12:.2f} TB/s (read + written)")
         if self.peak_memory:
-            graphs = f", graphs {self.graphs / 1e6:.0f} MB beside it" if self.graphs else ""
+            graphs = f", {self.graphs / 1e6:.0f} MB beside it for the graphs of plain decoding" if self.graphs else ""
             lines.append(
                 f"memory {self.weights / 1e9:.2f} GB when loaded, {self.peak_memory / 1e9:.2f} GB at most{graphs}"
             )
@@ -100,10 +101,10 @@ class Report:
         for speed in self.speeds:
             factor = f"{speed.tokens_per_second / plain:.2f}" if plain else "-"
             kept = ", ".join(f"{name} {share:.0%}" for name, share in speed.kept.items())
+            each = "-" if speed.tokens_per_round is None else f"{speed.tokens_per_round:.2f}"
             idle = "-" if speed.overhead is None else f"{speed.overhead:.1%}"
             note = f"  ({speed.note})" if speed.note else ""
             lines.append(
-                f"{speed.name:<26}{speed.tokens_per_second:>10.1f}{factor:>9}{speed.tokens_per_round:>14.2f}{idle:>10}"
-                f"   {kept}{note}"
+                f"{speed.name:<26}{speed.tokens_per_second:>10.1f}{factor:>9}{each:>14}{idle:>10}   {kept}{note}"
             )
         return lines

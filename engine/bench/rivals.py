@@ -50,7 +50,7 @@ def lent_speed(model: Transformer, context: int) -> Speed:
         token = out.logits[:, -1:].argmax(-1)
         out = theirs(token, past_key_values=out.past_key_values, use_cache=True)
         int(token)  # whoever decodes looks at every token for the reply's end
-    return Speed("transformers", "eager, greedy", LENT, time.perf_counter() - began, {}, 1.0)
+    return Speed("transformers", "eager, greedy, head in 16 bits", LENT, time.perf_counter() - began, {}, None)
 
 
 def _loaded(folder: Any, device: torch.device) -> Any:
@@ -70,4 +70,4 @@ def _speed(
         given = model.generate(ids, max_new_tokens=max_tokens, do_sample=False, **extra)
         tokens += len(given[0]) - ids.shape[1] if number else 0  # waits for the device
         seconds += time.perf_counter() - began if number else 0.0
-    return Speed(name, "greedy, prefill included", tokens, seconds, {}, 1.0)
+    return Speed(name, f"greedy, prefill included, {len(prompts)} prompts", tokens, seconds, {}, None)

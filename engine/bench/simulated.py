@@ -94,7 +94,6 @@ def simulate(
     if shape not in SHAPES:
         raise SettingError(f"{shape} is no known shape.", f"Choose one of {', '.join(SHAPES)}.")
     device = device_of("cuda")
-    torch.cuda.reset_peak_memory_stats()
     presets = [PRESETS[name] for name in names or ("plain", "draft", "hispec", "hsd")]
     bandwidth = copy_bandwidth(device)
     torch.cuda.empty_cache()
@@ -106,13 +105,9 @@ def simulate(
         costs.append(pass_cost(role, model, context, bandwidth))
     gc.collect()
     torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats()
     say("Plain")
-    plain, prefill, peak, graphs = _plain(models["target"], context)
-    library = by_library(models["target"])
-    library_prefill = {
-        tokens: tokens / median(prefill_seconds(library, tokens, GraphRunner.chunk) for _ in range(RUNS))
-        for tokens in prefill
-    }
+    plain, prefill, graphs = _plain(models["target"], context)
     speeds = [plain]
     for preset in presets:
         if preset.name != "plain" and preset.roles <= models.keys():
@@ -120,6 +115,9 @@ def simulate(
             gc.collect()
             needed = {role: model for role, model in models.items() if role in preset.roles}
             speeds.append(_speed(preset, _runner(needed, rates, context + NEW + 32), context))
+    peak = torch.cuda.max_memory_allocated()
+    say("bitsandbytes")
+    library_prefill = _library_prefill(models["target"], list(prefill))
     if against_transformers:
         say("transformers")
         speeds.append(lent_speed(models["target"], context))
@@ -159,22 +157,31 @@ def _runner(models: Mapping[Role, Transformer], rates: Sequence[float], room: in
     target = models["target"]
     runner = GraphRunner(target.device, vocabulary, room, planted_levels(rates))
     for role, model in models.items():
-        runner.add(role, model, FrequentTokens(model, list(range(vocabulary // 4))))
+        frequent = FrequentTokens(model, list(range(vocabulary // 4))) if role == "target" else None
+        runner.add(role, model, frequent)
     return runner
 
 
-def _plain(target: Transformer, context: int) -> tuple[Speed, dict[int, float], int, int]:
-    """Measure the target alone: decoding, prefill by length, the most torch held, what the graphs took beside it."""
-    torch.cuda.reset_peak_memory_stats()
+def _library_prefill(target: Transformer, lengths: Sequence[int]) -> dict[int, float]:
+    """Return the tokens per second of prompts of these lengths through bitsandbytes' own op."""
+    library = by_library(target)
+    return {
+        tokens: tokens / median(prefill_seconds(library, tokens, GraphRunner.chunk) for _ in range(RUNS))
+        for tokens in lengths
+    }
+
+
+def _plain(target: Transformer, context: int) -> tuple[Speed, dict[int, float], int]:
+    """Measure the target alone: decoding, prefill by length, what the graphs take beside torch's memory."""
     free, held = torch.cuda.mem_get_info()[0], torch.cuda.memory_reserved()
     runner = _runner({"target": target}, (), context + NEW)
     prefill = {}
-    for tokens in sorted({64, 512, context}):
+    for tokens in sorted({n for n in (64, 512, context) if n <= context}):
         tape = Tape([7] * (tokens + 1))
         prefill[tokens] = tokens / median(_prefilled(runner, tape) for _ in range(RUNS))
     speed = _speed(PRESETS["plain"], runner, context)
     taken, of_torch = free - torch.cuda.mem_get_info()[0], torch.cuda.memory_reserved() - held
-    return speed, prefill, torch.cuda.max_memory_allocated(), taken - of_torch
+    return speed, prefill, taken - of_torch
 
 
 def _prefilled(runner: GraphRunner, tape: Tape) -> float:

@@ -97,4 +97,6 @@ def device_of(name: str) -> torch.device:
             "No CUDA GPU is usable here.",
             "Check the NVIDIA driver, or that torch is a CUDA build; or use --device cpu.",
         )
+    if device.index:
+        raise DeviceError(f"{name} is not the first GPU.", "Set CUDA_VISIBLE_DEVICES so that it is, and use cuda.")
     return device

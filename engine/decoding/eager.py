@@ -32,11 +32,9 @@ class EagerRunner:
         """The models loaded so far."""
         return {role: trunk.model for role, trunk in self._trunks.items()}
 
-    @property
-    def held(self) -> int:
-        """How many tokens of the conversation the target still holds."""
-        target = self._trunks["target"]
-        return target.seen(len(target.spans) - 1)
+    def held(self, preset: Preset) -> int:
+        """Return how many tokens of the conversation every model of ``preset`` still holds."""
+        return min(trunk.seen(len(trunk.spans) - 1) for trunk in (self._trunks[role] for role in preset.roles))
 
     def context(self, role: Role) -> int:
         """Return the most tokens the model of ``role`` may hold."""

@@ -55,8 +55,9 @@ class KVCache:
         for layer in layers:
             if self.keys[layer].shape[1] < positions:
                 room = min(self.limit, max(positions, self.keys[layer].shape[1] + STEP))
-                self.keys[layer] = _widened(self.keys[layer], self.lengths[layer], room)
-                self.values[layer] = _widened(self.values[layer], self.lengths[layer], room)
+                both = self.keys[layer], self.values[layer]
+                wider = [_widened(each, self.lengths[layer], room) for each in both]  # both or none, if memory ends
+                self.keys[layer], self.values[layer] = wider
 
     def settle(self, layers: range, length: int) -> None:
         """Declare the first ``length`` positions of ``layers`` valid, once all of them are written."""

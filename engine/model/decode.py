@@ -20,7 +20,7 @@ from engine.model.linear import Dense, Linear, Nf4
 from engine.model.transformer import Transformer
 
 TOKENS = 16  # of the widest pass
-HEAD_DIMS = (64, 128)  # of rotate and attend
+HEAD_DIMS = tuple(sorted({*kernels.attention.HEAD_DIMS} & {*kernels.rotation.HEAD_DIMS}))
 
 
 def decode(

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.account import CPU, GPU, LEAST, NF4, STEP, account, longest, needs
+from engine.account import CONTEXT, CPU, GPU, LEAST, LIBRARIES, NF4, RUNTIME, STEP, account, longest, needs
 from engine.dimensions import Dimensions, read_dimensions
 from engine.errors import DeviceError
 from engine.library import CATALOGUE
@@ -121,12 +121,27 @@ def test_a_refusal_names_the_numbers_and_what_would_fit() -> None:
 def test_loading_counts_the_matrix_that_is_there_twice() -> None:
     """Guards against a set that fits once loaded but dies of its head, unpacked, while it is."""
     wide = replace(EIGHT, vocabulary=500_000)
-    asked = needs([wide], 1024, "cuda", started=True)
+    asked = needs([wide], 1024, "cuda", runtime=0)
     assert asked.total == asked.loading > asked.weights + asked.caches + asked.workspace + asked.graphs
+    tied = needs([replace(wide, tied=True)], 1024, "cuda", runtime=0)
+    assert tied.loading == tied.weights + wide.embedding * 2  # the copy at 4 bits is made of one in 16
+
+
+def test_a_dense_head_is_counted() -> None:
+    """Guards against a set that fits by the account of a head in 4 bits, and is loaded with one in 16."""
+    small, large = (needs([EIGHT], 1024, "cuda", dense_head=dense).weights for dense in (False, True))
+    assert large - small == EIGHT.embedding * (2 - NF4) * 5 / 4
+    assert needs([EIGHT], 1024, "cpu", dense_head=True) == replace(needs([EIGHT], 1024, "cpu"), dense_head=True)
+
+
+def test_only_the_target_has_exits() -> None:
+    """Guards against rows of a head copied for nobody, and against counting them."""
+    target, draft = needs([EIGHT, EIGHT], 1024, "cuda").levels
+    assert target.head - draft.head == EIGHT.embedding * NF4 / 4
 
 
 def test_cuda_is_counted_once(dimensions: Dimensions) -> None:
     """Guards against counting CUDA's own memory again in a process that has started it."""
-    cold, warm = (needs([dimensions], 1024, "cuda", started=started).total for started in (False, True))
-    assert cold - warm == needs([dimensions], 1024, "cuda").runtime > 0
+    cold, warm = (needs([dimensions], 1024, "cuda", runtime=runtime).total for runtime in (RUNTIME, LIBRARIES))
+    assert cold - warm == CONTEXT
     assert needs([dimensions], 1024, "cpu").runtime == 0

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+import torch
 
 from engine.config import PRESETS, ModelSet, Sampling
-from engine.errors import ContextFull, DeviceError, ModelSetError
+from engine.errors import ContextFull, DeviceError, ModelSetError, SettingError
 from engine.events import (
     Drafting,
     Event,
@@ -25,6 +26,7 @@ from engine.events import (
     from_json,
     to_json,
 )
+from engine.model import KVCache, Transformer
 from engine.session import Session
 from tests.engine.family import finish, write_model, write_tokenizer
 
@@ -215,6 +217,28 @@ def test_what_was_prepared_is_not_loaded_again(family: ModelSet) -> None:
     assert not any(isinstance(event, Loading) for event in events)
 
 
+def test_a_model_for_which_memory_ends_can_be_asked_for_again(
+    family: ModelSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model counted as loaded whose cache was never made: the preset would be lost until the program ends."""
+    session = finish(Session.open(family, "cpu", "graphs"))
+    expected = finished(ask(session, preset="plain")).text
+    new_cache = Transformer.new_cache
+
+    def fail_for_smaller_ones(model: Transformer, capacity: int | None = None) -> KVCache:
+        if model.layers < session.loaded["target"].layers:
+            raise torch.OutOfMemoryError
+        return new_cache(model, capacity)
+
+    monkeypatch.setattr(Transformer, "new_cache", fail_for_smaller_ones)
+    for _ in range(2):
+        with pytest.raises(DeviceError, match="out of memory"):
+            ask(session, preset="hsd")
+        assert finished(ask(session, preset="plain")).text == expected
+    monkeypatch.undo()
+    assert finished(ask(session, preset="hsd")).text == expected
+
+
 def test_a_set_without_the_models_is_refused(family: ModelSet, open_session: Open) -> None:
     """A preset that needs a model the set lacks must say so, not fail deep inside."""
     session = finish(Session.open(ModelSet("Alone", family.target), "cpu"))
@@ -249,6 +273,8 @@ def test_unknown_devices_are_refused(family: ModelSet) -> None:
     """A typing error in --device deserves a sentence."""
     with pytest.raises(DeviceError, match="no device"):
         finish(Session.open(family, "gpuu"))
+    with pytest.raises(SettingError, match="no conversation"):
+        finish(Session.open(family, "cpu", room=12))
 
 
 def test_a_planned_hierarchy_follows_what_it_sees(open_session: Open, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -260,6 +286,7 @@ def test_a_planned_hierarchy_follows_what_it_sees(open_session: Open, monkeypatc
         assert finished(events).text == expected
     assert isinstance(events[0], Started)
     assert len(events[0].levels) < 3  # tiny models cost about the same, so two in a row cannot pay
+    assert events[0].levels[-1].title == "Target"
     seeded = ask(session, preset="hsd", sampling=Sampling(temperature=0, seed=1))
     assert isinstance(seeded[0], Started)
     assert len(seeded[0].levels) == 3

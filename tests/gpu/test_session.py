@@ -142,11 +142,13 @@ def test_running_out_of_memory_ends_one_reply_only(session: Session, plain: dict
 
 def test_a_set_that_does_not_fit_is_refused_with_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Found out after minutes of loading, a lack of memory has cost the person those minutes."""
-    monkeypatch.setattr("engine.session.free_memory", lambda _device: 100 << 20)
+    torch.zeros(1, device="cuda")  # CUDA's libraries are counted no more
+    monkeypatch.setattr("engine.budget.free_memory", lambda _device: 100 << 20)
     with pytest.raises(DeviceError, match="GPU memory"):
         finish(Session.open(starter_models(), "cuda"))
-    free = needs([read_dimensions(starter_models().target)], 1280, "cuda", started=True).total
-    monkeypatch.setattr("engine.session.free_memory", lambda _device: free)
+    folders = [starter_models().folder(role) for role in ("target", "qualifier", "draft")]
+    free = needs([read_dimensions(folder) for folder in folders if folder], 1280, "cuda", runtime=0).total
+    monkeypatch.setattr("engine.budget.free_memory", lambda _device: free)
     small = finish(Session.open(starter_models(), "cuda"))
     assert small.context(PRESETS["plain"]) == 1280
     small.close()

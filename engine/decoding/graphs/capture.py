@@ -17,7 +17,7 @@ class Recorder:
         self._stream = _stream_of(device) if device.type == "cuda" else None
 
     def record(self, work: Callable[[], None]) -> Callable[[], None]:
-        """Return what repeats ``work`` on the current stream.
+        """Return what repeats ``work`` on the current stream, and keeps alive what ``work`` refers to.
 
         ``work`` runs once first: kernels are compiled and libraries make their workspaces when first used, which a
         recording cannot hold. What it allocates may be overwritten by anything else recorded here.
@@ -31,7 +31,7 @@ class Recorder:
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph, self._pool, self._stream, capture_error_mode="thread_local"):
             work()
-        return graph.replay
+        return lambda _=work: graph.replay()  # type: ignore[misc]
 
 
 @functools.cache

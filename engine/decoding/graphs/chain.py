@@ -39,18 +39,21 @@ class GraphChain(ABC):
     def draft(self, tape: Tape) -> Generator[Fact, None, None]:
         """Extend ``tape`` by what one production of the target lets stand; tell each pass when it is known."""
 
-    def record(self, recorder: Recorder) -> Iterator[float]:
-        """Record all works; yields the fraction done. The widest come first, whose memory the others then share."""
-        works, board = list(self.works()), self.device.board
+    def record(self, recorder: Recorder, at: int) -> Iterator[float]:
+        """Record all works; yields the fraction done. The widest come first, whose memory the others then share.
+
+        Positions ``at`` to ``at`` + 2 * TOKENS - 1 of the tape and of all caches are written on.
+        """
+        works, board, anything = list(self.works()), self.device.board, [0] * TOKENS
         self.recorded: dict[object, Work] = {}
-        board.write([0] * TOKENS, 0)
+        board.write(anything, at)
         for stack in self._stacks():
             stack.record(recorder, board)
         for done, (name, work) in enumerate(works):
             yield done / len(works)
-            board.write([0] * TOKENS, 0)
+            board.write(anything, at)
             self.recorded[name] = recorder.record(work)
-            board.write([0] * TOKENS, 0)
+            board.write(anything, at)
             self.recorded[name]()  # the first replay takes a recording to the device, which a reply must not wait for
 
     def prefill(self, tape: Sequence[int], upto: int) -> None:

@@ -19,7 +19,7 @@ from engine.decoding.graphs.stepwise import StepwiseChain
 from engine.decoding.graphs.straight import StraightChain, is_straight
 from engine.decoding.tape import Tape
 from engine.model import Transformer
-from engine.model.decode import refusal
+from engine.model.decode import TOKENS, refusal
 
 KEPT = 4  # chains whose recordings are kept: the last ones used, plain decoding among them
 
@@ -47,10 +47,9 @@ class GraphRunner:
         """The models loaded so far."""
         return {role: stack.model for role, stack in self._stacks.items()}
 
-    @property
-    def held(self) -> int:
-        """How many tokens of the conversation the target still holds."""
-        return self._stacks["target"].held
+    def held(self, preset: Preset) -> int:
+        """Return how many tokens of the conversation every model of ``preset`` still holds."""
+        return min(self._stacks[role].held for role in preset.roles)
 
     def context(self, role: Role) -> int:
         """Return the most tokens the model of ``role`` may hold."""
@@ -72,16 +71,18 @@ class GraphRunner:
     def prepare(self, preset: Preset) -> Iterator[float]:
         """Record what ``preset`` and the comparison with plain decoding need; yields the fraction done.
 
-        Not while a reply is under way: recording writes on the tape and into the caches.
+        Not while a reply is under way: recording writes on the tape and into the caches, at their very end, where few
+        conversations reach.
         """
+        end = max(0, min(stack.room for stack in self._stacks.values()) - 2 * TOKENS)
         for wanted in (PRESETS["plain"], preset):
             chain = self._chains.pop(wanted, None)
             if chain is None:
                 levels = self._make_levels(wanted, self._stacks, self._device.slots)
                 kind = StraightChain if is_straight(wanted, levels) else StepwiseChain
                 chain = kind(wanted, levels, self._device)
-                self.rewind(0)
-                yield from chain.record(self._device.recorder)
+                self.rewind(end)
+                yield from chain.record(self._device.recorder, end)
             self._chains[wanted] = chain
         while len(self._chains) > KEPT:
             del self._chains[next(iter(self._chains))]

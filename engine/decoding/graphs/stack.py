@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from engine.account import GPU
 from engine.decoding.frequent import FrequentTokens
 from engine.decoding.graphs.capture import Recorder
 from engine.model import Transformer
 from engine.model.decode import TOKENS, boundaries, decode, logits
-from engine.model.kernels import Board, keep, open_pass
+from engine.model.kernels import RING, Board, keep, open_pass
 
-RING = 64  # states kept behind an exit: more than any pass reaches back
 TAIL = 2 * TOKENS  # positions at a prompt's end that are decoded as a reply's are, see prefill
 FEW = 128  # prompt tokens up to which recorded passes are quicker than a dense one, see kernels/NOTES.md
 
@@ -34,19 +34,23 @@ class Stack:
         self._rings: dict[int, Tensor] = {}
         self._start = torch.zeros(1, dtype=torch.int32, device=model.device)
         self._recorded: Callable[[], None] | None = None  # a pass over the tape's last tokens
+        self._filled: tuple[int, ...] = ()  # the rings it fills
 
     def make_rings(self, exits: Sequence[int]) -> None:
-        """Keep states after ``exits`` layers."""
+        """Keep the states of the last positions after ``exits`` layers: more than any pass reaches back."""
         for depth in exits:
             if depth not in self._rings:
                 like = self.model.norm
                 self._rings[depth] = torch.zeros(RING, self.model.width, dtype=like.dtype, device=like.device)
-                self._recorded = None
 
     def record(self, recorder: Recorder, board: Board) -> None:
-        """Record what reads a prompt's end, unless it was; comes after the rings are made and before any prefill."""
-        if self._recorded is None:
+        """Record what reads a prompt's end, unless it was for all the rings there are; comes before any prefill.
+
+        If that fails the recording before stays, which serves whatever was recorded with it.
+        """
+        if self._recorded is None or self._filled != tuple(sorted(self._rings)):
             self._recorded = recorder.record(lambda: self._pass(board))
+            self._filled = tuple(sorted(self._rings))
             self._recorded()  # the first replay takes it to the device
 
     def ring(self, depth: int) -> Tensor:
@@ -94,11 +98,13 @@ class Stack:
         self.held = min(self.held, length)
 
     def _dense(self, tape: Sequence[int], start: int, stop: int) -> None:
+        """Run positions ``start`` to ``stop`` - 1, a chunk at a time: a model that was left out may be far behind."""
         everything = range(self.model.layers)
-        self.cache.settle(everything, start)
-        tokens = torch.tensor(tape[start:stop], dtype=torch.int64, device=self.model.device)
-        self.model.run(self.model.embed(tokens), everything, self.cache)
-        self.held = stop
+        for at in range(start, stop, GPU.chunk):
+            self.cache.settle(everything, at)
+            tokens = torch.tensor(tape[at : min(at + GPU.chunk, stop)], dtype=torch.int64, device=self.model.device)
+            self.model.run(self.model.embed(tokens), everything, self.cache)
+            self.held = at + len(tokens)
 
     def _decoded(self, board: Board, start: int, stop: int) -> None:
         """Run positions ``start`` to ``stop`` - 1, and some before them: each pass ends where the tape is made to."""

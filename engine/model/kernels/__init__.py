@@ -9,9 +9,10 @@ from engine.model.kernels.linear import nf4_linear
 from engine.model.kernels.norm import rms_norm
 from engine.model.kernels.record import Record
 from engine.model.kernels.rotation import rotate
-from engine.model.kernels.rows import keep, open_pass, recall
+from engine.model.kernels.rows import RING, keep, open_pass, recall
 
 __all__ = [
+    "RING",
     "Backend",
     "Board",
     "Record",

@@ -36,7 +36,8 @@ class Backend:
 def available(device: torch.device) -> Backend:
     """Compile, run and check our kernel on ``device``; any failure makes bitsandbytes the backend, and says why.
 
-    Takes about a second the first time on a machine, for the compiler; must not run inside a graph capture.
+    Raises torch.OutOfMemoryError. Takes about a second the first time on a machine, for the compiler; must not run
+    inside a graph capture.
     """
     if device.type != "cuda":
         return Backend("bitsandbytes", "Our kernel needs an NVIDIA GPU.")
@@ -44,6 +45,8 @@ def available(device: torch.device) -> Backend:
         if limits(device).architecture < OLDEST:
             return Backend("bitsandbytes", "Our kernel needs a GPU of compute capability 8.0 or later.")
         worst = max(_error(device, *trial) for trial in TRIALS)
+    except torch.OutOfMemoryError:
+        raise  # says nothing about our kernel, and must not be remembered
     except ImportError as missing:
         return Backend("bitsandbytes", f"The CUDA packages for Python are not complete: {missing}.")
     except Exception as failure:  # noqa: BLE001 - whatever stops our kernel, the other one may still work

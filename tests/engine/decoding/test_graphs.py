@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 from scipy.stats import chi2_contingency
+from torch import Tensor
 
 from engine.config import PRESETS, ModelSet, Preset, Sampling, Window
 from engine.decoding.graphs import stack
-from engine.events import Event, Finished, Loading, Round
-from engine.session import Session
+from engine.decoding.graphs.capture import Recorder
+from engine.errors import DeviceError
+from engine.events import Event, Finished, Loading, Round, Started
+from engine.model import KVCache, Transformer
+from engine.session import How, Session
 from tests.engine.family import finish
 
 GREEDY = Sampling(temperature=0, seed=1)  # with a seed nothing is planned
@@ -114,6 +120,57 @@ def test_prompts_are_read_alike_however_long(session: Open, monkeypatch: pytest.
                 for how in ("graphs", "eager")
             )
             assert got == expected
+
+
+def test_another_preset_goes_on_with_the_conversation(family: ModelSet) -> None:
+    """Recording writes on the caches: at a place where the conversation is, all of it would be read again."""
+    running = finish(Session.open(family, "cpu", "graphs"))
+    for preset in ("plain", "hispec", "lookup"):  # each recorded by its first reply
+        start = ask(running, PRESETS[preset])[0]
+        assert isinstance(start, Started)
+        assert start.reused == (0 if preset == "plain" else start.prompt - 1)
+
+
+def test_memory_that_ends_while_recording_spares_what_was_recorded(
+    family: ModelSet, session: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A preset that cannot be had must not take along the one in use."""
+    running, expected = finish(Session.open(family, "cpu", "graphs")), ids(ask(session("eager"), PRESETS["plain"]))
+    assert ids(ask(running, PRESETS["plain"])) == expected
+    record = Recorder.record
+    for preset, before in (("hispec", 0), ("hispec", 1), ("hsd", 3)):
+        left = iter(range(before))
+
+        def fail(recorder: Recorder, work: Callable[[], None], left: Iterator[int] = left) -> Callable[[], None]:
+            if next(left, None) is None:
+                raise torch.OutOfMemoryError
+            return record(recorder, work)
+
+        monkeypatch.setattr(Recorder, "record", fail)
+        with pytest.raises(DeviceError):
+            ask(running, PRESETS[preset])
+        assert ids(ask(running, PRESETS["plain"])) == expected
+        monkeypatch.undo()
+    assert ids(ask(running, PRESETS["hispec"])) == expected
+
+
+@pytest.mark.parametrize("how", ["graphs", "eager"])
+def test_who_fell_behind_catches_up_in_chunks(family: ModelSet, monkeypatch: pytest.MonkeyPatch, how: How) -> None:
+    """One pass over all that a model missed takes memory nobody counted, and cannot be stopped."""
+    chunk = {"graphs": "engine.decoding.graphs.stack.GPU", "eager": "engine.decoding.trunk.CPU"}[how]
+    monkeypatch.setattr(chunk, SimpleNamespace(chunk=16))
+    monkeypatch.setattr(stack, "FEW", 16)
+    running = finish(Session.open(family, "cpu", how))
+    ask(running, PRESETS["plain"], tokens=120)
+    widths, run = list[int](), Transformer.run
+
+    def watched(model: Transformer, hidden: Tensor, layers: range, cache: KVCache) -> Tensor:
+        widths.append(len(hidden))
+        return run(model, hidden, layers, cache)
+
+    monkeypatch.setattr(Transformer, "run", watched)
+    assert ask(running, PRESETS["draft"], tokens=2)
+    assert 0 < max(widths) <= 16
 
 
 def test_a_cut_reply_goes_on_where_it_ended(session: Open) -> None:

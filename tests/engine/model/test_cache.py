@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from engine.model import KVCache
+from engine.model import cache as cache_module
 from engine.model.cache import STEP
 
 
@@ -24,6 +25,23 @@ def test_growing_keeps_what_is_there() -> None:
     assert torch.equal(cache.keys[1][:, :8], torch.arange(64.0).view(2, 8, 4))
     assert torch.equal(cache.values[1][:, :8], torch.ones(2, 8, 4))
     assert cache.keys[0].shape[1] == cache.keys[2].shape[1] == 8  # other layers take room when they need it
+
+
+def test_memory_that_ends_while_it_grows_leaves_it_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys of one room beside values of another, so that every later write fails until the model is loaded again."""
+    cache, widened = empty(limit=4 * STEP, room=8), cache_module._widened
+
+    def fail_at_values(old: torch.Tensor, length: int, room: int) -> torch.Tensor:
+        if old is cache.values[0]:
+            raise torch.OutOfMemoryError
+        return widened(old, length, room)
+
+    monkeypatch.setattr(cache_module, "_widened", fail_at_values)
+    with pytest.raises(torch.OutOfMemoryError):
+        cache.reserve(range(1), 9)
+    monkeypatch.undo()
+    cache.reserve(range(1), 9)
+    assert cache.keys[0].shape == cache.values[0].shape == (2, STEP + 8, 4)
 
 
 def test_the_limit_holds() -> None:

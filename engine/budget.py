@@ -1,0 +1,75 @@
+"""What of a model set this device can hold, asked before a byte of it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import get_args
+
+import psutil
+import torch
+
+from engine.account import LEAST, LIBRARIES, Device, longest, needs
+from engine.config import ModelSet, Role
+from engine.dimensions import Dimensions, read_dimensions
+from engine.errors import CheckpointError
+
+
+class Budget:
+    """The memory of ``device`` for the models of one set."""
+
+    def __init__(self, models: ModelSet, device: torch.device, *, dense_head: bool = False) -> None:
+        self._models, self._device, self._dense_head = models, device, dense_head
+        self._kind: Device = "cuda" if device.type == "cuda" else "cpu"
+
+    def longest(self, wanted: int) -> int:
+        """Return the most tokens up to ``wanted`` of a conversation that the whole set can hold.
+
+        If it cannot hold any, what the target alone can; ``wanted`` if that is nothing either.
+        """
+        asked = partial(longest, device=self._kind, runtime=self._runtime(), dense_head=self._dense_head)
+        family, free = self._family(), free_memory(self._device)
+        return asked(family, free=free, wanted=wanted) or asked(family[:1], free=free, wanted=wanted) or wanted
+
+    def require(self, role: Role, loaded: Sequence[Role], context: int) -> None:
+        """Raise DeviceError, with numbers, if the model of ``role`` does not fit beside those ``loaded``.
+
+        CheckpointError for a folder that does not say how large its model is.
+        """
+        asked = partial(needs, device=self._kind, runtime=self._runtime(), dense_head=self._dense_head)
+        held = [self._dimensions(each) for each in loaded]
+        free = free_memory(self._device)
+        if held and self._kind == "cpu":  # on a GPU what is loaded counts as free
+            free += asked(held, LEAST).weights
+        asked([*held, self._dimensions(role)], context).require(free)
+
+    def _family(self) -> list[Dimensions]:
+        """Return the dimensions of the set's models that can be read, the target's first."""
+        found = [self._dimensions("target")]
+        for role in get_args(Role)[1:]:
+            try:
+                found += [self._dimensions(role)] if self._models.folder(role) else []
+            except CheckpointError:
+                continue  # told to whoever wants that model
+        return found
+
+    def _dimensions(self, role: Role) -> Dimensions:
+        folder = self._models.folder(role)
+        if folder is None:
+            raise ValueError(f"the set has no {role}")
+        return read_dimensions(folder)
+
+    def _runtime(self) -> int:
+        """Return what CUDA has still to take; its context is there by the time free memory is counted."""
+        if self._kind == "cpu":
+            return 0
+        # How often torch allocated, ever; nothing is known before CUDA is initialised.
+        begun = torch.cuda.memory_stats(self._device).get("allocation.all.allocated", 0)
+        return 0 if begun else LIBRARIES
+
+
+def free_memory(device: torch.device) -> int:
+    """Return the bytes there are on ``device`` for this process: what nobody has, and on a GPU what torch has."""
+    if device.type != "cuda":
+        return int(psutil.virtual_memory().available)
+    return int(torch.cuda.mem_get_info(device)[0]) + torch.cuda.memory_reserved(device)

@@ -1,0 +1,69 @@
+"""What a set may take of a device before it is loaded: sizes are the starter's, the free memory is made up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from engine.account import LEAST, LIBRARIES, longest, needs
+from engine.budget import Budget
+from engine.config import ModelSet, starter_models
+from engine.dimensions import read_dimensions
+from engine.errors import CheckpointError, DeviceError
+
+SET = starter_models()
+ALL = [read_dimensions(folder) for folder in (SET.target, SET.qualifier, SET.draft) if folder]
+
+
+@pytest.fixture
+def free(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
+    """Let a GPU, which need not be there, have so many bytes free; it was never used."""
+    given = {"bytes": 0}
+    monkeypatch.setattr("engine.budget.free_memory", lambda _: given["bytes"])
+    monkeypatch.setattr("torch.cuda.memory_stats", lambda _: {})
+    return given
+
+
+def test_a_conversation_is_as_long_as_the_whole_set_can_hold(free: dict[str, int]) -> None:
+    """A target that takes what its draft needs leaves a set that was said to fit without its presets."""
+    budget = Budget(SET, torch.device("cuda"))
+    free["bytes"] = needs(ALL, 1500, "cuda", runtime=LIBRARIES).total
+    assert budget.longest(8192) == longest(ALL, "cuda", free["bytes"], 8192, runtime=LIBRARIES) < 1536
+    budget.require("draft", ("target", "qualifier"), budget.longest(8192))
+    free["bytes"] = needs(ALL[:1], 1500, "cuda", runtime=LIBRARIES).total  # the target alone
+    assert LEAST <= budget.longest(8192) < 1536
+    free["bytes"] = 0
+    assert budget.longest(8192) == 8192  # it will be refused with the numbers of what was asked for
+
+
+def test_what_comes_later_must_fit_beside_what_is_there(free: dict[str, int]) -> None:
+    """A draft judged by itself fits nearly always, and ends the reply that first needs it."""
+    budget = Budget(SET, torch.device("cuda"))
+    free["bytes"] = needs(ALL[:2], 2048, "cuda", runtime=LIBRARIES).total
+    budget.require("target", (), 2048)
+    budget.require("qualifier", ("target",), 2048)
+    with pytest.raises(DeviceError, match="2,048") as refused:
+        budget.require("draft", ("target", "qualifier"), 2048)
+    assert "shorter" in refused.value.hint
+
+
+def test_on_a_cpu_what_is_loaded_is_no_longer_free(free: dict[str, int]) -> None:
+    """Counting the target again would refuse a draft of a few megabytes."""
+    budget = Budget(SET, torch.device("cpu"))
+    whole, target = needs(ALL[:2], LEAST, "cpu"), needs(ALL[:1], LEAST, "cpu")
+    free["bytes"] = whole.total - target.weights
+    budget.require("qualifier", ("target",), LEAST)
+    free["bytes"] -= 1
+    with pytest.raises(DeviceError):
+        budget.require("qualifier", ("target",), LEAST)
+
+
+def test_a_broken_draft_is_no_reason_to_refuse_the_target(free: dict[str, int], tmp_path: Path) -> None:
+    """Whoever asks for plain decoding must not hear of another model's folder."""
+    free["bytes"] = 1 << 40
+    budget = Budget(ModelSet("Torn", SET.target, None, tmp_path), torch.device("cuda"))
+    assert budget.longest(8192) == min(8192, ALL[0].context)
+    with pytest.raises(CheckpointError):
+        budget.require("draft", ("target",), 2048)
