@@ -44,7 +44,7 @@ def nf4_linear(
             x.contiguous(), packed, absmax, code, bias=bias, residual=residual, gated=gated, ahead=ahead, idle=idle
         )
     wide = x.is_cuda and x.shape[0] > FLAT and columns % blocksize == 0
-    product = _unpacked if wide else by_bitsandbytes
+    product = unpacked if wide else by_bitsandbytes
     y = product(x, packed, (rows, columns), absmax, blocksize, bias)
     if gated:
         gate, up = y.chunk(2, dim=-1)
@@ -52,7 +52,7 @@ def nf4_linear(
     return y if residual is None else y + residual
 
 
-def _unpacked(
+def unpacked(
     x: Tensor, packed: Tensor, shape: tuple[int, int], absmax: Tensor, blocksize: int, bias: Tensor | None
 ) -> Tensor:
     """Multiply many tokens: a part of the weight at a time is spread to the dtype of ``x`` for a dense product."""
@@ -62,11 +62,12 @@ def _unpacked(
     y = x.new_empty(x.shape[0], rows)
     step = part_rows(rows, columns * x.element_size())
     for at in range(0, rows, step):
-        some = slice(at, min(at + step, rows))
-        part = packed.view(rows, -1)[some].view(-1, 1), absmax.view(rows, -1)[some].view(-1)
-        shape = (some.stop - at, columns)
+        stop = min(at + step, rows)
+        first, last = at * columns, stop * columns  # weights
+        part = packed[first // 2 : last // 2].view(-1, 1), absmax[first // blocksize : last // blocksize]
+        shape = (stop - at, columns)
         weight: Tensor = torch.ops.bitsandbytes.dequantize_4bit(*part, blocksize, "nf4", shape, x.dtype)
-        torch.mm(x, weight.T, out=y[:, some])
+        torch.mm(x, weight.T, out=y[:, at:stop])
     return y if bias is None else y.add_(bias)
 
 

@@ -9,8 +9,8 @@ import torch
 from torch.nn import functional
 
 from engine.account import UNPACKED
-from engine.model.kernels import available, nf4_linear
-from engine.model.kernels.backend import NF4, dequantised
+from engine.model.kernels import available, linear, nf4_linear
+from engine.model.kernels.backend import NF4, dequantised, random_weight
 from engine.model.kernels.linear import part_rows
 from engine.model.kernels.nf4 import refusal
 
@@ -42,6 +42,16 @@ def test_parts_cover_a_weight_evenly_within_their_memory() -> None:
         assert -(-rows // each) == -(-rows * columns * 2 // UNPACKED)
     assert part_rows(3, UNPACKED) == 1
     assert part_rows(3, 2 * UNPACKED) == 1  # no less than a row
+
+
+def test_a_weight_unpacked_in_parts_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts that miss a row, or take another's scales."""
+    monkeypatch.setattr(linear, "UNPACKED", 64 * 1024)
+    packed, absmax, code = random_weight(200, 256, CPU)
+    x, bias = torch.randn(9, 256), torch.randn(200)
+    assert part_rows(200, 1024) < 200
+    y = linear.unpacked(x, packed, (200, 256), absmax, 64, bias)
+    torch.testing.assert_close(y, x @ dequantised(packed, absmax, code, 256).T + bias)
 
 
 def test_no_gpu_is_a_reason_not_a_crash() -> None:
