@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import get_args
 
@@ -44,11 +45,15 @@ class Budget:
         asked([*held, self._dimensions(role)], context).require(free)
 
     def _family(self) -> list[Dimensions]:
-        """Return the dimensions of the set's models that can be read, the target's first."""
-        found = [self._dimensions("target")]
+        """Return the dimensions of the set's models that can be read, the target's first.
+
+        A smaller model that was made for fewer tokens limits its own presets, not the others.
+        """
+        target = self._dimensions("target")
+        found = [target]
         for role in get_args(Role)[1:]:
             try:
-                found += [self._dimensions(role)] if self._models.folder(role) else []
+                found += [replace(self._dimensions(role), context=target.context)] if self._models.folder(role) else []
             except CheckpointError:
                 continue  # told to whoever wants that model
         return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,14 @@ def test_on_a_cpu_what_is_loaded_is_no_longer_free(free: dict[str, int]) -> None
     free["bytes"] -= 1
     with pytest.raises(DeviceError):
         budget.require("qualifier", ("target",), LEAST)
+
+
+def test_a_draft_of_fewer_tokens_limits_its_own_presets_only(free: dict[str, int], tmp_path: Path) -> None:
+    """HiSpec needs no draft, and must not end where the draft would."""
+    config = json.loads((SET.target / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**config, "max_position_embeddings": 1024}))
+    free["bytes"] = 1 << 40
+    assert Budget(ModelSet("Uneven", SET.target, None, tmp_path), torch.device("cuda")).longest(2000) == 2000
 
 
 def test_a_broken_draft_is_no_reason_to_refuse_the_target(free: dict[str, int], tmp_path: Path) -> None:
