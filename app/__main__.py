@@ -42,6 +42,7 @@ from engine.events import Loading
 log = logging.getLogger("app")
 
 UNSEEN = 500  # ms after which the engine is begun though the window was not painted: it may be minimised
+CHOOSING = 1000  # ms after the last step until another length of conversation is taken for chosen
 PATIENCE = 15_000  # ms the engine has to end its round when the window closes
 # The engine has no business on the network; downloads are a process of their own, with its own environment.
 OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
@@ -80,6 +81,7 @@ class Application:
         self.context = Context(self.worker)
         known = [*known, *model_sets_under(chosen.models_folder)]
         self.window = Window(self.chat, self.theme, self.preferences, self.context, settings, known, logs)
+        self._longer = QTimer(self.window, singleShot=True, interval=CHOOSING)
         self._connect_settings()
         self._connect_faults()
         for changed in (self.chat.engine_changed, self.chat.answering, self.chat.answered):
@@ -88,6 +90,7 @@ class Application:
         self.models: ModelsCorner | None = None
 
     def _connect_settings(self) -> None:
+        self._longer.timeout.connect(self._load_again)
         self.preferences.changed.connect(self._settings_changed)
         self.chat.options_changed.connect(lambda: self.preferences.change(preset=self.chat.preset.name))
         dialogs = self.window.dialogs
@@ -104,11 +107,18 @@ class Application:
         self.chat.page.set_default(manner_of(now))
         if self.models is not None:
             self.models.library.set_offline(offline=now.offline)
-        if now.room != before.room and self.chat.models is not None:
-            self.chat.open(self.chat.models)
+        if now.room != before.room:
+            self._longer.start()
         wanted = now.hierarchy(PRESETS[now.preset])
         if wanted != before.hierarchy(PRESETS[before.preset]) and wanted != self.chat.preset:
             self.chat.choose(wanted)
+
+    def _load_again(self) -> None:
+        """Load the model with the length of conversation that was chosen, once no answer is in flight."""
+        if self.chat.busy:
+            self._longer.start()
+        elif self.chat.models is not None:
+            self.chat.open(self.chat.models)
 
     def add_library(self, library: ModelLibrary, settings: QSettings) -> None:
         """Give the window its Model menu over ``library``; the wizard greets whoever has not seen it."""

@@ -291,6 +291,8 @@ class Chat(QObject):
     def _settle(self, outcome: Outcome) -> None:
         self._flight.close(outcome)
         self.answered.emit(outcome)
+        if not self.reply.text:
+            self.page.step_back()
 
     # What the engine says
 

@@ -70,12 +70,13 @@ class Desk(QObject):
         """Ask where a conversation, the one shown by default, is to be written, and write it there."""
         conversation = self.chat.conversation
         chat = conversation.id if chat is None else chat
-        name = file_name(conversation) if chat == conversation.id else self.archive.chats[chat].title
+        name = file_name(conversation.title if chat == conversation.id else self.archive.chats[chat].title)
         filters = ";;".join(f"{words} (*.{ending})" for ending, words in FORMATS.items())
         path, chosen = QFileDialog.getSaveFileName(self._over, "Export conversation", f"{name}.md", filters)
         if path:
             ending = next(end for end, words in FORMATS.items() if chosen.startswith(words))
-            self.export(chat, Path(path) if Path(path).suffix else Path(f"{path}.{ending}"))
+            told = Path(path).suffix.removeprefix(".").lower() in FORMATS
+            self.export(chat, Path(path) if told else Path(f"{path}.{ending}"))
 
     def export(self, chat: int, path: Path) -> None:
         """Write a conversation to ``path``; a banner says if that fails."""

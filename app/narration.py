@@ -6,7 +6,7 @@ from PySide6.QtCore import QElapsedTimer, QObject
 from PySide6.QtGui import QAction
 
 from app.chat import Engine
-from app.conversations.conversation import Outcome
+from app.conversations.conversation import Message, Outcome
 from app.exchange import Failure
 from app.parts import Parts
 from engine.events import Event
@@ -42,7 +42,7 @@ class Narration(QObject):
             (chat.context_changed, self._show_edge),
             (page.changed, self._show_edge),
             (page.turned, self._turned),
-            (page.recalled, self._turned),
+            (page.recalled, self._recalled),
         ):
             signal.connect(slot)
 
@@ -66,6 +66,11 @@ class Narration(QObject):
         lens.reset()
         if answers and answers[-1].tally.started is not None:
             lens.show_figures(answers[-1].tally, running=False)
+
+    def _recalled(self, message: Message) -> None:
+        """Show the figures of the last answer now that they are known; other logs are no business of the panel."""
+        if message.id == self.chat.conversation.leaf:
+            self._turned()
 
     def _arrived(self, events: tuple[Event, ...]) -> None:
         tally = self.chat.tally

@@ -75,9 +75,9 @@ def export(conversation: Conversation, path: Path) -> None:
         ) from cause
 
 
-def file_name(conversation: Conversation) -> str:
-    """Return a name for the file, without its ending, that every system accepts."""
-    kept = "".join(c if c.isalnum() or c in " -_.,()" else " " for c in conversation.title or UNTITLED)
+def file_name(title: str) -> str:
+    """Return a name every system accepts for the file of a conversation of this ``title``, without its ending."""
+    kept = "".join(c if c.isalnum() or c in " -_.,()" else " " for c in title or UNTITLED)
     return " ".join(kept.split()).strip(". ")[:80] or UNTITLED
 
 

@@ -155,6 +155,13 @@ class Page(QObject):
         self._turn(self.conversation.showing(message))
         self._recall()
 
+    def step_back(self) -> None:
+        """Show the newest answer to the last question again, where another was begun and came to nothing."""
+        last = self.conversation.messages[-1:]
+        versions = [message.id for message in self.conversation.tree if last and message.parent == last[0].id]
+        if versions and last[0].role == "user":
+            self.show_version(versions[-1])
+
     def seek(self, message: int) -> None:
         """Go to ``message``, on another branch if it is not on the one shown."""
         if all(shown.id != message for shown in self.conversation.messages):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from app.conversations.conversation import title_of
@@ -70,14 +70,21 @@ class Trash:
             rows = [(when, message) for message in messages]
             self._db.executemany("UPDATE messages SET deleted = ? WHERE id = ?", rows)
 
-    def give_messages(self, messages: Iterable[int]) -> None:
-        """Bring messages back, and those they follow: none may hang from one that is gone."""
+    def give_messages(self, messages: Sequence[int]) -> None:
+        """Bring messages back, and those they follow: none may hang from one that is gone.
+
+        Their conversation will be opened on the branch that has the last of them.
+        """
         with told(_NOT_SAVED), transaction(self._db):
             self._db.executemany(
                 "WITH RECURSIVE up (id) AS (SELECT ? UNION "
                 "SELECT m.parent FROM messages m JOIN up ON m.id = up.id WHERE m.parent IS NOT NULL) "
                 "UPDATE messages SET deleted = NULL WHERE id IN up AND deleted IS NOT NULL",
                 [(message,) for message in messages],
+            )
+            self._db.executemany(
+                "UPDATE chats SET leaf = ?1 WHERE id = (SELECT chat FROM messages WHERE id = ?1)",
+                [(message,) for message in messages[-1:]],
             )
 
     def erase(self, items: Iterable[Thrown]) -> None:

@@ -168,6 +168,26 @@ def test_a_model_is_opened_ready_for_its_preset(start: Start, qtbot: QtBot, sess
     assert session.closed
 
 
+def test_another_length_of_conversation_is_loaded_once(
+    start: Start, qtbot: QtBot, opener: Opener, session: ScriptedSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Guards: a model loaded at every step of a field, and an answer ended by it."""
+    monkeypatch.setattr("app.__main__.CHOOSING", 40)
+    session.play, session.delay = lambda _: endless(), 0.002
+    running = start()
+    running.chat.send("Tell me")
+    qtbot.waitUntil(lambda: running.chat.reply.started is not None)
+    for room in (9216, 10240, 11264):
+        running.preferences.change(room=room)
+    qtbot.wait(120)
+    assert running.chat.busy
+    assert len(opener.opened) == 1
+    running.chat.stop()
+    qtbot.waitUntil(lambda: len(opener.opened) == 2)
+    qtbot.wait(100)
+    assert len(opener.opened) == 2
+
+
 def test_a_question_waits_for_the_model(start: Start, qtbot: QtBot, opener: Opener) -> None:
     """Guards: questions refused or lost while the model loads."""
     opener.delay = 0.1

@@ -211,6 +211,20 @@ def test_regenerating_keeps_the_first_answer(kept: Kept, ask: Ask, qtbot: QtBot,
     assert shown(again) == ["Tell me.", STORY]
 
 
+def test_a_second_try_that_comes_to_nothing_leaves_the_first(kept: Kept, ask: Ask, session: ScriptedSession) -> None:
+    """Guards: an answer hidden, also at the next start, by another that was stopped before its first word."""
+    running = kept()
+    ask(running, "Tell me.")
+    session.play = lambda _: endless()
+    turn(running, 1).redo.click()
+    assert running.chat.models is not None
+    running.chat.open(running.chat.models)  # ends what is in flight at once
+    assert said(running) == shown(running) == ["Tell me.", STORY]
+    running.window.close()
+    running.end()
+    assert shown(kept()) == ["Tell me.", STORY]
+
+
 def test_a_cut_answer_goes_on(kept: Kept, qtbot: QtBot, session: ScriptedSession, opener: object) -> None:
     """Guards: "Continue" that begins anew, shows the first part twice, or loses its trace."""
     session.play, session.delay = (lambda _: endless()), 0.003
@@ -475,6 +489,28 @@ def test_export(kept: Kept, ask: Ask, qtbot: QtBot, session: ScriptedSession, tm
         assert answer.reply is not None
         assert tuple(from_json(event) for event in value["messages"][1]["events"]) == answer.reply.events
         assert value["shown"] == [message["id"] for message in value["messages"]]
+
+
+@pytest.mark.parametrize(
+    ("typed", "written"), [("out", "out.md"), ("Notes v1.2", "Notes v1.2.md"), ("a.HTML", "a.HTML")]
+)
+def test_an_export_is_named(
+    kept: Kept, ask: Ask, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str, written: str
+) -> None:
+    """Guards: titles read as folders, and names refused for having a dot."""
+    running, proposed = kept(), list[str]()
+    ask(running, "AC/DC?")
+    chat = running.chat.conversation.id
+    running.window.bar.new_chat.trigger()
+
+    def choose(_over: object, _title: str, name: str, _filters: str) -> tuple[str, str]:
+        proposed.append(name)
+        return str(tmp_path / typed), "Markdown (*.md)"
+
+    monkeypatch.setattr("app.desk.QFileDialog.getSaveFileName", choose)
+    running.window.desk.choose_file(chat)
+    qtbot.waitUntil((tmp_path / written).exists)
+    assert proposed == ["AC DC.md"]
 
 
 def test_an_export_that_fails_is_said(kept: Kept, ask: Ask, qtbot: QtBot, tmp_path: Path) -> None:

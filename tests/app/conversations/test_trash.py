@@ -34,6 +34,20 @@ def test_messages_deleted_together_come_back_together(tmp_path: Path) -> None:
     assert store.read(talk.id) == (talk, "")
 
 
+def test_what_comes_back_is_shown_when_its_conversation_is_opened(tmp_path: Path) -> None:
+    """Guards: an answer that is in neither the trash nor the conversation, as that still ends at its question."""
+    store = Store(tmp_path)
+    talk = keep(store, answered("Why?"))
+    question, answer = talk.messages
+    store.trash.take_messages([answer.id])
+    store.put(talk.without(answer.id))
+    (item,) = store.trash.items()
+    store.trash.give_messages(item.messages)
+    found = store.read(talk.id)
+    assert found is not None
+    assert [message.id for message in found[0].messages] == [question.id, answer.id]
+
+
 def test_an_answer_does_not_come_back_without_its_question(tmp_path: Path) -> None:
     """Guards: a conversation that cannot be opened, as a message hangs from one that is gone."""
     store = Store(tmp_path)

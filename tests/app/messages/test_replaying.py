@@ -50,6 +50,19 @@ def test_an_answer_is_played_again_and_left_as_it_was(start: Start, ask: Ask, qt
     assert first.texts[0].toPlainText() == STORY
 
 
+def test_a_replay_goes_on_while_older_logs_arrive(start: Start, ask: Ask) -> None:
+    """Guards: a replay that closes by itself for as long as a conversation's logs are being read."""
+    running = start()
+    for question in ("One", "Two"):
+        ask(running, question)
+    running.window.panel.replay.click()
+    _, first, _, last = running.chat.conversation.messages
+    running.chat.page.recalled.emit(first)
+    assert not running.window.panel.replay.isEnabled()  # it runs
+    running.chat.page.recalled.emit(last)
+    assert running.window.panel.replay.isEnabled()
+
+
 def test_a_bar_of_the_timeline_is_a_place_in_the_replay(start: Start, ask: Ask) -> None:
     """Guards: a timeline that shows a replay and cannot be used to go about in it."""
     running = start()
