@@ -27,7 +27,7 @@ from app.exchange import Failure
 from app.library import ModelLibrary
 from app.look.assets import asset
 from app.look.theme import Look, Theme
-from app.settings.arguments import read_arguments
+from app.settings.arguments import parser, read_arguments
 from app.settings.file import SettingsFile
 from app.settings.manners import manner_of
 from app.settings.models_folder import model_sets_under
@@ -185,6 +185,9 @@ def begin(argv: Sequence[str]) -> Beginning:
     """Read the command line and the settings, and make Qt's part; leaves with a usage line where they make no sense."""
     words = read_arguments(argv[1:])
     app = QApplication([argv[0], *words.rest])
+    unknown = [word for word in app.arguments()[1:] if word.startswith("-")]  # Qt has taken its own
+    if unknown:
+        parser().error(f"unrecognized arguments: {' '.join(unknown)}")
     app.setApplicationName("Updraft")
     app.setDesktopFileName("org.updraft.Updraft")
     app.setWindowIcon(QIcon(str(asset("icons", "updraft.svg"))))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO
 
 from engine.config import PRESETS, ROOM, ModelSet, Sampling, models_in, starter_models
-from engine.errors import UpdraftError
+from engine.errors import CheckpointError, UpdraftError
 from engine.events import Event, Finished, to_json
 from engine.library import Library
 from engine.library import terminal as models
@@ -48,14 +48,14 @@ def _parser() -> argparse.ArgumentParser:
     chat.set_defaults(run=_chat)
     bench = commands.add_parser("bench", help="measure what a pass costs and what each preset gains")
     bench.add_argument("--presets", nargs="+", choices=list(PRESETS), default=[], help="which (default: all)")
-    bench.add_argument("--context", type=int, default=1024, help="tokens behind a timed pass (default: %(default)s)")
+    bench.add_argument("--context", type=_count, default=1024, help="tokens behind a timed pass (default: %(default)s)")
     bench.add_argument("--transformers", action="store_true", help="also time transformers on the same weights")
     bench.add_argument(
         "--shape", help="random weights of a known shape, acceptance simulated: llama-3.1-8b, qwen3-8b, …"
     )
     bench.add_argument(
         "--rates",
-        type=float,
+        type=_share,
         nargs="+",
         default=[0.75, 0.85],
         help="with --shape: what share of the level below each judge keeps, bottom first (default: 0.75 0.85)",
@@ -95,8 +95,22 @@ def _add_reply_options(command: argparse.ArgumentParser) -> None:
         help="1 is off (default: %(default)s)",
     )
     command.add_argument("--seed", type=int, help="the same seed gives the same reply")
-    command.add_argument("--max-tokens", type=int, default=512, help="the longest reply (default: %(default)s)")
+    command.add_argument("--max-tokens", type=_count, default=512, help="the longest reply (default: %(default)s)")
     command.add_argument("--json", type=Path, metavar="FILE", help="write every event there, one JSON object a line")
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return value
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} does not lie between 0 and 1")
+    return value
 
 
 def _sampling(arguments: argparse.Namespace) -> Sampling:
@@ -115,7 +129,11 @@ def _models(arguments: argparse.Namespace) -> ModelSet:
     if arguments.model is None:
         return starter_models()
     folder = Path(arguments.model)
-    return models_in(folder) if folder.is_dir() or folder.is_absolute() else Library.open().set_named(arguments.model)
+    if arguments.model and folder.is_dir():
+        return models_in(folder)
+    if folder.is_absolute():
+        raise CheckpointError(f"{folder} is not there.", "If it is on a drive, connect it; or name another folder.")
+    return Library.open().set_named(arguments.model)
 
 
 def _open(arguments: argparse.Namespace, terminal: Terminal) -> Session:
@@ -135,7 +153,9 @@ def _open(arguments: argparse.Namespace, terminal: Terminal) -> Session:
 
 
 def _ask(arguments: argparse.Namespace) -> int:
-    question = sys.stdin.read() if arguments.question == "-" else arguments.question
+    question = _text(sys.stdin.read() if arguments.question == "-" else arguments.question)
+    if not question.strip():
+        raise UpdraftError("There is no question.", "Write one, or pipe one in and ask -.")
     _sampling(arguments)  # refuse bad settings before loading anything
     with _log(arguments.json) as log:
         terminal = Terminal(sys.stdout, sys.stderr)
@@ -164,10 +184,10 @@ def _chat(arguments: argparse.Namespace) -> int:
 
 
 def _bench(arguments: argparse.Namespace) -> int:
-    report = _measured(arguments, _sampling(arguments), lambda what: print(what, file=sys.stderr))
-    print(report.table())
-    if arguments.json:
-        arguments.json.write_text(json.dumps(report.to_json(), indent=1), encoding="utf-8")
+    with _log(arguments.json) as log:  # a file that cannot be written is told before minutes of measuring
+        report = _measured(arguments, _sampling(arguments), lambda what: print(what, file=sys.stderr))
+        print(report.table())
+        log.write(report)
     return 0
 
 
@@ -204,9 +224,14 @@ def _system(arguments: argparse.Namespace) -> list[tuple[str, str]]:
 
 def _read_line() -> str:
     try:
-        return input("> " if sys.stdin.isatty() else "").strip()
+        return _text(input("> " if sys.stdin.isatty() else "")).strip()
     except EOFError:
         return ""
+
+
+def _text(typed: str) -> str:
+    """Return ``typed`` as text that can be written again: bytes that are no UTF-8 arrive as halves of characters."""
+    return typed.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _reply(
@@ -233,15 +258,16 @@ def _reply(
 
 
 class Log:
-    """The event log: one JSON object a line, on disk as soon as it happened. Without a file it does nothing."""
+    """The log asked for: one JSON object a line, on disk as soon as it happened. Without a file it does nothing."""
 
     def __init__(self, file: TextIO | None) -> None:
         self._file = file
 
-    def write(self, event: Event) -> None:
-        """Append ``event``."""
+    def write(self, told: Event | Report) -> None:
+        """Append an event, or what a benchmark found."""
         if self._file is not None:
-            self._file.write(json.dumps(to_json(event), ensure_ascii=False) + "\n")
+            value = to_json(told) if isinstance(told, Event) else told.to_json()
+            self._file.write(json.dumps(value, ensure_ascii=False) + "\n")
             self._file.flush()
 
     def __enter__(self) -> Log:

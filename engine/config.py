@@ -36,6 +36,8 @@ class Sampling:
         _within("top_p", self.top_p, 0, 1)
         _within("min_p", self.min_p, 0, 1)
         _within("repetition_penalty", self.repetition_penalty, 0.1, 10)
+        if self.seed is not None:
+            _within("seed", self.seed, -(2**63), 2**63 - 1)
         if self.top_p == 0:
             raise SettingError("top_p must be above 0.", "Use 1 to switch it off, or 0.95 to start with.")
 

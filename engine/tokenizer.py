@@ -33,6 +33,7 @@ class ChatTokenizer:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._tokenizer = _load(folder)
+        self._tokenizer.model_max_length = 1 << 62  # how much fits is told in a sentence, not on stderr
         self.size = len(self._tokenizer)
         self.stops: tuple[str, ...] = ()
         self._template: str | None = None

@@ -11,6 +11,7 @@ from engine.bench.passes import copy_bandwidth, pass_cost
 from engine.bench.report import Report, Speed
 from engine.bench.rivals import rivals
 from engine.config import PRESETS, Preset, Sampling
+from engine.errors import ModelSetError
 from engine.events import Finished, LevelInfo, Loading, Prefill, Round, Started
 from engine.prompts import PROMPTS
 from engine.session import Session
@@ -20,9 +21,17 @@ PROSE = "The fox went over the hill and came to a river, where it sat down and l
 
 
 def presets_of(session: Session, names: Iterable[str]) -> list[Preset]:
-    """Return the presets of ``names`` that the session's models can run; all of them if no names are given."""
-    chosen = [PRESETS[name] for name in names] or list(PRESETS.values())
-    return [preset for preset in chosen if session.models.runs(preset)]
+    """Return the presets of ``names``; if none are given, all that the session's models can run.
+
+    Raises ModelSetError for one they cannot run.
+    """
+    chosen = [PRESETS[name] for name in names]
+    lacking = ", ".join(preset.title for preset in chosen if not session.models.runs(preset))
+    if lacking:
+        raise ModelSetError(
+            f"{session.models.name} has not the models for {lacking}.", "Choose other presets, or a set of more models."
+        )
+    return chosen or [preset for preset in PRESETS.values() if session.models.runs(preset)]
 
 
 def measure(

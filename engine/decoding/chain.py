@@ -18,6 +18,7 @@ from engine.events import LevelInfo
 from engine.model import Transformer
 
 Trunks = Mapping[Role, Trunk]
+KNOWN = "Use auto, cpu or cuda."
 
 
 def build(preset: Preset, trunks: Trunks, sampler: Sampler, vocabulary: int) -> Drafter:
@@ -85,18 +86,23 @@ def _count(parameters: int) -> str:
 
 
 def device_of(name: str) -> torch.device:
-    """Return the device ``name`` means: "auto" is a CUDA GPU where there is one, else the CPU."""
+    """Return the device ``name`` means: "auto" is a CUDA GPU where there is one, else the CPU.
+
+    Raises DeviceError for any but these two, for a GPU that cannot be used, and for one that is not the first.
+    """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(name)
     except RuntimeError as cause:
-        raise DeviceError(f"{name!r} is no device.", "Use auto, cpu or cuda.") from cause
+        raise DeviceError(f"{name!r} is no device.", KNOWN) from cause
+    if device.type not in {"cpu", "cuda"}:
+        raise DeviceError(f"{name!r} is no device Updraft runs on.", KNOWN)
     if device.type == "cuda" and not torch.cuda.is_available():
         raise DeviceError(
             "No CUDA GPU is usable here.",
             "Check the NVIDIA driver, or that torch is a CUDA build; or use --device cpu.",
         )
-    if device.index:
+    if device.type == "cuda" and device.index:
         raise DeviceError(f"{name} is not the first GPU.", "Set CUDA_VISIBLE_DEVICES so that it is, and use cuda.")
     return device

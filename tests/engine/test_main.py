@@ -66,9 +66,30 @@ def test_failures_are_a_sentence(family: ModelSet, capsys: pytest.CaptureFixture
     assert main(["ask", "x", "--model", str(tmp_path / "nothing")]) == 1
     assert run(family, "ask", "x", "--temperature", "-1") == 1
     assert run(family, "ask", "x", "--json", str(tmp_path / "no" / "folder")) == 1
-    said = capsys.readouterr().err.splitlines()
-    assert len(said) == 3
+    assert run(family, "bench", "--json", str(tmp_path / "no" / "folder")) == 1
+    assert run(family, "ask", "x", "--seed", str(1 << 80)) == 1
+    assert main(["ask", "x", "--device", "mps"]) == 1
+    assert run(family, "ask", " ") == 1
+    assert main(["bench", "--presets", "hsd", "--model", str(family.target)]) == 1
+    said = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("Loading")]
+    assert len(said) == 8
     assert all(line.startswith("updraft: ") and line.endswith(".") for line in said)
+
+
+@pytest.mark.parametrize("words", [("--max-tokens", "0"), ("--context", "-5"), ("--rates", "0.5", "2")])
+def test_numbers_that_mean_nothing_are_refused(family: ModelSet, words: tuple[str, ...]) -> None:
+    """An answer of no tokens looks like a model with nothing to say, a benchmark of none divides by them."""
+    with pytest.raises(SystemExit):
+        run(family, "bench", *words)
+
+
+def test_bytes_that_are_no_text_are_asked_all_the_same(
+    family: ModelSet, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file of another encoding, piped in, reaches the tokenizer as halves of characters it refuses."""
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"caf\xe9?"), "utf-8", "surrogateescape"))
+    assert run(family, "ask", "-", "--max-tokens", "2") == 0
+    assert capsys.readouterr().out
 
 
 def test_colours_tell_the_levels_apart(monkeypatch: pytest.MonkeyPatch) -> None:
