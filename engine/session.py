@@ -196,10 +196,7 @@ class Session:
         tokenizer = ChatTokenizer(folder)
         if role != "target":
             self.tokenizer.shares_vocabulary(tokenizer)
-        if role == "target" and self.how == "graphs":
-            self.room = self._budget.longest(self.room)
-        # Without recordings caches grow as they are needed.
-        self._budget.require(role, tuple(self._parts), self.room if self.how == "graphs" else LEAST)
+        self._afford(role)
         with _device_errors():
             loading = load(folder, self.device, dense_head=self.dense_head)
             while True:
@@ -218,6 +215,13 @@ class Session:
             self._add(role, model, frequent, tokenizer.size)
         self._tokenizers[role] = tokenizer
         yield Loading(part, 1.0)
+
+    def _afford(self, role: Role) -> None:
+        """Make sure that the model of ``role`` fits before a byte of it is read; raises DeviceError with the numbers."""
+        held = LEAST  # without recordings caches grow as they are needed
+        if self.how == "graphs":
+            held = self.room = self._budget.longest(self.room) if role == "target" else self.room
+        self._budget.require(role, tuple(self._parts), held)
 
     def _learn(self, event: Event, preset: Preset) -> None:
         """Let the planner know what a round of ``preset`` took and kept."""
