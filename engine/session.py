@@ -217,7 +217,7 @@ class Session:
         yield Loading(part, 1.0)
 
     def _afford(self, role: Role) -> None:
-        """Make sure that the model of ``role`` fits before a byte of it is read; raises DeviceError with the numbers."""
+        """Make sure that the model of ``role`` fits, before a byte of it is read; raises DeviceError with numbers."""
         held = LEAST  # without recordings caches grow as they are needed
         if self.how == "graphs":
             held = self.room = self._budget.longest(self.room) if role == "target" else self.room
