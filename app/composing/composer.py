@@ -33,6 +33,7 @@ class Composer(QFrame):
         self.meter.setAccessibleName("Context used")
         self.button = QPushButton()
         self.button.setObjectName("send")
+        self.button.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the keyboard in the field
         self.button.clicked.connect(self._press)
         self._busy = self._stopping = False
         row = QHBoxLayout(self)
@@ -85,6 +86,8 @@ class Composer(QFrame):
         self.button.setEnabled(not self._stopping if self._busy else bool(self.text.strip()))
 
     def _press(self) -> None:
+        if self.button.hasFocus():
+            self.field.setFocus()  # what was pressed is about to be another button, or disabled
         if self._busy:
             self.stop_wanted.emit()
         else:

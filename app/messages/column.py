@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QApplication, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from app.messages.answer import Answer
@@ -17,7 +17,10 @@ class Column(QWidget):
     """Holds ``turns``, oldest first, and the ``answers`` among them; ``wishes`` tell what is to be done with one.
 
     The two lists stay the same objects, for others to look into; only ``add`` and ``remove`` change them.
+    ``abandoned``: the keyboard was in a message that is being taken away.
     """
+
+    abandoned = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,7 +46,10 @@ class Column(QWidget):
         return turn
 
     def remove(self, turn: Turn) -> None:
-        """Take a message away."""
+        """Take a message away; first the keyboard, which Qt would give to whatever was made next."""
+        focus = QApplication.focusWidget()
+        if focus is not None and turn.isAncestorOf(focus):
+            self.abandoned.emit()
         self.turns.remove(turn)
         if isinstance(turn.body, Answer):
             self.answers.remove(turn.body)

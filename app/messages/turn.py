@@ -112,6 +112,7 @@ class Turn(QWidget):
         button.setObjectName("turnAction")
         button.setAccessibleName(name)
         button.setToolTip(name)
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the keyboard where it is: this may go away
         button.clicked.connect(act)
         return button
 

@@ -12,7 +12,7 @@ import pytest
 from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QMessageBox
+from PySide6.QtWidgets import QApplication, QMessageBox, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.__main__ import Application
@@ -514,3 +514,46 @@ def test_a_very_long_conversation_opens_at_its_end(kept: Kept, qtbot: QtBot, tmp
     qtbot.waitUntil(lambda: 0 <= turn(running, 0).mapTo(turns.viewport(), QPoint(0, 0)).y() < 80)
     assert shown(running)[:2] == ["Question 0", "Answer 0"]
     assert [one.message for one in turns.turns] == [message.id for message in talk.messages]
+
+
+def click(button: QWidget) -> None:
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def test_a_click_leaves_the_keyboard_in_the_field(kept: Kept, ask: Ask, qtbot: QtBot, session: ScriptedSession) -> None:
+    """Guards: words typed after a click that fall on the Model picker, or a Space that stops the answer just asked."""
+    running = kept()
+    composer = running.window.composer
+    ask(running, "One")
+    click(turn(running, 1).copy)
+    assert QApplication.focusWidget() is composer.field
+    for button in ("redo", "earlier", "later", "remove"):
+        session.delay = 0.0
+        with qtbot.waitSignal(running.chat.page.changed):
+            click(getattr(turn(running, 1), button))
+        qtbot.waitUntil(lambda: not running.chat.busy)
+        assert QApplication.focusWidget() is composer.field, button
+    session.play, session.delay = (lambda _: endless()), 0.003
+    composer.field.setPlainText("Two")
+    click(composer.button)
+    qtbot.waitUntil(lambda: running.chat.tally.tokens > 2)
+    assert QApplication.focusWidget() is composer.field
+    with qtbot.waitSignal(running.chat.answered):
+        click(composer.button)
+        assert QApplication.focusWidget() is composer.field
+
+
+def test_the_keyboard_goes_to_the_field_from_what_is_taken_away(kept: Kept, ask: Ask, qtbot: QtBot) -> None:
+    """Guards: the keyboard on another control, without a word, after what it was in has gone."""
+    running = kept()
+    composer = running.window.composer
+    ask(running, "One")
+    turn(running, 1).remove.setFocus(Qt.FocusReason.TabFocusReason)
+    QTest.keyClick(turn(running, 1).remove, Qt.Key.Key_Space)
+    assert len(said(running)) == 1
+    assert QApplication.focusWidget() is composer.field
+    composer.field.setPlainText("Two")
+    composer.button.setFocus(Qt.FocusReason.TabFocusReason)
+    with qtbot.waitSignal(running.chat.answered):
+        QTest.keyClick(composer.button, Qt.Key.Key_Space)
+        assert QApplication.focusWidget() is composer.field
