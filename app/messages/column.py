@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
+from itertools import pairwise
+
+from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtWidgets import QApplication, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from app.messages.answer import Answer
@@ -75,6 +77,16 @@ class Column(QWidget):
         if turn is not None:
             self._rows.insertWidget(self._rows.indexOf(turn), self.edge)
 
+    def order_keys(self) -> None:
+        """Let Tab go through what is shown from the top to the bottom, in whatever order it was made."""
+        stops = [widget for widget in self.findChildren(QWidget) if _is_stop(widget) and widget is not self.earlier]
+        for before, stop in pairwise([self.earlier, *sorted(stops, key=self._place_of)]):
+            QWidget.setTabOrder(before, stop)
+
+    def _place_of(self, widget: QWidget) -> tuple[int, int]:
+        at = widget.mapTo(self, QPoint(0, 0))
+        return at.y(), at.x()
+
     def _lay_out(self) -> None:
         self.earlier.setObjectName("pill")
         self.earlier.setAccessibleName("Show earlier messages")
@@ -91,3 +103,7 @@ class Column(QWidget):
         for turn in self.turns:
             if any(widget is not None and turn.isAncestorOf(widget) for widget in (old, new)):
                 turn.reveal()
+
+
+def _is_stop(widget: QWidget) -> bool:
+    return bool(widget.focusPolicy() & Qt.FocusPolicy.TabFocus) and widget.isVisible()

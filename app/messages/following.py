@@ -62,6 +62,13 @@ class Following(QScrollArea):
         self.ensureVisible(at.x(), at.y(), 0, 24)
         self._reconsider()
 
+    def show_focus(self) -> None:
+        """Scroll to what has the keyboard, if that is in here: Qt does so only for who was in here before."""
+        focus = self.focusWidget()
+        if focus is not None and focus.hasFocus() and self._middle.isAncestorOf(focus):
+            self.ensureWidgetVisible(focus, 0, 24)
+            self._reconsider()
+
     def hold(self) -> None:
         """Let what is read stay where it is, as something is about to be added above; the end is held anyway."""
         bar = self.verticalScrollBar()

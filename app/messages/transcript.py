@@ -147,6 +147,10 @@ class Transcript(Following):
                 found.append(body.text)
         return found
 
+    def order_keys(self) -> None:
+        """Let Tab go through the messages from the top to the bottom, in whatever order they were made and written."""
+        self._column.order_keys()
+
     def show_place(self, text: Prose, spot: QPoint) -> None:
         """Scroll to ``spot`` in ``text``."""
         self.show_spot(text, QRect(spot, QSize(1, 1)))

@@ -557,3 +557,27 @@ def test_the_keyboard_goes_to_the_field_from_what_is_taken_away(kept: Kept, ask:
     with qtbot.waitSignal(running.chat.answered):
         QTest.keyClick(composer.button, Qt.Key.Key_Space)
         assert QApplication.focusWidget() is composer.field
+
+
+def test_tab_goes_through_the_conversation_from_top_to_bottom(kept: Kept, ask: Ask, session: ScriptedSession) -> None:
+    """Guards: actions of an older answer that Tab never reaches, as the answer's text is made after them."""
+    session.play = lambda _: plain("One\n\n```python\npass\n```")
+    running = kept()
+    window, field = running.window, running.window.composer.field
+    window.resize(1280, 420)
+    for question in ("One", "Two", "Three"):
+        ask(running, question)
+    window.panel_shown.trigger()
+    window.topbar.sampling.setFocus(Qt.FocusReason.TabFocusReason)
+    names: list[str] = []
+    while (focused := QApplication.focusWidget()) is not field and len(names) < 60:
+        assert focused is not None
+        assert not focused.visibleRegion().isEmpty(), focused.accessibleName()
+        names.append(focused.accessibleName())
+        QTest.keyClick(focused, Qt.Key.Key_Tab)
+    asked = ["Question", "Copy the question as Markdown", "Edit the question", "Delete the question"]
+    told = ["Answer", "Copy python code", "Copy the answer as Markdown", "Answer again"]
+    told += ["Play again how the answer came to be", "Delete the answer"]
+    assert names == ["Sampling", "Speculation", *(3 * (asked + told))]
+    QTest.keyClick(field, Qt.Key.Key_Backtab)
+    assert QApplication.focusWidget() is turn(running, 5).remove
