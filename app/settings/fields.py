@@ -64,6 +64,7 @@ class NumberField(Field):
         if isinstance(kind, Whole):
             self.box.setSpecialValueText(kind.special)
             self.box.setSuffix(f" {kind.unit}" if kind.unit else "")
+            self.box.setGroupSeparatorShown(bool(kind.unit))  # amounts are told so everywhere, a seed is a name
         self.box.valueChanged.connect(lambda value: self.changed.emit(round(value, 4)))
 
     def show_value(self, value: Any) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QLocale, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QPlainTextEdit, QSpinBox
 from pytestqt.qtbot import QtBot
@@ -335,3 +335,17 @@ def test_no_dialog_is_cut_off_in_large_text(start: Start, qtbot: QtBot, size: in
     qtbot.waitUntil(field.isVisible)
     qtbot.wait(20)
     assert field.inner.visibleRegion().boundingRect().size() == field.inner.size()
+
+
+def test_amounts_are_told_as_everywhere(qtbot: QtBot, file: SettingsFile) -> None:
+    """Guards: "8192 tokens" beside "8,192", and a seed with commas in it."""
+    dialog = SettingsDialog(Preferences(file))
+    qtbot.addWidget(dialog)
+    texts = {}
+    for name, value in (("room", 2048), ("seed", 2048)):
+        box = dialog.fields[name].inner
+        assert isinstance(box, QSpinBox)
+        box.setLocale(QLocale(QLocale.Language.English))
+        box.setValue(value)
+        texts[name] = box.text()
+    assert texts == {"room": "2,048 tokens", "seed": "2048"}
