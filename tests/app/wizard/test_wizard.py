@@ -314,6 +314,8 @@ def test_offline_is_said_and_kept(
     qtbot.waitUntil(lambda: bool(wizard.sets.cards))
     assert not wizard.sets.address.isEnabled()
     assert not wizard.button(QWizard.WizardButton.NextButton).isEnabled()
+    assert wizard.sets.alert.isVisible(), "Next is grey without a reason"
+    assert "Offline" in wizard.sets.alert.sentence.text()
     assert wizard.sets.folder.isEnabled(), "a folder needs no network"
     library.close()
     assert not hub.requests
