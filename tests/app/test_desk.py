@@ -581,3 +581,19 @@ def test_tab_goes_through_the_conversation_from_top_to_bottom(kept: Kept, ask: A
     assert names == ["Sampling", "Speculation", *(3 * (asked + told))]
     QTest.keyClick(field, Qt.Key.Key_Backtab)
     assert QApplication.focusWidget() is turn(running, 5).remove
+
+
+def test_a_click_on_what_goes_away_leaves_the_keyboard(kept: Kept, qtbot: QtBot) -> None:
+    """Guards: words typed after an example was picked, or a message put away, that fall on another control."""
+    running = kept()
+    window, field = running.window, running.window.composer.field
+    with qtbot.waitSignal(running.chat.answered):
+        click(window.transcript.welcome.buttons[0])
+    assert QApplication.focusWidget() is field
+    window.remedies.tell_fault("x", past=True)
+    click(window.banner.dismiss)
+    assert QApplication.focusWidget() is field
+    click(turn(running, 1).remove)
+    click(window.desk.toast.undo)
+    assert len(said(running)) == 2
+    assert QApplication.focusWidget() is field
