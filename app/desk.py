@@ -181,6 +181,7 @@ class Desk(QObject):
 
     def _connect_messages(self) -> None:
         wishes = self.transcript.wishes
+        self.transcript.abandoned.connect(self.composer.field.setFocus)
         wishes.copy.connect(self._copy)
         wishes.edit.connect(self._edit)
         wishes.again.connect(self.chat.regenerate)

@@ -73,6 +73,9 @@ class Banner(QFrame):
         self.dismiss = QPushButton("Dismiss")
         self.dismiss.setAccessibleName("Dismiss")
         self.dismiss.setObjectName("quiet")
+        self.dismiss.setFocusPolicy(
+            Qt.FocusPolicy.TabFocus
+        )  # it goes away when clicked, and must not take the keyboard with it
         self.dismiss.clicked.connect(self.hide)
         buttons = FlowLayout(8)
         buttons.setContentsMargins(0, 6, 0, 0)
@@ -101,6 +104,7 @@ class Banner(QFrame):
     def _button(self, remedy: Remedy, text: str) -> QPushButton:
         button = QPushButton(text)
         button.setAccessibleName(text.rstrip("…"))
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # as above
         button.clicked.connect(lambda: self.remedy_chosen.emit(remedy))
         return button
 

@@ -60,7 +60,7 @@ class TopBar(QFrame):
             before = button
 
     def minimumSizeHint(self) -> QSize:
-        """As narrow as the folded form, so that the window may shrink before the row has folded."""
+        """As narrow as the pickers alone, so that the window may shrink before the row has folded."""
         return QSize(440, super().minimumSizeHint().height())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -125,8 +125,8 @@ class TopBar(QFrame):
         side, gap = (16, 10) if room >= SNUG else (10, 6)
         self._row.setContentsMargins(side, 8, side, 8)
         self._row.setSpacing(gap)
-        always: list[QWidget] = [self.models, self.sampling, self._panel]
-        always += [] if self.conversations.isHidden() else [self.conversations]
+        needed: list[QWidget] = [self.models] if self.conversations.isHidden() else [self.conversations, self.models]
+        always: list[QWidget] = [*needed, self.sampling, self._panel]
         views = [] if self.views is None else [self.views]
 
         def fit(*widgets: QWidget) -> bool:
@@ -135,6 +135,8 @@ class TopBar(QFrame):
         wide = fit(*always, *views, self.segments)
         for widget in views:
             widget.setVisible(wide or fit(*always, *views, self.folded))  # else they are left to the menu
+        self.sampling.setVisible(wide or fit(*needed, self.folded, self.sampling))  # else to the settings
+        self._panel.setVisible(wide or fit(*always, self.folded))
         self.segments.setVisible(wide)
         self.folded.setVisible(not wide)
 
@@ -164,6 +166,10 @@ class SignButton(ActionButton):
     def _mirror(self) -> None:
         super()._mirror()
         self.setText("")
+
+    def sizeHint(self) -> QSize:
+        """Be square: Qt leaves room for four letters where there is no text."""
+        return QSize(super().sizeHint().height(), super().sizeHint().height())
 
 
 def missing_roles(preset: Preset, models: ModelSet | None) -> list[Role]:

@@ -84,6 +84,13 @@ class Window(QMainWindow):
             self._painted = True
             self.seen.emit()
 
+    def focusNextPrevChild(self, onward: bool) -> bool:
+        """Put the conversation in order first: parts of it are made whenever they are wanted."""
+        self.transcript.order_keys()
+        moved = super().focusNextPrevChild(onward)
+        self.transcript.show_focus()
+        return moved
+
     def closeEvent(self, event: QCloseEvent) -> None:
         """Remember how the window stood; stay if something would be lost."""
         if not self.desk.may_close():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QMimeData, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QFontMetrics, QInputMethodEvent, QKeyEvent, QKeySequence
+from PySide6.QtGui import QFontMetrics, QInputMethodEvent, QKeyEvent, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QTextEdit, QWidget
 
 from app.composing.drop import local_files
@@ -12,6 +12,7 @@ from app.look.typeface import tabular
 NEAR = 0.85  # of the context, from where on the meter warns
 LINES = 8  # the tallest the field grows
 ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+INVITATIONS = ("Ask anything. Nothing leaves this computer.", "Ask anything, offline", "Ask anything", "Ask")
 SENDS = {"enter": "Enter", "ctrl": "Ctrl+Enter"}
 
 
@@ -33,8 +34,10 @@ class Composer(QFrame):
         self.meter.setAccessibleName("Context used")
         self.button = QPushButton()
         self.button.setObjectName("send")
+        self.button.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the keyboard in the field
         self.button.clicked.connect(self._press)
         self._busy = self._stopping = False
+        self._measured = ""  # of the context
         row = QHBoxLayout(self)
         row.setContentsMargins(14, 11, 12, 11)
         row.setSpacing(12)
@@ -70,12 +73,23 @@ class Composer(QFrame):
 
     def show_context(self, used: int, limit: int) -> None:
         """Show how much of the context the conversation takes, in tokens."""
-        self.meter.setText(f"{used:,} / {limit:,} tokens" if limit else "")
+        self._measured = f"{used:,} / {limit:,} tokens" if limit else ""
+        self._show_meter()
         full = "over" if used >= limit else "near" if used >= NEAR * limit else ""
         if full != self.meter.property("full"):
             self.meter.setProperty("full", full)
             self.meter.style().polish(self.meter)  # the sheet looks at properties only then
         self.meter.setToolTip("How many tokens this chat takes with what you write, and how many the model can hold")
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Leave the field its part of a narrow window."""
+        super().resizeEvent(event)
+        self._show_meter()
+
+    def _show_meter(self) -> None:
+        """Show the figures; the unit only where all of it takes no more than a third."""
+        wide = 3 * self.meter.fontMetrics().horizontalAdvance(self._measured) < self.width()
+        self.meter.setText(self._measured if wide else self._measured.removesuffix(" tokens"))
 
     def _show_state(self) -> None:
         label = "Stopping…" if self._stopping else "Stop" if self._busy else "Send"
@@ -85,6 +99,8 @@ class Composer(QFrame):
         self.button.setEnabled(not self._stopping if self._busy else bool(self.text.strip()))
 
     def _press(self) -> None:
+        if self.button.hasFocus():
+            self.field.setFocus()  # what was pressed is about to be another button, or disabled
         if self._busy:
             self.stop_wanted.emit()
         else:
@@ -110,7 +126,6 @@ class Field(QTextEdit):
         self.setAcceptRichText(False)
         self.setTabChangesFocus(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setPlaceholderText("Ask anything. Nothing leaves this computer.")
         self.setAccessibleName("Your question")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.document().setDocumentMargin(0)
@@ -164,6 +179,23 @@ class Field(QTextEdit):
 
     def _end_composing(self) -> None:
         self._composing = False
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Say as much as there is room for."""
+        super().resizeEvent(event)
+        self._invite()
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Say as much as there is room for in a new size of text, and be as high as a line of it."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self._invite()
+            self._fit()
+
+    def _invite(self) -> None:
+        room = self.viewport().width()
+        fitting = (text for text in INVITATIONS if self.fontMetrics().horizontalAdvance(text) <= room)
+        self.setPlaceholderText(next(fitting, INVITATIONS[-1]))
 
     def _fit(self) -> None:
         line = QFontMetrics(self.font()).lineSpacing()

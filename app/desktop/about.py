@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QDialogButtonBox,
     QHBoxLayout,
     QLabel,
-    QListWidget,
     QPlainTextEdit,
     QVBoxLayout,
     QWidget,
@@ -21,6 +20,8 @@ from PySide6.QtWidgets import (
 
 from app.desktop.version import requirements, updraft
 from app.look.assets import asset
+from app.look.names import Names
+from app.look.room import make_room
 
 QT = (
     "Qt and PySide6 are used under the GNU Lesser General Public License, version 3. They lie beside Updraft as "
@@ -44,14 +45,11 @@ class AboutDialog(QDialog):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("About Updraft")
-        self.resize(720, 520)
+        make_room(self, 900, 560)  # room for licences, whose lines are broken at 80 characters
         self.components = components()
-        self.names = QListWidget()
+        self.names = Names(230)
         self.names.setAccessibleName("Components")
-        self.names.ensurePolished()  # else the rows are laid out before the sheet is known
         self.names.addItems([f"{component.name} {component.version}".strip() for component in self.components])
-        self.names.setFixedWidth(230)
-        self.names.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.text = QPlainTextEdit()
         self.text.setReadOnly(True)
         self.text.setTabChangesFocus(True)

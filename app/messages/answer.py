@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from PySide6.QtCore import QRect, Signal
-from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.conversations.conversation import Outcome
 from app.look.palette import Palette
-from app.look.typeface import tabular
 from app.messages.herald import Herald
+from app.messages.status import GAP, Status
 from app.reading.reading import Reading
 from app.speculation import wording
 from app.speculation.ledger import Ledger
@@ -22,7 +22,6 @@ from engine.events import Drafting, Event, Loading, Prefill, Round
 
 View = Literal["reading", "trace"]
 SLICE = 500  # tokens of a trace written at a time where nobody waits for it
-GAP = "\u2003"
 LETTERS, LINE = 88, 23  # of a line and pixels high, for an answer whose lines nobody has counted yet
 
 
@@ -47,9 +46,7 @@ class Answer(QWidget):
         self._trace: Trace | None = None
         self._performed: Trace | None = None  # in place of the views, while an earlier moment is shown
         self._herald = Herald(self)
-        self.status = QLabel("waiting for the model")
-        self.status.setObjectName("status")
-        self.status.setFont(tabular(self.status.font()))
+        self.status = Status("waiting for the model")
         self._rows = QVBoxLayout(self)
         self._rows.setContentsMargins(0, 0, 0, 0)
         self._rows.setSpacing(6)
@@ -149,7 +146,7 @@ class Answer(QWidget):
 
     def say_replay(self, place: str, tally: Tally) -> None:
         """Say that an earlier moment is shown, and what was counted up to it."""
-        self._say("replay", place, *wording.line(tally))
+        self.status.say("replay", place, *wording.line(tally))
 
     def load(self, text: str, events: Iterable[Event], outcome: Outcome) -> None:
         """Hold a complete answer; of one without ``events`` only its ``text`` is known.
@@ -160,7 +157,7 @@ class Answer(QWidget):
         self._over, self._outcome = True, outcome
         self._drop_views()
         self.setMinimumHeight(guessed_height(text))
-        self._say(GAP)  # the line keeps its place
+        self.status.say(GAP)  # the line keeps its place
 
     def resume(self) -> None:
         """Let a complete answer grow again."""
@@ -179,15 +176,15 @@ class Answer(QWidget):
         self._herald.tell("".join(token.text for token in self.ledger.tokens[known:] if not token.ghost))
         match events[-1]:
             case Loading():
-                self._say(wording.loading(events[-1]))
+                self.status.say(wording.loading(events[-1]))
             case Prefill():
-                self._say(wording.reading(events[-1]))
+                self.status.say(wording.reading(events[-1]))
             case _:
-                self._say("drafting…" if not tally.plain else "writing…", *wording.line(tally))
+                self.status.say("drafting…" if not tally.plain else "writing…", *wording.line(tally))
 
     def say_stopping(self, tally: Tally) -> None:
         """Say that the answer is about to end."""
-        self._say("stopping…", *wording.line(tally))
+        self.status.say("stopping…", *wording.line(tally))
 
     def end(self, outcome: Outcome, tally: Tally) -> None:
         """Close the answer: the draft in progress is dropped, the text typeset, and the line says how it ended."""
@@ -312,10 +309,7 @@ class Answer(QWidget):
 
     def _say_ended(self, outcome: Outcome) -> None:
         first = {"stopped": ("stopped",), "failed": ("cut short by an error",), "cut": ("cut short",)}.get(outcome, ())
-        self._say(*first, *wording.ending(self.tally), *wording.line(self.tally))
-
-    def _say(self, *parts: str) -> None:
-        self.status.setText(GAP.join(parts))
+        self.status.say(*first, *wording.ending(self.tally), *wording.line(self.tally))
 
 
 def guessed_height(text: str) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from itertools import pairwise
+
+from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtWidgets import QApplication, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from app.messages.answer import Answer
@@ -17,7 +19,10 @@ class Column(QWidget):
     """Holds ``turns``, oldest first, and the ``answers`` among them; ``wishes`` tell what is to be done with one.
 
     The two lists stay the same objects, for others to look into; only ``add`` and ``remove`` change them.
+    ``abandoned``: the keyboard was in a message that is being taken away.
     """
+
+    abandoned = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,7 +48,10 @@ class Column(QWidget):
         return turn
 
     def remove(self, turn: Turn) -> None:
-        """Take a message away."""
+        """Take a message away; first the keyboard, which Qt would give to whatever was made next."""
+        focus = QApplication.focusWidget()
+        if focus is not None and turn.isAncestorOf(focus):
+            self.abandoned.emit()
         self.turns.remove(turn)
         if isinstance(turn.body, Answer):
             self.answers.remove(turn.body)
@@ -69,9 +77,22 @@ class Column(QWidget):
         if turn is not None:
             self._rows.insertWidget(self._rows.indexOf(turn), self.edge)
 
+    def order_keys(self) -> None:
+        """Let Tab go through what is shown from the top to the bottom, in whatever order it was made."""
+        stops = [widget for widget in self.findChildren(QWidget) if _is_stop(widget) and widget is not self.earlier]
+        for before, stop in pairwise([self.earlier, *sorted(stops, key=self._place_of)]):
+            QWidget.setTabOrder(before, stop)
+
+    def _place_of(self, widget: QWidget) -> tuple[int, int]:
+        at = widget.mapTo(self, QPoint(0, 0))
+        return at.y(), at.x()
+
     def _lay_out(self) -> None:
         self.earlier.setObjectName("pill")
         self.earlier.setAccessibleName("Show earlier messages")
+        self.earlier.setFocusPolicy(
+            Qt.FocusPolicy.TabFocus
+        )  # it goes away when clicked, and must not take the keyboard with it
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self._rows.setContentsMargins(0, 22, 0, 16)
         self._rows.setSpacing(6)  # below the line of each message
@@ -85,3 +106,7 @@ class Column(QWidget):
         for turn in self.turns:
             if any(widget is not None and turn.isAncestorOf(widget) for widget in (old, new)):
                 turn.reveal()
+
+
+def _is_stop(widget: QWidget) -> bool:
+    return bool(widget.focusPolicy() & Qt.FocusPolicy.TabFocus) and widget.isVisible()

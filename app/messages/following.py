@@ -32,6 +32,9 @@ class Following(QScrollArea):
         self._pill = QPushButton("↓  Jump to latest", self)
         self._pill.setObjectName("pill")
         self._pill.setAccessibleName("Jump to latest")
+        self._pill.setFocusPolicy(
+            Qt.FocusPolicy.TabFocus
+        )  # it goes away when clicked, and must not take the keyboard with it
         self._pill.clicked.connect(self.jump_to_latest)
         self._pill.hide()
         bar = self.verticalScrollBar()
@@ -61,6 +64,13 @@ class Following(QScrollArea):
         at = text.viewport().mapTo(self._middle, spot.center())
         self.ensureVisible(at.x(), at.y(), 0, 24)
         self._reconsider()
+
+    def show_focus(self) -> None:
+        """Scroll to what has the keyboard, if that is in here: Qt does so only for who was in here before."""
+        focus = self.focusWidget()
+        if focus is not None and focus.hasFocus() and self._middle.isAncestorOf(focus):
+            self.ensureWidgetVisible(focus, 0, 24)
+            self._reconsider()
 
     def hold(self) -> None:
         """Let what is read stay where it is, as something is about to be added above; the end is held anyway."""

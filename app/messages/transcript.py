@@ -29,12 +29,13 @@ class Transcript(Following):
     """Shows a conversation; what the reader wants done with it is told by ``wishes``.
 
     ``example_chosen`` carries a question picked from the welcome page, ``token_chosen`` an answer and the index in its
-    ledger of a token the reader went to.
+    ledger of a token the reader went to. ``abandoned``: the keyboard was in a message that is being taken away.
     """
 
     example_chosen = Signal(str)
     token_chosen = Signal(object, int)  # Answer
     earlier_shown = Signal()  # messages were added above
+    abandoned = Signal()
 
     def __init__(self, palette: Palette, *, marked: bool, view: View = "reading") -> None:
         column = Column()
@@ -47,6 +48,7 @@ class Transcript(Following):
         self.setAccessibleName("Conversation")
         self._middle.setObjectName("transcriptBody")
         self.welcome.chosen.connect(self.example_chosen)
+        column.abandoned.connect(self.abandoned)
         column.earlier.clicked.connect(lambda _: self.show_earlier())
         self.moved.connect(self._views.let_go)
         self.top_reached.connect(self.show_earlier)
@@ -144,6 +146,10 @@ class Transcript(Following):
             elif isinstance(body, Question):
                 found.append(body.text)
         return found
+
+    def order_keys(self) -> None:
+        """Let Tab go through the messages from the top to the bottom, in whatever order they were made and written."""
+        self._column.order_keys()
 
     def show_place(self, text: Prose, spot: QPoint) -> None:
         """Scroll to ``spot`` in ``text``."""

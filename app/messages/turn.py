@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, Qt, SignalInstance
 from PySide6.QtGui import QEnterEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.conversations.conversation import Message
 from app.look.typeface import tabular
 from app.messages.answer import Answer
+from app.messages.line import Line
 from app.messages.wishes import Wishes
 
 
@@ -112,30 +113,18 @@ class Turn(QWidget):
         button.setObjectName("turnAction")
         button.setAccessibleName(name)
         button.setToolTip(name)
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the keyboard where it is: this may go away
         button.clicked.connect(act)
         return button
 
     def _arrange(self) -> None:
-        line = QWidget()
-        line.setFixedHeight(24)  # the same with and without the actions, so that nothing moves
-        line.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        row = QHBoxLayout(line)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(2)
         versions = (self.earlier, self.place, self.later)
         if self._asks:
-            row.addStretch()
             order: Sequence[QWidget] = (*self._shy, self.resume, *versions)
         else:
-            order = (*versions, self.resume, self.copy, self.redo, self.replay, self.remove)
-        for widget in order:
-            row.addWidget(widget, 0, Qt.AlignmentFlag.AlignVCenter)
-        if not self._asks:
-            row.addSpacing(6)
-            row.addWidget(self.unread, 0, Qt.AlignmentFlag.AlignVCenter)
-            row.addStretch()
+            order = (*versions, self.resume, self.copy, self.redo, self.replay, self.remove, self.unread)
         rows = QVBoxLayout(self)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(2)
         rows.addWidget(self.body)
-        rows.addWidget(line)
+        rows.addWidget(Line(order, right=self._asks))

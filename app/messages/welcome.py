@@ -43,5 +43,8 @@ class Welcome(QWidget):
         button = QPushButton(text)
         button.setObjectName("example")
         button.setAccessibleName(f"Ask: {text}")
+        button.setFocusPolicy(
+            Qt.FocusPolicy.TabFocus
+        )  # it goes away when clicked, and must not take the keyboard with it
         button.clicked.connect(lambda: self.chosen.emit(text))
         return button

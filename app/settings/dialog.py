@@ -8,7 +8,6 @@ from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
     QHBoxLayout,
-    QListWidget,
     QScrollArea,
     QStackedWidget,
     QVBoxLayout,
@@ -17,6 +16,8 @@ from PySide6.QtWidgets import (
 
 from app.desktop.folders import as_told
 from app.look.label import label
+from app.look.names import Names
+from app.look.room import make_room
 from app.settings.fields import Field, SwitchField, make_field
 from app.settings.options import OPTIONS, SECTIONS, in_section
 from app.settings.preferences import Preferences
@@ -30,18 +31,16 @@ class SettingsDialog(QDialog):
         super().__init__(parent)
         self.preferences = preferences
         self.setWindowTitle("Settings")
-        self.resize(760, 640)
+        make_room(self, 760, 640)
         self.windows = WindowsField(OPTIONS["windows"])
         self.fields: dict[str, Field] = {
             option.name: self.windows if option.name == "windows" else make_field(option) for option in OPTIONS.values()
         }
         for name, field in self.fields.items():
             field.changed.connect(lambda value, name=name: preferences.change(**{name: value}))
-        self.sections = QListWidget()
+        self.sections = Names(168)
         self.sections.setObjectName("sections")
         self.sections.setAccessibleName("Sections")
-        self.sections.ensurePolished()  # else the rows are laid out before the sheet is known
-        self.sections.setFixedWidth(168)
         self.pages = QStackedWidget()
         for section, title in SECTIONS.items():
             self.sections.addItem(title)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Any
 
-from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
+from PySide6.QtCore import QSignalBlocker, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QFocusEvent
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QPlainTextEdit,
     QPushButton,
+    QSizePolicy,
     QSpinBox,
     QWidget,
 )
@@ -63,6 +64,7 @@ class NumberField(Field):
         if isinstance(kind, Whole):
             self.box.setSpecialValueText(kind.special)
             self.box.setSuffix(f" {kind.unit}" if kind.unit else "")
+            self.box.setGroupSeparatorShown(bool(kind.unit))  # amounts are told so everywhere, a seed is a name
         self.box.valueChanged.connect(lambda value: self.changed.emit(round(value, 4)))
 
     def show_value(self, value: Any) -> None:
@@ -121,11 +123,20 @@ class Lines(QPlainTextEdit):
     def __init__(self, lines: int) -> None:
         super().__init__()
         self.setTabChangesFocus(True)
-        self.setFixedHeight(lines * self.fontMetrics().lineSpacing() + 20)
+        self._lines = lines
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Maximum)
         self._told = ""
         self._rest = QTimer(self, singleShot=True, interval=REST)
         self._rest.timeout.connect(self.settle)
         self.textChanged.connect(self._rest.start)
+
+    def sizeHint(self) -> QSize:
+        """Be as high as the lines in whatever size of text."""
+        return QSize(super().sizeHint().width(), self._lines * self.fontMetrics().lineSpacing() + 20)
+
+    def minimumSizeHint(self) -> QSize:
+        """Give way to one line rather than lose an edge where a dialog is too small."""
+        return QSize(super().minimumSizeHint().width(), self.fontMetrics().lineSpacing() + 20)
 
     def show_text(self, text: str) -> None:
         """Show ``text``, unless something is being typed here that was not told yet."""

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 from app.conversations.archive import Archive
 from app.conversations.conversation import Manner
 from app.conversations.page import Page
+from app.look.room import make_room
 from app.settings.fields import make_field
 from app.settings.manners import NAMES, changed, values_of
 from app.settings.options import OPTIONS
@@ -30,7 +31,7 @@ class MannerDialog(QDialog):
         super().__init__(parent)
         self.page, self.archive = page, archive
         self.setWindowTitle("Chat settings")
-        self.resize(520, 560)
+        make_room(self, 520, 560)
         self._kept: dict[str, Manner] = {}
         self.names = QComboBox()
         self.names.setAccessibleName("Named settings")

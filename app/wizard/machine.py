@@ -10,10 +10,8 @@ from app.library import Hardware, ModelLibrary, Survey, Trouble, size
 from app.wizard.labels import button, card, row_of, small
 from app.wizard.page import Page, Plan
 
-OFFLINE = (
-    "Offline mode is on: Updraft opens no network connection, so nothing can be downloaded. "
-    "Models in a folder can still be imported, and the starter always works."
-)
+OFFLINE = "Offline mode is on: Updraft opens no network connection, so nothing can be downloaded."
+STILL = "Models in a folder can still be imported, and the starter always works."
 
 
 class MachinePage(Page):
@@ -36,7 +34,7 @@ class MachinePage(Page):
         self._grid.setColumnStretch(1, 1)
         rows.addLayout(self._grid)
         self.values = {name: self._line(name) for name in ("Graphics", "Memory", "Processor", "Disk")}
-        self.offline = small(OFFLINE)
+        self.offline = small(f"{OFFLINE} {STILL}")
         self.again = button("Measure again")
         self.again.clicked.connect(self.initializePage)
         self.rows.addWidget(frame)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from PySide6.QtGui import QMouseEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QRadioButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QLabel, QRadioButton, QVBoxLayout, QWidget
 
 from app.library import Offer, size
+from app.look.flow import FlowLayout
 from app.wizard.labels import paragraph, small
 
 WORDS = {"fits": "Fits", "shorter": "Fits with less context", "no": "Does not fit"}
@@ -22,10 +23,8 @@ class OfferCard(QFrame):
         self.choice.setObjectName("offer")
         self.choice.setAccessibleName(offer.title)
         self.choice.setAccessibleDescription(f"{offer.good_for} {offer.verdict.sentence} {self.facts}")
-        head = QHBoxLayout()
-        head.setSpacing(10)
+        head = FlowLayout(10)
         head.addWidget(self.choice)
-        head.addStretch()
         if recommended:
             head.addWidget(_tag("Recommended", "tag"))
         head.addWidget(_tag("Installed" if offer.installed else WORDS[offer.verdict.answer], f"fit-{self._state}"))

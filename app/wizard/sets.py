@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 
 from app.library import Errand, ModelLibrary, Offer, Step, Survey, Trouble
 from app.wizard.labels import announce, button, note
-from app.wizard.machine import OFFLINE
+from app.wizard.machine import OFFLINE, STILL
 from app.wizard.offers import OfferCard
 from app.wizard.page import ORDER, Page, Plan
 
@@ -79,7 +79,8 @@ class SetsPage(Page):
         """Judge every set on what is free now."""
         for widget in (self.address, self.ask_hub):
             widget.setDisabled(self._library.offline)
-        self.address.setToolTip(OFFLINE if self._library.offline else "")
+        self.address.setToolTip(f"{OFFLINE} {STILL}" if self._library.offline else "")
+        self.alert.tell(Trouble(OFFLINE, STILL) if self._library.offline else None)
         errand = self._library.survey(self.plan.context)
         errand.finished.connect(self._show)
         errand.failed.connect(self._complain)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent, QShowEvent
-from PySide6.QtWidgets import QFrame, QLabel, QVBoxLayout, QWidget, QWizard
+from PySide6.QtWidgets import QFrame, QLabel, QSizePolicy, QVBoxLayout, QWidget, QWizard
 
 from app.chat import Chat
 from app.library import ModelLibrary
+from app.look.room import make_room
 from app.wizard.access import AccessPage
 from app.wizard.done import DonePage
 from app.wizard.download import DownloadPage
@@ -56,7 +57,7 @@ class Wizard(QWizard):
         self.finished.connect(self.trial.trial.clear)
         self.finished.connect(self.access.stop)
         self.finished.connect(self.left)
-        self.resize(900, 640)
+        make_room(self, 900, 640)
 
     def showEvent(self, event: QShowEvent) -> None:
         """Hide Qt's ruler, which is laid out by now; it takes its colours from neither sheet nor palette."""
@@ -104,15 +105,18 @@ class Rail(QFrame):
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("rail")
-        self.setFixedWidth(210)
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
         rows = QVBoxLayout(self)
         rows.setContentsMargins(20, 26, 16, 20)
+        rows.addStrut(174)
         rows.setSpacing(12)
         self.steps = [QLabel(f"{number}   {text}") for number, text in enumerate(STEPS.values(), 1)]
         for label in self.steps:
             rows.addWidget(label)
         rows.addStretch()
-        rows.addWidget(small(SKIP))
+        skip = small(SKIP)
+        skip.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)  # as wide as the steps need
+        rows.addWidget(skip)
 
     def show_step(self, at: int) -> None:
         """Mark step ``at``."""

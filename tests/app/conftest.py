@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from app.__main__ import Application
 from app.conversations.archive import Archive
+from app.look.theme import TEXT
 from engine.config import ModelSet
 from tests.app.scripted import Opener, ScriptedSession, speculated
 from tests.app.stage import MODELS, Ask, Start
@@ -58,6 +60,7 @@ def start(qtbot: QtBot, qapp: QApplication, settings: QSettings, opener: Opener,
     for running in started:
         running.window.close()
         assert running.end(), "the engine thread did not stop"
+        running.theme.wear(replace(running.theme.look, size=TEXT))  # the look is the application's: others see it too
         running.window.deleteLater()
 
 

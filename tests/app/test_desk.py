@@ -12,7 +12,7 @@ import pytest
 from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QMessageBox
+from PySide6.QtWidgets import QApplication, QMessageBox, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.__main__ import Application
@@ -550,3 +550,86 @@ def test_a_very_long_conversation_opens_at_its_end(kept: Kept, qtbot: QtBot, tmp
     qtbot.waitUntil(lambda: 0 <= turn(running, 0).mapTo(turns.viewport(), QPoint(0, 0)).y() < 80)
     assert shown(running)[:2] == ["Question 0", "Answer 0"]
     assert [one.message for one in turns.turns] == [message.id for message in talk.messages]
+
+
+def click(button: QWidget) -> None:
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def test_a_click_leaves_the_keyboard_in_the_field(kept: Kept, ask: Ask, qtbot: QtBot, session: ScriptedSession) -> None:
+    """Guards: words typed after a click that fall on the Model picker, or a Space that stops the answer just asked."""
+    running = kept()
+    composer = running.window.composer
+    ask(running, "One")
+    click(turn(running, 1).copy)
+    assert QApplication.focusWidget() is composer.field
+    for button in ("redo", "earlier", "later", "remove"):
+        session.delay = 0.0
+        with qtbot.waitSignal(running.chat.page.changed):
+            click(getattr(turn(running, 1), button))
+        qtbot.waitUntil(lambda: not running.chat.busy)
+        assert QApplication.focusWidget() is composer.field, button
+    session.play, session.delay = (lambda _: endless()), 0.003
+    composer.field.setPlainText("Two")
+    click(composer.button)
+    qtbot.waitUntil(lambda: running.chat.tally.tokens > 2)
+    assert QApplication.focusWidget() is composer.field
+    with qtbot.waitSignal(running.chat.answered):
+        click(composer.button)
+        assert QApplication.focusWidget() is composer.field
+
+
+def test_the_keyboard_goes_to_the_field_from_what_is_taken_away(kept: Kept, ask: Ask, qtbot: QtBot) -> None:
+    """Guards: the keyboard on another control, without a word, after what it was in has gone."""
+    running = kept()
+    composer = running.window.composer
+    ask(running, "One")
+    turn(running, 1).remove.setFocus(Qt.FocusReason.TabFocusReason)
+    QTest.keyClick(turn(running, 1).remove, Qt.Key.Key_Space)
+    assert len(said(running)) == 1
+    assert QApplication.focusWidget() is composer.field
+    composer.field.setPlainText("Two")
+    composer.button.setFocus(Qt.FocusReason.TabFocusReason)
+    with qtbot.waitSignal(running.chat.answered):
+        QTest.keyClick(composer.button, Qt.Key.Key_Space)
+        assert QApplication.focusWidget() is composer.field
+
+
+def test_tab_goes_through_the_conversation_from_top_to_bottom(kept: Kept, ask: Ask, session: ScriptedSession) -> None:
+    """Guards: actions of an older answer that Tab never reaches, as the answer's text is made after them."""
+    session.play = lambda _: plain("One\n\n```python\npass\n```")
+    running = kept()
+    window, field = running.window, running.window.composer.field
+    window.resize(1280, 420)
+    for question in ("One", "Two", "Three"):
+        ask(running, question)
+    window.panel_shown.trigger()
+    window.topbar.sampling.setFocus(Qt.FocusReason.TabFocusReason)
+    names: list[str] = []
+    while (focused := QApplication.focusWidget()) is not field and len(names) < 60:
+        assert focused is not None
+        assert not focused.visibleRegion().isEmpty(), focused.accessibleName()
+        names.append(focused.accessibleName())
+        QTest.keyClick(focused, Qt.Key.Key_Tab)
+    asked = ["Question", "Copy the question as Markdown", "Edit the question", "Delete the question"]
+    told = ["Answer", "Copy python code", "Copy the answer as Markdown", "Answer again"]
+    told += ["Play again how the answer came to be", "Delete the answer"]
+    assert names == ["Sampling", "Speculation", *(3 * (asked + told))]
+    QTest.keyClick(field, Qt.Key.Key_Backtab)
+    assert QApplication.focusWidget() is turn(running, 5).remove
+
+
+def test_a_click_on_what_goes_away_leaves_the_keyboard(kept: Kept, qtbot: QtBot) -> None:
+    """Guards: words typed after an example was picked, or a message put away, that fall on another control."""
+    running = kept()
+    window, field = running.window, running.window.composer.field
+    with qtbot.waitSignal(running.chat.answered):
+        click(window.transcript.welcome.buttons[0])
+    assert QApplication.focusWidget() is field
+    window.remedies.tell_fault("x", past=True)
+    click(window.banner.dismiss)
+    assert QApplication.focusWidget() is field
+    click(turn(running, 1).remove)
+    click(window.desk.toast.undo)
+    assert len(said(running)) == 2
+    assert QApplication.focusWidget() is field

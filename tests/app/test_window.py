@@ -63,18 +63,18 @@ def test_presets_without_their_models_are_disabled(start: Start) -> None:
     assert presets["pyramid"].text() == "Pyramid · lossy"
 
 
-@pytest.mark.parametrize("size", [14, 20])
+@pytest.mark.parametrize("size", [14, 20, 32])
 def test_the_row_above_is_never_cut_off(start: Start, qtbot: QtBot, size: int) -> None:
     """Guards: the last hierarchy clipped in a window a little too narrow for all, or in larger text."""
     running = start()
     bar = running.window.topbar
     running.preferences.change(font_size=size)
     folded = set()
-    for width in range(1900, 640, -60):
+    for width in range(1900, 450, -60):
         running.window.resize(width, 700)
         qtbot.wait(1)
         folded.add(bar.folded.isVisible())
-        for button in bar.findChildren(ActionButton):
+        for button in (*bar.findChildren(ActionButton), bar.sampling, bar.models, bar.folded):
             if button.isVisible():
                 assert button.width() >= button.sizeHint().width(), (width, button.text())
     assert folded == {True, False}

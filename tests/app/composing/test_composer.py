@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QInputMethodEvent
 from PySide6.QtTest import QTest
@@ -109,3 +110,18 @@ def test_what_is_typed_during_an_answer_stays(start: Start, qtbot: QtBot, sessio
         QTest.keyClick(window.composer.field, Qt.Key.Key_Escape)
     assert window.composer.text == "Second"
     assert window.composer.button.text() == "Send"
+
+
+@pytest.mark.parametrize("pixels", [14, 32])
+def test_what_stands_in_the_field_fits_it(qtbot: QtBot, pixels: int) -> None:
+    """Guards: a narrow window that says "Ask anything. Nothing", or cuts the button off."""
+    made, _ = composer(qtbot)
+    made.setStyleSheet(f"* {{ font-size: {pixels}px; }}")
+    made.show_context(139, 2048)
+    for width in (900, 440):
+        made.resize(width, 60)
+        qtbot.wait(10)
+        said = made.field.placeholderText()
+        assert made.field.fontMetrics().horizontalAdvance(said) <= made.field.viewport().width(), said
+        assert made.rect().contains(made.button.geometry())
+        assert made.button.width() >= made.button.sizeHint().width()

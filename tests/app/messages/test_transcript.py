@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
+import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QPushButton
 from pytestqt.qtbot import QtBot
 
 from engine.events import Event, Finished
@@ -106,3 +107,38 @@ def test_markup_is_shown_as_text(start: Start, ask: Ask, session: ScriptedSessio
     running = start()
     ask(running, "<i>hi</i>")
     assert running.window.transcript.answers[-1].reading.sheet.toPlainText() == "<b>bold</b> <img src=x>"
+
+
+@pytest.mark.parametrize("size", [14, 24, 32])
+@pytest.mark.parametrize("width", [480, 1280])
+def test_nothing_below_a_message_is_cut_off(start: Start, ask: Ask, qtbot: QtBot, size: int, width: int) -> None:
+    """Guards: actions with half their height, a line that ends in "1.7× pla", and text it pushes out of the window."""
+    running = start()
+    window = running.window
+    running.preferences.change(font_size=size)
+    window.resize(width, 800)
+    ask(running, "One")
+    turn = window.transcript.turns[-1]
+    status = window.transcript.answers[-1].status
+    qtbot.waitUntil(lambda: turn.width() <= window.transcript.viewport().width())
+    qtbot.wait(50)
+    for button in turn.findChildren(QPushButton):
+        if button.isVisible():
+            assert button.visibleRegion().boundingRect().size() == button.size(), button.text()
+            assert button.height() >= button.sizeHint().height(), button.text()
+    for line in status.text().splitlines():
+        assert status.fontMetrics().horizontalAdvance(line) <= status.width(), line
+    assert status.height() >= status.sizeHint().height()
+
+
+def test_the_line_of_actions_is_as_high_without_them(start: Start, ask: Ask) -> None:
+    """Guards: a conversation that moves under the pointer as what can be done with a message comes up."""
+    running = start()
+    running.preferences.change(font_size=32)
+    ask(running, "One")
+    question = running.window.transcript.turns[0]
+    before = question.sizeHint().height()
+    assert not question.redo.isVisible()
+    question.body.text.setFocus(Qt.FocusReason.TabFocusReason)  # type: ignore[attr-defined]
+    assert question.redo.isVisible()
+    assert question.sizeHint().height() == before

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QLocale, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QPlainTextEdit, QSpinBox
 from pytestqt.qtbot import QtBot
@@ -321,3 +321,31 @@ def test_settings_of_one_chat_leave_the_others_alone(
     ask(running, "Three")
     assert session.options[-1][2] == 48
     assert running.preferences.settings.max_tokens == 512
+
+
+@pytest.mark.parametrize("size", [14, 24, 32])
+def test_no_dialog_is_cut_off_in_large_text(start: Start, qtbot: QtBot, size: int) -> None:
+    """Guards: sections that end in "Generati", and a system prompt whose box has lost its lower edge."""
+    running = start()
+    running.preferences.change(font_size=size)
+    for names in (running.window.dialogs.settings().sections, running.window.dialogs.about().names):
+        qtbot.waitUntil(names.isVisible)
+        assert names.sizeHintForColumn(0) <= names.viewport().width()
+    field = running.window.dialogs.chat_settings().fields["system_prompt"]
+    qtbot.waitUntil(field.isVisible)
+    qtbot.wait(20)
+    assert field.inner.visibleRegion().boundingRect().size() == field.inner.size()
+
+
+def test_amounts_are_told_as_everywhere(qtbot: QtBot, file: SettingsFile) -> None:
+    """Guards: "8192 tokens" beside "8,192", and a seed with commas in it."""
+    dialog = SettingsDialog(Preferences(file))
+    qtbot.addWidget(dialog)
+    texts = {}
+    for name, value in (("room", 2048), ("seed", 2048)):
+        box = dialog.fields[name].inner
+        assert isinstance(box, QSpinBox)
+        box.setLocale(QLocale(QLocale.Language.English))
+        box.setValue(value)
+        texts[name] = box.text()
+    assert texts == {"room": "2,048 tokens", "seed": "2048"}

@@ -314,6 +314,20 @@ def test_offline_is_said_and_kept(
     qtbot.waitUntil(lambda: bool(wizard.sets.cards))
     assert not wizard.sets.address.isEnabled()
     assert not wizard.button(QWizard.WizardButton.NextButton).isEnabled()
+    assert wizard.sets.alert.isVisible(), "Next is grey without a reason"
+    assert "Offline" in wizard.sets.alert.sentence.text()
     assert wizard.sets.folder.isEnabled(), "a folder needs no network"
     library.close()
     assert not hub.requests
+
+
+def test_nothing_is_cut_off_in_large_text(wizard: Wizard, qtbot: QtBot) -> None:
+    """Guards: steps that end in "This mac", and offers whose verdict is behind the edge."""
+    wizard.setStyleSheet("* { font-size: 32px; }")
+    wizard.next()
+    qtbot.waitUntil(lambda: bool(wizard.sets.cards) and wizard.sets.cards[0].isVisible())
+    qtbot.wait(50)
+    for step_of in wizard.rail.steps:
+        assert step_of.width() >= step_of.sizeHint().width(), step_of.text()
+    for card in wizard.sets.cards:
+        assert card.width() <= wizard.sets.area.viewport().width(), card.offer.title
