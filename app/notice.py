@@ -73,9 +73,8 @@ class Banner(QFrame):
         self.dismiss = QPushButton("Dismiss")
         self.dismiss.setAccessibleName("Dismiss")
         self.dismiss.setObjectName("quiet")
-        self.dismiss.setFocusPolicy(
-            Qt.FocusPolicy.TabFocus
-        )  # it goes away when clicked, and must not take the keyboard with it
+        # A click makes it go away, which must not take the keyboard along.
+        self.dismiss.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.dismiss.clicked.connect(self.hide)
         buttons = FlowLayout(8)
         buttons.setContentsMargins(0, 6, 0, 0)

@@ -25,9 +25,8 @@ class Toast(QFrame):
         self.undo.setObjectName("toastUndo")
         self.undo.setAccessibleName("Undo")
         self.undo.setToolTip("Undo (Ctrl+Z)")
-        self.undo.setFocusPolicy(
-            Qt.FocusPolicy.TabFocus
-        )  # it goes away when clicked, and must not take the keyboard with it
+        # A click makes it go away, which must not take the keyboard along.
+        self.undo.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.undo.clicked.connect(self.take_back)
         row = QHBoxLayout(self)
         row.setContentsMargins(16, 8, 8, 8)

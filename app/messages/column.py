@@ -90,9 +90,8 @@ class Column(QWidget):
     def _lay_out(self) -> None:
         self.earlier.setObjectName("pill")
         self.earlier.setAccessibleName("Show earlier messages")
-        self.earlier.setFocusPolicy(
-            Qt.FocusPolicy.TabFocus
-        )  # it goes away when clicked, and must not take the keyboard with it
+        # A click makes it go away, which must not take the keyboard along.
+        self.earlier.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self._rows.setContentsMargins(0, 22, 0, 16)
         self._rows.setSpacing(6)  # below the line of each message

@@ -20,9 +20,8 @@ class Edge(QFrame):
         self.again = QPushButton("Read it again")
         self.again.setObjectName("turnAction")
         self.again.setAccessibleName("Let the model read what is above again")
-        self.again.setFocusPolicy(
-            Qt.FocusPolicy.TabFocus
-        )  # it goes away when clicked, and must not take the keyboard with it
+        # A click makes it go away, which must not take the keyboard along.
+        self.again.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.again.setToolTip("From the next question on; if it does not fit, there is a choice again")
         self.again.clicked.connect(self.all_wanted)
         row = QHBoxLayout(self)

@@ -32,9 +32,8 @@ class Following(QScrollArea):
         self._pill = QPushButton("↓  Jump to latest", self)
         self._pill.setObjectName("pill")
         self._pill.setAccessibleName("Jump to latest")
-        self._pill.setFocusPolicy(
-            Qt.FocusPolicy.TabFocus
-        )  # it goes away when clicked, and must not take the keyboard with it
+        # A click makes it go away, which must not take the keyboard along.
+        self._pill.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._pill.clicked.connect(self.jump_to_latest)
         self._pill.hide()
         bar = self.verticalScrollBar()

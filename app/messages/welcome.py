@@ -43,8 +43,7 @@ class Welcome(QWidget):
         button = QPushButton(text)
         button.setObjectName("example")
         button.setAccessibleName(f"Ask: {text}")
-        button.setFocusPolicy(
-            Qt.FocusPolicy.TabFocus
-        )  # it goes away when clicked, and must not take the keyboard with it
+        # A click makes it go away, which must not take the keyboard along.
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         button.clicked.connect(lambda: self.chosen.emit(text))
         return button
