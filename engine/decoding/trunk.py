@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from engine.account import CPU
 from engine.decoding.frequent import FrequentTokens
 from engine.decoding.laws import Laws, Sampler
 from engine.model import Transformer
@@ -60,11 +59,9 @@ class Trunk:
 
     def advance(self, span: int, tape: Sequence[int], upto: int) -> None:
         """Run positions up to ``upto`` through ``span`` and all below, as far as they have not been."""
-        while self._seen[span] < upto:  # a chunk at a time: a model that was left out may be far behind
-            self._advance(span, tape, min(self._seen[span] + CPU.chunk, upto))
-
-    def _advance(self, span: int, tape: Sequence[int], upto: int) -> None:
         seen = self._seen[span]
+        if seen >= upto:
+            return
         if span == 0:
             ids = torch.tensor(tape[seen:upto], dtype=torch.int64, device=self.model.device)
             entering = self.model.embed(ids)

@@ -98,7 +98,7 @@ class Stack:
         self.held = min(self.held, length)
 
     def _dense(self, tape: Sequence[int], start: int, stop: int) -> None:
-        """Run positions ``start`` to ``stop`` - 1, a chunk at a time: a model that was left out may be far behind."""
+        """Run positions ``start`` to ``stop`` - 1, a chunk at a time: a few may have been put off before."""
         everything = range(self.model.layers)
         for at in range(start, stop, GPU.chunk):
             self.cache.settle(everything, at)

@@ -15,7 +15,8 @@ from scipy.stats import chi2_contingency
 from torch import Tensor
 
 from engine.config import PRESETS, ModelSet, Preset, Sampling, Window
-from engine.decoding.graphs import stack
+from engine.decoding.eager import EagerRunner
+from engine.decoding.graphs import GraphRunner, stack
 from engine.decoding.graphs.capture import Recorder
 from engine.errors import DeviceError
 from engine.events import Event, Finished, Loading, Round, Started
@@ -157,11 +158,13 @@ def test_memory_that_ends_while_recording_spares_what_was_recorded(
 @pytest.mark.parametrize("how", ["graphs", "eager"])
 def test_who_fell_behind_catches_up_in_chunks(family: ModelSet, monkeypatch: pytest.MonkeyPatch, how: How) -> None:
     """One pass over all that a model missed takes memory nobody counted, and cannot be stopped."""
-    chunk = {"graphs": "engine.decoding.graphs.stack.GPU", "eager": "engine.decoding.trunk.CPU"}[how]
-    monkeypatch.setattr(chunk, SimpleNamespace(chunk=16))
+    monkeypatch.setattr({"graphs": GraphRunner, "eager": EagerRunner}[how], "chunk", 16)
+    monkeypatch.setattr(stack, "GPU", SimpleNamespace(chunk=16))
     monkeypatch.setattr(stack, "FEW", 16)
     running = finish(Session.open(family, "cpu", how))
-    ask(running, PRESETS["plain"], tokens=120)
+    story = [("user", "The quick brown fox jumps over the lazy dog. " * 4)]
+    assert running.count(story) > 64
+    list(running.reply(story, preset=PRESETS["plain"], sampling=GREEDY, max_tokens=2))
     widths, run = list[int](), Transformer.run
 
     def watched(model: Transformer, hidden: Tensor, layers: range, cache: KVCache) -> Tensor:
@@ -169,7 +172,7 @@ def test_who_fell_behind_catches_up_in_chunks(family: ModelSet, monkeypatch: pyt
         return run(model, hidden, layers, cache)
 
     monkeypatch.setattr(Transformer, "run", watched)
-    assert ask(running, PRESETS["draft"], tokens=2)
+    assert list(running.reply(story, preset=PRESETS["draft"], sampling=GREEDY, max_tokens=2))
     assert 0 < max(widths) <= 16
 
 
