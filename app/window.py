@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QSettings, Qt, Signal
 from PySide6.QtGui import QAction, QCloseEvent, QGuiApplication, QKeySequence, QPaintEvent
-from PySide6.QtWidgets import QMainWindow, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QMainWindow, QVBoxLayout, QWidget
 
 from app.chat import Chat
 from app.columns import Columns
@@ -85,7 +85,15 @@ class Window(QMainWindow):
             self.seen.emit()
 
     def focusNextPrevChild(self, onward: bool) -> bool:
-        """Put the conversation in order first: parts of it are made whenever they are wanted."""
+        """Put the conversation in order first: parts of it are made whenever they are wanted.
+
+        Qt asks for this as well where what has the keyboard is hidden or disabled; it goes to the composer then, and
+        the view stays where it is.
+        """
+        focus = QApplication.focusWidget()
+        if focus is not None and self.isAncestorOf(focus) and not (focus.isVisible() and focus.isEnabled()):
+            self.composer.field.setFocus(Qt.FocusReason.OtherFocusReason)
+            return True
         self.transcript.order_keys()
         moved = super().focusNextPrevChild(onward)
         self.transcript.show_focus()

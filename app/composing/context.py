@@ -36,6 +36,12 @@ class Context(QObject):
             self._watched, self.fill = (turns, preset, room), None
             self._pause.start()
 
+    def forget(self) -> None:
+        """Count nothing any more; an answer that is under way is about something else."""
+        self._pause.stop()
+        self._watched = self.fill = None
+        self._asked += 1
+
     def refresh(self) -> None:
         """Count again: the engine may answer otherwise than before, or for the first time."""
         self.fill = None

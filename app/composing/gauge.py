@@ -35,7 +35,7 @@ class Gauge(QObject):
         """Count what would be sent now, shortly."""
         turns = self.chat.turns(self.composer.text)
         if not turns:
-            self.composer.show_context(0, 0)
+            self._forget()
         elif not self.chat.busy and self.chat.engine is Engine.READY:
             self.context.watch(turns, self.chat.preset, self.chat.max_tokens)
 
@@ -92,9 +92,12 @@ class Gauge(QObject):
         return self.composer.text
 
     def _engine_changed(self) -> None:
-        if self.chat.engine is Engine.READY:
-            self.context.refresh()
-            self.look()
+        self._forget()  # what the model before could hold is not what the next one can
+        self.look()
+
+    def _forget(self) -> None:
+        self.context.forget()
+        self.composer.show_context(0, 0)
 
     def _filled(self, fill: Fill) -> None:
         if self.chat.busy:

@@ -10,6 +10,7 @@ from app.look.middle import SIDE, Middle
 from app.speculation.prose import Prose
 
 NEAR_END = 4  # pixels
+PILL_GAP = 8  # pixels between the pill and the edge
 
 
 class Following(QScrollArea):
@@ -38,6 +39,7 @@ class Following(QScrollArea):
         self._pill.hide()
         bar = self.verticalScrollBar()
         bar.rangeChanged.connect(self._grown)
+        bar.valueChanged.connect(lambda _: self._show_pill())
         bar.actionTriggered.connect(lambda _: QTimer.singleShot(0, self, self._reconsider))
 
     @property
@@ -109,12 +111,15 @@ class Following(QScrollArea):
         self._show_pill()
 
     def _show_pill(self) -> None:
-        self._pill.setVisible(not self._following)
+        """Show the pill where it leads further than its own height: else it would only cover what it leads to."""
+        bar = self.verticalScrollBar()
+        below = bar.maximum() - bar.value()
+        self._pill.setVisible(not self._following and below > self._pill.sizeHint().height() + 2 * PILL_GAP)
         self._place_pill()
 
     def _place_pill(self) -> None:
         self._pill.adjustSize()
         port = self.viewport().geometry()
         left = port.center().x() - self._pill.width() // 2
-        self._pill.move(left, port.bottom() - self._pill.height() - 8)
+        self._pill.move(left, port.bottom() - self._pill.height() - PILL_GAP)
         self._pill.raise_()

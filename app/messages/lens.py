@@ -34,6 +34,7 @@ class Lens(QObject):
         self._transcript, self._panel, self._player, self._settings = transcript, panel, player, settings
         self._about: Answer | None = None  # None: the last one
         self._left: View | None = None  # the view before a replay
+        self._followed = False  # whether the end was in view before it
         self._figures_age = QElapsedTimer()
         group = QActionGroup(self)
         self.views: dict[View, QAction] = {}
@@ -86,7 +87,7 @@ class Lens(QObject):
         if not answer.replayable:
             return
         self._player.close_replay()
-        self._left = self._transcript.view
+        self._left, self._followed = self._transcript.view, self._transcript.following
         self.views["trace"].setChecked(True)
         self._transcript.show_view("trace")
         answer.show_view("trace")  # also where it is far from what is in view
@@ -112,6 +113,8 @@ class Lens(QObject):
         left, self._left = self._left, None
         if left is not None:
             self.show_view(left)
+        if self._followed:
+            self._transcript.jump_to_latest()
 
     def _show(self, answer: Answer) -> None:
         """Let the panel be about ``answer``."""
@@ -121,6 +124,7 @@ class Lens(QObject):
 
     def _token_chosen(self, answer: Answer, index: int) -> None:
         if answer is not self._subject:
+            self._followed = False  # the reader is elsewhere now
             self._player.close_replay()
             self._show(answer)
         self._panel.point_at(answer.ledger.owners[index], answer.ledger.passes_of(index))

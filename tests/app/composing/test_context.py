@@ -9,13 +9,14 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from app.__main__ import Application
+from app.composing.context import PAUSE
 from app.composing.fitting import fill, without_oldest
 from app.conversations.archive import Archive
 from app.exchange import Count, Turns
-from engine.config import PRESETS, Preset
+from engine.config import PRESETS, ModelSet, Preset
 from engine.errors import ContextFull
 from engine.events import Event
-from tests.app.scripted import ScriptedSession, plain
+from tests.app.scripted import Opener, ScriptedSession, plain
 from tests.app.stage import Ask, Start
 
 
@@ -220,3 +221,34 @@ def test_a_refusal_by_the_engine_offers_the_same(
     window.banner.buttons["shorten"].click()
     assert window.composer.text == ("word " * 40).strip()
     assert chat.conversation.messages[-1].text == "it fits"
+
+
+def test_an_empty_chat_takes_nothing_of_another_model(
+    start: Start, ask: Ask, qtbot: QtBot, session: ScriptedSession
+) -> None:
+    """Guards: the tokens of the chat shown before, counted for an empty one once another model is there."""
+    running = start()
+    meter = running.window.composer.meter
+    ask(running, "Hi")
+    qtbot.waitUntil(lambda: meter.text() != "")
+    running.window.bar.new_chat.trigger()
+    running.window.picker.open(ModelSet("Other", Path("other")))
+    assert meter.text() == ""
+    qtbot.waitUntil(lambda: running.chat.engine.value == "ready")
+    qtbot.wait(2 * PAUSE)
+    assert meter.text() == ""
+
+
+def test_what_the_last_model_held_is_not_said_of_the_next(
+    start: Start, ask: Ask, qtbot: QtBot, session: ScriptedSession, opener: Opener
+) -> None:
+    """Guards: "2,303 / 2,048 tokens" while a model with more room is still loading."""
+    running = start()
+    meter = running.window.composer.meter
+    ask(running, "Hi")
+    qtbot.waitUntil(lambda: meter.text() != "")
+    session.limit = 4096
+    opener.delay = 0.05
+    running.window.picker.open(ModelSet("Other", Path("other")))
+    assert meter.text() == ""
+    qtbot.waitUntil(lambda: "4,096" in meter.text())

@@ -134,3 +134,25 @@ def test_matches_can_be_read() -> None:
     for palette in (DARK, LIGHT, DARK_SAFE, LIGHT_SAFE):
         assert contrast(palette.on_accent, palette.target) >= 4.5
         assert contrast(palette.text, blend(palette.target, palette.background, 0.3)) >= 4.5
+
+
+def test_closing_the_search_leaves_the_reader_at_the_match(
+    start: Start, ask: Ask, session: ScriptedSession, qtbot: QtBot
+) -> None:
+    """Guards: the keyboard of a field that is hidden going to the first message, and the view with it."""
+    session.play = lambda _: plain("word " * 400 + "A fox slept. " + "word " * 400)
+    running = start()
+    window = running.window
+    for question in ("One", "Two"):
+        ask(running, question)
+    window.activateWindow()
+    window.bar.find()
+    QTest.keyClicks(window.find_bar.field, "FOX")
+    qtbot.waitUntil(lambda: len(window.find_bar.matches) == 2)
+    window.find_bar.step(1)
+    place = window.transcript.verticalScrollBar().value()
+    assert place > 500
+    QTest.keyClick(window.find_bar.field, Qt.Key.Key_Escape)
+    qtbot.wait(20)
+    assert abs(window.transcript.verticalScrollBar().value() - place) < 60
+    assert window.composer.field.hasFocus()

@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from tests.app.scripted import STORY
+from tests.app.scripted import STORY, ScriptedSession, speculated
 from tests.app.stage import Ask, Start
 
 
@@ -98,3 +98,28 @@ def test_stillness_is_respected(start: Start, ask: Ask) -> None:
     running.window.transcript.set_motion(False)
     running.window.lens.replay()
     assert not running.window.player.playing
+
+
+def test_after_a_replay_the_end_is_whole_again(
+    start: Start, ask: Ask, qtbot: QtBot, session: ScriptedSession
+) -> None:
+    """Guards: the last buttons half under the composer once the player's strip has gone."""
+    session.play = lambda _: speculated(" ".join([STORY] * 6))
+    running = start()
+    ask(running, "One")
+    window = running.window
+    window.resize(1000, 480)
+    qtbot.wait(50)
+    window.transcript.jump_to_latest()
+    bar = window.transcript.verticalScrollBar()
+    assert bar.value() == bar.maximum() > 0
+    for way in ("escape", "reading"):
+        window.lens.replay()
+        window.player.pass_time(0.1)
+        qtbot.wait(50)
+        if way == "escape":
+            QTest.keyClick(window.player.scrubber, Qt.Key.Key_Escape)
+        else:
+            window.lens.show_view("reading")
+        qtbot.wait(50)
+        assert bar.value() == bar.maximum()

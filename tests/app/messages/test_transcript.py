@@ -142,3 +142,26 @@ def test_the_line_of_actions_is_as_high_without_them(start: Start, ask: Ask) -> 
     question.body.text.setFocus(Qt.FocusReason.TabFocusReason)  # type: ignore[attr-defined]
     assert question.redo.isVisible()
     assert question.sizeHint().height() == before
+
+
+def test_nothing_leads_to_the_end_where_it_is_in_view(
+    start: Start, ask: Ask, qtbot: QtBot, session: ScriptedSession
+) -> None:
+    """Guards: "Jump to latest" with nothing below, over the buttons of the last answer, after a change of view."""
+    running = start()
+    window, transcript = running.window, running.window.transcript
+    ask(running, "Hi")
+    pill = transcript.findChild(type(window.composer.button), "pill")
+    assert pill is not None
+    assert transcript.verticalScrollBar().maximum() == 0
+    assert transcript.verticalScrollBar().maximum() == 0
+    transcript._following = False  # left so by a longer view
+    transcript._grown()
+    assert not pill.isVisible()
+    session.play = lambda _: plain("word " * 900)
+    ask(running, "More")
+    bar = transcript.verticalScrollBar()
+    transcript.show_top(transcript.turns[0])
+    qtbot.waitUntil(pill.isVisible)
+    bar.setValue(bar.maximum() - 20)  # as much as the pill would cover
+    assert not pill.isVisible()
