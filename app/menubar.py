@@ -88,7 +88,9 @@ class MenuBar:
     def _fill_model(self) -> None:
         add, menu = self._menus.add, self._menus.model
         add(menu, "Open model folder…", Keys.Open, self._parts.picker.choose_folder)
-        menu.addMenu("Hierarchy").addActions(list(self._parts.topbar.presets.values()))
+        methods = menu.addMenu("Method")
+        methods.addActions(list(self._parts.topbar.presets.values()))
+        methods.setToolTipsVisible(True)
         menu.addSeparator()
 
     def _fill_help(self) -> None:

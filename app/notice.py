@@ -43,7 +43,7 @@ class LoadingStrip(QWidget):
 
 REMEDIES: dict[Remedy, str] = {  # what each button says, in the order they stand
     "trim": "Leave out the oldest turns",
-    "shorten": "Shorten the message",
+    "shorten": "Edit the message",
     "save again": "Save again",
     "make folder": "Make a new folder",
     "report": "Show the report…",

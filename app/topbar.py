@@ -1,4 +1,4 @@
-"""The row above the conversation: which model, which hierarchy, how tokens are drawn."""
+"""The row above the chat: which model, which method of speculation, how tokens are drawn."""
 
 from __future__ import annotations
 
@@ -13,14 +13,19 @@ from app.settings.sampling import SamplingButton
 from engine.config import PRESETS, ModelSet, Preset, Role
 
 SNUG = 680  # below this one the parts move closer together
+_HELPERS: dict[Role, str] = {"draft": "a small draft model", "qualifier": "a middle model", "target": "a large model"}
 
 
 class TopBar(QFrame):
-    """Pickers for the model set and the hierarchy. What a set cannot run is disabled, with the reason."""
+    """Pickers for the model set and the method. What a set cannot run is disabled, with the reason.
+
+    ``picked``: something was chosen in a menu, and the keyboard is free for what comes next.
+    """
 
     model_chosen = Signal(object)  # ModelSet
     folder_wanted = Signal()
     preset_chosen = Signal(object)  # Preset
+    picked = Signal()
 
     def __init__(self, panel: QAction, sidebar: QAction, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -30,10 +35,12 @@ class TopBar(QFrame):
         self.views: QFrame | None = None
         self.models = _menu_button("Model")
         self.presets = self._make_presets()
-        self.segments = _segmented("Hierarchy", list(self.presets.values()))
-        self.folded = _menu_button("Hierarchy")
+        self.segments = _segmented("Method", list(self.presets.values()))
+        self.folded = _menu_button("Method")
         menu = QMenu(self.folded)
         menu.addActions(list(self.presets.values()))
+        menu.setToolTipsVisible(True)
+        menu.triggered.connect(self.picked)
         self.folded.setMenu(menu)
         self.sampling = SamplingButton()
         self._panel = ActionButton(panel)
@@ -76,6 +83,8 @@ class TopBar(QFrame):
     def show_models(self, known: Sequence[ModelSet], current: ModelSet | None) -> None:
         """List ``known`` sets, ``current`` chosen, and a way to open another folder."""
         menu = QMenu(self.models)
+        menu.setToolTipsVisible(True)
+        menu.triggered.connect(self.picked)
         choices = QActionGroup(menu)
         for models in known:
             action = menu.addAction(models.name)
@@ -96,13 +105,16 @@ class TopBar(QFrame):
         """Choose ``current`` and disable what ``models`` cannot run; ``settings`` say which are lossy."""
         for name, action in self.presets.items():
             preset = settings.hierarchy(PRESETS[name])
-            action.setText(preset.title if preset.lossless else f"{preset.title} · lossy")
+            title = preset.title if preset.lossless else f"{preset.title} · lossy"
             lacking = missing_roles(preset, models)
+            needs = f"needs {' and '.join(_HELPERS[role] for role in lacking)}"
+            action.setText(f"{title}\t{needs if lacking else preset.summary}")  # a menu shows both, a button the title
+            action.setIconText(title)
             action.setEnabled(not lacking)
             action.setChecked(name == current.name)
-            note = f"{models.name} has no {' and no '.join(lacking)} model." if lacking and models else ""
+            note = f"It {needs}, and {models.name} has none. There are some in Models." if lacking and models else ""
             action.setToolTip(f"{preset.summary}\n{note}".strip())
-        self.folded.setText(self.presets[current.name].text())
+        self.folded.setText(self.presets[current.name].iconText())
 
     def _make_presets(self) -> dict[str, QAction]:
         group = QActionGroup(self)
@@ -153,8 +165,8 @@ class ActionButton(QPushButton):
         self._mirror()
 
     def _mirror(self) -> None:
-        self.setText(self._action.text())
-        self.setAccessibleName(self._action.text())
+        self.setText(self._action.iconText())
+        self.setAccessibleName(self._action.iconText())
         self.setToolTip(self._action.toolTip())
         self.setEnabled(self._action.isEnabled())
         self.setChecked(self._action.isChecked())

@@ -143,25 +143,25 @@ PRESETS = MappingProxyType(
             Preset(
                 "plain",
                 "Plain",
-                "The target alone, one token a pass: the yardstick.",
+                "The model alone, one token at a time.",
                 (Stage(TARGET),),
             ),
             Preset(
                 "draft",
                 "Draft",
-                "A small model drafts, the target judges.",
+                "A small model guesses ahead, the large one checks.",
                 (Stage(Model("draft"), Window(6, entropy=1.0)), Stage(TARGET)),
             ),
             Preset(
                 "lookup",
                 "Lookup",
-                "Earlier text of the chat drafts, the target judges.",
+                "What stands in the chat already is guessed again, the model checks.",
                 (Stage(Lookup(), Window(8)), Stage(TARGET)),
             ),
             Preset(
                 "hispec",
                 "HiSpec",
-                "The target's own first layers draft, a quarter of it filters, all of it judges.",
+                "The model's own first layers guess ahead, a quarter of it sifts, all of it checks.",
                 (
                     Stage(Exit(1 / 8), Window(3, entropy=0.5), trimmed=True),
                     Stage(Exit(1 / 4), trimmed=True),
@@ -171,14 +171,14 @@ PRESETS = MappingProxyType(
             Preset(
                 "hsd",
                 "HSD",
-                "Models of one family, in the chain that proves fastest here.",
+                "Two smaller models guess ahead and sift, in whatever chain proves fastest here.",
                 (Stage(Model("draft"), Window(3)), Stage(Model("qualifier"), Window(4)), Stage(TARGET)),
                 planned=True,
             ),
             Preset(
                 "pyramid",
                 "Pyramid",
-                "Draft, qualifier and target with fuzzy acceptance: lossy, and faster where the three are close.",
+                "As HSD with a tolerance: can be faster, but answers are not quite the large model's own.",
                 (
                     Stage(Model("draft"), Window(4)),
                     Stage(Model("qualifier"), Window(8), Acceptance("fuzzy", tau=0.3)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QObject
+from PySide6.QtGui import QTextCursor
 
 from app.chat import Chat, Engine
 from app.composing.composer import Composer
@@ -74,6 +75,8 @@ class Gauge(QObject):
         """Let the message be changed; one that was sent comes back to the composer."""
         self._take_back()
         self.banner.hide()
+        self.composer.field.moveCursor(QTextCursor.MoveOperation.End)
+        self.composer.field.ensureCursorVisible()
         self.composer.field.setFocus()
 
     def begin_anew(self) -> None:

@@ -101,6 +101,7 @@ class Sidebar(QFrame):
         button.setToolTip(action.toolTip())
         button.clicked.connect(action.trigger)
         self.foot.insertWidget(0, button)
+        QWidget.setTabOrder(self.list, button)  # Tab goes down, as they stand
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """In the search field: Down goes into the list, Enter opens the first hit, Escape ends the search."""
@@ -199,13 +200,17 @@ class Sidebar(QFrame):
 
     def _open_menu(self, at: QPoint) -> None:
         item = self.list.itemAt(at)
-        self.open_menu(item, self.list.viewport().mapToGlobal(at))
+        menu = self.open_menu(item, self.list.viewport().mapToGlobal(at))
+        if menu is None:
+            self._mark()
+        else:
+            menu.aboutToHide.connect(self._mark)  # a click with that button goes nowhere
 
-    def open_menu(self, item: QListWidgetItem | None, at: QPoint) -> None:
-        """Offer what can be done with the conversation of ``item``."""
+    def open_menu(self, item: QListWidgetItem | None, at: QPoint) -> QMenu | None:
+        """Offer what can be done with the conversation of ``item``; None where there is none."""
         chat = None if item is None else item.data(CHAT)
         if item is None or chat not in self._archive.chats:
-            return
+            return None
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         pinned = self._archive.chats[chat].pinned
@@ -216,6 +221,7 @@ class Sidebar(QFrame):
         menu.addSeparator()
         _entry(menu, "Delete", "Del", lambda: self.delete_wanted.emit(chat))
         menu.popup(at)
+        return menu
 
     def _on_key(self, key: int) -> None:
         item = self.list.currentItem()

@@ -9,13 +9,21 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QSettings, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QAbstractSpinBox, QApplication, QProgressBar, QTextEdit, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractSpinBox,
+    QApplication,
+    QDialogButtonBox,
+    QProgressBar,
+    QTextEdit,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from app.__main__ import UNSEEN
 from app.look.palette import DARK, LIGHT, Palette, contrast
 from app.topbar import ActionButton
-from engine.config import ModelSet
+from engine.config import PRESETS, ModelSet
 from tests.app.scripted import Opener, ScriptedSession, endless
 from tests.app.stage import Ask, Start
 
@@ -59,8 +67,15 @@ def test_presets_without_their_models_are_disabled(start: Start) -> None:
     presets = running.window.topbar.presets
     enabled = {name for name, action in presets.items() if action.isEnabled()}
     assert enabled == {"plain", "lookup", "hispec"}
-    assert "Bare has no draft and no qualifier model." in presets["hsd"].toolTip()
-    assert presets["pyramid"].text() == "Pyramid · lossy"
+    assert "It needs a small draft model and a middle model, and Bare has none." in presets["hsd"].toolTip()
+    assert presets["hsd"].text() == "HSD\tneeds a small draft model and a middle model"
+    assert presets["plain"].text() == f"Plain\t{PRESETS['plain'].summary}"
+    assert presets["pyramid"].iconText() == "Pyramid · lossy"
+    bar = running.window.topbar
+    assert "Pyramid · lossy" in [button.text() for button in bar.segments.findChildren(ActionButton)]
+    for menu in (bar.folded.menu(), bar.models.menu()):
+        assert menu is not None
+        assert menu.toolTipsVisible()
 
 
 @pytest.mark.parametrize("size", [14, 20, 32])
@@ -228,9 +243,11 @@ def test_tab_reaches_the_controls_in_order(start: Start, qtbot: QtBot) -> None:
             break
         seen.append(focused.accessibleName())
         QTest.keyClick(focused, Qt.Key.Key_Tab)
-    for name in ("Your question", "Send", "Trash", "Settings"):
+    foot = ["Trash", "Settings"]
+    for name in ("Your question", "Send", *foot):
         assert name in seen
-    row = ["Model", "Hierarchy", "Reading", "Trace", "Sampling", "Speculation"]
+    assert [name for name in seen if name in foot] == foot  # downwards
+    row = ["Model", "Method", "Reading", "Trace", "Sampling", "Speculation"]
     assert [name for name in seen if name in row] == row  # as they stand
 
 
@@ -242,3 +259,26 @@ def test_closing_before_the_window_was_seen(start: Start, qtbot: QtBot, opener: 
     qtbot.wait(UNSEEN + 100)
     assert not running.thread.isRunning()
     assert opener.opened == []
+
+
+def test_after_a_choice_in_a_menu_the_keyboard_is_in_the_composer(start: Start, qtbot: QtBot) -> None:
+    """Guards: a model chosen, and the question typed next going nowhere."""
+    running = start()
+    window = running.window
+    window.activateWindow()
+    for button in (window.topbar.models, window.topbar.folded):
+        button.setFocus()
+        menu = button.menu()
+        assert menu is not None
+        menu.actions()[0].trigger()
+        assert window.composer.field.hasFocus()
+
+
+def test_no_standard_button_has_an_icon(start: Start) -> None:
+    """Guards: the desktop's black cross before "Close", hardly to be seen in the dark."""
+    running = start()
+    for dialog in (running.window.dialogs.settings(), running.window.dialogs.about()):
+        buttons = [button for box in dialog.findChildren(QDialogButtonBox) for button in box.buttons()]
+        assert buttons
+        assert all(button.icon().isNull() for button in buttons)
+        dialog.close()

@@ -19,6 +19,7 @@ from app.conversations.sidebar import Sidebar
 from app.conversations.store import Store
 from app.look.palette import LIGHT
 from tests.app.conversations.test_store import answered, keep
+from tests.app.stage import Ask, Start
 
 DAY = 86400.0
 
@@ -169,3 +170,25 @@ def test_a_click_opens(sidebar: Sidebar, talks: list[Conversation], qtbot: QtBot
     with qtbot.waitSignal(sidebar.chosen) as chosen:
         QTest.mouseClick(sidebar.list.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(spot))
     assert chosen.args == [talks[2].id, None]
+
+
+@pytest.mark.qt_log_ignore("This plugin does not support", extend=True)  # a popup without a display
+def test_a_right_click_leaves_the_mark_where_it_is(start: Start, ask: Ask, qtbot: QtBot) -> None:
+    """Guards: the highlight of "you are here" left on a chat that was only asked about."""
+    running = start()
+    ask(running, "One")
+    running.chat.start_new()
+    ask(running, "Two")
+    rows = running.window.sidebar.list
+    here, other = rows.row_of(running.chat.conversation.id), 0
+    other = next(row for row in range(rows.count()) if rows.chat_at(row) is not None and row != here)
+    assert rows.currentRow() == here
+    QTest.mouseClick(
+        rows.viewport(), Qt.MouseButton.RightButton, pos=(at := rows.visualItemRect(rows.item(other)).center())
+    )
+    rows.customContextMenuRequested.emit(at)
+    menu = running.window.sidebar.findChild(QMenu)
+    assert menu is not None
+    assert rows.currentRow() == other
+    menu.close()
+    assert rows.currentRow() == here

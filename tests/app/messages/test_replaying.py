@@ -100,9 +100,7 @@ def test_stillness_is_respected(start: Start, ask: Ask) -> None:
     assert not running.window.player.playing
 
 
-def test_after_a_replay_the_end_is_whole_again(
-    start: Start, ask: Ask, qtbot: QtBot, session: ScriptedSession
-) -> None:
+def test_after_a_replay_the_end_is_whole_again(start: Start, ask: Ask, qtbot: QtBot, session: ScriptedSession) -> None:
     """Guards: the last buttons half under the composer once the player's strip has gone."""
     session.play = lambda _: speculated(" ".join([STORY] * 6))
     running = start()
