@@ -78,7 +78,11 @@ def require_folders(models: ModelSet) -> None:
 
 
 class EngineWorker(QObject):
-    """Owns the session. Every slot runs on the engine's thread and none lets an exception out."""
+    """Owns the session. Every slot runs on the engine's thread and none lets an exception out.
+
+    That includes what is no Exception: a panic in a library written in Rust, such as a tokenizer, derives from
+    BaseException alone, and one that got out would leave the window waiting for ever.
+    """
 
     loading = Signal(object)  # Loading
     opened = Signal(object)  # Opening
@@ -103,7 +107,7 @@ class EngineWorker(QObject):
                 self._prepare(self._session.prepare(opening.preset), opening)
         except UpdraftError as error:
             self.not_opened.emit(opening, Failure.of(error, down=True))
-        except Exception as error:  # the thread's border: whatever else happens, the window is told
+        except BaseException as error:  # the thread's border: whatever else happens, the window is told
             log.exception("opening %s failed", opening.models.name)
             self._drop()
             self.not_opened.emit(opening, not_loaded(opening.models.name, error))
@@ -143,7 +147,7 @@ class EngineWorker(QObject):
             self._answer(request)
         except UpdraftError as error:
             failure = Failure.of(error)
-        except Exception as error:  # the thread's border: whatever else happens, the window is told
+        except BaseException as error:  # the thread's border: whatever else happens, the window is told
             log.exception("reply %d failed", request.id)
             self._drop()
             failure = not_answered(error)
@@ -175,7 +179,7 @@ class EngineWorker(QObject):
             return
         try:
             self.counted.emit(fill(count, self._session))
-        except Exception:  # the thread's border; asking, not counting, is where a fault is reported
+        except BaseException:  # the thread's border; asking, not counting, is where a fault is reported
             log.warning("counting failed", exc_info=True)
 
     @Slot()
@@ -183,7 +187,7 @@ class EngineWorker(QObject):
         """Tell about the device and what is loaded on it."""
         try:
             self.described.emit(tuple(self._session.describe()) if self._session is not None else ())
-        except Exception:  # the thread's border
+        except BaseException:  # the thread's border
             log.exception("describing the engine failed")
             self.described.emit((("Engine", "did not answer; the log has the details"),))
 
@@ -199,5 +203,5 @@ class EngineWorker(QObject):
             return
         try:
             session.close()
-        except Exception:  # a session that cannot even be closed is lost all the same
+        except BaseException:  # a session that cannot even be closed is lost all the same
             log.exception("closing the session failed")

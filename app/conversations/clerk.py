@@ -62,7 +62,7 @@ class Clerk(QObject):
             self.done.emit(job, job.run(self._open()) if job.run else None)
         except StoreError as error:
             self._trouble(error)
-        except Exception:  # the thread's border: whatever else happens, the window is told
+        except BaseException:  # the thread's border: whatever else happens, the window is told
             log.exception("reading from the store failed")
             self.noted.emit(Failure("Something could not be read because of an unexpected fault.", _LOG, remedies=()))
 
@@ -76,7 +76,7 @@ class Clerk(QObject):
             except StoreError as error:
                 self._trouble(error)
                 return
-            except Exception:  # the thread's border; a job that cannot be done at all must not hold up the others
+            except BaseException:  # the thread's border; a job that cannot be done at all must not hold up the others
                 log.exception("writing to the store failed")
                 self.noted.emit(
                     Failure("Something could not be saved because of an unexpected fault.", _LOG, remedies=())

@@ -62,7 +62,7 @@ class Errand(QObject):
                 result = tuple(self._steps(result))
         except (UpdraftError, OSError) as error:
             return "failed", Trouble.of(error)
-        except Exception:  # the thread's border: whatever else happens, the window is told
+        except BaseException:  # the thread's border: whatever else happens, the window is told
             log.exception("an errand failed")
             return "failed", Trouble("That failed because of an unexpected fault.", "The log has the details.")
         return ("stopped", None) if self._stop.is_set() else ("finished", result)
