@@ -3,25 +3,30 @@
 python packaging/check.py                       every check
 python packaging/check.py ruff mypy             only these
 python packaging/check.py pytest -- -k name     what follows -- goes to the one check named
+python packaging/check.py --newest              with the newest versions pyproject.toml allows, not the locked ones
 """
 
 import argparse
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from environment import ROOT, Environment, Machine, clean_variables, prepare, told
+from environment import Environment, Machine, prepare, prepare_newest, versions
+from installing import ROOT, clean_variables, told
+from locked import NAME as LOCK
+from locked import requirements
 
 CHECKS = {  # a program of the environment and its arguments
     "ruff": ("ruff", "check"),
     "format": ("ruff", "format", "--check"),
     "mypy": ("mypy",),
     "imports": ("lint-imports",),
-    "pytest": ("pytest",),
+    # Two at a time: more only wait for memory on the machines this is meant for. A file's tests stay together.
+    "pytest": ("pytest", "-n2", "--dist=loadfile"),
 }
 
 
@@ -45,6 +50,7 @@ class Request:
     checks: tuple[str, ...]
     extra: tuple[str, ...]
     venv: Path
+    newest: bool = False
 
 
 def read(arguments: Sequence[str]) -> Request:
@@ -53,7 +59,8 @@ def read(arguments: Sequence[str]) -> Request:
         prog="check.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("checks", nargs="*", metavar="check", help=", ".join(CHECKS))
-    parser.add_argument("--venv", type=Path, default=ROOT / ".venv", help="the virtual environment to use")
+    parser.add_argument("--venv", type=Path, help="the virtual environment to use")
+    parser.add_argument("--newest", action="store_true", help="say what breaks with the newest versions allowed")
     cut = arguments.index("--") if "--" in arguments else len(arguments)
     found = parser.parse_args(arguments[:cut])
     unknown = [name for name in found.checks if name not in CHECKS]
@@ -63,7 +70,8 @@ def read(arguments: Sequence[str]) -> Request:
     if extra and len(found.checks) != 1:
         parser.error("arguments after -- need exactly one check named before it")
     names = tuple(name for name in CHECKS if name in found.checks or not found.checks)
-    return Request(names, extra, found.venv.absolute())
+    venv = found.venv or ROOT / ("build/newest" if found.newest else ".venv")
+    return Request(names, extra, venv.absolute(), found.newest)
 
 
 def carry_out(name: str, environment: Environment, extra: Sequence[str] = (), *, whole: bool = False) -> Outcome:
@@ -98,16 +106,34 @@ def carry_out(name: str, environment: Environment, extra: Sequence[str] = (), *,
     return Outcome(name, status == 0, time.monotonic() - begun)
 
 
+def newer(installed: Mapping[str, str]) -> list[str]:
+    """Return a line for each installed package whose version is none that the lock file knows."""
+    known: dict[str, list[str]] = {}
+    for one in requirements((ROOT / LOCK).read_text(encoding="utf-8")):
+        name, _, version = one.split()[0].partition("==")
+        known.setdefault(name, []).append(version)
+    return [
+        f"  {name} {version} (locked: {', '.join(known.get(name, ['none']))})"
+        for name, version in sorted(installed.items())
+        if version.split("+")[0] not in known.get(name, []) and name not in ("pip", "updraft-chat")
+    ]
+
+
 def check(arguments: Sequence[str]) -> int:
     """Install what is missing, run the checks asked for, all of them, and sum up; 1 where one failed."""
     request = read(arguments)
     environment = Environment(request.venv)
-    prepare(environment, Machine.here(), checks=True)
+    if request.newest:
+        prepare_newest(environment, Machine.here())
+    else:
+        prepare(environment, Machine.here(), checks=True)
     *quick, longest = request.checks
     with ThreadPoolExecutor(1) as beside:  # all others together take a tenth of pytest's time, on another core
         waiting = [beside.submit(carry_out, name, environment, whole=True) for name in quick]
         last = carry_out(longest, environment, request.extra)
     outcomes = [*(each.result() for each in waiting), last]
+    if request.newest:
+        print("\nNewer than requirements.lock", *newer(versions(environment)), sep="\n")
     print("\nSummary", *outcomes, sep="\n", flush=True)
     return 0 if all(outcome.passed for outcome in outcomes) else 1
 

@@ -2,6 +2,7 @@
 
 Three steps, each put on record when it is done: Python itself, torch, Updraft with what it needs. A start
 does the steps that are not on record, so an interruption costs one step and a second start costs nothing.
+Versions and hashes come from requirements.lock; only torch from an index of one's choice has no hash there.
 """
 
 import sys
@@ -20,29 +21,18 @@ import shutil
 import subprocess
 import sysconfig
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
-# Named twice on purpose: alone, so that it may come from an index of its own, and again with everything else,
-# so that no dependency can replace it by a newer one of several gigabytes.
-TORCH = "torch==2.13.0"
-INDEX = "UPDRAFT_TORCH_INDEX"
+from installing import INDEX, PYTHON, ROOT, TORCH, SetupFailed, carry_out, clean_variables
+from locked import NAME as LOCK
+from locked import chosen, normal
+
 GET_STARTED = (
     f'set {INDEX} to the address after --index-url on the "Get Started" page of PyTorch\'s site '
     "and run the same command again"
 )
-
-
-class SetupFailed(Exception):  # noqa: N818 - engine.errors' shape, which cannot be imported before anything is installed
-    """A foreseen failure: ``sentence`` says what happened, ``hint`` what to do about it."""
-
-    def __init__(self, sentence: str, hint: str) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
-        self.hint = hint
 
 
 @dataclass(frozen=True)
@@ -157,7 +147,7 @@ def prepare(environment: Environment, machine: Machine, *, checks: bool = False,
     wanted = installation(root) + (" cuda" if machine.driver else "")
     if wanted not in (environment.done.get("check"), None if checks else environment.done.get("project")):
         drop_torn(environment.packages)
-        install_project(environment, root, wanted, checks=checks, cuda=machine.driver)
+        install_project(environment, machine, root, wanted, checks=checks)
 
 
 def make(environment: Environment) -> None:
@@ -207,50 +197,98 @@ def torch_key(index: str | None) -> str:
 
 
 def install_torch(environment: Environment, machine: Machine) -> None:
-    """Install torch and see it start; raises SetupFailed. Warns where a GPU would lie idle."""
+    """Install torch: the locked file alone, or, from an index of one's choice, the build it has and what that needs."""
     print(torch_notice(machine), flush=True)
     environment.forget("torch")
-    # The same version from another index counts as installed already, hence the force.
-    source = ["--index-url", machine.index, "--force-reinstall"] if machine.index else []
-    pip_install(environment, [*source, TORCH])
+    if machine.index:  # the same version from another index counts as installed already, hence the force
+        pip_install(environment, ["--index-url", machine.index, "--force-reinstall", TORCH])
+    else:
+        install_locked(environment, ROOT, ["torch"])
+    environment.record(torch=torch_key(machine.index))
+
+
+def install_project(environment: Environment, machine: Machine, root: Path, wanted: str, *, checks: bool) -> None:
+    """Install Updraft from ``root``, editable, and what it needs; raises SetupFailed. Warns where a GPU would lie idle.
+
+    ``checks``: also what the checks need. The checks compile our kernels on any machine, so these need come along.
+    """
+    print("Installing Updraft and what its checks need." if checks else "Installing Updraft.", flush=True)
+    environment.forget("project", "check")
+    names = ["run"]
+    if needs_cuda_libraries(environment.packages, machine):
+        names.append("torch-cuda")
+    if machine.driver or checks:
+        names.append("cuda")
+    install_locked(environment, root, [*names, "check"] if checks else names)
+    pip_install(environment, ["--no-deps", "--no-build-isolation", "--editable", str(root)])
+    see_torch_start(environment, machine)
+    environment.record(project=wanted, **({"check": wanted} if checks else {}))
+
+
+def prepare_newest(environment: Environment, machine: Machine, root: Path = ROOT) -> None:
+    """Install Updraft and its checks in the newest versions that pyproject.toml allows, whatever the lock file says."""
+    make(environment)
+    install_torch(environment, machine)
+    pip_install(environment, ["--upgrade", "--upgrade-strategy", "eager", "--editable", f"{root}[check]"])
+
+
+def versions(environment: Environment) -> dict[str, str]:
+    """Return the version of every package that is installed, by its normal name."""
+    listing = [str(environment.python), "-m", "pip", "list", "--format", "json"]
+    found = json.loads(subprocess.check_output(listing, text=True, env=clean_variables()))
+    return {normal(each["name"]): each["version"] for each in found}
+
+
+def needs_cuda_libraries(packages: Path, machine: Machine) -> bool:
+    """Tell whether the torch in ``packages`` is the CUDA build for Linux that the lock file knows the libraries of."""
+    if machine.platform != "linux" or machine.index:
+        return False
+    metadata = (found.read_text(encoding="utf-8") for found in packages.glob("torch-*.dist-info/METADATA"))
+    return any("\nRequires-Dist: nvidia-" in text for text in metadata)
+
+
+def install_locked(environment: Environment, root: Path, names: Sequence[str]) -> None:
+    """Install the packages of these sections of the lock file, and nothing that it does not name."""
+    part = environment.folder / "requirements.txt"
+    part.write_text(chosen((root / LOCK).read_text(encoding="utf-8"), names), encoding="utf-8")
+    pip_install(environment, ["--no-deps", "--require-hashes", "--requirement", str(part)])
+
+
+def see_torch_start(environment: Environment, machine: Machine) -> None:
+    """Import torch once; raises SetupFailed where it does not start."""
     proof = [str(environment.python), "-c", "import torch; print(torch.version.cuda or '')"]
     answer = subprocess.run(proof, capture_output=True, text=True, check=False, env=clean_variables())
     if answer.returncode != 0:
         print(answer.stderr, file=sys.stderr)
+        environment.forget("torch")
         raise SetupFailed(
             "torch was installed but does not start; its own words are above.",
             "On Windows, install the Microsoft Visual C++ Redistributable. Elsewhere, delete the folder "
             f"{environment.folder} and run the same command again.",
         )
-    environment.record(torch=torch_key(machine.index))
     warning = torch_warning(machine, answer.stdout.strip())
     if warning:
         print(warning, flush=True)
 
 
-def install_project(environment: Environment, root: Path, wanted: str, *, checks: bool, cuda: bool) -> None:
-    """Install Updraft from ``root``, editable, and what it needs; raises SetupFailed.
-
-    ``cuda``: also what our kernels need. ``checks``: also what the checks need, which compile those kernels anyway.
-    """
-    print("Installing Updraft and what its checks need." if checks else "Installing Updraft.", flush=True)
-    environment.forget("project", "check")
-    extra = "[check]" if checks else "[cuda]" if cuda else ""
-    pip_install(environment, ["--editable", f"{root}{extra}", TORCH])
-    environment.record(project=wanted, **({"check": wanted} if checks else {}))
+def pip_install(environment: Environment, arguments: Sequence[str]) -> None:
+    """Run ``pip install`` in the environment; raises SetupFailed with what its messages mean."""
+    command = [str(environment.python), "-m", "pip", "install", *arguments]
+    carry_out(command, "pip could not install what is needed.")
 
 
 def installation(root: Path) -> str:
-    """Digest what an installation depends on: pyproject.toml without the settings of linters and tests."""
+    """Digest what an installation depends on: the lock file, and pyproject.toml but for linters' settings."""
     try:
         settings = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+        lock = (root / LOCK).read_bytes()
     except (OSError, ValueError) as error:
         raise SetupFailed(
-            f"pyproject.toml cannot be read: {error}.", "Bring this checkout back to a complete state."
+            f"pyproject.toml or {LOCK} cannot be read: {error}.", "Bring this checkout back to a complete state."
         ) from error
     hatch = settings.get("tool", {}).get("hatch")
     read = [settings.get("build-system"), settings.get("project"), hatch]
-    return hashlib.sha256(json.dumps(read, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(read, sort_keys=True).encode() + lock).hexdigest()
 
 
 def drop_torn(packages: Path) -> None:
@@ -261,110 +299,3 @@ def drop_torn(packages: Path) -> None:
     for metadata in packages.glob("*.dist-info"):
         if not (metadata / "RECORD").exists():
             shutil.rmtree(metadata)
-
-
-def pip_install(environment: Environment, arguments: Sequence[str]) -> None:
-    """Run ``pip install`` in the environment; raises SetupFailed with what its messages mean."""
-    command = [str(environment.python), "-m", "pip", "install", *arguments]
-    carry_out(command, "pip could not install what is needed.")
-
-
-def carry_out(command: Sequence[str], sentence: str) -> None:
-    """Run ``command`` to its end; raises SetupFailed, with ``sentence`` unless its messages tell more.
-
-    Its output, progress bars included, goes straight to the terminal; its errors are shown and kept.
-    """
-    messages: list[str] = []
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        env=clean_variables(),
-    ) as process:
-        assert process.stderr is not None  # noqa: S101 - it was asked for
-        try:
-            for line in process.stderr:
-                print(line, end="", file=sys.stderr, flush=True)
-                messages.append(line)
-        except KeyboardInterrupt:  # the terminal told the command too: let it tidy up
-            process.wait()
-            raise
-    if process.returncode != 0:
-        raise diagnosis("".join(messages), sentence)
-
-
-def clean_variables() -> dict[str, str]:
-    """Return this process's variables without those that make a Python look for its packages elsewhere."""
-    foreign = ("PYTHONHOME", "PYTHONPATH")
-    variables = {name: value for name, value in os.environ.items() if name not in foreign}
-    return {**variables, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "PIP_USER": "0"}
-
-
-CAUSES = (
-    (
-        ("No space left on device", "Errno 28", "not enough space on the disk", "Disk quota exceeded"),
-        "The disk is full.",
-        "Free some space, also where temporary files go (about 3 GB for the CPU, 12 GB for an NVIDIA GPU), "
-        "and run the same command again: it goes on where it stopped.",
-    ),
-    (
-        ("SSLError", "CERTIFICATE_VERIFY_FAILED"),
-        "The package index could not be trusted: its certificate was refused.",
-        "Check the computer's clock; behind a company's proxy, tell pip about its certificate: "
-        "pip config set global.cert FILE.",
-    ),
-    (
-        (
-            "NewConnectionError",
-            "ConnectTimeoutError",
-            "ProxyError",
-            "NameResolutionError",
-            "ConnectionResetError",
-            "Temporary failure in name resolution",
-            "getaddrinfo failed",
-            "Network is unreachable",
-            "Connection refused",
-            "Read timed out",
-            "IncompleteRead",
-        ),
-        "The package index could not be reached.",
-        "Connect to the internet (only installing needs it), check the proxy settings, "
-        "and run the same command again: it goes on where it stopped.",
-    ),
-    (
-        (f"No matching distribution found for {TORCH}",),
-        f"There is no {TORCH} for this computer's Python {PYTHON}.",
-        "Use a 64-bit Python 3.11 or 3.12 on Linux, Windows or a Mac with Apple silicon; "
-        f"if {INDEX} is set, see that its address is right.",
-    ),
-    (
-        ("Permission denied", "Access is denied", "WinError 32"),
-        "A file could not be written.",
-        "Close Updraft's windows, see that this folder belongs to you, and run the same command again.",
-    ),
-)
-
-
-def diagnosis(messages: str, otherwise: str) -> SetupFailed:
-    """Return the failure that error messages tell of, the first of CAUSES, or one that says ``otherwise``."""
-    for signs, sentence, hint in CAUSES:
-        if any(sign in messages for sign in signs):
-            return SetupFailed(sentence, hint)
-    return SetupFailed(otherwise, "Put right what the messages above name, and run the same command again.")
-
-
-def told(main: Callable[[], int]) -> int:
-    """Run ``main`` and return its exit status: 1 after telling a failure and its hint, 130 after Ctrl+C."""
-    try:
-        return main()
-    except SetupFailed as failure:
-        complaint = failure
-    except OSError as error:
-        complaint = diagnosis(str(error), f"The computer refused: {error}.")
-    except KeyboardInterrupt:
-        print("\nStopped. The same command goes on from here.", file=sys.stderr)
-        return 130
-    print(f"\nUpdraft: {complaint.sentence}\n  Hint: {complaint.hint}", file=sys.stderr)
-    return 1

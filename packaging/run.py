@@ -14,7 +14,8 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 
-from environment import ROOT, Environment, Machine, SetupFailed, clean_variables, prepare, told
+from environment import Environment, Machine, prepare
+from installing import ROOT, SetupFailed, clean_variables, told
 
 TERMINAL = ("ask", "chat", "bench", "models")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -43,14 +44,20 @@ def lent_speed(model: Transformer, context: int) -> Speed:
     Its forward pass alone, without what ``generate`` adds. What nobody trained agrees with nobody, so nothing assists.
     """
     theirs = lent(model)
+    cache = cache_name(theirs)
     out = theirs(torch.full((1, context), 7, device=model.device), use_cache=True, logits_to_keep=1)
     began = 0.0
     for step in range(WARM + LENT):
         began = time.perf_counter() if step == WARM else began
         token = out.logits[:, -1:].argmax(-1)
-        out = theirs(token, past_key_values=out.past_key_values, use_cache=True)
+        out = theirs(token, use_cache=True, **{cache: getattr(out, cache)})
         int(token)  # whoever decodes looks at every token for the reply's end
     return Speed("transformers", "eager, greedy, head in 16 bits", LENT, time.perf_counter() - began, {}, None)
+
+
+def cache_name(theirs: Any) -> str:
+    """Return what this version of transformers calls keys and values, as an argument and in what it returns."""
+    return "cache" if "cache" in inspect.signature(theirs.forward).parameters else "past_key_values"
 
 
 def _loaded(folder: Any, device: torch.device) -> Any:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 from check import CHECKS, read
-from environment import TORCH, Environment, installation
+from environment import Environment, installation
+from installing import TORCH
+from locked import NAME as LOCK
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the stand-ins are scripts with a #! line")
 
@@ -19,9 +21,10 @@ ROOT = Path(__file__).resolve().parents[2]
 def checkout(tmp_path: Path) -> Path:
     """A checkout with check.py, installed by the record; its tools print their arguments, and mypy fails."""
     (tmp_path / "packaging").mkdir()
-    for name in ("check.py", "environment.py"):
+    for name in ("check.py", "environment.py", "installing.py", "locked.py"):
         shutil.copy(ROOT / "packaging" / name, tmp_path / "packaging")
-    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    for name in ("pyproject.toml", LOCK):
+        shutil.copy(ROOT / name, tmp_path)
     environment = Environment(tmp_path / "venv")
     environment.python.parent.mkdir(parents=True)
     for name in ("python", "ruff", "mypy", "lint-imports", "pytest"):
@@ -58,7 +61,7 @@ def test_every_check_runs_though_one_fails(checkout: Path) -> None:
     verdicts = [[name, "FAILED" if name == "mypy" else "passed"] for name in CHECKS]
     assert summary(run) == verdicts
     assert run.returncode == 1
-    assert f"pytest offscreen\n{checkout}\n" in run.stdout
+    assert f"{' '.join(CHECKS['pytest'])} offscreen\n{checkout}\n" in run.stdout
 
 
 def test_one_check_with_arguments_of_its_own(checkout: Path) -> None:
@@ -66,7 +69,7 @@ def test_one_check_with_arguments_of_its_own(checkout: Path) -> None:
     run = check(checkout, "pytest", "--", "-k", "a name")
     assert summary(run) == [["pytest", "passed"]]
     assert run.returncode == 0
-    assert "pytest -k a name offscreen\n" in run.stdout
+    assert f"{' '.join(CHECKS['pytest'])} -k a name offscreen\n" in run.stdout
 
 
 def test_a_missing_tool_is_a_failed_check(checkout: Path) -> None:

@@ -9,23 +9,21 @@ from pathlib import Path
 
 import pytest
 from environment import (
-    PYTHON,
-    TORCH,
     Environment,
     Machine,
-    SetupFailed,
-    clean_variables,
-    diagnosis,
     driver_present,
     drop_torn,
     installation,
+    needs_cuda_libraries,
     prepare,
-    told,
     torch_due,
     torch_key,
     torch_notice,
     torch_warning,
 )
+from installing import PYTHON, TORCH, SetupFailed, clean_variables, diagnosis, told
+from locked import NAME as LOCK
+from locked import name_of, requirements, sections
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the stand-in for Python is a script with a #! line")
 
@@ -40,6 +38,9 @@ import json, sys
 from pathlib import Path
 here, words = Path({here!r}), sys.argv[1:]
 with open(here / "log", "a") as log:
+    if "--requirement" in words:  # its file changes from call to call, so the packages' names are written down
+        text = Path(words[-1]).read_text()
+        words[-1] = " ".join(line.split("==")[0] for line in text.splitlines() if line[:1].strip())
     log.write(json.dumps(words) + "\\n")
 if (here / "failure").exists() and words[0] == "-m":
     sys.exit((here / "failure").read_text())
@@ -66,7 +67,8 @@ class StandIn:
         self.environment = Environment(folder / "checkout" / ".venv")
         self.root = folder / "checkout"
         self.root.mkdir()
-        shutil.copy(ROOT / "pyproject.toml", self.root)
+        for name in ("pyproject.toml", LOCK):
+            shutil.copy(ROOT / name, self.root)
 
     def speak(self, version: str) -> None:
         """Become a Python of another version."""
@@ -101,16 +103,31 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandIn:
     return stand_in
 
 
+LOCKED = sections((ROOT / LOCK).read_text(encoding="utf-8"))
+
+
 def install(*arguments: str) -> list[str]:
     return ["-m", "pip", "install", *arguments]
 
 
-def test_torch_comes_first_and_pinned_and_stays(stand_in: StandIn) -> None:
-    """A dependency that pulls in gigabytes of a newer torch because torch came last, or was named only once."""
-    made, torch, project = stand_in.prepare(checks=True)
-    assert made == ["-m", "venv", "--clear", str(stand_in.environment.folder)]
-    assert torch == install(TORCH)
-    assert project == install("--editable", f"{stand_in.root}[check]", TORCH)
+def locked(*names: str) -> list[str]:
+    """Return the command that installs these sections of the lock file and nothing else."""
+    packages = dict.fromkeys(line for name in names for line in requirements(LOCKED[name]))
+    return install("--no-deps", "--require-hashes", "--requirement", " ".join(name_of(one) for one in packages))
+
+
+def editable(stand_in: StandIn) -> list[str]:
+    return install("--no-deps", "--no-build-isolation", "--editable", str(stand_in.root))
+
+
+def test_all_is_locked_and_torch_comes_first(stand_in: StandIn) -> None:
+    """A package of a version nobody tried, a file nobody has the hash of, or gigabytes of another torch."""
+    assert stand_in.prepare(checks=True) == [
+        ["-m", "venv", "--clear", str(stand_in.environment.folder)],
+        locked("torch"),
+        locked("run", "cuda", "check"),
+        editable(stand_in),
+    ]
 
 
 def test_a_second_start_runs_nothing(stand_in: StandIn) -> None:
@@ -123,23 +140,22 @@ def test_a_second_start_runs_nothing(stand_in: StandIn) -> None:
 def test_checks_after_a_plain_start_install_only_the_rest(stand_in: StandIn) -> None:
     """check.py that trusts run.py's record and then finds no pytest."""
     stand_in.prepare()
-    assert stand_in.prepare(checks=True) == [install("--editable", f"{stand_in.root}[check]", TORCH)]
+    assert stand_in.prepare(checks=True) == [locked("run", "cuda", "check"), editable(stand_in)]
 
 
-@pytest.mark.parametrize("step", [0, 1, 2])
-def test_an_interruption_costs_one_step(stand_in: StandIn, step: int) -> None:
+@pytest.mark.parametrize(("step", "sign"), [(0, "venv"), (1, "torch"), (2, "--editable")])
+def test_an_interruption_costs_one_step(stand_in: StandIn, step: int, sign: str) -> None:
     """A failed step that is put on record, or completed steps that are done again."""
-    steps = [["venv"], ["pip", TORCH], ["pip", "--editable"]]
     script = stand_in.python.read_text(encoding="utf-8")
-    stops = f"if {steps[step]!r} == [w for w in words if w in {steps[step]!r}]: sys.exit('cut')\n"
+    stops = f"if {sign!r} in words: sys.exit('cut')\n"
     stand_in.python.write_text(script.replace("if words[:2]", stops + "if words[:2]"), encoding="utf-8")
     with pytest.raises(SetupFailed):
         stand_in.prepare()
-    assert len(stand_in.asked()) == step + 1
+    assert len(stand_in.asked()) == (1, 2, 4)[step]
     stand_in.speak(PYTHON)
     if step > 0:
         shutil.copy(stand_in.python, stand_in.environment.python)
-    assert len(stand_in.prepare()) == 3 - step
+    assert len(stand_in.prepare()) == (4, 3, 2)[step]
 
 
 def test_a_changed_dependency_is_installed(stand_in: StandIn) -> None:
@@ -150,7 +166,15 @@ def test_a_changed_dependency_is_installed(stand_in: StandIn) -> None:
     settings.write_text(text.replace("line-length = 110", "line-length = 100"), encoding="utf-8")
     assert stand_in.prepare() == [], "a linter's setting changes nothing that is installed"
     settings.write_text(text.replace("dependencies = [", 'dependencies = ["one-more",', 1), encoding="utf-8")
-    assert stand_in.prepare() == [install("--editable", str(stand_in.root), TORCH)]
+    assert stand_in.prepare() == [locked("run"), editable(stand_in)]
+
+
+def test_a_changed_lock_is_installed(stand_in: StandIn) -> None:
+    """A pull that moves a version, and a window that runs on with the old one."""
+    stand_in.prepare()
+    lock = stand_in.root / LOCK
+    lock.write_text(lock.read_text(encoding="utf-8").replace("filelock==", "filelock==9", 1), encoding="utf-8")
+    assert stand_in.prepare() == [locked("run"), editable(stand_in)]
 
 
 def test_an_undone_change_is_installed_as_well(stand_in: StandIn) -> None:
@@ -165,7 +189,7 @@ def test_an_undone_change_is_installed_as_well(stand_in: StandIn) -> None:
     stand_in.fail(None)
     stand_in.asked()
     settings.write_text(text, encoding="utf-8")
-    assert len(stand_in.prepare()) == 1
+    assert len(stand_in.prepare()) == 2
 
 
 def test_another_python_makes_it_anew(stand_in: StandIn) -> None:
@@ -195,7 +219,7 @@ def test_a_half_made_environment_is_completed(stand_in: StandIn) -> None:
     binaries.mkdir(parents=True)
     shutil.copy(stand_in.python, binaries)
     (binaries / "own").touch()
-    assert len(stand_in.prepare()) == 3
+    assert len(stand_in.prepare()) == 4
     assert (binaries / "own").exists()
 
 
@@ -212,7 +236,7 @@ def test_a_damaged_record_counts_as_none(stand_in: StandIn, record: str) -> None
     """A traceback instead of a repair after a power cut."""
     stand_in.prepare()
     (stand_in.environment.folder / "updraft.json").write_text(record, encoding="utf-8")
-    assert len(stand_in.prepare()) == 3
+    assert len(stand_in.prepare()) == 4
 
 
 def test_torn_packages_are_unpacked_again(tmp_path: Path) -> None:
@@ -240,8 +264,20 @@ def test_a_driver_brings_what_our_kernels_need(stand_in: StandIn) -> None:
     """A GPU added later must not leave the engine on its slow path for want of a package."""
     stand_in.prepare()
     driven = Machine("linux", driver=True)
-    assert stand_in.prepare(driven) == [install("--editable", f"{stand_in.root}[cuda]", TORCH)]
+    assert stand_in.prepare(driven) == [locked("run", "cuda"), editable(stand_in)]
     assert stand_in.prepare(driven) == []
+
+
+def test_libraries_come_with_the_torch_that_needs_them(tmp_path: Path) -> None:
+    """Gigabytes of CUDA beside a CPU build, or a CUDA build without its libraries."""
+    metadata = tmp_path / "torch-2.13.0.dist-info" / "METADATA"
+    metadata.parent.mkdir()
+    metadata.write_text("Name: torch\nRequires-Dist: nvidia-nccl-cu13==2.29.7; platform_system == 'Linux'\n")
+    assert needs_cuda_libraries(tmp_path, CPU)
+    assert not needs_cuda_libraries(tmp_path, Machine("win32", driver=True))
+    assert not needs_cuda_libraries(tmp_path, Machine("linux", driver=True, index="https://index.invalid"))
+    metadata.write_text("Name: torch\nRequires-Dist: filelock\n")
+    assert not needs_cuda_libraries(tmp_path, CPU)
 
 
 def test_when_torch_is_due() -> None:
@@ -279,7 +315,7 @@ def test_pips_failures_are_told(
 def test_a_torch_that_does_not_start_is_no_success(stand_in: StandIn, capfd: pytest.CaptureFixture[str]) -> None:
     """A missing system library found out only in the window."""
     stand_in.prepare()
-    stand_in.environment.forget("torch")
+    stand_in.environment.forget("project")
     script = stand_in.environment.python
     text = script.read_text(encoding="utf-8")
     script.write_text(text.replace('print("" if', 'sys.exit("no library") if "cuda" in words[1] else print("" if'))
@@ -328,10 +364,16 @@ def test_pip_sees_no_foreign_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "PYTHONPATH" not in clean_variables()
 
 
-def test_a_broken_pyproject_is_told(tmp_path: Path) -> None:
-    """A merge conflict in pyproject.toml told as a traceback."""
+def test_a_broken_checkout_is_told(tmp_path: Path) -> None:
+    """A merge conflict in pyproject.toml, or a lock file that is gone, told as a traceback."""
+    (tmp_path / LOCK).touch()
     (tmp_path / "pyproject.toml").write_text("<<<<<<<", encoding="utf-8")
     with pytest.raises(SetupFailed, match=r"pyproject\.toml"):
+        installation(tmp_path)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    installation(tmp_path)
+    (tmp_path / LOCK).unlink()
+    with pytest.raises(SetupFailed, match=LOCK):
         installation(tmp_path)
 
 

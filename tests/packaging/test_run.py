@@ -9,7 +9,9 @@ import time
 from pathlib import Path
 
 import pytest
-from environment import PYTHON, TORCH, Environment, installation
+from environment import Environment, installation
+from installing import PYTHON, TORCH
+from locked import NAME as LOCK
 from run import display_present, program
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the stand-in for Python is a script with a #! line")
@@ -21,9 +23,10 @@ ROOT = Path(__file__).resolve().parents[2]
 def checkout(tmp_path: Path) -> Path:
     """A checkout with run.py, installed by the record; its Python prints what it is asked to run, and where."""
     (tmp_path / "packaging").mkdir()
-    for name in ("run.py", "environment.py"):
+    for name in ("run.py", "environment.py", "installing.py", "locked.py"):
         shutil.copy(ROOT / "packaging" / name, tmp_path / "packaging")
-    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    for name in ("pyproject.toml", LOCK):
+        shutil.copy(ROOT / name, tmp_path)
     environment = Environment(tmp_path / ".venv")
     environment.python.parent.mkdir(parents=True)
     answer(environment, 'printf "%s|" "$@"; pwd; exit 7')
