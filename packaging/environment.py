@@ -203,8 +203,24 @@ def install_torch(environment: Environment, machine: Machine) -> None:
     if machine.index:  # the same version from another index counts as installed already, hence the force
         pip_install(environment, ["--index-url", machine.index, "--force-reinstall", TORCH])
     else:
-        install_locked(environment, ROOT, ["torch"])
+        install_locked(environment, ROOT, ["torch-cpu" if cpu_build_offered(environment, machine) else "torch"])
     environment.record(torch=torch_key(machine.index))
+
+
+def cpu_build_offered(environment: Environment, machine: Machine) -> bool:
+    """Tell whether the person's index has torch's small CPU build for Linux, where no GPU would use the large one."""
+    if machine.platform != "linux" or machine.driver:
+        return False
+    command = [
+        str(environment.python),
+        "-m",
+        "pip",
+        "install",
+        "--dry-run",
+        "--quiet",
+        *from_lock(environment, ROOT, ["torch-cpu"]),
+    ]
+    return subprocess.run(command, capture_output=True, check=False, env=clean_variables()).returncode == 0
 
 
 def install_project(environment: Environment, machine: Machine, root: Path, wanted: str, *, checks: bool) -> None:
@@ -249,9 +265,14 @@ def needs_cuda_libraries(packages: Path, machine: Machine) -> bool:
 
 def install_locked(environment: Environment, root: Path, names: Sequence[str]) -> None:
     """Install the packages of these sections of the lock file, and nothing that it does not name."""
+    pip_install(environment, from_lock(environment, root, names))
+
+
+def from_lock(environment: Environment, root: Path, names: Sequence[str]) -> list[str]:
+    """Write these sections of the lock file beside the record, and return what makes pip install just them."""
     part = environment.folder / "requirements.txt"
     part.write_text(chosen((root / LOCK).read_text(encoding="utf-8"), names), encoding="utf-8")
-    pip_install(environment, ["--no-deps", "--require-hashes", "--requirement", str(part)])
+    return ["--no-deps", "--require-hashes", "--requirement", str(part)]
 
 
 def see_torch_start(environment: Environment, machine: Machine) -> None:

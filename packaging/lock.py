@@ -20,9 +20,11 @@ from locked import NAME, name_of, requirements
 ROOT = Path(__file__).resolve().parent.parent
 UV = "uv==0.13.9"
 BUILD = "hatchling>=1.27\neditables\n"  # what makes Updraft importable from its checkout
-# torch's CPU builds for Linux are files of their own. An index that has only its CUDA builds names no hash for them,
-# so those that have been tried are put beside: 2.13.0+cpu for Python 3.11 on x86-64.
-CPU_BUILDS = {"torch==2.13.0": ("6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b",)}
+# torch's CPU builds for Linux are files and versions of their own, which not every index has. Those that were tried
+# here: Python 3.11 on x86-64.
+CPU_BUILDS = {
+    "torch==2.13.0+cpu": ("6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b",),
+}
 HEADER = """\
 # Every package Updraft installs, with the hashes of its files. Written by packaging/lock.py; do not edit.
 # Linux, Windows, macOS; CPU and CUDA; Python 3.11 and later. packaging/locked.py says what the sections are for.
@@ -62,26 +64,18 @@ def resolve(uv: Path, work: Path, extras: tuple[str, ...]) -> list[str]:
     named = [word for extra in extras for word in ("--extra", extra)]
     if (work / "present").exists():  # uv prefers the versions it finds where it writes
         shutil.copy(work / "present", out)
-    style = [
-        "--universal",
-        "--python-version",
-        "3.11",
-        "--generate-hashes",
-        "--no-header",
-        "--annotation-style",
-        "line",
-    ]
+    style = ["--universal", "--generate-hashes", "--no-header", "--annotation-style", "line"]
     sources = [str(ROOT / "pyproject.toml"), str(work / "build.in")]
-    subprocess.run(
-        [uv, "pip", "compile", "-q", "--universal", "--python-version", "3.11", *style, *named, *sources, "-o", out],
-        check=True,
-    )
+    command = [uv, "pip", "compile", "-q", "--python-version", "3.11", *style, *named, *sources, "-o", out]
+    subprocess.run(command, check=True)
     return requirements(out.read_text(encoding="utf-8"))
 
 
 def without_hashes(text: str) -> str:
     """Return only the versions of a lock file."""
-    return "".join(re.sub(r"\s*\\\n[\s\S]*", "", one) + "\n" for one in requirements(text))
+    return "".join(
+        re.sub(r"\s*\\\n[\s\S]*", "", one) + "\n" for one in requirements(text) if one.split()[0] not in CPU_BUILDS
+    )
 
 
 def sectioned(run: list[str], cuda: list[str], check: list[str]) -> str:
@@ -96,7 +90,8 @@ def sectioned(run: list[str], cuda: list[str], check: list[str]) -> str:
     groups["cuda"] = [one for one in cuda if name_of(one) not in known | beside]
     known |= {name_of(one) for one in groups["cuda"]} | beside
     groups["check"] = [one for one in check if name_of(one) not in known]
-    return "".join(
+    cpu = "".join(f"{pin} \\\n    --hash=sha256:{each}\n" for pin, known in CPU_BUILDS.items() for each in known)
+    return f"\n# [torch-cpu]\n{cpu}" + "".join(
         f"\n# [{name}]\n" + "".join(bare(whole[one.split()[0]]) for one in members) for name, members in groups.items()
     )
 
@@ -120,9 +115,8 @@ def asked_by(requirement: str) -> list[str]:
 
 
 def bare(requirement: str) -> str:
-    """Return a requirement without its comment, a CPU build's hash added."""
-    text = re.sub(r" *\\?\n\s*# via .*", "", requirement)
-    return text + "".join(f" \\\n    --hash=sha256:{known}" for known in CPU_BUILDS.get(text.split()[0], ())) + "\n"
+    """Return a requirement without its comment."""
+    return re.sub(r" *\\?\n\s*# via .*", "", requirement) + "\n"
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Reads requirements.lock: every package Updraft installs, by section, with the hashes of its files.
 
 A section is a line "# [name]" and the requirements below it, as pip reads them:
-torch; torch-cuda (what only its CUDA build for Linux needs), run (the program), cuda (our kernels), check (the checks).
+torch-cpu (its small build for Linux), torch, torch-cuda (what only its CUDA build for Linux needs), run (the program),
+cuda (our kernels), check (the checks).
 """
 
 import re
@@ -45,4 +46,6 @@ def pinned(folder: Path, package: str) -> str | None:
         text = (folder / NAME).read_text(encoding="utf-8")
     except OSError:
         return None
-    return next((one.split()[0] for one in requirements(text) if name_of(one) == package), None)
+    return next(
+        (one.split()[0] for one in requirements(text) if name_of(one) == package and "+" not in one.split()[0]), None
+    )

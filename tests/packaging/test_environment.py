@@ -88,7 +88,7 @@ class StandIn:
         log = self.here / "log"
         lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
         log.unlink(missing_ok=True)
-        return [words for words in map(json.loads, lines) if words[0] == "-m"]
+        return [words for words in map(json.loads, lines) if words[0] == "-m" and "--dry-run" not in words]
 
     def prepare(self, machine: Machine = CPU, *, checks: bool = False) -> list[list[str]]:
         """Prepare the environment and return what was run for it."""
@@ -124,10 +124,20 @@ def test_all_is_locked_and_torch_comes_first(stand_in: StandIn) -> None:
     """A package of a version nobody tried, a file nobody has the hash of, or gigabytes of another torch."""
     assert stand_in.prepare(checks=True) == [
         ["-m", "venv", "--clear", str(stand_in.environment.folder)],
-        locked("torch"),
+        locked("torch-cpu"),
         locked("run", "cuda", "check"),
         editable(stand_in),
     ]
+
+
+def test_torch_is_the_large_build_where_there_is_no_other(stand_in: StandIn) -> None:
+    """An index without torch's CPU build, and no torch at all; or the CPU build beside an NVIDIA driver."""
+    assert stand_in.prepare(Machine("linux", driver=True))[1] == locked("torch")
+    stand_in.environment.forget("torch")
+    script = stand_in.environment.python
+    refusing = "if '--dry-run' in words: sys.exit('none')\nif words[:2]"
+    script.write_text(script.read_text(encoding="utf-8").replace("if words[:2]", refusing), encoding="utf-8")
+    assert stand_in.prepare()[0] == locked("torch")
 
 
 def test_a_second_start_runs_nothing(stand_in: StandIn) -> None:

@@ -31,7 +31,7 @@ RUN = [
 def test_every_requirement_is_pinned_and_hashed() -> None:
     """A package that may be of any version or from anybody."""
     for one in requirements(TEXT):
-        assert re.match(r"[a-z0-9-]+==[\w.]+( ;.+)? \\\n", one), one
+        assert re.match(r"[a-z0-9-]+==[\w.+]+( ;.+)? \\\n", one), one
         assert re.search(r"--hash=sha256:[0-9a-f]{64}$", one), one
 
 
@@ -56,8 +56,8 @@ def test_sections_are_told_apart() -> None:
     """Linters installed for somebody who wants to chat, or CUDA beside a CPU build."""
     found = sections(TEXT)
     names = {section: {name_of(one) for one in requirements(text)} for section, text in found.items()}
-    assert list(names) == ["torch", "torch-cuda", "run", "cuda", "check"]
-    assert names["torch"] == {"torch"}
+    assert list(names) == ["torch-cpu", "torch", "torch-cuda", "run", "cuda", "check"]
+    assert names["torch"] == names["torch-cpu"] == {"torch"}
     assert {"sympy", "transformers", "hatchling"} <= names["run"]
     assert not {"pytest", "triton", "torch", "cuda-core"} & names["run"]
     assert {"triton", "nvidia-cublas"} <= names["torch-cuda"]
@@ -82,6 +82,7 @@ def test_resolved_requirements_are_sorted() -> None:
     found = sections(sectioned(RUN, cuda, [*cuda, resolved("pytest", "updraft-chat (pyproject.toml)")]))
     names = {section: [name_of(one) for one in requirements(text)] for section, text in found.items()}
     assert names == {
+        "torch-cpu": ["torch"],
         "torch": ["torch"],
         "torch-cuda": ["nvidia-one", "nvidia-two"],
         "run": ["sympy", "nvidia-shared", "jeepney"],
