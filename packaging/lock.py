@@ -66,7 +66,7 @@ def resolve(uv: Path, work: Path, extras: tuple[str, ...]) -> list[str]:
         shutil.copy(work / "present", out)
     style = ["--universal", "--generate-hashes", "--no-header", "--annotation-style", "line"]
     sources = [str(ROOT / "pyproject.toml"), str(work / "build.in")]
-    command = [uv, "pip", "compile", "-q", "--python-version", "3.11", *style, *named, *sources, "-o", out]
+    command = [str(uv), "pip", "compile", "-q", "--python-version", "3.11", *style, *named, *sources, "-o", str(out)]
     subprocess.run(command, check=True)
     return requirements(out.read_text(encoding="utf-8"))
 
