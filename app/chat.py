@@ -222,9 +222,15 @@ class Chat(QObject):
 
     # What the model is told
 
-    def turns(self, question: str = "") -> Turns:
-        """Return what the model would be told now, ``question`` last if there is one."""
-        return self._told.turns(self.conversation, question)
+    def turns(self, question: str = "", *, instead_of: int | None = None) -> Turns:
+        """Return what the model would be told now, ``question`` last if there is one.
+
+        ``instead_of``: the message it stands in for, with all that followed from it.
+        """
+        conversation = self.conversation
+        if instead_of is not None:
+            conversation = conversation.back_to(conversation.find(instead_of).parent)
+        return self._told.turns(conversation, question)
 
     @property
     def first_told(self) -> int | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
+from PySide6.QtWidgets import QMessageBox, QWidget
 
 from app.chat import Chat
 from app.composing.composer import Composer
@@ -17,6 +17,7 @@ from app.conversations.export import FORMATS, ExportError, export, file_name
 from app.conversations.sidebar import Sidebar
 from app.conversations.trash import Thrown
 from app.exchange import Failure
+from app.look.choosing import choose_target
 from app.messages.transcript import Transcript
 from app.notice import Banner
 from app.toast import Toast
@@ -71,12 +72,13 @@ class Desk(QObject):
         conversation = self.chat.conversation
         chat = conversation.id if chat is None else chat
         name = file_name(conversation.title if chat == conversation.id else self.archive.chats[chat].title)
-        filters = ";;".join(f"{words} (*.{ending})" for ending, words in FORMATS.items())
-        path, chosen = QFileDialog.getSaveFileName(self._over, "Export conversation", f"{name}.md", filters)
-        if path:
+        filters = [f"{words} (*.{ending})" for ending, words in FORMATS.items()]
+        target = choose_target(self._over, "Export chat", f"{name}.md", filters)
+        if target is not None:
+            path, chosen = target
             ending = next(end for end, words in FORMATS.items() if chosen.startswith(words))
-            told = Path(path).suffix.removeprefix(".").lower() in FORMATS
-            self.export(chat, Path(path) if told else Path(f"{path}.{ending}"))
+            told = path.suffix.removeprefix(".").lower() in FORMATS
+            self.export(chat, path if told else Path(f"{path}.{ending}"))
 
     def export(self, chat: int, path: Path) -> None:
         """Write a conversation to ``path``; a banner says if that fails."""
@@ -200,7 +202,8 @@ class Desk(QObject):
         self.transcript.earlier_shown.connect(self._changed)
         for changed in (page.changed, self.chat.answering, self.chat.continuing, self.chat.answered):
             changed.connect(self._changed)
-        self.composer.field.textChanged.connect(lambda: page.write(self.editing.written))
+        self.composer.changed.connect(lambda: page.write(self.editing.written))
+        self.editing.changed.connect(lambda: self.transcript.show_edited(self.editing.question))
 
 
 def _write(conversation: Conversation | None, path: Path) -> Failure | None:

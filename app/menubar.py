@@ -39,7 +39,7 @@ class MenuBar:
     def _fill_file(self) -> None:
         add, menu, parts = self._menus.add, self._menus.file, self._parts
         self.new_chat = add(menu, "New chat", Keys.New, parts.chat.start_new)
-        add(menu, "Insert text files…", "Ctrl+Shift+O", parts.files.choose)
+        add(menu, "Attach text files…", "Ctrl+Shift+O", parts.files.choose)
         add(menu, "Export…", "Ctrl+Shift+E", parts.desk.choose_file)
         self._trash = add(menu, "Trash…", None, parts.dialogs.trash)
         menu.addSeparator()

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtWidgets import QWidget
 
 from app.chat import Chat
+from app.look.choosing import choose_folder
 from app.settings.models_folder import model_sets_under
 from app.settings.options import Settings
 from app.settings.preferences import Preferences
@@ -55,9 +56,9 @@ class Picker(QObject):
 
     def choose_folder(self) -> None:
         """Ask for a folder and load the model set in it."""
-        folder = QFileDialog.getExistingDirectory(self._window, "Open model folder")
-        if folder:
-            self.open_folder(Path(folder))
+        folder = choose_folder(self._window, "Open model folder")
+        if folder is not None:
+            self.open_folder(folder)
 
     def offer(self, library: Sequence[ModelSet]) -> None:
         """Offer ``library`` beside the sets that came otherwise, in place of what it held before."""

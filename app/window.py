@@ -15,6 +15,7 @@ from app.composing.composer import Composer
 from app.composing.context import Context
 from app.composing.files import TextFiles
 from app.composing.gauge import Gauge
+from app.composing.waiting import Waiting
 from app.conversations.sidebar import Sidebar
 from app.desk import Desk
 from app.desktop.placing import placed
@@ -65,7 +66,7 @@ class Window(QMainWindow):
         self.columns = Columns(self._main_column(), self.panel, self.topbar, self.sidebar)
         self.setCentralWidget(self.columns)
         self.picker = Picker(chat, self.topbar, preferences, known, self)
-        self.gauge = Gauge(chat, context, self.composer, self.banner, self._send)
+        self.gauge = Gauge(chat, context, self.composer, self.banner, self.desk.editing, self._send)
         self.menus = Menus(self.menuBar())
         self.dialogs = Dialogs(self, chat, preferences, self.menus, logs)
         parts = self._parts()
@@ -125,7 +126,7 @@ class Window(QMainWindow):
             self.desk.send(text)
 
     def _send_example(self, text: str) -> None:
-        self.composer.field.setPlainText(text)
+        self.composer.show_text(text)
         self._send(text)
 
     # Construction
@@ -148,6 +149,7 @@ class Window(QMainWindow):
         self.lens = Lens(self.transcript, self.panel, self.player, settings, self)
         self.topbar.add_views(list(self.lens.views.values()))
         self.desk = Desk(self.chat, archive, self.sidebar, self.transcript, self.composer, self)
+        self.waiting = Waiting(self.chat, self.composer, self._send)
 
     def _main_column(self) -> QWidget:
         """Stack the top bar, the conversation, and what stands below it in a column as wide as the text."""
@@ -155,7 +157,7 @@ class Window(QMainWindow):
         below = QVBoxLayout(foot)
         below.setContentsMargins(0, 0, 0, 18)
         below.setSpacing(10)
-        notices = (self.loading, self.banner, self.desk.banner, self.desk.editing.strip)
+        notices = (self.loading, self.banner, self.desk.banner, self.desk.editing.strip, self.waiting.strip)
         for widget in (*notices, self.player, self.composer):
             below.addWidget(widget)
         rows = QVBoxLayout(main)

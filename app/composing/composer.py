@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QMimeData, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QFontMetrics, QInputMethodEvent, QKeyEvent, QKeySequence, QResizeEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QTextEdit, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QTextEdit, QVBoxLayout, QWidget
 
+from app.composing.attachment import LONG, Attachment, joined, parted
+from app.composing.chips import Chips
 from app.composing.drop import local_files
 from app.look.typeface import tabular
 
@@ -17,17 +19,29 @@ SENDS = {"enter": "Enter", "ctrl": "Ctrl+Enter"}
 
 
 class Composer(QFrame):
-    """A text field with one button. Nothing typed is lost: the text leaves only when ``clear`` is called."""
+    """A text field, and what is attached to it. Nothing is lost: the text leaves only when another is shown.
+
+    ``submitted`` carries a question to be asked now, ``queued`` says that it is to be asked once the answer in flight
+    is complete; ``changed``: the question is another.
+    """
 
     submitted = Signal(str)
+    queued = Signal()
     stop_wanted = Signal()
+    attach_wanted = Signal()
+    changed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("composer")
         self.field = Field()
         self.field.entered.connect(self._submit)
-        self.field.textChanged.connect(self._show_state)
+        self.field.textChanged.connect(self.changed)
+        self.chips = Chips()
+        self.chips.changed.connect(self.changed)
+        self.changed.connect(self._show_state)
+        self.clip = Clip()
+        self.clip.clicked.connect(self.attach_wanted)
         self.meter = QLabel()
         self.meter.setObjectName("contextMeter")
         self.meter.setFont(tabular(self.meter.font()))
@@ -38,33 +52,28 @@ class Composer(QFrame):
         self.button.clicked.connect(self._press)
         self._busy = self._stopping = False
         self._measured = ""  # of the context
-        row = QHBoxLayout(self)
-        row.setContentsMargins(14, 11, 12, 11)
-        row.setSpacing(12)
-        row.addWidget(self.field, 1)
-        row.addWidget(self.meter, 0, Qt.AlignmentFlag.AlignBottom)
-        row.addWidget(self.button, 0, Qt.AlignmentFlag.AlignBottom)
+        self._arrange()
         self._show_state()
 
     @property
     def text(self) -> str:
-        """What is written in the field."""
-        return self.field.toPlainText()
+        """The question: what is written in the field, with what is attached."""
+        return joined(self.field.toPlainText(), self.chips.attached)
 
-    def insert(self, text: str) -> None:
-        """Put ``text`` where the cursor is, on lines of its own."""
-        cursor = self.field.textCursor()
-        cursor.insertText(text if cursor.atBlockStart() else f"\n{text}")
-        self.field.ensureCursorVisible()
+    def show_text(self, text: str) -> None:
+        """Put a question into the composer in place of what is there, what was attached to it as chips again."""
+        typed, attached = parted(text)
+        self.chips.show_all(attached)
+        self.field.setPlainText(typed)
+
+    def attach(self, attachment: Attachment) -> None:
+        """Attach a text to the question."""
+        self.chips.show_all([*self.chips.attached, attachment])
 
     def send_with(self, key: str) -> None:
         """Send with "enter", or with "ctrl" and Enter together."""
         self.field.send_key = key
         self._show_state()
-
-    def clear(self) -> None:
-        """Empty the field."""
-        self.field.clear()
 
     def show_state(self, *, busy: bool, stopping: bool) -> None:
         """Make the button Send, Stop or "Stopping…"."""
@@ -107,8 +116,41 @@ class Composer(QFrame):
             self._submit()
 
     def _submit(self) -> None:
-        if not self._busy and self.text.strip():
+        if not self.text.strip():
+            return
+        if self._busy:
+            self.queued.emit()
+        else:
             self.submitted.emit(self.text)
+
+    def _arrange(self) -> None:
+        bottom = Qt.AlignmentFlag.AlignBottom
+        row = QHBoxLayout()
+        row.setSpacing(12)
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(10, 11, 12, 11)
+        rows.setSpacing(8)
+        rows.addWidget(self.chips)
+        rows.addLayout(row)
+        row.addWidget(self.field, 1)
+        row.addWidget(self.meter, 0, bottom)
+        row.addWidget(self.button, 0, bottom)
+        row.insertWidget(0, self.clip, 0, bottom)  # the last one Tab comes to: that goes by when a widget was added
+
+
+class Clip(QPushButton):
+    """A paper clip, the sheet's: text files are attached with it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("attach")
+        self.setAccessibleName("Attach text files")
+        self.setToolTip("Attach text files (Ctrl+Shift+O)")
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the keyboard in the field
+
+    def sizeHint(self) -> QSize:
+        """Be square: Qt leaves room for four letters where there is no text."""
+        return QSize(super().sizeHint().height(), super().sizeHint().height())
 
 
 class Field(QTextEdit):
@@ -119,6 +161,8 @@ class Field(QTextEdit):
 
     entered = Signal()
     files_given = Signal(object)  # list[Path], pasted or dropped
+    text_given = Signal(str)  # too long to be laid out in here
+    picture_given = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -163,13 +207,17 @@ class Field(QTextEdit):
             QTimer.singleShot(0, self, self._end_composing)
 
     def canInsertFromMimeData(self, source: QMimeData) -> bool:
-        """Take files as well as text."""
-        return bool(local_files(source)) or super().canInsertFromMimeData(source)
+        """Take files as well as text; pictures are taken to be refused in words."""
+        return bool(local_files(source)) or source.hasImage() or super().canInsertFromMimeData(source)
 
     def insertFromMimeData(self, source: QMimeData) -> None:
-        """Hand files on, insert text."""
+        """Hand on what is no text or too long, insert the rest."""
         if files := local_files(source):
             self.files_given.emit(files)
+        elif source.hasImage() and not source.hasText():
+            self.picture_given.emit()
+        elif len(text := source.text()) > LONG:
+            self.text_given.emit(text)
         else:
             super().insertFromMimeData(source)
 

@@ -7,6 +7,7 @@ from PySide6.QtGui import QShortcut, QTextCursor
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
 
 from app.composing.composer import Composer
+from app.composing.wording import excerpt
 
 
 class EditStrip(QFrame):
@@ -17,8 +18,10 @@ class EditStrip(QFrame):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("editStrip")
-        label = QLabel("Editing a question. Sending asks it anew; the old version is kept.")
-        label.setObjectName("status")
+        self.label = QLabel()
+        self.label.setObjectName("status")
+        self.label.setTextFormat(Qt.TextFormat.PlainText)
+        self.label.setWordWrap(True)
         self.cancel = QPushButton("Cancel")
         self.cancel.setObjectName("quiet")
         self.cancel.setAccessibleName("Cancel editing")
@@ -26,13 +29,20 @@ class EditStrip(QFrame):
         self.cancel.clicked.connect(self.left)
         row = QHBoxLayout(self)
         row.setContentsMargins(14, 0, 0, 0)
-        row.addWidget(label, 1)
+        row.addWidget(self.label, 1)
         row.addWidget(self.cancel)
         self.hide()
 
+    def tell(self, question: str) -> None:
+        """Say that ``question`` is being edited."""
+        self.label.setText(f"Editing “{excerpt(question)}”. Sending asks it again; the old version is kept.")
+        self.show()
+
 
 class Editing(QObject):
-    """Which ``question`` the composer holds in place of a new one; None: no old one."""
+    """Which ``question`` the composer holds in place of a new one; None: no old one. ``changed``: another one."""
+
+    changed = Signal()
 
     def __init__(self, composer: Composer) -> None:
         super().__init__(composer)
@@ -56,7 +66,8 @@ class Editing(QObject):
         if self.question is None:
             self._stash = self.composer.text
         self.question = question
-        self.strip.show()
+        self.strip.tell(text)
+        self.changed.emit()
         self.show_text(text)
         self.composer.field.setFocus(Qt.FocusReason.OtherFocusReason)
 
@@ -64,8 +75,9 @@ class Editing(QObject):
         """End the editing, as the question was asked; what was being written before comes back."""
         stash, self.question, self._stash = self._stash, None, ""
         self.strip.hide()
+        self.changed.emit()
         self._leave_keys.setEnabled(False)
-        self.composer.field.setPlainText(stash)
+        self.composer.show_text(stash)
 
     def leave(self) -> None:
         """Edit no longer after all."""
@@ -77,6 +89,7 @@ class Editing(QObject):
         """Edit no longer, as another conversation is shown."""
         self.question, self._stash = None, ""
         self.strip.hide()
+        self.changed.emit()
 
     def hold_escape(self, *, free: bool) -> None:
         """Let Escape end the editing while it is ``free``, as no answer is in flight that it would stop."""
@@ -84,5 +97,5 @@ class Editing(QObject):
 
     def show_text(self, text: str) -> None:
         """Put ``text`` into the composer, the cursor at its end."""
-        self.composer.field.setPlainText(text)
+        self.composer.show_text(text)
         self.composer.field.moveCursor(QTextCursor.MoveOperation.End)

@@ -1,4 +1,4 @@
-"""Text files on their way into the composer: chosen, dropped on the window or pasted."""
+"""Texts on their way to a question: files chosen, dropped or pasted, and pastes too long for the field."""
 
 from __future__ import annotations
 
@@ -6,34 +6,49 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QObject
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtWidgets import QWidget
 
+from app.composing.attachment import PASTED, Attachment
 from app.composing.composer import Composer
 from app.composing.drop import FileDrop
-from app.composing.textfile import FileRefused, quoted, read_text_file
+from app.composing.textfile import NO_PICTURES, FileRefused, read_attachment, require_size
 from app.exchange import Failure
+from app.look.choosing import choose_files
 from app.notice import Banner
 
 
 class TextFiles(QObject):
-    """Puts what is dropped on ``window`` or chosen there into ``composer``; ``banner`` says what cannot be taken."""
+    """Attaches what is dropped on ``window`` or chosen there to ``composer``; ``banner`` says what cannot be taken."""
 
     def __init__(self, composer: Composer, banner: Banner, window: QWidget) -> None:
         super().__init__(window)
         self._composer, self._banner, self._window = composer, banner, window
         composer.field.files_given.connect(self.insert)
+        composer.field.text_given.connect(self.paste)
+        composer.field.picture_given.connect(lambda: self._tell(FileRefused(*NO_PICTURES)))
+        composer.attach_wanted.connect(self.choose)
         FileDrop(window).dropped.connect(self.insert)
 
     def insert(self, paths: Sequence[Path]) -> None:
-        """Insert the files at ``paths``; one that is refused does not hold up the others."""
+        """Attach the files at ``paths``; one that is refused does not hold up the others."""
         for path in paths:
             try:
-                self._composer.insert(quoted(path, read_text_file(path)))
+                self._composer.attach(read_attachment(path))
             except FileRefused as refused:
-                self._banner.tell(Failure(refused.sentence, refused.hint, remedies=()))
+                self._tell(refused)
         self._composer.field.setFocus()
+
+    def paste(self, text: str) -> None:
+        """Attach a text that was pasted."""
+        try:
+            require_size(len(text.encode("utf-8", "replace")), "The pasted text")
+            self._composer.attach(Attachment(PASTED, text))
+        except FileRefused as refused:
+            self._tell(refused)
 
     def choose(self) -> None:
         """Ask which files."""
-        paths, _ = QFileDialog.getOpenFileNames(self._window, "Insert text files")
-        self.insert([Path(path) for path in paths])
+        self.insert(choose_files(self._window, "Attach text files"))
+
+    def _tell(self, refused: FileRefused) -> None:
+        self._banner.tell(Failure(refused.sentence, refused.hint, remedies=()))

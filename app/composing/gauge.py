@@ -10,23 +10,32 @@ from PySide6.QtGui import QTextCursor
 from app.chat import Chat, Engine
 from app.composing.composer import Composer
 from app.composing.context import Context
-from app.exchange import Failure, Fill
+from app.composing.editing import Editing
+from app.composing.wording import excerpt
+from app.exchange import Failure, Fill, Turns
 from app.notice import Banner
-
-EXCERPT = 36  # characters of a message that is named
 
 
 class Gauge(QObject):
-    """Has what would be sent counted as it changes. ``send`` asks a question; it is the way out once there is room."""
+    """Has what would be sent counted as it changes. ``send`` asks a question; it is the way out once there is room.
+
+    A question that is being edited, as ``editing`` knows, is counted with what stands before it.
+    """
 
     def __init__(
-        self, chat: Chat, context: Context, composer: Composer, banner: Banner, send: Callable[[str], object]
+        self,
+        chat: Chat,
+        context: Context,
+        composer: Composer,
+        banner: Banner,
+        editing: Editing,
+        send: Callable[[str], object],
     ) -> None:
         super().__init__(banner)
         self.chat, self.context, self.composer, self.banner = chat, context, composer, banner
-        self._send = send
+        self._editing, self._send = editing, send
         self._explaining = False
-        composer.field.textChanged.connect(self.look)
+        composer.changed.connect(self.look)
         for changed in (chat.page.changed, chat.options_changed, chat.answered):
             changed.connect(self.look)
         chat.engine_changed.connect(self._engine_changed)
@@ -34,7 +43,7 @@ class Gauge(QObject):
 
     def look(self) -> None:
         """Count what would be sent now, shortly."""
-        turns = self.chat.turns(self.composer.text)
+        turns = self._turns(self.composer.text)
         if not turns:
             self._forget()
         elif not self.chat.busy and self.chat.engine is Engine.READY:
@@ -48,7 +57,7 @@ class Gauge(QObject):
 
     def fits(self, text: str) -> bool:
         """Return False, and offer a choice, if ``text`` is known not to fit."""
-        fill = self.context.known(self.chat.turns(text))
+        fill = self.context.known(self._turns(text))
         if fill is None or fill.fits:
             return True
         self._offer(fill)
@@ -84,19 +93,22 @@ class Gauge(QObject):
         text = self._take_back()
         self.chat.start_new()
         if text:
-            self.composer.field.setPlainText(text)
+            self.composer.show_text(text)
 
     def _take_back(self) -> str:
         """Return the message in question, in the composer now; its old place in the tree is kept."""
         last = self.chat.conversation.messages[-1:]
         if not self.composer.text.strip() and last and last[0].role == "user" and not self.chat.busy:
             self.chat.page.back_to(last[0].parent)
-            self.composer.field.setPlainText(last[0].text)
+            self.composer.show_text(last[0].text)
         return self.composer.text
 
     def _engine_changed(self) -> None:
         self._forget()  # what the model before could hold is not what the next one can
         self.look()
+
+    def _turns(self, text: str) -> Turns:
+        return self.chat.turns(text, instead_of=self._editing.question)
 
     def _forget(self) -> None:
         self.context.forget()
@@ -116,15 +128,10 @@ class Gauge(QObject):
             hint = "Even with nothing but this message there is no room. Shorten it, or choose another model."
             self.banner.tell(Failure(sentence, hint, remedies=("shorten", "model")))
             return
-        said = [text for role, text in self.chat.turns(self.composer.text) if role != "system"]
-        first, last = _excerpt(said[0]), _excerpt(said[fill.surplus - 1])
+        said = [text for role, text in self._turns(self.composer.text) if role != "system"]
+        first, last = excerpt(said[0]), excerpt(said[fill.surplus - 1])
         hint = (
             f"Leaving out the oldest {fill.surplus} messages, from “{first}” to “{last}”, makes room. "
             "They stay in the chat; the model does not see them any more."
         )
         self.banner.tell(Failure(sentence, hint, remedies=("trim", "shorten", "new chat")))
-
-
-def _excerpt(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= EXCERPT else f"{line[: EXCERPT - 1].rstrip()}…"

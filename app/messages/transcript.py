@@ -99,6 +99,12 @@ class Transcript(Following):
         """Say above ``message`` that the model does not see what comes before; None: it sees all."""
         self._column.show_edge(message)
 
+    def show_edited(self, message: int | None) -> None:
+        """Mark the question that is being edited; None: there is none."""
+        for turn in self.turns:
+            if isinstance(turn.body, Question):
+                turn.body.show_edited(edited=message is not None and turn.message == message)
+
     def recall(self, message: Message) -> None:
         """Let an answer have its log, now that it is there."""
         self._waiting = [message if old.id == message.id else old for old in self._waiting]
@@ -144,6 +150,7 @@ class Transcript(Following):
                     body.show_view(self.view)
                 found += body.texts
             elif isinstance(body, Question):
+                body.show_all(whole=True)
                 found.append(body.text)
         return found
 

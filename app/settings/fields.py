@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QSignalBlocker, QSize, Qt, QTimer, Signal
@@ -12,7 +13,6 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
-    QFileDialog,
     QHBoxLayout,
     QLineEdit,
     QPlainTextEdit,
@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.look.choosing import choose_folder
 from app.settings.kinds import Choice, Decimal, Folder, Switch, Text, Whole
 from app.settings.options import Option
 
@@ -184,9 +185,10 @@ class FolderField(Field):
         return button
 
     def _choose(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, self.option.title, self.path.text())
-        if folder:
-            self.changed.emit(folder)
+        kept = self.path.text()
+        folder = choose_folder(self, self.option.title, Path(kept) if kept else None)
+        if folder is not None:
+            self.changed.emit(str(folder))
 
 
 def make_field(option: Option) -> Field:

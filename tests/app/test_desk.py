@@ -504,10 +504,10 @@ def test_an_export_is_named(
     running.window.bar.new_chat.trigger()
 
     def choose(_over: object, _title: str, name: str, _filters: str) -> tuple[str, str]:
-        proposed.append(name)
+        proposed.append(Path(name).name)
         return str(tmp_path / typed), "Markdown (*.md)"
 
-    monkeypatch.setattr("app.desk.QFileDialog.getSaveFileName", choose)
+    monkeypatch.setattr("app.look.choosing.QFileDialog.getSaveFileName", choose)
     running.window.desk.choose_file(chat)
     qtbot.waitUntil((tmp_path / written).exists)
     assert proposed == ["AC DC.md"]

@@ -105,9 +105,13 @@ def test_what_is_typed_during_an_answer_stays(start: Start, qtbot: QtBot, sessio
     QTest.keyClick(window.composer.field, Qt.Key.Key_Return)
     assert window.composer.text == "Second"
     assert len(running.chat.conversation.messages) == 1
+    assert window.waiting.strip.isVisible()
+    window.waiting.strip.cancel.click()
+    assert not window.waiting.strip.isVisible()
     window.activateWindow()
     with qtbot.waitSignal(running.chat.answered, timeout=2000):
         QTest.keyClick(window.composer.field, Qt.Key.Key_Escape)
+    qtbot.wait(20)
     assert window.composer.text == "Second"
     assert window.composer.button.text() == "Send"
 
@@ -125,3 +129,46 @@ def test_what_stands_in_the_field_fits_it(qtbot: QtBot, pixels: int) -> None:
         assert made.field.fontMetrics().horizontalAdvance(said) <= made.field.viewport().width(), said
         assert made.rect().contains(made.button.geometry())
         assert made.button.width() >= made.button.sizeHint().width()
+
+
+def test_what_is_sent_during_an_answer_is_asked_next(start: Start, qtbot: QtBot, session: ScriptedSession) -> None:
+    """Guards: Enter during an answer ignored without a word; half a sentence sent because an answer ended."""
+    session.delay = 0.01
+    running = start()
+    window, chat = running.window, running.chat
+    window.composer.show_text("First")
+    window.composer.field.entered.emit()
+    window.composer.show_text("Second")
+    window.composer.field.entered.emit()
+    assert window.waiting.strip.isVisible()
+    qtbot.waitUntil(lambda: len(session.asked) == 2 and not chat.busy)
+    assert [text for role, text in session.asked[1] if role == "user"] == ["First", "Second"]
+    assert window.composer.text == ""
+    assert not window.waiting.strip.isVisible()
+    window.composer.show_text("Third")
+    window.composer.field.entered.emit()
+    window.composer.show_text("Fourth")
+    window.composer.field.entered.emit()
+    window.composer.field.insertPlainText(" and")
+    assert not window.waiting.strip.isVisible()
+    qtbot.waitUntil(lambda: not chat.busy)
+    qtbot.wait(20)
+    assert len(session.asked) == 3
+    assert window.composer.text.strip() != ""
+
+
+def test_a_waiting_question_stays_with_its_chat(start: Start, qtbot: QtBot, session: ScriptedSession) -> None:
+    """Guards: a question asked in another chat than it was written in, because that one was opened meanwhile."""
+    session.play, session.delay = (lambda _: endless()), 0.003
+    running = start()
+    window = running.window
+    window.composer.show_text("First")
+    window.composer.field.entered.emit()
+    qtbot.waitUntil(lambda: running.chat.tally.tokens > 0)
+    window.composer.show_text("Second")
+    window.composer.field.entered.emit()
+    running.chat.start_new()
+    qtbot.wait(50)
+    assert len(session.asked) == 1
+    assert window.composer.text == ""
+    assert not window.waiting.strip.isVisible()

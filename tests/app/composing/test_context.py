@@ -252,3 +252,20 @@ def test_what_the_last_model_held_is_not_said_of_the_next(
     running.window.picker.open(ModelSet("Other", Path("other")))
     assert meter.text() == ""
     qtbot.waitUntil(lambda: "4,096" in meter.text())
+
+
+def test_a_question_being_edited_is_counted_in_its_place(start: Start, ask: Ask, qtbot: QtBot) -> None:
+    """Guards: a meter that counts the whole chat and the question once more; nothing that says which one is edited."""
+    running = start()
+    window = running.window
+    ask(running, "one two three")
+    ask(running, "four")
+    first = running.chat.conversation.messages[0].id
+    window.desk._edit(first)
+    assert "one two three" in window.desk.editing.strip.label.text()
+    edited = [turn.body._bubble.property("edited") for turn in window.transcript.turns[::2]]  # type: ignore[attr-defined]
+    assert edited == [True, None]
+    qtbot.waitUntil(lambda: window.composer.meter.text() == "6 / 1,024 tokens")
+    window.desk.editing.leave()
+    assert not window.transcript.turns[0].body._bubble.property("edited")  # type: ignore[attr-defined]
+    qtbot.waitUntil(lambda: not window.composer.meter.text().startswith("6 /"))

@@ -6,10 +6,14 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QImage
 from PySide6.QtWidgets import QApplication, QWidget
+from pytestqt.qtbot import QtBot
 
-from app.composing.textfile import LARGEST, FileRefused, quoted, read_text_file
+from app.composing.attachment import LONG, Attachment
+from app.composing.chips import Chip
+from app.composing.textfile import LARGEST, FileRefused, read_text_file
+from tests.app.scripted import ScriptedSession
 from tests.app.stage import Start
 
 
@@ -33,11 +37,13 @@ def test_text_of_every_usual_kind(tmp_path: Path, raw: bytes, text: str) -> None
 @pytest.mark.parametrize(
     ("raw", "said"),
     [
-        (b"caf\xe9", "byte 4 does not fit"),
-        (b"\x89PNG\r\n", "not text in UTF-8"),
+        (b"caf\xe9", "its byte 4 cannot be read"),
+        (b"\x89PNG\r\n", "Pictures cannot be read"),
+        (b"\xff\xd8\xff\xe0", "Pictures cannot be read"),
         (b"a\0b", "not a text file"),
-        (b"\xff\xfea", "not text in UTF-8"),
-        (b"x" * (LARGEST + 1), "takes files up to 256 KB"),
+        (b"\xff\xfea", "not plain text"),
+        (b"%PDF-1.7", "not a text file"),
+        (b"x" * (LARGEST + 1), "takes texts of up to 1.0 MB"),
     ],
 )
 def test_what_is_no_text_is_refused(tmp_path: Path, raw: bytes, said: str) -> None:
@@ -57,9 +63,13 @@ def test_a_folder_and_a_file_that_is_gone(tmp_path: Path) -> None:
         read_text_file(tmp_path / "gone.txt")
 
 
-def test_a_file_with_fences_stays_in_its_own() -> None:
-    """Guards: a Markdown file that closes the fence it stands in."""
-    assert quoted(Path("a.md"), "x\n```\ny\n```\n") == "a.md:\n````markdown\nx\n```\ny\n```\n````\n"
+@pytest.mark.parametrize(("name", "said"), [("a.webp", "Pictures cannot be read"), ("a.pdf", "is a PDF file")])
+def test_what_a_file_is_can_be_told_from_its_name(tmp_path: Path, name: str, said: str) -> None:
+    """Guards: talk of bytes where "a picture" is what a person understands."""
+    path = tmp_path / name
+    path.write_bytes(b"%PDF\xff\0")
+    with pytest.raises(FileRefused, match=said):
+        read_text_file(path)
 
 
 def dropped(on: QWidget, *paths: Path) -> bool:
@@ -81,10 +91,10 @@ def test_files_dropped_on_the_window(start: Start, tmp_path: Path) -> None:
     good.write_text("print('hi')\n", "utf-8")
     bad.write_bytes(b"\x89PNG\0")
     window.composer.field.setPlainText("Explain:")
-    window.composer.field.moveCursor(window.composer.field.textCursor().MoveOperation.End)
     assert dropped(window, bad, good)
-    assert window.composer.text == "Explain:\nnotes.py:\n```python\nprint('hi')\n```\n"
-    assert "photo.png is not text" in window.banner.sentence.text()
+    assert window.composer.field.toPlainText() == "Explain:"
+    assert window.composer.text == "Explain:\n\nAttached: notes.py\n```python\nprint('hi')\n\n```"
+    assert "photo.png is a picture. Pictures cannot be read" in window.banner.sentence.text()
     assert not window.banner.buttons["retry"].isVisible()
 
 
@@ -97,7 +107,62 @@ def test_files_pasted_into_the_field(start: Start, tmp_path: Path, qapp: QApplic
     data.setUrls([QUrl.fromLocalFile(str(path))])
     qapp.clipboard().setMimeData(data)
     window.composer.field.paste()
-    assert window.composer.text == "a.txt:\n```\nalpha\n```\n"
+    assert window.composer.text == "Attached: a.txt\n```\nalpha\n```"
     qapp.clipboard().setText("beta")
     window.composer.field.paste()
-    assert window.composer.text.endswith("```\nbeta")
+    assert window.composer.field.toPlainText() == "beta"
+    assert len(window.composer.chips.attached) == 1
+    window.composer.chips.findChildren(Chip)[0].remove.click()
+    assert window.composer.text == "beta"
+
+
+def test_a_very_long_paste_is_attached(start: Start, qapp: QApplication) -> None:
+    """Guards: a megabyte without a space laid out in the field, the window standing still for half a minute."""
+    window = start().window
+    field = window.composer.field
+    qapp.clipboard().setText("x" * (LARGEST - 1))
+    field.paste()
+    assert field.toPlainText() == ""
+    assert [len(attached.text) for attached in window.composer.chips.attached] == [LARGEST - 1]
+    qapp.clipboard().setText("x" * (LARGEST + 1))
+    field.paste()
+    assert len(window.composer.chips.attached) == 1
+    assert "The pasted text has 1.0 MB" in window.banner.sentence.text()
+    qapp.clipboard().setText("x" * LONG)
+    field.paste()
+    assert len(field.toPlainText()) == LONG
+    window.composer.show_text("y" * (LONG + 1))  # a draft of an earlier version
+    assert field.toPlainText() == ""
+
+
+def test_a_picture_is_refused_in_words(start: Start, qapp: QApplication) -> None:
+    """Guards: a screenshot pasted, and nothing happening."""
+    window = start().window
+    qapp.clipboard().setImage(QImage(4, 4, QImage.Format.Format_RGB32))
+    window.composer.field.paste()
+    assert window.banner.isVisible()
+    assert "Pictures cannot be read" in window.banner.sentence.text()
+
+
+def test_what_was_attached_is_kept_and_comes_back(
+    start: Start, qtbot: QtBot, session: ScriptedSession, tmp_path: Path
+) -> None:
+    """Guards: an attachment the model never sees, that is lost with a draft or with editing, or that hides the rest."""
+    running = start()
+    window = running.window
+    window.composer.attach(Attachment("notes.py", "print('hi')"))
+    window.composer.field.setPlainText("Explain")
+    with qtbot.waitSignal(running.chat.answered):
+        window.composer.field.entered.emit()
+    asked = "Explain\n\nAttached: notes.py\n```python\nprint('hi')\n```"
+    assert session.asked == [(("user", asked),)]
+    assert not window.composer.chips.attached
+    assert window.composer.text == ""
+    window.composer.attach(Attachment("draft.txt", "half"))
+    window.desk.edit_last()
+    assert window.composer.field.toPlainText() == "Explain"
+    assert [chip.name for chip in window.composer.chips.attached] == ["notes.py"]
+    window.desk.editing.leave()
+    assert [chip.name for chip in window.composer.chips.attached] == ["draft.txt"]
+    running.chat.start_new()
+    assert not window.composer.chips.attached

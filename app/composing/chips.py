@@ -1,0 +1,83 @@
+"""What is attached to the question being written: a chip for each text, with a way to take it off again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QMargins, Qt, Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
+
+from app.composing.attachment import Attachment
+from app.look.flow import FlowLayout
+from engine.words import size
+
+NAME = 32  # characters of a name that are shown
+
+
+class Chips(QWidget):
+    """Shows ``attached`` in rows, nothing where there is none. ``changed``: one was taken off or put on."""
+
+    changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._chips: list[Chip] = []
+        self._rows = FlowLayout(6, self)
+        self._rows.setContentsMargins(QMargins())
+        self.hide()
+
+    @property
+    def attached(self) -> Sequence[Attachment]:
+        """The attachments, in the order they came."""
+        return [chip.attachment for chip in self._chips]
+
+    def show_all(self, attached: Sequence[Attachment]) -> None:
+        """Show ``attached`` in place of those before."""
+        if attached == self.attached:
+            return
+        for chip in self._chips:
+            self._take(chip)
+        self._chips = []
+        for attachment in attached:
+            chip = Chip(attachment)
+            chip.removed.connect(self._remove)
+            self._chips.append(chip)
+            self._rows.addWidget(chip)
+        self.setVisible(bool(attached))
+        self.changed.emit()
+
+    def _remove(self) -> None:
+        gone = self.sender()
+        self.show_all([chip.attachment for chip in self._chips if chip is not gone])
+
+    def _take(self, chip: Chip) -> None:
+        self._rows.removeWidget(chip)
+        chip.hide()
+        chip.deleteLater()
+
+
+class Chip(QFrame):
+    """One attachment: its name, its size, and a button that takes it off."""
+
+    removed = Signal()
+
+    def __init__(self, attachment: Attachment) -> None:
+        super().__init__()
+        self.attachment = attachment
+        self.setObjectName("attachment")
+        name = attachment.name
+        shown = name if len(name) <= NAME else f"{name[: NAME - 12]}…{name[-11:]}"
+        label = QLabel(f"{shown} · {size(len(attachment.text.encode('utf-8', 'replace')))}")
+        label.setTextFormat(Qt.TextFormat.PlainText)
+        label.setObjectName("small")
+        self.remove = QPushButton("✕")
+        self.remove.setObjectName("turnAction")
+        self.remove.setAccessibleName(f"Remove {name}")
+        self.remove.setToolTip("Remove this text from the question")
+        self.remove.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click makes it go away, and leaves the keyboard alone
+        self.remove.clicked.connect(self.removed)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(10, 2, 2, 2)
+        row.setSpacing(2)
+        row.addWidget(label)
+        row.addWidget(self.remove)

@@ -1,0 +1,72 @@
+"""A question sent while an answer is being written: it waits in the composer and is asked when the answer is done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
+
+from app.chat import Chat
+from app.composing.composer import Composer
+from app.conversations.conversation import Outcome
+
+
+class WaitingStrip(QFrame):
+    """Says above the composer that its question is sent next. ``left``: it is not to be after all."""
+
+    left = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("editStrip")
+        label = QLabel("Your question is sent next, as soon as this answer is done.")
+        label.setObjectName("status")
+        label.setWordWrap(True)
+        self.cancel = QPushButton("Do not send")
+        self.cancel.setObjectName("quiet")
+        self.cancel.setAccessibleName("Do not send the question")
+        self.cancel.clicked.connect(self.left)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(14, 0, 0, 0)
+        row.addWidget(label, 1)
+        row.addWidget(self.cancel)
+        self.hide()
+
+
+class Waiting(QObject):
+    """Lets the question in ``composer`` wait while ``chat`` is busy, and gives it to ``send`` when it no longer is.
+
+    It waits no more once it is changed, another chat is shown, or the answer fails; it stays in the composer then.
+    """
+
+    def __init__(self, chat: Chat, composer: Composer, send: Callable[[str], object]) -> None:
+        super().__init__(composer)
+        self._chat, self._composer, self._send = chat, composer, send
+        self.strip = WaitingStrip()
+        self._waits = False
+        composer.queued.connect(self.begin)
+        for ending in (composer.changed, chat.cleared, self.strip.left):
+            ending.connect(self.leave)
+        chat.answered.connect(self._answered)
+
+    def begin(self) -> None:
+        """Let the question wait."""
+        self._waits = True
+        self.strip.show()
+
+    def leave(self) -> None:
+        """Let it wait no more."""
+        self._waits = False
+        self.strip.hide()
+
+    def _answered(self, outcome: Outcome) -> None:
+        if outcome == "failed":
+            self.leave()
+        elif self._waits:
+            QTimer.singleShot(0, self, self._ask)  # everybody hears of the answer first; another chat may be shown next
+
+    def _ask(self) -> None:
+        if self._waits and not self._chat.busy:
+            self.leave()
+            self._send(self._composer.text)
