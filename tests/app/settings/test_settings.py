@@ -288,7 +288,7 @@ def test_settings_reach_the_next_question(start: Start, ask: Ask, session: Scrip
     running = start()
     running.preferences.change(temperature=0.0, seed=5, max_tokens=32, system_prompt="Be brief.")
     running.preferences.change(preset="hsd", windows=(("hsd", (2, 2)),), acceptance="fuzzy")
-    assert running.window.topbar.presets["hsd"].text() == "HSD · lossy"
+    assert running.window.topbar.presets["hsd"].iconText() == "HSD · lossy"
     ask(running, "Hi")
     assert session.asked == [(("system", "Be brief."), ("user", "Hi"))]
     preset, sampling, most = session.options[0]
