@@ -12,6 +12,7 @@ from app.composing.fitting import fill
 from app.exchange import Count, Failure, Opening, Request
 from app.faults import not_answered, not_loaded
 from app.preload import preload_torch
+from engine.architecture import require_folder
 from engine.config import ROOM, ModelSet, Preset, Sampling
 from engine.errors import CheckpointError, UpdraftError
 from engine.events import Event, Loading
@@ -70,6 +71,8 @@ def open_engine(models: ModelSet, room: int = ROOM) -> Generator[Loading, None, 
 def require_folders(models: ModelSet) -> None:
     """Raise CheckpointError if a folder of ``models`` is not there."""
     for folder in filter(None, (models.target, models.qualifier, models.draft)):
+        if folder.is_file():
+            require_folder(folder)  # says what it is, and what to choose instead
         if not folder.is_dir():
             raise CheckpointError(
                 f"The folder of {models.name} is not there: {folder}",

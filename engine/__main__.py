@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO
 
+from engine.architecture import require_folder
 from engine.config import PRESETS, ROOM, ModelSet, Sampling, models_in, starter_models
 from engine.errors import CheckpointError, UpdraftError
 from engine.events import Event, Finished, to_json
@@ -131,6 +132,8 @@ def _models(arguments: argparse.Namespace) -> ModelSet:
     folder = Path(arguments.model)
     if arguments.model and folder.is_dir():
         return models_in(folder)
+    if folder.is_file():
+        require_folder(folder)  # says what it is, and what to choose instead
     if folder.is_absolute():
         raise CheckpointError(f"{folder} is not there.", "If it is on a drive, connect it; or name another folder.")
     return Library.open().set_named(arguments.model)

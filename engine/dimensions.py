@@ -1,21 +1,20 @@
-"""The numbers of a model that decide how much memory it takes, read from its config.json. No torch."""
+"""The numbers of a model that decide how much memory it takes, out of all its config.json says. No torch."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.errors import CheckpointError
-
-FAMILIES = frozenset({"llama", "qwen2", "qwen3", "mistral"})
+from engine.architecture import Architecture, architecture_of, read_architecture
+from engine.architecture.form import Form, form_of
+from engine.architecture.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Dimensions:
-    """The sizes of a decoder-only transformer, all counts; ``context`` is the longest it was trained for, in tokens."""
+    """The sizes of a decoder-only transformer, all counts; ``context``: the most tokens it can hold."""
 
     family: str
     layers: int
@@ -46,64 +45,33 @@ class Dimensions:
 
 
 def read_dimensions(folder: Path) -> Dimensions:
-    """Read the numbers of the checkpoint in ``folder``; raises CheckpointError where its config.json is not one."""
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CheckpointError(
-            f"{folder} has no config.json that can be read.", "Choose a model folder, or download the model again."
-        ) from error
-    if not isinstance(config, dict):
-        raise CheckpointError(f"The config.json in {folder} is not a description of a model.", "Download it again.")
-    return dimensions_of(config, str(folder))
+    """Read the numbers of the checkpoint in ``folder``; raises CheckpointError where the loader would."""
+    return _dimensions(read_architecture(folder))
 
 
 def dimensions_of(config: Mapping[str, Any], name: str) -> Dimensions:
     """Read the numbers from a checkpoint's ``config.json``; ``name`` is what an error calls the model.
 
-    Raises CheckpointError for a family, a quantisation or a value Updraft does not run.
+    Raises CheckpointError for whatever the loader would refuse, before anything is fetched or copied.
     """
-    family = config.get("model_type")
-    if family not in FAMILIES:
-        raise CheckpointError(
-            f"{name} is of the architecture “{family}”, which Updraft does not run.",
-            f"Choose a model of one of these families: {', '.join(sorted(FAMILIES))}.",
-        )
-    stored(config, name)
-    heads, hidden = _count(config, "num_attention_heads", name), _count(config, "hidden_size", name)
+    return _dimensions(architecture_of(config, name))
+
+
+def stored(config: Mapping[str, Any], name: str) -> Form:
+    """Return how a checkpoint's linears are stored; raises CheckpointError where Updraft cannot read them."""
+    return form_of(Settings(config, name))
+
+
+def _dimensions(architecture: Architecture) -> Dimensions:
     return Dimensions(
-        family=str(family),
-        layers=_count(config, "num_hidden_layers", name),
-        hidden=hidden,
-        intermediate=_count(config, "intermediate_size", name),
-        heads=heads,
-        kv_heads=_count(config, "num_key_value_heads", name, heads),
-        head_dim=_count(config, "head_dim", name, hidden // heads),
-        vocabulary=_count(config, "vocab_size", name),
-        tied=bool(config.get("tie_word_embeddings", False)),
-        context=_count(config, "max_position_embeddings", name, 2048),
+        family=architecture.family,
+        layers=architecture.layers,
+        hidden=architecture.width,
+        intermediate=architecture.mlp,
+        heads=architecture.heads,
+        kv_heads=architecture.kv_heads,
+        head_dim=architecture.head_dim,
+        vocabulary=architecture.vocabulary,
+        tied=architecture.tied_head,
+        context=architecture.context,
     )
-
-
-def stored(config: Mapping[str, Any], name: str) -> str:
-    """Return ``"nf4"`` or ``"16-bit"``, the way a checkpoint's linears are stored; raises CheckpointError."""
-    recipe = config.get("quantization_config")
-    if not recipe:
-        return "16-bit"
-    method = recipe.get("quant_method", "bitsandbytes")
-    if method != "bitsandbytes" or not recipe.get("load_in_4bit") or recipe.get("bnb_4bit_quant_type") != "nf4":
-        raise CheckpointError(
-            f"{name} is quantised with “{method}”, not as bitsandbytes NF4.",
-            "Choose the 16-bit model, which Updraft quantises itself, or a copy ending in bnb-4bit.",
-        )
-    return "nf4"
-
-
-def _count(config: Mapping[str, Any], key: str, name: str, default: int | None = None) -> int:
-    value = config.get(key)
-    value = default if value is None else value
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise CheckpointError(
-            f"The config.json of {name} has no usable “{key}”.", "The model is damaged or of an unknown kind."
-        )
-    return value

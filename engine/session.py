@@ -14,6 +14,7 @@ from typing import Literal, Protocol
 import torch
 
 from engine.account import LEAST
+from engine.architecture import read_architecture
 from engine.budget import Budget
 from engine.config import ROOM, ModelSet, Preset, Role, Sampling
 from engine.decoding.chain import describe, device_of
@@ -193,6 +194,7 @@ class Session:
             )
         part = f"{self.models.name} {role}"
         yield Loading(part, 0.0)
+        read_architecture(folder)  # first: what cannot run is refused for its own reason, not for its tokenizer's
         tokenizer = ChatTokenizer(folder)
         if role != "target":
             self.tokenizer.shares_vocabulary(tokenizer)

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from engine.architecture import Architecture
 from engine.model import Transformer
-from engine.model.architecture import Architecture
 from engine.model.layer import Layer
 from engine.model.linear import Linear, Nf4
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from engine.model.architecture import Architecture, Family
+from engine.architecture import Architecture, Family
 from engine.model.kernels.backend import random_weight
 from engine.model.kernels.nf4 import BLOCK
 from engine.model.layer import Layer

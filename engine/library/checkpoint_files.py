@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 import struct
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from engine.files import object_in
 from engine.library.faults import LibraryError
 from engine.library.manifest import Entry
 
@@ -17,11 +17,19 @@ BESIDES = re.compile(
     r"model\.safetensors\.index)\.json|merges\.txt|tokenizer\.model|chat_template\.jinja|"
     r"(LICENSE|LICENCE|NOTICE|USE_POLICY|README)(\.\w+)?"
 )
+EMBEDDING = {"modules.json", "config_sentence_transformers.json"}  # what their library keeps beside the weights
+LONGEST_HEADER = 100_000_000  # bytes, by the format's own rule
 SHARD = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")
 
 
 def choose(files: Sequence[Entry], repository: str) -> tuple[Entry, ...]:
-    """Pick what Updraft loads, small files first; raises LibraryError (unsupported) without safetensors weights."""
+    """Pick what Updraft loads, small files first; raises LibraryError (unsupported) where that is not all there."""
+    if any(entry.path in EMBEDDING for entry in files):
+        raise LibraryError(
+            "unsupported",
+            f"{repository} is an embedding model, it does not write text.",
+            "Choose a model made for chat or for text generation.",
+        )
     weights = [entry for entry in files if entry.path == "model.safetensors"]
     weights = weights or [entry for entry in files if SHARD.fullmatch(entry.path)]
     if not weights:
@@ -35,12 +43,9 @@ def choose(files: Sequence[Entry], repository: str) -> tuple[Entry, ...]:
 def read_config(raw: bytes, repository: str) -> dict[str, Any]:
     """Read a ``config.json``; raises LibraryError (unsupported) where it is none."""
     try:
-        config = json.loads(raw)
+        return object_in(raw)
     except ValueError as error:
-        raise not_a_checkpoint(repository, "has a config.json that cannot be read") from error
-    if not isinstance(config, dict):
-        raise not_a_checkpoint(repository, "has a config.json that cannot be read")
-    return config
+        raise not_a_checkpoint(repository, f"has a config.json that cannot be read: {error}") from error
 
 
 def not_a_checkpoint(repository: str, why: str) -> LibraryError:
@@ -57,10 +62,10 @@ def check_safetensors(path: Path) -> None:
     try:
         with path.open("rb") as file:
             (length,) = struct.unpack("<Q", file.read(8))
-            header: dict[str, Any] = json.loads(file.read(min(length, 100_000_000)))
+            header = object_in(file.read(min(length, LONGEST_HEADER)))
         ends = [tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__"]
         whole = path.stat().st_size == 8 + length + max(ends, default=0)
-    except (OSError, ValueError, struct.error, AttributeError, KeyError, TypeError):
+    except (OSError, ValueError, struct.error, LookupError, TypeError):
         whole = False
     if not whole:
         raise LibraryError(

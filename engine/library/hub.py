@@ -74,7 +74,7 @@ class Hub:
                 for entry in weights
             ]
         names = {name for header in headers for name in header.tensors}
-        if not any(name.endswith("embed_tokens.weight") for name in names):
+        if "model.embed_tokens.weight" not in names:  # an embedding model stores it without the prefix
             raise LibraryError(
                 "unsupported",
                 f"The weights of {repository} are not laid out as a language model's.",

@@ -1,6 +1,6 @@
 """From a checkpoint folder to a Transformer and its cache."""
 
-from engine.model.architecture import Architecture
+from engine.architecture import Architecture
 from engine.model.cache import KVCache
 from engine.model.checkpoint import Checkpoint, open_checkpoint
 from engine.model.loading import load

@@ -10,13 +10,17 @@ from typing import NoReturn
 
 from safetensors import SafetensorError, safe_open
 
+from engine.architecture import Architecture, read_architecture
 from engine.errors import CheckpointError
-from engine.model.architecture import AGAIN, Architecture, read_architecture, read_json
+from engine.files import AGAIN, present, read_object
 from engine.model.fourbit import NEEDED, NESTED, QUANT_STATE
 
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 FLOATS = {"F32": 4, "F16": 2, "BF16": 2}
 ITEM_BYTES = {**FLOATS, "U8": 1}  # what 4-bit codes may be stored as
+LONGEST_NAME = 200  # characters; file systems end at 255 bytes
+HEADER, HEADER_SHARE = 1 << 20, 4096  # bytes: of a header whatever it holds, and for a tensor with its sidecars
+ANOTHER_COPY = "The files are whole but not of one model: choose another copy of it."
 IGNORED = (".rotary_emb.inv_freq",)  # computed from the configuration; old checkpoints store it anyway
 
 
@@ -58,13 +62,12 @@ def open_checkpoint(folder: Path) -> Checkpoint:
 
     Raises CheckpointError naming the file and the reason: something missing, cut short, foreign or unsupported.
     """
-    if not folder.is_dir():
-        raise CheckpointError(f"There is no model folder {folder}.", "Choose a folder that holds a model.")
     architecture = read_architecture(folder)
     stored: dict[str, Stored] = {}
     files = _weight_files(folder)
+    longest = HEADER + HEADER_SHARE * len(architecture.tensors())
     for file in files:
-        stored |= _header(file)
+        stored |= _header(file, longest)
     checkpoint = Checkpoint(folder, architecture, stored, sum(file.stat().st_size for file in files))
     _check(checkpoint)
     return checkpoint
@@ -73,18 +76,23 @@ def open_checkpoint(folder: Path) -> Checkpoint:
 def _weight_files(folder: Path) -> list[Path]:
     """Return the one file, or the shards the index names, all present."""
     single, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
-    if single.exists():
+    if present(single):
         return [single]
-    if not index.exists():
+    if not present(index):
         _refuse_without_weights(folder)
-    names = read_json(index).get("weight_map")
-    if not isinstance(names, dict) or not names or not all(isinstance(name, str) for name in names.values()):
-        raise CheckpointError(f"{index} names no files.", AGAIN)
+    names = read_object(index).get("weight_map")
+    if not isinstance(names, dict) or not names or not all(map(_is_name, names.values())):
+        raise CheckpointError(f"{index} names no files, or files outside of its folder.", AGAIN)
     shards = [folder / name for name in sorted(set(names.values()))]
     for shard in shards:
-        if shard.parent != folder or not shard.is_file():
+        if not present(shard):
             raise CheckpointError(f"{shard.name} is missing from {folder}, though {index.name} names it.", AGAIN)
     return shards
+
+
+def _is_name(value: object) -> bool:
+    """Tell whether an index's ``value`` names a file beside it."""
+    return isinstance(value, str) and value == Path(value).name and value.isprintable() and len(value) < LONGEST_NAME
 
 
 def _refuse_without_weights(folder: Path) -> NoReturn:
@@ -100,9 +108,16 @@ def _refuse_without_weights(folder: Path) -> NoReturn:
     )
 
 
-def _header(file: Path) -> dict[str, Stored]:
-    """Return what ``file`` holds, from its header alone; the format's library checks it against the size."""
+def _header(file: Path, longest: int) -> dict[str, Stored]:
+    """Return what ``file`` holds, from its header alone; the format's library checks it against the size.
+
+    ``longest``: bytes the header may have. A hostile one with a million tensors would take minutes to read.
+    """
     try:
+        with file.open("rb") as start:
+            length = int.from_bytes(start.read(8), "little")
+        if file.stat().st_size > length > longest:
+            raise CheckpointError(f"{file} lists far more tensors than the model in config.json has.", ANOTHER_COPY)
         with safe_open(file, "pt") as content:
             slices = {name: content.get_slice(name) for name in content.keys()}  # noqa: SIM118 - not a dict
             return {
@@ -125,7 +140,7 @@ def _check(checkpoint: Checkpoint) -> None:
     known = set(expected)
     for name, shape in expected.items():
         if name not in checkpoint.stored:
-            raise CheckpointError(f"{checkpoint.folder} lacks the tensor {name}.{_clue(checkpoint)}", AGAIN)
+            raise CheckpointError(f"{checkpoint.folder} lacks the tensor {name}.{_clue(checkpoint)}", ANOTHER_COPY)
         if checkpoint.is_packed(name) and len(shape) == 2 and name != "model.embed_tokens.weight":
             _check_packed(checkpoint, name, shape)
             known |= {f"{name}.{sidecar}" for sidecar in (*NEEDED, *NESTED)}
@@ -140,9 +155,11 @@ def _check(checkpoint: Checkpoint) -> None:
 
 
 def _clue(checkpoint: Checkpoint) -> str:
-    """Return a clause when the tensors found look like another quantisation's."""
+    """Return a clause when the tensors found look like another quantisation's, or like no text model's."""
     if any(name.endswith((".qweight", ".qzeros")) for name in checkpoint.stored):
         return " The model looks quantised by GPTQ or AWQ, which Updraft cannot read."
+    if "embed_tokens.weight" in checkpoint.stored:
+        return " The model looks like an embedding model, which reads text but does not write it."
     return ""
 
 
@@ -155,7 +172,7 @@ def _check_dense(stored: Stored, name: str, shape: tuple[int, ...]) -> None:
     if stored.shape != shape:
         raise CheckpointError(
             f"{stored.file} holds {name} as {list(stored.shape)}, but config.json makes it {list(shape)}.",
-            AGAIN,
+            ANOTHER_COPY,
         )
 
 
@@ -168,5 +185,5 @@ def _check_packed(checkpoint: Checkpoint, name: str, shape: tuple[int, ...]) -> 
     if 2 * held != math.prod(shape):
         raise CheckpointError(
             f"{stored.file} holds {2 * held} weights in {name}, but config.json makes it {list(shape)}.",
-            AGAIN,
+            ANOTHER_COPY,
         )

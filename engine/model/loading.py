@@ -13,7 +13,7 @@ from torch import Tensor
 
 from engine.account import SMALL_HEAD
 from engine.errors import CheckpointError, DeviceError
-from engine.model.architecture import AGAIN
+from engine.files import AGAIN
 from engine.model.checkpoint import Checkpoint, open_checkpoint
 from engine.model.fourbit import read_nf4
 from engine.model.kernels import available

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from engine.model.architecture import Architecture
+from engine.architecture import Architecture
 
 STEP = 2048  # positions the table gains at least when it grows
 

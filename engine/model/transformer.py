@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from engine.model.architecture import Architecture
+from engine.architecture import Architecture
 from engine.model.cache import STEP, KVCache
 from engine.model.layer import Layer, Span, rms_norm
 from engine.model.linear import Linear, rows_of

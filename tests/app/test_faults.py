@@ -62,3 +62,7 @@ def test_a_folder_that_is_gone_is_named(tmp_path: Path) -> None:
         next(open_engine(models))
     assert str(tmp_path / "draft") in raised.value.sentence
     assert "connect it" in raised.value.hint
+    packed = tmp_path / "model.gguf"
+    packed.touch()
+    with pytest.raises(CheckpointError, match="is a GGUF file"):
+        next(open_engine(ModelSet("Packed", packed)))

@@ -44,7 +44,7 @@ def test_parameters_are_those_of_transformers(family: str, tied: bool) -> None:
         ({"model_type": "mamba"}, "mamba"),
         ({"hidden_size": "big"}, "hidden_size"),
         ({"num_hidden_layers": None}, "num_hidden_layers"),
-        ({"quantization_config": {"quant_method": "gptq"}}, "gptq"),
+        ({"quantization_config": {"quant_method": "gptq"}}, "GPTQ"),
         ({"quantization_config": {"quant_method": "bitsandbytes", "load_in_8bit": True}}, "bitsandbytes"),
     ],
 )

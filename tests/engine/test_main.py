@@ -69,10 +69,14 @@ def test_failures_are_a_sentence(family: ModelSet, capsys: pytest.CaptureFixture
     assert run(family, "bench", "--json", str(tmp_path / "no" / "folder")) == 1
     assert run(family, "ask", "x", "--seed", str(1 << 80)) == 1
     assert main(["ask", "x", "--device", "mps"]) == 1
+    (tmp_path / "model.gguf").touch()
+    for chosen in ("model.gguf", ""):
+        assert main(["ask", "x", "--model", str(tmp_path / chosen)]) == 1
     assert run(family, "ask", " ") == 1
     assert main(["bench", "--presets", "hsd", "--model", str(family.target)]) == 1
     said = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("Loading")]
-    assert len(said) == 8
+    assert len(said) == 10
+    assert sum("GGUF files do not run here yet" in line for line in said) == 2
     assert all(line.startswith("updraft: ") and line.endswith(".") for line in said)
 
 

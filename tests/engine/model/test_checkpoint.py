@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from transformers import PreTrainedModel
 
 from engine.errors import CheckpointError
 from engine.model import open_checkpoint
-from tests.engine.model.tiny import change_config, change_tensors, quantise
+from tests.engine.model.tiny import change_config, change_tensors, quantise, write_tensors
 
 QUERY = "model.layers.1.self_attn.q_proj.weight"
 
@@ -122,10 +123,90 @@ def test_shards_must_all_be_there(checkpoint_of: Callable[[str], tuple[Path, Pre
     assert f"{shards[1].name} is missing" in refusal(tmp_path)
     index = tmp_path / "model.safetensors.index.json"
     index.write_text(json.dumps({"weight_map": {QUERY: "../model.safetensors"}}))
-    assert "model.safetensors is missing" in refusal(tmp_path)
+    assert "outside of its folder" in refusal(tmp_path)
     for text in ("{}", '{"weight_map": {"a": 5}}'):
         index.write_text(text)
         assert "names no files" in refusal(tmp_path)
+
+
+def test_links_that_lead_nowhere_are_named(llama: Path) -> None:
+    """A cache that was cleared: "no weights" for a file everybody can see in the folder."""
+    weights = llama / "model.safetensors"
+    weights.rename(llama / "blob")
+    weights.symlink_to(llama / "blob")
+    open_checkpoint(llama)
+    (llama / "blob").unlink()
+    assert refusal(llama) == f"{weights} is a link to {llama / 'blob'}, which is not there."
+
+
+def test_an_embedding_model_is_called_one(llama: Path) -> None:
+    """A model without a head, as embedding repositories store it, refused with the advice to download it once more."""
+    tensors = load_file(llama / "model.safetensors")
+    del tensors["lm_head.weight"]
+    write_tensors(llama, {name.removeprefix("model."): tensor for name, tensor in tensors.items()})
+    with pytest.raises(CheckpointError, match="looks like an embedding model") as refused:
+        open_checkpoint(llama)
+    assert "ownload" not in refused.value.hint
+
+
+INDEX = "model.safetensors.index.json"
+
+
+def header_of(tensors: int) -> bytes:
+    """Return a safetensors file of ``tensors`` tensors without a number in them."""
+    one = '"model.layers.%d.self_attn.q_proj.weight":{"dtype":"F16","shape":[0],"data_offsets":[0,0]}'
+    text = ("{" + ",".join(one % index for index in range(tensors)) + "}").encode()
+    return len(text).to_bytes(8, "little") + text
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("model.safetensors", (2**63).to_bytes(8, "little") + b"{}"),
+        ("model.safetensors", (10**8).to_bytes(8, "little") + b"{}"),
+        ("model.safetensors", b"\0" * 8),
+        ("model.safetensors", (2 * 10**5).to_bytes(8, "little") + b"[" * 2 * 10**5),
+        ("model.safetensors", header_of(20_000)),
+        ("config.json", b"[" * 10**6),
+        ("config.json", b'{"a":' * 10**6),
+        ("config.json", b'{"model_type": "llama", "vocab_size": 1' + b"0" * 5000 + b"}"),
+        (INDEX, b"[" * 10**6),
+        (INDEX, json.dumps({"weight_map": {"a": "x" * 5000}}).encode()),
+        (INDEX, json.dumps({"weight_map": {"a": "\0.safetensors"}}).encode()),
+        (INDEX, json.dumps({"weight_map": {"a": "\ud800"}}).encode()),
+        (INDEX, json.dumps({"weight_map": {"a": ""}}).encode()),
+        (INDEX, json.dumps({"weight_map": {"a": ".."}}).encode()),
+        (INDEX, json.dumps({"weight_map": {"a": "/etc/passwd"}}).encode()),
+        (INDEX, json.dumps({"weight_map": {"a": ["b"]}}).encode()),
+    ],
+)
+def test_a_hostile_file_is_refused_in_a_sentence(llama: Path, name: str, content: bytes) -> None:
+    """A traceback, or minutes of reading, for a file somebody made to cause them."""
+    if name == INDEX:
+        (llama / "model.safetensors").unlink()
+    (llama / name).write_bytes(content)
+    refusal(llama)
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors", INDEX])
+@pytest.mark.parametrize("kind", ["pipe", "device", "loop", "folder", "huge"])
+@pytest.mark.skipif(os.name != "posix", reason="made with what only such systems have")
+def test_what_is_no_file_is_never_opened(llama: Path, name: str, kind: str) -> None:
+    """The window frozen for good by a pipe that nobody writes to, or memory filled from a device without an end."""
+    if name == INDEX:
+        (llama / "model.safetensors").unlink()
+    place = llama / name
+    place.unlink(missing_ok=True)
+    if kind == "pipe":
+        os.mkfifo(place)
+    elif kind == "folder":
+        place.mkdir()
+    elif kind == "huge":
+        with place.open("wb") as file:
+            file.truncate(1 << 40)  # without a byte on disk
+    else:
+        place.symlink_to({"device": Path("/dev/zero"), "loop": place}[kind])
+    refusal(llama)
 
 
 def test_a_tied_head_may_be_written_out(llama: Path) -> None:

@@ -33,6 +33,9 @@ SIZES: dict[str, Any] = {
     "initializer_range": 0.15,
 }
 STRETCHED = {"rope_theta": 500.0, "original_max_position_embeddings": 32, "factor": 4.0}
+# Keys of other families, which a Llama made of a Mistral and the like carry about.
+STRAY: dict[str, Any] = {"sliding_window": 7, "use_sliding_window": True, "layer_types": ["sliding_attention"] * 5}
+BIASES: dict[str, Any] = {"attention_bias": True, "mlp_bias": True}
 CONFIGS: dict[str, PretrainedConfig] = {
     "llama": LlamaConfig(**SIZES),
     "llama3": LlamaConfig(
@@ -41,12 +44,32 @@ CONFIGS: dict[str, PretrainedConfig] = {
     ),
     "linear": LlamaConfig(**SIZES, rope_parameters={"rope_type": "linear", "factor": 4.0, "rope_theta": 500.0}),
     "yarn": LlamaConfig(**SIZES, rope_parameters={**STRETCHED, "rope_type": "yarn"}),
+    "dynamic": LlamaConfig(**SIZES, rope_parameters={"rope_type": "dynamic", "factor": 4.0, "rope_theta": 500.0}),
+    "longrope": LlamaConfig(
+        **SIZES,
+        rope_parameters={
+            **STRETCHED,
+            "rope_type": "longrope",
+            "original_max_position_embeddings": 64,
+            "short_factor": [1 + pair / 8 for pair in range(8)],
+            "long_factor": [8.0] * 8,
+        },
+    ),
+    "stray_window": LlamaConfig(**SIZES, **STRAY),
+    "swish": LlamaConfig(**SIZES, hidden_act="swish"),
     "biased": LlamaConfig(**SIZES, attention_bias=True, mlp_bias=True, tie_word_embeddings=True),
     "wide_heads": LlamaConfig(**SIZES, head_dim=24),
     "qwen2": Qwen2Config(**SIZES, tie_word_embeddings=True),
     "qwen2_window": Qwen2Config(**SIZES, use_sliding_window=True, sliding_window=7, max_window_layers=2),
     "qwen3": Qwen3Config(**SIZES, head_dim=32, tie_word_embeddings=True),
     "qwen3_biased": Qwen3Config(**SIZES, head_dim=32, attention_bias=True),
+    "qwen2_layers": Qwen2Config(
+        **SIZES,
+        use_sliding_window=True,
+        sliding_window=7,
+        layer_types=["full_attention", "sliding_attention", "full_attention", "sliding_attention", "full_attention"],
+    ),
+    "stray_biases": MistralConfig(**SIZES, sliding_window=None, **BIASES),
     "mistral": MistralConfig(**SIZES, sliding_window=None),
     "mistral_window": MistralConfig(**SIZES, sliding_window=9),
 }

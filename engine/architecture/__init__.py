@@ -1,0 +1,6 @@
+"""What a config.json says, read once: the library judges by it what the loader will run. No torch."""
+
+from engine.architecture.reading import architecture_of, read_architecture, require_folder
+from engine.architecture.shape import FAMILIES, Architecture, Family
+
+__all__ = ["FAMILIES", "Architecture", "Family", "architecture_of", "read_architecture", "require_folder"]
