@@ -29,6 +29,7 @@ from app.look.assets import asset
 from app.look.theme import Look, Theme
 from app.settings.arguments import parser, read_arguments
 from app.settings.file import SettingsFile
+from app.settings.last_models import begun_with, remember
 from app.settings.manners import manner_of
 from app.settings.models_folder import model_sets_under
 from app.settings.options import Settings
@@ -67,6 +68,9 @@ class Application:
         beside = Path(settings.fileName()).with_name("settings.json")
         self.preferences = preferences or Preferences(SettingsFile(beside))
         self.crash = crash
+        self.passing: ModelSet | None = None  # of the command line: it holds for this run and is not remembered
+        self.missed: ModelSet | None = None  # the set used last, where it is gone
+        self._kept = settings
         self._ended = False
         self.thread = QThread()
         self.thread.setObjectName("engine")
@@ -87,6 +91,7 @@ class Application:
         for changed in (self.chat.engine_changed, self.chat.answering, self.chat.answered):
             changed.connect(self._rest)
         self.chat.engine_changed.connect(self.collector.settle)
+        self.chat.engine_changed.connect(self._remember)
         self.models: ModelsCorner | None = None
 
     def _connect_settings(self) -> None:
@@ -124,6 +129,7 @@ class Application:
         """Give the window its Model menu over ``library``; the wizard greets whoever has not seen it."""
         self.models = ModelsCorner(self.window, self.window, library, self.chat, settings)
         self.window.sidebar.add_foot(self.models.library_action, "Models")
+        self.window.remedies.get_models = self.models.open_wizard
 
     def start(self, models: ModelSet) -> None:
         """Show the window, and only then begin to load ``models``."""
@@ -145,6 +151,8 @@ class Application:
         """Say what should be known of the last run, and of settings that could not be read."""
         if self.crash is not None and self.crash.left:
             self.window.remedies.tell_fault(self.crash.left, past=True)
+        elif self.missed is not None:
+            self.window.remedies.tell_missing(self.missed.name)
         elif self.preferences.problems:
             hint = "The file is kept as it is; what you change in the window is added to it."
             self.window.banner.tell(Failure(self.preferences.problems[0], hint, remedies=("settings",)))
@@ -159,6 +167,12 @@ class Application:
         self.archive.end()
         self.collector.end()
         return ended
+
+    def _remember(self) -> None:
+        """Keep which models are used, once they have proved that they load."""
+        models = self.chat.models
+        if self.chat.engine is Engine.READY and models is not None and models != self.passing:
+            remember(self._kept, models)
 
     def _rest(self) -> None:
         """Let the collector know when a pause would go unnoticed."""
@@ -206,7 +220,8 @@ def furnish(beginning: Beginning) -> tuple[Application, ModelSet]:
     sys.setswitchinterval(SWITCH)
     settings = QSettings(QSettings.Format.IniFormat, QSettings.Scope.UserScope, "Updraft", "Updraft")
     starter = starter_models()
-    models = starter if beginning.model is None else models_in(beginning.model)
+    used, missed = begun_with(settings, starter)
+    models = used if beginning.model is None else models_in(beginning.model)
     known = [starter] if models == starter else [starter, models]
     archive = kept_in(beginning.data, settings)
     preferences = beginning.preferences
@@ -215,6 +230,10 @@ def furnish(beginning: Beginning) -> tuple[Application, ModelSet]:
         return open_engine(wanted, preferences.settings.room)
 
     running = Application(beginning.app, engine, settings, known, logs, archive, preferences, crash)
+    if beginning.model is None:
+        running.missed = missed
+    else:
+        running.passing = models
     running.add_library(ModelLibrary.here(offline=beginning.preferences.settings.offline), settings)
     os.environ.update(OFFLINE)
     return running, models

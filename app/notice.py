@@ -50,6 +50,7 @@ REMEDIES: dict[Remedy, str] = {  # what each button says, in the order they stan
     "settings": "Open the settings…",
     "retry": "Retry",
     "new chat": "New chat",
+    "get": "Get a model…",
     "model": "Choose another model…",
     "folder": "Choose another folder…",
     "data folder": "Open the data folder",

@@ -61,8 +61,13 @@ class Picker(QObject):
             self.open_folder(folder)
 
     def offer(self, library: Sequence[ModelSet]) -> None:
-        """Offer ``library`` beside the sets that came otherwise, in place of what it held before."""
-        self._known = [models for models in self._known if models not in self._from_library]
+        """Offer ``library`` beside the sets that came otherwise, in place of what it held before.
+
+        A set remembered from the last start gives way to the library's own, which may have more models by now.
+        """
+        came = {(models.name, models.target) for models in library}
+        others = (models for models in self._known if models not in self._from_library)
+        self._known = [models for models in others if (models.name, models.target) not in came]
         self._from_library = [models for models in library if models not in self._known]
         self._known += self._from_library
         self._topbar.show_models(self._known, self._chat.models)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QObject
 
 from app.desktop.folders import show_folder
@@ -16,6 +18,7 @@ class Remedies(QObject):
         super().__init__(parent)
         self._parts = parts
         self._report = ""
+        self.get_models: Callable[[], object] = lambda: None
         for banner in (parts.banner, parts.desk.banner):
             banner.remedy_chosen.connect(self.do)
 
@@ -34,6 +37,7 @@ class Remedies(QObject):
             "save again": archive.save_again,
             "make folder": archive.make_folder,
             "settings": parts.dialogs.settings,
+            "get": self._get,
         }[remedy]()
 
     def retry(self) -> None:
@@ -49,6 +53,15 @@ class Remedies(QObject):
         else:
             sentence, hint = "Something went wrong that was not foreseen.", "What is on the screen stays."
         self._parts.banner.tell(Failure(sentence, hint, remedies=("report",)))
+
+    def tell_missing(self, name: str) -> None:
+        """Say that the models used last are gone."""
+        hint = "The starter model is open instead. If it is on a drive, connect that and choose it; or get it again."
+        self._parts.banner.tell(Failure(f"{name}, which you used last, is not there.", hint, remedies=("get", "model")))
+
+    def _get(self) -> None:
+        self._parts.banner.hide()
+        self.get_models()
 
     def _show_report(self) -> None:
         self._parts.banner.hide()

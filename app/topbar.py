@@ -89,7 +89,7 @@ class TopBar(QFrame):
         for models in known:
             action = menu.addAction(models.name)
             action.setCheckable(True)
-            action.setChecked(models == current)
+            action.setChecked(current is not None and (models.name, models.target) == (current.name, current.target))
             action.setToolTip(str(models.target))
             action.triggered.connect(lambda _, chosen=models: self.model_chosen.emit(chosen))
             choices.addAction(action)

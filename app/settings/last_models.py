@@ -1,0 +1,44 @@
+"""The model set used last, so that the next start begins with it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from PySide6.QtCore import QSettings
+
+from engine.config import ModelSet
+
+KEPT = "models/last"
+
+
+def remember(settings: QSettings, models: ModelSet) -> None:
+    """Keep ``models`` as the set used last."""
+    folders = {role: str(models.folder(role)) for role in ("target", "qualifier", "draft") if models.folder(role)}
+    settings.setValue(KEPT, json.dumps({"name": models.name, **folders}, ensure_ascii=False))
+
+
+def remembered(settings: QSettings) -> ModelSet | None:
+    """Return the set used last, whether or not it is still there; None where none was kept or it cannot be read."""
+    try:
+        kept = json.loads(str(settings.value(KEPT, "")))
+        folders = {role: Path(kept[role]) for role in ("target", "qualifier", "draft") if role in kept}
+        return ModelSet(str(kept["name"]), **folders)
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def begun_with(settings: QSettings, starter: ModelSet) -> tuple[ModelSet, ModelSet | None]:
+    """Return the set to begin with: the one used last, or ``starter``, and then what is missing for that."""
+    last = remembered(settings)
+    if last is None or last.name == starter.name:
+        return starter, None  # its folders may have moved with the program
+    return (last, None) if is_there(last) else (starter, last)
+
+
+def is_there(models: ModelSet) -> bool:
+    """Tell whether every folder of ``models`` can be reached."""
+    try:
+        return all(folder.is_dir() for folder in (models.target, models.qualifier, models.draft) if folder is not None)
+    except OSError:
+        return False
