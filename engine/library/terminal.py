@@ -19,6 +19,7 @@ from engine.library.hardware import Hardware, probe
 from engine.library.installed import Installed, Library
 from engine.library.protocol import Patience, Progress, SignedIn
 from engine.library.signin import sign_in_by_browser, token
+from engine.printable import printable
 from engine.words import size
 
 if TYPE_CHECKING:
@@ -167,7 +168,7 @@ def _sign_in() -> int:
 
 def _progress(progress: Progress) -> None:
     if sys.stdout.isatty():
-        sys.stdout.write("\r\x1b[2K" + progress.say + ("\n" if progress.over else ""))
+        sys.stdout.write("\r\x1b[2K" + printable(progress.say) + ("\n" if progress.over else ""))
         sys.stdout.flush()
     elif progress.state in {"looking", "stalled", "done"} or progress.speed is None:
         _say(progress.say)
@@ -214,9 +215,10 @@ def _discard(library: Library, name: str) -> bool:
 
 
 def _trouble(sentence: str, hint: str) -> int:
-    sys.stderr.write(f"{sentence}\n{hint}\n" if hint else f"{sentence}\n")
+    said = printable(f"{sentence}\n{hint}" if hint else sentence, keep="\n")
+    sys.stderr.write(f"{said}\n")
     return 1
 
 
 def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
+    sys.stdout.write(printable(line) + "\n")  # licences, names and sentences come from the Hub

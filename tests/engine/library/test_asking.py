@@ -24,7 +24,7 @@ from engine.library import (
 )
 from engine.library.protocol import Order, Progress, Wanted, decode_order, decode_told, encode
 from engine.library.terminal import add_arguments, run
-from tests.engine.library.conftest import MemoryKeyring, checkpoint
+from tests.engine.library.conftest import Get, MemoryKeyring, checkpoint
 from tests.engine.library.hub import FakeHub, Fault
 
 WEIGHTS = "model.safetensors"
@@ -206,3 +206,15 @@ def test_terminal_signs_in_and_goes_on(
     assert terminal(tmp_path / "models", "signin") == 0
     assert "ABCD-1234" in capsys.readouterr().out
     assert terminal(tmp_path / "models", "get", "ada/gated") == 0
+
+
+def test_a_licence_steers_no_terminal(
+    hub: FakeHub, get: Get, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Guards against text of the Hub that sets the title, writes the clipboard or clears the screen."""
+    hub.publish("ada/odd", checkpoint(3), licence="mit\x1b]52;c;aGk=\x07\x1b[2J\u202e")
+    get("ada/odd")
+    assert terminal(tmp_path / "models", "list") == 0
+    out = capsys.readouterr().out
+    assert "mit␛]52" in out
+    assert not set(out) & set("\x1b\x07\u202e")
