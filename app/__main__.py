@@ -39,6 +39,7 @@ from app.wizard.corner import ModelsCorner
 from app.worker import EngineWorker, OpenSession, SessionLike, open_engine
 from engine.config import PRESETS, ModelSet, models_in, starter_models
 from engine.events import Loading
+from engine.template.process import serve
 
 log = logging.getLogger("app")
 
@@ -272,6 +273,7 @@ def run(running: Application, models: ModelSet) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the application; returns the exit code."""
+    serve(sys.argv)
     beginning = begin(sys.argv if argv is None else argv)
     single = SingleInstance(beginning.data)
     try:

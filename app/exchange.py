@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from engine.config import ModelSet, Preset, Sampling
-from engine.errors import CheckpointError, ContextFull, DeviceError, ModelSetError, UpdraftError
+from engine.errors import CheckpointError, ContextFull, DeviceError, ModelSetError, TemplateError, UpdraftError
 
 Turns = tuple[tuple[str, str], ...]  # (role, text)
 # What a person can do about a failure; the banner has a button for each.
@@ -96,4 +96,5 @@ _REMEDIES: tuple[tuple[type[UpdraftError], tuple[Remedy, ...]], ...] = (
     (DeviceError, ("new chat", "model", "retry")),
     (CheckpointError, ("retry", "folder")),
     (ModelSetError, ("model",)),
+    (TemplateError, ("new chat", "model")),
 )

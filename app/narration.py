@@ -9,7 +9,7 @@ from app.chat import Engine
 from app.conversations.conversation import Message, Outcome
 from app.exchange import Failure
 from app.parts import Parts
-from engine.events import Event
+from engine.events import Event, Notice
 
 FIGURES = 100  # ms between two looks at the panel's figures: faster than they can be read, and a frame's largest cost
 
@@ -78,6 +78,9 @@ class Narration(QObject):
         if self._figures_age.hasExpired(FIGURES):
             self._figures_age.restart()
             self._show_figures(running=True)
+        for event in events:
+            if isinstance(event, Notice):
+                self._parts.banner.tell(Failure(event.sentence, "", remedies=()))
         if self.chat.is_stopping:
             self._parts.transcript.say_stopping(tally)
 

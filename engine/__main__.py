@@ -16,6 +16,7 @@ from engine.errors import CheckpointError, UpdraftError
 from engine.events import Event, Finished, to_json
 from engine.library import Library
 from engine.library import terminal as models
+from engine.template.process import serve
 from engine.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -289,4 +290,5 @@ def _log(path: Path | None) -> Log:
 
 
 if __name__ == "__main__":
+    serve(sys.argv)
     sys.exit(main())

@@ -21,6 +21,10 @@ class ModelSetError(UpdraftError):
     """The models of a hierarchy do not belong together, or the one a preset needs is not there."""
 
 
+class TemplateError(UpdraftError):
+    """The chat template of a model cannot be used, or refuses a conversation; the model itself stays loaded."""
+
+
 class ContextFull(UpdraftError):  # noqa: N818 - a state of the conversation, not a fault
     """The conversation is longer than the model's context; nothing was cut and nothing was run."""
 

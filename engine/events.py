@@ -1,14 +1,14 @@
 """What a reply tells: frozen events that carry everything the views need. No torch.
 
-A reply yields Loading*, Started, Prefill*, then for every round Drafting* and one Round, a PlainPace once, and
-ends in Finished. Every view of a reply is a function of its Started, Rounds and Finished.
+A reply yields Loading*, perhaps a Notice, Started, Prefill*, then for every round Drafting* and one Round, a PlainPace
+once, and ends in Finished. Every view of a reply is a function of its Started, Rounds and Finished.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 PassKind = Literal["draft", "verify"]
 Reason = Literal["end", "stop", "length", "context"]
@@ -20,6 +20,13 @@ class Loading:
 
     part: str
     fraction: float
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something of the question had to be put otherwise for this model: ``sentence`` says what, once a session."""
+
+    sentence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +154,7 @@ class Finished:
     plain_seconds: float | None
 
 
-Event = Loading | Started | Prefill | Drafting | Round | PlainPace | Finished
+Event = Loading | Notice | Started | Prefill | Drafting | Round | PlainPace | Finished
 
 
 def to_json(event: Event) -> dict[str, Any]:
@@ -157,7 +164,7 @@ def to_json(event: Event) -> dict[str, Any]:
 
 def from_json(value: dict[str, Any]) -> Event:
     """Invert ``to_json``; raises KeyError or TypeError for anything it did not write."""
-    kinds = {kind.__name__.lower(): kind for kind in (Loading, Started, Prefill, Drafting, Round, PlainPace, Finished)}
+    kinds: dict[str, type[Event]] = {kind.__name__.lower(): kind for kind in get_args(Event)}
     fields = {name: field for name, field in value.items() if name != "event"}
     nested = {"levels": LevelInfo, "passes": Pass, "tokens": Token}
     for name, kind in nested.items():

@@ -25,10 +25,11 @@ from engine.decoding.planner import Planner
 from engine.decoding.tape import Tape
 from engine.diagnosis import describe_engine
 from engine.errors import ContextFull, DeviceError, ModelSetError, SettingError
-from engine.events import Event, Loading, PlainPace, Reason, Round, Started
+from engine.events import Event, Loading, Notice, PlainPace, Reason, Round, Started
 from engine.model import Transformer, load
 from engine.reply import Chain, Reply
-from engine.tokenizer import ChatTokenizer, Messages
+from engine.template import Messages, Prompt
+from engine.tokenizer import ChatTokenizer
 
 How = Literal["auto", "eager", "graphs"]
 
@@ -72,6 +73,7 @@ class Session:
         self._tokenizers: dict[Role, ChatTokenizer] = {}
         self._tape = Tape([])
         self._planner = Planner()
+        self._noticed = ""  # the last Notice
 
     @classmethod
     def open(
@@ -139,13 +141,18 @@ class Session:
 
         ``opening``: how the answer already begins; the events tell only what follows it.
         A ``preset`` that is planned starts as it stands and may run another chain of its models later, unless the
-        sampling has a seed. Raises ModelSetError for a preset the set cannot run, ContextFull before any pass for a
-        prompt that leaves no room, DeviceError when the GPU runs out of memory; what was yielded before stays valid.
+        sampling has a seed. Raises ModelSetError for a preset the set cannot run, TemplateError for a conversation the
+        model's template cannot write, ContextFull before any pass for a prompt that leaves no room, DeviceError when
+        the GPU runs out of memory; what was yielded before stays valid.
         """
         planned = preset.planned and sampling.seed is None  # a seed must give the same reply again
         preset = self._planner.plan(preset) if planned else preset
         yield from self.prepare(preset)
-        prompt, context = self.tokenizer.render(messages, opening), self.context(preset)
+        written = yield from self._write(messages)
+        if written.notice not in ("", self._noticed):
+            self._noticed = written.notice
+            yield Notice(written.notice)
+        prompt, context = self.tokenizer.encode(written, opening), self.context(preset)
         if len(prompt) >= context:
             raise ContextFull(len(prompt) + 1, context)
         runner = self._running
@@ -195,7 +202,7 @@ class Session:
         part = f"{self.models.name} {role}"
         yield Loading(part, 0.0)
         read_architecture(folder)  # first: what cannot run is refused for its own reason, not for its tokenizer's
-        tokenizer = ChatTokenizer(folder)
+        tokenizer = ChatTokenizer(folder, self.models.name)
         if role != "target":
             self.tokenizer.shares_vocabulary(tokenizer)
         self._afford(role)
@@ -217,6 +224,16 @@ class Session:
             self._add(role, model, frequent, tokenizer.size)
         self._tokenizers[role] = tokenizer
         yield Loading(part, 1.0)
+
+    def _write(self, messages: Messages) -> Generator[Loading, None, Prompt]:
+        """Return ``messages`` as the template writes them; yields Loading where that takes long."""
+        writing = self.tokenizer.rendering(messages)
+        while True:
+            try:
+                yield Loading("the chat template", next(writing))
+            except StopIteration as done:
+                prompt: Prompt = done.value
+                return prompt
 
     def _afford(self, role: Role) -> None:
         """Make sure that the model of ``role`` fits, before a byte of it is read; raises DeviceError with numbers."""

@@ -14,6 +14,7 @@ from engine.events import (
     Finished,
     LevelInfo,
     Loading,
+    Notice,
     Prefill,
     Round,
     Started,
@@ -79,6 +80,8 @@ class Terminal:
         """Show one event."""
         if isinstance(event, Loading | Prefill):
             self._progress(event)
+        elif isinstance(event, Notice):
+            self._err.write(f"{event.sentence}\n")
         elif isinstance(event, Started):
             self._levels, self._lossless = event.levels, event.lossless
             self._tally, self.text, self._column = Tally(), "", 0

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from engine.errors import CheckpointError, ModelSetError
+from engine.template import Messages, Prompt, Template, finished
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
-
-Messages = Sequence[tuple[str, str]]  # (role, content)
 
 # For base checkpoints, which were never taught a chat format.
 PLAIN_TEMPLATE = (
@@ -23,22 +22,24 @@ PLAIN_TEMPLATE = (
 
 
 class ChatTokenizer:
-    """The tokenizer of a checkpoint folder.
+    """The tokenizer of a checkpoint folder; ``name`` is what its model is called in a sentence.
 
     ``ends``: the tokens that end a turn. ``size``: the number of ids; a model may have more rows, never used.
     ``stops``: texts that end a turn for a model without a chat format. Raises CheckpointError where the folder has no
     fast tokenizer.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, name: str = "") -> None:
         self.folder = folder
         self._tokenizer = _load(folder)
         self._tokenizer.model_max_length = 1 << 62  # how much fits is told in a sentence, not on stderr
         self.size = len(self._tokenizer)
         self.stops: tuple[str, ...] = ()
-        self._template: str | None = None
-        if not self._tokenizer.chat_template:
-            self._template, self.stops = PLAIN_TEMPLATE, ("\nUser:", "\nSystem:")
+        template = self._tokenizer.chat_template
+        if not template:
+            template, self.stops = PLAIN_TEMPLATE, ("\nUser:", "\nSystem:")
+        specials = {name: str(value) for name, value in self._tokenizer.special_tokens_map.items()}
+        self.template = Template(template, name or folder.name, specials)
         self.ends = _end_tokens(folder, self._tokenizer.eos_token_id)
         added = self._tokenizer.backend_tokenizer.get_added_tokens_decoder().values()
         self._controls = [token.content for token in added if token.special]
@@ -47,14 +48,22 @@ class ChatTokenizer:
     def render(self, messages: Messages, opening: str = "") -> list[int]:
         """Return the conversation as token ids, up to where the assistant's next words begin: behind ``opening``.
 
-        The ids without an opening are always a prefix of those with one, so that caches can be reused.
+        The ids without an opening are always a prefix of those with one, so that caches can be reused. Raises
+        TemplateError.
         """
-        turns = [{"role": role, "content": self._harmless(content)} for role, content in messages]
-        ids = self._tokenizer.apply_chat_template(
-            turns, chat_template=self._template, add_generation_prompt=True, tokenize=True, return_dict=False
-        )
-        prompt = list(cast("list[int]", ids))
-        return [*prompt, *self._continue(prompt, opening)] if opening else prompt
+        return self.encode(finished(self.rendering(messages)), opening)
+
+    def rendering(self, messages: Messages, *, thinking: bool | None = None) -> Generator[float, None, Prompt]:
+        """Return what the template writes of ``messages``; see Template.rendering."""
+        turns = [(role, self._harmless(content)) for role, content in messages]
+        return self.template.rendering(turns, thinking=thinking)
+
+    def encode(self, prompt: Prompt, opening: str = "") -> list[int]:
+        """Return the ids of ``prompt`` and of ``opening`` behind it; raises TemplateError where there are none."""
+        ids = list(cast("list[int]", self._tokenizer.encode(prompt.text, add_special_tokens=False)))
+        if not ids:
+            raise self.template.fault("what it writes is nothing to the tokenizer")
+        return [*ids, *self._continue(ids, opening)] if opening else ids
 
     def _harmless(self, content: str) -> str:
         """Return ``content`` with every control token broken by an invisible joiner: text must not open a new turn."""

@@ -13,7 +13,7 @@ from app.conversations.archive import Archive
 from app.conversations.store import Store
 from app.library.errand import Errand
 from engine.config import ModelSet
-from engine.events import Event, Loading
+from engine.events import Event, Loading, Notice
 from tests.app.scripted import STORY, Opener, ScriptedSession, speculated
 from tests.app.stage import Ask, Start
 
@@ -115,3 +115,15 @@ def test_a_panic_in_the_store_holds_up_nothing_else(qtbot: QtBot, tmp_path: Path
     archive.ask(lambda store: store.manners(), heard.append)
     qtbot.waitUntil(lambda: heard == [{}])
     assert archive.end()
+
+
+def test_what_a_question_needed_is_said(start: Start, ask: Ask, qtbot: QtBot, session: ScriptedSession) -> None:
+    """Guards: a system prompt put elsewhere without a word."""
+    session.play = lambda _: iter([Notice("Starter knows no system prompt."), *speculated()])
+    running = start()
+    ask(running, "Hello")
+    banner = running.window.banner
+    assert banner.isVisible()
+    assert banner.sentence.text() == "Starter knows no system prompt."
+    assert not any(button.isVisible() for button in banner.buttons.values())
+    assert running.chat.conversation.messages[-1].text == STORY
