@@ -41,7 +41,11 @@ def _device(device: torch.device) -> tuple[tuple[str, str], ...]:
 def _model(model: Transformer) -> str:
     millions = model.parameters / 1e6
     size = f"{millions / 1000:.1f} B" if millions >= 1000 else f"{millions:.0f} M"
-    return f"{size} parameters, {model.layers} layers, context {model.context:,} tokens, {model.embedding.dtype}"
+    exits = ", ".join(map(str, model.architecture.exits)) or "none named"
+    return (
+        f"{size} parameters, {model.layers} layers (early exits: {exits}), context {model.context:,} tokens, "
+        f"{model.embedding.dtype}"
+    )
 
 
 def _version(name: str) -> str:

@@ -17,7 +17,7 @@ from engine.account import LEAST
 from engine.architecture import read_architecture
 from engine.budget import Budget
 from engine.config import ROOM, ModelSet, Preset, Role, Sampling
-from engine.decoding.chain import describe, device_of
+from engine.decoding.chain import at_exits, describe, device_of
 from engine.decoding.eager import EagerRunner
 from engine.decoding.frequent import FrequentTokens, frequent_tokens
 from engine.decoding.graphs import GraphRunner
@@ -123,7 +123,7 @@ class Session:
         for role in sorted(preset.roles, reverse=True):  # the target first
             yield from self._need(role)
         with _device_errors():
-            for fraction in self._running.prepare(preset):
+            for fraction in self._running.prepare(self._as_trained(preset)):
                 yield Loading(f"{preset.title} on the GPU", fraction)
 
     @torch.inference_mode()
@@ -148,6 +148,7 @@ class Session:
         planned = preset.planned and sampling.seed is None  # a seed must give the same reply again
         preset = self._planner.plan(preset) if planned else preset
         yield from self.prepare(preset)
+        preset = self._as_trained(preset)
         written = yield from self._write(messages)
         if written.notice not in ("", self._noticed):
             self._noticed = written.notice
@@ -188,6 +189,11 @@ class Session:
         if self.device.type == "cuda":
             gc.collect()  # recordings and their chains refer to each other
             torch.cuda.empty_cache()
+
+    def _as_trained(self, preset: Preset) -> Preset:
+        """Return ``preset`` with the early exits the target was trained for, if it says which these are."""
+        target = self.loaded["target"]
+        return at_exits(preset, target.architecture.exits, target.layers)
 
     def _need(self, role: Role) -> Generator[Loading, None, None]:
         """Load the model of ``role`` unless it is there."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
 
@@ -36,6 +37,27 @@ def build(preset: Preset, trunks: Trunks, sampler: Sampler, vocabulary: int) -> 
         rule = rule_of(stage.acceptance)
         chain = Verifier(level, chain, rule, stage.window, sampler, bonus=stage.bonus)
     return chain
+
+
+def at_exits(preset: Preset, exits: Sequence[int], layers: int) -> Preset:
+    """Return ``preset`` with its early exits after the nearest of ``exits`` layers, those the model was trained for.
+
+    Each serves one level, lower ones lower levels; a level for which none is left is left out. A model that names no
+    exits is read where the preset says. Doing it twice is doing it once.
+    """
+    if not exits:
+        return preset
+    stages, reached = [], 0
+    for stage in preset.stages:
+        if not isinstance(stage.source, config.Exit):
+            stages.append(stage)
+            continue
+        wanted = stage.source.depth * layers
+        above = [depth for depth in exits if depth > reached]
+        if above:
+            reached = min(above, key=lambda depth: abs(depth - wanted))
+            stages.append(replace(stage, source=config.Exit(reached / layers)))
+    return replace(preset, stages=tuple(stages))
 
 
 def exits_of(preset: Preset, layers: int) -> tuple[int, ...]:

@@ -29,6 +29,7 @@ from engine.events import (
 from engine.model import KVCache, Transformer
 from engine.session import Session
 from tests.engine.family import finish, write_model, write_tokenizer
+from tests.engine.model.tiny import change_config
 
 GREEDY = Sampling(temperature=0)
 QUESTION = [("user", "The quick brown fox?")]
@@ -290,3 +291,24 @@ def test_a_planned_hierarchy_follows_what_it_sees(open_session: Open, monkeypatc
     seeded = ask(session, preset="hsd", sampling=Sampling(temperature=0, seed=1))
     assert isinstance(seeded[0], Started)
     assert len(seeded[0].levels) == 3
+
+
+@pytest.mark.parametrize(
+    ("named", "read"),
+    [
+        (None, ["1 of 8", "2 of 8"]),  # an eighth and a quarter of the depth
+        ([3, 5, 7], ["3 of 8", "5 of 8"]),
+        ([1, 2, 3, 4], ["1 of 8", "2 of 8"]),
+        ([6], ["6 of 8"]),
+        ([9], ["1 of 8", "2 of 8"]),
+    ],
+)
+def test_a_model_is_left_where_it_was_trained_to_be(tmp_path: Path, named: list[int] | None, read: list[str]) -> None:
+    """Exits in config.json passed over, and drafts from layers whose states the head never learned to read."""
+    write_model(tmp_path, 8, 32, write_tokenizer(tmp_path), 1)
+    change_config(tmp_path, early_exits=named)
+    session = finish(Session.open(ModelSet("x", tmp_path), "cpu"))
+    plain, early = (ask(session, preset=name) for name in ("plain", "hispec"))
+    assert isinstance(early[0], Started)
+    assert [level.detail for level in early[0].levels[:-1]] == [f"{depth} layers" for depth in read]
+    assert finished(early).text == finished(plain).text
