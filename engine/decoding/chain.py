@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import torch
 
-from engine import config
+from engine import config, gpus
 from engine.config import Preset, Role, Stage
 from engine.decoding.acceptance import rule_of
 from engine.decoding.hierarchy import Autoregressive, Drafter, Verifier
@@ -112,6 +112,8 @@ def device_of(name: str) -> torch.device:
 
     Raises DeviceError for any but these two, for a GPU that cannot be used, and for one that is not the first.
     """
+    if not torch.cuda.is_initialized():  # type: ignore[no-untyped-call] # torch leaves it untyped
+        gpus.settle()
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
@@ -121,10 +123,8 @@ def device_of(name: str) -> torch.device:
     if device.type not in {"cpu", "cuda"}:
         raise DeviceError(f"{name!r} is no device Updraft runs on.", KNOWN)
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise DeviceError(
-            "No CUDA GPU is usable here.",
-            "Check the NVIDIA driver, or that torch is a CUDA build; or use --device cpu.",
-        )
+        hint = "Check the NVIDIA driver and CUDA_VISIBLE_DEVICES; or use --device cpu."
+        raise DeviceError("No CUDA GPU is usable here.", hint if torch.version.cuda else gpus.GET_CUDA)
     if device.type == "cuda" and device.index:
         raise DeviceError(f"{name} is not the first GPU.", "Set CUDA_VISIBLE_DEVICES so that it is, and use cuda.")
     return device

@@ -3,6 +3,7 @@
 Nothing here imports torch, and nothing opens a socket: that is left to the downloader, a process of its own.
 """
 
+from engine.gpus import Gpu
 from engine.library.address import read_address
 from engine.library.asking import inspect, wanted_for
 from engine.library.catalogue import CATALOGUE, CatalogueSet, Listed
@@ -11,7 +12,7 @@ from engine.library.copying import Step
 from engine.library.downloads import Downloads
 from engine.library.faults import LibraryError
 from engine.library.fit import Verdict, judge
-from engine.library.hardware import Gpu, Hardware, probe
+from engine.library.hardware import Hardware, probe
 from engine.library.installed import Installed, Library
 from engine.library.manifest import Checked
 from engine.library.protocol import DeviceCode, FileProgress, Inspection, Patience, Progress, SignedIn, Wanted

@@ -3,37 +3,22 @@
 from __future__ import annotations
 
 import ast
-import csv
 import importlib.util
 import os
 import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-MIB = 1 << 20
-OLDEST = (7, 5)  # the compute capability bitsandbytes' 4-bit kernels start at
-_QUERY = "name,driver_version,compute_cap,memory.total,memory.used,memory.free"
-
-
-@dataclass(frozen=True, slots=True)
-class Gpu:
-    """One NVIDIA GPU; memory in bytes, ``used`` being what all programs hold at this moment."""
-
-    name: str
-    driver: str
-    capability: tuple[int, int]
-    total: int
-    used: int
-    free: int
+from engine.gpus import GET_CUDA, Gpu, chosen, nvidia_smi, read_gpus, visible
 
 
 @dataclass(frozen=True, slots=True)
 class Hardware:
     """This machine at this moment; memory and disk in bytes.
 
+    ``gpus`` are those CUDA shows, in its order, ``hidden`` those that CUDA_VISIBLE_DEVICES keeps from it.
     ``torch_cuda`` is the CUDA version the installed torch was built for, None for a CPU build or no torch.
     """
 
@@ -45,22 +30,24 @@ class Hardware:
     folder: Path
     disk: int
     disk_free: int
+    hidden: tuple[Gpu, ...] = ()
 
     @property
     def gpu(self) -> Gpu | None:
-        """The GPU Updraft would use: the first that its build of torch and its kernels can run on."""
-        if self.torch_cuda is None:
-            return None
-        return next((gpu for gpu in self.gpus if gpu.capability >= OLDEST), None)
+        """The GPU Updraft would use, as the engine chooses it; None where its build of torch can use none."""
+        return chosen(self.gpus) if self.torch_cuda else None
 
     @property
     def remark(self) -> str:
-        """Why a GPU that is there is not used, in a sentence; empty where there is nothing to say."""
-        if not self.gpus or self.gpu:
+        """Why a GPU that is there is not used, and what to do about it; empty where there is nothing to say."""
+        if self.gpu or not (self.gpus or self.hidden):
             return ""
+        name = (self.gpus or self.hidden)[0].name
+        if not self.gpus:
+            return f"The {name} is not used, because CUDA_VISIBLE_DEVICES hides it."
         if self.torch_cuda is None:
-            return f"The {self.gpus[0].name} is not used, because the installed torch is a build without CUDA."
-        return f"The {self.gpus[0].name} is not used, because it is older than Updraft's 4-bit kernels allow."
+            return f"The {name} is not used, because the installed torch is a build without CUDA. {GET_CUDA}"
+        return f"The {name} is not used, because it is older than Updraft's 4-bit kernels allow."
 
 
 def probe(folder: Path) -> Hardware:
@@ -68,8 +55,11 @@ def probe(folder: Path) -> Hardware:
     memory = psutil.virtual_memory()
     standing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     disk = shutil.disk_usage(standing)
+    there = read_gpus(nvidia_smi())
+    shown = visible(there, os.environ)
     return Hardware(
-        gpus=read_gpus(_nvidia_smi()),
+        gpus=shown,
+        hidden=tuple(gpu for gpu in there if gpu not in shown),
         torch_cuda=torch_cuda(),
         ram=memory.total,
         ram_free=memory.available,
@@ -78,39 +68,6 @@ def probe(folder: Path) -> Hardware:
         disk=disk.total,
         disk_free=disk.free,
     )
-
-
-def _nvidia_smi() -> str:
-    program = shutil.which("nvidia-smi")
-    if program is None:
-        return ""
-    hidden = getattr(subprocess, "CREATE_NO_WINDOW", 0)
-    try:
-        answer = subprocess.run(  # noqa: S603 - the driver's own program, no outside input
-            [program, f"--query-gpu={_QUERY}", "--format=csv,noheader,nounits"],
-            capture_output=True,
-            text=True,
-            timeout=15,
-            check=False,
-            creationflags=hidden,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""  # a driver that hangs or is half removed is as good as none
-    return answer.stdout if answer.returncode == 0 else ""
-
-
-def read_gpus(answer: str) -> tuple[Gpu, ...]:
-    """Read nvidia-smi's table; a row it could not fill (“[N/A]”, a GPU that fell off the bus) is left out."""
-    gpus = []
-    for row in csv.reader(answer.splitlines(), skipinitialspace=True):
-        try:
-            name, driver, capability, total, used, free = (cell.strip() for cell in row)
-            major, minor = capability.split(".")
-            sizes = (int(float(size) * MIB) for size in (total, used, free))
-            gpus.append(Gpu(name, driver, (int(major), int(minor)), *sizes))
-        except ValueError:
-            continue
-    return tuple(gpus)
 
 
 def torch_cuda() -> str | None:

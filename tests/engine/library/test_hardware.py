@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from engine.gpus import read_gpus
 from engine.library import Gpu, probe
-from engine.library.hardware import read_gpus, torch_cuda
+from engine.library.hardware import torch_cuda
 
-TWO = """NVIDIA GeForce RTX 4090, 570.86.15, 8.9, 24564, 1337, 22789
-Tesla P40, 570.86.15, 6.1, 23040, [N/A], 23000
-NVIDIA GeForce GTX 1080, 570.86.15, 6.1, 8192, 512, 7600
+TWO = """0, GPU-1111aaaa-1, NVIDIA GeForce RTX 4090, 570.86.15, 8.9, 24564, 1337, 22789
+1, GPU-2222aaaa-1, Tesla P40, 570.86.15, 6.1, 23040, [N/A], 23000
+2, GPU-3333aaaa-1, NVIDIA GeForce GTX 1080, 570.86.15, 6.1, 8192, 512, 7600
 """
 
 
@@ -23,8 +24,8 @@ def test_reads_what_nvidia_smi_prints() -> None:
     """Guards against one GPU without numbers hiding the others, and against MiB taken for bytes."""
     mib = 1 << 20
     assert read_gpus(TWO) == (
-        Gpu("NVIDIA GeForce RTX 4090", "570.86.15", (8, 9), 24564 * mib, 1337 * mib, 22789 * mib),
-        Gpu("NVIDIA GeForce GTX 1080", "570.86.15", (6, 1), 8192 * mib, 512 * mib, 7600 * mib),
+        Gpu("NVIDIA GeForce RTX 4090", "570.86.15", (8, 9), 24564 * mib, 1337 * mib, 22789 * mib, 0, "GPU-1111aaaa-1"),
+        Gpu("NVIDIA GeForce GTX 1080", "570.86.15", (6, 1), 8192 * mib, 512 * mib, 7600 * mib, 2, "GPU-3333aaaa-1"),
     )
     assert read_gpus("") == ()
     assert read_gpus("NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.") == ()
@@ -55,5 +56,5 @@ def test_a_driver_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert probe(tmp_path).gpus == ()
-    program.write_text("#!/bin/sh\necho 'RTX, 570, 8.9, 1000, 100, 900'\n")
+    program.write_text("#!/bin/sh\necho '0, GPU-1, RTX, 570, 8.9, 1000, 100, 900'\n")
     assert probe(tmp_path).gpus[0].name == "RTX"

@@ -1,0 +1,117 @@
+"""The NVIDIA GPUs of this machine, and the one Updraft uses: judged by the library, run on by the engine. No torch."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
+
+MIB = 1 << 20
+OLDEST = (7, 5)  # the compute capability bitsandbytes' 4-bit kernels start at
+ORDER, VISIBLE = "CUDA_DEVICE_ORDER", "CUDA_VISIBLE_DEVICES"  # what CUDA reads when it starts
+GET_CUDA = "Start Updraft with packaging/run.py again: it installs the one for this GPU, or says what is in the way."
+_QUERY = "index,uuid,name,driver_version,compute_cap,memory.total,memory.used,memory.free"
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """One NVIDIA GPU; memory in bytes, ``used`` being what all programs hold at this moment.
+
+    ``index`` is its place on the bus, by which nvidia-smi counts, ``uuid`` its name for life.
+    """
+
+    name: str
+    driver: str
+    capability: tuple[int, int]
+    total: int
+    used: int
+    free: int
+    index: int = 0
+    uuid: str = ""
+
+
+def settle(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Make CUDA number GPUs as the driver's own program does, and begin with the one Updraft uses.
+
+    To be called before CUDA starts, which reads ``environment`` once. What the user has set there is kept: the order
+    stays as it is, and of the GPUs that are shown one is chosen, never another. Without this CUDA puts what it takes
+    for the fastest first, and the library, which may not start CUDA to ask, would judge another card.
+    """
+    environment.setdefault(ORDER, "PCI_BUS_ID")
+    seen = visible(read_gpus(nvidia_smi()), environment)
+    used = chosen(seen)
+    if used and used.uuid and used != seen[0]:
+        environment[VISIBLE] = used.uuid
+
+
+def chosen(gpus: Sequence[Gpu]) -> Gpu | None:
+    """Return the GPU Updraft uses of those CUDA shows: the first that its kernels can run on."""
+    return next((gpu for gpu in gpus if gpu.capability >= OLDEST), None)
+
+
+def visible(gpus: Sequence[Gpu], environment: Mapping[str, str]) -> tuple[Gpu, ...]:
+    """Return the GPUs that CUDA shows to a program with ``environment``, in its order; ``gpus`` are in the bus's.
+
+    Like CUDA it takes numbers and beginnings of names, and stops at the first that is none of them. Its guess at which
+    card is fastest, where the user asks for that order, is taken to be the newest, then the largest.
+    """
+    ordered = sorted(gpus, key=lambda gpu: gpu.index)
+    if environment.get(ORDER) == "FASTEST_FIRST":
+        ordered.sort(key=lambda gpu: (gpu.capability, gpu.total), reverse=True)
+        by_number = dict(enumerate(ordered))
+    else:
+        by_number = {gpu.index: gpu for gpu in ordered}
+    if VISIBLE not in environment:
+        return tuple(ordered)
+    shown: list[Gpu] = []
+    for word in environment[VISIBLE].split(","):
+        gpu = _meant(word.strip(), by_number)
+        if gpu is None or gpu in shown:
+            break
+        shown.append(gpu)
+    return tuple(shown)
+
+
+def _meant(word: str, by_number: Mapping[int, Gpu]) -> Gpu | None:
+    if word.isascii() and word.isdigit():
+        return by_number.get(int(word))
+    named = [gpu for gpu in by_number.values() if word.startswith("GPU-") and gpu.uuid.startswith(word)]
+    return named[0] if len(named) == 1 else None
+
+
+def nvidia_smi() -> str:
+    """Return the table of the driver's own program; empty where there is none, or it fails."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return ""
+    hidden = getattr(subprocess, "CREATE_NO_WINDOW", 0)
+    try:
+        answer = subprocess.run(  # noqa: S603 - the driver's own program, no outside input
+            [program, f"--query-gpu={_QUERY}", "--format=csv,noheader,nounits"],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=15,
+            check=False,
+            creationflags=hidden,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""  # a driver that hangs or is half removed is as good as none
+    return answer.stdout if answer.returncode == 0 else ""
+
+
+def read_gpus(answer: str) -> tuple[Gpu, ...]:
+    """Read nvidia-smi's table; a row it could not fill (“[N/A]”, a GPU that fell off the bus) is left out."""
+    gpus = []
+    for row in csv.reader(answer.splitlines(), skipinitialspace=True):
+        try:
+            index, uuid, name, driver, capability, *memory = (cell.strip() for cell in row)
+            major, minor = capability.split(".")
+            total, used, free = (int(float(size) * MIB) for size in memory)
+            gpus.append(Gpu(name, driver, (int(major), int(minor)), total, used, free, int(index), uuid))
+        except (ValueError, OverflowError):
+            continue
+    return tuple(gpus)
