@@ -11,6 +11,7 @@ from engine.decoding.hierarchy import Fact
 from engine.decoding.rounds import RoundLog
 from engine.decoding.tape import Tape
 from engine.events import Drafting, Event, Finished, PlainPace, Prefill, Reason, Round
+from engine.thoughts import Unified, begun
 from engine.tokenizer import ChatTokenizer, TextStream
 
 PACE_STEPS = 3
@@ -31,7 +32,7 @@ class Reply:
 
     ``settled``: how many tokens of the tape are final; the rest is in question and goes if the reply is dropped.
     ``plain``: plain decoding over the same caches, for timing what it would have cost. ``top``: the target's index.
-    ``limited_by``: the reason to give when the tape reaches its limit.
+    ``limited_by``: the reason to give when the tape reaches its limit. ``thoughts`` puts their marks in one spelling.
     """
 
     def __init__(
@@ -43,11 +44,12 @@ class Reply:
         tokenizer: ChatTokenizer,
         stops: Sequence[str],
         limited_by: Reason,
+        thoughts: Unified,
     ) -> None:
         self.tape, self.chain, self.plain, self.top, self.tokenizer = tape, chain, plain, top, tokenizer
         self.limited_by = limited_by
         self.prompt = self.settled = len(tape)
-        self.text = SettledText(tokenizer.stream(tape), (*stops, *tokenizer.stops))
+        self.text = SettledText(tokenizer.stream(tape), (*stops, *tokenizer.stops), thoughts)
         self.prefill_seconds = 0.0
         self.pace: float | None = None  # seconds per token of plain decoding
 
@@ -98,7 +100,7 @@ class Reply:
         del self.tape[mark + len(texts) :]
         self.settled = len(self.tape)
         if self._reason() is not None:
-            self.text.release()
+            texts[-1] += self.text.release()
         return Round(
             index,
             log.tokens(self.tokenizer.piece, previous, texts),
@@ -131,10 +133,10 @@ class Reply:
 
 
 class SettledText:
-    """The reply's text as it settles; stops at the first of ``stops`` and never shows a part of one."""
+    """The reply's text as it settles, thoughts marked in one spelling; ends before the first of ``stops``."""
 
-    def __init__(self, stream: TextStream, stops: Sequence[str]) -> None:
-        self._stream, self._stops = stream, [stop for stop in stops if stop]
+    def __init__(self, stream: TextStream, stops: Sequence[str], thoughts: Unified) -> None:
+        self._stream, self._thoughts, self._stops = stream, thoughts, [stop for stop in stops if stop]
         self._raw = ""
         self.final = ""
         self.stopped = False
@@ -143,7 +145,7 @@ class SettledText:
         """Take settled ``tokens``, extend ``final`` by what is certain; return the text of each before a stop."""
         texts: list[str] = []
         for token in tokens:
-            text = self._stream.push(token)
+            text = self._thoughts.push(self._stream.push(token))
             self._raw += text
             cuts = [at for stop in self._stops if (at := self._raw.find(stop)) >= 0]
             if cuts:
@@ -151,18 +153,14 @@ class SettledText:
                 self.final, self.stopped = self._raw[: min(cuts)], True
                 return [*texts, text[: max(len(text) - over, 0)]]
             texts.append(text)
-        self.final = self._raw[: len(self._raw) - self._held()]
+        self.final = self._raw[: len(self._raw) - begun(self._raw, self._stops)]
         return texts
 
-    def release(self) -> None:
-        """Make final what was held back, as no more text comes."""
-        if not self.stopped:
-            self.final = self._raw
-
-    def _held(self) -> int:
-        """Return how many characters at the end may be the beginning of a stop text."""
-        longest = max((len(stop) - 1 for stop in self._stops), default=0)
-        for n in range(min(longest, len(self._raw)), 0, -1):
-            if any(stop.startswith(self._raw[-n:]) for stop in self._stops):
-                return n
-        return 0
+    def release(self) -> str:
+        """Make final what was held back, as no more text comes; returns what of it belongs to no token yet."""
+        if self.stopped:
+            return ""
+        rest = self._thoughts.flush()
+        self._raw += rest
+        self.final = self._raw
+        return rest

@@ -163,7 +163,8 @@ class Session:
         self._tape = tape = Tape(prompt, self.tokenizer.ends, min(asked, context))
         chain, plain = runner.chains(preset, tape, sampling)
         reused, levels, device = runner.held(preset), describe(preset, runner.models), _device_name(self.device)
-        reply = Reply(tape, chain, plain, len(levels) - 1, self.tokenizer, stop, limited_by)
+        thoughts = self.tokenizer.unified(written, opening)
+        reply = Reply(tape, chain, plain, len(levels) - 1, self.tokenizer, stop, limited_by, thoughts)
         try:
             with _device_errors():
                 yield Started(preset.name, levels, preset.lossless, len(prompt), reused, context, device)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from engine.errors import CheckpointError, ModelSetError
 from engine.template import Messages, Prompt, Template, finished
+from engine.thoughts import Marks, Unified, answer_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -41,8 +43,11 @@ class ChatTokenizer:
         specials = {name: str(value) for name, value in self._tokenizer.special_tokens_map.items()}
         self.template = Template(template, name or folder.name, specials)
         self.ends = _end_tokens(folder, self._tokenizer.eos_token_id)
-        added = self._tokenizer.backend_tokenizer.get_added_tokens_decoder().values()
+        added = list(self._tokenizer.backend_tokenizer.get_added_tokens_decoder().values())
         self._controls = [token.content for token in added if token.special]
+        self.marks = Marks.found([token.content for token in added], self.template.source)
+        vocabulary = self._tokenizer.get_vocab()
+        self._marks = {mark: vocabulary[mark] for pair in self.marks.pairs for mark in pair if mark in vocabulary}
         self._pieces = lru_cache(maxsize=65536)(self._piece)
 
     def render(self, messages: Messages, opening: str = "") -> list[int]:
@@ -54,8 +59,9 @@ class ChatTokenizer:
         return self.encode(finished(self.rendering(messages)), opening)
 
     def rendering(self, messages: Messages, *, thinking: bool | None = None) -> Generator[float, None, Prompt]:
-        """Return what the template writes of ``messages``; see Template.rendering."""
-        turns = [(role, self._harmless(content)) for role, content in messages]
+        """Return what the template writes of ``messages``, without thoughts of earlier answers; see Template."""
+        said = [(role, answer_of(content) if role == "assistant" else content) for role, content in messages]
+        turns = [(role, self._harmless(content)) for role, content in said]
         return self.template.rendering(turns, thinking=thinking)
 
     def encode(self, prompt: Prompt, opening: str = "") -> list[int]:
@@ -63,7 +69,11 @@ class ChatTokenizer:
         ids = list(cast("list[int]", self._tokenizer.encode(prompt.text, add_special_tokens=False)))
         if not ids:
             raise self.template.fault("what it writes is nothing to the tokenizer")
-        return [*ids, *self._continue(ids, opening)] if opening else ids
+        parts = self.marks.spelled(opening, opened=self.marks.open_in(prompt.text))
+        for is_mark, some in groupby(parts, self._marks.__contains__):
+            group = list(some)
+            ids += [self._marks[mark] for mark in group] if is_mark else self._continue(ids, "".join(group))
+        return ids
 
     def _harmless(self, content: str) -> str:
         """Return ``content`` with every control token broken by an invisible joiner: text must not open a new turn."""
@@ -82,6 +92,10 @@ class ChatTokenizer:
         alone: list[int] = backend.encode(text, add_special_tokens=False).ids
         return alone
 
+    def unified(self, prompt: Prompt, opening: str = "") -> Unified:
+        """Return what puts the thoughts of an answer to ``prompt``, which began with ``opening``, in one spelling."""
+        return Unified(self.marks, opened=self.marks.open_in(prompt.text), before=opening)
+
     def piece(self, previous: int, token: int) -> str:
         """Return the text ``token`` adds behind ``previous``; a part of a character shows as U+FFFD."""
         return str(self._pieces(previous, token))
@@ -93,7 +107,8 @@ class ChatTokenizer:
 
     def stream(self, prompt: Sequence[int]) -> TextStream:
         """Return a stream of the text that follows ``prompt``."""
-        return TextStream(self._tokenizer, prompt)
+        controls = {token: mark for mark, token in self._marks.items() if mark in self._controls}
+        return TextStream(self._tokenizer, prompt, controls)
 
     def shares_vocabulary(self, other: ChatTokenizer) -> None:
         """Raise ModelSetError unless both map the same texts to the same ids."""
@@ -106,18 +121,21 @@ class ChatTokenizer:
 
 
 class TextStream:
-    """Turns settled tokens into text as they come; holds back bytes until their character is whole."""
+    """Turns settled tokens into text as they come; holds back bytes until their character is whole.
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, prompt: Sequence[int]) -> None:
+    ``shown``: the texts of the control tokens that are part of it; the others are not.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, prompt: Sequence[int], shown: Mapping[int, str]) -> None:
         from tokenizers.decoders import DecodeStream
 
-        self._backend = tokenizer.backend_tokenizer
+        self._backend, self._shown = tokenizer.backend_tokenizer, shown
         # The stream needs the prompt's last token to know whether a leading space belongs to the text.
         self._stream = DecodeStream(ids=list(prompt[-4:]), skip_special_tokens=True)
 
     def push(self, token: int) -> str:
         """Return the text that became final with ``token``; empty while a character is unfinished."""
-        return self._stream.step(self._backend, token) or ""
+        return (self._stream.step(self._backend, token) or "") + self._shown.get(token, "")
 
 
 def _load(folder: Path) -> PreTrainedTokenizerFast:

@@ -63,6 +63,14 @@ class Template:
         return Prompt(text)
 
     @property
+    def source(self) -> str:
+        """The template as it is written; empty where there is none that can be used."""
+        try:
+            return self._source
+        except TemplateError:
+            return ""
+
+    @property
     def switch(self) -> str | None:
         """The name under which the template asks whether to think first; None where it does not ask."""
         if self._reads is None:
