@@ -91,6 +91,10 @@ class Chat(QObject):
         return None if self._opening is None else self._opening.models
 
     @property
+    def _model_name(self) -> str | None:
+        return None if self.models is None else self.models.name
+
+    @property
     def reply(self) -> Reply:
         """The log of the answer in flight, or of the last one."""
         return self._flight.reply
@@ -208,7 +212,8 @@ class Chat(QObject):
                 )
             )
             return False
-        self._begin(cut, replace(reply, finished=None, outcome=None), turns_before(self.conversation, cut), preset)
+        answer = cut.by(self._model_name)
+        self._begin(answer, replace(reply, finished=None, outcome=None), turns_before(self.conversation, cut), preset)
         self.continuing.emit()
         return True
 
@@ -269,7 +274,8 @@ class Chat(QObject):
 
     def _ask(self) -> None:
         """Have the last question of the branch shown answered."""
-        answer = Message("assistant", "", parent=self.conversation.leaf, told_from=self.first_told)
+        parent = self.conversation.leaf
+        answer = Message("assistant", "", parent=parent, told_from=self.first_told, model=self._model_name)
         self._begin(answer, Reply(), self.turns(), self.preset)
         self.answering.emit()
 

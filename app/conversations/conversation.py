@@ -13,6 +13,8 @@ from engine.config import Sampling
 from engine.events import Event, Finished, PlainPace, Round, Started
 
 Outcome = Literal["finished", "stopped", "failed", "cut"]  # cut: the program ended before the answer did
+THEN = ", then "  # between the names of models that wrote one answer
+UNKNOWN = "another model"
 TITLE = 48  # the most characters of an automatic title
 _MARKUP = "#>*-`_~ \t"  # what may stand before the words of a Markdown line
 
@@ -84,6 +86,8 @@ class Reply:
 class Message:
     """One turn; an answer carries its log. ``parent``: the message it follows; ``created``: seconds since 1970.
     ``told_from``: the message the model's view of the conversation began with for this answer; None: with the first.
+    ``model``: the name of the model that wrote this answer, None where nobody knows; of several one by one, THEN
+    between their names.
 
     An answer read from disk may come with an empty log, which is recalled later; its ``text`` is always whole.
     """
@@ -95,6 +99,14 @@ class Message:
     parent: int | None = None
     created: float = field(default_factory=time.time)
     told_from: int | None = None
+    model: str | None = None
+
+    def by(self, model: str | None) -> Message:
+        """Return the answer as ``model`` goes on with it."""
+        last = None if self.model is None else self.model.rpartition(THEN)[2]
+        if model is None or model == last:
+            return self
+        return replace(self, model=model if last is None and not self.text else f"{self.model or UNKNOWN}{THEN}{model}")
 
     @property
     def unfinished(self) -> bool:
@@ -213,6 +225,12 @@ class Conversation:
     def told_from(self) -> int | None:
         """The message the model's view began with for the last answer of the branch shown; None: with the first."""
         return next((message.told_from for message in reversed(self.messages) if message.role == "assistant"), None)
+
+    @property
+    def model(self) -> str | None:
+        """The name of the model this conversation was last written with, None where nobody knows."""
+        named = (message.model for message in reversed(self.tree) if message.model)
+        return next((name.rpartition(THEN)[2] for name in named), None)
 
     def unread(self, answer: int) -> int:
         """Return how many messages, the oldest of the branch, the model was not told for ``answer``."""

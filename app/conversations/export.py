@@ -87,8 +87,8 @@ def markdown(conversation: Conversation) -> str:
     if conversation.manner.system:
         parts += ["## System", conversation.manner.system]
     for message in conversation.messages:
-        note = _unread(conversation, message)
-        parts += [f"## {_who(message)}", *([f"*{note}*"] if note else []), message.text.strip()]
+        notes = filter(None, (_by(message), _unread(conversation, message)))
+        parts += [f"## {_who(message)}", *(f"*{note}*" for note in notes), message.text.strip()]
     return "\n\n".join(parts) + "\n"
 
 
@@ -127,6 +127,8 @@ def _message(message: Message) -> dict[str, Any]:
     }
     if message.told_from is not None:
         value["told_from"] = message.told_from
+    if message.model is not None:
+        value["model"] = message.model
     if message.reply is not None:
         value["outcome"] = message.reply.outcome
         value["events"] = [to_json(event) for event in message.reply.events]
@@ -140,8 +142,8 @@ def _body(message: Message) -> str:
 
 
 def _said(conversation: Conversation, message: Message) -> str:
-    parts = (_who(message), _when(message.created), _unread(conversation, message))
-    return ", ".join(part for part in parts if part)
+    parts = (_who(message), _by(message), _when(message.created), _unread(conversation, message))
+    return html.escape(", ".join(part for part in parts if part))
 
 
 def _unread(conversation: Conversation, message: Message) -> str:
@@ -152,6 +154,11 @@ def _unread(conversation: Conversation, message: Message) -> str:
 
 def _who(message: Message) -> str:
     return "You" if message.role == "user" else "Updraft"
+
+
+def _by(message: Message) -> str:
+    """Name the model an answer was written by, where it is known."""
+    return f"written by {message.model}" if message.model else ""
 
 
 def _when(seconds: float) -> str:

@@ -13,12 +13,12 @@ from engine.config import Sampling
 from engine.errors import SettingError
 from engine.events import Event, Finished, PlainPace, Round, Started, from_json, to_json
 
-COLUMNS = "id, parent, role, text, created, told_from, outcome, started, pace, finished"
+COLUMNS = "id, parent, role, text, created, told_from, outcome, started, pace, finished, model"
 
 
 def message_of(row: tuple[Any, ...]) -> Message:
     """Return the message of a row of COLUMNS, its log without rounds."""
-    id_, parent, role, text, created, told_from, outcome, started, pace, finished = row
+    id_, parent, role, text, created, told_from, outcome, started, pace, finished, model = row
     if role == "user":
         return Message("user", text, None, id_, parent, created)
     reply = Reply(
@@ -28,7 +28,7 @@ def message_of(row: tuple[Any, ...]) -> Message:
         cast("Finished | None", event_of(finished)),
         cast("Outcome", outcome),
     )
-    return Message("assistant", text, reply, id_, parent, created, told_from)
+    return Message("assistant", text, reply, id_, parent, created, told_from, model)
 
 
 def packed(rounds: Sequence[Round]) -> bytes:

@@ -1,7 +1,7 @@
 """The tables conversations are kept in, and the way there from every earlier version. No Qt.
 
 A file says its version in ``user_version``. Version 1 kept each conversation as a numbered list of messages; version 2
-did not say of an answer which messages had been left out.
+did not say of an answer which messages had been left out, version 3 not which model wrote it.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ import sqlite3
 from app.conversations.conversation import new_id
 from app.conversations.words import indexed
 
-VERSION = 3
+VERSION = 4
 
 # ``words`` holds the text of every message that is complete, as ``indexed`` has it, under the message's id; ``titles``
-# those of chats. ``told_from``: the message an answer's view of the conversation begins with, NULL for the first.
+# those of chats. ``told_from``: the message an answer's view of the conversation begins with, NULL for the first;
+# ``model``: the name of the model that wrote an answer, NULL where it is not known.
 _CREATE = """
 CREATE TABLE chats (
     id INTEGER PRIMARY KEY,
@@ -39,7 +40,8 @@ CREATE TABLE messages (
     outcome TEXT,
     started TEXT,
     pace REAL,
-    finished TEXT
+    finished TEXT,
+    model TEXT
 );
 CREATE INDEX messages_by_chat ON messages (chat, created);
 CREATE TABLE rounds (
@@ -68,7 +70,7 @@ def create(connection: sqlite3.Connection) -> None:
 
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring an older file to the newest version. The caller's transaction makes it all or nothing."""
-    steps = {1: _from_1, 2: _from_2}
+    steps = {1: _from_1, 2: _from_2, 3: _from_3}
     while (version := version_of(connection)) < VERSION:
         steps[version](connection)
 
@@ -103,6 +105,12 @@ def _from_2(connection: sqlite3.Connection) -> None:
     """Make room for what was left out; of the answers there are, nothing is known to have been."""
     connection.execute("ALTER TABLE messages ADD COLUMN told_from INTEGER")
     connection.execute("PRAGMA user_version = 3")
+
+
+def _from_3(connection: sqlite3.Connection) -> None:
+    """Make room for the names of models; nobody knows any more which wrote the answers there are."""
+    connection.execute("ALTER TABLE messages ADD COLUMN model TEXT")
+    connection.execute("PRAGMA user_version = 4")
 
 
 def _script(connection: sqlite3.Connection, statements: str) -> None:

@@ -244,22 +244,23 @@ class Store:
     def _put_message(self, chat: int, message: Message) -> None:
         reply = message.reply or Reply()
         self._db.execute(
-            "INSERT INTO messages (text, outcome, started, pace, finished, id, chat, parent, role, created, told_from) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET text = excluded.text, "
+            "INSERT INTO messages (text, outcome, started, pace, finished, id, chat, parent, role, created, told_from, "
+            "model) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET text = excluded.text, "
             "outcome = excluded.outcome, started = excluded.started, pace = excluded.pace, "
-            "finished = excluded.finished",
+            "finished = excluded.finished, model = excluded.model",
             (
                 message.text, reply.outcome, event_as_row(reply.started), reply.pace and reply.pace.seconds,
                 event_as_row(reply.finished), message.id, chat, message.parent, message.role, message.created,
-                message.told_from,
+                message.told_from, message.model,
             ),
         )  # fmt: skip
 
     def _grow(self, chat: int, growth: Growth) -> None:
         message, reply = growth.message, growth.reply
         changed = self._db.execute(
-            "UPDATE messages SET text = text || ?, outcome = NULL, finished = NULL, started = ?, pace = ? WHERE id = ?",
-            (growth.text, event_as_row(reply.started), reply.pace and reply.pace.seconds, message.id),
+            "UPDATE messages SET text = text || ?, outcome = NULL, finished = NULL, started = ?, pace = ?, "
+            "model = ? WHERE id = ?",
+            (growth.text, event_as_row(reply.started), reply.pace and reply.pace.seconds, message.model, message.id),
         ).rowcount
         if not changed:
             self._put_message(chat, replace(message, text=growth.text, reply=reply))

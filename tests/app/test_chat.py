@@ -14,7 +14,7 @@ from engine.config import PRESETS, ModelSet, Sampling
 from engine.errors import CheckpointError, ContextFull, DeviceError
 from engine.events import Event
 from tests.app.scripted import STORY, Opener, ScriptedSession, endless, speculated
-from tests.app.stage import Ask, Start
+from tests.app.stage import MODELS, Ask, Start
 
 
 def test_stop_ends_within_a_round_and_keeps_the_text(start: Start, qtbot: QtBot, session: ScriptedSession) -> None:
@@ -238,3 +238,6 @@ def test_another_model_replaces_the_first(start: Start, qtbot: QtBot, ask: Ask, 
     assert opener.opened[-1] == ModelSet(tmp_path.name, tmp_path / "target")
     assert running.chat.tally.pace is None
     assert running.window.topbar.models.text() == tmp_path.name
+    ask(running, "Who are you now?")
+    assert [m.model for m in running.chat.conversation.messages if m.reply] == [MODELS.name, tmp_path.name]
+    assert running.chat.conversation.model == tmp_path.name

@@ -477,7 +477,9 @@ def test_export(kept: Kept, ask: Ask, qtbot: QtBot, session: ScriptedSession, tm
     qtbot.waitUntil(path.exists)
     text = path.read_text("utf-8")
     if ending == "md":
-        assert text.startswith("# What <b>now</b>?\n\n## You\n\nWhat <b>now</b>?\n\n## Updraft\n\nSay <script>")
+        assert text.startswith(
+            "# What <b>now</b>?\n\n## You\n\nWhat <b>now</b>?\n\n## Updraft\n\n*written by Starter*\n\nSay <script>"
+        )
     elif ending == "html":
         assert "<script" not in text
         assert "<p>Say &lt;script&gt;alert(1)&lt;/script&gt; &amp; <strong>stop</strong>" in text

@@ -218,13 +218,43 @@ def test_version_2_keeps_its_branches_and_logs(tmp_path: Path) -> None:
     talk = keep(store, answered("Of old"))
     store.close()
     with closing(sqlite3.connect(tmp_path / NAME)) as db:
-        db.executescript("ALTER TABLE messages DROP COLUMN told_from; PRAGMA user_version = 2;")
+        for column in ("told_from", "model"):
+            db.execute(f"ALTER TABLE messages DROP COLUMN {column}")
+        db.execute("PRAGMA user_version = 2")
     store = Store(tmp_path)
     assert "conversations-version-2-" in store.notes[0].hint
     assert store.read(talk.id) == (talk, "")
     longer = talk.plus(Message("assistant", "More", Reply(outcome="finished"), told_from=talk.messages[1].id))
     store.put_whole(longer)
     assert store.read(talk.id) == (longer, "")
+
+
+def test_version_3_gains_the_names_of_models(tmp_path: Path) -> None:
+    """Guards: an answer that does not say which model wrote it, a name invented for an old one, a lost one."""
+    store = Store(tmp_path)
+    talk = keep(store, answered("Of old"))
+    store.close()
+    with closing(sqlite3.connect(tmp_path / NAME)) as db:
+        db.executescript("ALTER TABLE messages DROP COLUMN model; PRAGMA user_version = 3;")
+    store = Store(tmp_path)
+    assert "conversations-version-3-" in store.notes[0].hint
+    assert store.read(talk.id) == (talk, "")
+    assert talk.model is None
+    question = talk.plus(Message("user", "And now?"))
+    store.add_question(question, question.messages[-1])
+    reply = Reply().after(speculated())
+    answer = Message("assistant", reply.text, reply.ended("stopped"), model="SmolLM2 135M")
+    now = question.plus(answer)
+    store.finish(now, Growth(now.messages[-1], reply.rounds, reply.text, now.messages[-1].reply or reply))
+    assert store.read(talk.id) == (now, "")
+    assert now.model == "SmolLM2 135M"
+    on = now.messages[-1].by("Qwen3 0.6B")
+    store.grow(talk.id, Growth(on, (), " more", reply))
+    found, _ = store.read(talk.id) or (None, "")
+    assert found is not None
+    assert found.messages[-1].model == "SmolLM2 135M, then Qwen3 0.6B"
+    assert found.model == "Qwen3 0.6B"
+    assert on.by("Qwen3 0.6B") == on
 
 
 def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
@@ -378,7 +408,7 @@ def test_ten_thousand_messages_are_found_and_opened_at_once(tmp_path: Path) -> N
                 at, role = chat * 20 + n, ("user", "assistant")[n % 2]
                 text = f"{STORY} number {at} " + "and so on " * (n % 7)
                 row = (at, chat, at - 1 if n else None, role, text, at, "finished" if n % 2 else None)
-                db.execute("INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, NULL, NULL, ?, NULL, NULL, NULL)", row)
+                db.execute("INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, NULL, NULL, ?, NULL, NULL, NULL, NULL)", row)
                 db.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (at, text))
     talk = keep(store, answered("The long one", STORY * 20))
     spent = {}
