@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO
 
 from engine.architecture import require_folder
-from engine.config import PRESETS, ROOM, ModelSet, Sampling, models_in, starter_models
+from engine.config import PRESETS, ROOM, Chosen, ModelSet, Sampling, models_in, starter_models
 from engine.errors import CheckpointError, UpdraftError
 from engine.events import Event, Finished, to_json
 from engine.library import Library
@@ -66,11 +66,11 @@ def _parser() -> argparse.ArgumentParser:
     models.add_arguments(commands)
     for command in (ask, chat, bench):
         _add_reply_options(command)
+    bench.set_defaults(max_tokens=512)
     return parser
 
 
 def _add_reply_options(command: argparse.ArgumentParser) -> None:
-    defaults = Sampling()
     command.add_argument(
         "--model", metavar="NAME", help="an installed set or a model folder (default: the starter models)"
     )
@@ -84,20 +84,21 @@ def _add_reply_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--dense-head", action="store_true", help="keep the head in 16 bits on a GPU, not in 4")
     command.add_argument("--eager", action="store_true", help="without CUDA graphs: slower, to compare with")
     command.add_argument("--system", default="", help="a system prompt")
-    command.add_argument(
-        "--temperature", type=float, default=defaults.temperature, help="0 is greedy (default: %(default)s)"
-    )
-    command.add_argument("--top-k", type=int, default=defaults.top_k, help="0 is off (default: %(default)s)")
-    command.add_argument("--top-p", type=float, default=defaults.top_p, help="1 is off (default: %(default)s)")
-    command.add_argument("--min-p", type=float, default=defaults.min_p, help="0 is off (default: %(default)s)")
-    command.add_argument(
-        "--repetition-penalty",
-        type=float,
-        default=defaults.repetition_penalty,
-        help="1 is off (default: %(default)s)",
-    )
+    for name, words, kind in (
+        ("--temperature", "0 is greedy", float),
+        ("--top-k", "0 is off", int),
+        ("--top-p", "1 is off", float),
+        ("--min-p", "0 is off", float),
+        ("--repetition-penalty", "1 is off", float),
+    ):
+        command.add_argument(name, type=kind, help=f"{words} (default: what the model's makers suggest)")
     command.add_argument("--seed", type=int, help="the same seed gives the same reply")
-    command.add_argument("--max-tokens", type=_count, default=512, help="the longest reply (default: %(default)s)")
+    command.add_argument("--max-tokens", type=_count, help="the longest reply (default: as long as the context holds)")
+    command.add_argument(
+        "--think",
+        action=argparse.BooleanOptionalAction,
+        help="whether to think before answering, for models that can do either (default: as the model does)",
+    )
     command.add_argument("--json", type=Path, metavar="FILE", help="write every event there, one JSON object a line")
 
 
@@ -115,8 +116,8 @@ def _share(text: str) -> float:
     return value
 
 
-def _sampling(arguments: argparse.Namespace) -> Sampling:
-    return Sampling(
+def _sampling(arguments: argparse.Namespace) -> Chosen:
+    return Chosen(
         arguments.temperature,
         arguments.top_k,
         arguments.top_p,
@@ -189,7 +190,7 @@ def _chat(arguments: argparse.Namespace) -> int:
 
 def _bench(arguments: argparse.Namespace) -> int:
     with _log(arguments.json) as log:  # a file that cannot be written is told before minutes of measuring
-        report = _measured(arguments, _sampling(arguments), lambda what: print(what, file=sys.stderr))
+        report = _measured(arguments, _sampling(arguments).over(Sampling()), lambda what: print(what, file=sys.stderr))
         print(report.table())
         log.write(report)
     return 0
@@ -251,6 +252,7 @@ def _reply(
         preset=PRESETS[arguments.preset],
         sampling=_sampling(arguments),
         max_tokens=arguments.max_tokens,
+        thinking=arguments.think,
     )
     text = ""
     for event in events:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
@@ -45,6 +45,37 @@ class Sampling:
 def _within(name: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:  # also refuses NaN
         raise SettingError(f"{name} is {value}, but must lie between {low} and {high}.", f"Correct {name}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What somebody chose of a Sampling; None leaves it to the model or, where that says nothing, to the usual.
+
+    Raises SettingError for a value out of range.
+    """
+
+    temperature: float | None = None
+    top_k: int | None = None
+    top_p: float | None = None
+    min_p: float | None = None
+    repetition_penalty: float | None = None
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        self.over(Sampling())
+
+    def over(self, usual: Sampling) -> Sampling:
+        """Return ``usual`` with what was chosen in its place."""
+        chosen = {name: value for name in self.__slots__ if (value := getattr(self, name)) is not None}
+        return replace(usual, **chosen)
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What a loaded model brings along: the ``sampling`` its makers suggest; ``switch``: it can think first or not."""
+
+    sampling: Chosen = Chosen()
+    switch: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ import torch
 from engine.account import LEAST
 from engine.architecture import read_architecture
 from engine.budget import Budget
-from engine.config import ROOM, ModelSet, Preset, Role, Sampling
+from engine.config import ROOM, Chosen, ModelSet, Preset, Role, Sampling, Traits
 from engine.decoding.chain import at_exits, describe, device_of
 from engine.decoding.eager import EagerRunner
 from engine.decoding.frequent import FrequentTokens, frequent_tokens
@@ -26,6 +26,7 @@ from engine.decoding.tape import Tape
 from engine.diagnosis import describe_engine
 from engine.errors import ContextFull, DeviceError, ModelSetError, SettingError
 from engine.events import Event, Loading, Notice, PlainPace, Reason, Round, Started
+from engine.generation import suggested
 from engine.model import Transformer, load
 from engine.reply import Chain, Reply
 from engine.template import Messages, Prompt
@@ -73,7 +74,9 @@ class Session:
         self._tokenizers: dict[Role, ChatTokenizer] = {}
         self._tape = Tape([])
         self._planner = Planner()
-        self._noticed = ""  # the last Notice
+        self.traits = Traits()  # of the target
+        self._note = ""  # what its makers suggest that makes no sense
+        self._noticed: set[str] = set()  # what was said once
 
     @classmethod
     def open(
@@ -132,32 +135,38 @@ class Session:
         messages: Messages,
         *,
         preset: Preset,
-        sampling: Sampling = Sampling(),  # noqa: B008 - frozen
-        max_tokens: int = 512,
+        sampling: Sampling | Chosen = Chosen(),  # noqa: B008 - frozen
+        max_tokens: int | None = None,
         stop: Sequence[str] = (),
         opening: str = "",
+        thinking: bool | None = None,
     ) -> Iterator[Event]:
         """Answer ``messages`` through ``preset``, from whatever prefix the caches already hold.
 
-        ``opening``: how the answer already begins; the events tell only what follows it.
+        ``sampling``: what of it was not chosen is as the model suggests. ``max_tokens`` None: as many as the context
+        holds. ``opening``: how the answer already begins; the events tell only what follows it. ``thinking``: whether
+        the model is to think first, where its template asks; None leaves it to the template.
         A ``preset`` that is planned starts as it stands and may run another chain of its models later, unless the
         sampling has a seed. Raises ModelSetError for a preset the set cannot run, TemplateError for a conversation the
         model's template cannot write, ContextFull before any pass for a prompt that leaves no room, DeviceError when
         the GPU runs out of memory; what was yielded before stays valid.
         """
+        if isinstance(sampling, Chosen):
+            sampling = sampling.over(self.traits.sampling.over(Sampling()))
         planned = preset.planned and sampling.seed is None  # a seed must give the same reply again
         preset = self._planner.plan(preset) if planned else preset
         yield from self.prepare(preset)
         preset = self._as_trained(preset)
-        written = yield from self._write(messages)
-        if written.notice not in ("", self._noticed):
-            self._noticed = written.notice
-            yield Notice(written.notice)
+        written = yield from self._write(messages, thinking)
+        for sentence in (self._note, written.notice):
+            if sentence and sentence not in self._noticed:
+                self._noticed.add(sentence)
+                yield Notice(sentence)
         prompt, context = self.tokenizer.encode(written, opening), self.context(preset)
         if len(prompt) >= context:
             raise ContextFull(len(prompt) + 1, context)
         runner = self._running
-        asked = len(prompt) + max_tokens
+        asked = context + 1 if max_tokens is None else len(prompt) + max_tokens
         limited_by: Reason = "length" if asked <= context else "context"
         runner.rewind(self._common(prompt))
         self._tape = tape = Tape(prompt, self.tokenizer.ends, min(asked, context))
@@ -230,11 +239,14 @@ class Session:
             frequent = frequent_tokens(folder, model, tokenizer.size, tokenizer.ends) if exits else None
             self._add(role, model, frequent, tokenizer.size)
         self._tokenizers[role] = tokenizer
+        if role == "target":
+            sampling, self._note = suggested(folder, self.models.name)
+            self.traits = Traits(sampling, tokenizer.template.switch is not None)
         yield Loading(part, 1.0)
 
-    def _write(self, messages: Messages) -> Generator[Loading, None, Prompt]:
+    def _write(self, messages: Messages, thinking: bool | None) -> Generator[Loading, None, Prompt]:
         """Return ``messages`` as the template writes them; yields Loading where that takes long."""
-        writing = self.tokenizer.rendering(messages)
+        writing = self.tokenizer.rendering(messages, thinking=thinking)
         while True:
             try:
                 yield Loading("the chat template", next(writing))

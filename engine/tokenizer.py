@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Generator, Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from engine.errors import CheckpointError, ModelSetError
+from engine.files import read_object
 from engine.template import Messages, Prompt, Template, finished
 from engine.thoughts import Marks, Unified, answer_of
 
@@ -157,11 +158,10 @@ def _load(folder: Path) -> PreTrainedTokenizerFast:
 
 
 def _end_tokens(folder: Path, eos: int | None) -> frozenset[int]:
-    """Collect the end tokens the tokenizer, generation_config.json and config.json name."""
-    ends: set[int] = set() if eos is None else {eos}
+    """Collect the end tokens the tokenizer, generation_config.json and config.json name; a damaged file names none."""
+    named: list[object] = [eos]
     for name in ("generation_config.json", "config.json"):
-        path = folder / name
-        if path.is_file():
-            named = json.loads(path.read_text(encoding="utf-8")).get("eos_token_id")
-            ends.update(named if isinstance(named, list) else [named] if isinstance(named, int) else [])
-    return frozenset(ends)
+        with suppress(CheckpointError):
+            found = read_object(folder / name).get("eos_token_id")
+            named += found if isinstance(found, list) else [found]
+    return frozenset(token for token in named if type(token) is int)
