@@ -135,9 +135,9 @@ class Window(QMainWindow):
         archive, palette, marked = self.chat.page.archive, self.theme.palette, self.preferences.settings.highlight
         self.highlight = _toggle(self, "Highlight tokens", "Ctrl+H", marked)
         self.panel_shown = _toggle(self, "Speculation", "Ctrl+J", checked=True)
-        self.sidebar_shown = _toggle(self, "Conversations", "Ctrl+B", checked=True)
-        self.sidebar_shown.setToolTip("Show or hide the conversations (Ctrl+B)")
-        self.panel_shown.setToolTip("Show or hide the speculation panel (Ctrl+J)")
+        self.sidebar_shown = _toggle(self, "Chats", "Ctrl+B", checked=True)
+        self.sidebar_shown.setToolTip("Show or hide the list of chats (Ctrl+B)")
+        self.panel_shown.setToolTip("Show or hide how the answer is made (Ctrl+J)")
         self.topbar = TopBar(self.panel_shown, self.sidebar_shown)
         self.sidebar = Sidebar(archive, palette)
         self.transcript = Transcript(palette, marked=marked, view=remembered(settings))

@@ -47,8 +47,8 @@ class FindBar(QFrame):
         self._at = -1
         self._heard: set[QTextEdit] = set()
         self.field = QLineEdit()
-        self.field.setPlaceholderText("Find in this conversation")
-        self.field.setAccessibleName("Find in this conversation")
+        self.field.setPlaceholderText("Find in this chat")
+        self.field.setAccessibleName("Find in this chat")
         self.field.setClearButtonEnabled(True)
         self.count = QLabel()
         self.count.setObjectName("small")

@@ -16,7 +16,7 @@ FIGURES = 100  # ms between two looks at the panel's figures while a replay runs
 TITLES: dict[View, str] = {"reading": "Reading", "trace": "Trace"}
 TIPS: dict[View, str] = {
     "reading": "The answer typeset (Ctrl+T changes)",
-    "trace": "Every token: who proposed it, who vetoed it, what replaced it (Ctrl+T changes)",
+    "trace": "Every token: who guessed it, who rejected it, what replaced it (Ctrl+T changes)",
 }
 
 

@@ -29,7 +29,7 @@ class Welcome(QWidget):
         logo = QLabel()
         logo.setPixmap(QIcon(str(asset("icons", "updraft.svg"))).pixmap(44, 44))
         rows.addWidget(logo, 0, Qt.AlignmentFlag.AlignHCenter)
-        claim = "Small levels draft ahead, the target settles what stands. You see both."
+        claim = "Small models guess ahead, the large one checks every word. You see both."
         for said in (label("What would you like to know?", "headline"), label(claim, "subline")):
             said.setAlignment(Qt.AlignmentFlag.AlignHCenter)
             rows.addWidget(said)

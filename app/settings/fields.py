@@ -165,7 +165,7 @@ class FolderField(Field):
     def __init__(self, option: Option) -> None:
         self.path = QLineEdit()
         self.path.setReadOnly(True)
-        self.path.setPlaceholderText("the usual place")
+        self.path.setPlaceholderText("Updraft's own folder")
         super().__init__(option, self.path, wide=True)
         self.choose = self._button("Choose…")
         self.choose.clicked.connect(self._choose)

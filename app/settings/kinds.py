@@ -129,7 +129,7 @@ class Folder(Kind[str]):
     def check(self, value: object) -> str:
         """Refuse what is no absolute path."""
         if not isinstance(value, str) or (value and not Path(value).is_absolute()):
-            raise Unfit("must be the whole path of a folder, or empty for the usual place")
+            raise Unfit("must be the whole path of a folder, or empty for Updraft's own folder")
         return value
 
     def parse(self, words: str) -> str:

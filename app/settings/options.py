@@ -18,7 +18,7 @@ T = TypeVar("T")
 SECTIONS = MappingProxyType(
     {
         "generation": "Generation",
-        "hierarchy": "Hierarchy",
+        "hierarchy": "Speculation",
         "appearance": "Appearance",
         "writing": "Writing",
         "folders": "Folders",
@@ -27,9 +27,8 @@ SECTIONS = MappingProxyType(
 )
 RANDOM_SEED = -1
 LOSSY = (
-    "Exact acceptance gives replies drawn precisely as the target alone would draw them. Fuzzy acceptance also keeps "
-    "tokens the target only nearly agrees with: more of a draft stands, but the reply is no longer quite the "
-    "target's own. Updraft calls that lossy."
+    "Exact: every answer is one the large model could have given alone. Fuzzy also keeps guesses the large model only "
+    "nearly agrees with: more of them are kept, but the answer is no longer quite its own. Updraft calls that lossy."
 )
 
 
@@ -59,7 +58,7 @@ class Settings:
     """Everything that can be set; a change is a new object (``dataclasses.replace``)."""
 
     temperature: float = _option(
-        "generation", "Temperature", Decimal(0, 2), 0.7, "How freely tokens are drawn; 0 always takes the likeliest."
+        "generation", "Temperature", Decimal(0, 2), 0.7, "How freely words are chosen; 0 always takes the likeliest."
     )
     top_p: float = _option(
         "generation", "Top-p", Decimal(0.05, 1), 0.95, "Draw only from the likeliest tokens that reach this share."
@@ -78,31 +77,39 @@ class Settings:
         "The same seed gives the same answer; -1 draws a new one each time.",
     )  # fmt: skip
     max_tokens: int = _option(
-        "generation", "Max tokens", Whole(16, 32768, step=64), 512, "The most tokens of an answer."
+        "generation",
+        "Max tokens",
+        Whole(16, 32768, step=64),
+        512,
+        "The longest answer, in tokens; a word takes one or two.",
     )
     system_prompt: str = _option(
-        "generation", "System prompt", Text(lines=4), "", "What the model is told before every conversation."
+        "generation", "System prompt", Text(lines=4), "", "What the model is told before every chat."
     )
     preset: str = _option(
-        "hierarchy", "Hierarchy", Choice({name: preset.title for name, preset in PRESETS.items()}), "hispec",
-        "Which levels draft, filter and settle.",
+        "hierarchy", "Method", Choice({name: preset.title for name, preset in PRESETS.items()}), "hispec",
+        "How answers are made faster: what guesses the next words, and what checks the guesses.",
     )  # fmt: skip
     windows: Sizes = _option(  # noqa: RUF009 - frozen, as the others are
         "hierarchy", "Windows", Windows(), (),
-        "How many tokens each level hands up at a time; a longer window gains more and risks more. "
+        "How many tokens are guessed at a time; more can gain more, and more is lost where a guess is wrong. "
         "HSD finds its own unless you set them here.",
     )  # fmt: skip
     acceptance: str = _option(
         "hierarchy", "Acceptance",
-        Choice({"preset": "As the hierarchy has it", "exact": "Exact", "fuzzy": "Fuzzy (lossy)"}), "preset", LOSSY,
+        Choice({"preset": "As the method has it", "exact": "Exact", "fuzzy": "Fuzzy (lossy)"}), "preset", LOSSY,
     )  # fmt: skip
     tolerance: float = _option(
-        "hierarchy", "Tolerance", Decimal(0, 2), 0.3, "How far (in nats) a fuzzy judge may differ and still accept."
+        "hierarchy",
+        "Tolerance",
+        Decimal(0, 2),
+        0.3,
+        "How far the models may differ where acceptance is fuzzy; 0 hardly at all.",
     )
     room: int = _option(
-        "hierarchy", "Conversation length", Whole(1024, 131072, step=1024, unit="tokens"), ROOM,
-        "The most tokens of a conversation on a GPU, where their room is taken when the model loads; fewer if the "
-        "memory holds no more. On a CPU room grows as it is needed.",
+        "hierarchy", "Length of a chat", Whole(1024, 131072, step=1024, unit="tokens"), ROOM,
+        "The most tokens a chat may have on a GPU, which sets memory aside for them when the model loads; fewer if "
+        "it has no more. Without a GPU memory is taken as it is needed.",
     )  # fmt: skip
     theme: str = _option(
         "appearance", "Theme", Choice({"system": "As the desktop", "light": "Light", "dark": "Dark"}), "system",
@@ -113,10 +120,10 @@ class Settings:
     )
     marks: str = _option(
         "appearance", "Token colours", Choice({"standard": "Standard", "safe": "Colour-blind safe"}),
-        "standard", "The colours of levels and marks. Shapes differ too, so no mark rests on colour alone.",
+        "standard", "The colours of the marks in the text. Their shapes differ as well.",
     )  # fmt: skip
     highlight: bool = _option(
-        "appearance", "Highlight tokens", Switch(), True, "Mark in the text who proposed each token."
+        "appearance", "Highlight tokens", Switch(), True, "Mark in the text which model wrote each token."
     )
     motion: str = _option(
         "appearance", "Motion", Choice({"system": "As the desktop", "reduced": "Reduced", "full": "Full"}), "system",
@@ -128,10 +135,10 @@ class Settings:
     )  # fmt: skip
     data_folder: str = _option(
         "folders", "Data folder", Folder(), "",
-        "Where conversations are kept, from the next start on; those of the old folder stay there.",
+        "Where chats are kept, from the next start on; those in the old folder stay there.",
     )  # fmt: skip
     models_folder: str = _option(
-        "folders", "Models folder", Folder(), "", "Model folders in here are offered beside those of the library."
+        "folders", "Models folder", Folder(), "", "Model folders in here are offered as well as those in Models."
     )
     offline: bool = _option(
         "network", "Stay offline", Switch(), False, "Open no network connection at all: no catalogue, no downloads."

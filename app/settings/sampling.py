@@ -57,7 +57,7 @@ class SamplingForm(QFrame):
             label.setMinimumHeight(field.sizeHint().height())
             label.setBuddy(field.inner)
             form.addRow(label, field)
-        more = QPushButton("All of this chat…")
+        more = QPushButton("All settings of this chat…")
         more.setAccessibleName("All settings of this chat")
         more.clicked.connect(self._ask_for_more)
         form.addRow(more)

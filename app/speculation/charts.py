@@ -71,7 +71,7 @@ class OverTime(Chart):
             if known and self._course is not None:
                 title = self._course.ledger.levels[level].title
                 extent = f"between {min(known):.0%} and {max(known):.0%} so far"
-                parts.append(f"{title} lets {known[-1]:.0%} of late proposals stand, {extent}")
+                parts.append(f"{title} keeps {known[-1]:.0%} of the latest guesses, {extent}")
         return f"{'; '.join(parts)}." if parts else "Nothing was proposed yet."
 
     def paintEvent(self, _event: QPaintEvent) -> None:
@@ -131,4 +131,4 @@ def _place(number: int) -> str:
 
 def per_pass(tokens: int, passes: int) -> str:
     """Return how many tokens a target pass writes on average."""
-    return f"{wording.number(tokens / passes)} tokens a target pass" if passes else ""
+    return f"{wording.number(tokens / passes)} tokens a check" if passes else ""

@@ -58,12 +58,12 @@ def story(ledger: Ledger, index: int) -> str:
     top = len(titles) - 1
     if top == 0:
         return f"Written by {titles[0]}, one token a pass."
-    parts = [f"{'Proposed' if token.level == 0 else 'Written'} by {titles[token.level]}"]
-    parts += [f"let stand by {titles[level]}" for level in range(token.level + 1, token.reached + 1)]
+    parts = [f"{'Guessed' if token.level == 0 else 'Written'} by {titles[token.level]}"]
+    parts += [f"kept by {titles[level]}" for level in range(token.level + 1, token.reached + 1)]
     if token.rejected_by is not None:
-        parts.append(f"vetoed by {titles[token.rejected_by]}{_instead(ledger, index)}")
+        parts.append(f"rejected by {titles[token.rejected_by]}{_instead(ledger, index)}")
     elif token.discarded:
-        parts.append("dropped because a token before it was vetoed")
+        parts.append("dropped because a token before it was rejected")
     elif (vetoed := _replaced(ledger, index)) is not None:
         parts[0] += f" in place of {quoted(vetoed.text)}"
     return f"{', '.join(parts)}."

@@ -2,50 +2,91 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QRectF, QSize
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QWidget
 
 from app.look.palette import Palette
 from app.speculation.marks import GHOSTS, OUTSIDE, Mark, colour_of, inks
+from engine.events import LevelInfo
 
-ENTRIES = (
-    (Mark.DRAFTED, "drafted", "and accepted"),
-    (Mark.LOOKED_UP, "looked up", "accepted"),
-    (Mark.CORRECTED, "corrected", "midway"),
-    (Mark.WRITTEN, "written", "by target"),
-    (Mark.REJECTED, "rejected", "proposal"),
-    (Mark.PENDING, "pending", "draft"),
-    (Mark.DISCARDED, "discarded", "behind a veto"),
-)
+ENTRIES = {  # the word shown with its mark, what follows it, and all of it in a sentence
+    Mark.DRAFTED: (
+        "guessed",
+        "and kept",
+        "Guessed ahead by a smaller model or the first layers, and kept by all above.",
+    ),
+    Mark.LOOKED_UP: ("copied", "and kept", "Copied from earlier in this chat, and kept."),
+    Mark.CORRECTED: (
+        "corrected",
+        "on the way",
+        "Written by the level in the middle in place of a wrong guess, and kept.",
+    ),
+    Mark.WRITTEN: ("written", "by the top", "Written by the highest level, the model itself."),
+    Mark.REJECTED: ("rejected", "guess", "A wrong guess; what stands in its place follows it. Shown in the Trace."),
+    Mark.PENDING: ("pending", "guess", "A guess that has not been checked yet."),
+    Mark.DISCARDED: ("dropped", "guess", "Guessed after a wrong one, and dropped with it. Shown in the Trace."),
+}
+
+
+def marks_of(levels: Sequence[LevelInfo]) -> list[Mark]:
+    """Return the marks that can occur where ``levels`` answer, bottom first; none where a single one does."""
+    if len(levels) < 2:
+        return []
+    first = Mark.LOOKED_UP if levels[0].kind == "lookup" else Mark.DRAFTED
+    between = [Mark.CORRECTED] if len(levels) > 2 else []
+    return [first, *between, Mark.WRITTEN, Mark.REJECTED, Mark.PENDING, Mark.DISCARDED]
 
 
 class Legend(QWidget):
-    """Two columns of marks and their meaning."""
+    """Two columns of marks and their meaning: those that can occur where some levels answer."""
 
     def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._samples = [Sample(mark, word, palette) for mark, word, _ in ENTRIES]
-        grid = QGridLayout(self)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setHorizontalSpacing(10)
-        grid.setVerticalSpacing(8)
-        for index, (sample, (_, word, rest)) in enumerate(zip(self._samples, ENTRIES, strict=True)):
-            entry, meaning = QWidget(), QLabel(rest)
-            entry.setAccessibleName(f"{word} {rest}")
-            row = QHBoxLayout(entry)
-            row.setContentsMargins(0, 0, 0, 0)
-            row.setSpacing(5)
-            row.addWidget(sample)
-            row.addWidget(meaning)
-            row.addStretch()
-            meaning.setObjectName("legend")
-            grid.addWidget(entry, index // 2, index % 2)
+        self._samples: list[Sample] = []
+        self._entries = {mark: self._make_entry(mark, palette) for mark in ENTRIES}
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setHorizontalSpacing(10)
+        self._grid.setVerticalSpacing(8)
+        self.show_levels(())
+
+    @property
+    def marks(self) -> list[Mark]:
+        """The marks explained."""
+        return [mark for mark, entry in self._entries.items() if entry.isVisibleTo(self)]
+
+    def show_levels(self, levels: Sequence[LevelInfo]) -> None:
+        """Explain what can occur where ``levels`` answer."""
+        shown = marks_of(levels)
+        for entry in self._entries.values():
+            self._grid.removeWidget(entry)
+            entry.hide()
+        for index, mark in enumerate(shown):
+            self._grid.addWidget(self._entries[mark], index // 2, index % 2)
+            self._entries[mark].show()
 
     def set_palette(self, palette: Palette) -> None:
         """Paint in the colours of ``palette``."""
         for sample in self._samples:
             sample.set_palette(palette)
+
+    def _make_entry(self, mark: Mark, palette: Palette) -> QWidget:
+        word, rest, sentence = ENTRIES[mark]
+        entry, sample, meaning = QWidget(self), Sample(mark, word, palette), QLabel(rest)
+        entry.setAccessibleName(f"{word} {rest}")
+        entry.setToolTip(sentence)
+        meaning.setObjectName("legend")
+        row = QHBoxLayout(entry)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(5)
+        row.addWidget(sample)
+        row.addWidget(meaning)
+        row.addStretch()
+        self._samples.append(sample)
+        return entry
 
 
 class Sample(QWidget):

@@ -59,7 +59,7 @@ class LevelCard(QFrame):
         self.title.setObjectName("cardTitle")
         self.detail.setObjectName("cardVerb")
         self.cost = _figure("cardCost")
-        self.verb = QLabel("writes" if top and bottom else "settles" if top else "proposes" if bottom else "filters")
+        self.verb = QLabel("writes" if top and bottom else "decides" if top else "guesses" if bottom else "checks")
         self.verb.setObjectName("cardVerb")
         self.counts = _figure("cardCounts")
         self.bar = Bar()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
@@ -28,7 +29,20 @@ from app.speculation.tally import Tally
 from app.speculation.timeline import Timeline
 from engine.events import LevelInfo
 
-EXPLANATION = "Ask something, and each level's proposals, vetoes and milliseconds appear here."
+EXPLANATION = "Ask something, and you see here which model guessed, what was kept of it, and how long it took."
+NOTES = 3  # lines below the figure that are kept free, so that nothing below them moves
+SIDE = 16  # pixels beside the cards
+TIPS = {
+    "LEVELS": "The lowest guesses ahead, the one above checks what it guessed, the highest decides.",
+    "MARKS IN THE TEXT": "What the colours and lines in an answer mean.",
+    "TIMELINE": "When each level was at work, round by round. Click a bar to see its tokens.",
+    "KEPT OVER TIME": "The share of the latest guesses that each level kept, from the beginning of the answer.",
+    "BY POSITION": "How often the first, second, third … guess in a row was kept.",
+}
+BETWEEN = (
+    "How many tokens the highest level decides on average each time it runs; and the share of the time in which no "
+    "model runs: words are chosen then, and books are kept."
+)
 
 
 class SpeculationPanel(QScrollArea):
@@ -54,7 +68,7 @@ class SpeculationPanel(QScrollArea):
         self.replay = QPushButton("Replay")
         self.replay.setObjectName("turnMain")
         self.replay.setAccessibleName("Replay this answer")
-        self.replay.setToolTip("Play again how this answer came to be")
+        self.replay.setToolTip("Replay how this answer came to be")
         self.caption = _label("", "small")
         self.over_time, self.by_place = (
             OverTime("Acceptance over time", palette),
@@ -66,6 +80,8 @@ class SpeculationPanel(QScrollArea):
             changing.setFont(tabular(changing.font()))
         for long in (self.verdict, self.outcome, self.reason, self.between):
             long.setWordWrap(True)
+        self.between.setToolTip(BETWEEN)
+        self._notes = QWidget()
         self._head = QWidget()
         self.timeline.chosen.connect(lambda: self.caption.setText(self.timeline.caption))
         self._charts = QWidget()
@@ -90,15 +106,15 @@ class SpeculationPanel(QScrollArea):
         self.verdict.setText(wording.verdict(tally) if levels else "")
         self.average.setText(f"average {wording.number(tally.average)} tokens/s" if tally.average and running else "")
         self.average.setVisible(bool(self.average.text()))
-        self.outcome.setText(wording.counterfactual(tally))
-        self.outcome.setVisible(bool(self.outcome.text()))
-        self.reason.setText(reason(tally))
+        self.reason.setText("" if running else reason(tally))
         self.reason.setVisible(bool(self.reason.text()))
+        self.outcome.setText("" if self.reason.text() else wording.counterfactual(tally))
+        self.outcome.setVisible(bool(self.outcome.text()))
         for card, level in zip(self.cards, tally.levels, strict=True):
             card.show_level(level, tally.seconds)
         share = tally.between / tally.seconds if tally.seconds else None
         said = [per_pass(tally.tokens, tally.levels[-1].passes)] if levels and not tally.plain else []
-        said += [f"between passes {wording.percent(share)}"] if share is not None else []
+        said += [f"{wording.percent(share)} of the time in between"] if share is not None else []
         self.between.setText(" · ".join(part for part in said if part))
 
     def show_ledger(self, ledger: Ledger) -> None:
@@ -134,10 +150,9 @@ class SpeculationPanel(QScrollArea):
         self._paint_cards()
 
     def _build(self) -> None:
-        body = QWidget()
-        body.setObjectName("panelBody")
+        body = Body(self)
         rows = QVBoxLayout(body)
-        rows.setContentsMargins(16, 12, 16, 16)
+        rows.setContentsMargins(SIDE, 12, SIDE, 16)
         rows.setSpacing(3)
         head = QHBoxLayout(self._head)
         head.setContentsMargins(0, 0, 0, 0)
@@ -146,25 +161,48 @@ class SpeculationPanel(QScrollArea):
         head.addWidget(self.unit, 0, Qt.AlignmentFlag.AlignBaseline)
         head.addStretch()
         head.addWidget(self.average, 0, Qt.AlignmentFlag.AlignBaseline)
-        for widget in (self._head, self.verdict, self.outcome, self.reason):
+        notes = QVBoxLayout(self._notes)
+        notes.setContentsMargins(0, 0, 0, 0)
+        notes.setSpacing(3)
+        notes.addWidget(self.outcome)
+        notes.addWidget(self.reason)
+        notes.setAlignment(Qt.AlignmentFlag.AlignTop)
+        for widget in (self._head, self.verdict, self._notes):
             rows.addWidget(widget)
-        rows.addSpacing(14)
-        rows.addWidget(_label("LEVELS", "section"))
+        rows.addWidget(_section("LEVELS"))
         rows.addSpacing(8)
         rows.addWidget(self._hint)
         rows.addLayout(self._cards)
         rows.addSpacing(6)
         rows.addWidget(self.between)
-        rows.addSpacing(16)
+        rows.addSpacing(14)
+        rows.addWidget(self._make_legend())
         rows.addWidget(self._make_rounds())
         rows.addWidget(self._charts)
-        rows.addSpacing(16)
-        rows.addWidget(_label("TOKENS", "section"))
-        rows.addSpacing(8)
-        rows.addWidget(self.legend)
-        rows.addStretch()
+        rows.addStretch(1)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setWidget(body)
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Keep lines of a new size free."""
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange) and hasattr(self, "_notes"):
+            self._keep_free()
+
+    def _keep_free(self) -> None:
+        """Keep the lines below the figure free that an answer may end with."""
+        self.outcome.ensurePolished()
+        self._notes.setMinimumHeight(NOTES * self.outcome.fontMetrics().lineSpacing() + 6)
+
+    def _make_legend(self) -> QWidget:
+        """Return the meaning of the marks under their title."""
+        box = self._marks = QWidget()
+        rows = QVBoxLayout(box)
+        rows.setContentsMargins(0, 0, 0, 16)
+        rows.setSpacing(8)
+        rows.addWidget(_section("MARKS IN THE TEXT"))
+        rows.addWidget(self.legend)
+        return box
 
     def _make_rounds(self) -> QWidget:
         """Return the timeline under its title, and fill the charts' place beside each other."""
@@ -173,7 +211,7 @@ class SpeculationPanel(QScrollArea):
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(8)
         title = QHBoxLayout()
-        title.addWidget(_label("TIMELINE", "section"))
+        title.addWidget(_section("TIMELINE"))
         title.addWidget(self.replay)
         title.addStretch()
         title.addWidget(self.caption)
@@ -185,8 +223,8 @@ class SpeculationPanel(QScrollArea):
         grid.setVerticalSpacing(6)
         grid.setColumnStretch(0, 3)
         grid.setColumnStretch(1, 2)
-        grid.addWidget(_label("ACCEPTANCE", "section"), 0, 0)
-        grid.addWidget(_label("BY PLACE IN WINDOW", "section"), 0, 1)
+        grid.addWidget(_section("KEPT OVER TIME"), 0, 0)
+        grid.addWidget(_section("BY POSITION"), 0, 1)
         grid.addWidget(self.over_time, 1, 0)
         grid.addWidget(self.by_place, 1, 1)
         return rounds
@@ -203,13 +241,41 @@ class SpeculationPanel(QScrollArea):
         for card in reversed(self.cards):
             self._cards.addWidget(card)
         self._hint.setVisible(not levels)
-        for widget in (self._head, self.verdict, self.between, self._rounds):
+        for widget in (self._head, self.verdict, self._notes, self.between, self._rounds):
             widget.setVisible(bool(levels))
+        self._keep_free()
+        self.legend.show_levels(levels)
+        self._marks.setVisible(len(levels) > 1)
         self._paint_cards()
 
     def _paint_cards(self) -> None:
         for index, card in enumerate(self.cards):
             card.paint_in(level_colour(index, self._levels, self._palette), self._palette)
+
+
+class Body(QWidget):
+    """What scrolls in ``panel``: it leaves the cards as wide as they are although the scroll bar comes or goes."""
+
+    def __init__(self, panel: QWidget) -> None:
+        super().__init__()
+        self.setObjectName("panelBody")
+        self._panel = panel
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Take from the right margin what the scroll bar takes."""
+        super().resizeEvent(event)
+        taken = self._panel.width() - event.size().width()
+        rows = self.layout()
+        if rows is not None:
+            rows.setContentsMargins(SIDE, 12, max(SIDE - taken, 0), 16)
+            rows.activate()
+
+
+def _section(title: str) -> QLabel:
+    """Return a title that explains itself to who points at it."""
+    label = _label(title, "section")
+    label.setToolTip(TIPS[title])
+    return label
 
 
 def _label(text: str, name: str) -> QLabel:

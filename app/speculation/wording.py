@@ -41,7 +41,7 @@ def ending(tally: Tally) -> tuple[str, ...]:
 def verdict(tally: Tally) -> str:
     """Say how an answer's pace compares with plain decoding, win or lose."""
     if tally.plain:
-        return "plain decoding: the yardstick"
+        return "plain decoding: one token at a time"
     if tally.factor is None or tally.pace is None:
         return "plain decoding: not measured yet"
     if round(tally.factor, 1) < 1:
@@ -64,14 +64,14 @@ def cost(level: LevelTally, total: float) -> str:
 
 
 def counts(level: LevelTally, *, bottom: bool, top: bool) -> str:
-    """Return what a level was offered and how much of it stood."""
+    """Return what a level was offered and how much of it was kept."""
     if bottom and top:
         return f"{level.written:,} written"
     if level.rate is None:
         return "–"
     if bottom:
         return f"{level.written:,} · {percent(level.rate)} kept"
-    return f"{level.stood:,} / {level.offered:,} {'stand' if top else 'pass'} · {percent(level.rate)}"
+    return f"{level.stood:,} of {level.offered:,} kept · {percent(level.rate)}"
 
 
 def explain(level: LevelTally, *, bottom: bool, top: bool) -> str:
@@ -79,10 +79,10 @@ def explain(level: LevelTally, *, bottom: bool, top: bool) -> str:
     if bottom and top:
         return f"{level.info.title} wrote {level.written:,} tokens in {level.passes:,} passes."
     if bottom:
-        return f"{level.kept:,} of {level.written:,} tokens proposed by {level.info.title} are in the answer."
+        return f"{level.info.title} guessed {level.written:,} tokens ahead; {level.kept:,} of them are in the answer."
     return (
-        f"{level.info.title} let {level.stood:,} of {level.offered:,} proposed tokens stand "
-        f"and wrote {level.written:,} of its own in {level.passes:,} passes."
+        f"{level.info.title} checked {level.offered:,} guesses, kept {level.stood:,} of them "
+        f"and wrote {level.written:,} tokens of its own, in {level.passes:,} passes."
     )
 
 

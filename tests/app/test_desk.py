@@ -614,8 +614,8 @@ def test_tab_goes_through_the_conversation_from_top_to_bottom(kept: Kept, ask: A
         names.append(focused.accessibleName())
         QTest.keyClick(focused, Qt.Key.Key_Tab)
     asked = ["Question", "Copy the question as Markdown", "Edit the question", "Delete the question"]
-    told = ["Answer", "Copy python code", "Copy the answer as Markdown", "Answer again"]
-    told += ["Play again how the answer came to be", "Delete the answer"]
+    told = ["Answer", "Copy python code", "Copy the answer as Markdown", "Regenerate the answer"]
+    told += ["Replay how the answer came to be", "Delete the answer"]
     assert names == ["Sampling", "Speculation", *(3 * (asked + told))]
     QTest.keyClick(field, Qt.Key.Key_Backtab)
     assert QApplication.focusWidget() is turn(running, 5).remove

@@ -128,7 +128,7 @@ def test_shortcuts_are_standard_and_nobody_elses(start: Start) -> None:
     assert roles["Quit"] == QAction.MenuRole.QuitRole
     assert roles["Settings…"] == QAction.MenuRole.PreferencesRole
     assert roles["About Updraft"] == QAction.MenuRole.AboutRole
-    assert roles["Copy last reply"] == QAction.MenuRole.NoRole
+    assert roles["Copy the last answer"] == QAction.MenuRole.NoRole
 
 
 def test_the_shortcuts_page_has_them_all(start: Start) -> None:

@@ -88,12 +88,12 @@ def test_the_story_of_every_kind_of_token() -> None:
     """Guards: a veto blamed on the wrong level, a correction that does not say what it corrects."""
     log = ledger()
     assert [story(log, index) for index in range(7)] == [
-        "Proposed by Draft, let stand by Intermediate, let stand by Target.",
-        "Proposed by Draft, vetoed by Intermediate, which wrote “ upon” instead.",
-        "Written by Intermediate in place of “ there”, let stand by Target.",
-        "Proposed by Draft, let stand by Intermediate, vetoed by Target, which wrote “ a” instead.",
-        "Proposed by Draft, let stand by Intermediate, dropped because a token before it was vetoed.",
-        "Written by Intermediate, dropped because a token before it was vetoed.",
+        "Guessed by Draft, kept by Intermediate, kept by Target.",
+        "Guessed by Draft, rejected by Intermediate, which wrote “ upon” instead.",
+        "Written by Intermediate in place of “ there”, kept by Target.",
+        "Guessed by Draft, kept by Intermediate, rejected by Target, which wrote “ a” instead.",
+        "Guessed by Draft, kept by Intermediate, dropped because a token before it was rejected.",
+        "Written by Intermediate, dropped because a token before it was rejected.",
         "Written by Target in place of “ day”.",
     ]
 
@@ -142,4 +142,4 @@ def test_a_veto_may_be_made_good_by_another_level() -> None:
     log = Ledger()
     tokens = (token(" day", 0, 0, rejected_by=1), token(" and", 0, 0, discarded=True), token(" night", 2, 2))
     log.add([STARTED, Round(0, tokens, PASSES, " night", 0, 0.1)])
-    assert story(log, 0) == "Proposed by Draft, vetoed by Intermediate, and Target wrote “ night” instead."
+    assert story(log, 0) == "Guessed by Draft, rejected by Intermediate, and Target wrote “ night” instead."

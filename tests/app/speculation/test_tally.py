@@ -40,7 +40,7 @@ def test_counts_by_hand(tally: Tally) -> None:
     assert (middle.offered, middle.stood) == (4, 3)
     assert (target.offered, target.stood) == (4, 2)  # a, c, d, e came up; a and c stand
     assert tally.tokens == 3
-    assert wording.counts(target, bottom=False, top=True) == "2 / 4 stand · 50%"
+    assert wording.counts(target, bottom=False, top=True) == "2 of 4 kept · 50%"
 
 
 def test_costs_by_hand(tally: Tally) -> None:

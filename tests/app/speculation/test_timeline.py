@@ -92,7 +92,7 @@ def test_every_chart_says_what_it_shows(qtbot: QtBot, timeline: Timeline) -> Non
         chart.show_course(course)
         empty = chart.grab().toImage()
         assert empty.size().height() > 20
-    assert "Target lets 40% of late proposals stand, between 40% and 40% so far" in line.accessibleDescription()
+    assert "Target keeps 40% of the latest guesses, between 40% and 40% so far" in line.accessibleDescription()
     assert bars.accessibleDescription().startswith("Stood, by place in the window: 1 100% of 20, 2 100% of 20, 3 0%")
 
 
@@ -117,7 +117,7 @@ def test_a_loss_is_explained_in_the_panel(qtbot: QtBot) -> None:
     panel.show_ledger(ledger(10))
     assert panel.verdict.text() == "0.9× plain: slower here"
     assert panel.reason.text().startswith("The levels below Target take 50% of the time, too much for what they save")
-    assert panel.between.text().startswith("3.0 tokens a target pass")
+    assert panel.between.text().startswith("3.0 tokens a check")
     won = Tally()
     won.add([*events(10), PlainPace(0.02)])
     panel.show_tally(won, running=False)

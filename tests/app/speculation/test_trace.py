@@ -216,7 +216,7 @@ def test_tokens_are_walked_by_keyboard(walked: Trace, qtbot: QtBot) -> None:
     assert went == [1, 2, 1, 83, 83, 0]
     QTest.keyClick(walked, Qt.Key.Key_Left)
     assert walked.at == 0
-    assert "Proposed by Draft" in walked.accessibleDescription()
+    assert "Guessed by Draft" in walked.accessibleDescription()
 
 
 def test_lines_are_walked_too(walked: Trace) -> None:
@@ -237,7 +237,7 @@ def test_the_card_follows_the_keyboard(walked: Trace, qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: card(walked) is not None and "there" in card(walked).accessibleName())  # type: ignore[union-attr]
     shown = card(walked)
     assert shown is not None
-    assert "vetoed by Intermediate" in shown.accessibleName()
+    assert "rejected by Intermediate" in shown.accessibleName()
     assert walked.window().rect().contains(shown.geometry().topLeft())
     QTest.keyClick(walked, Qt.Key.Key_Escape)
     assert card(walked) is None

@@ -1,0 +1,84 @@
+"""The panel beside the chat: what it explains, and that it stands still."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+from pytestqt.qtbot import QtBot
+
+from app.look.palette import LIGHT
+from app.speculation.legend import ENTRIES, marks_of
+from app.speculation.marks import Mark
+from app.speculation.panel import SpeculationPanel
+from app.speculation.tally import Tally
+from engine.events import LevelInfo
+from tests.app.scripted import LEVELS, plain, speculated
+from tests.app.stage import Start
+
+LOOKUP = LevelInfo("Lookup", "", "lookup")
+
+
+def shown(qtbot: QtBot, height: int = 700) -> SpeculationPanel:
+    panel = SpeculationPanel(LIGHT)
+    qtbot.addWidget(panel)
+    panel.resize(318, height)
+    panel.show()
+    return panel
+
+
+def tally_of(count: int | None = None, seconds: float = 0.035) -> Tally:
+    tally = Tally()
+    tally.add(islice(speculated(seconds=seconds), count))
+    return tally
+
+
+def test_only_marks_that_can_occur_are_explained(qtbot: QtBot) -> None:
+    """Guards: seven marks under an answer that has none, or a mark in the text that is explained nowhere."""
+    panel = shown(qtbot)
+    assert panel.legend.marks == []
+    panel.show_tally(tally_of(), running=False)
+    assert panel.legend.marks == [
+        Mark.DRAFTED, Mark.CORRECTED, Mark.WRITTEN, Mark.REJECTED, Mark.PENDING, Mark.DISCARDED,
+    ]  # fmt: skip
+    alone = Tally()
+    alone.add(plain())
+    panel.show_tally(alone, running=False)
+    assert panel.legend.marks == []
+    assert not panel.legend.isVisible()
+    assert marks_of([LOOKUP, LEVELS[-1]])[0] is Mark.LOOKED_UP
+    assert set(ENTRIES) == set(Mark) - {Mark.BARE}
+
+
+def test_nothing_moves_as_an_answer_goes_on(start: Start, qtbot: QtBot) -> None:
+    """Guards: cards that jump by some lines, or narrow as a scroll bar comes, while one tries to read them."""
+    window = start().window
+    panel = window.panel
+
+    def places() -> list[tuple[int, int]]:
+        qtbot.wait(20)
+        return [(card.pos().y(), card.width()) for card in panel.cards]
+
+    panel.show_tally(tally_of(5), running=True)
+    first = places()
+    assert len(first) == 3
+    for seconds in (0.035, 0.4):  # faster than plain decoding, and much slower
+        panel.show_tally(tally_of(12, seconds), running=True)
+        assert places() == first
+        panel.show_tally(tally_of(None, seconds), running=False)
+        assert bool(panel.reason.text()) == (seconds > 0.1)
+        assert places() == first
+    window.resize(1280, 450)
+    qtbot.waitUntil(lambda: panel.verticalScrollBar().isVisible())
+    qtbot.waitUntil(lambda: places() == first)
+    window.resize(1280, 1000)
+    qtbot.waitUntil(lambda: not panel.verticalScrollBar().isVisible())
+    qtbot.waitUntil(lambda: places() == first)
+
+
+def test_every_caption_explains_itself(qtbot: QtBot) -> None:
+    """Guards: words a newcomer cannot read, with nothing that says more."""
+    panel = shown(qtbot)
+    panel.show_tally(tally_of(), running=False)
+    captions = [label for label in panel.findChildren(type(panel.between)) if label.objectName() == "section"]
+    assert len(captions) >= 5
+    assert all(label.toolTip() for label in [*captions, panel.between])
