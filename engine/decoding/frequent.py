@@ -6,7 +6,6 @@ head, writes it where it is due (FR-Spec, arXiv 2502.14856; VocabTrim, arXiv 250
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import torch
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from engine.account import TRIMMED_FROM, TRIMMED_SHARE
 from engine.errors import CheckpointError
+from engine.files import present, read_value
 from engine.model import Transformer
 
 FILE = "draft_vocabulary.json"  # beside the weights: a list of token ids
@@ -42,7 +42,7 @@ def frequent_tokens(folder: Path, model: Transformer, size: int, ends: frozenset
     Raises CheckpointError for a file that is no list of ids.
     """
     path = folder / FILE
-    if path.is_file():
+    if present(path):
         tokens = _read(path, size)
     elif size >= TRIMMED_FROM:
         tokens = list(range(size // TRIMMED_SHARE))
@@ -56,8 +56,8 @@ def frequent_tokens(folder: Path, model: Transformer, size: int, ends: frozenset
 
 def _read(path: Path, size: int) -> list[int]:
     try:
-        tokens = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
+        tokens = read_value(path)
+    except (OSError, ValueError):
         tokens = None
     if not isinstance(tokens, list) or not all(type(token) is int and 0 <= token < size for token in tokens):
         raise CheckpointError(f"{path} is not a list of token ids below {size}.", "Delete it, or download it again.")

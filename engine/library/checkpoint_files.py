@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +18,14 @@ BESIDES = re.compile(
     r"(LICENSE|LICENCE|NOTICE|USE_POLICY|README)(\.\w+)?"
 )
 EMBEDDING = {"modules.json", "config_sentence_transformers.json"}  # what their library keeps beside the weights
-LONGEST_HEADER = 100_000_000  # bytes, by the format's own rule
+LONGEST_HEADER = 16 << 20  # bytes; the largest models' have one; a longer one is there to fill the memory
 SHARD = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")
 
 
 def choose(files: Sequence[Entry], repository: str) -> tuple[Entry, ...]:
     """Pick what Updraft loads, small files first; raises LibraryError (unsupported) where that is not all there."""
     if any(entry.path in EMBEDDING for entry in files):
-        raise LibraryError(
-            "unsupported",
-            f"{repository} is an embedding model, it does not write text.",
-            "Choose a model made for chat or for text generation.",
-        )
+        raise _embedding(repository)
     weights = [entry for entry in files if entry.path == "model.safetensors"]
     weights = weights or [entry for entry in files if SHARD.fullmatch(entry.path)]
     if not weights:
@@ -57,17 +53,50 @@ def not_a_checkpoint(repository: str, why: str) -> LibraryError:
     )
 
 
-def check_safetensors(path: Path) -> None:
-    """Raise LibraryError (damaged) unless ``path`` has a safetensors header whose tensors fill the file exactly."""
+def check_names(tensors: Collection[str], repository: str) -> None:
+    """Raise LibraryError (unsupported) unless ``tensors`` are named as those of a language model Updraft can load."""
+    if any(name.endswith((".qweight", ".qzeros")) for name in tensors):
+        raise LibraryError(
+            "unsupported",
+            f"The weights of {repository} are quantised by GPTQ or AWQ, which Updraft cannot read.",
+            "Choose the 16-bit model, which Updraft quantises itself, or a copy ending in bnb-4bit.",
+        )
+    if "model.embed_tokens.weight" in tensors:
+        return
+    if "embed_tokens.weight" in tensors:  # without the part that writes, nothing is named after a part
+        raise _embedding(repository)
+    raise LibraryError(
+        "unsupported",
+        f"The weights of {repository} are not laid out as a language model's.",
+        "Choose a model that transformers can load as text generation; adapters are not enough.",
+    )
+
+
+def _embedding(repository: str) -> LibraryError:
+    return LibraryError(
+        "unsupported",
+        f"{repository} is an embedding model, it does not write text.",
+        "Choose a model made for chat or for text generation.",
+    )
+
+
+def check_safetensors(path: Path) -> frozenset[str]:
+    """Return the names of the tensors in ``path``.
+
+    Raises LibraryError (damaged) unless it has a safetensors header whose tensors fill the file exactly.
+    """
     try:
         with path.open("rb") as file:
             (length,) = struct.unpack("<Q", file.read(8))
-            header = object_in(file.read(min(length, LONGEST_HEADER)))
-        ends = [tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__"]
-        whole = path.stat().st_size == 8 + length + max(ends, default=0)
+            header = object_in(file.read(length)) if length <= LONGEST_HEADER else {}
+        tensors = {name: tensor for name, tensor in header.items() if name != "__metadata__"}
+        whole = path.stat().st_size == 8 + length + max(
+            (each["data_offsets"][1] for each in tensors.values()), default=0
+        )
     except (OSError, ValueError, struct.error, LookupError, TypeError):
         whole = False
     if not whole:
         raise LibraryError(
             "damaged", f"{path} is cut short or is no safetensors file.", "Fetch or copy the model again."
         )
+    return frozenset(tensors)

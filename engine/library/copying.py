@@ -94,8 +94,17 @@ def _copied(source: Path, part: Path, digest: Digest) -> Iterator[int]:
 
 
 def _linked(source: Path, final: Path) -> bool:
+    """Make ``final`` one more name of ``source``; False where it has to be copied.
+
+    Only of a file in the folder itself or among the blobs of its cache: a link that leads out of them may lead to
+    anything, and another name of that inside the library would go with the library's own files.
+    """
     try:
-        os.link(source.resolve(), final)
-    except OSError:
-        return False  # another disk, or a file system without hard links
+        folder, file = source.parent.resolve(), source.resolve()
+        homes = [folder, folder.parent.parent / "blobs"] if folder.parent.name == "snapshots" else [folder]
+        if file.parent not in homes or not file.is_file():
+            return False
+        os.link(file, final)
+    except (OSError, RuntimeError):
+        return False  # another disk, a file system without hard links, or links in a circle
     return True

@@ -28,7 +28,7 @@ from huggingface_hub.hf_api import ModelInfo, RepoSibling
 from huggingface_hub.utils import build_hf_headers, hf_raise_for_status  # type: ignore[attr-defined]
 
 from engine.dimensions import dimensions_of, stored
-from engine.library.checkpoint_files import choose, not_a_checkpoint, read_config
+from engine.library.checkpoint_files import check_names, choose, not_a_checkpoint, read_config
 from engine.library.faults import LibraryError
 from engine.library.fetch import Answer, RangeRefused, Transient
 from engine.library.manifest import Entry, Manifest
@@ -74,12 +74,7 @@ class Hub:
                 for entry in weights
             ]
         names = {name for header in headers for name in header.tensors}
-        if "model.embed_tokens.weight" not in names:  # an embedding model stores it without the prefix
-            raise LibraryError(
-                "unsupported",
-                f"The weights of {repository} are not laid out as a language model's.",
-                "Choose a model that transformers can load as text generation; adapters are not enough.",
-            )
+        check_names(names, repository)
         return Inspection(
             repository=repository,
             revision=plan.revision,

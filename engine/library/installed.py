@@ -16,10 +16,10 @@ from filelock import FileLock, Timeout
 from platformdirs import user_data_path
 
 from engine.config import ModelSet
-from engine.dimensions import Dimensions, dimensions_of
+from engine.dimensions import Dimensions, dimensions_of, read_dimensions
 from engine.errors import ModelSetError
 from engine.library.catalogue import CATALOGUE, CatalogueSet
-from engine.library.checkpoint_files import check_safetensors, choose, read_config
+from engine.library.checkpoint_files import check_names, check_safetensors, choose, read_config
 from engine.library.copying import Step, copy
 from engine.library.faults import LibraryError
 from engine.library.manifest import NAME, Checked, Entry, Manifest, verify, write_json
@@ -205,10 +205,9 @@ class Library:
         try:
             files = [origin.entry(path.name, path.stat().st_size) for path in source.iterdir() if path.is_file()]
             chosen = choose(files, str(source))
-            dimensions_of(read_config((source / "config.json").read_bytes(), str(source)), str(source))
-            for entry in chosen:
-                if entry.weights:
-                    check_safetensors(source / entry.path)
+            read_dimensions(source)  # what the loader would refuse is refused before a byte is copied
+            weights = [check_safetensors(source / entry.path) for entry in chosen if entry.weights]
+            check_names(frozenset().union(*weights), str(source))
             manifest = _imported(origin, name, source, chosen)
             self._clear_for(manifest)
             yield from self._copied_in(manifest, source)

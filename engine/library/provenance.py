@@ -6,17 +6,19 @@ its download command wrote. What they say is used to check the bytes, offline.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from engine.errors import CheckpointError
+from engine.files import present, read_object
 from engine.library.address import read_address
 from engine.library.faults import LibraryError
 from engine.library.manifest import NAME, Entry
 
 IMPORTED = "imported"  # the revision of what came from a folder that does not know its own
+NOTE = 4096  # bytes: a commit, a hash and a time have a hundred
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")  # a git blob's id, or a SHA-256
 
@@ -38,11 +40,9 @@ class Provenance:
 
 def checkpoint_in(folder: Path) -> Path:
     """Return the folder with the files: ``folder``, or for a model's folder in the Hub client's cache, its newest."""
-    try:
-        newest = folder / "snapshots" / (folder / "refs" / "main").read_text(encoding="utf-8").strip()
-    except (OSError, ValueError):
-        return folder
-    return newest if newest.is_dir() else folder
+    commit = _text(folder / "refs" / "main").strip()
+    newest = folder / "snapshots" / commit
+    return newest if _COMMIT.fullmatch(commit) and newest.is_dir() else folder
 
 
 def provenance(folder: Path) -> Provenance:
@@ -52,20 +52,20 @@ def provenance(folder: Path) -> Provenance:
 
 def _of_library(folder: Path) -> Provenance | None:
     try:
-        value = json.loads((folder / NAME).read_text(encoding="utf-8"))
+        value = read_object(folder / NAME)
         hashes = {file["path"]: file["sha256"] or file["blob"] or "" for file in value["files"]}
         repository = value["repository"] if value["revision"] != IMPORTED else ""
         return _checked(repository, value["revision"], value["licence"], hashes)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (CheckpointError, KeyError, TypeError):
         return None
 
 
 def _of_cache(folder: Path) -> Provenance | None:
     """Read a snapshot: its files are links to blobs that are named by their hash."""
     home = folder.parent.parent
-    if folder.parent.name != "snapshots" or not home.name.startswith("models--"):
+    if folder.parent.name != "snapshots" or not home.name.startswith("models--") or not folder.is_dir():
         return None
-    hashes = {path.name: path.resolve().name for path in folder.iterdir() if path.is_symlink()}
+    hashes = {path.name: path.readlink().name for path in folder.iterdir() if path.is_symlink()}
     return _checked(home.name.removeprefix("models--").replace("--", "/", 1), folder.name, "", hashes)
 
 
@@ -73,13 +73,20 @@ def _of_download(folder: Path) -> Provenance | None:
     """Read what the download command left beside the files: per file a commit, a hash and a time, line by line."""
     hashes, suffix = {}, ".metadata"
     for path in (folder / ".cache" / "huggingface" / "download").glob(f"*{suffix}"):
-        try:
-            lines = path.read_text(encoding="utf-8").split("\n")
-        except (OSError, ValueError):
-            continue
+        lines = _text(path).split("\n")
         if len(lines) > 1 and path.stat().st_mtime >= _changed(folder / path.name.removesuffix(suffix)):
             hashes[path.name.removesuffix(suffix)] = lines[1].strip()
     return _checked("", "", "", hashes) if hashes else None
+
+
+def _text(path: Path) -> str:
+    """Return what a small file says; nothing where it cannot be read, or is a pipe, or far too large for a note."""
+    try:
+        if present(path) and path.stat().st_size <= NOTE:
+            return path.read_text(encoding="utf-8")
+    except (CheckpointError, OSError, ValueError):
+        pass
+    return ""
 
 
 def _changed(path: Path) -> float:

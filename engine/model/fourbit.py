@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from engine.files import object_in
 from engine.model.kernels.backend import NF4
 from engine.model.linear import Nf4
 
@@ -23,7 +23,7 @@ def read_nf4(part: Callable[[str], Tensor], packed: Tensor, shape: tuple[int, in
     ``part`` maps the names above to tensors and raises KeyError where there is none. Block scales that are 8-bit
     codes themselves are de-nested, so every matrix has float32 ones. Raises ValueError for contradictions.
     """
-    state = json.loads(bytes(part(QUANT_STATE).tolist()))
+    state = object_in(bytes(part(QUANT_STATE).tolist()))
     blocksize = int(state["blocksize"])
     absmax, code = part("absmax").flatten(), part("quant_map").float().flatten()
     if tuple(state["shape"]) != shape or absmax.numel() * blocksize != shape[0] * shape[1] or code.numel() != 16:

@@ -151,6 +151,6 @@ class _Loader:
         rows, columns = self.shapes[name]
         try:
             return read_nf4(lambda part: self.raw(f"{name}.{part}"), self.raw(name), (rows, columns))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ArithmeticError, ValueError, KeyError, TypeError) as error:
             file = self.checkpoint.stored[name].file
             raise CheckpointError(f"{file} describes the 4-bit matrix {name} wrongly: {error}.", AGAIN) from error

@@ -72,6 +72,9 @@ def test_inspect_says_why_not(hub: FakeHub) -> None:
     with pytest.raises(LibraryError, match="mamba") as caught:
         inspect("ada/mamba", connection, None)
     assert caught.value.kind == "unsupported"
+    hub.publish("ada/embedding", {**checkpoint(2, family="qwen3"), "modules.json": b"[]"})
+    with pytest.raises(LibraryError, match="is an embedding model, it does not write text"):
+        inspect("ada/embedding", connection, None)
     with pytest.raises(LibraryError) as caught:
         inspect("ada/typo", connection, None)
     assert caught.value.kind == "missing"
