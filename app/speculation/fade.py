@@ -8,10 +8,11 @@ from math import inf
 from PySide6.QtCore import QElapsedTimer, QTimer
 from PySide6.QtWidgets import QAbstractScrollArea
 
+from app.speculation.marks import OVERHANG
+
 DURATION = 120  # ms
 MOST = 16  # tokens at a time; more come faster than a fade could be seen
 FRAME = 30
-ABOVE = 6  # pixels a mark reaches above its letters
 NONE = 1 << 62  # no token has an index this high
 
 
@@ -50,7 +51,7 @@ class Fade:
     def _step(self) -> None:
         port = self._view.viewport()
         if self.first != NONE:
-            top = int(min(self.top, port.height())) - ABOVE
+            top = int(min(self.top, port.height())) - OVERHANG
             port.update(0, top, port.width(), port.height() - top)
         if self.shade == 1.0:
             self.first = NONE

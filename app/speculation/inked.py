@@ -17,9 +17,9 @@ from PySide6.QtWidgets import QTextEdit, QWidget
 
 from app.look.palette import Palette
 from app.speculation.editing import selected_text
-from app.speculation.fade import ABOVE, Fade
+from app.speculation.fade import Fade
 from app.speculation.layer import MarkLayer
-from app.speculation.marks import Ink, Mark
+from app.speculation.marks import OVERHANG, Ink, Mark
 from app.speculation.prose import Prose
 from app.speculation.strips import Strips
 
@@ -72,7 +72,7 @@ class Inked(Prose):
         ground = QColor(self._palette.background)
         painter.fillRect(rest, ground)
         if not (self._found or self._shows_cursor() or self.textCursor().hasSelection()):
-            rest = self._strips.paint(painter, rest, ground, self._fade.top - ABOVE)
+            rest = self._strips.paint(painter, rest, ground, self._fade.top - OVERHANG)
         if not rest.isEmpty():
             self._paint_behind(painter, QRectF(rest))
             painter.end()
@@ -105,8 +105,8 @@ class Inked(Prose):
         return self.hasFocus() and self.cursorWidth() > 0
 
     def _keep_above(self, position: int) -> None:
-        """Let go of the pictures of what an edit at ``position`` may change: from the line of the word before it on."""
-        self._strips.cut(self._layer.line_top(max(position - 1, 0)) - ABOVE)
+        """Let go of the pictures of all that an edit at ``position`` may change."""
+        self._strips.cut(self._layer.firm_above(position) - OVERHANG)
 
     def _top_of(self, index: int) -> float:
         """Return the y of a token; what is written anew may not have it yet."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
 
-from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtCore import QPointF, QRectF, Qt, QTextBoundaryFinder
 from PySide6.QtGui import QFontMetricsF, QPainter, QTextBlock, QTextDocument, QTextLine
 
-from app.speculation.marks import Ink, Mark
+from app.speculation.marks import OVERHANG, Ink, Mark
 
 ENDLESS = 1 << 62  # beyond the end of any document
 GAP = 120.0  # pixels without letters, at most, between two lines
@@ -31,10 +31,6 @@ class MarkLayer:
         del self.starts[count:]
         del self.marks[count:]
 
-    def index_at(self, position: int) -> int | None:
-        """Return the token that ``position`` of the document lies in."""
-        return max(bisect_right(self.starts, position) - 1, 0) if self.starts else None
-
     def first_below(self, y: float, metrics: QFontMetricsF) -> int:
         """Return the first token on a line that reaches below ``y``, or how many tokens there are."""
         band = QRectF(0, y, self._document.textWidth(), GAP)
@@ -49,10 +45,10 @@ class MarkLayer:
         fresh: int,
         shade: float,
     ) -> None:
-        """Paint the marks of the lines that ``exposed`` touches; those from ``fresh`` on with the opacity ``shade``."""
+        """Paint the marks that ``exposed`` shows any part of; those from ``fresh`` on with the opacity ``shade``."""
         settled: dict[Mark, list[QRectF]] = {}
         fading: dict[Mark, list[QRectF]] = {}
-        for index, box in self.boxes(exposed, metrics):
+        for index, box in self.boxes(exposed.adjusted(0, -OVERHANG, 0, OVERHANG), metrics):
             (fading if index >= fresh else settled).setdefault(self.marks[index], []).append(box)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         for boxes, opacity in ((settled, 1.0), (fading, shade)):
@@ -70,10 +66,19 @@ class MarkLayer:
             for line in _lines_between(block, exposed.top() - origin.y(), exposed.bottom() - origin.y()):
                 yield from self._on_line(block, line, origin, metrics)
 
-    def line_top(self, position: int) -> float:
-        """Return the y of the line that ``position`` of the document stands on."""
-        block = self._document.findBlock(position)
-        line = block.layout().lineForTextPosition(position - block.position())
+    def firm_above(self, position: int) -> float:
+        """Return the y above which no line changes when text is put at ``position`` or taken away behind it.
+
+        A word that grows may move down a line and back up again, and what follows may join the word before it: a full
+        stop, an accent. So all is firm down to the line that ends before the last two places where a line may break.
+        """
+        block = self._document.findBlock(max(position - 1, 0))
+        finder = QTextBoundaryFinder(QTextBoundaryFinder.BoundaryType.Line, block.text())
+        at = min(position - block.position(), len(block.text()))
+        for _ in range(2):
+            finder.setPosition(at)
+            at = max(finder.toPreviousBoundary(), 0)
+        line = block.layout().lineForTextPosition(max(at - 1, 0))
         return self._document.documentLayout().blockBoundingRect(block).top() + (line.y() if line.isValid() else 0.0)
 
     def box_of(self, index: int, metrics: QFontMetricsF) -> QRectF:

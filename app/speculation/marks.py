@@ -15,6 +15,7 @@ from engine.events import LevelInfo, Token
 OUTSIDE_PROPERTY = QTextFormat.Property.UserProperty + 1  # on what is shown in a document but not part of the answer
 
 UNDERLINE = 4.5  # pixels from the baseline down
+OVERHANG = 6  # pixels, at most, that a mark or a ring reaches above and below the letters' box
 
 
 class Mark(Enum):

@@ -21,6 +21,7 @@ from app.look.palette import Palette
 from app.speculation.card import TokenCard
 from app.speculation.fate import fate_of
 from app.speculation.ledger import Ledger
+from app.speculation.marks import OVERHANG
 from app.speculation.tokens import LINE_HEIGHT, TokenText
 
 STEPS = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
@@ -136,7 +137,7 @@ class Trace(TokenText):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         space = metrics.horizontalAdvance(" ")
-        for index, box in self._layer.boxes(exposed, metrics):
+        for index, box in self._layer.boxes(exposed.adjusted(0, -OVERHANG, 0, OVERHANG), metrics):
             here = index == self._at and self.hasFocus()
             if (here or index in self._picked) and (box.width() > space or box == self._box(index)):
                 painter.setPen(QPen(QColor(self._palette.text if here else self._palette.muted), 1.5))

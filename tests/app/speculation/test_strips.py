@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from random import Random
 
 import pytest
-from PySide6.QtCore import QRect
-from PySide6.QtGui import QColor, QImage, QPainter, QTextCursor
+from PySide6.QtCore import QPoint, QRect, Qt
+from PySide6.QtGui import QColor, QImage, QPainter, QRegion, QTextCursor
 from PySide6.QtWidgets import QTextBrowser
 from pytestqt.qtbot import QtBot
 
@@ -125,9 +126,10 @@ def _picture(view: Inked) -> QImage:
     return view.grab().toImage()
 
 
-def _shown(qtbot: QtBot, view: Inked) -> None:
+def _shown(qtbot: QtBot, view: Inked, width: int = 420) -> None:
     view.set_motion(False)
-    view.resize(420, 100)
+    view.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # a view in which a cursor blinks is painted without pictures
+    view.resize(width, 100)
     with qtbot.waitExposed(view):
         view.show()
 
@@ -178,3 +180,58 @@ def test_painting_in_pictures_is_painting(qtbot: QtBot, monkeypatch: pytest.Monk
     monkeypatch.setattr(view._strips, "paint", lambda _painter, exposed, _ground, _end: exposed)
     assert _picture(view) == from_pictures
     assert view.height() > HEIGHT
+
+
+# Words that break in ways of their own: after hyphens and slashes, anywhere (Chinese), never (a link), from the right.
+BREAKS = [
+    "The river carried stories, and the well-known miller/baker told 1,204 of them: 好的故事，慢慢地说。",
+    "https://example.org/a/very/long/address?with=parts cafe\u0301 na\u00efve e\u0301t\u00e9 \u00abvoil\u00e0\u00bb.",
+    "שלום עולם, and (back) again; \u0e2a\u0e27\u0e31\u0e2a x\u00a0y co\u00adop\u00ader\u00ada\u00adtion \U0001f98a.",
+]
+
+
+@pytest.mark.parametrize("width", range(150, 330, 12))
+def test_a_draft_that_wrapped_leaves_no_gap_when_it_goes(qtbot: QtBot, width: int) -> None:
+    """Guards: a word that a draft made longer moves to the next line and back up when the draft is vetoed, and is then
+    missing until the answer ends (F3): every cut of a text, with a draft behind it and without."""
+    view = Sheet(LIGHT, marked=True)
+    qtbot.addWidget(view)
+    _shown(qtbot, view, width)
+    text = BREAKS[width // 12 % len(BREAKS)]
+    random = Random(width)
+    at = 0
+    while at < len(text):
+        step = random.randint(1, 4)
+        view.grow([(text[at : at + step], Mark.DRAFTED)], text[at + step : at + step + 14], final=False)
+        _picture(view)
+        view.grow([], random.choice(["", ".", "o", "\u0301", " "]), final=False)
+        at += step
+        shown = _picture(view)
+        view._strips.cut()
+        assert _picture(view) == shown, (text[:at], width)
+
+
+@pytest.mark.parametrize("make", [_trace, _sheet])
+@pytest.mark.parametrize("size", [10, 13, 21])
+def test_marks_stay_whole_wherever_a_picture_ends(qtbot: QtBot, make: Make, size: int) -> None:
+    """Guards: an underline below its line's rectangle, lost where a strip is continued under it: read as "plain"."""
+    view, grow = make(qtbot)
+    font = view.font()
+    font.setPixelSize(size)
+    view.setFont(font)
+    _shown(qtbot, view)
+    grow(0, 60)
+    whole = _picture(view)
+    for y in range(8, 130):
+        view._strips.cut(y)
+        assert _picture(view) == whole, y
+    for top in range(0, 60, 7):  # as a scrolled column exposes it, a band at a time
+        view._strips.cut()
+        port = view.viewport()
+        canvas = QImage(whole.size(), whole.format())
+        canvas.setDevicePixelRatio(whole.devicePixelRatio())
+        for band in range(top, port.height(), 23):
+            view.viewport().render(canvas, QPoint(0, band), QRegion(0, band, port.width(), 23))
+        assert canvas.copy(0, top, port.width(), port.height() - top) == whole.copy(
+            0, top, port.width(), port.height() - top
+        )
