@@ -13,9 +13,10 @@ from engine.library.downloads import Downloads
 from engine.library.faults import LibraryError
 from engine.library.fit import Verdict, judge
 from engine.library.hardware import Hardware, probe
-from engine.library.installed import Installed, Library
+from engine.library.installed import Library
 from engine.library.manifest import Checked
 from engine.library.protocol import DeviceCode, FileProgress, Inspection, Patience, Progress, SignedIn, Wanted
+from engine.library.record import Installed
 from engine.library.signin import sign_in, sign_in_by_browser, sign_out, token
 from engine.library.vocabulary import check_shared
 

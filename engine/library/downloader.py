@@ -10,6 +10,7 @@ import contextlib
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -21,9 +22,11 @@ from engine.library.faults import LibraryError
 from engine.library.fetch import Transient
 from engine.library.hub import Hub
 from engine.library.manifest import write_json
-from engine.library.protocol import LOCK, OWNER, STAY, Failure, Order, Progress, SignedIn, Told, decode_order, encode
+from engine.library.protocol import LOCK, NOW, OWNER, STAY, Failure, Order, SignedIn, Told, decode_order, encode
 from engine.library.status import Status
 from engine.library.transfer import Transfer, disk_trouble, in_trouble
+
+PATIENCE = 8  # times the longest silence: how long a question may take, headers of many files included
 
 
 def main() -> int:
@@ -39,6 +42,7 @@ class Teller:
 
     def __init__(self) -> None:
         self._stay, self._lock = threading.Event(), threading.Lock()
+        self.hurry = threading.Event()
 
     def __call__(self, told: Told) -> None:
         with self._lock:
@@ -53,6 +57,8 @@ class Teller:
         for line in sys.stdin:
             if line.strip() == STAY:
                 self._stay.set()
+            elif line.strip() == NOW:
+                self.hurry.set()
         self._leave()
 
     def _leave(self) -> None:
@@ -60,10 +66,10 @@ class Teller:
             os._exit(1)  # nothing to tidy up: every byte on disk is where the next downloader looks for it
 
 
-def _get(order: Order, tell: Callable[[Progress], None]) -> int:
+def _get(order: Order, tell: Teller) -> int:
     with Status(order.job, order.patience.quiet, tell) as status:
         try:
-            _transfer(order, status)
+            _transfer(order, status, tell.hurry)
         except Timeout:
             status.failed(
                 LibraryError(
@@ -79,14 +85,16 @@ def _get(order: Order, tell: Callable[[Progress], None]) -> int:
         return 0 if status.now().state == "done" else 1
 
 
-def _transfer(order: Order, status: Status) -> None:
+def _transfer(order: Order, status: Status, hurry: threading.Event) -> None:
     order.library.mkdir(parents=True, exist_ok=True)
     with FileLock(order.library / LOCK, timeout=0):
         write_json(order.library / OWNER, {"process": os.getpid(), "client": order.client})
-        Transfer(order, Hub(order.token, order.patience.silence), status).run()
+        Transfer(order, Hub(order.token, order.patience.silence), status, hurry=hurry).run()
 
 
 def _ask(order: Order, tell: Callable[[Told], None]) -> int:
+    if order.task != "browser":  # which waits for a person
+        threading.Thread(target=_give_up, args=(PATIENCE * order.patience.silence, tell), daemon=True).start()
     hub = Hub(order.token, order.patience.silence)
     try:
         if order.task == "signin":
@@ -103,6 +111,13 @@ def _ask(order: Order, tell: Callable[[Told], None]) -> int:
         tell(Failure("network", f"{cut}.", "Check the connection and try again."))
         return 1
     return 0
+
+
+def _give_up(seconds: float, tell: Callable[[Told], None]) -> NoReturn:
+    """End a question whose answer keeps coming for ever, a byte at a time."""
+    time.sleep(seconds)
+    tell(Failure("network", "The Hub's answer does not come to an end.", "Check the connection and try again."))
+    os._exit(1)
 
 
 def _end(status: int) -> NoReturn:

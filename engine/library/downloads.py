@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import queue
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 from filelock import FileLock, Timeout
 
+from engine.errors import CheckpointError
+from engine.files import read_value
+from engine.library.address import read_address
 from engine.library.connection import Connection
 from engine.library.faults import LibraryError
 from engine.library.installed import Library
 from engine.library.manifest import write_json
 from engine.library.process import Downloader
-from engine.library.protocol import LOCK, OWNER, QUEUE, Order, Patience, Progress, Told, Wanted
+from engine.library.protocol import LOCK, OWNER, QUEUE, Failure, Order, Patience, Progress, Told, Wanted
 
 REVIVALS = 5  # a downloader that dies this often in a row without a new byte is not started again
 
@@ -100,6 +103,18 @@ class Downloads:
             self._save()
             self._next()
 
+    def hurry(self, name: str) -> None:
+        """Have a job that waits for its next attempt make it now."""
+        with self._lock:
+            if self._running and self._running[0] == name:
+                self._running[1].hurry()
+
+    def wants(self, repository: str) -> bool:
+        """Return whether a job that is under way or waits for its turn wants this model."""
+        with self._lock:
+            jobs = [job for job in self._jobs.values() if not job.latest.over]
+            return any(wanted.repository == repository for job in jobs for wanted in job.wanted)
+
     def resume(self, name: str) -> None:
         """Let a paused or failed job go on. Raises LibraryError (offline, folder)."""
         with self._lock:
@@ -148,6 +163,8 @@ class Downloads:
         here: list[Downloader] = []
 
         def hear(told: Told) -> None:
+            if isinstance(told, Failure):
+                told = replace(job.latest, state="failed", say=told.sentence, hint=told.hint, kind=told.kind)
             if isinstance(told, Progress):
                 self._heard(job, here, told)
 
@@ -174,8 +191,9 @@ class Downloads:
                 return
             if told.have > job.latest.have:
                 job.deaths = 0
-            pins = dict(told.pinned)
-            pinned = tuple(replace(w, revision=pins.get(w.repository, w.revision)) for w in job.wanted)
+            pins = {asked: (name, commit) for asked, name, commit in told.pinned}
+            known = [(wanted, pins.get(wanted.repository)) for wanted in job.wanted]
+            pinned = tuple(Wanted(wanted.role, *pin) if pin else wanted for wanted, pin in known)
             changed = pinned != job.wanted or told.over
             job.wanted, job.latest = pinned, told
             if changed:
@@ -216,13 +234,21 @@ class Downloads:
 
 def _load(folder: Path) -> list[tuple[str, tuple[Wanted, ...], bool]]:
     try:
-        value = json.loads((folder / QUEUE).read_text(encoding="utf-8"))
-        return [
-            (job["name"], tuple(Wanted(**wanted) for wanted in job["wanted"]), bool(job["paused"]))
-            for job in value["jobs"]
-        ]
-    except (OSError, ValueError, KeyError, TypeError):
+        jobs = read_value(folder / QUEUE)["jobs"]
+    except (CheckpointError, OSError, ValueError, KeyError, TypeError):
         return []  # no queue yet, or not one of ours
+    return list(filter(None, map(_job, jobs if isinstance(jobs, list) else ())))
+
+
+def _job(value: Any) -> tuple[str, tuple[Wanted, ...], bool] | None:
+    """Return a job of the queue's file as (name, models, paused); None for what is none."""
+    try:
+        wanted = tuple(Wanted(**each) for each in value["wanted"])
+        named = all(read_address(each.repository) == (each.repository, None) for each in wanted)
+        sound = named and all(isinstance(each.revision, str | None) for each in wanted)
+        return (value["name"], wanted, bool(value["paused"])) if sound and isinstance(value["name"], str) else None
+    except (LibraryError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def _take_over(folder: Path) -> None:
@@ -233,11 +259,11 @@ def _take_over(folder: Path) -> None:
     except Timeout:
         pass
     try:
-        owner = json.loads((folder / OWNER).read_text(encoding="utf-8"))
+        owner = read_value(folder / OWNER)
         if psutil.pid_exists(owner["client"]):
             return  # another Updraft is at work; adding a job will say so
         process = psutil.Process(owner["process"])
         process.kill()
         process.wait(10)
-    except (OSError, ValueError, KeyError, psutil.Error):
+    except (CheckpointError, OSError, ValueError, KeyError, TypeError, OverflowError, psutil.Error):
         return

@@ -17,8 +17,11 @@ from typing import Protocol
 
 from engine.library.faults import LibraryError
 from engine.library.manifest import Digest, Entry, read_into
+from engine.library.paths import is_commit
 from engine.words import size as said
 
+STRANGE = "Something else than the Hub answers (a sign-in page of this network?)"
+LARGE = 16 << 20  # bytes of a file for which an answer has to say how long it is
 ROOM_EVERY = 32 << 20  # bytes written between two looks at the disk's free space
 
 
@@ -61,21 +64,23 @@ class Room:
     """Watches that a disk keeps ``spare`` bytes free; ``free`` measures a folder's disk."""
 
     def __init__(self, folder: Path, spare: int, free: Callable[[Path], int]) -> None:
-        self._folder, self._spare, self._free = folder, spare, free
+        self.folder, self.spare, self._free = folder, spare, free
 
     def check(self, needed: int) -> None:
         """Raise LibraryError (space) unless ``needed`` more bytes leave the spare ones free."""
-        short = needed + self._spare - self._free(self._folder)
+        short = needed + self.spare - self._free(self.folder)
         if short > 0:
-            raise no_space(self._folder, short)
+            raise no_space(self.folder, short, self.spare)
 
 
-def no_space(folder: Path, short: int) -> LibraryError:
-    """Return the error that says which disk is full and by how many bytes."""
+def no_space(folder: Path, short: int, spare: int = 0) -> LibraryError:
+    """Return the error that says which disk is full, by how many bytes, and that ``spare`` are left to others."""
     lacking = f" for {said(short)} more" if short > 0 else ""
+    kept = f"; Updraft leaves {said(spare)} free for everything else" if short > 0 and spare else ""
+    named = folder.parents[2] if is_commit(folder.name) and len(folder.parts) > 3 else folder  # the library, not a hash
     return LibraryError(
         "space",
-        f"The disk that holds {folder} has no room{lacking}.",
+        f"The disk that holds {named} has no room{lacking}{kept}.",
         "Free some space or choose another folder; what has arrived is kept.",
     )
 
@@ -86,7 +91,7 @@ def fetch(entry: Entry, folder: Path, open_at: Open, tick: Callable[[int, bool],
     ``tick(have, checking)`` hears of every block. Raises Transient (the part file stays), DamagedError (it went)
     or LibraryError (it stays).
     """
-    part, final = folder / f"{entry.path}.part", folder / entry.path
+    part, final = entry.part(folder), entry.final(folder)
     digest, have = Digest(entry), 0
     if part.exists() and part.stat().st_size > entry.size:
         part.unlink()
@@ -100,7 +105,7 @@ def fetch(entry: Entry, folder: Path, open_at: Open, tick: Callable[[int, bool],
             os.fsync(file.fileno())
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            raise no_space(folder, entry.size - part.stat().st_size) from error
+            raise no_space(room.folder, entry.size - part.stat().st_size) from error
         raise
     if have < entry.size:
         raise Transient("The connection was cut")
@@ -122,7 +127,7 @@ def _receive(
 ) -> int:
     unmeasured = 0
     with open_at(have) as answer:
-        skip = _offset(answer, have, entry.size)
+        skip = _offset(answer, have, entry)
         for block in answer.iter_raw():
             fresh, skip = block[skip:], max(0, skip - len(block))
             if len(fresh) > entry.size - have:
@@ -147,10 +152,15 @@ def _whole(write: Callable[[bytes], int], block: bytes) -> Iterator[bytes]:
         rest = rest[taken:]
 
 
-def _offset(answer: Answer, have: int, size: int) -> int:
+def _offset(answer: Answer, have: int, entry: Entry) -> int:
     """Return how many bytes of the body to drop: none, or all we have where the server ignores ranges."""
+    size, kind = entry.size, answer.headers.get("Content-Type", "")
+    if kind.lower().startswith("text/html") and not entry.path.lower().endswith((".html", ".htm")):
+        raise Transient(STRANGE)
     if answer.status_code == 200:
         length = answer.headers.get("Content-Length", "")
+        if not length and size > LARGE:
+            raise Transient(STRANGE)  # a page would become the beginning of gigabytes that then do not hash
         if length.isdigit() and int(length) != size:
             raise Transient(f"The server offers {length} bytes where the Hub lists {size}")
         return have

@@ -5,14 +5,15 @@ Only the downloader process imports this; the library's client is the process's 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from huggingface_hub import HfApi, get_session, hf_hub_url
+from huggingface_hub import HfApi, constants, get_session, hf_hub_url
 from huggingface_hub.errors import (
     EntryNotFoundError,
     GatedRepoError,
@@ -28,11 +29,19 @@ from huggingface_hub.hf_api import ModelInfo, RepoSibling
 from huggingface_hub.utils import build_hf_headers, hf_raise_for_status  # type: ignore[attr-defined]
 
 from engine.dimensions import dimensions_of, stored
+from engine.library.address import read_address
 from engine.library.checkpoint_files import check_names, choose, not_a_checkpoint, read_config
 from engine.library.faults import LibraryError
-from engine.library.fetch import Answer, RangeRefused, Transient
+from engine.library.fetch import STRANGE, Answer, RangeRefused, Transient
 from engine.library.manifest import Entry, Manifest
+from engine.library.paths import is_commit
 from engine.library.protocol import Inspection
+from engine.library.reach import FILE, Guard
+from engine.words import size
+
+LARGEST = 4 << 20  # bytes of a config.json; real ones have a few thousand
+LONG = 4  # times the longest silence: how long an answer that is not a file may take in all
+_DIGEST = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 class Hub:
@@ -49,6 +58,8 @@ class Hub:
         self._silence = silence
         self._client = get_session()
         self._client.timeout = silence  # the library's own is to wait for ever
+        self._client.headers["Accept-Encoding"] = "identity"
+        Guard(endpoint or constants.ENDPOINT, LONG * silence).watch(self._client)
 
     def plan(self, repository: str, revision: str | None) -> Manifest:
         """List what to fetch of ``repository``, pinned to the commit that ``revision`` (a branch) means now."""
@@ -56,9 +67,9 @@ class Hub:
         if info.gated:
             with self._in_words(repository):
                 self._api.auth_check(repository)
+        name, version = _identity(info, repository)
         files = [_entry(item, repository) for item in info.siblings or ()]
-        licence = str(info.card_data.get("license") or "") if info.card_data else ""
-        return Manifest(repository, str(info.sha), choose(files, repository), licence)
+        return Manifest(name, version, _each_once(choose(_listed_once(files), repository)), _licence(info))
 
     def inspect(self, repository: str, revision: str | None) -> Inspection:
         """Tell what ``repository`` is from its configuration and the headers of its weights."""
@@ -90,18 +101,23 @@ class Hub:
         if not any(entry.path == "config.json" for entry in plan.files):
             raise not_a_checkpoint(plan.repository, "has no config.json")
         with self.open(plan, "config.json", 0) as answer:
-            raw = b"".join(answer.iter_raw())
-        return read_config(raw, plan.repository)
+            return read_config(_whole(answer, LARGEST, plan.repository), plan.repository)
 
     def _info(self, repository: str, revision: str | None) -> ModelInfo:
         # With sizes and hashes of all files: unlike the listing of a tree, this one call can time out.
         with self._in_words(repository):
-            return self._api.model_info(repository, revision=revision, files_metadata=True, timeout=self._silence)
+            try:
+                return self._api.model_info(repository, revision=revision, files_metadata=True, timeout=self._silence)
+            except (TypeError, LookupError, AttributeError) as error:  # JSON, but of another shape
+                raise Transient(STRANGE) from error
 
     def account(self) -> str:
         """Return the name of the account the token belongs to; raises LibraryError (signin) where none does."""
         with self._in_words("your account"):
-            return str(self._api.whoami()["name"])
+            try:
+                return str(self._api.whoami()["name"])
+            except (TypeError, LookupError) as error:
+                raise Transient(STRANGE) from error
 
     @contextmanager
     def open(self, plan: Manifest, path: str, start: int) -> Iterator[Answer]:
@@ -110,12 +126,15 @@ class Hub:
         headers = {**build_hf_headers(token=self._token), "Accept-Encoding": "identity"}
         if start:
             headers["Range"] = f"bytes={start}-"
-        with self._in_words(plan.repository), self._client.stream("GET", url, headers=headers) as answer:
+        with self._in_words(plan.repository), self._ask(url, headers) as answer:
             away = (answer.url.host, answer.url.port) != (urlsplit(url).hostname, urlsplit(url).port)
             if away and answer.status_code in {400, 401, 403, 404, 410}:  # a signed address that ran out
                 raise Transient(f"The Hub's storage answered {answer.status_code}")
             hf_raise_for_status(answer)
             yield answer
+
+    def _ask(self, url: str, headers: dict[str, str]) -> AbstractContextManager[Any]:
+        return self._client.stream("GET", url, headers=headers, extensions={FILE: True})
 
     @contextmanager
     def _in_words(self, repository: str) -> Iterator[None]:
@@ -141,13 +160,60 @@ class Hub:
             raise _refused(error, repository, bool(self._token)) from error
         except NetworkError as error:
             raise Transient(_network(error)) from error
+        except ValueError as error:  # HTML, where the client expected JSON
+            raise Transient(STRANGE) from error
 
 
 def _entry(item: RepoSibling, repository: str) -> Entry:
-    path = item.rfilename
-    if item.size is None or "\\" in path or ".." in path.split("/"):
+    path, sha256 = item.rfilename, item.lfs.sha256 if item.lfs else None
+    if not isinstance(path, str) or type(item.size) is not int or "\\" in path or ".." in path.split("/"):
         raise not_a_checkpoint(repository, f"lists a file without a usable name or size ({path})")
-    return Entry(path, item.size, item.lfs.sha256 if item.lfs else None, item.blob_id)
+    for digest in (sha256, item.blob_id):
+        if digest is not None and not _DIGEST.fullmatch(str(digest)):
+            raise not_a_checkpoint(repository, f"lists {path} with a checksum that is none")
+    return Entry(path, item.size, sha256, item.blob_id)
+
+
+def _identity(info: ModelInfo, asked: str) -> tuple[str, str]:
+    """Return the name and the commit the Hub answers with: they name folders, so they have to be what they are."""
+    try:
+        name, revision = read_address(info.id if isinstance(info.id, str) else "")
+    except LibraryError:
+        name, revision = "", None
+    if name != info.id or revision is not None or not is_commit(info.sha):
+        raise LibraryError(
+            "network",
+            f"The Hub's answer about {asked} does not name a version.",
+            "Nothing was fetched. Try again later; if you use a mirror (HF_ENDPOINT), try another one.",
+        )
+    return name, info.sha
+
+
+def _licence(info: ModelInfo) -> str:
+    try:
+        return str(info.card_data.get("license") or "")[:200] if info.card_data else ""
+    except AttributeError:  # a card of another shape
+        return ""
+
+
+def _listed_once(files: Sequence[Entry]) -> list[Entry]:
+    """Return ``files``, of those with one name the first."""
+    return list({entry.path: entry for entry in reversed(files)}.values())[::-1]
+
+
+def _each_once(files: Sequence[Entry]) -> tuple[Entry, ...]:
+    """Return ``files`` without those that would lie in the same place as an earlier one, on a disk without case."""
+    return tuple({entry.path.casefold(): entry for entry in reversed(files)}.values())[::-1]
+
+
+def _whole(answer: Answer, most: int, repository: str) -> bytes:
+    """Return the body of ``answer``; raises LibraryError for one longer than ``most`` bytes."""
+    raw = bytearray()
+    for block in answer.iter_raw():
+        raw += block
+        if len(raw) > most:
+            raise not_a_checkpoint(repository, f"has a config.json of more than {size(most)}")
+    return bytes(raw)
 
 
 def _gated(repository: str, signed_in: bool) -> LibraryError:
@@ -199,7 +265,7 @@ def _refused(error: HfHubHTTPError, repository: str, signed_in: bool) -> Excepti
 
 def _wait(headers: Any) -> float | None:
     value = str(headers.get("Retry-After", "")).strip()
-    if value.isdigit():
+    if value.isdecimal():
         return float(value)
     try:
         return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
@@ -215,6 +281,9 @@ def _network(error: Exception) -> str:
         return "The proxy does not let Updraft through"
     if "certificate" in str(error).lower():
         return "The connection is not secure: a certificate could not be checked"
+    astray = name == "RemoteProtocolError" and "location" in str(error)
+    if astray or name in {"UnsupportedProtocol", "TooManyRedirects", "InvalidURL"}:
+        return "The Hub sends Updraft on to an address that leads nowhere"
     if name == "ConnectError":
         return "There is no connection to the Hub"
     return "The connection was cut"

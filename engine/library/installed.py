@@ -3,57 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-import json
-import re
-import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 from platformdirs import user_data_path
 
 from engine.config import ModelSet
-from engine.dimensions import Dimensions, dimensions_of, read_dimensions
-from engine.errors import ModelSetError
-from engine.library.catalogue import CATALOGUE, CatalogueSet
-from engine.library.checkpoint_files import check_names, check_safetensors, choose, read_config
-from engine.library.copying import Step, copy
+from engine.library.copying import Step
 from engine.library.faults import LibraryError
-from engine.library.manifest import NAME, Checked, Entry, Manifest, verify, write_json
-from engine.library.protocol import LOCK, OWNER, QUEUE
-from engine.library.provenance import IMPORTED, Provenance, checkpoint_in, provenance
+from engine.library.importing import take_in
+from engine.library.manifest import NAME, Checked, Manifest, verify
+from engine.library.moving import USED, move, prune, to_copy
+from engine.library.naming import checked_name
+from engine.library.paths import delete, inside
+from engine.library.protocol import LOCK, OWNER
+from engine.library.record import Installed, Record
+from engine.library.sets import depending_on, lacking, model_sets, set_named
 from engine.library.transfer import disk_trouble
 
 MARK = ".updraft-library"  # tells the library from an empty mount point of the same name
-USED = ".used"
-
-
-@dataclass(frozen=True, slots=True)
-class Installed:
-    """One checkpoint of the library; ``size`` in bytes, times in seconds since 1970.
-
-    ``present`` is False while the library's drive is not connected, ``whole`` while a file is missing or short.
-    """
-
-    repository: str
-    revision: str
-    folder: Path
-    size: int
-    licence: str
-    source: Literal["hub", "folder"]
-    added: float
-    used: float | None
-    present: bool = True
-    whole: bool = True
-
-    @property
-    def architecture(self) -> Dimensions:
-        """The architecture, read from its ``config.json``; raises LibraryError, CheckpointError or OSError."""
-        raw = (self.folder / "config.json").read_bytes()
-        return dimensions_of(read_config(raw, self.repository), self.repository)
 
 
 class Library:
@@ -63,21 +33,19 @@ class Library:
     """
 
     def __init__(self, folder: Path, record: Path) -> None:
-        self.folder, self._record = folder, record
+        self.folder, self._record = folder, Record(record)
 
     @classmethod
     def open(cls, record: Path | None = None) -> Library:
         """Open the library where it was last put, or where a new one belongs."""
         home = user_data_path("Updraft", appauthor=False)
         record = record or home / "library.json"
-        folder = _read(record).get("folder")
-        return cls(Path(folder) if folder else home / "models", record)
+        return cls(Record(record).folder or home / "models", record)
 
     @property
     def connected(self) -> bool:
         """False when the folder was there once and is not now."""
-        known = _read(self._record).get("folder") == str(self.folder)
-        return (self.folder / MARK).exists() or not known
+        return (self.folder / MARK).exists() or self._record.folder != self.folder
 
     def require(self) -> Path:
         """Return the folder, made if it is new; raises LibraryError (folder) while its drive is not connected."""
@@ -90,8 +58,8 @@ class Library:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             (self.folder / MARK).touch()
-            if _read(self._record).get("folder") != str(self.folder):
-                self._remember(())
+            if self._record.folder != self.folder:
+                self._record.write(self.folder, ())
         except OSError as error:
             raise disk_trouble(error, self.folder) from error
         return self.folder
@@ -99,12 +67,11 @@ class Library:
     def models(self) -> tuple[Installed, ...]:
         """Return every complete model, newest first; while the drive is away, those that were there."""
         if not self.connected:
-            listed = _read(self._record).get("models", [])
-            return tuple(Installed(**{**each, "folder": Path(each["folder"]), "present": False}) for each in listed)
+            return self._record.models()
         found = [self._installed(m) for m in self._manifests() if m.complete]
         models = tuple(sorted(found, key=lambda model: -model.added))
         if (self.folder / MARK).exists():
-            self._remember(models)
+            self._record.write(self.folder, models)
         return models
 
     def unfinished(self) -> tuple[tuple[str, int], ...]:
@@ -115,35 +82,52 @@ class Library:
             if not manifest.complete
         )
 
+    def unreadable(self) -> tuple[str, ...]:
+        """Return, a sentence each, which folders hold a model whose manifest cannot be read; nothing touches them."""
+        return tuple(
+            f"{path.parent} is left out: its {NAME} cannot be read. Get or import that model again."
+            for path in self._places()
+            if _load(path.parent) is None and _holds_a_model(path.parent)
+        )
+
     def model(self, name: str) -> Installed:
-        """Return the newest installed model of that repository name; raises LibraryError (missing)."""
-        for model in self.models():
-            if model.repository.lower() == name.lower():
-                return model
+        """Return the newest installed model of that name, repository or key; raises LibraryError (missing)."""
+        best = max(self.models(), key=lambda model: model.answers_to(name), default=None)  # of equal ones the first
+        if best is not None and best.answers_to(name):
+            return best
         raise LibraryError("missing", f"“{name}” is not installed.", "See what is with: python -m engine models list.")
 
     def model_sets(self) -> dict[str, ModelSet]:
-        """Return what can be loaded: the catalogue's sets that are whole, then every other model as a set of one.
-
-        By catalogue name or repository; the sets themselves are called as a person knows them, by title.
-        """
-        ready = {m.repository: m.folder for m in reversed(self.models()) if m.present and m.whole}
-        found = {name: _as_set(entry, ready) for name, entry in CATALOGUE.items()}
-        sets = {name: models for name, models in found.items() if models is not None}
-        taken = {model.repository for name in sets for model in CATALOGUE[name].models.values()}
-        singles = {name: _alone(name, folder) for name, folder in ready.items() if name not in taken}
-        return sets | singles
+        """Return what is offered to load, by catalogue name or repository."""
+        return model_sets(self.models())
 
     def set_named(self, name: str) -> ModelSet:
-        """Return an installed set by its catalogue name or repository; raises ModelSetError."""
-        ready = {m.repository: m.folder for m in reversed(self.models()) if m.present and m.whole}
-        if name in CATALOGUE:
-            found = _as_set(CATALOGUE[name], ready)
-            if found:
-                return found
-        if name in ready:
-            return _alone(name, ready[name])
-        raise ModelSetError(f"“{name}” is not installed.", f"Fetch it with: python -m engine models get {name}")
+        """Return an installed set by its catalogue name, repository or any name it had; raises ModelSetError."""
+        return set_named(name, self.models())
+
+    def lacking(self) -> dict[str, tuple[str, ...]]:
+        """Return the catalogue's sets whose target is there but not all of the rest, with what they lack."""
+        return lacking(self.models())
+
+    def depending_on(self, model: Installed) -> tuple[str, ...]:
+        """Return the titles of the sets that could no longer be loaded without ``model``."""
+        return depending_on(model, self.models())
+
+    def rename(self, model: Installed, name: str) -> Installed:
+        """Call ``model`` something else; it still answers to what it was called. Raises LibraryError (folder)."""
+        name = checked_name(name)
+        for other in self.models():
+            if other.key != model.key and other.answers_to(name) > 1:
+                raise LibraryError(
+                    "folder", f"Another model is called “{name}”.", "Choose a name that no other model has."
+                )
+        self.require()
+        manifest = Manifest.load(model.folder)
+        former = tuple(dict.fromkeys((*manifest.former, model.name)))
+        title = "" if name == replace(model, title="").name else name
+        self._save(replace(manifest, title=title, former=tuple(each for each in former if each != name)))
+        self.models()
+        return self._installed(Manifest.load(model.folder))
 
     def verify(self, model: Installed) -> Iterator[Checked]:
         """Hash every file of ``model``; files found bad are removed at the end, so a new download fetches only them."""
@@ -155,7 +139,7 @@ class Library:
         if bad:
             replace(Manifest.load(model.folder), complete=False).save(self.folder)
             for path in bad:
-                (model.folder / path).unlink(missing_ok=True)
+                inside(model.folder, path).unlink(missing_ok=True)
 
     def remove(self, model: Installed) -> None:
         """Delete ``model`` from disk; raises LibraryError (folder) where that fails."""
@@ -187,109 +171,61 @@ class Library:
                 "busy", "A download is under way in the models folder.", "Pause it, or wait until it is done."
             ) from error
 
-    def mark_used(self, folder: Path) -> None:
-        """Note that the model in ``folder`` was loaded now; a drive that cannot be written is none the worse."""
-        with contextlib.suppress(OSError):
+    def mark_used(self, folder: Path, *, alone: bool = False) -> None:
+        """Note that the model in ``folder`` was loaded now, ``alone`` if by itself.
+
+        A drive that cannot be written is none the worse.
+        """
+        with contextlib.suppress(OSError, LibraryError):
             if folder.is_relative_to(self.folder):
                 (folder / USED).touch()
+                manifest = Manifest.load(folder)
+                if alone and not manifest.alone:
+                    replace(manifest, alone=True).save(self.folder)
 
     def take_in(self, source: Path, name: str | None = None) -> Iterator[Step]:
-        """Import a checkpoint folder, hashing as it goes; a file is linked where the disk allows, else copied.
+        """Import a checkpoint folder; see engine.library.importing. Raises LibraryError or CheckpointError."""
+        return take_in(source, self.require(), name)
 
-        Where the folder tells which model of the Hub it is, it is taken in as that model, and every file it knows a
-        hash of must have that hash. ``name`` is for one that does not, or that is wanted beside it.
-        Raises LibraryError (unsupported, damaged, space, folder) or CheckpointError before it counts as installed.
-        """
-        source = checkpoint_in(source)
-        origin = provenance(source)
-        try:
-            files = [origin.entry(path.name, path.stat().st_size) for path in source.iterdir() if path.is_file()]
-            chosen = choose(files, str(source))
-            read_dimensions(source)  # what the loader would refuse is refused before a byte is copied
-            weights = [check_safetensors(source / entry.path) for entry in chosen if entry.weights]
-            check_names(frozenset().union(*weights), str(source))
-            manifest = _imported(origin, name, source, chosen)
-            self._clear_for(manifest)
-            yield from self._copied_in(manifest, source)
-        except OSError as error:
-            raise disk_trouble(error, source) from error
-
-    def _copied_in(self, manifest: Manifest, source: Path) -> Iterator[Step]:
-        """Copy an import; one that fails or is stopped leaves nothing behind that nobody would find."""
-        whole, folder = False, manifest.folder(self.require())
-        try:
-            yield from copy(manifest, source, self.folder, link=True)
-            whole = True
-        finally:
-            if not whole:
-                with contextlib.suppress(OSError):
-                    self._delete(folder)
-
-    def _clear_for(self, manifest: Manifest) -> None:
-        folder = manifest.folder(self.require())
-        if (folder / NAME).exists():
-            raise LibraryError(
-                "folder",
-                f"The library already has a model named “{manifest.repository}”.",
-                "Import it under another name, or remove that one first.",
-            )
-        if folder.exists():
-            shutil.rmtree(folder)  # what an import left that was stopped
-
-    def move(self, target: Path) -> Iterator[Step]:
+    def move(self, target: Path, spare: int = 0) -> Iterator[Step]:
         """Move the whole library to ``target``, one model at a time; stopped half way, a second call goes on.
 
-        On another disk every file is hashed after copying and removed here only when its model is whole there.
+        On another disk every file is hashed after copying and removed here only when its model is whole there, and
+        ``spare`` bytes stay free. Raises LibraryError (folder, busy, space, damaged).
         """
         source = self.require()
-        if target.resolve() == source.resolve() or target.resolve().is_relative_to(source.resolve()):
-            raise LibraryError("folder", f"{target} lies in the present folder.", "Choose a folder outside of it.")
-        there = Library(target, self._record)
-        try:
-            target.mkdir(parents=True, exist_ok=True)
-            (target / MARK).touch()
-            with self.idle():
-                for manifest in list(self._manifests()):
-                    yield from self._move_one(manifest, target)
-                if (source / QUEUE).exists():
-                    shutil.move(source / QUEUE, target / QUEUE)
-        except OSError as error:
-            raise disk_trouble(error, target) from error
+        there = Library(target, self._record.path)
+        with self.idle():
+            yield from move(tuple(self._manifests()), source, target, spare)
         for name in (MARK, LOCK, OWNER):
             (source / name).unlink(missing_ok=True)
-        _prune(source)
+        prune(source)
         self.folder = target
         there.require()
         self.models()
 
+    def bytes_to_move(self, target: Path) -> int:
+        """Return how many bytes a move to ``target`` has to copy: none on the same disk."""
+        return to_copy(tuple(self._manifests()), self.folder, target)
+
     def _delete(self, folder: Path) -> None:
-        shutil.rmtree(folder)
+        delete(self.folder, folder)
         for home in (folder.parent, folder.parent.parent):
             if not any(home.iterdir()):
                 home.rmdir()
 
-    def _move_one(self, manifest: Manifest, target: Path) -> Iterator[Step]:
-        old, new = manifest.folder(self.folder), manifest.folder(target)
-        if not new.exists():
-            new.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                old.rename(new)
-            except OSError as error:
-                if error.errno != errno.EXDEV:
-                    raise
-            else:
-                yield Step(manifest.repository, manifest.size, manifest.size)
-                return
-        if not manifest.complete:
-            shutil.rmtree(old)  # an unfinished download starts anew on the other disk
-            return
-        yield from copy(manifest, old, target, link=False)
-        shutil.rmtree(old)
+    def _save(self, manifest: Manifest) -> None:
+        try:
+            manifest.save(self.folder)
+        except OSError as error:
+            raise disk_trouble(error, self.folder) from error
+
+    def _places(self) -> Iterator[Path]:
+        return iter(sorted(self.folder.glob(f"*/*/*/{NAME}")))
 
     def _manifests(self) -> Iterator[Manifest]:
-        for path in sorted(self.folder.glob(f"*/*/*/{NAME}")):
-            with contextlib.suppress(LibraryError):  # not one of ours, or unreadable: shown nowhere, touched never
-                yield Manifest.load(path.parent)
+        """Give what can be read and is ours; the rest is never touched."""
+        return filter(None, (_load(path.parent) for path in self._places()))
 
     def _installed(self, manifest: Manifest) -> Installed:
         folder = manifest.folder(self.folder)
@@ -303,47 +239,22 @@ class Library:
             source=manifest.source,
             added=(folder / NAME).stat().st_mtime,
             used=used.stat().st_mtime if used.exists() else None,
-            whole=all(_is_whole(folder / entry.path, entry.size) for entry in manifest.files),
+            whole=all(_is_whole(entry.final(folder), entry.size) for entry in manifest.files),
+            title=manifest.title,
+            former=manifest.former,
+            alone=manifest.alone,
         )
 
-    def _remember(self, models: tuple[Installed, ...]) -> None:
-        value = {
-            "folder": str(self.folder),
-            "models": [{**asdict(model), "folder": str(model.folder)} for model in models],
-        }
-        if value == _read(self._record):
-            return
-        self._record.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(self._record.with_suffix(".lock")):  # the window's errands and a terminal write it too
-            write_json(self._record, value)
 
-
-def _imported(origin: Provenance, name: str | None, source: Path, files: tuple[Entry, ...]) -> Manifest:
-    """Return the manifest of what is imported: as the Hub's own model where it is known to be one."""
-    if origin.repository and name is None:
-        return Manifest(origin.repository, origin.revision, files, origin.licence, source="folder")
-    plain = re.sub(r"[^\w.-]+", "-", name or source.resolve().name).strip(".-") or "model"
-    return Manifest(f"local/{plain}", IMPORTED, files, source="folder")
-
-
-def _as_set(entry: CatalogueSet, ready: dict[str, Path]) -> ModelSet | None:
-    folders = {role: ready.get(model.repository) for role, model in entry.models.items()}
-    target = folders.get("target")
-    if target is None or None in folders.values():
-        return None
-    return ModelSet(entry.title, target, folders.get("qualifier"), folders.get("draft"))
-
-
-def _alone(repository: str, folder: Path) -> ModelSet:
-    return ModelSet(repository.removeprefix("local/"), folder)
-
-
-def _read(record: Path) -> dict[str, Any]:
+def _load(folder: Path) -> Manifest | None:
     try:
-        value = json.loads(record.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
+        return Manifest.load(folder)
+    except LibraryError:
+        return None
+
+
+def _holds_a_model(folder: Path) -> bool:
+    return (folder / "config.json").exists() or any(folder.glob("*.safetensors*"))
 
 
 def _is_whole(path: Path, size: int) -> bool:
@@ -352,12 +263,3 @@ def _is_whole(path: Path, size: int) -> bool:
 
 def _bytes_in(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
-
-
-def _prune(folder: Path) -> None:
-    """Remove ``folder`` and the folders in it as far as they are empty."""
-    for path in sorted((each for each in folder.rglob("*") if each.is_dir()), reverse=True):
-        with contextlib.suppress(OSError):
-            path.rmdir()
-    with contextlib.suppress(OSError):
-        folder.rmdir()

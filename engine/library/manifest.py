@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from engine.errors import CheckpointError
+from engine.files import read_value
 from engine.library.faults import LibraryError
+from engine.library.paths import inside, is_plain
 
 NAME = "manifest.json"
 BLOCK = 1 << 20
@@ -27,9 +30,18 @@ class Entry:
     blob: str | None = None
 
     @property
-    def plain(self) -> bool:
-        """True when ``path`` is the name of a file in its own folder, on every system."""
-        return bool(self.path) and not set(self.path) & set("/\\:\0") and self.path not in {".", ".."}
+    def sound(self) -> bool:
+        """True when this is a file that can lie in its own folder, on every system."""
+        hashes = isinstance(self.sha256, str | None) and isinstance(self.blob, str | None)
+        return is_plain(self.path) and type(self.size) is int and self.size >= 0 and hashes
+
+    def final(self, folder: Path) -> Path:
+        """Return where the file lies in its checkpoint's ``folder``; raises LibraryError for a name that leads out."""
+        return inside(folder, self.path)
+
+    def part(self, folder: Path) -> Path:
+        """Return where the file grows until it is verified."""
+        return inside(folder, f"{self.path}.part")
 
     @property
     def weights(self) -> bool:
@@ -39,7 +51,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A checkpoint as it should lie on disk; ``complete`` once every file was verified."""
+    """A checkpoint as it should lie on disk; ``complete`` once every file was verified.
+
+    ``title`` is what its owner calls it (empty: by its repository), ``former`` what it was called before, and
+    ``alone`` is set where it was asked for by itself, not only as a level of a set.
+    """
 
     repository: str
     revision: str
@@ -47,6 +63,9 @@ class Manifest:
     licence: str = ""
     source: Literal["hub", "folder"] = "hub"
     complete: bool = False
+    title: str = ""
+    former: tuple[str, ...] = ()
+    alone: bool = False
 
     @property
     def size(self) -> int:
@@ -54,8 +73,8 @@ class Manifest:
         return sum(entry.size for entry in self.files)
 
     def folder(self, library: Path) -> Path:
-        """Return where this checkpoint belongs inside ``library``: owner, name, revision."""
-        return library.joinpath(*self.repository.split("/"), self.revision)
+        """Return where this checkpoint belongs inside ``library``: owner, name, revision; never outside of it."""
+        return inside(library, *self.repository.split("/"), self.revision)
 
     def with_digest(self, path: str, sha256: str) -> Manifest:
         """Return the manifest with the SHA-256 of one file filled in."""
@@ -74,17 +93,35 @@ class Manifest:
     def load(cls, folder: Path) -> Manifest:
         """Read a folder's manifest; raises LibraryError (damaged) where there is none that can be read."""
         try:
-            value = json.loads((folder / NAME).read_text(encoding="utf-8"))
-            value["files"] = tuple(Entry(**entry) for entry in value["files"])
-            manifest = cls(**value)
-            at_home = manifest.folder(folder.parents[2]).resolve() == folder.resolve()
-        except (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+            manifest = _manifest(read_value(folder / NAME))
+        except (CheckpointError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise LibraryError(
                 "damaged", f"{folder} has no readable {NAME}.", "Remove the folder and download the model again."
             ) from error
-        if not at_home or not all(entry.plain for entry in manifest.files):
+        if not manifest.at_home_in(folder):
             raise LibraryError("damaged", f"{folder} holds the {NAME} of another folder.", "Import the folder instead.")
         return manifest
+
+    def at_home_in(self, folder: Path) -> bool:
+        """Return whether ``folder`` is where this checkpoint belongs, and its files can lie in it."""
+        try:
+            here = self.folder(folder.parents[2]).resolve() == folder.resolve()
+        except (LibraryError, OSError, IndexError):
+            return False
+        return here and all(entry.sound for entry in self.files)
+
+
+def _manifest(value: Any) -> Manifest:
+    """Return the manifest in ``value``; what a later Updraft wrote besides is passed over. Raises as bad data does."""
+    known = {field.name for field in dataclasses.fields(Manifest)} & value.keys()
+    files = tuple(Entry(**entry) for entry in value["files"])
+    former = tuple(value.get("former", ()))
+    manifest = Manifest(**{**{name: value[name] for name in known}, "files": files, "former": former})
+    words = (manifest.repository, manifest.revision, manifest.licence, manifest.title, *former)
+    flags = (manifest.complete, manifest.alone)
+    if not all(isinstance(word, str) for word in words) or not all(isinstance(flag, bool) for flag in flags):
+        raise TypeError(NAME)
+    return manifest
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -151,7 +188,7 @@ def verify(folder: Path) -> Iterator[Checked]:
     manifest = Manifest.load(folder)
     done = 0
     for entry in manifest.files:
-        path = folder / entry.path
+        path = entry.final(folder)
         good = path.is_file() and path.stat().st_size == entry.size
         if good:
             digest = Digest(entry)

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from engine.library.connection import Connection
 from engine.library.faults import LibraryError
-from engine.library.protocol import STAY, Failure, Order, Told, decode_told, encode
+from engine.library.protocol import NOW, STAY, Failure, Order, Told, decode_told, encode
 
 MODULE = "engine.library.downloader"
 
@@ -61,6 +61,11 @@ class Downloader:
         self._process.kill()
         self._process.wait()
 
+    def hurry(self) -> None:
+        """Have it try again now, where it waits for the next attempt."""
+        with contextlib.suppress(OSError, ValueError):  # it has ended meanwhile
+            self._write(NOW + "\n")
+
     def leave(self) -> None:
         """Let the process go on by itself; it is heard no more."""
         with contextlib.suppress(OSError):
@@ -77,9 +82,17 @@ class Downloader:
             self._process.stdin.write(line)
             self._process.stdin.flush()
 
+    def _ask_token(self) -> str | None:
+        try:
+            return self._token() if self._token else self._order.token
+        except LibraryError as error:
+            self._hear(Failure(error.kind, error.sentence, error.hint))
+            self._process.kill()  # nothing is asked of the Hub with a token that cannot be one
+            return None
+
     def _listen(self) -> None:
         with self._process, self._complaints:
-            token = self._token() if self._token else self._order.token
+            token = self._ask_token()
             with contextlib.suppress(OSError, ValueError):  # stopped meanwhile
                 self._write(encode(replace(self._order, token=token, client=os.getpid())))
             for line in self._process.stdout or ():

@@ -75,7 +75,8 @@ class Progress:
 
     ``speed`` in bytes per second over the last seconds, ``left`` in seconds, None until that is more than a guess.
     ``say`` is one sentence in plain words and ``hint`` what to do about it; ``kind`` is set when the job failed.
-    ``pinned`` holds (repository, commit) for what is settled so far.
+    ``pinned`` holds (name asked for, the Hub's own name, commit) for what is known so far. ``again`` is set while a
+    job waits: the seconds until its next attempt.
     """
 
     job: str
@@ -88,7 +89,8 @@ class Progress:
     speed: float | None = None
     left: float | None = None
     files: tuple[FileProgress, ...] = ()
-    pinned: tuple[tuple[str, str], ...] = ()
+    pinned: tuple[tuple[str, str, str], ...] = ()
+    again: float | None = None
 
     @property
     def over(self) -> bool:
@@ -145,7 +147,8 @@ class Failure:
 
 LOCK, OWNER = ".downloading.lock", ".downloading.json"  # in the library: held by, and naming, the downloader
 QUEUE = "downloads.json"  # in the library: the jobs
-STAY = "stay"  # the one word an order may be followed by: go on when the one who ordered is gone
+STAY = "stay"  # a word that may follow an order: go on when the one who ordered is gone
+NOW = "now"  # the other: do not wait for the next attempt
 
 Told = Progress | Inspection | DeviceCode | SignedIn | Failure
 _TOLD = {kind.__name__: kind for kind in (Progress, Inspection, DeviceCode, SignedIn, Failure)}
@@ -173,7 +176,7 @@ def decode_told(line: str) -> Told:
     kind = _TOLD[fields.pop("type")]
     if kind is Progress:
         fields["files"] = tuple(FileProgress(**each) for each in fields["files"])
-        fields["pinned"] = tuple((repository, revision) for repository, revision in fields["pinned"])
+        fields["pinned"] = tuple((asked, repository, revision) for asked, repository, revision in fields["pinned"])
     if kind is Inspection:
         fields["architecture"] = Dimensions(**fields["architecture"])
     told: Told = kind(**fields)

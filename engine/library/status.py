@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,9 +24,10 @@ class Status:
     def __init__(self, job: str, quiet: float, tell: Callable[[Progress], None]) -> None:
         self._job, self._quiet, self._tell = job, quiet, tell
         self._files: dict[tuple[str, str], FileProgress] = {}
-        self._pinned: tuple[tuple[str, str], ...] = ()
+        self._pinned: tuple[tuple[str, str, str], ...] = ()
         self._state: State = "waiting"
         self._say = "Waiting."
+        self._again: float | None = None  # when the next attempt is made, by the steady clock
         self._pace = Pace(time.monotonic())
         self._lock, self._telling, self._told_end = threading.Lock(), threading.Lock(), False
         self._closing = threading.Event()
@@ -43,17 +45,17 @@ class Status:
         """The Hub is being asked."""
         self._turn("looking", "Asking the Hub what there is to fetch.")
 
-    def listed(self, plans: Sequence[Manifest], library: Path) -> None:
-        """The files are known; those on disk count as far as they go."""
+    def listed(self, plans: Mapping[str, Manifest], library: Path) -> None:
+        """The files are known, by the names they were asked for; those on disk count as far as they go."""
         with self._lock:
-            for plan in plans:
+            for plan in plans.values():
                 folder = plan.folder(library)
                 for entry in plan.files:
-                    have = min(_size(folder / entry.path) or _size(folder / f"{entry.path}.part"), entry.size)
+                    have = min(_size(entry.final(folder)) or _size(entry.part(folder)), entry.size)
                     self._files[plan.repository, entry.path] = FileProgress(
                         plan.repository, entry.path, entry.size, have, "waiting"
                     )
-            self._pinned = tuple((plan.repository, plan.revision) for plan in plans)
+            self._pinned = tuple((asked, plan.repository, plan.revision) for asked, plan in plans.items())
         self._turn("downloading", "Downloading.")
 
     def begin(self, repository: str, entry: Entry) -> Callable[[int, bool], None]:
@@ -85,14 +87,16 @@ class Status:
             self._say = sentence
         self._emit()
 
-    def stalled(self, sentence: str) -> None:
-        """Nothing moves; ``sentence`` says why and what happens next."""
-        self._turn("stalled", sentence)
+    def stalled(self, reason: str, seconds: float) -> None:
+        """Nothing moves, for ``reason``; the next attempt is ``seconds`` away, which are counted down."""
+        with self._lock:
+            self._again = time.monotonic() + seconds
+        self._turn("stalled", reason)
 
     def resumed(self) -> None:
         """The wait is over."""
         with self._lock:
-            self._pace = Pace(time.monotonic())
+            self._pace, self._again = Pace(time.monotonic()), None
         self._turn("downloading" if self._files else "looking", "Trying again.")
 
     def done(self) -> None:
@@ -116,14 +120,26 @@ class Status:
             speed = self._pace.speed(clock) if self._state == "downloading" else None
             left = self._pace.left(clock, total - have) if speed else None
             state, say, quiet = self._state, self._say, self._pace.quiet(clock)
+            again = None if self._again is None else max(0.0, self._again - clock)
         if state == "downloading" and files and quiet > self._quiet:
             state, speed, left = "stalled", None, None
             say = f"Nothing has arrived for {duration(quiet)}; the connection is renewed if that goes on."
+        elif again is not None and state == "stalled":
+            say = f"{say}; trying again in {duration(max(1, math.ceil(again)))}."
         elif state == "downloading" and speed:
             rest = "estimating the time left" if left is None else f"{duration(left)} left"
             say = f"{say} {size(have)} of {size(total)}, {size(speed)}/s, {rest}."
         return Progress(
-            self._job, state, say, have=have, size=total, speed=speed, left=left, files=files, pinned=self._pinned
+            self._job,
+            state,
+            say,
+            have=have,
+            size=total,
+            speed=speed,
+            left=left,
+            files=files,
+            pinned=self._pinned,
+            again=again,
         )
 
     def _turn(self, state: State, say: str) -> None:

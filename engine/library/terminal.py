@@ -16,8 +16,9 @@ from engine.library.downloads import Downloads
 from engine.library.faults import LibraryError
 from engine.library.fit import judge
 from engine.library.hardware import Hardware, probe
-from engine.library.installed import Installed, Library
+from engine.library.installed import Library
 from engine.library.protocol import Patience, Progress, SignedIn
+from engine.library.record import Installed
 from engine.library.signin import sign_in_by_browser, token
 from engine.printable import printable
 from engine.words import size
@@ -136,9 +137,10 @@ def _follow(downloads: Downloads, name: str) -> int:
         ended = progress.state == "failed" or (progress.state == "paused" and progress.kind)  # the latter never began
         if progress.job == name and ended:
             return _gave_up(downloads, progress)
-        # While another job of the same queue has its turn, its sentences are shown.
-        if progress.say != shown and (progress.job == name or not progress.over):
-            shown = progress.say
+        # While another job of the same queue has its turn, its sentences are shown; a count-down is one sentence.
+        told = progress.say if sys.stdout.isatty() or progress.again is None else f"waiting {progress.say[:20]}"
+        if told != shown and (progress.job == name or not progress.over):
+            shown = told
             _progress(progress)
         if progress.job == name and progress.state == "done":
             return 0

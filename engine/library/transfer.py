@@ -6,7 +6,7 @@ import contextlib
 import errno
 import os
 import shutil
-import time
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,12 +18,13 @@ from engine.library.checkpoint_files import read_config
 from engine.library.faults import Kind, LibraryError
 from engine.library.fetch import Answer, DamagedError, Open, RangeRefused, Room, Transient, fetch, no_space
 from engine.library.manifest import Entry, Manifest
+from engine.library.paths import delete, inside, is_commit
 from engine.library.protocol import Order, Patience, Wanted
 from engine.library.status import Status
 from engine.library.vocabulary import check_shared
-from engine.words import duration
 
 DAMAGED_TRIES = 3
+LONGEST = 600.0  # seconds a server may ask to wait; the Hub counts requests over 300
 T = TypeVar("T")
 
 
@@ -46,32 +47,39 @@ class Transfer:
     """Carries out one order. Every step may be killed at any moment and is taken up again by the next Transfer."""
 
     def __init__(
-        self, order: Order, source: Source, status: Status, free: Callable[[Path], int] = free_on_disk
+        self,
+        order: Order,
+        source: Source,
+        status: Status,
+        free: Callable[[Path], int] = free_on_disk,
+        hurry: threading.Event | None = None,
     ) -> None:
         self._order, self._source, self._status, self._free = order, source, status, free
+        self._hurry = hurry or threading.Event()  # set by somebody who does not want to wait for the next attempt
 
     def run(self) -> None:
         """Fetch all that is wanted; raises LibraryError, ModelSetError or CheckpointError when it cannot."""
         self._status.looking()
-        plans = [self._settle(wanted) for wanted in self._order.wanted]
-        unique = list({plan.folder(self._order.library): plan for plan in plans}.values())
-        self._status.listed(unique, self._order.library)
+        plans = {wanted.repository: self._settle(wanted) for wanted in self._order.wanted}
+        unique = list({plan.folder(self._order.library): plan for plan in plans.values()}.values())
+        self._status.listed(plans, self._order.library)
         self._make_room(unique)
         unique = [self._fetch_all(plan, weights=False) for plan in unique]
         self._check(unique)
         for plan in unique:
-            replace(self._fetch_all(plan, weights=True), complete=True).save(self._order.library)
+            whole = replace(self._fetch_all(plan, weights=True), complete=True)
+            replace(whole, alone=whole.alone or len(plans) == 1).save(self._order.library)
         self._status.done()
 
     def _settle(self, wanted: Wanted) -> Manifest:
         """Return the plan already on disk for a pinned commit, else ask the Hub for one and write it down."""
-        if wanted.revision:
+        if is_commit(wanted.revision):
             with contextlib.suppress(LibraryError):
                 return Manifest.load(Manifest(wanted.repository, wanted.revision, ()).folder(self._order.library))
         plan = self._patiently(lambda: self._source.plan(wanted.repository, wanted.revision), lambda: 0)
         folder = plan.folder(self._order.library)
         try:
-            if (folder / "manifest.json").exists():
+            with contextlib.suppress(LibraryError):  # none yet, or one that can no longer be read
                 return Manifest.load(folder)
             plan.save(self._order.library)
         except OSError as error:
@@ -86,27 +94,27 @@ class Transfer:
                 manifest = Manifest.load(older) if older != folder else None
             except LibraryError:
                 continue
-            if manifest is None:
+            if manifest is None or manifest.repository != plan.repository:
                 continue
             theirs = {(each.sha256 or each.blob, each.size): each.path for each in manifest.files}
             for entry in plan.files:
                 path = theirs.get((entry.sha256 or entry.blob, entry.size))
                 if path is not None:
-                    _take_over(older / path, folder / entry.path, move=not manifest.complete)
+                    _take_over(inside(older, path), entry.final(folder), move=not manifest.complete)
             if not manifest.complete:
-                shutil.rmtree(older)
+                delete(folder.parent, older)
 
     def _make_room(self, plans: list[Manifest]) -> None:
         lacking = sum(self._lacking(plan) for plan in plans)
         short = lacking + self._order.spare - self._free(self._order.library)
         if lacking and short > 0:
-            raise no_space(self._order.library, short)
+            raise no_space(self._order.library, short, self._order.spare)
 
     def _lacking(self, plan: Manifest) -> int:
         folder = plan.folder(self._order.library)
         present = 0
         for entry in plan.files:
-            for path in (folder / entry.path, folder / f"{entry.path}.part"):
+            for path in (entry.final(folder), entry.part(folder)):
                 present += min(path.stat().st_size, entry.size) if path.exists() else 0
         return max(0, plan.size - present)
 
@@ -115,20 +123,20 @@ class Transfer:
         for entry in plan.files:
             if entry.weights != weights:
                 continue
-            final = folder / entry.path
+            final = entry.final(folder)
             if entry.sha256 and final.is_file() and final.stat().st_size == entry.size:
                 self._status.has(plan.repository, entry)  # it was verified before it got this name
                 continue
             if final.exists():
-                final.replace(folder / f"{entry.path}.part")  # of unknown content: hashed, not fetched again
+                final.replace(entry.part(folder))  # of unknown content: hashed, not fetched again
             plan = plan.with_digest(entry.path, self._fetch(plan, entry, folder))
             plan.save(self._order.library)
             self._status.has(plan.repository, entry)
         return plan
 
     def _fetch(self, plan: Manifest, entry: Entry, folder: Path) -> str:
-        room = Room(folder, self._order.spare, self._free)
-        part = folder / f"{entry.path}.part"
+        room = Room(self._order.library, self._order.spare, self._free)
+        part = entry.part(folder)
         open_at: Open = lambda start: self._source.open(plan, entry.path, start)  # noqa: E731
         tick = self._status.begin(plan.repository, entry)
         for _ in range(DAMAGED_TRIES):
@@ -172,12 +180,18 @@ class Transfer:
                 self._wait(trouble, patience, failures)
 
     def _wait(self, trouble: Transient, patience: Patience, failures: int) -> None:
-        pause = min(patience.first * 2 ** min(failures - 1, 16), patience.most)
-        if trouble.wait is not None:
-            pause = max(trouble.wait, patience.first)
-        self._status.stalled(f"{trouble}; trying again in {duration(max(pause, 1))}.")
-        time.sleep(pause)
+        pause = pause_before(failures, patience, trouble.wait)
+        self._hurry.clear()
+        self._status.stalled(str(trouble), pause)
+        self._hurry.wait(pause)
         self._status.resumed()
+
+
+def pause_before(failures: int, patience: Patience, asked: float | None) -> float:
+    """Return the seconds to wait after ``failures`` in a row, ``asked`` being how many the server wants."""
+    if asked is not None:
+        return min(max(asked, patience.first), LONGEST)
+    return min(patience.first * 2.0 ** min(failures - 1, 16), patience.most)
 
 
 def _take_over(source: Path, target: Path, move: bool) -> None:

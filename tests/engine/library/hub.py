@@ -12,7 +12,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
@@ -53,6 +53,15 @@ class Repository:
         return list(self.commits)[-1]
 
 
+@dataclass
+class Odd:
+    """An answer as it is: ``body`` is sent without a length, block by block, until the client has enough."""
+
+    body: Iterable[bytes] = ()
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+
+
 class FakeHub:
     """Both servers and all they know. ``address`` is what HF_ENDPOINT should be."""
 
@@ -62,6 +71,8 @@ class FakeHub:
         self.confirmation = "authorization_pending"  # what a sign-in by browser is told; "" once it is confirmed
         self.granted: dict[str, Any] = {"access_token": "hf_good", "expires_in": 3600}
         self.faults: list[Fault] = []
+        self.claims: dict[str, dict[str, Any]] = {}  # what is told of a repository against the truth
+        self.odd: dict[str, Odd] = {}  # answers that have nothing of a Hub, by the end of their path
         self.served: dict[str, list[tuple[int, int]]] = {}
         self.requests: list[tuple[str, str, dict[str, str]]] = []
         self.lock = threading.Lock()
@@ -137,6 +148,10 @@ class _Handler(BaseHTTPRequestHandler):
         owner, path = self.server.owner, unquote(urlsplit(self.path).path)
         with owner.lock:
             owner.requests.append((self.server.name, path, {k.lower(): v for k, v in self.headers.items()}))
+        odd = next((answer for end, answer in owner.odd.items() if path.endswith(end)), None)
+        if odd is not None:
+            self.answer_oddly(odd)
+            return
         if self.server.name == "hub" and self.headers.get("Authorization") and not self.account:
             self.refuse(401, "", "Invalid credentials in Authorization header")
             return
@@ -206,6 +221,12 @@ class _Handler(BaseHTTPRequestHandler):
         return commit, repository.commits[commit]
 
     def info(self, name: str, revision: str | None) -> None:
+        """As the Hub does, send those on who write a name in another case."""
+        known = {each.casefold(): each for each in self.server.owner.repositories}.get(name.casefold(), name)
+        if known != name:
+            tail = f"/revision/{revision}" if revision else ""
+            self.answer({}, 307, {"Location": f"/api/models/{known}{tail}?blobs=true"})
+            return
         found = self.commit(name, revision)
         if found:
             repository = self.server.owner.repositories[name]
@@ -219,6 +240,7 @@ class _Handler(BaseHTTPRequestHandler):
                     "tags": [],
                     "cardData": {"license": repository.licence},
                     "siblings": [_listed(path, content) for path, content in found[1].items()],
+                    **self.server.owner.claims.get(name, {}),
                 }
             )
 
@@ -294,6 +316,17 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.owner.release.wait(30)
         if fault and fault.kind in {"cut", "stall"}:
             self.close_connection = True
+
+    def answer_oddly(self, odd: Odd) -> None:
+        self.send_response(odd.status)
+        for name, value in odd.headers.items():
+            self.send_header(name, value)
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.close_connection = True
+        with contextlib.suppress(OSError):
+            for block in odd.body:
+                self.wfile.write(block)
 
     def refuse(self, status: int, code: str, message: str = "", headers: dict[str, str] | None = None) -> None:
         named = {"X-Error-Code": code, "X-Error-Message": message or code}

@@ -138,7 +138,7 @@ def test_token_does_not_show() -> None:
 
 def test_progress_travels() -> None:
     """Guards the protocol: what the downloader tells arrives as it was."""
-    told = Progress("job", "failed", "No.", kind="space", have=1, size=2, pinned=(("a/b", "c"),))
+    told = Progress("job", "failed", "No.", kind="space", have=1, size=2, pinned=(("A/b", "a/b", "c"),), again=1.5)
     assert decode_told(encode(told)) == told
 
 

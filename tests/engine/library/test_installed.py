@@ -285,10 +285,111 @@ def test_sets_of_the_catalogue(library: Library, hub: FakeHub, get: Get) -> None
     get(models["target"].repository)
     assert list(library.model_sets()) == [models["target"].repository]
     get(*(model.repository for model in models.values()))
-    (found,) = library.model_sets().values()
+    found = library.model_sets()["smollm2"]
     assert found.name == "SmolLM2 1.7B", "a person would be shown the catalogue's own name for it"
-    assert found == library.set_named("smollm2")
+    assert found == library.set_named("smollm2") == library.set_named("SmolLM2 1.7B")
+    qualifier = models["qualifier"].repository
+    assert models["target"].repository in library.model_sets(), "it was got by itself, and has left the list"
+    assert qualifier not in library.model_sets(), "nobody asked for it by itself"
+    assert library.set_named(qualifier).target == library.model(qualifier).folder
+    library.mark_used(library.model(qualifier).folder, alone=True)
+    assert qualifier in library.model_sets()
     assert all((library.model(models[role].repository).folder == found.folder(role)) for role in models)
+
+
+def test_a_set_that_has_lost_a_level_is_known(library: Library, hub: FakeHub, get: Get) -> None:
+    """Guards against a set that vanishes without a word when one of its models is deleted."""
+    models = CATALOGUE["smollm2"].models
+    library.require()
+    for seed, model in enumerate(models.values()):
+        hub.publish(model.repository, checkpoint(seed))
+    get(*(model.repository for model in models.values()))
+    draft = library.model(models["draft"].repository)
+    assert library.depending_on(draft)[0] == "SmolLM2 1.7B"
+    assert library.lacking() == {}
+    library.remove(draft)
+    assert library.lacking()["smollm2"] == (draft.repository,)
+    assert "smollm2" not in library.model_sets()
+    assert library.depending_on(library.model(models["qualifier"].repository)) == ()
+
+
+def test_rename(filled: Library, tmp_path: Path) -> None:
+    """Guards against two models of one name, and against conversations that lose theirs."""
+    list(filled.take_in(source(tmp_path, "bf16")))
+    (imported,) = [model for model in filled.models() if model.source == "folder"]
+    renamed = filled.rename(imported, "  My   model ü ")
+    assert (renamed.name, renamed.key) == ("My model ü", imported.key)
+    assert filled.set_named("my model ü").name == "My model ü"
+    assert filled.model_sets()[imported.repository].name == "My model ü"
+    for former in (imported.name, imported.repository, imported.key):
+        assert filled.model(former).folder == imported.folder
+        assert filled.set_named(former).target == imported.folder
+    again = filled.rename(renamed, "Other")
+    assert filled.model("my model ü").key == again.key
+    for taken in ("ada/tiny", "ADA/tiny"):
+        with pytest.raises(LibraryError, match="Another model"):
+            filled.rename(again, taken)
+    for odd in ("", "  ", "a\x1b[2Jb", "x" * 81, "a\u202eb"):
+        with pytest.raises(LibraryError, match="cannot be the name"):
+            filled.rename(again, odd)
+    assert filled.rename(again, imported.name).title == "", "its own name needs no other"
+    assert all(checked.good for checked in filled.verify(filled.model(imported.key)))
+
+
+@pytest.mark.parametrize(
+    ("folder", "beside", "expected"),
+    [
+        ("My Llama", {}, "My-Llama"),
+        ("bf16", {"config": "HuggingFaceTB/SmolLM2-135M"}, "SmolLM2-135M"),
+        ("bf16", {"config": "C:\\models\\Phi-Ada"}, "Phi-Ada"),
+        ("c" * 40, {"config": "/runs/checkpoint-500"}, "above"),
+        ("snapshot", {"card": "---\nlicense: mit\nmodel_name: Ada Chat\n---\n# Something"}, "Ada-Chat"),
+        ("fp16", {"card": "# SmolLM2 tuned #\ntext"}, "SmolLM2-tuned"),
+        ("model", {}, "above"),
+        ("models--ada--tiny/snapshots/main", {}, "tiny"),
+        ("CON", {}, "above"),
+    ],
+)
+def test_imports_are_named_after_what_they_are(
+    library: Library, tmp_path: Path, folder: str, beside: dict[str, str], expected: str
+) -> None:
+    """Guards against a list of models that are all called "bf16", or by a hash."""
+    made = source(tmp_path, "made")
+    home = tmp_path / "above" / folder
+    home.parent.mkdir(parents=True)
+    made.rename(home)
+    if "config" in beside:
+        config = json.loads((home / "config.json").read_text())
+        (home / "config.json").write_text(json.dumps({**config, "_name_or_path": beside["config"]}))
+    if "card" in beside:
+        (home / "README.md").write_text(beside["card"])
+    list(library.take_in(home))
+    assert [model.repository for model in library.models()] == [f"local/{expected}"]
+
+
+@pytest.mark.parametrize("name", ["nul", "COM1", "con.txt", "x" * 300])
+def test_imports_take_no_reserved_name(library: Library, tmp_path: Path, name: str) -> None:
+    """Guards against a folder that another system cannot open."""
+    with pytest.raises(LibraryError, match="cannot be the name"):
+        list(library.take_in(source(tmp_path), name))
+    assert not list(library.folder.rglob("*.json"))
+
+
+def test_a_move_knows_what_it_needs(filled: Library, other_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Guards against a move that fills the other disk past what is left to others, and one that forgets a date."""
+    (model,) = filled.models()
+    filled.mark_used(model.folder)
+    used = filled.model("ada/tiny").used
+    target = other_disk / "moved"
+    assert filled.bytes_to_move(model.folder.parents[3] / "near") == 0
+    assert filled.bytes_to_move(target) == model.size
+    with pytest.raises(LibraryError, match=r"leaves .+ free") as caught:
+        list(filled.move(target, spare=1 << 60))
+    assert caught.value.kind == "space"
+    assert filled.models()
+    steps = list(filled.move(target))
+    assert steps[-1].done == steps[-1].total
+    assert filled.model("ada/tiny").used == pytest.approx(used, abs=0.01)
 
 
 def test_foreign_folders_are_left_alone(filled: Library) -> None:

@@ -40,7 +40,7 @@ def test_the_end_is_told_last() -> None:
     told: list[Progress] = []
     status = Status("job", 1, told.append)
     status.failed(LibraryError("space", "Full.", "Free some."))
-    status.stalled("late")
+    status.stalled("late", 5)
     assert [(each.state, each.say, each.hint, each.kind) for each in told] == [
         ("failed", "Full.", "Free some.", "space")
     ]

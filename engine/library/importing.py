@@ -1,0 +1,88 @@
+"""A checkpoint folder from anywhere, taken into the library: linked where the disk allows, else copied, and hashed."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from engine.dimensions import read_dimensions
+from engine.library.checkpoint_files import check_names, check_safetensors, choose, read_config
+from engine.library.copying import Step, copy
+from engine.library.faults import LibraryError
+from engine.library.manifest import NAME, Entry, Manifest
+from engine.library.naming import folder_name
+from engine.library.paths import delete, is_plain
+from engine.library.provenance import IMPORTED, Provenance, checkpoint_in, provenance
+from engine.library.transfer import disk_trouble
+
+
+def take_in(source: Path, library: Path, name: str | None = None) -> Iterator[Step]:
+    """Import a checkpoint folder, hashing as it goes.
+
+    Where the folder tells which model of the Hub it is, it is taken in as that model, and every file it knows a
+    hash of must have that hash. ``name`` is for one that does not, or that is wanted beside it.
+    Raises LibraryError (unsupported, damaged, space, folder) or CheckpointError before it counts as installed.
+    """
+    source = checkpoint_in(source)
+    origin = provenance(source)
+    try:
+        files = [origin.entry(path.name, path.stat().st_size) for path in source.iterdir() if path.is_file()]
+        chosen = choose(files, str(source))
+        config = read_config((source / "config.json").read_bytes(), str(source))
+        read_dimensions(source)  # what the loader would refuse is refused before a byte is copied
+        weights = [check_safetensors(source / entry.path) for entry in chosen if entry.weights]
+        check_names(frozenset().union(*weights), str(source))
+        manifest = replace(_manifest(origin, name, source, chosen, config), alone=True)
+        _clear_for(manifest, library)
+        yield from _copied_in(manifest, source, library)
+    except OSError as error:
+        raise disk_trouble(error, source) from error
+
+
+def _manifest(
+    origin: Provenance, name: str | None, source: Path, files: tuple[Entry, ...], config: dict[str, Any]
+) -> Manifest:
+    """Return the manifest of what is imported: as the Hub's own model where it is known to be one."""
+    if origin.repository and name is None:
+        return Manifest(origin.repository, origin.revision, files, origin.licence, source="folder")
+    plain = re.sub(r"[^\w.-]+", "-", name).strip(".-") if name else folder_name(source, config)
+    if not is_plain(plain):
+        raise LibraryError(
+            "folder", f"“{name}” cannot be the name of a model on every system.", "Import it under another name."
+        )
+    return Manifest(f"local/{plain}", IMPORTED, files, source="folder")
+
+
+def _clear_for(manifest: Manifest, library: Path) -> None:
+    folder = manifest.folder(library)
+    if (folder / NAME).exists():
+        raise LibraryError(
+            "folder",
+            f"The library already has a model named “{manifest.repository.removeprefix('local/')}”.",
+            "Import it under another name, or remove that one first.",
+        )
+    if folder.exists():
+        delete(library, folder)  # what an import left that was stopped
+
+
+def _copied_in(manifest: Manifest, source: Path, library: Path) -> Iterator[Step]:
+    """Copy an import; one that fails or is stopped leaves nothing behind that nobody would find."""
+    whole, folder = False, manifest.folder(library)
+    try:
+        yield from copy(manifest, source, library, link=True)
+        whole = True
+    finally:
+        if not whole:
+            with contextlib.suppress(OSError):
+                _undo(folder, library)
+
+
+def _undo(folder: Path, library: Path) -> None:
+    delete(library, folder)
+    for home in (folder.parent, folder.parent.parent):
+        if not any(home.iterdir()):
+            home.rmdir()

@@ -1,0 +1,59 @@
+"""What an imported model is called, where its folder does not know it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from engine.library.faults import LibraryError
+from engine.library.paths import is_plain
+
+LONGEST = 80  # characters of a name; more is no name
+_NOTHING = re.compile(
+    r"[0-9a-f]{7,64}|\d+|((bf|fp|f|int|nf|q)-?\d+|\d+-?bits?)(_\w+)?|hf|main|master|model|models|weights|snapshots?|"
+    r"checkpoints?|(checkpoint|step|epoch|global_step)[-_]?\d+|final|latest|best|last|merged|outputs?|safetensors|"
+    r"default|original|converted|downloads?|transformers|tmp|new folder|untitled|local",
+    re.IGNORECASE,
+)
+_HEADING = re.compile(r"^# +(.+?) *#*$", re.MULTILINE)
+_FIELD = re.compile(r"^ *-? *(?:model_name|name): *[\"']?([\w./ -]+?)[\"']? *$", re.MULTILINE)
+
+
+def folder_name(source: Path, config: dict[str, Any]) -> str:
+    """Return what to call the checkpoint in ``source``: by its folder, unless that says nothing ("bf16", a hash).
+
+    Then by its configuration, by the Hub client's cache that it lies in, by its card, by the folders above.
+    """
+    path = source.resolve()
+    said = str(config.get("_name_or_path") or "").rstrip("/\\")
+    cached = (each.name.rpartition("--")[2] for each in path.parents if each.name.startswith("models--"))
+    above = (each.name for each in path.parents if not each.name.startswith("models--"))
+    for name in (path.name, re.split(r"[/\\]", said)[-1], *cached, *_on_card(path / "README.md"), *above):
+        plain = re.sub(r"[^\w.-]+", "-", name).strip(".-")
+        if not _NOTHING.fullmatch(name.strip()) and is_plain(plain):
+            return plain
+    return "model"
+
+
+def checked_name(text: str) -> str:
+    """Return the name a person typed, blanks around it removed; raises LibraryError (folder) for what is none."""
+    name = " ".join(text.split())
+    if not name or len(name) > LONGEST or not name.isprintable():
+        raise LibraryError(
+            "folder", "That cannot be the name of a model.", f"Write letters, digits and blanks, at most {LONGEST}."
+        )
+    return name
+
+
+def _on_card(card: Path) -> list[str]:
+    """Return the names a model's card gives it, the front matter's first."""
+    try:
+        with card.open(encoding="utf-8", errors="replace") as file:
+            text = file.read(1 << 16)
+    except (OSError, ValueError):
+        return []
+    _, _, rest = text.partition("---\n") if text.startswith("---\n") else ("", "", "")
+    matter = rest.partition("\n---")[0]
+    found = [_FIELD.search(matter), _HEADING.search(text)]
+    return [each[1].rpartition("/")[2] for each in found if each and len(each[1]) <= LONGEST]

@@ -1,0 +1,81 @@
+"""Which hierarchies the models on disk make up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from engine.config import ModelSet
+from engine.errors import ModelSetError
+from engine.library.catalogue import CATALOGUE, CatalogueSet
+from engine.library.record import Installed
+
+
+def model_sets(models: Iterable[Installed]) -> dict[str, ModelSet]:
+    """Return what is offered to load: the catalogue's sets that are whole, then every other model as a set of one.
+
+    By catalogue name or repository; the sets themselves are called as a person knows them. A model that is there
+    only as a level of a whole set is left out, but can be had by name.
+    """
+    ready = _ready(models)
+    sets = _whole(ready)
+    taken = {model.repository for name in sets for model in CATALOGUE[name].models.values()}
+    singles = {name: _alone(model) for name, model in ready.items() if name not in taken or model.alone}
+    return sets | singles
+
+
+def set_named(name: str, models: Iterable[Installed]) -> ModelSet:
+    """Return the set, or the model by itself, that ``name`` means, former names included; raises ModelSetError."""
+    ready = _ready(models)
+    found = _whole(ready)
+    if name in found:
+        return found[name]
+    best = max(ready.values(), key=lambda model: model.answers_to(name), default=None)
+    if best is not None and best.answers_to(name):
+        return _alone(best)
+    titled = next((models for models in found.values() if models.name.casefold() == name.strip().casefold()), None)
+    if titled is not None:
+        return titled
+    raise ModelSetError(f"“{name}” is not installed.", f"Fetch it with: python -m engine models get {name}")
+
+
+def lacking(models: Iterable[Installed]) -> dict[str, tuple[str, ...]]:
+    """Return the catalogue's sets whose target is there but not all of the rest, with the repositories that lack."""
+    ready = _ready(models)
+    found = {}
+    for name, entry in CATALOGUE.items():
+        missing = tuple(m.repository for m in entry.models.values() if m.repository not in ready)
+        if missing and entry.models["target"].repository in ready:
+            found[name] = missing
+    return found
+
+
+def depending_on(model: Installed, models: Iterable[Installed]) -> tuple[str, ...]:
+    """Return the titles of the whole sets of several models that ``model`` is a level of."""
+    others = [each for each in models if each.key != model.key]
+    here, without = _whole(_ready([*others, model])), _whole(_ready(others))
+    return tuple(each.name for name, each in here.items() if name not in without and len(CATALOGUE[name].models) > 1)
+
+
+def _ready(models: Iterable[Installed]) -> dict[str, Installed]:
+    """Return what can be loaded by repository, of each the newest."""
+    ready = [model for model in models if model.present and model.whole]
+    return {model.repository: model for model in sorted(ready, key=lambda model: model.added)}
+
+
+def _whole(ready: Mapping[str, Installed]) -> dict[str, ModelSet]:
+    folders = {name: model.folder for name, model in ready.items()}
+    found = {name: _as_set(entry, folders) for name, entry in CATALOGUE.items()}
+    return {name: models for name, models in found.items() if models is not None}
+
+
+def _as_set(entry: CatalogueSet, ready: Mapping[str, Path]) -> ModelSet | None:
+    folders = {role: ready.get(model.repository) for role, model in entry.models.items()}
+    target = folders.get("target")
+    if target is None or None in folders.values():
+        return None
+    return ModelSet(entry.title, target, folders.get("qualifier"), folders.get("draft"))
+
+
+def _alone(model: Installed) -> ModelSet:
+    return ModelSet(model.name, model.folder)
