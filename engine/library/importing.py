@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from engine.dimensions import read_dimensions
-from engine.library.checkpoint_files import check_names, check_safetensors, choose, read_config
+from engine.files import read_object
+from engine.library.checkpoint_files import check_names, check_safetensors, choose
 from engine.library.copying import Step, copy
 from engine.library.faults import LibraryError
 from engine.library.manifest import NAME, Entry, Manifest
@@ -20,8 +20,8 @@ from engine.library.provenance import IMPORTED, Provenance, checkpoint_in, prove
 from engine.library.transfer import disk_trouble
 
 
-def take_in(source: Path, library: Path, name: str | None = None) -> Iterator[Step]:
-    """Import a checkpoint folder, hashing as it goes.
+def take_in(source: Path, open_library: Callable[[], Path], name: str | None = None) -> Iterator[Step]:
+    """Import a checkpoint folder, hashing as it goes; the library is opened once it is known to be one.
 
     Where the folder tells which model of the Hub it is, it is taken in as that model, and every file it knows a
     hash of must have that hash. ``name`` is for one that does not, or that is wanted beside it.
@@ -32,24 +32,24 @@ def take_in(source: Path, library: Path, name: str | None = None) -> Iterator[St
     try:
         files = [origin.entry(path.name, path.stat().st_size) for path in source.iterdir() if path.is_file()]
         chosen = choose(files, str(source))
-        config = read_config((source / "config.json").read_bytes(), str(source))
         read_dimensions(source)  # what the loader would refuse is refused before a byte is copied
         weights = [check_safetensors(source / entry.path) for entry in chosen if entry.weights]
         check_names(frozenset().union(*weights), str(source))
-        manifest = replace(_manifest(origin, name, source, chosen, config), alone=True)
+        manifest = replace(_manifest(origin, name, source, chosen), alone=True)
+        library = open_library()
         _clear_for(manifest, library)
         yield from _copied_in(manifest, source, library)
     except OSError as error:
         raise disk_trouble(error, source) from error
 
 
-def _manifest(
-    origin: Provenance, name: str | None, source: Path, files: tuple[Entry, ...], config: dict[str, Any]
-) -> Manifest:
+def _manifest(origin: Provenance, name: str | None, source: Path, files: tuple[Entry, ...]) -> Manifest:
     """Return the manifest of what is imported: as the Hub's own model where it is known to be one."""
     if origin.repository and name is None:
         return Manifest(origin.repository, origin.revision, files, origin.licence, source="folder")
-    plain = re.sub(r"[^\w.-]+", "-", name).strip(".-") if name else folder_name(source, config)
+    plain = (
+        re.sub(r"[^\w.-]+", "-", name).strip(".-") if name else folder_name(source, read_object(source / "config.json"))
+    )
     if not is_plain(plain):
         raise LibraryError(
             "folder", f"“{name}” cannot be the name of a model on every system.", "Import it under another name."

@@ -185,7 +185,7 @@ class Library:
 
     def take_in(self, source: Path, name: str | None = None) -> Iterator[Step]:
         """Import a checkpoint folder; see engine.library.importing. Raises LibraryError or CheckpointError."""
-        return take_in(source, self.require(), name)
+        return take_in(source, self.require, name)
 
     def move(self, target: Path, spare: int = 0) -> Iterator[Step]:
         """Move the whole library to ``target``, one model at a time; stopped half way, a second call goes on.

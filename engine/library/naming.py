@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from engine.errors import CheckpointError
+from engine.files import present
 from engine.library.faults import LibraryError
 from engine.library.paths import is_plain
 
@@ -49,9 +51,11 @@ def checked_name(text: str) -> str:
 def _on_card(card: Path) -> list[str]:
     """Return the names a model's card gives it, the front matter's first."""
     try:
+        if not present(card):
+            return []
         with card.open(encoding="utf-8", errors="replace") as file:
             text = file.read(1 << 16)
-    except (OSError, ValueError):
+    except (CheckpointError, OSError):
         return []
     _, _, rest = text.partition("---\n") if text.startswith("---\n") else ("", "", "")
     matter = rest.partition("\n---")[0]
