@@ -59,6 +59,7 @@ class Chat(QObject):
         self._flight = Flight(worker, self.page, archive, self)
         self._told = Told()
         self._opening: Opening | None = None
+        self._next: ModelSet | None = None  # what is loaded for the next question
         cross(
             (self.open_wanted, worker.open),
             (self.leave_wanted, worker.leave),
@@ -89,6 +90,11 @@ class Chat(QObject):
     def models(self) -> ModelSet | None:
         """The model set asked for last."""
         return None if self._opening is None else self._opening.models
+
+    @property
+    def next_models(self) -> ModelSet | None:
+        """The model set that answers the next question of the conversation shown; it may have to be loaded first."""
+        return self._next or self.models
 
     @property
     def _model_name(self) -> str | None:
@@ -123,11 +129,27 @@ class Chat(QObject):
             self._opening.abandoned.set()
         if models != self.models:
             self._flight.forget_figures(pace=False)  # another model, another pace
+        self._next = None
         preset = self.preset if models.runs(self.preset) else PRESETS["plain"]
         self._opening = Opening(models, preset)
         self._set_engine(Engine.LOADING)
         self.open_wanted.emit(self._opening)
         self.choose(preset)
+
+    def expect(self, models: ModelSet | None) -> None:
+        """Answer the conversation shown with ``models``, None: those there are; they are loaded once they are needed.
+
+        Who only reads in old conversations does not wait for models.
+        """
+        wanted = None if models == self.models else models
+        if wanted != self._next:
+            self._next = wanted
+            self.options_changed.emit()
+
+    def load_next(self) -> None:
+        """Load what answers the next question, if that is not what there is; not while an answer is in flight."""
+        if self._next is not None and not self.busy:
+            self.open(self._next)
 
     def choose(self, preset: Preset) -> None:
         """Answer through ``preset`` from the next question on."""
@@ -196,6 +218,7 @@ class Chat(QObject):
         if self.busy or not messages or not messages[-1].unfinished:
             return False
         cut = messages[-1]
+        self.load_next()
         reply = cut.reply or Reply()
         if not reply.rounds:
             self._archive.ask(lambda store: store.recall(cut), self._go_on_recalled)
@@ -274,6 +297,7 @@ class Chat(QObject):
 
     def _ask(self) -> None:
         """Have the last question of the branch shown answered."""
+        self.load_next()
         parent = self.conversation.leaf
         answer = Message("assistant", "", parent=parent, told_from=self.first_told, model=self._model_name)
         self._begin(answer, Reply(), self.turns(), self.preset)

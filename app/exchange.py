@@ -13,7 +13,7 @@ Turns = tuple[tuple[str, str], ...]  # (role, text)
 # What a person can do about a failure; the banner has a button for each.
 Remedy = Literal[
     "retry", "trim", "shorten", "new chat", "model", "folder", "data folder", "save again", "make folder", "report",
-    "settings", "get",
+    "settings", "get", "present",
 ]  # fmt: skip
 
 

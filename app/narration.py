@@ -41,8 +41,8 @@ class Narration(QObject):
             (chat.failed, self._failed),
             (chat.context_changed, self._show_edge),
             (page.changed, self._show_edge),
-            (page.turned, self._turned),
-            (page.recalled, self._recalled),
+            (self._parts.transcript.turned, self._turned),
+            (self._parts.transcript.recalled, self._recalled),
         ):
             signal.connect(slot)
 

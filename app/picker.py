@@ -20,10 +20,11 @@ from engine.config import ModelSet, models_in
 class Picker(QObject):
     """Offers sets in ``topbar``: those ``known`` at the start, the library's, and those of the models folder.
 
-    ``opening`` tells that one was chosen and is about to be loaded.
+    ``opening`` tells that one was chosen and is about to be loaded, ``offered`` that the library has told what it has.
     """
 
     opening = Signal()
+    offered = Signal()
 
     def __init__(
         self, chat: Chat, topbar: TopBar, preferences: Preferences, known: Sequence[ModelSet], window: QWidget
@@ -70,12 +71,18 @@ class Picker(QObject):
         self._known = [models for models in others if (models.name, models.target) not in came]
         self._from_library = [models for models in library if models not in self._known]
         self._known += self._from_library
-        self._topbar.show_models(self._known, self._chat.models)
+        self._topbar.show_models(self._known, self._chat.next_models)
+        self.offered.emit()
+
+    def named(self, name: str) -> ModelSet | None:
+        """Return the set offered under ``name``, None where there is none."""
+        return next((models for models in self._known if models.name == name), None)
 
     def show(self) -> None:
         """Show what is offered and what is chosen."""
-        self._topbar.show_models(self._known, self._chat.models)
-        self._topbar.show_preset(self._chat.preset, self._chat.models, self._preferences.settings)
+        models = self._chat.next_models
+        self._topbar.show_models(self._known, models)
+        self._topbar.show_preset(self._chat.preset, models, self._preferences.settings)
 
     def show_manner(self) -> None:
         """Show how tokens are drawn in the conversation shown."""

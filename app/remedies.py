@@ -38,6 +38,7 @@ class Remedies(QObject):
             "make folder": archive.make_folder,
             "settings": parts.dialogs.settings,
             "get": self._get,
+            "present": parts.banner.hide,
         }[remedy]()
 
     def retry(self) -> None:

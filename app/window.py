@@ -23,6 +23,7 @@ from app.dialogs import Dialogs
 from app.look.middle import Middle
 from app.look.palette import Palette
 from app.look.theme import Theme
+from app.matching import Matching
 from app.menubar import MenuBar
 from app.menus import Menus
 from app.messages.find import FindBar
@@ -66,6 +67,7 @@ class Window(QMainWindow):
         self.columns = Columns(self._main_column(), self.panel, self.topbar, self.sidebar)
         self.setCentralWidget(self.columns)
         self.picker = Picker(chat, self.topbar, preferences, known, self)
+        self.matching = Matching(chat, self.picker, self.composer, self.banner)
         self.gauge = Gauge(chat, context, self.composer, self.banner, self.desk.editing, self._send)
         self.menus = Menus(self.menuBar())
         self.dialogs = Dialogs(self, chat, preferences, self.menus, logs)

@@ -44,7 +44,7 @@ class Gauge(QObject):
     def look(self) -> None:
         """Count what would be sent now, shortly."""
         turns = self._turns(self.composer.text)
-        if not turns:
+        if not turns or self.chat.next_models != self.chat.models:
             self._forget()
         elif not self.chat.busy and self.chat.engine is Engine.READY:
             self.context.watch(turns, self.chat.preset, self.chat.max_tokens)

@@ -42,6 +42,7 @@ class Answer(QWidget):
         self._palette, self._marked, self._moving = palette, marked, moving
         self._view, self._over = view, False
         self._outcome: Outcome = "finished"
+        self._model: str | None = None
         self._reading: Reading | None = None
         self._trace: Trace | None = None
         self._performed: Trace | None = None  # in place of the views, while an earlier moment is shown
@@ -147,6 +148,13 @@ class Answer(QWidget):
     def say_replay(self, place: str, tally: Tally) -> None:
         """Say that an earlier moment is shown, and what was counted up to it."""
         self.status.say("replay", place, *wording.line(tally))
+
+    def show_model(self, name: str | None) -> None:
+        """Say which model wrote the answer, None where nobody knows."""
+        if name != self._model:
+            self._model = name
+            if self._over and self._loaded is None and self._performed is None:
+                self._say_ended(self._outcome)
 
     def load(self, text: str, events: Iterable[Event], outcome: Outcome) -> None:
         """Hold a complete answer; of one without ``events`` only its ``text`` is known.
@@ -309,7 +317,8 @@ class Answer(QWidget):
 
     def _say_ended(self, outcome: Outcome) -> None:
         first = {"stopped": ("stopped",), "failed": ("cut short by an error",), "cut": ("cut short",)}.get(outcome, ())
-        self.status.say(*first, *wording.ending(self.tally), *wording.line(self.tally))
+        written = (self._model,) if self._model else ()
+        self.status.say(*first, *written, *wording.ending(self.tally), *wording.line(self.tally))
 
 
 def guessed_height(text: str) -> int:

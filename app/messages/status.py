@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QSize
+from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QLabel
 
@@ -18,6 +18,7 @@ class Status(QLabel):
         super().__init__()
         self._facts = facts
         self.setObjectName("status")
+        self.setTextFormat(Qt.TextFormat.PlainText)  # a model may be called anything
         self.setFont(tabular(self.font()))
         self._fit()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from PySide6.QtCore import QPoint, QRect, QSize, QTimer, Signal
 
@@ -36,6 +36,8 @@ class Transcript(Following):
     token_chosen = Signal(object, int)  # Answer
     earlier_shown = Signal()  # messages were added above
     abandoned = Signal()
+    turned = Signal()  # other messages are shown than before
+    recalled = Signal(object)  # Message: its answer has its log now
 
     def __init__(self, palette: Palette, *, marked: bool, view: View = "reading") -> None:
         column = Column()
@@ -86,6 +88,7 @@ class Transcript(Following):
         settle_layouts()
         self._views.later()
         QTimer.singleShot(BREATH, self, self._fill_up)
+        self.turned.emit()
 
     def show_versions(self, conversation: Conversation, *, locked: bool) -> None:
         """Let every message say which it is and what can be done with it; ``locked``: an answer is in flight."""
@@ -113,6 +116,7 @@ class Transcript(Following):
             _load(turn.body, message)
             turn.reveal()
             self._views.later()
+            self.recalled.emit(message)
 
     def show_earlier(self, count: int = BATCH) -> None:
         """Build the next ``count`` of the oldest messages above, if there are any; what is read stays where it is."""
@@ -182,13 +186,6 @@ class Transcript(Following):
     def begin_answer(self) -> None:
         """Show an answer that has no text yet."""
         self._column.add(self._make_answer())
-
-    def add_answer(self, text: str, events: Iterable[Event], outcome: Outcome) -> None:
-        """Show a complete answer; it is written once it comes near what is in view."""
-        answer = self._make_answer()
-        answer.load(text, events, outcome)
-        self._column.add(answer)
-        self._views.later()
 
     def resume_answer(self) -> None:
         """Let the last answer grow again."""

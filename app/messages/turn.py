@@ -52,6 +52,8 @@ class Turn(QWidget):
     def show_message(self, message: Message, versions: Sequence[int], *, last: bool) -> None:
         """Say which message this is, which others stand in for it, and whether it is the last one shown."""
         self.message, self.versions, self._last = message.id, versions, last
+        if isinstance(self.body, Answer):
+            self.body.show_model(message.model)
         self._open = self._asks or message.unfinished
         at = versions.index(message.id)
         self.place.setText(f"{at + 1} / {len(versions)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 from PySide6.QtCore import QSettings, Qt
@@ -60,6 +60,14 @@ def desk(qtbot: QtBot, settings: QSettings) -> Desk:
     made.show()
     qtbot.waitExposed(made)
     return made
+
+
+def add_answer(transcript: Transcript, text: str, log: Sequence[Event]) -> None:
+    """Show a complete answer; it is written once it comes near what is in view."""
+    answer = transcript._make_answer()
+    answer.load(text, log, "finished")
+    transcript._column.add(answer)
+    transcript._views.later()
 
 
 def wait_written(qtbot: QtBot, desk: Desk) -> None:
@@ -165,7 +173,7 @@ def painted(desk: Desk, change: Callable[[], None]) -> float:
 def test_changing_the_view_of_8000_tokens_is_instant(desk: Desk, qtbot: QtBot, novel: tuple[str, list[Event]]) -> None:
     """Guards: a window that stands still when the view is changed. Measured: 10 to 25 ms here; busy machines get ten
     times that before it fails, and a whole layout of both views takes longer still."""
-    desk.transcript.add_answer(novel[0], novel[1], "finished")
+    add_answer(desk.transcript, novel[0], novel[1])
     qtbot.waitUntil(lambda: desk.transcript.answers[0].written)
     wait_written(qtbot, desk)
     taken = [painted(desk, desk.lens.switch.trigger) for _ in range(4)]
@@ -177,7 +185,7 @@ def test_what_is_read_stays_in_place(desk: Desk, qtbot: QtBot, novel: tuple[str,
     """Guards: the reader thrown back to the beginning, or elsewhere, by a change of views."""
     transcript = desk.transcript
     for _ in range(2):
-        transcript.add_answer(novel[0], novel[1], "finished")
+        add_answer(transcript, novel[0], novel[1])
     transcript.jump_to_latest()
     qtbot.waitUntil(lambda: transcript.answers[1].written)
     wait_written(qtbot, desk)
@@ -203,7 +211,7 @@ def test_what_is_read_stays_in_place(desk: Desk, qtbot: QtBot, novel: tuple[str,
 def test_answers_far_away_are_not_written(desk: Desk, qtbot: QtBot, novel: tuple[str, list[Event]]) -> None:
     """Guards: opening a long conversation that typesets all of it before showing any."""
     for _ in range(4):
-        desk.transcript.add_answer(novel[0], novel[1], "finished")
+        add_answer(desk.transcript, novel[0], novel[1])
     desk.transcript.jump_to_latest()
     qtbot.waitUntil(lambda: desk.transcript.answers[3].written)
     assert not desk.transcript.answers[0].written
@@ -231,11 +239,11 @@ def test_a_token_outlines_its_bars(desk: Desk, qtbot: QtBot) -> None:
     old.trace.chosen.emit(2 * len(TOKENS) + 2)
     assert desk.panel.timeline.picked == {(2, 2), (2, 6)}
     assert [card.title.text() for card in desk.panel.cards] == ["Draft", "Intermediate", "Target"]
-    assert desk.panel.cards[2].counts.text().startswith("18 / 45")
+    assert desk.panel.cards[2].counts.text().startswith("18 of 45")
     desk.panel.timeline._choose((3, 0))
     assert old.trace.picked == {3 * len(TOKENS)}
     desk.answer(events(2))
-    assert desk.panel.cards[2].counts.text().startswith("4 / 10")
+    assert desk.panel.cards[2].counts.text().startswith("4 of 10")
     assert desk.panel.timeline.picked == frozenset()
 
 
@@ -252,7 +260,7 @@ def test_highlighting_is_for_reading(desk: Desk, qtbot: QtBot) -> None:
 
 def test_an_answer_known_only_by_its_text(desk: Desk, qtbot: QtBot) -> None:
     """Guards: replies without a log that cannot be opened, or whose log is not shown once it is recalled."""
-    desk.transcript.add_answer("Once **upon** a", [], "finished")
+    add_answer(desk.transcript, "Once **upon** a", [])
     answer = desk.transcript.answers[0]
     qtbot.waitUntil(lambda: answer.written and answer.reading.complete)
     assert answer.reading.sheet.toPlainText() == "Once upon a"
