@@ -11,8 +11,9 @@ from engine.decoding.hierarchy import Fact
 from engine.decoding.rounds import RoundLog
 from engine.decoding.tape import Tape
 from engine.events import Drafting, Event, Finished, PlainPace, Prefill, Reason, Round
+from engine.textstream import TextStream
 from engine.thoughts import Unified, begun
-from engine.tokenizer import ChatTokenizer, TextStream
+from engine.tokenizer import ChatTokenizer
 
 PACE_STEPS = 3
 

@@ -230,14 +230,12 @@ class Session:
                 except StopIteration as done:
                     model = done.value
                     break
-            if model.vocabulary < tokenizer.size:
-                raise ModelSetError(
-                    f"{folder.name} has {model.vocabulary:,} rows for {tokenizer.size:,} tokens.",
-                    "The tokenizer beside these weights belongs to another model; download the model again.",
-                )
+            tokenizer.fit(model.vocabulary)
+            if role != "target":
+                self.tokenizer.covered_by(tokenizer)
             exits = role == "target"  # only they are read for the frequent tokens alone
             frequent = frequent_tokens(folder, model, tokenizer.size, tokenizer.ends) if exits else None
-            self._add(role, model, frequent, tokenizer.size)
+            self._add(role, model, frequent, (tokenizer if role == "target" else self.tokenizer).size)
         self._tokenizers[role] = tokenizer
         if role == "target":
             sampling, self._note = suggested(folder, self.models.name)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
 
-from engine.errors import CheckpointError, ModelSetError
+from engine.encoder import Encoder
+from engine.errors import CheckpointError, ModelSetError, TemplateError
 from engine.files import read_object
 from engine.template import Messages, Prompt, Template, finished
+from engine.textstream import Pieces, TextStream
 from engine.thoughts import Marks, Unified, answer_of
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
+from engine.tokenizer_files import read_tokenizer
 
 # For base checkpoints, which were never taught a chat format.
 PLAIN_TEMPLATE = (
@@ -29,27 +28,48 @@ class ChatTokenizer:
 
     ``ends``: the tokens that end a turn. ``size``: the number of ids; a model may have more rows, never used.
     ``stops``: texts that end a turn for a model without a chat format. Raises CheckpointError where the folder has no
-    fast tokenizer.
+    tokenizer.json, or one that cannot be used.
     """
 
     def __init__(self, folder: Path, name: str = "") -> None:
         self.folder = folder
-        self._tokenizer = _load(folder)
-        self._tokenizer.model_max_length = 1 << 62  # how much fits is told in a sentence, not on stderr
-        self.size = len(self._tokenizer)
-        self.stops: tuple[str, ...] = ()
-        template = self._tokenizer.chat_template
+        files = read_tokenizer(folder)
+        self._backend = files.backend
+        self._vocabulary: dict[str, int] = files.backend.get_vocab()
+        self.size = max(self._vocabulary.values(), default=-1) + 1
+        self._begins, self.stops = list[int](), tuple[str, ...]()
+        template = files.template
         if not template:
-            template, self.stops = PLAIN_TEMPLATE, ("\nUser:", "\nSystem:")
-        specials = {name: str(value) for name, value in self._tokenizer.special_tokens_map.items()}
-        self.template = Template(template, name or folder.name, specials)
-        self.ends = _end_tokens(folder, self._tokenizer.eos_token_id)
-        added = list(self._tokenizer.backend_tokenizer.get_added_tokens_decoder().values())
-        self._controls = [token.content for token in added if token.special]
-        self.marks = Marks.found([token.content for token in added], self.template.source)
-        vocabulary = self._tokenizer.get_vocab()
-        self._marks = {mark: vocabulary[mark] for pair in self.marks.pairs for mark in pair if mark in vocabulary}
-        self._pieces = lru_cache(maxsize=65536)(self._piece)
+            template, self.stops, self._begins = PLAIN_TEMPLATE, ("\nUser:", "\nSystem:"), files.begins
+        self.template = Template(template, name or folder.name, files.specials)
+        self._added = files.backend.get_added_tokens_decoder()
+        self._encoder = Encoder(files.backend)
+        ends = _end_tokens(folder, self._vocabulary.get(files.specials.get("eos_token", "")))
+        self.ends = frozenset(token for token in (*ends, *self._closing()) if 0 <= token < self.size)
+        self.marks = Marks.found([token.content for token in self._added.values()], self.template.source)
+        known = [mark for pair in self.marks.pairs for mark in pair if mark in self._vocabulary]
+        self._marks = {mark: self._vocabulary[mark] for mark in known}
+        specials = {id_ for id_, token in self._added.items() if token.special}
+        self._pieces = Pieces(files.backend, self.ends | specials)
+        self._shown = lru_cache(maxsize=65536)(self._piece)
+
+    def fit(self, rows: int) -> None:
+        """Keep to a model with ``rows`` tokens: ids from there on are neither read nor written.
+
+        Fewer than the tokenizer has are enough where only added tokens are left out; raises ModelSetError otherwise.
+        """
+        if rows >= self.size:
+            return
+        if not all(id_ in self._added for id_ in self._vocabulary.values() if id_ >= rows):
+            raise ModelSetError(
+                f"{self.folder.name} has {rows:,} rows for {self.size:,} tokens.",
+                "The tokenizer beside these weights belongs to another model; download the model again.",
+            )
+        self.size = rows
+        self.ends = frozenset(token for token in self.ends if token < rows)
+        self._begins = [token for token in self._begins if token < rows]
+        self._marks = {mark: token for mark, token in self._marks.items() if token < rows}
+        self._encoder = Encoder(self._backend, rows)
 
     def render(self, messages: Messages, opening: str = "") -> list[int]:
         """Return the conversation as token ids, up to where the assistant's next words begin: behind ``opening``.
@@ -60,38 +80,57 @@ class ChatTokenizer:
         return self.encode(finished(self.rendering(messages)), opening)
 
     def rendering(self, messages: Messages, *, thinking: bool | None = None) -> Generator[float, None, Prompt]:
-        """Return what the template writes of ``messages``, without thoughts of earlier answers; see Template."""
+        """Return what the template writes of ``messages``, without thoughts of earlier answers; see Template.
+
+        Control tokens that a message spells are marked in it: only ``encode`` reads such a prompt.
+        """
         said = [(role, answer_of(content) if role == "assistant" else content) for role, content in messages]
-        turns = [(role, self._harmless(content)) for role, content in said]
+        turns = [(role, self._encoder.mark(content)) for role, content in said]
         return self.template.rendering(turns, thinking=thinking)
 
     def encode(self, prompt: Prompt, opening: str = "") -> list[int]:
-        """Return the ids of ``prompt`` and of ``opening`` behind it; raises TemplateError where there are none."""
-        ids = list(cast("list[int]", self._tokenizer.encode(prompt.text, add_special_tokens=False)))
-        if not ids:
+        """Return the ids of ``prompt`` and of ``opening`` behind it.
+
+        Raises TemplateError where there are none or the model has no row for one, CheckpointError where the tokenizer
+        fails.
+        """
+        ids, written = self._begun(self._encoder.encode(prompt.text)), prompt.text
+        if len(ids) == len(self._begins):
             raise self.template.fault("what it writes is nothing to the tokenizer")
+        if (odd := max(ids)) >= self.size:
+            raise self.template.fault(f"it writes {self._backend.id_to_token(odd)}, which the model does not know")
         parts = self.marks.spelled(opening, opened=self.marks.open_in(prompt.text))
         for is_mark, some in groupby(parts, self._marks.__contains__):
             group = list(some)
-            ids += [self._marks[mark] for mark in group] if is_mark else self._continue(ids, "".join(group))
+            text = "".join(group)
+            ids += [self._marks[mark] for mark in group] if is_mark else self._continue(ids, written, text)
+            written += text if is_mark else self._encoder.mark(text)
         return ids
 
-    def _harmless(self, content: str) -> str:
-        """Return ``content`` with every control token broken by an invisible joiner: text must not open a new turn."""
-        for control in self._controls:
-            if control in content:
-                content = content.replace(control, control[0] + "\u2060" + control[1:])
-        return content
+    def _begun(self, ids: list[int]) -> list[int]:
+        """Return ``ids`` behind what the tokenizer itself puts before a text, which a chat template writes itself."""
+        begins = self._begins
+        return ids if ids[: len(begins)] == begins else [*begins, *ids]
 
-    def _continue(self, prompt: list[int], text: str) -> list[int]:
-        """Return the ids of ``text`` as it follows ``prompt``; some tokenizers would put a space before a lone text."""
-        backend = self._tokenizer.backend_tokenizer
-        before = str(self._tokenizer.decode(prompt, skip_special_tokens=False))
-        whole: list[int] = backend.encode(before + text, add_special_tokens=False).ids
-        if whole[: len(prompt)] == prompt:
-            return whole[len(prompt) :]
-        alone: list[int] = backend.encode(text, add_special_tokens=False).ids
-        return alone
+    def _continue(self, prompt: list[int], written: str, text: str) -> list[int]:
+        """Return the ids of ``text`` as it follows ``prompt``, the ids of ``written``: what streams as ``text``."""
+        first: list[int] | None = None
+        for found in self._encoder.behind(written, text):
+            stream = self.stream(prompt)
+            if "".join(stream.push(token) for token in found) == text:
+                return found
+            first = found if first is None else first
+        return first or []
+
+    def _closing(self) -> list[int]:
+        """Return the control token that the template writes behind an answer, if it does."""
+        said, answer = [("user", "Hello"), ("assistant", "updraft"), ("user", "Thanks")], "updraft"
+        try:
+            _, found, rest = finished(self.template.rendering(said)).text.partition(answer)
+        except TemplateError:  # said when something is asked
+            return []
+        control = self._encoder.control_at(rest.lstrip()) if found else None
+        return [] if control is None else [control]
 
     def unified(self, prompt: Prompt, opening: str = "") -> Unified:
         """Return what puts the thoughts of an answer to ``prompt``, which began with ``opening``, in one spelling."""
@@ -99,62 +138,36 @@ class ChatTokenizer:
 
     def piece(self, previous: int, token: int) -> str:
         """Return the text ``token`` adds behind ``previous``; a part of a character shows as U+FFFD."""
-        return str(self._pieces(previous, token))
+        return self._shown(previous, token)
 
     def _piece(self, previous: int, token: int) -> str:
-        before = self._tokenizer.decode([previous])
-        both = self._tokenizer.decode([previous, token], skip_special_tokens=False)
-        return "" if token in self.ends else str(both)[len(str(before)) :]
+        if token in self._pieces.skipped:
+            return "" if token in self.ends else str(self._backend.id_to_token(token))
+        text = TextStream(self._pieces, [previous]).push(token)
+        return text or ("\ufffd" if self._pieces.of(token, False) else "")
 
     def stream(self, prompt: Sequence[int]) -> TextStream:
         """Return a stream of the text that follows ``prompt``."""
-        controls = {token: mark for mark, token in self._marks.items() if mark in self._controls}
-        return TextStream(self._tokenizer, prompt, controls)
+        skipped = self._pieces.skipped
+        return TextStream(self._pieces, prompt, {token: m for m, token in self._marks.items() if token in skipped})
 
     def shares_vocabulary(self, other: ChatTokenizer) -> None:
         """Raise ModelSetError unless both map the same texts to the same ids."""
-        if self._tokenizer.get_vocab() != other._tokenizer.get_vocab():
+        if self._vocabulary != other._vocabulary:
             raise ModelSetError(
                 f"{self.folder.name} and {other.folder.name} do not share a vocabulary, "
                 "so one cannot judge the other's tokens.",
                 "Use models of one family, such as Qwen3 0.6B, 1.7B and 8B.",
             )
 
-
-class TextStream:
-    """Turns settled tokens into text as they come; holds back bytes until their character is whole.
-
-    ``shown``: the texts of the control tokens that are part of it; the others are not.
-    """
-
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, prompt: Sequence[int], shown: Mapping[int, str]) -> None:
-        from tokenizers.decoders import DecodeStream
-
-        self._backend, self._shown = tokenizer.backend_tokenizer, shown
-        # The stream needs the prompt's last token to know whether a leading space belongs to the text.
-        self._stream = DecodeStream(ids=list(prompt[-4:]), skip_special_tokens=True)
-
-    def push(self, token: int) -> str:
-        """Return the text that became final with ``token``; empty while a character is unfinished."""
-        return (self._stream.step(self._backend, token) or "") + self._shown.get(token, "")
-
-
-def _load(folder: Path) -> PreTrainedTokenizerFast:
-    if not (folder / "tokenizer.json").is_file():
-        raise CheckpointError(
-            f"There is no tokenizer.json in {folder}.",
-            "Choose a model folder that has one; it must lie beside the weights.",
-        )
-    from transformers import AutoTokenizer
-
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError, KeyError, TypeError) as cause:
-        raise CheckpointError(
-            f"The tokenizer in {folder} cannot be read: {str(cause).splitlines()[0]}",
-            "Download the model again.",
-        ) from cause
-    return cast("PreTrainedTokenizerFast", tokenizer)
+    def covered_by(self, other: ChatTokenizer) -> None:
+        """Raise ModelSetError unless the model of ``other`` has a row for every token this one's model can write."""
+        if other.size < self.size:
+            raise ModelSetError(
+                f"{other.folder.name} knows {other.size:,} of the {self.size:,} tokens of {self.folder.name}, "
+                "so it cannot read all of a conversation.",
+                "Use models of one family as they were published together.",
+            )
 
 
 def _end_tokens(folder: Path, eos: int | None) -> frozenset[int]:

@@ -11,8 +11,9 @@ from typing import cast
 
 import pytest
 import torch
+from tokenizers import Tokenizer
 
-from engine.config import PRESETS, ModelSet, Sampling
+from engine.config import PRESETS, ModelSet, Sampling, models_in
 from engine.errors import ContextFull, DeviceError, ModelSetError, SettingError
 from engine.events import (
     Drafting,
@@ -27,7 +28,7 @@ from engine.events import (
     to_json,
 )
 from engine.model import KVCache, Transformer
-from engine.session import Session
+from engine.session import How, Session
 from tests.engine.family import finish, write_model, write_tokenizer
 from tests.engine.model.tiny import change_config
 
@@ -257,6 +258,36 @@ def test_models_of_two_vocabularies_are_refused(family: ModelSet, tmp_path: Path
     tokenizer.write_text(tokenizer.read_text().replace('"<|user|>"', '"<|human|>"'))
     session = finish(Session.open(ModelSet("Mixed", family.target, draft=other), "cpu"))
     with pytest.raises(ModelSetError, match="vocabulary"):
+        ask(session, preset="draft")
+
+
+@pytest.mark.parametrize("how", ["eager", "graphs"])
+def test_a_token_that_no_model_has_a_row_for(family: ModelSet, tmp_path: Path, how: How) -> None:
+    """Guards: a family refused because its makers added a token for padding and left the weights as they were."""
+    shutil.copytree(family.target.parent, tmp_path / "set")
+    for folder in (tmp_path / "set").iterdir():
+        backend = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        backend.add_special_tokens(["<pad>"])
+        backend.save(str(folder / "tokenizer.json"))
+    padded, known = (finish(Session.open(models, "cpu", how)) for models in (models_in(tmp_path / "set"), family))
+    for preset in ("plain", "draft", "hispec"):
+        assert finished(ask(padded, preset=preset)).text == finished(ask(known, preset=preset)).text
+    assert padded.tokenizer.size == known.tokenizer.size
+
+
+def test_a_draft_that_lacks_tokens_is_refused(family: ModelSet, tmp_path: Path) -> None:
+    """Guards: a draft asked for the row of a token that only the target has one for."""
+    shutil.copytree(family.target.parent, tmp_path / "set")
+    for role in ("target", "draft"):
+        folder = tmp_path / "set" / role
+        backend = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        backend.add_special_tokens(["<pad>"])
+        backend.save(str(folder / "tokenizer.json"))
+    size = len(backend.get_vocab())
+    write_model(tmp_path / "set" / "target", 8, 32, size, 1)
+    write_model(tmp_path / "set" / "draft", 1, 16, size - 1, 3)
+    session = finish(Session.open(models_in(tmp_path / "set"), "cpu"))
+    with pytest.raises(ModelSetError, match=f"knows {size - 1:,} of the {size:,} tokens"):
         ask(session, preset="draft")
 
 

@@ -128,14 +128,14 @@ def written(tokenizer: ChatTokenizer, ids: Sequence[int], prompt: str = "", befo
 
 def test_thoughts_in_special_tokens_are_not_swallowed(thinker: ChatTokenizer) -> None:
     """Guards: "User wants a sum It is 4."""
-    backend = thinker._tokenizer.backend_tokenizer
+    backend = thinker._backend
     ids = backend.encode("[THINK]User wants a sum[/THINK]It is 4.").ids
     assert written(thinker, ids) == "<think>User wants a sum</think>It is 4."
 
 
 def test_an_answer_is_gone_on_with_in_the_models_own_marks(thinker: ChatTokenizer) -> None:
     """Guards: a continued thought that begins with letters where the model wrote a token."""
-    backend = thinker._tokenizer.backend_tokenizer
+    backend = thinker._backend
     prompt = thinker.render([("user", "2 + 2?")])
     whole = thinker.render([("user", "2 + 2?")], "<think>A sum</think>It is")
     assert whole[: len(prompt)] == prompt
@@ -159,7 +159,7 @@ def test_a_prompt_that_opens_the_thought(family: ModelSet, tmp_path: Path) -> No
     settings = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "<|end|>", "chat_template": template}
     (folder / "tokenizer_config.json").write_text(json.dumps(settings))
     tokenizer = ChatTokenizer(folder)
-    backend = tokenizer._tokenizer.backend_tokenizer
+    backend = tokenizer._backend
     ids = backend.encode("A sum.\n</think>\n\nIt is 4.").ids
     assert written(tokenizer, ids) == "<think>\nA sum.\n</think>\n\nIt is 4."
     prompt = tokenizer.render([("user", "2 + 2?")])
