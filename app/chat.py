@@ -16,7 +16,7 @@ from app.exchange import Failure, Opening, Turns
 from app.flight import Flight
 from app.speculation.tally import Tally
 from app.worker import EngineWorker
-from engine.config import PRESETS, ModelSet, Preset, Sampling
+from engine.config import PRESETS, Chosen, ModelSet, Preset, Traits
 from engine.events import Loading
 
 
@@ -35,6 +35,7 @@ class Chat(QObject):
     """
 
     engine_changed = Signal()
+    traits_changed = Signal()
     loading = Signal(object)  # Loading
     cleared = Signal()
     asked = Signal(str)
@@ -54,6 +55,7 @@ class Chat(QObject):
         super().__init__(parent)
         self.page = Page(archive, self)
         self.engine = Engine.DOWN
+        self.traits = Traits()  # of the model loaded last
         self.preset = PRESETS["plain"]
         self._archive = archive
         self._flight = Flight(worker, self.page, archive, self)
@@ -77,13 +79,13 @@ class Chat(QObject):
         return self.page.conversation
 
     @property
-    def sampling(self) -> Sampling:
+    def sampling(self) -> Chosen:
         """How tokens are drawn in this conversation."""
         return self.conversation.manner.sampling
 
     @property
-    def max_tokens(self) -> int:
-        """The most tokens of an answer in this conversation."""
+    def max_tokens(self) -> int | None:
+        """The most tokens of an answer in this conversation; None: as many as the context holds."""
         return self.conversation.manner.max_tokens
 
     @property
@@ -156,7 +158,7 @@ class Chat(QObject):
         self.preset = preset
         self.options_changed.emit()
 
-    def tune(self, sampling: Sampling, max_tokens: int) -> None:
+    def tune(self, sampling: Chosen, max_tokens: int | None) -> None:
         """Draw tokens of this conversation with ``sampling``, at most ``max_tokens`` an answer, from now on."""
         self.page.set_manner(replace(self.conversation.manner, sampling=sampling, max_tokens=max_tokens))
 
@@ -336,8 +338,10 @@ class Chat(QObject):
         if self.engine is Engine.LOADING:
             self.loading.emit(loading)
 
-    def _opened(self, opening: Opening) -> None:
+    def _opened(self, opening: Opening, traits: Traits) -> None:
         if opening is self._opening:
+            self.traits = traits
+            self.traits_changed.emit()
             self._set_engine(Engine.READY)
 
     def _not_opened(self, opening: Opening, failure: Failure) -> None:

@@ -19,8 +19,10 @@ from app.desktop.report import ReportDialog
 from app.desktop.shortcuts import ShortcutsDialog
 from app.menus import Menus
 from app.settings.dialog import SettingsDialog
+from app.settings.fields import suggest
 from app.settings.manner_dialog import MannerDialog
 from app.settings.preferences import Preferences
+from engine.config import Chosen
 
 Dialog = TypeVar("Dialog", bound=QDialog)
 
@@ -38,15 +40,26 @@ class Dialogs(QObject):
         super().__init__(window)
         self._window, self._chat, self._preferences, self._menus, self._logs = window, chat, preferences, menus, logs
         self._open: dict[str, QDialog] = {}
+        chat.traits_changed.connect(self._suggest)
 
     def settings(self) -> SettingsDialog:
         """Show the settings."""
-        return self._show("settings", lambda: SettingsDialog(self._preferences, self._window))
+        return self._show("settings", lambda: SettingsDialog(self._preferences, self._window, self._suggested))
 
     def chat_settings(self) -> MannerDialog:
         """Show the settings of the conversation shown."""
         page = self._chat.page
-        return self._show("chat", lambda: MannerDialog(page, page.archive, self._window))
+        return self._show("chat", lambda: MannerDialog(page, page.archive, self._window, self._suggested))
+
+    @property
+    def _suggested(self) -> Chosen:
+        return self._chat.traits.sampling
+
+    def _suggest(self) -> None:
+        """Let open settings show what another model suggests."""
+        for dialog in self._open.values():
+            if isValid(dialog) and isinstance(dialog, SettingsDialog | MannerDialog):
+                suggest(dialog.fields, self._suggested)
 
     def trash(self) -> TrashDialog:
         """Show what was deleted."""

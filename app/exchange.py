@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import Literal
 
-from engine.config import ModelSet, Preset, Sampling
+from engine.config import Chosen, ModelSet, Preset
 from engine.errors import CheckpointError, ContextFull, DeviceError, ModelSetError, TemplateError, UpdraftError
 
 Turns = tuple[tuple[str, str], ...]  # (role, text)
@@ -39,20 +39,24 @@ class Request:
     id: int
     turns: Turns
     preset: Preset
-    sampling: Sampling
-    max_tokens: int
+    sampling: Chosen
+    max_tokens: int | None  # None: as many as the context holds
     opening: str = ""  # how the answer already begins
+    thinking: bool | None = None  # None: as the model does
     stop: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """Asks how much of the context ``turns`` take. Should they not fit, what is left is to leave ``room`` tokens."""
+    """Asks how much of the context ``turns`` take. Should they not fit, what is left is to leave ``room`` tokens.
+
+    None: as many as can be had.
+    """
 
     id: int
     turns: Turns
     preset: Preset
-    room: int
+    room: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ class Flight(QObject):
         self.tally = Tally(self.tally.pace)
         self.tally.add(reply.events)
         self._taken += 1
-        request = Request(self._taken, turns, preset, manner.sampling, manner.max_tokens, reply.text)
+        request = Request(self._taken, turns, preset, manner.sampling, manner.max_tokens, reply.text, manner.thinking)
         self._request = request
         self._record.begin(self._page.conversation.id, answer, reply)
         self._archive.after(lambda: self._send(request))

@@ -37,6 +37,7 @@ class Picker(QObject):
         topbar.folder_wanted.connect(self.choose_folder)
         topbar.preset_chosen.connect(lambda preset: preferences.change(preset=preset.name))
         topbar.sampling.form.changed.connect(chat.page.set_manner)
+        chat.traits_changed.connect(lambda: topbar.sampling.form.suggest(chat.traits.sampling))
         chat.options_changed.connect(self.show)
         chat.page.changed.connect(self.show_manner)
         preferences.changed.connect(self._settings_changed)

@@ -15,6 +15,7 @@ from app.composing.composer import Composer
 from app.composing.context import Context
 from app.composing.files import TextFiles
 from app.composing.gauge import Gauge
+from app.composing.thinking import Thinking
 from app.composing.waiting import Waiting
 from app.conversations.sidebar import Sidebar
 from app.desk import Desk
@@ -68,6 +69,7 @@ class Window(QMainWindow):
         self.setCentralWidget(self.columns)
         self.picker = Picker(chat, self.topbar, preferences, known, self)
         self.matching = Matching(chat, self.picker, self.composer, self.banner)
+        Thinking(chat, self.composer.think)
         self.gauge = Gauge(chat, context, self.composer, self.banner, self.desk.editing, self._send)
         self.menus = Menus(self.menuBar())
         self.dialogs = Dialogs(self, chat, preferences, self.menus, logs)

@@ -13,7 +13,7 @@ from app.exchange import Count, Failure, Opening, Request
 from app.faults import not_answered, not_loaded
 from app.preload import preload_torch
 from engine.architecture import require_folder
-from engine.config import ROOM, ModelSet, Preset, Sampling
+from engine.config import ROOM, Chosen, ModelSet, Preset, Traits
 from engine.errors import CheckpointError, UpdraftError
 from engine.events import Event, Loading
 
@@ -23,6 +23,10 @@ log = logging.getLogger(__name__)
 class SessionLike(Protocol):
     """What the worker needs of a session."""
 
+    @property
+    def traits(self) -> Traits:
+        """What the model brings along."""
+
     def prepare(self, preset: Preset) -> Iterator[Loading]:
         """Load and record what ``preset`` needs; its first reply does so otherwise."""
 
@@ -31,10 +35,11 @@ class SessionLike(Protocol):
         messages: Sequence[tuple[str, str]],
         *,
         preset: Preset,
-        sampling: Sampling = ...,
-        max_tokens: int = ...,
+        sampling: Chosen = ...,
+        max_tokens: int | None = ...,
         stop: Sequence[str] = ...,
         opening: str = ...,
+        thinking: bool | None = ...,
     ) -> Iterator[Event]:
         """Answer ``messages``; ceasing to iterate cancels."""
 
@@ -88,7 +93,7 @@ class EngineWorker(QObject):
     """
 
     loading = Signal(object)  # Loading
-    opened = Signal(object)  # Opening
+    opened = Signal(object, object)  # Opening, Traits
     not_opened = Signal(object, object)  # Opening, Failure
     told = Signal(int, object)  # request id, Event
     ended = Signal(int, object)  # request id, Failure or None
@@ -116,7 +121,7 @@ class EngineWorker(QObject):
             self.not_opened.emit(opening, not_loaded(opening.models.name, error))
         else:
             if self._session is not None:
-                self.opened.emit(opening)
+                self.opened.emit(opening, self._session.traits)
 
     def _load(self, loading: Generator[Loading, None, SessionLike], opening: Opening) -> SessionLike | None:
         """Run ``loading`` to its end and return its session, or None once abandoned."""
@@ -167,6 +172,7 @@ class EngineWorker(QObject):
             sampling=request.sampling,
             max_tokens=request.max_tokens,
             opening=request.opening,
+            thinking=request.thinking,
         )
         for event in events:
             self.told.emit(request.id, event)

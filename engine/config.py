@@ -72,10 +72,13 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """What a loaded model brings along: the ``sampling`` its makers suggest; ``switch``: it can think first or not."""
+    """What a loaded model brings along: the ``sampling`` its makers suggest, and whether it thinks before it answers.
+
+    ``thinks``: what it does unless it is asked; None for a model that cannot be asked.
+    """
 
     sampling: Chosen = Chosen()
-    switch: bool = False
+    thinks: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -239,7 +239,7 @@ class Session:
         self._tokenizers[role] = tokenizer
         if role == "target":
             sampling, self._note = suggested(folder, self.models.name)
-            self.traits = Traits(sampling, tokenizer.template.switch is not None)
+            self.traits = Traits(sampling, tokenizer.template.thinks)
         yield Loading(part, 1.0)
 
     def _write(self, messages: Messages, thinking: bool | None) -> Generator[Loading, None, Prompt]:

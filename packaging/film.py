@@ -18,7 +18,7 @@ from PySide6.QtWidgets import QApplication
 from screenshots import Photographer
 
 from app.chat import Engine
-from engine.config import PRESETS, Sampling, starter_models
+from engine.config import PRESETS, Chosen, starter_models
 
 QUESTION = "Give me three tips for sleeping better."
 FRAME = 110  # ms between two pictures
@@ -37,7 +37,7 @@ def film(photographer: Photographer) -> tuple[list[Image.Image], list[int]]:
     until(lambda: photographer.chat.engine is Engine.READY)
     photographer.window.lens.show_view("trace")  # every token with its mark, ghosts in place
     photographer.chat.choose(PRESETS["hispec"])
-    photographer.chat.tune(Sampling(temperature=0.7, seed=2), 110)
+    photographer.chat.tune(Chosen(temperature=0.7, seed=2), 110)
     photographer.ask(QUESTION)
     pictures, times = [frame(photographer)], []
     since = time.monotonic()

@@ -7,7 +7,7 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 from itertools import count
 
-from engine.config import ModelSet, Preset, Sampling
+from engine.config import Chosen, ModelSet, Preset, Traits
 from engine.events import Drafting, Event, LevelInfo, Loading, Pass, Round, Started, Token
 
 LEVELS = (
@@ -41,16 +41,18 @@ class Played:
 
     def __init__(self, filled: int, pace: float) -> None:
         self.filled, self.pace = filled, pace
+        self.traits = Traits()
 
     def reply(
         self,
         messages: Sequence[tuple[str, str]],  # noqa: ARG002 - the door's parameters
         *,
         preset: Preset,
-        sampling: Sampling = Sampling(),  # noqa: B008, ARG002 - frozen
-        max_tokens: int = 512,  # noqa: ARG002
+        sampling: Chosen = Chosen(),  # noqa: B008, ARG002 - frozen
+        max_tokens: int | None = None,  # noqa: ARG002
         stop: Sequence[str] = (),  # noqa: ARG002
         opening: str = "",  # noqa: ARG002
+        thinking: bool | None = None,  # noqa: ARG002
     ) -> Iterator[Event]:
         """Yield rounds of four tokens that stay, with drafts and vetoes as a real reply has them."""
         yield Started(preset.name, LEVELS, preset.lossless, 10, 0, 1_000_000, "played")

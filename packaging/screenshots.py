@@ -27,7 +27,7 @@ from app.conversations.conversation import title_of
 from app.conversations.store import Store
 from app.look.theme import CHOICES, Choice
 from app.worker import open_engine
-from engine.config import PRESETS, ModelSet, Sampling, models_in, starter_models
+from engine.config import PRESETS, Chosen, ModelSet, models_in, starter_models
 
 QUESTION = "Write the beginning of a story about a fox and a lantern."
 ROOT = Path(__file__).resolve().parents[1]
@@ -79,7 +79,7 @@ class Photographer:
     def series(self, preset: str) -> None:
         """Take every picture."""
         self.chat.choose(PRESETS[preset])
-        self.chat.tune(Sampling(temperature=0.7, seed=1), 160)
+        self.chat.tune(Chosen(temperature=0.7, seed=1), 160)
         until(lambda: self.window.loading.bar.value() > 0 or self.chat.engine is not Engine.LOADING)
         self.take("loading")
         until(lambda: self.chat.engine is not Engine.LOADING)

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePol
 from app.composing.attachment import LONG, Attachment, joined, parted
 from app.composing.chips import Chips
 from app.composing.drop import local_files
+from app.composing.think_button import ThinkButton
 from app.look.typeface import tabular
 
 NEAR = 0.85  # of the context, from where on the meter warns
@@ -42,6 +43,7 @@ class Composer(QFrame):
         self.changed.connect(self._show_state)
         self.clip = Clip()
         self.clip.clicked.connect(self.attach_wanted)
+        self.think = ThinkButton()
         self.meter = QLabel()
         self.meter.setObjectName("contextMeter")
         self.meter.setFont(tabular(self.meter.font()))
@@ -133,6 +135,7 @@ class Composer(QFrame):
         rows.addWidget(self.chips)
         rows.addLayout(row)
         row.addWidget(self.field, 1)
+        row.addWidget(self.think, 0, bottom)
         row.addWidget(self.meter, 0, bottom)
         row.addWidget(self.button, 0, bottom)
         row.insertWidget(0, self.clip, 0, bottom)  # the last one Tab comes to: that goes by when a widget was added

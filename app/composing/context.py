@@ -25,12 +25,12 @@ class Context(QObject):
         super().__init__(parent)
         self.fill: Fill | None = None
         self._asked = 0
-        self._watched: tuple[Turns, Preset, int] | None = None
+        self._watched: tuple[Turns, Preset, int | None] | None = None
         self._pause = QTimer(self, singleShot=True, interval=PAUSE)
         self._pause.timeout.connect(self._ask)
         cross((self.count_wanted, worker.count), (worker.counted, self._told))
 
-    def watch(self, turns: Turns, preset: Preset, room: int) -> None:
+    def watch(self, turns: Turns, preset: Preset, room: int | None) -> None:
         """Count ``turns`` from now on; if they do not fit, so that ``room`` tokens are left for an answer."""
         if (turns, preset, room) != self._watched:
             self._watched, self.fill = (turns, preset, room), None

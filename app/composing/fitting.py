@@ -37,7 +37,7 @@ def fill(count: Count, session: Counts) -> Fill:
     low, high = 1, (len(count.turns) - _systems(count.turns) - 1) // 2
     if high < 1 or session.count(without_oldest(count.turns, 2 * high)) >= limit:
         return Fill(count.id, used, limit, None)
-    room = min(count.room, limit // 4)
+    room = limit // 4 if count.room is None else min(count.room, limit // 4)
     while low < high:
         middle = (low + high) // 2
         if session.count(without_oldest(count.turns, 2 * middle)) + room <= limit:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
-from engine.config import Sampling
+from engine.config import Chosen
 from engine.events import Event, Finished, PlainPace, Round, Started
 
 Outcome = Literal["finished", "stopped", "failed", "cut"]  # cut: the program ended before the answer did
@@ -124,11 +124,15 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How a conversation is answered: what the model is told first, how tokens are drawn, the longest answer."""
+    """How a conversation is answered: what the model is told first, how tokens are drawn, the longest answer.
+
+    What is None was not chosen: it is as the model has it, and an answer as long as the context holds.
+    """
 
     system: str = ""
-    sampling: Sampling = field(default_factory=Sampling)
-    max_tokens: int = 512
+    sampling: Chosen = field(default_factory=Chosen)
+    max_tokens: int | None = None
+    thinking: bool | None = None
 
 
 @dataclass(frozen=True)

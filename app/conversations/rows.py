@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any, cast
 
 from app.conversations.conversation import Manner, Message, Outcome, Reply
-from engine.config import Sampling
+from engine.config import Chosen
 from engine.errors import SettingError
 from engine.events import Event, Finished, PlainPace, Round, Started, from_json, to_json
 
@@ -61,7 +61,7 @@ def manner_of(kept: str) -> Manner:
     """Return the manner kept as JSON; what is unknown or out of range falls back to the usual."""
     with suppress(ValueError, TypeError, SettingError):
         value = json.loads(kept)
-        return Manner(**{**value, "sampling": Sampling(**value.get("sampling", {}))}) if value else Manner()
+        return Manner(**{**value, "sampling": Chosen(**value.get("sampling", {}))}) if value else Manner()
     return Manner()
 
 

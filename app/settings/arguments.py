@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.settings.kinds import Choice, Decimal, Folder, Kind, Switch, Unfit, Whole, Windows
+from app.settings.kinds import Choice, Decimal, Folder, Follows, Kind, Switch, Unfit, Whole, Windows
 from app.settings.options import OPTIONS, SECTIONS, Option, in_section
 
 
@@ -69,13 +69,15 @@ def _range(kind: Kind[Any]) -> str:
     match kind:
         case Decimal(low, high) | Whole(low, high):
             return f"({low} to {high})"
+        case Follows(inner):
+            return f"{_range(inner)[:-1]}; model: as it suggests)"
         case Windows():
             return "(as in hispec=2,4)"
     return ""
 
 
 def _metavar(kind: Kind[Any]) -> str:
-    match kind:
+    match kind.inner if isinstance(kind, Follows) else kind:
         case Choice(titles):
             return "{" + ",".join(titles) + "}"
         case Decimal():

@@ -18,16 +18,22 @@ from app.desktop.folders import as_told
 from app.look.label import label
 from app.look.names import Names
 from app.look.room import make_room
-from app.settings.fields import Field, SwitchField, make_field
+from app.settings.fields import Field, SwitchField, make_field, suggest
 from app.settings.options import OPTIONS, SECTIONS, in_section
 from app.settings.preferences import Preferences
 from app.settings.windows_field import WindowsField
+from engine.config import Chosen
+
+NOTHING = Chosen()
 
 
 class SettingsDialog(QDialog):
-    """Shows and changes ``preferences``; what they could not read in their file is said on top."""
+    """Shows and changes ``preferences``; what they could not read in their file is said on top.
 
-    def __init__(self, preferences: Preferences, parent: QWidget | None = None) -> None:
+    ``suggested``: what the model loaded has for what nobody chose.
+    """
+
+    def __init__(self, preferences: Preferences, parent: QWidget | None = None, suggested: Chosen = NOTHING) -> None:
         super().__init__(parent)
         self.preferences = preferences
         self.setWindowTitle("Settings")
@@ -48,6 +54,7 @@ class SettingsDialog(QDialog):
         self.sections.currentRowChanged.connect(self.pages.setCurrentIndex)
         self.sections.setCurrentRow(0)
         self._lay_out()
+        suggest(self.fields, suggested)
         preferences.changed.connect(self._show)
         self._show()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,9 @@ from PySide6.QtWidgets import (
 )
 
 from app.look.choosing import choose_folder
-from app.settings.kinds import Choice, Decimal, Folder, Switch, Text, Whole
+from app.settings.kinds import Choice, Decimal, Folder, Follows, Switch, Text, Whole
 from app.settings.options import Option
+from engine.config import Chosen
 
 REST = 500  # ms without a keystroke before a text counts as given
 
@@ -72,6 +74,47 @@ class NumberField(Field):
         """Show a number."""
         with QSignalBlocker(self.box):
             self.box.setValue(value)
+
+
+class FollowingField(NumberField):
+    """A number that is the model's own until another is chosen, and a button that goes back to that."""
+
+    def __init__(self, option: Option, kind: Follows[Any]) -> None:
+        inner = kind.inner
+        if not isinstance(inner, Decimal | Whole):
+            raise TypeError(f"{option.name} is no number")
+        super().__init__(option, inner)
+        self._special = inner.special if isinstance(inner, Whole) else ""
+        self._usual, self._suggested, self._value = kind.usual, None, None
+        self.back = QPushButton()
+        self.back.setObjectName("quiet")
+        self.back.setToolTip("Take no value of your own")
+        self.back.clicked.connect(self._go_back)
+        self.row.insertWidget(1, self.back)
+        self.show_value(None)
+
+    def suggest(self, value: Any) -> None:
+        """Take note of what the model suggests; None: it says nothing."""
+        self._suggested = value
+        self.show_value(self._value)
+
+    def show_value(self, value: Any) -> None:
+        """Show what was chosen or, for None, what holds instead and where it comes from."""
+        self._value = value
+        source = "usual" if self._suggested is None else "from the model"
+        said = "" if value is not None else f"  {source}"
+        shown = next(each for each in (value, self._suggested, self._usual) if each is not None)
+        self.box.setSuffix(said)
+        if isinstance(self.box, QSpinBox):
+            self.box.setSpecialValueText(self._special and f"{self._special}{said}")
+        super().show_value(shown)
+        self.back.setText("Use the usual" if self._suggested is None else "Use the model's")
+        self.back.setAccessibleName(f"{self.option.title}: {self.back.text().lower()}")
+        self.back.setVisible(value is not None)
+
+    def _go_back(self) -> None:
+        self.box.setFocus()
+        self.changed.emit(None)
 
 
 class SwitchField(Field):
@@ -196,6 +239,8 @@ def make_field(option: Option) -> Field:
     match option.kind:
         case Decimal() | Whole() as kind:
             return NumberField(option, kind)
+        case Follows() as kind:
+            return FollowingField(option, kind)
         case Switch():
             return SwitchField(option)
         case Choice() as kind:
@@ -205,6 +250,13 @@ def make_field(option: Option) -> Field:
         case Folder():
             return FolderField(option)
     raise TypeError(f"there is no field for {option.name}")
+
+
+def suggest(fields: Mapping[str, Field], suggested: Chosen) -> None:
+    """Let the ``fields``, by their option's name, show what a model suggests."""
+    for name, field in fields.items():
+        if isinstance(field, FollowingField):
+            field.suggest(getattr(suggested, name))
 
 
 def calm(box: QAbstractSpinBox) -> None:

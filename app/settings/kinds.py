@@ -86,6 +86,26 @@ class Whole(Kind[int]):
 
 
 @dataclass(frozen=True)
+class Follows(Kind[T | None]):
+    """What ``inner`` has, or None: as the model suggests it and, where that says nothing, ``usual``."""
+
+    inner: Kind[T]
+    usual: T
+
+    def check(self, value: object) -> T | None:
+        """Refuse what ``inner`` refuses."""
+        return None if value is None else self.inner.check(value)
+
+    def parse(self, words: str) -> T | None:
+        """Read what ``inner`` reads, or "model"."""
+        return None if words == "model" else self.inner.parse(words)
+
+    def plain(self, value: T | None) -> object:
+        """Return ``value`` as JSON can have it."""
+        return None if value is None else self.inner.plain(value)
+
+
+@dataclass(frozen=True)
 class Switch(Kind[bool]):
     """On or off."""
 

@@ -19,19 +19,23 @@ from app.conversations.archive import Archive
 from app.conversations.conversation import Manner
 from app.conversations.page import Page
 from app.look.room import make_room
-from app.settings.fields import make_field
+from app.settings.fields import make_field, suggest
 from app.settings.manners import NAMES, changed, values_of
 from app.settings.options import OPTIONS
+from engine.config import Chosen
 
 
 class MannerDialog(QDialog):
-    """Shows and changes the manner of the conversation on ``page``; ``archive`` keeps named ones."""
+    """Shows and changes the manner of the conversation on ``page``; ``archive`` keeps named ones.
 
-    def __init__(self, page: Page, archive: Archive, parent: QWidget | None = None) -> None:
+    ``suggested``: what the model loaded has for what nobody chose.
+    """
+
+    def __init__(self, page: Page, archive: Archive, parent: QWidget, suggested: Chosen) -> None:
         super().__init__(parent)
         self.page, self.archive = page, archive
         self.setWindowTitle("Chat settings")
-        make_room(self, 520, 560)
+        make_room(self, 520, 640)
         self._kept: dict[str, Manner] = {}
         self.names = QComboBox()
         self.names.setAccessibleName("Named settings")
@@ -48,6 +52,7 @@ class MannerDialog(QDialog):
         self.fields = {name: make_field(OPTIONS[name]) for name in NAMES}
         for name, field in self.fields.items():
             field.changed.connect(lambda value, name=name: self._change(name, value))
+        suggest(self.fields, suggested)
         self._lay_out()
         page.changed.connect(self._show)
         self._show()

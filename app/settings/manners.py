@@ -7,14 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 from app.conversations.conversation import Manner
-from app.settings.options import RANDOM_SEED, Settings, in_section
+from app.settings.options import NO_LIMIT, RANDOM_SEED, THINKING, Settings, in_section
 
 NAMES = tuple(option.name for option in in_section("generation"))
 
 
 def manner_of(settings: Settings) -> Manner:
     """Return the manner ``settings`` give new conversations."""
-    return Manner(settings.system_prompt, settings.sampling, settings.max_tokens)
+    limit = None if settings.max_tokens == NO_LIMIT else settings.max_tokens
+    return Manner(settings.system_prompt, settings.sampling, limit, THINKING[settings.thinking])
 
 
 def values_of(manner: Manner) -> dict[str, Any]:
@@ -27,7 +28,8 @@ def values_of(manner: Manner) -> dict[str, Any]:
         "min_p": sampling.min_p,
         "repetition_penalty": sampling.repetition_penalty,
         "seed": RANDOM_SEED if sampling.seed is None else sampling.seed,
-        "max_tokens": manner.max_tokens,
+        "max_tokens": NO_LIMIT if manner.max_tokens is None else manner.max_tokens,
+        "thinking": next((name for name, first in THINKING.items() if first is manner.thinking), "model"),
         "system_prompt": manner.system,
     }
 

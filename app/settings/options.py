@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from app.settings.kinds import Choice, Decimal, Folder, Kind, Sizes, Switch, Text, Whole, Windows
-from engine.config import PRESETS, ROOM, Acceptance, Preset, Sampling
+from app.settings.kinds import Choice, Decimal, Folder, Follows, Kind, Sizes, Switch, Text, Whole, Windows
+from engine.config import PRESETS, ROOM, Acceptance, Chosen, Preset, Sampling
 
 T = TypeVar("T")
 
@@ -26,6 +26,9 @@ SECTIONS = MappingProxyType(
     }
 )
 RANDOM_SEED = -1
+NO_LIMIT = 0  # of an answer's tokens
+USUAL = Sampling()  # for models that suggest nothing
+THINKING = MappingProxyType({"model": None, "first": True, "none": False})
 LOSSY = (
     "Exact: every answer is one the large model could have given alone. Fuzzy also keeps guesses the large model only "
     "nearly agrees with: more of them are kept, but the answer is no longer quite its own. Updraft calls that lossy."
@@ -57,32 +60,39 @@ def _option(section: str, title: str, kind: Kind[T], default: T, sentence: str) 
 class Settings:
     """Everything that can be set; a change is a new object (``dataclasses.replace``)."""
 
-    temperature: float = _option(
-        "generation", "Temperature", Decimal(0, 2), 0.7, "How freely words are chosen; 0 always takes the likeliest."
-    )
-    top_p: float = _option(
-        "generation", "Top-p", Decimal(0.05, 1), 0.95, "Draw only from the likeliest tokens that reach this share."
-    )
-    top_k: int = _option(
-        "generation", "Top-k", Whole(0, 1000, special="off"), 0, "Draw only from this many of the likeliest tokens."
-    )
-    min_p: float = _option(
-        "generation", "Min-p", Decimal(0, 1), 0.0, "Leave out tokens below this share of the likeliest one's."
-    )
-    repetition_penalty: float = _option(
-        "generation", "Repetition penalty", Decimal(0.5, 2), 1.0, "Above 1, what was said already becomes less likely."
-    )
+    temperature: float | None = _option(
+        "generation", "Temperature", Follows(Decimal(0, 2), USUAL.temperature), None,
+        "How freely words are chosen; 0 always takes the likeliest.",
+    )  # fmt: skip
+    top_p: float | None = _option(
+        "generation", "Top-p", Follows(Decimal(0.05, 1), USUAL.top_p), None,
+        "Draw only from the likeliest tokens that reach this share.",
+    )  # fmt: skip
+    top_k: int | None = _option(
+        "generation", "Top-k", Follows(Whole(0, 1000, special="off"), USUAL.top_k), None,
+        "Draw only from this many of the likeliest tokens.",
+    )  # fmt: skip
+    min_p: float | None = _option(
+        "generation", "Min-p", Follows(Decimal(0, 1), USUAL.min_p), None,
+        "Leave out tokens below this share of the likeliest one's.",
+    )  # fmt: skip
+    repetition_penalty: float | None = _option(
+        "generation", "Repetition penalty", Follows(Decimal(0.5, 2), USUAL.repetition_penalty), None,
+        "Above 1, what was said already becomes less likely.",
+    )  # fmt: skip
     seed: int = _option(
         "generation", "Seed", Whole(RANDOM_SEED, 2**31 - 1, special="random"), RANDOM_SEED,
         "The same seed gives the same answer; -1 draws a new one each time.",
     )  # fmt: skip
     max_tokens: int = _option(
-        "generation",
-        "Max tokens",
-        Whole(16, 32768, step=64),
-        512,
-        "The longest answer, in tokens; a word takes one or two.",
-    )
+        "generation", "Longest answer", Whole(NO_LIMIT, 131072, step=64, special="no limit", unit="tokens"), NO_LIMIT,
+        "In tokens; a word takes one or two. Without a limit an answer may be as long as the model can hold.",
+    )  # fmt: skip
+    thinking: str = _option(
+        "generation", "Thinking",
+        Choice({"model": "As the model does", "first": "Think first", "none": "Answer at once"}), "model",
+        "Whether a model that can do either thinks before it answers: slower, and better for hard questions.",
+    )  # fmt: skip
     system_prompt: str = _option(
         "generation", "System prompt", Text(lines=4), "", "What the model is told before every chat."
     )
@@ -145,9 +155,9 @@ class Settings:
     )
 
     @property
-    def sampling(self) -> Sampling:
-        """How tokens are drawn."""
-        return Sampling(
+    def sampling(self) -> Chosen:
+        """How tokens are drawn, as far as it was chosen."""
+        return Chosen(
             temperature=self.temperature,
             top_k=self.top_k,
             top_p=self.top_p,

@@ -6,9 +6,10 @@ from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtWidgets import QFormLayout, QFrame, QLabel, QPushButton, QWidget
 
 from app.conversations.conversation import Manner
-from app.settings.fields import make_field
+from app.settings.fields import make_field, suggest
 from app.settings.manners import changed, values_of
 from app.settings.options import OPTIONS
+from engine.config import Chosen
 
 SHOWN = ("temperature", "top_p", "max_tokens", "seed")
 
@@ -68,6 +69,10 @@ class SamplingForm(QFrame):
         values = values_of(manner)
         for name, field in self.fields.items():
             field.show_value(values[name])
+
+    def suggest(self, suggested: Chosen) -> None:
+        """Show what the model suggests where nothing was chosen."""
+        suggest(self.fields, suggested)
 
     def _change(self, name: str, value: object) -> None:
         self._manner = changed(self._manner, {name: value})

@@ -80,6 +80,17 @@ class Template:
                 self._reads = frozenset()
         return next((name for name in SWITCHES if name in self._reads), None)
 
+    @property
+    def thinks(self) -> bool | None:
+        """Whether the model thinks first unless it is asked; None where the template does not ask."""
+        if self.switch is None:
+            return None
+        probe = [("user", "?")]
+        try:
+            return self.render(probe).text == self.render(probe, thinking=True).text
+        except TemplateError:
+            return None
+
     def fault(self, words: str) -> TemplateError:
         """Return the error that says why the template cannot be used, ``words`` being the end of the sentence."""
         return TemplateError(f"The chat template of {self._name} cannot be used: {words.rstrip('.')}.", _ANOTHER)

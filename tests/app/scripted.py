@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from itertools import count
 
-from engine.config import ModelSet, Preset, Sampling
+from engine.config import Chosen, ModelSet, Preset, Traits
 from engine.events import (
     Drafting,
     Event,
@@ -41,7 +41,9 @@ class ScriptedSession:
         self.play, self.delay = play, delay
         self.asked: list[tuple[tuple[str, str], ...]] = []
         self.openings: list[str] = []
-        self.options: list[tuple[Preset, Sampling, int]] = []
+        self.options: list[tuple[Preset, Chosen, int | None]] = []
+        self.thinking: list[bool | None] = []
+        self.traits = Traits()
         self.prepared: list[Preset] = []
         self.refuses: Exception | None = None  # what prepare raises
         self.cut = 0  # replies that were ended before their last event
@@ -53,14 +55,16 @@ class ScriptedSession:
         messages: Sequence[tuple[str, str]],
         *,
         preset: Preset,
-        sampling: Sampling = Sampling(),  # noqa: B008 - frozen
-        max_tokens: int = 512,
+        sampling: Chosen = Chosen(),  # noqa: B008 - frozen
+        max_tokens: int | None = None,
         stop: Sequence[str] = (),  # noqa: ARG002 - part of the door
         opening: str = "",
+        thinking: bool | None = None,
     ) -> Iterator[Event]:
         self.asked.append(tuple(messages))
         self.openings.append(opening)
         self.options.append((preset, sampling, max_tokens))
+        self.thinking.append(thinking)
         try:
             for event in self.play(messages):
                 if self.delay:

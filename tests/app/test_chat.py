@@ -10,7 +10,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from app.chat import Engine
-from engine.config import PRESETS, ModelSet, Sampling
+from engine.config import PRESETS, Chosen, ModelSet
 from engine.errors import CheckpointError, ContextFull, DeviceError
 from engine.events import Event
 from tests.app.scripted import STORY, Opener, ScriptedSession, endless, speculated
@@ -222,7 +222,7 @@ def test_choices_reach_the_engine(start: Start, ask: Ask, session: ScriptedSessi
     for name, value in (("temperature", 0), ("seed", 11), ("max_tokens", 64)):
         fields[name].inner.setValue(value)  # type: ignore[attr-defined]
     ask(running, "Hi")
-    assert session.options == [(PRESETS["hsd"], Sampling(temperature=0.0, seed=11), 64)]
+    assert session.options == [(PRESETS["hsd"], Chosen(temperature=0.0, seed=11), 64)]
 
 
 def test_another_model_replaces_the_first(start: Start, qtbot: QtBot, ask: Ask, opener: Opener, tmp_path: Path) -> None:

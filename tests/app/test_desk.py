@@ -20,7 +20,7 @@ from app.conversations.archive import Archive
 from app.conversations.conversation import Manner, Message
 from app.conversations.store import Store
 from app.messages.turn import Turn
-from engine.config import PRESETS, ModelSet, Sampling
+from engine.config import PRESETS, Chosen, ModelSet
 from engine.events import Event, from_json
 from tests.app.conversations.test_store import answered, little_room
 from tests.app.scripted import STORY, ScriptedSession, endless, plain, speculated
@@ -387,7 +387,7 @@ def test_the_last_code_block_is_one_key_away(kept: Kept, ask: Ask, session: Scri
 def test_a_manner_belongs_to_its_conversation(kept: Kept, ask: Ask, qtbot: QtBot, session: ScriptedSession) -> None:
     """Guards: a system prompt or a temperature that leaks into another conversation, or is lost by a restart."""
     running = kept()
-    poet = Manner("Rhyme.", Sampling(temperature=1.1, seed=4), 33)
+    poet = Manner("Rhyme.", Chosen(temperature=1.1, seed=4), 33)
     running.chat.page.set_manner(poet)
     ask(running, "Of foxes")
     assert session.asked == [(("system", "Rhyme."), ("user", "Of foxes"))]

@@ -108,13 +108,13 @@ def test_replies_begin_with_what_is_suggested(greedy: Path) -> None:
 def test_thinking_is_switched_where_the_template_asks(greedy: Path, family: ModelSet) -> None:
     """Guards: a switch that changes nothing."""
     session = finish(Session.open(ModelSet("Greedy", greedy), "cpu"))
-    assert session.traits.switch
+    assert session.traits.thinks is True
     prompts = []
     for thinking in (None, True, False):
         replying = session.reply([("user", "Fox?")], preset=PRESETS["plain"], thinking=thinking, max_tokens=1)
         prompts += [event.prompt for event in replying if isinstance(event, Started)]
     assert prompts[0] == prompts[1] < prompts[2]
-    assert not finish(Session.open(family, "cpu")).traits.switch
+    assert finish(Session.open(family, "cpu")).traits.thinks is None
 
 
 def test_an_answer_is_as_long_as_the_context_holds(family: ModelSet) -> None:

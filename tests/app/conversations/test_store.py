@@ -19,7 +19,7 @@ import pytest
 from app.conversations.conversation import Conversation, Manner, Message, Outcome, Reply
 from app.conversations.safe import NAME, DamagedError, FolderGoneError, StoreError, set_aside
 from app.conversations.store import Growth, Store
-from engine.config import Sampling
+from engine.config import Chosen
 from engine.events import Event
 from tests.app.scripted import STORY, speculated
 
@@ -46,7 +46,7 @@ def keep(store: Store, talk: Conversation) -> Conversation:
 
 def test_a_conversation_comes_back_as_it_was(tmp_path: Path) -> None:
     """Guards: a log, a manner, a branch or a character that is not what was saved."""
-    manner = Manner("Answer in verse.", Sampling(temperature=0.3, top_k=7, seed=5), 99)
+    manner = Manner("Answer in verse.", Chosen(temperature=0.3, top_k=7, seed=5), 99)
     talk = keep(Store(tmp_path), answered("Wer? — 日本語 😀\n\nsecond line", manner=manner))
     found, draft = Store(tmp_path).read(talk.id) or (None, "")
     assert found == replace(talk, id=talk.id)
@@ -382,13 +382,13 @@ def test_drafts_and_manners_are_kept(tmp_path: Path) -> None:
     talk = keep(store, answered("Hi"))
     store.put_draft(talk.id, "half a sent")
     store.put_draft(None, "a new one")
-    store.put_manner("Poet", Manner("Rhyme.", Sampling(temperature=1.2), 64))
+    store.put_manner("Poet", Manner("Rhyme.", Chosen(temperature=1.2), 64))
     store.abandon()
     again = Store(tmp_path)
     assert again.read(talk.id) is not None
     assert (again.read(talk.id) or (None, ""))[1] == "half a sent"
     assert again.note("draft") == "a new one"
-    assert again.manners() == {"Poet": Manner("Rhyme.", Sampling(temperature=1.2), 64)}
+    assert again.manners() == {"Poet": Manner("Rhyme.", Chosen(temperature=1.2), 64)}
     again.put_manner("Poet", None)
     assert again.manners() == {}
     again.add_question(talk, Message("user", "half a sentence", parent=talk.leaf))

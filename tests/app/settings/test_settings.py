@@ -22,7 +22,7 @@ from app.settings.kinds import Unfit
 from app.settings.manners import NAMES, changed, manner_of, values_of
 from app.settings.options import OPTIONS, SECTIONS, Settings
 from app.settings.preferences import Preferences
-from engine.config import PRESETS, Sampling
+from engine.config import PRESETS, Chosen
 from engine.errors import SettingError
 from tests.app.scripted import ScriptedSession
 from tests.app.stage import Ask, Start
@@ -35,6 +35,7 @@ OTHER: dict[str, Any] = {  # a value for every option that is not its default
     "repetition_penalty": 1.25,
     "seed": 7,
     "max_tokens": 96,
+    "thinking": "none",
     "system_prompt": "Answer in one sentence.\nBe kind.",
     "preset": "lookup",
     "windows": (("hsd", (2, 6)), ("lookup", (5,))),
@@ -213,8 +214,8 @@ def test_a_manner_is_made_of_the_same_options() -> None:
     settings = Settings(**{name: OTHER[name] for name in NAMES})
     manner = manner_of(settings)
     assert values_of(manner) == {name: OTHER[name] for name in NAMES}
-    assert manner.sampling == Sampling(0.25, 40, 0.5, 0.1, 1.25, 7)
-    assert changed(Manner(), {"seed": 3}) == replace(Manner(), sampling=Sampling(seed=3))
+    assert manner.sampling == Chosen(0.25, 40, 0.5, 0.1, 1.25, 7)
+    assert changed(Manner(), {"seed": 3}) == replace(Manner(), sampling=Chosen(seed=3))
     assert manner_of(Settings()) == Manner()
 
 
@@ -292,7 +293,7 @@ def test_settings_reach_the_next_question(start: Start, ask: Ask, session: Scrip
     ask(running, "Hi")
     assert session.asked == [(("system", "Be brief."), ("user", "Hi"))]
     preset, sampling, most = session.options[0]
-    assert (sampling, most) == (Sampling(temperature=0.0, seed=5), 32)
+    assert (sampling, most) == (Chosen(temperature=0.0, seed=5), 32)
     assert [stage.window.tokens for stage in preset.stages[:2]] == [2, 2]
     assert not preset.lossless
 
@@ -314,13 +315,13 @@ def test_settings_of_one_chat_leave_the_others_alone(
     dialog.close()
     window.bar.new_chat.trigger()
     ask(running, "Two")
-    assert [most for _, _, most in session.options] == [512, 512]
+    assert [most for _, _, most in session.options] == [None, None]
     again = window.dialogs.chat_settings()
     qtbot.waitUntil(lambda: again.names.findText("Short") > 0)
     again.names.activated.emit(again.names.findText("Short"))
     ask(running, "Three")
     assert session.options[-1][2] == 48
-    assert running.preferences.settings.max_tokens == 512
+    assert running.preferences.settings.max_tokens == 0
 
 
 @pytest.mark.parametrize("size", [14, 24, 32])

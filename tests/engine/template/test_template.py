@@ -62,11 +62,15 @@ def test_a_system_prompt_always_reaches_the_model(name: str) -> None:
         assert prompt.notice == "Foxglove knows no system prompt; what it says was put before the first question."
 
 
-@pytest.mark.parametrize(("name", "switch"), [("qwen3", "enable_thinking"), ("granite", "thinking"), ("gemma", None)])
-def test_thinking_can_be_switched_where_the_template_asks(name: str, switch: str | None) -> None:
+@pytest.mark.parametrize(
+    ("name", "switch", "thinks"),
+    [("qwen3", "enable_thinking", True), ("granite", "thinking", False), ("gemma", None, None)],
+)
+def test_thinking_can_be_switched_where_the_template_asks(name: str, switch: str | None, thinks: bool | None) -> None:
     """Guards: a switch that does nothing, and one that is passed to a template that knows none."""
     asked = template(name)
     assert asked.switch == switch
+    assert asked.thinks is thinks
     for thinking in (True, False):
         choices = {switch: thinking} if switch else {}
         assert asked.render(QUESTION, thinking=thinking).text == reference(name, QUESTION, **choices)

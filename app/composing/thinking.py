@@ -1,0 +1,31 @@
+"""Whether a model that can do either thinks before it answers in the conversation shown."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from PySide6.QtCore import QObject
+
+from app.chat import Chat
+from app.composing.think_button import ThinkButton
+
+
+class Thinking(QObject):
+    """Has ``button`` show and change whether the model of ``chat`` thinks first in the conversation shown."""
+
+    def __init__(self, chat: Chat, button: ThinkButton) -> None:
+        super().__init__(button)
+        self._chat, self._button = chat, button
+        button.clicked.connect(self._change)
+        for changed in (chat.traits_changed, chat.page.changed):
+            changed.connect(self._show)
+        self._show()
+
+    def _show(self) -> None:
+        unasked, chosen = self._chat.traits.thinks, self._chat.conversation.manner.thinking
+        self._button.setVisible(unasked is not None)
+        self._button.setChecked(bool(unasked if chosen is None else chosen))
+
+    def _change(self, first: bool) -> None:
+        manner = self._chat.conversation.manner
+        self._chat.page.set_manner(replace(manner, thinking=first))
