@@ -131,6 +131,9 @@ class Application:
         self.models = ModelsCorner(self.window, self.window, library, self.chat, settings)
         self.window.sidebar.add_foot(self.models.library_action, "Models")
         self.window.remedies.get_models = self.models.open_wizard
+        library.online_wanted.connect(lambda: self.preferences.change(offline=False))
+        library.offline_changed.connect(self.window.sidebar.show_offline)
+        self.window.sidebar.show_offline(library.offline)
 
     def start(self, models: ModelSet) -> None:
         """Show the window, and only then begin to load ``models``."""

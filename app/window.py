@@ -202,6 +202,7 @@ class Window(QMainWindow):
         self.theme.changed.connect(self._show_palette)
         self.picker.opening.connect(self.banner.hide)
         self.topbar.picked.connect(self.composer.field.setFocus)
+        self.sidebar.offline_chosen.connect(lambda: self.dialogs.settings().show_section("network"))
         self.dialogs.restored.connect(self.desk.restored)
         self.topbar.sampling.form.more_wanted.connect(self.dialogs.chat_settings)
         self.composer.submitted.connect(self._send)

@@ -39,6 +39,7 @@ class Sidebar(QFrame):
     renamed = Signal(object, str)
     delete_wanted = Signal(object)
     export_wanted = Signal(object)
+    offline_chosen = Signal()  # the sign that says so was clicked
 
     def __init__(self, archive: Archive, palette: Palette, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -68,6 +69,12 @@ class Sidebar(QFrame):
         self.nothing.setObjectName("small")
         self.nothing.setWordWrap(True)
         self.nothing.hide()
+        self.offline = QPushButton("Offline")
+        self.offline.setObjectName("turnAction")
+        self.offline.setAccessibleName("Offline: open the settings")
+        self.offline.setToolTip("Updraft opens no network connection, as the settings say. Click to change it.")
+        self.offline.clicked.connect(self.offline_chosen)
+        self.offline.hide()
         self.foot = QVBoxLayout()
         self._typing = QTimer(self, singleShot=True, interval=TYPING)
         self._typing.timeout.connect(self._search)
@@ -82,6 +89,10 @@ class Sidebar(QFrame):
         """Mark the conversation shown beside."""
         self._current = chat
         self._mark()
+
+    def show_offline(self, offline: bool) -> None:
+        """Show a sign while Updraft stays offline."""
+        self.offline.setVisible(offline)
 
     def set_palette(self, palette: Palette) -> None:
         """Paint the list in the colours of ``palette``."""
@@ -257,6 +268,7 @@ class Sidebar(QFrame):
         brand.addWidget(logo)
         brand.addWidget(name)
         brand.addStretch()
+        brand.addWidget(self.offline)
         rows = QVBoxLayout(self)
         rows.setContentsMargins(12, 13, 12, 12)
         rows.setSpacing(8)

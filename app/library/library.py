@@ -39,6 +39,7 @@ class ModelLibrary(QObject):
 
     listed = Signal(object)  # Listing
     offline_changed = Signal(bool)
+    online_wanted = Signal()  # a person no longer wants to stay offline
 
     def __init__(
         self,
@@ -65,6 +66,15 @@ class ModelLibrary(QObject):
     def offline(self) -> bool:
         """True while no request may leave this machine."""
         return self._connection.offline
+
+    @property
+    def offline_by_choice(self) -> bool:
+        """True while the window's own switch keeps it offline, not the environment's."""
+        return self.offline and not self._given.offline
+
+    def go_online(self) -> None:
+        """Ask whoever keeps the switch to allow the network again."""
+        self.online_wanted.emit()
 
     @property
     def folder(self) -> Path:

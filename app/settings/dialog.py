@@ -63,6 +63,10 @@ class SettingsDialog(QDialog):
         super().showEvent(event)
         self.sections.setFocus()
 
+    def show_section(self, section: str) -> None:
+        """Go to a section."""
+        self.sections.setCurrentRow(list(SECTIONS).index(section))
+
     def _show(self) -> None:
         settings = self.preferences.settings
         self.windows.show_preset(settings.preset)

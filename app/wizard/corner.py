@@ -129,7 +129,7 @@ class ModelsCorner(QObject):
             return
         box = QMessageBox(QMessageBox.Icon.Question, "Download", "A model is being downloaded.", parent=self._window)
         box.setInformativeText("Should it go on without the window, or pause until Updraft is opened again?")
-        always = QCheckBox("Do the same next time (the library page changes it)")
+        always = QCheckBox("Do the same next time (it can be changed in Models)")
         box.setCheckBox(always)
         leave = box.addButton("Keep downloading", QMessageBox.ButtonRole.AcceptRole)
         pause = box.addButton("Pause", QMessageBox.ButtonRole.AcceptRole)
@@ -155,9 +155,9 @@ class ModelsCorner(QObject):
         if menu is None:
             menu = QMenu(MENU, self._window)
             bar.insertMenu(bar.actions()[-1], menu)
-        self.get_action = _action(menu, "Get models…", "Ctrl+Shift+M")
+        self.get_action = _action(menu, "Get a model…", "Ctrl+Shift+M")
         self.get_action.triggered.connect(self.open_wizard)
-        self.library_action = _action(menu, "Library…", "Ctrl+L")
+        self.library_action = _action(menu, "Models…", "Ctrl+L")
         self.library_action.triggered.connect(self.open_library)
         return menu
 

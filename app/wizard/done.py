@@ -28,7 +28,7 @@ class DonePage(Page):
         self.sentence.setText(f"{title} is loaded and ready to chat.")
         texts = (
             "It stands in the model picker beside the starter, which stays.",
-            "Model > Library… shows sizes, checks files, deletes and moves models.",
+            "Model > Models… shows sizes, checks files, deletes and moves models.",
             "From here on no network is needed: chatting opens no connection.",
         )
         for line, text in zip(self.lines, texts, strict=True):

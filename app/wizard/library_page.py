@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
     QDialog,
-    QFileDialog,
     QHBoxLayout,
     QHeaderView,
     QLabel,
@@ -25,6 +24,7 @@ from PySide6.QtWidgets import (
 
 from app.desktop.folders import as_told
 from app.library import Checked, Errand, Installed, Listing, ModelLibrary, Progress, Step, Trouble, size
+from app.look.choosing import choose_folder
 from app.wizard.job import JobView
 from app.wizard.labels import Alert, announce, button, headline, note
 from app.wizard.sets import imported
@@ -45,7 +45,7 @@ class LibraryPage(QDialog):
 
     def __init__(self, library: ModelLibrary, parent: QWidget | None = None, *, closing: str = "") -> None:
         super().__init__(parent)
-        self.setWindowTitle("Library")
+        self.setWindowTitle("Models")
         self._library = library
         self._errand: Errand | None = None
         self._question: QMessageBox | None = None
@@ -56,7 +56,7 @@ class LibraryPage(QDialog):
         self.bar.setRange(0, 1000)
         self.bar.setAccessibleName("Progress")
         self.table = self._make_table()
-        self.get, self.check = button("Get models…"), button("Verify")
+        self.get, self.check = button("Get a model…"), button("Verify")
         self.delete, self.take, self.shift = button("Delete…"), button("Import a folder…"), button("Move the folder…")
         self.halt = button("Stop", "quiet")
         self.closing = self._make_closing(closing)
@@ -265,7 +265,7 @@ class LibraryPage(QDialog):
         rows = QVBoxLayout(self)
         rows.setContentsMargins(24, 20, 24, 16)
         rows.setSpacing(12)
-        for part in (headline("Library"), self.place, self.alert):
+        for part in (headline("Models"), self.place, self.alert):
             rows.addWidget(part)
         rows.addWidget(self.table, 1)
         rows.addLayout(acts)
@@ -308,9 +308,9 @@ class LibraryPage(QDialog):
         self.halt.clicked.connect(self._stop)
 
     def _ask_folder(self, title: str, act: Callable[[Path], None]) -> None:
-        folder = QFileDialog.getExistingDirectory(self, title)
-        if folder:
-            act(Path(folder))
+        folder = choose_folder(self, title)
+        if folder is not None:
+            act(folder)
 
 
 def _own(chosen: Installed | str) -> bool:

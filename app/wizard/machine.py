@@ -7,11 +7,9 @@ from PySide6.QtWidgets import QGridLayout, QLabel
 
 from app.desktop.folders import as_told
 from app.library import Hardware, ModelLibrary, Survey, Trouble, size
-from app.wizard.labels import button, card, row_of, small
+from app.wizard.labels import button, card, row_of
+from app.wizard.offline import OfflineNote
 from app.wizard.page import Page, Plan
-
-OFFLINE = "Offline mode is on: Updraft opens no network connection, so nothing can be downloaded."
-STILL = "Models in a folder can still be imported, and the starter always works."
 
 
 class MachinePage(Page):
@@ -34,7 +32,7 @@ class MachinePage(Page):
         self._grid.setColumnStretch(1, 1)
         rows.addLayout(self._grid)
         self.values = {name: self._line(name) for name in ("Graphics", "Memory", "Processor", "Disk")}
-        self.offline = small(f"{OFFLINE} {STILL}")
+        self.offline = OfflineNote(library)
         self.again = button("Measure again")
         self.again.clicked.connect(self.initializePage)
         self.rows.addWidget(frame)
@@ -46,7 +44,7 @@ class MachinePage(Page):
         """Measure."""
         for value in self.values.values():
             value.setText("Measuring…")
-        self.offline.setVisible(self._library.offline)
+        self.offline.look()
         errand = self._library.survey(self.plan.context)
         errand.finished.connect(self._show)
         errand.failed.connect(self._complain)

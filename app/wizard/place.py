@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtWidgets import QFileDialog, QLabel
+from PySide6.QtWidgets import QLabel
 
 from app.desktop.folders import as_told
 from app.library import Listing, ModelLibrary, Step, Trouble, size
+from app.look.choosing import choose_folder
 from app.wizard.labels import button, card, paragraph, row_of, small
 from app.wizard.page import Page, Plan
 
@@ -84,6 +85,6 @@ class PlacePage(Page):
         self.change.setEnabled(True)
 
     def _ask_folder(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, "Models folder")
-        if folder:
-            self.move_to(Path(folder))
+        folder = choose_folder(self, "Models folder")
+        if folder is not None:
+            self.move_to(folder)

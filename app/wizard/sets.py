@@ -8,7 +8,6 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QButtonGroup,
     QComboBox,
-    QFileDialog,
     QHBoxLayout,
     QLabel,
     QLineEdit,
@@ -19,9 +18,10 @@ from PySide6.QtWidgets import (
 )
 
 from app.library import Errand, ModelLibrary, Offer, Step, Survey, Trouble
+from app.look.choosing import choose_folder
 from app.wizard.labels import announce, button, note
-from app.wizard.machine import OFFLINE, STILL
 from app.wizard.offers import OfferCard
+from app.wizard.offline import OfflineNote, said
 from app.wizard.page import ORDER, Page, Plan
 
 CONTEXTS = (2048, 4096, 8192, 16_384, 32_768)
@@ -48,7 +48,14 @@ class SetsPage(Page):
         self.folder = button("Import a folder…")
         self.folder.clicked.connect(self._ask_folder)
         self.area, self._stack = self._make_area()
+        self.offline = OfflineNote(library)
+        library.offline_changed.connect(self._network_changed)
         self._lay_out()
+
+    def _network_changed(self) -> None:
+        if self.isVisible():
+            self.initializePage()
+            self.completeChanged.emit()
 
     def _lay_out(self) -> None:
         context = QHBoxLayout()
@@ -70,6 +77,7 @@ class SetsPage(Page):
         told.addWidget(self.halt)
         for widget in (self.status, self.halt):
             widget.hide()
+        self.rows.addWidget(self.offline)
         self.rows.addLayout(context)
         self.rows.addWidget(self.area, 1)
         self.rows.addLayout(told)
@@ -79,8 +87,8 @@ class SetsPage(Page):
         """Judge every set on what is free now."""
         for widget in (self.address, self.ask_hub):
             widget.setDisabled(self._library.offline)
-        self.address.setToolTip(f"{OFFLINE} {STILL}" if self._library.offline else "")
-        self.alert.tell(Trouble(OFFLINE, STILL) if self._library.offline else None)
+        self.address.setToolTip(said(self._library) if self._library.offline else "")
+        self.alert.tell(None)
         errand = self._library.survey(self.plan.context)
         errand.finished.connect(self._show)
         errand.failed.connect(self._complain)
@@ -201,9 +209,9 @@ class SetsPage(Page):
         self.initializePage()
 
     def _ask_folder(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, "Import a model folder")
-        if folder:
-            self.take_in(Path(folder))
+        folder = choose_folder(self, "Import a model folder")
+        if folder is not None:
+            self.take_in(folder)
 
     def _make_context(self) -> QComboBox:
         box = QComboBox()

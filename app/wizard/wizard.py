@@ -31,7 +31,7 @@ class Wizard(QWizard):
     def __init__(self, library: ModelLibrary, chat: Chat, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.plan = Plan()
-        self.setWindowTitle("Get models")
+        self.setWindowTitle("Get a model")
         self.setWizardStyle(QWizard.WizardStyle.ClassicStyle)
         self.setOption(QWizard.WizardOption.NoBackButtonOnStartPage)
         self.setOption(QWizard.WizardOption.NoCancelButtonOnLastPage)

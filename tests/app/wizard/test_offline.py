@@ -7,7 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.app.wizard.conftest import TINY
+from pytestqt.qtbot import QtBot
+
+from app.library import ModelLibrary
+from tests.app.wizard.conftest import TINY, Serve
 
 ROOT = Path(__file__).parents[3]
 
@@ -26,3 +29,29 @@ def test_a_session_of_chatting_opens_no_socket(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_staying_offline_by_choice_has_a_way_back(serve: Serve, library: ModelLibrary, qtbot: QtBot) -> None:
+    """Guards: a choice of one's own announced like a failure, with no way back and no sign of it in the window."""
+    running = serve(lambda _: iter(()))
+    window = running.window
+    qtbot.waitExposed(window)
+    assert window.sidebar.offline.isHidden()
+    running.preferences.change(offline=True)
+    assert not window.sidebar.offline.isHidden()
+    assert running.models is not None
+    running.models.open_wizard()
+    wizard = running.models.wizard
+    assert wizard is not None
+    assert wizard.machine.offline.isVisible()
+    assert "You chose to stay offline" in wizard.machine.offline.sentence.text()
+    wizard.machine.offline.go.click()
+    assert not running.preferences.settings.offline
+    assert not library.offline
+    assert not wizard.machine.offline.isVisible()
+    assert window.sidebar.offline.isHidden()
+    window.sidebar.offline.clicked.emit()
+    settings = window.dialogs.settings()
+    assert settings.sections.currentItem().text() == "Network"
+    settings.close()
+    wizard.reject()

@@ -314,8 +314,9 @@ def test_offline_is_said_and_kept(
     qtbot.waitUntil(lambda: bool(wizard.sets.cards))
     assert not wizard.sets.address.isEnabled()
     assert not wizard.button(QWizard.WizardButton.NextButton).isEnabled()
-    assert wizard.sets.alert.isVisible(), "Next is grey without a reason"
-    assert "Offline" in wizard.sets.alert.sentence.text()
+    assert wizard.sets.offline.isVisible(), "Next is grey without a reason"
+    assert "HF_HUB_OFFLINE" in wizard.sets.offline.sentence.text()
+    assert not wizard.sets.offline.go.isVisible(), "it cannot be switched off from here"
     assert wizard.sets.folder.isEnabled(), "a folder needs no network"
     library.close()
     assert not hub.requests
