@@ -16,7 +16,7 @@ from engine.errors import DeviceError
 from engine.words import size
 
 Device = Literal["cuda", "cpu"]
-KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
+MIB = 1 << 20
 
 NF4 = 0.5 + 4 / 64  # bytes a weight: half a byte, and a float32 scale for every 64
 SMALL_HEAD = 1 << 26  # weights: a smaller head stays in 16 bits, which cost it little and save small models most

@@ -117,7 +117,7 @@ def test_draft_vocabularies_come_from_their_file(model: Transformer, tmp_path: P
     found = frequent_tokens(tmp_path, model, 300, frozenset({0}))
     assert found is not None
     assert found.tokens.tolist() == [0, 5, 6]
-    for wrong in ("{}", "[300]", "[-1]", '["a"]', "[1"):
+    for wrong in ("{}", "[300]", "[-1]", '["a"]', "[1", "[" * 100_000):
         (tmp_path / "draft_vocabulary.json").write_text(wrong)
         with pytest.raises(CheckpointError, match="list of token ids"):
             frequent_tokens(tmp_path, model, 300, frozenset({0}))

@@ -9,10 +9,10 @@ from typing import NoReturn
 import pytest
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel
+from transformers import MinistralConfig, PreTrainedModel
 
 from engine.model import KVCache, Transformer
-from tests.engine.model.tiny import CONFIGS, loaded, logits
+from tests.engine.model.tiny import CONFIGS, SIZES, change_config, loaded, logits, random_model
 
 CheckpointOf = Callable[[str], tuple[Path, PreTrainedModel]]
 TEXT = torch.randint(0, 96, (40,), generator=torch.Generator().manual_seed(1))
@@ -34,6 +34,27 @@ def test_logits_equal_transformers(variant: str, checkpoint_of: CheckpointOf) ->
         expected = reference(TEXT[None]).logits[0]
     assert expected.std() > 0.5  # laws that differ from one another, not noise around zero
     same(logits(loaded(folder), TEXT), expected)
+
+
+def test_a_mistral_may_slide_in_some_layers(tmp_path: Path) -> None:
+    """The window of all layers taken for that of those which layer_types names; transformers runs it as Ministral."""
+    kinds = ["full_attention", "sliding_attention", "sliding_attention", "full_attention", "sliding_attention"]
+    reference = random_model(MinistralConfig(**SIZES, head_dim=16, sliding_window=7, layer_types=kinds))
+    reference.save_pretrained(tmp_path)
+    change_config(tmp_path, model_type="mistral", architectures=["MistralForCausalLM"])
+    with torch.no_grad():
+        expected = reference(TEXT[None]).logits[0]
+    same(logits(loaded(tmp_path), TEXT), expected)
+
+
+def test_a_stretched_model_is_right_beyond_its_first_length(checkpoint_of: CheckpointOf) -> None:
+    """A context of four times the length, and positions out there that are turned otherwise than transformers does."""
+    folder, reference = checkpoint_of("yarn_beyond")
+    model, text = loaded(folder), TEXT.repeat(5)
+    assert len(text) > SIZES["max_position_embeddings"]
+    assert model.context == 4 * SIZES["max_position_embeddings"]
+    with torch.no_grad():
+        same(logits(model, text), reference(text[None]).logits[0])
 
 
 @pytest.mark.parametrize("variant", ["llama", "yarn", "qwen2_window", "qwen3", "mistral_window"])

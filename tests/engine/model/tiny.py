@@ -44,6 +44,7 @@ CONFIGS: dict[str, PretrainedConfig] = {
     ),
     "linear": LlamaConfig(**SIZES, rope_parameters={"rope_type": "linear", "factor": 4.0, "rope_theta": 500.0}),
     "yarn": LlamaConfig(**SIZES, rope_parameters={**STRETCHED, "rope_type": "yarn"}),
+    "yarn_beyond": Qwen2Config(**SIZES, rope_parameters={"rope_type": "yarn", "factor": 4.0, "rope_theta": 500.0}),
     "dynamic": LlamaConfig(**SIZES, rope_parameters={"rope_type": "dynamic", "factor": 4.0, "rope_theta": 500.0}),
     "longrope": LlamaConfig(
         **SIZES,
