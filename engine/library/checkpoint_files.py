@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +30,21 @@ def choose(files: Sequence[Entry], repository: str) -> tuple[Entry, ...]:
     weights = weights or [entry for entry in files if SHARD.fullmatch(entry.path)]
     if not weights:
         raise not_a_checkpoint(repository, "has no safetensors weights")
-    if not any(entry.path == "config.json" for entry in files):
-        raise not_a_checkpoint(repository, "has no config.json")
+    there = {entry.path for entry in files}
+    needed = ["config.json", "tokenizer.json", *_besides(weights[0].path)]
+    for path in needed:
+        if path not in there:
+            raise not_a_checkpoint(repository, f"has no {path}")
     small = [entry for entry in files if BESIDES.fullmatch(entry.path)]
     return tuple(sorted(small, key=lambda entry: entry.size) + sorted(weights, key=lambda entry: entry.path))
+
+
+def _besides(weights: str) -> Iterator[str]:
+    """Give the files that one shard of the weights cannot do without: its index, and all the others."""
+    if SHARD.fullmatch(weights):
+        yield "model.safetensors.index.json"
+        count = weights.removesuffix(".safetensors")[-5:]
+        yield from (f"model-{number:05}-of-{count}.safetensors" for number in range(1, int(count) + 1))
 
 
 def read_config(raw: bytes, repository: str) -> dict[str, Any]:

@@ -12,8 +12,9 @@ import pytest
 
 from engine.errors import UpdraftError
 from engine.library import Library
-from engine.library.checkpoint_files import check_safetensors
+from engine.library.checkpoint_files import check_safetensors, choose
 from engine.library.faults import LibraryError
+from engine.library.manifest import Entry
 from engine.library.provenance import checkpoint_in, provenance
 from tests.engine.library.conftest import checkpoint
 
@@ -77,6 +78,26 @@ def test_what_can_never_run_is_refused_before_it_is_copied(
     with pytest.raises(UpdraftError, match=words):
         list(library.take_in(folder))
     assert not library.folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ("config.json model-00001-of-00001.safetensors", "has no tokenizer.json"),
+        ("config.json tokenizer.json model-00001-of-00001.safetensors", "has no model.safetensors.index.json"),
+        (
+            "config.json tokenizer.json model.safetensors.index.json model-00001-of-00003.safetensors "
+            "model-00003-of-00003.safetensors",
+            "has no model-00002-of-00003.safetensors",
+        ),
+        ("config.json tokenizer.json tiny.gguf", "has no safetensors weights"),
+        ("tokenizer.json model.safetensors", "has no config.json"),
+    ],
+)
+def test_what_is_missing_is_missed_before_the_rest_is_fetched(files: str, words: str) -> None:
+    """Gigabytes of shards, and then no index, no tokenizer, or a shard that was never there."""
+    with pytest.raises(LibraryError, match=words):
+        choose([Entry(name, 1) for name in files.split()], "ada/tiny")
 
 
 @posix

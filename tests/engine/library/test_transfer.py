@@ -237,7 +237,7 @@ def test_unknown_name(get: Get) -> None:
     [
         ({"model.gguf": b"x", "config.json": b"{}"}, "no safetensors"),
         ({WEIGHTS: b"x"}, "no config.json"),
-        ({WEIGHTS: b"x", "config.json": b"not json"}, "cannot be read"),
+        ({WEIGHTS: b"x", "config.json": b"not json", "tokenizer.json": b"{}"}, "cannot be read"),
     ],
 )
 def test_not_a_checkpoint(hub: FakeHub, get: Get, files: dict[str, bytes], words: str) -> None:
