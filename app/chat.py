@@ -228,11 +228,12 @@ class Chat(QObject):
         if reply.started is None:
             return self.regenerate(cut.id)
         preset = self.preset if self.preset.name == reply.started.preset else PRESETS.get(reply.started.preset)
+        title = reply.started.preset if preset is None else preset.title
         if preset is None or (self.models is not None and not self.models.runs(preset)):
             self.failed.emit(
                 Failure(
-                    f"This answer was begun through {reply.started.preset}, which these models cannot run.",
-                    "Choose the models it was begun with, or have it answered anew.",
+                    f"This answer was begun with the method {title}, which {self._model_name} cannot run.",
+                    "Choose the model it was begun with, or regenerate the answer.",
                     remedies=("retry", "model"),
                 )
             )

@@ -89,7 +89,7 @@ class Session:
         the memory that is free holds no more. ``dense_head``: keep heads in 16 bits on a GPU.
         """
         if room < LEAST:
-            raise SettingError(f"{room:,} tokens are no conversation.", f"Make room for {LEAST:,} or more.")
+            raise SettingError(f"A chat of {room:,} tokens is too short.", f"Choose {LEAST:,} tokens or more.")
         session = cls(models, device_of(device), how, room, dense_head=dense_head)
         if session.device.type == "cpu" and "OMP_NUM_THREADS" not in os.environ:
             torch.set_num_threads(spare_one_core(os.cpu_count() or 1))

@@ -75,7 +75,7 @@ def _understand(document: Document) -> tuple[dict[str, Any], list[str]]:
     complaints: list[str] = []
     for section, entries in document.items():
         if section not in SECTIONS or not isinstance(entries, dict):
-            complaints.append(f"“{section}” is no section of the settings; it is left alone.")
+            complaints.append(f"“{section}” is not a section of the settings; it is left alone.")
             continue
         for name, value in entries.items():
             option = OPTIONS.get(name)

@@ -72,7 +72,7 @@ class PlacePage(Page):
         elif not self._room:
             lacking = size(needed + SPARE - listing.free)
             hint = "Choose a folder on another disk, or free some space. 1 GB is left to other programs."
-            self.alert.tell(Trouble(f"The disk lacks {lacking} for this download.", hint, "space"))
+            self.alert.tell(Trouble(f"This download needs {lacking} more than the disk has free.", hint, "space"))
         else:
             self.alert.tell(None)
         self.completeChanged.emit()

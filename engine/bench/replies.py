@@ -29,7 +29,8 @@ def presets_of(session: Session, names: Iterable[str]) -> list[Preset]:
     lacking = ", ".join(preset.title for preset in chosen if not session.models.runs(preset))
     if lacking:
         raise ModelSetError(
-            f"{session.models.name} has not the models for {lacking}.", "Choose other presets, or a set of more models."
+            f"{session.models.name} does not have the models that {lacking} needs.",
+            "Choose other presets, or a set with more models.",
         )
     return chosen or [preset for preset in PRESETS.values() if session.models.runs(preset)]
 

@@ -92,7 +92,7 @@ def simulate(
     Raises SettingError for an unknown shape and DeviceError where there is no GPU.
     """
     if shape not in SHAPES:
-        raise SettingError(f"{shape} is no known shape.", f"Choose one of {', '.join(SHAPES)}.")
+        raise SettingError(f"{shape} is not a known shape.", f"Choose one of {', '.join(SHAPES)}.")
     device = device_of("cuda")
     presets = [PRESETS[name] for name in names or ("plain", "draft", "hispec", "hsd")]
     bandwidth = copy_bandwidth(device)

@@ -119,9 +119,9 @@ def device_of(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError as cause:
-        raise DeviceError(f"{name!r} is no device.", KNOWN) from cause
+        raise DeviceError(f"{name!r} is not a device.", KNOWN) from cause
     if device.type not in {"cpu", "cuda"}:
-        raise DeviceError(f"{name!r} is no device Updraft runs on.", KNOWN)
+        raise DeviceError(f"Updraft does not run on {name!r}.", KNOWN)
     if device.type == "cuda" and not torch.cuda.is_available():
         hint = "Check the NVIDIA driver and CUDA_VISIBLE_DEVICES; or use --device cpu."
         raise DeviceError("No CUDA GPU is usable here.", hint if torch.version.cuda else gpus.GET_CUDA)

@@ -103,7 +103,7 @@ def _fit(library: Library, name: str | None, context: int) -> int:
         _say(f"  {entry.name:<18} {verdict.sentence}")
         if entry.download > hardware.disk_free:
             short = size(entry.download - hardware.disk_free)
-            _say(f"  {'':<18} The disk lacks {short} for the download of {size(entry.download)}.")
+            _say(f"  {'':<18} The disk needs {short} more for the download of {size(entry.download)}.")
     return 0 if any(verdict.answer != "no" for verdict in verdicts) else 1
 
 

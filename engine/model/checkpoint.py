@@ -124,7 +124,7 @@ def _header(file: Path, longest: int) -> dict[str, Stored]:
                 name: Stored(file, slice_.get_dtype(), tuple(slice_.get_shape())) for name, slice_ in slices.items()
             }
     except SafetensorError as error:
-        raise CheckpointError(f"{file} is damaged or no safetensors file: {_reason(error)}.", AGAIN) from error
+        raise CheckpointError(f"{file} is damaged or not a safetensors file: {_reason(error)}.", AGAIN) from error
     except OSError as error:
         raise CheckpointError(f"{file} cannot be read: {error}.", AGAIN) from error
 

@@ -293,7 +293,7 @@ def test_what_models_cannot_go_on_with_is_said(start: Start, qtbot: QtBot, tmp_p
     qtbot.waitUntil(lambda: len(running.window.transcript.turns) == 2)
     turn(running, 1).resume.click()
     assert not running.chat.busy
-    assert "begun through hsd" in running.window.banner.sentence.text()
+    assert "begun with the method HSD" in running.window.banner.sentence.text()
 
 
 def test_deleting_a_message_can_be_undone(kept: Kept, ask: Ask, qtbot: QtBot) -> None:

@@ -64,7 +64,7 @@ def test_a_file_cut_short_is_refused(llama: Path, kept: float) -> None:
 def test_a_foreign_file_is_refused(llama: Path, content: bytes) -> None:
     """A pointer file or some other format under the right name."""
     (llama / "model.safetensors").write_bytes(content)
-    assert "model.safetensors is damaged or no safetensors file" in refusal(llama)
+    assert "model.safetensors is damaged or not a safetensors file" in refusal(llama)
 
 
 def test_a_longer_file_is_refused(llama: Path) -> None:
