@@ -20,7 +20,7 @@ from engine.config import ROOM, Chosen, ModelSet, Preset, Role, Sampling, Traits
 from engine.decoding.chain import at_exits, describe, device_of
 from engine.decoding.eager import EagerRunner
 from engine.decoding.frequent import FrequentTokens, frequent_tokens
-from engine.decoding.graphs import GraphRunner
+from engine.decoding.graphs import GraphRunner, free_dropped
 from engine.decoding.planner import Planner
 from engine.decoding.tape import Tape
 from engine.diagnosis import describe_engine
@@ -197,7 +197,8 @@ class Session:
         self._parts.clear()
         self._tape = Tape([])
         if self.device.type == "cuda":
-            gc.collect()  # recordings and their chains refer to each other
+            gc.collect()  # what a fault left behind may still refer to models and recordings
+            free_dropped()
             torch.cuda.empty_cache()
 
     def _as_trained(self, preset: Preset) -> Preset:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable
+from functools import partial
 from statistics import median
 
 import torch
@@ -29,12 +30,12 @@ def pass_cost(name: str, model: Transformer, context: int, bandwidth: float) -> 
     recorder = Recorder(model.device)
     cache.settle(range(model.layers), context)
 
-    def work(n: int) -> Callable[[], object]:
-        hidden = model.embed(torch.arange(n, device=model.device))
-        everything = range(model.layers)
-        return recorder.record(lambda: _discard(logits(model, decode(model, hidden, everything, cache, start))))
+    hidden = {n: model.embed(torch.arange(n, device=model.device)) for n in WIDTHS}
 
-    seconds = {n: median_seconds(work(n), model.device) for n in WIDTHS}
+    def work(n: int) -> None:
+        _discard(logits(model, decode(model, hidden[n], range(model.layers), cache, start)))
+
+    seconds = {n: median_seconds(recorder.record(partial(work, n)), model.device) for n in WIDTHS}
     floor = pass_bytes(model, context) / bandwidth if bandwidth else 0.0
     return PassCost(name, {n: 1e3 * each for n, each in seconds.items()}, 1e3 * floor)
 

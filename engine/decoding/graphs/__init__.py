@@ -4,6 +4,7 @@ The host decides only what to replay next; tokens, laws and positions stay on th
 the host what came of it in one small copy.
 """
 
+from engine.decoding.graphs.capture import free_dropped
 from engine.decoding.graphs.runner import GraphRunner
 
-__all__ = ["GraphRunner"]
+__all__ = ["GraphRunner", "free_dropped"]

@@ -9,6 +9,7 @@ import torch
 from engine.account import GPU
 from engine.config import PRESETS, Preset, Role, Sampling
 from engine.decoding.frequent import FrequentTokens
+from engine.decoding.graphs.capture import free_dropped
 from engine.decoding.graphs.chain import GraphChain
 from engine.decoding.graphs.device import Device
 from engine.decoding.graphs.level import Level
@@ -86,6 +87,7 @@ class GraphRunner:
             self._chains[wanted] = chain
         while len(self._chains) > KEPT:
             del self._chains[next(iter(self._chains))]
+        free_dropped()
 
     def chains(self, preset: Preset, tape: Tape, sampling: Sampling) -> tuple[GraphChain, GraphChain]:
         """Return ``preset`` at work on ``tape``, and plain decoding over the same caches."""
