@@ -80,12 +80,16 @@ class Fill:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What went wrong, as finished sentences, and what can be done. ``down``: the engine holds no model any more."""
+    """What went wrong, as finished sentences, and what can be done. ``down``: the engine holds no model any more.
+
+    ``calm``: nothing failed, but it should be known.
+    """
 
     sentence: str
     hint: str
     down: bool = False
     remedies: tuple[Remedy, ...] = ("retry",)
+    calm: bool = False
 
     @classmethod
     def of(cls, error: UpdraftError, *, down: bool = False) -> Failure:

@@ -53,7 +53,7 @@ class Matching(QObject):
     def _tell(self, name: str, present: str) -> None:
         sentence = f"{name}, which wrote this chat, is not on this computer."
         hint = f"{present} would answer the next question. If {name} is on a drive, connect it; or get it again."
-        self._banner.tell(Failure(sentence, hint, remedies=("get", "present")))
+        self._banner.tell(Failure(sentence, hint, remedies=("get", "present"), calm=True))
         self.told.emit()
 
     def _begun(self) -> None:

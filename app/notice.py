@@ -97,6 +97,9 @@ class Banner(QFrame):
         self.hint.setVisible(bool(failure.hint))
         for remedy, button in self.buttons.items():
             button.setVisible(remedy in failure.remedies)
+        if failure.calm != bool(self.property("calm")):
+            self.setProperty("calm", failure.calm)
+            self.style().polish(self)  # the sheet looks at properties only then
         self.show()
         said = QAccessibleAnnouncementEvent(self, f"{failure.sentence} {failure.hint}".strip())
         said.setPoliteness(QAccessible.AnnouncementPoliteness.Assertive)

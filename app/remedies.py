@@ -58,7 +58,8 @@ class Remedies(QObject):
     def tell_missing(self, name: str) -> None:
         """Say that the models used last are gone."""
         hint = "The starter model is open instead. If it is on a drive, connect that and choose it; or get it again."
-        self._parts.banner.tell(Failure(f"{name}, which you used last, is not there.", hint, remedies=("get", "model")))
+        sentence = f"{name}, which you used last, is not there."
+        self._parts.banner.tell(Failure(sentence, hint, remedies=("get", "model"), calm=True))
 
     def _get(self) -> None:
         self._parts.banner.hide()

@@ -30,7 +30,7 @@ NO_LIMIT = 0  # of an answer's tokens
 USUAL = Sampling()  # for models that suggest nothing
 THINKING = MappingProxyType({"model": None, "first": True, "none": False})
 LOSSY = (
-    "Exact: every answer is one the large model could have given alone. Fuzzy also keeps guesses the large model only "
+    "Exact: answers are just what the large model alone would give. Fuzzy also keeps guesses the large model only "
     "nearly agrees with: more of them are kept, but the answer is no longer quite its own. Updraft calls that lossy."
 )
 

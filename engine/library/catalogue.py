@@ -1,8 +1,8 @@
 """The model sets Updraft knows by name: all levels of a hierarchy together, as data.
 
-The Hub could not be asked when this list was written, so no entry is ``verified``; ``seen`` says where its name
-was found instead. A name that is wrong after all ends in a sentence when it is asked for. Sizes are computed from
-the architecture; the exact ones come from the Hub before a download starts.
+The Hub could not be asked when this list was written; ``seen`` says where each name was found instead. A name that is
+wrong after all ends in a sentence when it is asked for. Sizes are computed from the architecture; the exact ones come
+from the Hub before a download starts.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ class Listed:
     licence: str
     seen: str
     gated: bool = False
-    verified: bool = False
 
     @property
     def download(self) -> int:

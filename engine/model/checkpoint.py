@@ -43,7 +43,6 @@ class Checkpoint:
     folder: Path
     architecture: Architecture
     stored: Mapping[str, Stored]
-    bytes_on_disk: int
 
     def tensors(self) -> dict[str, tuple[int, ...]]:
         """Return the shape every tensor of the model must have, by name; a tied head too where a tool wrote it out."""
@@ -64,11 +63,10 @@ def open_checkpoint(folder: Path) -> Checkpoint:
     """
     architecture = read_architecture(folder)
     stored: dict[str, Stored] = {}
-    files = _weight_files(folder)
     longest = HEADER + HEADER_SHARE * len(architecture.tensors())
-    for file in files:
+    for file in _weight_files(folder):
         stored |= _header(file, longest)
-    checkpoint = Checkpoint(folder, architecture, stored, sum(file.stat().st_size for file in files))
+    checkpoint = Checkpoint(folder, architecture, stored)
     _check(checkpoint)
     return checkpoint
 

@@ -96,6 +96,7 @@ def test_a_model_that_is_missing_is_named(
     show(qtbot, running, second)
     assert window.banner.sentence.text() == "Other, which wrote this chat, is not on this computer."
     assert [b.text() for b in window.banner.buttons.values() if b.isVisible()] == ["Get it…", "Use the present model"]
+    assert window.banner.property("calm")
     got: list[bool] = []
     window.remedies.get_models = lambda: got.append(True)
     window.banner.buttons["get"].click()
