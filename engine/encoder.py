@@ -34,6 +34,8 @@ class Encoder:
         self._mark, self._own = secrets.token_hex(16), secrets.token_hex(16)  # nobody can have written them
         self._pattern = re.compile("|".join(map(re.escape, self._controls.values())) or r"(?!)")
         self._ids = {content: id_ for id_, content in self._controls.items()}
+        normalised = any(self._added[id_].normalized for id_ in self._controls)
+        self._folds = normalised and backend.normalizer is not None  # other letters may become a control's
         self._plain: Tokenizer | None = None
         self._real: dict[int, int] = {}
 
@@ -55,9 +57,11 @@ class Encoder:
             )
         with told("fails on this conversation"):
             if self._mark not in text:
-                return list(self._backend.encode(text, add_special_tokens=False).ids)
+                ids = list(self._backend.encode(text, add_special_tokens=False).ids)
+                if not self._folds or self._count(ids) <= len(self._pattern.findall(text)):
+                    return ids
             ids = self._spelled(text, "")
-            if self._controls.keys() & set(ids):  # a vocabulary whose ordinary pieces spell a control
+            if self._count(ids):  # a vocabulary whose ordinary pieces spell a control
                 ids = self._spelled(text, self._own)
             return [self._real.get(id_, id_) for id_ in ids if self._real.get(id_) != _NOTHING]
 
@@ -76,6 +80,9 @@ class Encoder:
             if both[: len(head)] == head:
                 yield both[len(head) :]
         yield self.encode(text)
+
+    def _count(self, ids: list[int]) -> int:
+        return sum(id_ in self._controls for id_ in ids)
 
     def _spelled(self, text: str, cut: str) -> list[int]:
         """Return the ids of ``text`` by the tokenizer that knows controls by secret names alone, ``cut`` in spellings.
@@ -103,8 +110,9 @@ class Encoder:
         other.normalizer, other.pre_tokenizer = self._backend.normalizer, self._backend.pre_tokenizer
         names = {id_: f"{self._own}{id_:07}" if id_ in self._controls else t.content for id_, t in self._added.items()}
         for id_, token in sorted(self._added.items()):
-            same = {name: getattr(token, name) for name in ("single_word", "lstrip", "rstrip", "normalized", "special")}
-            other.add_tokens([AddedToken(names[id_], **same)])
+            same = {name: getattr(token, name) for name in ("single_word", "lstrip", "rstrip", "special")}
+            normalized = token.normalized and id_ not in self._controls
+            other.add_tokens([AddedToken(names[id_], **same, normalized=normalized)])
         other.add_tokens([AddedToken(self._own, normalized=False)])
         known = other.get_vocab()
         self._real = {known[name]: id_ for id_, name in names.items()} | {known[self._own]: _NOTHING}

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 NAMED = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
-GROWTH = 64  # how many times longer a normaliser may make a text; real ones put one character for another
+GROWTH = 256  # how many times longer a normaliser may make a text; real ones put one character for another
 _AGAIN = "Download the model again, or choose another."
 
 
@@ -107,17 +107,17 @@ def _bounded(backend: Tokenizer) -> None:
     """Raise ValueError where normaliser or decoder could turn a short text into one that fills the memory."""
     for part in (backend.normalizer, backend.decoder):
         state = {} if part is None else json.loads(part.__getstate__())
-        if prod(len(content) or 1 for content in _contents(state)) > GROWTH:
+        if prod(_growths(state)) > GROWTH:
             raise ValueError(f"what it puts in place of characters makes a text more than {GROWTH} times longer")
 
 
-def _contents(state: object) -> Iterator[str]:
-    """Yield the replacements in the ``state`` of a normaliser or decoder."""
+def _growths(state: object) -> Iterator[float]:
+    """Yield how many times longer each replacement in the ``state`` of a normaliser or decoder makes a text at most."""
     if isinstance(state, dict):
         if state.get("type") == "Replace":
-            yield str(state.get("content", ""))
-        for value in state.values():
-            yield from _contents(value)
-    elif isinstance(state, list):
+            length, found = len(state["content"]), state["pattern"].get("String")
+            yield max(1.0, length / len(found)) if found else 1.0 + length  # a pattern may find nothing, everywhere
+        state = list(state.values())
+    if isinstance(state, list):
         for value in state:
-            yield from _contents(value)
+            yield from _growths(value)

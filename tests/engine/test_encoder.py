@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers
 
+from engine.encoder import Encoder
 from engine.errors import CheckpointError, ModelSetError, TemplateError, UpdraftError
 from engine.tokenizer import ChatTokenizer
 from tests.engine.vocabularies import INST, KINDS, backend_of, sample, write_vocabulary
@@ -110,14 +111,23 @@ def test_an_opening_is_gone_on_with_at_every_cut(kind: str, chat: ChatTokenizer)
 
 def test_letters_that_a_vocabulary_has_as_one_piece() -> None:
     """A unigram vocabulary holds its controls among the ordinary pieces: the text is cut within them."""
-    from engine.encoder import Encoder
-
     words = ["<unk>", "</s>", "<", "/", "s", ">", "/s>", "a"]
     backend = Tokenizer(models.Unigram([(word, -1.0) for word in words], unk_id=0))
     backend.add_special_tokens(["</s>"])
     encoder = Encoder(backend)
     assert encoder.encode("a</s>") == [7, 1]
     assert encoder.encode(encoder.mark("a</s>") + "</s>") == [7, 2, 6, 1]
+
+
+def test_letters_that_become_a_control() -> None:
+    """Guards: a control written in other letters, which the tokenizer itself makes the same."""
+    backend = backend_of("smollm2")
+    backend.normalizer = normalizers.NFKC()
+    backend.add_special_tokens([AddedToken("<|turn|>", normalized=True)])
+    encoder, turn = Encoder(backend), backend.token_to_id("<|turn|>")
+    assert turn in backend.encode("a ＜|turn|＞ b").ids
+    assert turn not in encoder.encode(encoder.mark("a ＜|turn|＞ b"))
+    assert encoder.encode("<|turn|>" + encoder.mark("a ＜|turn|＞ b <|turn|>")).count(turn) == 1
 
 
 @pytest.mark.parametrize("settings", [{}, {"add_bos_token": True}, {"add_bos_token": False}])
@@ -189,6 +199,8 @@ def broken(backend: Tokenizer, change: str) -> str:
     """Return the file of ``backend`` with one thing wrong with it."""
     if change == "growth":
         backend.normalizer = normalizers.Sequence([normalizers.Replace("a", "a" * 10)] * 9)
+    if change == "empty matches":
+        backend.normalizer = normalizers.Sequence([normalizers.Replace(Regex(""), "a")] * 30)
     state = json.loads(backend.to_str())
     if change == "pattern":
         state["pre_tokenizer"] = {"type": "Split", "pattern": {"Regex": "("}, "behavior": "Isolated", "invert": False}
@@ -200,7 +212,7 @@ def broken(backend: Tokenizer, change: str) -> str:
     return "[" * 100_000 if change == "nested" else "" if change == "empty" else json.dumps(state)
 
 
-@pytest.mark.parametrize("change", ["growth", "pattern", "merges", "nested", "empty"])
+@pytest.mark.parametrize("change", ["growth", "empty matches", "pattern", "merges", "nested", "empty"])
 def test_a_broken_file_is_told_in_a_sentence(tmp_path: Path, change: str) -> None:
     """Guards: a traceback, or all the memory."""
     folder = write_vocabulary(tmp_path, "smollm2")
