@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO
 
@@ -16,6 +17,7 @@ from engine.errors import CheckpointError, UpdraftError
 from engine.events import Event, Finished, to_json
 from engine.library import Library
 from engine.library import terminal as models
+from engine.library.provenance import checkpoint_in
 from engine.template.process import serve
 from engine.terminal import Terminal
 
@@ -133,12 +135,20 @@ def _models(arguments: argparse.Namespace) -> ModelSet:
         return starter_models()
     folder = Path(arguments.model)
     if arguments.model and folder.is_dir():
-        return models_in(folder)
+        return _models_in(folder)
     if folder.is_file():
         require_folder(folder)  # says what it is, and what to choose instead
     if folder.is_absolute():
         raise CheckpointError(f"{folder} is not there.", "If it is on a drive, connect it; or name another folder.")
     return Library.open().set_named(arguments.model)
+
+
+def _models_in(folder: Path) -> ModelSet:
+    """Return the set in ``folder``; one of the Hub client's cache is its newest version, called as the model is."""
+    newest = checkpoint_in(folder)
+    found = models_in(newest)
+    named = folder.name.removeprefix("models--").replace("--", "/", 1)
+    return found if newest == folder else replace(found, name=named)
 
 
 def _open(arguments: argparse.Namespace, terminal: Terminal) -> Session:

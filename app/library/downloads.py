@@ -62,6 +62,14 @@ class DownloadQueue(QObject):
         """Stop a job and keep what it has."""
         return self._try(lambda: self._downloads.pause(job))
 
+    def hurry(self, job: str) -> None:
+        """Have a job that waits for its next attempt make it now."""
+        self._downloads.hurry(job)
+
+    def wants(self, repository: str) -> bool:
+        """True while a job that is under way or waits wants this model, which is then not to be deleted."""
+        return self._downloads.wants(repository)
+
     def resume(self, job: str) -> Trouble | None:
         """Let a job go on."""
         return self._try(lambda: self._downloads.resume(job))
@@ -108,7 +116,7 @@ class DownloadQueue(QObject):
             except queue.Empty:
                 break
             ended = ended or progress.over
-            if progress.state == "cancelled":
+            if progress.state in {"cancelled", "done"}:  # got again, it is a new job
                 self._jobs.pop(progress.job, None)
             else:
                 self._jobs[progress.job] = progress

@@ -20,6 +20,7 @@ from engine.library import (
     Connection,
     Installed,
     Library,
+    LibraryError,
     Patience,
     inspect,
     sign_in,
@@ -51,7 +52,7 @@ class ModelLibrary(QObject):
         spare: int = 1 << 30,
     ) -> None:
         super().__init__()
-        self._library, self._given = library, connection
+        self._library, self._given, self._spare = library, connection, spare
         self._connection = replace(connection, offline=connection.offline or offline)
         self._errands = Errands()
         self.downloads = DownloadQueue(library, self._connection, patience, spare, self._errands)
@@ -119,13 +120,13 @@ class ModelLibrary(QObject):
         """Finishes with True where a token is kept; the keyring may ask its owner first."""
         return self._errands.begin(lambda: token() is not None)
 
-    def sign_in(self, text: str) -> Errand:
-        """Have a token checked and kept in the keyring; finishes with the account's name."""
-        return self._errands.begin(lambda: sign_in(text, self._connection))
+    def sign_in(self, text: str, *, for_now: bool = False) -> Errand:
+        """Have a token checked and kept in the keyring, or ``for_now`` until the end; finishes with whose it is."""
+        return self._errands.begin(lambda: sign_in(text, self._connection, for_now=for_now))
 
-    def sign_in_by_browser(self) -> Errand:
+    def sign_in_by_browser(self, *, for_now: bool = False) -> Errand:
         """Have a sign-in confirmed on the Hub's page; steps are DeviceCode, the last of them SignedIn."""
-        return self._errands.begin(lambda: sign_in_by_browser(self._connection))
+        return self._errands.begin(lambda: sign_in_by_browser(self._connection, for_now=for_now))
 
     def sign_out(self) -> Errand:
         """Forget the token."""
@@ -142,8 +143,8 @@ class ModelLibrary(QObject):
         return self._changing(lambda: self._library.verify(model))
 
     def remove(self, model: Installed) -> Errand:
-        """Delete a model."""
-        return self._changing(lambda: self._library.remove(model))
+        """Delete a model; refused while a download wants it."""
+        return self._changing(lambda: self._remove(model))
 
     def discard(self, repository: str) -> Errand:
         """Delete what there is of an unfinished download."""
@@ -153,12 +154,20 @@ class ModelLibrary(QObject):
         """Import a checkpoint folder; steps are Step."""
         return self._changing(lambda: self._library.take_in(source))
 
+    def rename(self, model: Installed, name: str) -> Errand:
+        """Call a model something else; conversations find it by its former name too."""
+        return self._changing(lambda: self._library.rename(model, name))
+
+    def bytes_to_move(self, target: Path) -> Errand:
+        """Finishes with the bytes that a move to ``target`` has to copy: 0 on the same disk."""
+        return self._errands.begin(lambda: self._library.bytes_to_move(target))
+
     def move(self, target: Path) -> Errand:
-        """Move the library; steps are Step. Stopped half way, a second move goes on."""
-        return self._changing(lambda: self._library.move(target))
+        """Move the library; steps are Step, over all models. Stopped half way, a second move goes on."""
+        return self._changing(lambda: self._library.move(target, self._spare))
 
     def mark_used(self, models: ModelSet) -> None:
-        """Note that ``models`` were loaded now."""
+        """Note that ``models`` were loaded now; a model loaded by itself is offered by itself from then on."""
         folders = [folder for folder in (models.target, models.qualifier, models.draft) if folder is not None]
         self._errands.begin(lambda: self._mark_used(folders)).finished.connect(self.look)
 
@@ -178,7 +187,12 @@ class ModelLibrary(QObject):
 
     def _mark_used(self, folders: Sequence[Path]) -> None:
         for folder in folders:
-            self._library.mark_used(folder)
+            self._library.mark_used(folder, alone=len(folders) == 1)
+
+    def _remove(self, model: Installed) -> None:
+        if self.downloads.wants(model.repository):
+            raise LibraryError("busy", f"A download needs {model.name}.", "Wait until it is done, or cancel it first.")
+        self._library.remove(model)
 
     def _discard(self, repository: str) -> int:
         with self._library.idle():

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.config import ModelSet
-from engine.library import Installed, Library, probe
+from engine.errors import UpdraftError
+from engine.library import Installed, Library, depending_on, probe, set_named
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
     """What the library holds: ``sets`` by catalogue name or repository, ``unfinished`` as (repository, bytes).
 
-    ``connected`` is False while its drive is away.
+    ``connected`` is False while its drive is away. ``lacking`` has the sets of the catalogue of which a model is gone
+    or was never fetched, with the repositories that lack; ``notes`` a sentence for every folder that cannot be read.
     """
 
     folder: Path
@@ -23,6 +25,19 @@ class Listing:
     sets: Mapping[str, ModelSet]
     unfinished: tuple[tuple[str, int], ...]
     free: int
+    lacking: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def find(self, name: str) -> ModelSet | None:
+        """Return what ``name`` means, also a model that is offered only as a level of a set, or was renamed."""
+        try:
+            return set_named(name, self.models)
+        except UpdraftError:
+            return None
+
+    def needed_by(self, model: Installed) -> tuple[str, ...]:
+        """Return the titles of the sets that could no longer be loaded without ``model``."""
+        return depending_on(model, self.models)
 
     @classmethod
     def of(cls, library: Library) -> Listing:
@@ -34,4 +49,6 @@ class Listing:
             sets=library.model_sets(),
             unfinished=library.unfinished() if library.connected else (),
             free=probe(library.folder).disk_free,
+            lacking=library.lacking() if library.connected else {},
+            notes=library.unreadable() if library.connected else (),
         )

@@ -21,11 +21,18 @@ from engine.library import (
     token,
     wanted_for,
 )
+from engine.words import size
+
+ENOUGH = 0.5  # of the conversation asked for: more of it is not worth a smaller model
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A model set that can be had: ``download`` in bytes, ``gated`` the repositories that ask for a sign-in."""
+    """A model set that can be had: ``download`` in bytes, ``gated`` the repositories that ask for a sign-in.
+
+    ``missing`` are the repositories that are not there yet, and only these are counted in ``download``; ``parameters``
+    are the target's.
+    """
 
     name: str
     title: str
@@ -38,6 +45,19 @@ class Offer:
     wanted: tuple[Wanted, ...]
     installed: bool = False
     chats: bool = True
+    missing: tuple[str, ...] = ()
+    parameters: int = 0
+    presets: tuple[str, ...] = ()
+
+    @property
+    def incomplete(self) -> bool:
+        """True where part of the set is there and the rest is not."""
+        return bool(self.missing) and len(self.missing) < len(self.repositories)
+
+    @property
+    def fits(self) -> bool:
+        """True where the conversation asked for fits, or nearly all of it."""
+        return self.verdict.answer != "no" and self.verdict.context >= ENOUGH * self.verdict.asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +72,19 @@ class Survey:
         """The set recommended: the first that fits and needs no sign-in."""
         return next((offer for offer in self.offers if offer.verdict.answer != "no" and not offer.gated), None)
 
+    @property
+    def sentence(self) -> str:
+        """What to say where nothing fits; empty where something does."""
+        if not self.offers or any(offer.verdict.answer != "no" for offer in self.offers):
+            return ""
+        least = min(self.offers, key=lambda offer: offer.verdict.needed)
+        memory = "GPU memory" if least.verdict.device == "cuda" else "memory"
+        return (
+            f"None of these fits this machine now: the smallest, {least.title}, needs {size(least.verdict.needed)} and "
+            f"{size(least.verdict.free)} of {memory} are free. Close other programs or choose a shorter conversation; "
+            f"the starter models work meanwhile."
+        )
+
 
 def survey(library: Library, context: int) -> Survey:
     """Measure this machine and judge what the catalogue and ``library`` have at ``context`` tokens."""
@@ -59,9 +92,11 @@ def survey(library: Library, context: int) -> Survey:
     models = [model for model in library.models() if model.present and model.whole]
     names = {model.repository for model in models}
     offers = [_offer(entry, judge(entry.architectures, hardware, context), names) for entry in CATALOGUE.values()]
-    listed = {repository for offer in offers for repository in offer.repositories}
-    own = [_own(model, hardware, context) for model in models if model.repository not in listed]
-    return Survey(hardware, tuple(sorted((*filter(None, own), *offers), key=_rank)))
+    levels = {repository for offer in offers if offer.installed for repository in offer.repositories}
+    alone = {offer.repositories[0] for offer in offers if len(offer.repositories) == 1}
+    wanted = [m for m in models if m.repository not in alone and (m.alone or m.repository not in levels)]
+    own = [_own(model, hardware, context) for model in wanted]
+    return Survey(hardware, tuple(sorted((*offers, *filter(None, own)), key=_rank)))
 
 
 def look_up(address: str, library: Library, connection: Connection, context: int) -> Offer:
@@ -70,9 +105,9 @@ def look_up(address: str, library: Library, connection: Connection, context: int
     if name in CATALOGUE:
         return next(offer for offer in survey(library, context).offers if offer.name == name)
     found = inspect(address, connection, token())
-    names = {model.repository for model in library.models()}
+    there = any(m.repository == found.repository and m.present and m.whole for m in library.models())
     return Offer(
-        name=name,
+        name=found.repository,  # as the Hub writes it, whatever was typed
         title=found.repository,
         good_for=f"{found.parameters / 1e9:.1f} billion parameters, {found.form}. One model: it drafts for itself.",
         download=found.download,
@@ -80,8 +115,10 @@ def look_up(address: str, library: Library, connection: Connection, context: int
         repositories=(found.repository,),
         gated=(),
         verdict=judge([found.architecture], probe(library.folder), context),
-        wanted=(replace(wanted[0], revision=found.revision),),
-        installed=found.repository in names,
+        wanted=(replace(wanted[0], repository=found.repository, revision=found.revision),),
+        installed=there,
+        missing=() if there else (found.repository,),
+        parameters=found.parameters,
     )
 
 
@@ -91,26 +128,29 @@ def _offer(entry: CatalogueSet, verdict: Verdict, installed: set[str]) -> Offer:
         name=entry.name,
         title=entry.title,
         good_for=entry.good_for,
-        download=entry.download,
+        download=sum(model.download for model in entry.models.values() if model.repository not in installed),
         licences=entry.licences,
         repositories=repositories,
         gated=tuple(model.repository for model in entry.models.values() if model.gated),
         verdict=verdict,
         wanted=wanted_for(entry.name)[1],
         installed=installed.issuperset(repositories),
-        chats="hsd" in entry.presets,
+        chats=entry.chats,
+        missing=tuple(repository for repository in repositories if repository not in installed),
+        parameters=entry.models["target"].architecture.parameters,
+        presets=entry.presets,
     )
 
 
 def _own(model: Installed, hardware: Hardware, context: int) -> Offer | None:
-    """Return a model of the library's that no set has, None where its configuration cannot be read any more."""
+    """Return a model of the library's as a set of one, None where its configuration cannot be read any more."""
     try:
         architecture = model.architecture
     except (UpdraftError, OSError):
         return None
     return Offer(
         name=model.repository,
-        title=model.repository.removeprefix("local/"),
+        title=model.name,
         good_for=f"{architecture.parameters / 1e9:.1f} billion parameters. One model: it drafts for itself.",
         download=0,
         licences=(model.licence or "no licence stated",),
@@ -119,10 +159,16 @@ def _own(model: Installed, hardware: Hardware, context: int) -> Offer | None:
         verdict=judge([architecture], hardware, context),
         wanted=(),
         installed=True,
+        parameters=architecture.parameters,
     )
 
 
-def _rank(offer: Offer) -> tuple[bool, bool, bool, int]:
-    """Order by what runs here, what chats, what needs no sign-in, and then the larger models, which answer better."""
-    fits = offer.verdict.answer != "no"
-    return not fits, not offer.chats, bool(offer.gated), -offer.verdict.needed if fits else offer.verdict.needed
+def _rank(offer: Offer) -> tuple[bool, bool, bool, bool, int]:
+    """Order by what runs here, what chats, what needs no sign-in, what fits whole, and then by size.
+
+    Larger targets answer better; of what does not fit, the smallest is nearest. Sets that are equal stay in the
+    catalogue's order, in which a 4-bit copy stands before the original.
+    """
+    runs = offer.verdict.answer != "no"
+    larger = -offer.parameters if runs else offer.verdict.needed
+    return not runs, not offer.chats, bool(offer.gated), not offer.fits, larger

@@ -27,7 +27,7 @@ class DownloadPage(Page):
         offer = self.plan.offer
         if offer is None:
             return
-        if self.job is None or self.job.name != offer.name:
+        if self.job is None or self.job.name != offer.name or self.job.state == "done":  # it may be gone since
             if self.job is not None:
                 self.rows.removeWidget(self.job)
                 self.job.hide()
@@ -35,8 +35,7 @@ class DownloadPage(Page):
             self.job = JobView(self._library.downloads, offer.name, offer.title)
             self.job.ended.connect(lambda _: self.completeChanged.emit())
             self.rows.addWidget(self.job, 1)
-        if self.job.state != "done":
-            self.alert.tell(self._library.downloads.get(offer))
+        self.alert.tell(self._library.downloads.get(offer))
         self.completeChanged.emit()
 
     def isComplete(self) -> bool:

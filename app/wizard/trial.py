@@ -152,7 +152,7 @@ class TryPage(Page):
         if not self._waiting:
             return
         self._waiting = False
-        models = listing.sets.get(self.plan.name)
+        models = listing.find(self.plan.name)
         if models is None:
             self._complain(
                 Trouble(f"{self._library.downloads.title(self.plan.name)} is not complete.", "Go back and download it.")

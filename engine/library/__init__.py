@@ -17,6 +17,7 @@ from engine.library.installed import Library
 from engine.library.manifest import Checked
 from engine.library.protocol import DeviceCode, FileProgress, Inspection, Patience, Progress, SignedIn, Wanted
 from engine.library.record import Installed
+from engine.library.sets import depending_on, set_named
 from engine.library.signin import sign_in, sign_in_by_browser, sign_out, token
 from engine.library.vocabulary import check_shared
 
@@ -42,10 +43,12 @@ __all__ = [
     "Verdict",
     "Wanted",
     "check_shared",
+    "depending_on",
     "inspect",
     "judge",
     "probe",
     "read_address",
+    "set_named",
     "sign_in",
     "sign_in_by_browser",
     "sign_out",

@@ -48,6 +48,7 @@ class CatalogueSet:
     good_for: str
     presets: tuple[str, ...]
     models: Mapping[Role, Listed]
+    chats: bool = True  # False for models that only continue a text
 
     @property
     def download(self) -> int:
@@ -126,6 +127,7 @@ def _early_exit(name: str, architecture: Dimensions) -> Listed:
 
 
 _THREE = ("hsd", "draft", "pyramid", "lookup")
+_TWO = ("hsd", "draft", "lookup")
 _EXITS = ("hispec", "lookup")
 
 CATALOGUE: Mapping[str, CatalogueSet] = MappingProxyType(
@@ -142,6 +144,23 @@ CATALOGUE: Mapping[str, CatalogueSet] = MappingProxyType(
                     "qualifier": _original("HuggingFaceTB/SmolLM2-360M-Instruct", SMOLLM2_360M),
                     "draft": _original("HuggingFaceTB/SmolLM2-135M-Instruct", SMOLLM2_135M),
                 },
+            ),
+            CatalogueSet(
+                "smollm2-360m",
+                "SmolLM2 360M",
+                "For 8 GB of memory without a GPU: very quick, short and simple answers.",
+                _TWO,
+                {
+                    "target": _original("HuggingFaceTB/SmolLM2-360M-Instruct", SMOLLM2_360M),
+                    "draft": _original("HuggingFaceTB/SmolLM2-135M-Instruct", SMOLLM2_135M),
+                },
+            ),
+            CatalogueSet(
+                "smollm2-135m",
+                "SmolLM2 135M",
+                "The smallest real chat model: fits nearly everywhere, often wrong.",
+                ("lookup",),
+                {"target": _original("HuggingFaceTB/SmolLM2-135M-Instruct", SMOLLM2_135M)},
             ),
             CatalogueSet(
                 "qwen3-4b",
@@ -226,6 +245,7 @@ CATALOGUE: Mapping[str, CatalogueSet] = MappingProxyType(
                 "HiSpec on a small GPU: one model whose first layers draft. Continues text, not trained to chat.",
                 _EXITS,
                 {"target": _early_exit("llama3.2-1B", LLAMA32_1B)},
+                chats=False,
             ),
             CatalogueSet(
                 "layerskip-8b",
@@ -233,6 +253,7 @@ CATALOGUE: Mapping[str, CatalogueSet] = MappingProxyType(
                 "HiSpec as in its paper, one 8B model. Continues text, not trained to chat.",
                 _EXITS,
                 {"target": _early_exit("llama3-8B", LLAMA3_8B)},
+                chats=False,
             ),
             CatalogueSet(
                 "layerskip-7b",
@@ -240,6 +261,7 @@ CATALOGUE: Mapping[str, CatalogueSet] = MappingProxyType(
                 "HiSpec with a small vocabulary, so its exits are cheap. Continues text, not trained to chat.",
                 _EXITS,
                 {"target": _early_exit("llama2-7B", LLAMA2_7B)},
+                chats=False,
             ),
             CatalogueSet(
                 "layerskip-code-7b",
@@ -247,6 +269,7 @@ CATALOGUE: Mapping[str, CatalogueSet] = MappingProxyType(
                 "HiSpec for code, which early layers guess well. Continues text, not trained to chat.",
                 _EXITS,
                 {"target": _early_exit("codellama-7B", CODELLAMA_7B)},
+                chats=False,
             ),
         )
     }

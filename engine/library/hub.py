@@ -74,6 +74,7 @@ class Hub:
     def inspect(self, repository: str, revision: str | None) -> Inspection:
         """Tell what ``repository`` is from its configuration and the headers of its weights."""
         plan = self.plan(repository, revision)
+        repository = plan.repository  # as the Hub writes it
         config = self.config(plan)
         architecture = dimensions_of(config, repository)
         weights = [entry for entry in plan.files if entry.weights]

@@ -175,12 +175,16 @@ def read_into(digest: Digest, path: Path) -> Iterator[int]:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """One file was verified: ``good`` says whether it is there and hashes right; bytes ``done`` of ``total``."""
+    """One file of ``repository`` was verified: ``good`` says whether it is there and hashes right.
+
+    Bytes ``done`` of ``total``.
+    """
 
     path: str
     good: bool
     done: int
     total: int
+    repository: str = ""
 
 
 def verify(folder: Path) -> Iterator[Checked]:
@@ -196,4 +200,4 @@ def verify(folder: Path) -> Iterator[Checked]:
                 pass
             good = digest.agrees
         done += entry.size
-        yield Checked(entry.path, good, done, manifest.size)
+        yield Checked(entry.path, good, done, manifest.size, manifest.repository)

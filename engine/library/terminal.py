@@ -42,6 +42,12 @@ def add_arguments(subparsers: Subparsers) -> None:
     fit.add_argument("--context", type=int, default=4096, metavar="TOKENS")
     get = verbs.add_parser("get", help="download a set or a repository; goes on where an earlier one stopped")
     get.add_argument("name", help="a set of the catalogue, owner/name, or the address of a model's page")
+    taken = verbs.add_parser("import", help="take a model folder in: any folder, or one of the Hub client's cache")
+    taken.add_argument("source", type=Path, metavar="FOLDER")
+    taken.add_argument("--name", help="what to call it, where its folder does not know or another has that name")
+    renamed = verbs.add_parser("rename", help="call an installed model something else")
+    renamed.add_argument("name", help="what it is called now")
+    renamed.add_argument("new", help="what to call it")
     verbs.add_parser("signin", help="sign in to the Hub with a browser, for models that ask for it")
     for verb, meaning in (("verify", "hash a model's files, offline"), ("remove", "delete a model from disk")):
         command = verbs.add_parser(verb, help=meaning)
@@ -58,6 +64,8 @@ def run(args: argparse.Namespace) -> int:
             "list": lambda: _list(library),
             "fit": lambda: _fit(library, args.name, args.context),
             "get": lambda: _get(library, args.name),
+            "import": lambda: _import(library, args.source, args.name),
+            "rename": lambda: _rename(library, args.name, args.new),
             "signin": _sign_in,
             "verify": lambda: _verify(library, _chosen(library, args.name)),
             "remove": lambda: _remove(library, args.name),
@@ -80,11 +88,35 @@ def _list(library: Library) -> int:
     _say(f"Installed in {library.folder}")
     for model in installed:
         state = "drive not connected" if not model.present else "" if model.whole else "damaged"
-        _say(f"  {model.repository:<44} {size(model.size):>8}  {state or model.licence}")
+        _say(f"  {_called(model):<44} {size(model.size):>8}  {state or model.licence}")
     for repository, count in library.unfinished():
         _say(f"  {repository:<44} {size(count):>8}  not complete")
+    for name, missing in library.lacking().items():
+        _say(f"  {CATALOGUE[name].title} lacks {', '.join(missing)}; get the rest with: models get {name}")
+    for note in library.unreadable():
+        _say(f"  {note}")
     if not installed:
         _say("  nothing yet; the starter models always work")
+    return 0
+
+
+def _called(model: Installed) -> str:
+    return f"{model.name} ({model.repository})" if model.title else model.repository
+
+
+def _import(library: Library, source: Path, name: str | None) -> int:
+    before = {model.key for model in library.models()}
+    for _ in library.take_in(source.absolute(), name):
+        pass
+    for model in library.models():
+        if model.key not in before:
+            _say(f"Imported {model.name}: {size(model.size)}. Ask it with: python -m engine ask --model {model.name} …")
+    return 0
+
+
+def _rename(library: Library, name: str, new: str) -> int:
+    model = library.rename(library.model(name), new)
+    _say(f"{name} is called {model.name} now; its former name still works.")
     return 0
 
 

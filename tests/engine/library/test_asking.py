@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import time
 from pathlib import Path
 
 import pytest
+from keyring.errors import KeyringError
 
 from engine.library import (
     CATALOGUE,
     Connection,
     DeviceCode,
+    Downloads,
+    Library,
     LibraryError,
     SignedIn,
     inspect,
@@ -221,3 +225,67 @@ def test_a_licence_steers_no_terminal(
     out = capsys.readouterr().out
     assert "mit␛]52" in out
     assert not set(out) & set("\x1b\x07\u202e")
+
+
+@pytest.mark.parametrize("text", ["hf_goo\nd", "hf_É", "hf_a b", "hf_\x00"])
+def test_a_token_of_the_environment_that_is_none(
+    hub: FakeHub, memory_keyring: MemoryKeyring, library: Library, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    """Guards against an endless "the connection was cut" for a token that no request can carry."""
+    monkeypatch.setattr("os.environ", {**os.environ, "HF_TOKEN": text})
+    with pytest.raises(LibraryError, match="HF_TOKEN") as caught:
+        token()
+    assert caught.value.kind == "signin"
+    assert text not in caught.value.sentence + caught.value.hint
+    downloads = Downloads(library, Connection(endpoint=hub.address), token, spare=0)
+    downloads.add("job", (Wanted("target", "ada/tiny"),))
+    told = next(progress for progress in iter(downloads.events.get, None) if progress.over)
+    downloads.close()
+    assert (told.state, told.kind) == ("failed", "signin")
+    assert not hub.requests
+
+
+def test_a_token_of_the_environment_with_a_line_end(
+    memory_keyring: MemoryKeyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Guards against refusing what ``$(cat file)`` on Windows, or a hasty paste, leaves around it."""
+    monkeypatch.setenv("HF_TOKEN", " hf_good\r\n")
+    assert token() == "hf_good"
+    monkeypatch.setenv("HF_TOKEN", " \n")
+    assert token() is None
+
+
+def test_a_token_for_this_run(hub: FakeHub, memory_keyring: MemoryKeyring, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Guards against a good token that cannot be used at all where the system has no keyring."""
+
+    def locked(*_: object) -> None:
+        raise KeyringError
+
+    monkeypatch.setattr(memory_keyring, "set_password", locked)
+    connection = Connection(endpoint=hub.address)
+    with pytest.raises(LibraryError, match="no keyring") as caught:
+        sign_in("hf_good", connection)
+    assert "for this run" in caught.value.hint
+    assert token() is None
+    assert sign_in("hf_good", connection, for_now=True) == "ada"
+    assert token() == "hf_good"
+    assert memory_keyring.kept == {}
+    sign_out()
+    assert token() is None
+    hub.confirmation = ""
+    assert any(isinstance(told, SignedIn) for told in sign_in_by_browser(connection, for_now=True))
+    assert token() == "hf_good"
+    sign_out()
+
+
+def test_the_wrong_case_is_the_same_model(hub: FakeHub, get: Get, library: Library) -> None:
+    """Guards against a second copy of a model whose name was typed in small letters."""
+    library.require()
+    get("ada/tiny")
+    found = inspect("ADA/Tiny", Connection(endpoint=hub.address), None)
+    assert found.repository == "ada/tiny"
+    before = hub.bytes_served(WEIGHTS)
+    told = get("ADA/Tiny")
+    assert told[-1].pinned == (("ADA/Tiny", "ada/tiny", found.revision),)
+    assert hub.bytes_served(WEIGHTS) == before
+    assert [model.repository for model in library.models()] == ["ada/tiny"]
