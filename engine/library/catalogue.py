@@ -127,7 +127,7 @@ def _early_exit(name: str, architecture: Dimensions) -> Listed:
 
 
 _THREE = ("hsd", "draft", "pyramid", "lookup")
-_TWO = ("hsd", "draft", "lookup")
+_TWO = ("draft", "lookup")
 _EXITS = ("hispec", "lookup")
 
 CATALOGUE: Mapping[str, CatalogueSet] = MappingProxyType(
