@@ -188,6 +188,8 @@ class EngineWorker(QObject):
             return
         try:
             self.counted.emit(fill(count, self._session))
+        except UpdraftError as error:
+            log.info("not counted: %s", error)
         except BaseException:  # the thread's border; asking, not counting, is where a fault is reported
             log.warning("counting failed", exc_info=True)
 

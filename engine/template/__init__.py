@@ -36,6 +36,7 @@ class Template:
     def __init__(self, source: object, name: str, specials: Mapping[str, str]) -> None:
         self._given, self._name, self._specials = source, name, dict(specials)
         self._reads: frozenset[str] | None = None
+        self._overrun: tuple[int, TemplateError] | None = None  # characters it ran away with, and what was said
         _RENDERER.warm()
 
     def render(self, messages: Messages, *, thinking: bool | None = None) -> Prompt:
@@ -115,8 +116,16 @@ class Template:
         }
         if thinking is not None and self.switch is not None:
             variables[self.switch] = thinking
-        limit = SPARE + 4 * sum(len(content) for _, content in messages)
-        answer = yield from self._answer({"template": self._source, "variables": variables, "limit": limit})
+        length = sum(len(content) for _, content in messages)
+        if self._overrun is not None and length >= self._overrun[0]:
+            raise self._overrun[1]  # it would again, at every pause in which the context is counted
+        request = {"template": self._source, "variables": variables, "limit": SPARE + 4 * length}
+        try:
+            answer = yield from self._answer(request)
+        except TemplateError as error:
+            if isinstance(error.__cause__, Overrun):
+                self._overrun = (length, error)
+            raise
         text = str(answer["text"])
         if not text.strip():
             raise self.fault("it writes nothing")

@@ -153,6 +153,19 @@ def test_a_template_that_runs_away_is_ended(source: str, monkeypatch: pytest.Mon
     assert template("chatml").render(QUESTION).text == reference("chatml", QUESTION)
 
 
+def test_what_ran_away_once_is_not_run_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Guards: seconds of a busy processor at every pause in typing, and a short chat refused for a long one's sake."""
+    monkeypatch.setattr("engine.template.process.SECONDS", 0.3)
+    source = "x{% if messages[0].content|length > 3 %}{{ (messages|length + 9)**(10**8) }}{% endif %}"
+    asked = Template(source, "Foxglove", {})
+    for _ in range(2):
+        with pytest.raises(TemplateError, match="come to an end"):
+            asked.render(QUESTION)
+        monkeypatch.setattr("engine.template._RENDERER", None)  # must not be asked any more
+    monkeypatch.undo()
+    assert asked.render([("user", "Hi")]).text == "x"
+
+
 def test_waiting_can_be_given_up() -> None:
     """Guards: Stop that does nothing while a template runs, or a process that goes on in the dark."""
     renderer = Renderer()
