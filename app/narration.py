@@ -80,7 +80,7 @@ class Narration(QObject):
             self._show_figures(running=True)
         for event in events:
             if isinstance(event, Notice):
-                self._parts.banner.tell(Failure(event.sentence, "", remedies=()))
+                self._parts.banner.tell(Failure(event.sentence, "", remedies=(), calm=True))
         if self.chat.is_stopping:
             self._parts.transcript.say_stopping(tally)
 

@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 SPARE = 100_000  # characters a template may write beside what was said, of which it may repeat some
 SWITCHES = ("enable_thinking", "thinking", "enable_reasoning")  # what templates call it
-FOLDED = "{} knows no system prompt; what it says was put before the first question."
+FOLDED = "{} takes no system prompt; yours was put before the first question."
 _ANOTHER = "Choose another model, or get this one again."
 _RENDERER = Renderer()
 

@@ -121,11 +121,12 @@ def test_a_panic_in_the_store_holds_up_nothing_else(qtbot: QtBot, tmp_path: Path
 
 def test_what_a_question_needed_is_said(start: Start, ask: Ask, qtbot: QtBot, session: ScriptedSession) -> None:
     """Guards: a system prompt put elsewhere without a word."""
-    session.play = lambda _: iter([Notice("Starter knows no system prompt."), *speculated()])
+    session.play = lambda _: iter([Notice("Starter takes no system prompt."), *speculated()])
     running = start()
     ask(running, "Hello")
     banner = running.window.banner
     assert banner.isVisible()
-    assert banner.sentence.text() == "Starter knows no system prompt."
+    assert banner.sentence.text() == "Starter takes no system prompt."
+    assert banner.property("calm") is True
     assert not any(button.isVisible() for button in banner.buttons.values())
     assert running.chat.conversation.messages[-1].text == STORY

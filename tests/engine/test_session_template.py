@@ -52,7 +52,7 @@ def test_a_system_prompt_put_elsewhere_is_said_once(model: Make) -> None:
     session = opened(model(NO_SYSTEM))
     events = ask(session, SYSTEM)
     notices = [event for event in events if isinstance(event, Notice)]
-    assert [notice.sentence.split(" knows")[0] for notice in notices] == ["Foxglove"]
+    assert [notice.sentence.split(" takes")[0] for notice in notices] == ["Foxglove"]
     assert from_json(to_json(notices[0])) == notices[0]
     (started,) = (event for event in events if isinstance(event, Started))
     folded = [("user", "Be brief.\n\nThe fox?")]
@@ -90,7 +90,7 @@ def test_the_terminal_says_both(model: Make, capsys: pytest.CaptureFixture[str])
     words = ["ask", "The fox?", "--system", "Be brief.", "--device", "cpu", "--preset", "plain", "--max-tokens", "4"]
     assert main([*words, "--model", str(model(NO_SYSTEM))]) == 0
     printed = capsys.readouterr()
-    assert "knows no system prompt" in printed.err
-    assert "knows no" not in printed.out
+    assert "takes no system prompt" in printed.err
+    assert "takes no" not in printed.out
     assert main([*words, "--model", str(model("{{ tools|length }}"))]) == 1
     assert capsys.readouterr().err.splitlines()[-1].startswith("updraft: The chat template of foxglove cannot be used")

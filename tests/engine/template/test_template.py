@@ -59,7 +59,7 @@ def test_a_system_prompt_always_reaches_the_model(name: str) -> None:
         assert not prompt.notice
     else:
         assert prompt.text == reference(name, [("user", f"Be brief.\n\n{QUESTION[0][1]}"), *TALK[1:]])
-        assert prompt.notice == "Foxglove knows no system prompt; what it says was put before the first question."
+        assert prompt.notice == "Foxglove takes no system prompt; yours was put before the first question."
 
 
 @pytest.mark.parametrize(
