@@ -43,6 +43,7 @@ class Recorder:
         self.device = device
         self._pool: Any = torch.cuda.graph_pool_handle() if device.type == "cuda" else None
         self._stream = _stream_of(device) if device.type == "cuda" else None
+        self._recordings = weakref.WeakSet[Recording]()
 
     def record(self, work: Callable[[], None]) -> Callable[[], None]:
         """Return what repeats ``work``, which is not kept: whoever replays it keeps alive what it works on.
@@ -59,20 +60,24 @@ class Recorder:
             work()
         torch.cuda.current_stream(self.device).wait_stream(self._stream)
         try:
-            return Recording(self._capture(work))
+            recording = Recording(self._capture(work))
         except torch.OutOfMemoryError:
             raise
         except RuntimeError:
-            return Recording(self._capture(work))
+            recording = Recording(self._capture(work))
+        self._recordings.add(recording)
+        return recording
 
     def _capture(self, work: Callable[[], None]) -> torch.cuda.CUDAGraph:
-        """Record ``work`` as a graph; if that fails stream and pool are as before."""
+        """Record ``work`` as a graph; if that fails nothing is left of it."""
+        if not self._recordings:  # torch takes a pool whose graphs are all gone for a fault of its own
+            self._pool = torch.cuda.graph_pool_handle()
         graph = torch.cuda.CUDAGraph()
         torch.cuda.synchronize(self.device)
         torch.cuda.empty_cache()
         with _no_collection(), torch.cuda.stream(self._stream):
-            graph.capture_begin(self._pool, capture_error_mode="thread_local")
             try:
+                graph.capture_begin(self._pool, capture_error_mode="thread_local")
                 work()
                 graph.capture_end()
             except BaseException:
