@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 LONG = 50_000  # characters from which a text is attached in place of being written into the field
+WORD = 10_000  # and of a single word, which Qt breaks into lines by trying every letter
 PASTED = "Pasted text"
 _HEAD = "Attached: "
 _FENCE = "```"
@@ -38,7 +39,12 @@ def parted(question: str) -> tuple[str, list[Attachment]]:
         attached.insert(0, attachment)
         lines = lines[: max(start - 1, 0)]  # with the empty line above it
     typed = "\n".join(lines)
-    return ("", [Attachment(PASTED, typed), *attached]) if len(typed) > LONG else (typed, attached)
+    return ("", [Attachment(PASTED, typed), *attached]) if too_long(typed) else (typed, attached)
+
+
+def too_long(text: str) -> bool:
+    """Tell whether laying ``text`` out in a field would be felt."""
+    return len(text) > LONG or any(len(word) > WORD for word in text.split())
 
 
 def _quoted(attachment: Attachment) -> str:

@@ -6,7 +6,7 @@ from PySide6.QtCore import QEvent, QMimeData, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QFontMetrics, QInputMethodEvent, QKeyEvent, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QTextEdit, QVBoxLayout, QWidget
 
-from app.composing.attachment import LONG, Attachment, joined, parted
+from app.composing.attachment import Attachment, joined, parted, too_long
 from app.composing.chips import Chips
 from app.composing.drop import local_files
 from app.composing.think_button import ThinkButton
@@ -219,7 +219,7 @@ class Field(QTextEdit):
             self.files_given.emit(files)
         elif source.hasImage() and not source.hasText():
             self.picture_given.emit()
-        elif len(text := source.text()) > LONG:
+        elif too_long(text := source.text()):
             self.text_given.emit(text)
         else:
             super().insertFromMimeData(source)

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from app.composing.attachment import LONG, PASTED, Attachment, joined, parted
+from app.composing.attachment import LONG, PASTED, WORD, Attachment, joined, parted
 
 LINES = ("", " ", "word", "```", "````python", "Attached: a.txt", "```\n```", "Attached: ", "雪 😀", "~~~", "x" * 200)
 
@@ -35,4 +35,6 @@ def test_what_was_typed_by_hand_stays_typed(text: str) -> None:
 
 def test_too_long_a_text_is_attached() -> None:
     """Guards: the draft of an earlier version, a megabyte long, laid out in the field."""
-    assert parted("x" * (LONG + 1)) == ("", [Attachment(PASTED, "x" * (LONG + 1))])
+    for text in ("x " * (LONG // 2 + 1), "one " + "x" * (WORD + 1)):
+        assert parted(text) == ("", [Attachment(PASTED, text)])
+    assert parted("x " * (LONG // 2)) == ("x " * (LONG // 2), [])
