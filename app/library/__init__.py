@@ -22,6 +22,7 @@ from engine.library import (
     Step,
     Verdict,
     Wanted,
+    starting_preset,
 )
 from engine.words import duration, size
 
@@ -47,4 +48,5 @@ __all__ = [
     "Wanted",
     "duration",
     "size",
+    "starting_preset",
 ]

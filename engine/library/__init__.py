@@ -19,6 +19,7 @@ from engine.library.protocol import DeviceCode, FileProgress, Inspection, Patien
 from engine.library.record import Installed
 from engine.library.sets import depending_on, set_named
 from engine.library.signin import sign_in, sign_in_by_browser, sign_out, token
+from engine.library.starting import starting_preset
 from engine.library.vocabulary import check_shared
 
 __all__ = [
@@ -52,6 +53,7 @@ __all__ = [
     "sign_in",
     "sign_in_by_browser",
     "sign_out",
+    "starting_preset",
     "token",
     "wanted_for",
 ]
