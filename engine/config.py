@@ -13,6 +13,8 @@ Role = Literal["target", "qualifier", "draft"]
 Rule = Literal["block", "token", "fuzzy"]
 ROOM = 8192  # tokens of a conversation on a GPU, where room is taken at once, unless more or fewer are asked for
 
+COLDEST = 1e-30  # logits of up to 1e8, divided by it, are still float32
+
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
@@ -20,7 +22,8 @@ class Sampling:
 
     Applied in this order: repetition penalty, temperature, top-k, top-p, min-p. ``temperature`` 0 is greedy,
     ``top_k`` 0, ``top_p`` 1, ``min_p`` 0 and ``repetition_penalty`` 1 switch that step off. ``seed`` None
-    draws a new seed for every reply. Raises SettingError for a value out of range.
+    draws a new seed for every reply. A temperature that logits cannot be divided by in float32 is 0. Raises
+    SettingError for a value out of range.
     """
 
     temperature: float = 0.7
@@ -32,6 +35,8 @@ class Sampling:
 
     def __post_init__(self) -> None:
         _within("temperature", self.temperature, 0, 5)
+        if self.temperature < COLDEST:
+            object.__setattr__(self, "temperature", 0.0)  # it is frozen
         _within("top_k", self.top_k, 0, 1_000_000)
         _within("top_p", self.top_p, 0, 1)
         _within("min_p", self.min_p, 0, 1)

@@ -17,6 +17,16 @@ class CheckpointError(UpdraftError):
     """A model folder is missing, damaged, foreign or of an architecture Updraft does not run."""
 
 
+class NoNumbers(CheckpointError):  # noqa: N818 - as ContextFull
+    """A model's logits are not finite, so nothing can be drawn from them."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The model computes no numbers: its weights or its config.json are damaged.",
+            "Download or import the model again, or choose another one.",
+        )
+
+
 class ModelSetError(UpdraftError):
     """The models of a hierarchy do not belong together, or the one a preset needs is not there."""
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from engine.config import Sampling
+from engine.errors import NoNumbers
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,9 +71,12 @@ class Sampler:
     def shape(self, logits: Tensor, tape: Sequence[int], mark: int) -> Tensor:
         """Apply the settings: logits float32 [n, vocabulary] -> probabilities of the same shape.
 
-        Row i is the law after ``tape[:mark + i]``; only the repetition penalty looks at those tokens.
+        Row i is the law after ``tape[:mark + i]``; only the repetition penalty looks at those tokens. Raises NoNumbers
+        for a row whose highest logit is not finite: a NaN is higher than all else.
         """
         s = self.sampling
+        if not logits.amax(dim=1).isfinite().all():
+            raise NoNumbers
         if s.repetition_penalty != 1:
             logits = _penalised(logits, tape, mark, s.repetition_penalty)
         if s.temperature == 0:

@@ -122,6 +122,29 @@ def test_trimmed_laws(name: str) -> None:
     assert alike(desks)
 
 
+@pytest.mark.parametrize("vocabulary", [7, 12288])
+@pytest.mark.parametrize("name", ["greedy", "default", "all"])
+@pytest.mark.parametrize("bad", [float("nan"), -float("nan"), float("inf")], ids=["nan", "-nan", "inf"])
+def test_logits_that_are_no_numbers(vocabulary: int, name: str, bad: float) -> None:
+    """An id past the vocabulary; or a law that looks like one. -inf for all is no number either."""
+    for row in (0, 2):
+        x = logits(3, vocabulary, 5)
+        x[row, vocabulary - 2] = bad
+        if bad == float("inf") and row == 2:
+            x[row] = -float("inf")
+        desks = [Desk.of(on, vocabulary, SETTINGS[name]) for on in BOTH]
+        for desk in desks:
+            on = desk.start.device
+            shape_laws(x.to(on), desk.start - 1, desk.board, desk.laws[0], desk.raw[0])
+            draw(x[row : row + 1].to(on), desk.start, desk.board, desk.laws[1], desk.raw[1], desk.told, first=True)
+        assert (desks[1].laws[0].cpu() - desks[0].laws[0]).abs().max() < 1e-6
+        assert desks[1].laws[0].max() == 2
+        said = Reading(desks[1].told.words.cpu()).read()
+        assert said.probabilities == (2.0,)
+        assert isinstance(said, Drafts)
+        assert 0 <= said.tokens[0] < vocabulary
+
+
 def test_equal_logits() -> None:
     """More ties than a CTA can hold must end the search, not the process; all of them are kept."""
     desk = Desk.of(GPU, 50_000, Sampling(temperature=1, top_k=5, top_p=0.5))

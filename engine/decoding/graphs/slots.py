@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from engine.account import ROWS
+from engine.errors import NoNumbers
 from engine.model.kernels.board import LEVELS
-from engine.model.kernels.record import WORDS, Drafts, Reading, Record, Verdict
+from engine.model.kernels.record import NO_NUMBERS, WORDS, Drafts, Reading, Record, Verdict
 
 TURNS = 2  # copies under way at a time
 
@@ -67,5 +68,8 @@ class Slots:
         self._heard = self._readings[turn]
 
     def heard(self, level: int) -> Drafts | Verdict:
-        """Return what ``level`` told in the copy that was waited for."""
-        return self._heard[level].read()
+        """Return what ``level`` told in the copy that was waited for; raises NoNumbers for logits not finite."""
+        told = self._heard[level].read()
+        if NO_NUMBERS in told.probabilities:
+            raise NoNumbers
+        return told

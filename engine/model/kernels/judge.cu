@@ -122,7 +122,7 @@ __device__ int standing(const Window& w, float p, float q, float weight, const u
     const int lane = threadIdx.x % LANES;
     const u64 counter = w.board.state->counter, seed = w.board.state->seed;
     if (w.rule == FUZZY) {
-        const u32 falls = __ballot_sync(0xffffffff, lane < w.n && apart[min(lane, w.n)] > tau);
+        const u32 falls = __ballot_sync(0xffffffff, lane < w.n && !(apart[min(lane, w.n)] <= tau));  // a NaN, too
         return falls ? __ffs(falls) - 1 : w.n;
     }
     const float coin = philox(seed, counter + lane).unit();

@@ -15,6 +15,7 @@ constexpr int HELD = 16, CANDIDATES = HELD * 256;  // that a thread of `choose` 
 constexpr int BINS = 512;
 constexpr float BINS_A_NAT = 16.f;  // weights behind the last bin's edge have no mass
 constexpr int ROW_BYTES = 24576;
+constexpr float NO_NUMBERS = 2.f;  // the one probability in a law whose highest logit is not finite, see record.py
 
 struct Row {  // scratch of one row
     u64 best[SLICES];    // key of the highest logit, then the lowest column that has it
@@ -69,6 +70,14 @@ struct Pass {
         for (int step = LANES / 2; step; step /= 2) key = Higher()(key, __shfl_xor_sync(0xffffffff, key, step));
         return key;
     }
+
+    // All the law goes to the highest logit: as asked, or because it is NaN or infinite and nothing can be weighed.
+    __device__ __forceinline__ bool greedy() const { return board.state->settings.temperature == 0.f || !numbers(); }
+
+    __device__ __forceinline__ bool numbers() const {
+        const u32 key = static_cast<u32>(best() >> 32);
+        return key > key_of(nothing()) && key < key_of(-nothing());
+    }
 };
 
 #define PASS                                                                                                       \
@@ -106,6 +115,12 @@ __device__ __forceinline__ Span slice(int count, int index) {  // whole chunks b
     return {min(index * width, count), min((index + 1) * width, count)};
 }
 
+// The key of a logit; of a NaN, whatever its sign, the highest there is.
+__device__ __forceinline__ u32 rank_of(float logit) {
+    const u32 bits = __float_as_uint(logit);
+    return (bits & 0x7fffffffu) > 0x7f800000u ? 0xffffffffu : key_of(logit);
+}
+
 extern "C" __global__ void survey(PASS) {
     allow_next_kernel();
     wait_for_last_kernel();
@@ -131,7 +146,7 @@ extern "C" __global__ void survey(PASS) {
         pass.penalised(at, aligned, x);
 #pragma unroll
         for (int i = 0; i < CHUNK; i++)
-            if (at + i < count) best = Higher()(best, static_cast<u64>(key_of(x[i])) << 32 | ~static_cast<u32>(at + i));
+            if (at + i < count) best = Higher()(best, static_cast<u64>(rank_of(x[i])) << 32 | ~static_cast<u32>(at + i));
     }
     best = block_joined(best, Higher());
     if (threadIdx.x == 0) pass.row->best[blockIdx.x] = best;
@@ -172,7 +187,7 @@ extern "C" __global__ void weigh(PASS) {
     const Span own = slice(count, blockIdx.x);
     if (ids != nullptr)
         for (int i = own.from + threadIdx.x; i < own.to; i += blockDim.x) pass.raw[ids[i]] = load_2(pass.logits + i);
-    if (s.temperature == 0.f) return;
+    if (pass.greedy()) return;
     const float highest = value_of(static_cast<u32>(pass.best() >> 32)), coolness = 1.f / s.temperature;
     const bool by_count = s.top_k > 0 && s.top_k < count, narrowed = by_count || s.top_p < 1.f;
     const float bound = static_cast<float>(least_near(s.top_p, static_cast<u64>(ONE), count)) / ONE;
@@ -228,7 +243,7 @@ extern "C" __global__ void gather(PASS) {
     allow_next_kernel();
     wait_for_last_kernel();
     const Pass pass = THE_PASS;
-    if (!pass.wanted || state->settings.temperature == 0.f) return;
+    if (!pass.wanted || pass.greedy()) return;
     const Goal goal = goal_of(pass.row, state->settings, count);
     if (!goal.wanted || goal.bin < 0 || pass.row->bin_count[goal.bin] > CANDIDATES) return;
     const float highest = value_of(static_cast<u32>(pass.best() >> 32)), coolness = 1.f / state->settings.temperature;
@@ -376,7 +391,7 @@ extern "C" __global__ void choose(PASS) {
     allow_next_kernel();
     wait_for_last_kernel();
     const Pass pass = THE_PASS;
-    if (!pass.wanted || state->settings.temperature == 0.f) return;
+    if (!pass.wanted || pass.greedy()) return;
     const Settings& s = state->settings;
     const u64 likely = block_sum(threadIdx.x < SLICES ? pass.row->likely[threadIdx.x] : 0ull);
     const Goal goal = goal_of(pass.row, s, count);
@@ -407,7 +422,8 @@ extern "C" __global__ void spread(PASS) {
     const Pass pass = THE_PASS;
     if (!pass.wanted) return;
     const Settings& s = state->settings;
-    const bool aligned = columns % CHUNK == 0, greedy = s.temperature == 0.f;
+    const bool aligned = columns % CHUNK == 0, greedy = pass.greedy();
+    const float sure = pass.numbers() ? 1.f : NO_NUMBERS;
     const u64 best = pass.best();
     const int winner = static_cast<int>(~static_cast<u32>(best));
     const float highest = value_of(static_cast<u32>(best >> 32)), coolness = greedy ? 0.f : 1.f / s.temperature;
@@ -423,7 +439,7 @@ extern "C" __global__ void spread(PASS) {
         for (int i = 0; i < CHUNK; i++) {
             const float w = weight(x[i], highest, coolness);
             const bool kept = greedy ? at + i == winner : key_of(x[i]) >= least && w >= s.min_p;
-            const float p = at + i >= count || !kept ? 0.f : greedy ? 1.f : w * scale;
+            const float p = at + i >= count || !kept ? 0.f : greedy ? sure : w * scale;
             mass += mass_of(p);
             if (p > 0.f) entropy -= p * logf(p);
             x[i] = p;

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from engine.model.kernels.board import SETTINGS, Board
-from engine.model.kernels.record import DRAFTS, LAYOUT, VERDICT, Record
+from engine.model.kernels.record import DRAFTS, LAYOUT, NO_NUMBERS, VERDICT, Record
 
 STEPS = 2**60  # a law's fixed point: exact for every probability from 2**-36 on
 
@@ -51,12 +51,14 @@ def pick(law: Tensor, words: Sequence[int]) -> int | None:
 def shaped(logits: Tensor, seen: Tensor, settings: Any) -> Tensor:
     """Return the law of one row, float32 [m]: ``logits`` float32 [m], ``seen`` bool [m], ``settings`` as SETTINGS.
 
-    Tokens tied with the last one that top-k or top-p keeps are kept with it.
+    Tokens tied with the last one that top-k or top-p keeps are kept with it. Where the highest logit is not finite the
+    law is NO_NUMBERS for it and 0 for all others: every step can go on with that, and the host sees it.
     """
     penalty, temperature, top_p = (float(settings[name]) for name in ("penalty", "temperature", "top_p"))
     logits = torch.where(seen, torch.where(logits > 0, logits / penalty, logits * penalty), logits)
-    if temperature == 0:
-        return torch.zeros_like(logits).index_fill_(0, logits.argmax(), 1.0)
+    numbers = bool(logits.max().isfinite())
+    if temperature == 0 or not numbers:
+        return torch.zeros_like(logits).index_fill_(0, logits.argmax(), 1.0 if numbers else NO_NUMBERS)
     weights = ((logits.double() - logits.max()) / temperature).exp()
     if 0 < settings["top_k"] < len(logits):
         weights = weights.where(logits >= logits.topk(int(settings["top_k"])).values[-1], 0)
@@ -203,8 +205,8 @@ def judge(
     further = not _full(board) and (n == 0 or bonus) and row + n < len(own_laws)
     own, guess = own_laws[row : row + n + 1], _guess(tokens, guess_laws, own_laws, row)
     if rule == "fuzzy" and guess_raw is not None:
-        far = divergence(own_raw[row : row + n].float(), guess_raw[row : row + n].float()) > tau
-        kept, rest = next((i for i in range(n) if far[i]), n), own
+        near = divergence(own_raw[row : row + n].float(), guess_raw[row : row + n].float()) <= tau  # a NaN is far
+        kept, rest = next((i for i in range(n) if not near[i]), n), own
     else:
         coins = [(_random(board, i)[0] >> 8) * 2.0**-24 for i in range(n)]
         kept, rest = _exact(tokens, own, guess, coins, joint=rule == "block")

@@ -1,0 +1,69 @@
+"""A model whose logits are not finite, and temperatures near 0: one sentence, or the greedy reply."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from engine.config import PRESETS, ModelSet, Sampling
+from engine.errors import NoNumbers
+from engine.events import Event, Round
+from engine.model.kernels import reference
+from engine.model.kernels.board import SETTINGS
+from engine.model.kernels.record import NO_NUMBERS
+from engine.session import How, Session
+from tests.engine.family import finish
+
+QUESTION = [("user", "The quick brown fox?")]
+
+
+def ask(session: Session, preset: str, sampling: Sampling) -> list[Event]:
+    return list(session.reply(QUESTION, preset=PRESETS[preset], sampling=sampling, max_tokens=12))
+
+
+@pytest.fixture(scope="module", params=[float("nan"), float("inf")], ids=str)
+def damaged(family: ModelSet, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> ModelSet:
+    """A set whose target has one weight that is no number."""
+    folder = tmp_path_factory.mktemp("damaged")
+    shutil.copytree(family.target, folder, dirs_exist_ok=True)
+    weights = load_file(folder / "model.safetensors")
+    weights["model.norm.weight"][3] = request.param
+    save_file(weights, Path(folder) / "model.safetensors")
+    return ModelSet(family.name, folder, family.qualifier, family.draft)
+
+
+@pytest.mark.parametrize("how", ["eager", "graphs"])
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_no_numbers_are_one_sentence(damaged: ModelSet, how: How, temperature: float) -> None:
+    """An empty answer, or an id outside the vocabulary that ends the process on a GPU."""
+    session = finish(Session.open(damaged, "cpu", how))
+    for preset in PRESETS:
+        with pytest.raises(NoNumbers, match="computes no numbers"):
+            ask(session, preset, Sampling(temperature, seed=1))
+
+
+@pytest.mark.parametrize("how", ["eager", "graphs"])
+def test_the_coldest_temperatures_are_greedy(family: ModelSet, how: How) -> None:
+    """Logits divided by them are infinite, and their differences NaN."""
+    session = finish(Session.open(family, "cpu", how))
+
+    def ids(temperature: float) -> list[int]:
+        events = ask(session, "hispec", Sampling(temperature, seed=1))
+        return [token.id for event in events if isinstance(event, Round) for token in event.settled]
+
+    assert ids(0) == ids(1e-45) == ids(1e-38) == ids(1e-29)
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.7])
+def test_a_law_without_numbers_is_marked_and_within_the_vocabulary(temperature: float) -> None:
+    """Every step of the device goes on with it; only the host can stop."""
+    settings = torch.zeros(SETTINGS.itemsize, dtype=torch.uint8).numpy().view(SETTINGS)[0]
+    settings["temperature"], settings["top_p"], settings["penalty"] = temperature, 0.9, 1.0
+    for bad in (float("nan"), float("inf")):
+        law = reference.shaped(torch.tensor([0.0, bad, 1.0]), torch.zeros(3, dtype=torch.bool), settings)
+        assert law.tolist() == [0, NO_NUMBERS, 0]
+        assert reference.pick(law, (2**32 - 1, 2**32 - 1)) == 1
