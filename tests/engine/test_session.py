@@ -303,9 +303,9 @@ def test_base_models_get_a_plain_template(family: ModelSet, tmp_path: Path) -> N
 
 def test_unknown_devices_are_refused(family: ModelSet) -> None:
     """A typing error in --device deserves a sentence."""
-    with pytest.raises(DeviceError, match="no device"):
+    with pytest.raises(DeviceError, match="not a device"):
         finish(Session.open(family, "gpuu"))
-    with pytest.raises(SettingError, match="no conversation"):
+    with pytest.raises(SettingError, match="too short"):
         finish(Session.open(family, "cpu", room=12))
 
 
