@@ -26,6 +26,17 @@ def _pointer_aside(qapp: QApplication) -> None:  # there is no pointer without i
     QCursor.setPos(QPoint(-1, -1))
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _clipboard_empty(qapp: QApplication) -> Iterator[None]:
+    """Empty the clipboard at the end.
+
+    The offscreen platform lets go of what is on it when the process exits. What Python made (what is copied from a
+    Trace) then needs an interpreter that is gone: a segmentation fault after the last test.
+    """
+    yield
+    qapp.clipboard().clear()
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> QSettings:
     return QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat)
