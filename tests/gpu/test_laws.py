@@ -135,7 +135,7 @@ def test_logits_that_are_no_numbers(vocabulary: int, name: str, bad: float) -> N
         desks = [Desk.of(on, vocabulary, SETTINGS[name]) for on in BOTH]
         for desk in desks:
             on = desk.start.device
-            shape_laws(x.to(on), desk.start - 1, desk.board, desk.laws[0], desk.raw[0])
+            shape_laws(x.to(on), desk.start, desk.board, desk.laws[0], desk.raw[0])
             draw(x[row : row + 1].to(on), desk.start, desk.board, desk.laws[1], desk.raw[1], desk.told, first=True)
         assert (desks[1].laws[0].cpu() - desks[0].laws[0]).abs().max() < 1e-6
         assert desks[1].laws[0].max() == 2

@@ -20,7 +20,7 @@ from tests.engine.family import finish
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
 
 
-@pytest.mark.parametrize("bad", [float("nan"), -float("nan"), float("inf")], ids=str)
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")], ids=str)
 def test_no_numbers_are_one_sentence(tmp_path: Path, bad: float) -> None:
     """A NaN that is drawn as an id past the vocabulary, which ends every CUDA program of the process."""
     whole = starter_models()
@@ -30,10 +30,11 @@ def test_no_numbers_are_one_sentence(tmp_path: Path, bad: float) -> None:
     weights["model.norm.weight"][5] = bad
     save_file(weights, folder / "model.safetensors")
     session = finish(Session.open(ModelSet("damaged", folder, whole.qualifier, whole.draft), "cuda"))
-    for preset in PRESETS.values():
+    for preset in ("plain", "hispec", "hsd"):
         for temperature in (0.0, 0.8):
+            sampling = Sampling(temperature)
             with pytest.raises(NoNumbers):
-                list(session.reply([("user", "Hi")], preset=preset, sampling=Sampling(temperature), max_tokens=8))
+                list(session.reply([("user", "Hi")], preset=PRESETS[preset], sampling=sampling, max_tokens=8))
     session.close()
     torch.cuda.synchronize()
     session = finish(Session.open(whole, "cuda"))
