@@ -128,7 +128,7 @@ class Application:
 
     def add_library(self, library: ModelLibrary, settings: QSettings) -> None:
         """Give the window its Model menu over ``library``; the wizard greets whoever has not seen it."""
-        self.models = ModelsCorner(self.window, self.window, library, self.chat, settings)
+        self.models = ModelsCorner(self.window, self.window.picker, library, self.chat, settings)
         self.window.sidebar.add_foot(self.models.library_action, "Models")
         self.window.remedies.get_models = self.models.open_wizard
         library.online_wanted.connect(lambda: self.preferences.change(offline=False))

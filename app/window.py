@@ -23,6 +23,7 @@ from app.desktop.placing import placed
 from app.dialogs import Dialogs
 from app.look.middle import Middle
 from app.look.palette import Palette
+from app.look.room import make_room
 from app.look.theme import Theme
 from app.matching import Matching
 from app.menubar import MenuBar
@@ -120,10 +121,6 @@ class Window(QMainWindow):
         self.show()
         self.raise_()
         self.activateWindow()
-
-    def offer(self, library: Sequence[ModelSet]) -> None:
-        """Offer ``library`` beside the model sets that came otherwise, in place of what it held before."""
-        self.picker.offer(library)
 
     def _send(self, text: str) -> None:
         if self.gauge.fits(text):
@@ -224,7 +221,7 @@ class Window(QMainWindow):
         self.sidebar.chosen.connect(lambda *_: self.columns.close_drawers())
 
     def _restore(self) -> None:
-        self.resize(1280, 800)
+        make_room(self, 1280, 800)
         geometry = self._settings.value("geometry")
         if geometry is not None:
             self.restoreGeometry(geometry)

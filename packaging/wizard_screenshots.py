@@ -50,6 +50,9 @@ class Shell(QMainWindow):
     def offer(self, library: tuple[ModelSet, ...]) -> None:
         """Take the sets, of which no picture is made."""
 
+    def open(self, models: ModelSet) -> None:
+        """Take a set, of which no picture is made."""
+
 
 class Unread(QObject):
     """Takes the addresses a browser would be opened for."""

@@ -24,6 +24,8 @@ from shiboken6 import isValid
 
 from app.conversations.archive import Archive
 from app.conversations.trash import DAYS, KEPT, Thrown
+from app.look.flow import FlowLayout
+from app.look.room import make_room
 
 ITEM = Qt.ItemDataRole.UserRole
 
@@ -37,7 +39,7 @@ class TrashDialog(QDialog):
         super().__init__(parent)
         self.archive = archive
         self.setWindowTitle("Trash")
-        self.resize(660, 440)
+        make_room(self, 660, 440)
         self.words = QLabel()
         self.words.setObjectName("small")
         self.words.setWordWrap(True)
@@ -49,11 +51,11 @@ class TrashDialog(QDialog):
         self.gone = _button("Delete for good…", "Erase what is chosen (Del)", self.erase)
         self.all = _button("Empty the trash…", "Erase everything in the trash", self.empty)
         self.shut = _button("Close", "Close", self.close)
-        buttons = QHBoxLayout()
+        acts, buttons = FlowLayout(8), QHBoxLayout()
         for button in (self.back, self.gone, self.all):
-            buttons.addWidget(button)
-        buttons.addStretch()
-        buttons.addWidget(self.shut)
+            acts.addWidget(button)
+        buttons.addLayout(acts, 1)
+        buttons.addWidget(self.shut, 0, Qt.AlignmentFlag.AlignBottom)
         rows = QVBoxLayout(self)
         rows.setContentsMargins(18, 16, 18, 14)
         rows.setSpacing(12)

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from PySide6.QtGui import QFontDatabase, QGuiApplication
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
+from app.look.room import make_room
+
 
 class ReportDialog(QDialog):
     """Shows ``text`` under a sentence, with a button that copies it whole; one more has a ``look`` again, if given."""
@@ -21,7 +23,7 @@ class ReportDialog(QDialog):
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle(title)
-        self.resize(640, 460)
+        make_room(self, 640, 460)
         label = QLabel(sentence)
         label.setWordWrap(True)
         self.text = QPlainTextEdit(text)

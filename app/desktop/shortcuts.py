@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QHeaderView, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
 
+from app.look.room import make_room
+
 ELSEWHERE = (  # what no menu has
     ("Composer", "Break the line", "Shift+Enter"),
     ("Conversation", "From token to token in the Trace", "Arrow keys, Home, End"),
@@ -22,7 +24,7 @@ class ShortcutsDialog(QDialog):
     def __init__(self, shortcuts: Iterable[tuple[str, str, str]], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Keyboard shortcuts")
-        self.resize(520, 600)
+        make_room(self, 520, 600)
         self.tree = QTreeWidget()
         self.tree.setAccessibleName("Keyboard shortcuts")
         self.tree.setColumnCount(2)

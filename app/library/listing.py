@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engine.config import ModelSet
 from engine.errors import UpdraftError
-from engine.library import Installed, Library, depending_on, probe, set_named
+from engine.library import CATALOGUE, Installed, Library, depending_on, probe, set_named
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,14 @@ class Listing:
     def needed_by(self, model: Installed) -> tuple[str, ...]:
         """Return the titles of the sets that could no longer be loaded without ``model``."""
         return depending_on(model, self.models)
+
+    def left_of(self, model: Installed) -> tuple[str, ...]:
+        """Return what those sets have besides ``model``, by name."""
+        titles = self.needed_by(model)
+        entries = (entry for entry in CATALOGUE.values() if entry.title in titles)
+        levels = {level.repository for entry in entries for level in entry.models.values()}
+        ready = (each for each in self.models if each.present and each.whole and each.key != model.key)
+        return tuple(each.name for each in ready if each.repository in levels)
 
     @classmethod
     def of(cls, library: Library) -> Listing:

@@ -19,6 +19,7 @@ from app.conversations.archive import Archive
 from app.conversations.conversation import Manner
 from app.conversations.page import Page
 from app.look.room import make_room
+from app.look.scrolled import Scrolled
 from app.settings.fields import make_field, suggest
 from app.settings.manners import NAMES, changed, values_of
 from app.settings.options import OPTIONS
@@ -110,15 +111,21 @@ class MannerDialog(QDialog):
         close = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         close.button(QDialogButtonBox.StandardButton.Close).setAccessibleName("Close")
         close.rejected.connect(self.close)
-        rows = QVBoxLayout(self)
-        rows.setContentsMargins(20, 16, 20, 14)
+        area = Scrolled()
+        rows, whole = area.rows, QVBoxLayout(self)
+        rows.setContentsMargins(20, 16, 20, 0)
         rows.setSpacing(12)
         rows.addWidget(note)
         rows.addLayout(_row(self.names, self.forget))
         rows.addLayout(form)
         rows.addLayout(_row(self.name, self.keep))
         rows.addStretch()
-        rows.addWidget(close)
+        whole.setContentsMargins(0, 0, 0, 14)
+        whole.addWidget(area, 1)
+        foot = QHBoxLayout()
+        foot.setContentsMargins(20, 0, 20, 0)
+        foot.addWidget(close)
+        whole.addLayout(foot)
 
 
 def _row(wide: QWidget, button: QPushButton) -> QHBoxLayout:

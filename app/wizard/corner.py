@@ -12,7 +12,7 @@ from app.chat import Chat, Engine
 from app.library import Listing, ModelLibrary
 from app.wizard.library_page import LibraryPage
 from app.wizard.wizard import Wizard
-from engine.config import ModelSet
+from engine.config import ModelSet, starter_models
 
 MENU = "&Model"
 SEEN, CLOSING = "wizard/seen", "downloads/closing"  # what the settings remember
@@ -23,6 +23,9 @@ class Picker(Protocol):
 
     def offer(self, library: tuple[ModelSet, ...]) -> None:
         """Offer ``library`` beside the sets that came otherwise, in place of what it held before."""
+
+    def open(self, models: ModelSet) -> None:
+        """Load ``models``."""
 
 
 class ModelsCorner(QObject):
@@ -67,7 +70,8 @@ class ModelsCorner(QObject):
     def page(self) -> LibraryPage:
         """The library page, made when it is first wanted."""
         if self._page is None:
-            self._page = LibraryPage(self.library, self._window, closing=self._kept)
+            self._page = LibraryPage(self.library, self.chat, self._window, closing=self._kept)
+            self._page.use_wanted.connect(self.use)
             self._page.get_wanted.connect(self.open_wizard)
             self._page.closing_chosen.connect(lambda answer: self._settings.setValue(CLOSING, answer))
         return self._page
@@ -79,11 +83,15 @@ class ModelsCorner(QObject):
             self._wizard.left.connect(self._left)
         bring_up(self._wizard)
 
-    def open_library(self) -> None:
-        """Open the library page."""
+    def use(self, models: ModelSet | None) -> None:
+        """Chat with ``models``, or with the starter models."""
+        self._picker.open(models or starter_models())
+
+    def open_library(self) -> LibraryPage:
+        """Open the library page, and return it."""
         self.library.look()
         bring_up(self.page)
-        self.page.table.setFocus()
+        return self.page
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Ask what is to become of a download before the window closes."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.library import Trouble
+from app.look.flow import FlowLayout
 from app.look.label import label
 
 
@@ -58,14 +59,12 @@ def button(text: str, kind: str = "") -> QPushButton:
     return made
 
 
-def row_of(*widgets: QWidget) -> QHBoxLayout:
-    """Return ``widgets`` side by side, to the left."""
-    row = QHBoxLayout()
+def row_of(*widgets: QWidget) -> FlowLayout:
+    """Return ``widgets`` side by side, to the left; in two rows where one is too long."""
+    row = FlowLayout(8)
     row.setContentsMargins(0, 0, 0, 0)
-    row.setSpacing(8)
     for widget in widgets:
         row.addWidget(widget)
-    row.addStretch()
     return row
 
 

@@ -3,149 +3,161 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QComboBox,
-    QDialog,
-    QHBoxLayout,
-    QHeaderView,
-    QLabel,
-    QMessageBox,
-    QProgressBar,
-    QTreeWidget,
-    QTreeWidgetItem,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QShowEvent
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QInputDialog, QVBoxLayout, QWidget
 
+from app.chat import Chat
 from app.desktop.folders import as_told
-from app.library import Checked, Errand, Installed, Listing, ModelLibrary, Progress, Step, Trouble, size
+from app.library import Checked, Installed, Listing, ModelLibrary, Offer, Progress, Step, Trouble, size
 from app.look.choosing import choose_folder
-from app.wizard.job import JobView
-from app.wizard.labels import Alert, announce, button, headline, note
+from app.look.room import make_room
+from app.look.scrolled import Scrolled
+from app.wizard.closing import ClosingChoice
+from app.wizard.deleting import Deletion
+from app.wizard.job import RESUME, JobView
+from app.wizard.labels import button, headline, note, row_of
+from app.wizard.models_table import ModelsTable
 from app.wizard.sets import imported
+from app.wizard.standing import Standing
 
-COLUMNS = ("Model", "Size", "Licence", "Last used", "State")
-ROLE = Qt.ItemDataRole.UserRole
-CLOSING = {"": "Ask", "leave": "Keep downloading", "pause": "Pause it"}
+CONTEXT = 4096  # tokens for which a model is judged that is only fetched anew
 
 
 class LibraryPage(QDialog):
-    """Lists models, unfinished downloads and the queue; ``get_wanted`` asks for the wizard.
+    """Lists models, unfinished downloads and the queue.
 
-    ``closing``: what becomes of a download when the window closes, one of CLOSING; ``closing_chosen`` tells another.
+    ``closing``: what becomes of a download when the window closes; ``closing_chosen`` tells another.
+    ``get_wanted`` asks for the wizard, ``use_wanted`` for a model set, or None for what is used where there is none.
     """
 
     get_wanted = Signal()
+    use_wanted = Signal(object)  # ModelSet | None
     closing_chosen = Signal(str)
 
-    def __init__(self, library: ModelLibrary, parent: QWidget | None = None, *, closing: str = "") -> None:
+    def __init__(self, library: ModelLibrary, chat: Chat, parent: QWidget | None = None, *, closing: str = "") -> None:
         super().__init__(parent)
         self.setWindowTitle("Models")
         self._library = library
-        self._errand: Errand | None = None
-        self._question: QMessageBox | None = None
+        self.deletion = Deletion(chat, self)
+        self._listing: Listing | None = None
+        self._asking: QDialog | None = None
         self.jobs: dict[str, JobView] = {}
-        self.place, self.status, self.alert = note(), note(), Alert()
-        self.bar = QProgressBar()
-        self.bar.setTextVisible(False)
-        self.bar.setRange(0, 1000)
-        self.bar.setAccessibleName("Progress")
-        self.table = self._make_table()
-        self.get, self.check = button("Get a model…"), button("Verify")
-        self.delete, self.take, self.shift = button("Delete…"), button("Import a folder…"), button("Move the folder…")
-        self.halt = button("Stop", "quiet")
-        self.closing = self._make_closing(closing)
+        self.place, self.table, self.standing = note(as_told(library.folder)), ModelsTable(), Standing()
+        self.get, self.take, self.shift = button("Get a model…"), button("Import a folder…"), button("Move the folder…")
+        self.use, self.name, self.check = button("Chat with it"), button("Rename…"), button("Verify")
+        self.delete, self.go_on = button("Delete…"), button(RESUME)
+        self.shut = button("Close")
+        self.closing = ClosingChoice(closing)
         self._queue = QVBoxLayout()
         self._lay_out()
         self._connect()
-        self._rest()
-        self.resize(860, 600)
+        self._enable()
+        make_room(self, 860, 600)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Begin in the list."""
+        super().showEvent(event)
+        self.table.setFocus()
 
     def chosen(self) -> Installed | str | None:
         """Return the model picked, or the repository of an unfinished download."""
-        items = self.table.selectedItems()
-        found: Installed | str | None = items[0].data(0, ROLE) if items else None
-        return found
+        return self.table.chosen()
+
+    # What can be done with the one picked
+
+    def chat_with(self) -> None:
+        """Load the model picked, by itself."""
+        model = self.chosen()
+        models = self._listing.find(model.key) if self._listing and isinstance(model, Installed) else None
+        if models is not None:
+            self.use_wanted.emit(models)
+            self.close()
 
     def verify(self) -> None:
         """Hash the files of the model picked."""
         model = self.chosen()
         if isinstance(model, Installed):
-            errand = self._begin(self._library.verify(model), f"Verifying {model.repository}…")
+            errand = self.standing.begin(self._library.verify(model), f"Verifying {model.name}")
             errand.stepped.connect(self._checking)
-            errand.finished.connect(lambda files: self._checked(files, imported=_own(model)))
+            errand.finished.connect(lambda files: self._checked(files, model))
+
+    def ask_name(self) -> None:
+        """Ask what the model picked is to be called."""
+        model = self.chosen()
+        if isinstance(model, Installed):
+            box = QInputDialog(self)
+            box.setWindowTitle("Rename")
+            box.setLabelText("What this model is called in the list and in chats:")
+            box.setTextValue(model.name)
+            box.setOkButtonText("Rename")
+            box.textValueSelected.connect(lambda text: self.rename(model, text))
+            self._asking = box
+            box.open()
+
+    def rename(self, model: Installed, text: str) -> None:
+        """Call ``model`` something else."""
+        if text.strip() != model.name:
+            errand = self.standing.begin(self._library.rename(model, text), f"Renaming {model.name}")
+            errand.finished.connect(lambda renamed: self.standing.say(f"It is called {renamed.name} now."))
+
+    def resume(self) -> None:
+        """Fetch what is missing of the one picked."""
+        chosen = self.chosen()
+        if chosen is None:
+            return
+        repository = chosen.repository if isinstance(chosen, Installed) else chosen
+        for job in self._library.downloads.jobs:
+            if any(file.repository == repository for file in job.files):
+                self._tell(self._library.downloads.resume(job.job))
+                return
+        errand = self.standing.begin(self._library.inspect(repository, CONTEXT), f"Asking the Hub about {repository}")
+        errand.finished.connect(self._fetch)
 
     def ask_delete(self) -> None:
         """Ask, and then delete what is picked."""
         chosen = self.chosen()
-        if chosen is None:
-            return
-        name = chosen.repository if isinstance(chosen, Installed) else chosen
-        freed = f"{size(chosen.size)} are free again afterwards." if isinstance(chosen, Installed) else ""
-        again = "The folder it was imported from is not touched." if _own(chosen) else "It can be downloaded again."
-        box = QMessageBox(QMessageBox.Icon.Question, "Delete", f"Delete {name} from disk?", parent=self)
-        box.setInformativeText(f"{freed} {again}".strip())
-        yes = box.addButton("Delete", QMessageBox.ButtonRole.DestructiveRole)
-        box.setDefaultButton(box.addButton("Keep", QMessageBox.ButtonRole.RejectRole))
-        yes.clicked.connect(lambda: self._delete(chosen))
-        self._question = box
-        box.open()
+        if chosen is not None:
+            self.deletion.ask(chosen, self._listing)
+
+    # What can be done with all of them
 
     def take_in(self, source: Path) -> None:
-        """Import a checkpoint folder."""
-        errand = self._begin(self._library.take_in(source), f"Importing {source.name}…")
+        """Import a checkpoint folder, and offer to chat with it."""
+        before = {model.key for model in self._listing.models} if self._listing else set()
+        errand = self.standing.begin(self._library.take_in(source), f"Importing {source.name}")
         errand.stepped.connect(self._copying)
-        errand.finished.connect(lambda steps: self._say(imported(steps)))
-        errand.stopped.connect(lambda: self._say("The import was stopped; nothing was kept of it."))
+        errand.finished.connect(lambda steps: self._taken_in(steps, before))
+        errand.stopped.connect(lambda: self.standing.say("The import was stopped; nothing was kept of it."))
 
     def move_to(self, target: Path) -> None:
         """Move the library to ``target``."""
-        errand = self._begin(self._library.move(target), f"Moving the models to {target}…")
+        errand = self.standing.begin(self._library.move(target), f"Moving the models to {as_told(target)}")
         errand.stepped.connect(self._copying)
-        errand.finished.connect(lambda _: self._say(f"The models are in {target} now."))
-        errand.stopped.connect(lambda: self._say("Stopped half way. Moving to the same folder again goes on."))
+        errand.finished.connect(lambda _: self.standing.say(f"The models are in {as_told(target)} now."))
+        errand.stopped.connect(lambda: self.standing.say("Stopped half way. Moving to the same folder again goes on."))
 
     # What the library says
 
     def _show(self, listing: Listing) -> None:
+        self._listing = listing
         away = "" if listing.connected else " (its drive is not connected)"
         total = sum(model.size for model in listing.models)
-        if not listing.models and not listing.unfinished and self._errand is None:
-            self.status.setText(self.status.text() or "Nothing yet. The starter models always work.")
-            self.status.show()
+        if not listing.models and not listing.unfinished and self.standing.idle:
+            self.standing.say(self.standing.status.text() or "Nothing yet. The starter models always work.")
         self.place.setText(f"{as_told(listing.folder)}{away}  ·  {size(total)} of models  ·  {size(listing.free)} free")
-        before = self.chosen()
-        key = before.repository if isinstance(before, Installed) else before
-        self.table.clear()
-        for model in listing.models:
-            texts = (model.repository, size(model.size), model.licence, _when(model.used), _state(model))
-            self._add(texts, model, model.repository == key)
-        for repository, count in listing.unfinished:
-            if not self._under_way(repository):
-                self._add((repository, size(count), "", "", "Not complete"), repository, repository == key)
-        first = self.table.topLevelItem(0)
-        if first is not None and not self.table.selectedItems():
-            first.setSelected(True)
+        self.table.show_listing(listing, self._under_way())
         self._enable()
 
-    def _under_way(self, repository: str) -> bool:
-        files = (file for job in self._library.downloads.jobs if not job.over for file in job.files)
-        return any(file.repository == repository for file in files)
-
-    def _add(self, texts: tuple[str, ...], value: Installed | str, selected: bool) -> None:
-        item = QTreeWidgetItem(self.table, list(texts))
-        item.setData(0, ROLE, value)
-        item.setTextAlignment(1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        item.setToolTip(0, str(value.folder) if isinstance(value, Installed) else value)
-        item.setSelected(selected)
+    def _under_way(self) -> set[str]:
+        jobs = (job for job in self._library.downloads.jobs if not job.over)
+        return {file.repository for job in jobs for file in job.files}
 
     def _hear(self, progress: Progress) -> None:
         view = self.jobs.get(progress.job)
+        turned = view is None or view.state != progress.state
         if progress.state in {"done", "cancelled"}:
             if view is not None:
                 del self.jobs[progress.job]
@@ -157,141 +169,101 @@ class LibraryPage(QDialog):
             view = JobView(downloads, progress.job, downloads.title(progress.job), files=False)
             self.jobs[progress.job] = view
             self._queue.addWidget(view)
+        if turned:
+            self._enable()
+            if self._listing is not None:
+                self.table.show_listing(self._listing, self._under_way())
 
     # Errands
 
-    def _begin(self, errand: Errand, text: str) -> Errand:
-        self._errand = errand
-        self.alert.tell(None)
-        self._say(text)
-        self.bar.setValue(0)
-        self.bar.show()
-        self.halt.show()
-        errand.failed.connect(self._complain)
-        errand.over.connect(self._rest)
-        self._enable()
-        return errand
-
-    def _rest(self) -> None:
-        self._errand = None
-        self.bar.hide()
-        self.halt.hide()
-        self.status.setVisible(bool(self.status.text()))
+    def _pick(self) -> None:
+        self.standing.forget()
         self._enable()
 
     def _enable(self) -> None:
-        idle, chosen = self._errand is None, self.chosen()
+        idle, chosen = self.standing.idle and not self.deletion.waits, self.chosen()
         here = isinstance(chosen, Installed) and chosen.present
+        whole = isinstance(chosen, Installed) and here and chosen.whole
+        damaged = isinstance(chosen, Installed) and here and not whole
+        again = isinstance(chosen, str) or (damaged and not _own(chosen))
+        self.use.setEnabled(idle and whole)
+        self.name.setEnabled(idle and here)
         self.check.setEnabled(idle and here)
         self.delete.setEnabled(idle and (here or isinstance(chosen, str)))
+        self.go_on.setEnabled(idle and again)
         self.take.setEnabled(idle)
         self.shift.setEnabled(idle and not self._library.downloads.under_way)
+        self.shift.setToolTip("Not while a download is under way" if self._library.downloads.under_way else "")
 
     def _checking(self, checked: Checked) -> None:
-        self.bar.setValue(round(1000 * checked.done / max(1, checked.total)))
-        self.status.setText(f"Checked {checked.path}")
+        self.standing.step(checked.path, checked.done, checked.total)
 
-    def _checked(self, files: tuple[Checked, ...], *, imported: bool) -> None:
+    def _checked(self, files: tuple[Checked, ...], model: Installed) -> None:
         bad = [checked.path for checked in files if not checked.good]
+        own = _own(model)
         if not bad:
-            came = "imported" if imported else "downloaded"
-            self._say(f"All {len(files)} files are what they were when they were {came}.")
+            came = "imported" if own else "downloaded"
+            self.standing.say(f"{model.name}: all {len(files)} files are what they were when they were {came}.")
             return
-        self._say("")
-        names = ", ".join(bad)
-        self._complain(
-            Trouble(
-                f"Damaged: {names}. {'It was' if len(bad) == 1 else 'They were'} removed.",
-                "Delete it and import its folder again."
-                if imported
-                else "Get the model again: only what is missing is downloaded.",
-                "damaged",
-            )
+        again = (
+            "Delete it and import its folder again." if own else f"Press “{RESUME}”: only what is missing is fetched."
         )
+        removed = f"{', '.join(bad)}. {'It was' if len(bad) == 1 else 'They were'} removed."
+        self.standing.complain(Trouble(f"Damaged in {model.name}: {removed}", again, "damaged"))
 
     def _copying(self, step: Step) -> None:
-        self.bar.setValue(round(1000 * step.done / max(1, step.total)))
-        self.status.setText(f"Done with {step.path}")
+        self.standing.step(step.path, step.done, step.total)
+
+    def _taken_in(self, steps: tuple[Step, ...], before: set[str]) -> None:
+        """Pick what was imported as soon as it is listed, and say what came of it."""
+
+        def pick(listing: Listing) -> None:
+            new = next((model for model in listing.models if model.key not in before), None)
+            if new is not None:
+                self._library.listed.disconnect(pick)
+                self.table.pick(new.key)
+                self.use.setFocus()
+                self.standing.say(imported(steps))
+
+        self.standing.say(imported(steps))
+        self._library.listed.connect(pick)
+
+    def _fetch(self, offer: Offer) -> None:
+        self.standing.say("")
+        self._tell(self._library.downloads.get(offer))
+
+    def _tell(self, trouble: Trouble | None) -> None:
+        if trouble is not None:
+            self.standing.complain(trouble)
 
     def _delete(self, chosen: Installed | str) -> None:
-        if isinstance(chosen, Installed):
-            errand = self._begin(self._library.remove(chosen), f"Deleting {chosen.repository}…")
-            name = chosen.repository
-        else:
-            errand = self._begin(self._library.discard(chosen), f"Deleting {chosen}…")
-            name = chosen
-        errand.finished.connect(lambda _: self._say(f"{name} was deleted."))
-
-    def _stop(self) -> None:
-        if self._errand is not None:
-            self._errand.stop()
-
-    def _say(self, text: str) -> None:
-        self.status.setText(text)
-        self.status.setVisible(bool(text))
-        if text:
-            announce(self, text)
-
-    def _complain(self, trouble: Trouble) -> None:
-        self._say("")
-        self.alert.tell(trouble)
+        library, name = self._library, chosen.name if isinstance(chosen, Installed) else chosen
+        remove = library.remove(chosen) if isinstance(chosen, Installed) else library.discard(chosen)
+        errand = self.standing.begin(remove, f"Deleting {name}")
+        errand.finished.connect(lambda _: self.standing.say(f"{name} was deleted."))
 
     # Construction
 
-    def _make_table(self) -> QTreeWidget:
-        table = QTreeWidget()
-        table.setAccessibleName("Models")
-        table.setHeaderLabels(list(COLUMNS))
-        table.setRootIsDecorated(False)
-        table.setAllColumnsShowFocus(True)
-        table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        header = table.header()
-        header.setStretchLastSection(False)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for column in range(1, len(COLUMNS)):
-            header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
-        return table
-
     def _lay_out(self) -> None:
-        acts, foot = QHBoxLayout(), QHBoxLayout()
-        acts.setSpacing(8)
-        for widget in (self.get, self.take, self.shift):
-            acts.addWidget(widget)
-        acts.addStretch()
-        for widget in (self.check, self.delete):
-            acts.addWidget(widget)
-        foot.addWidget(self.status, 1)
-        foot.addWidget(self.halt)
-        rows = QVBoxLayout(self)
-        rows.setContentsMargins(24, 20, 24, 16)
+        area = Scrolled()
+        rows, whole = area.rows, QVBoxLayout(self)
+        rows.setContentsMargins(24, 20, 24, 4)
         rows.setSpacing(12)
-        for part in (headline("Models"), self.place, self.alert):
+        for part in (headline("Models"), self.place):
             rows.addWidget(part)
+        # Buttons stand above whatever comes and goes, so that none moves away from under the pointer.
+        rows.addLayout(row_of(self.get, self.take, self.shift))
+        rows.addLayout(row_of(self.use, self.name, self.check, self.delete, self.go_on))
         rows.addWidget(self.table, 1)
-        rows.addLayout(acts)
-        rows.addWidget(self.bar)
-        rows.addLayout(foot)
+        rows.addWidget(self.standing)
         rows.addLayout(self._queue)
-        rows.addLayout(self._closing_row())
-
-    def _closing_row(self) -> QHBoxLayout:
-        row, label = QHBoxLayout(), QLabel("If a download is under way when the &window closes")
-        label.setObjectName("small")
-        label.setBuddy(self.closing)
-        row.setSpacing(8)
-        row.addWidget(label)
-        row.addWidget(self.closing)
-        row.addStretch()
-        return row
-
-    def _make_closing(self, chosen: str) -> QComboBox:
-        box = QComboBox()
-        box.setAccessibleName("If a download is under way when the window closes")
-        for answer, text in CLOSING.items():
-            box.addItem(text, answer)
-        box.activated.connect(lambda at: self.closing_chosen.emit(box.itemData(at)))
-        box.setCurrentIndex(max(0, box.findData(chosen)))
-        return box
+        foot = QHBoxLayout()
+        foot.setContentsMargins(24, 0, 24, 16)
+        foot.addWidget(self.closing, 1)
+        foot.addWidget(self.shut)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.addWidget(area, 1)
+        whole.addLayout(foot)
 
     def _connect(self) -> None:
         library = self._library
@@ -299,13 +271,26 @@ class LibraryPage(QDialog):
         library.downloads.progressed.connect(self._hear)
         for job in library.downloads.jobs:
             self._hear(job)
-        self.table.itemSelectionChanged.connect(self._enable)
-        self.get.clicked.connect(self.get_wanted)
-        self.check.clicked.connect(self.verify)
-        self.delete.clicked.connect(self.ask_delete)
-        self.take.clicked.connect(lambda: self._ask_folder("Import a model folder", self.take_in))
-        self.shift.clicked.connect(lambda: self._ask_folder("Move the models folder to", self.move_to))
-        self.halt.clicked.connect(self._stop)
+        self.closing.chosen.connect(self.closing_chosen)
+        self.deletion.leave_wanted.connect(self.use_wanted)
+        self.deletion.begun.connect(self._enable)
+        self.deletion.ready.connect(self._delete)
+        self.standing.changed.connect(self._enable)
+        self.table.picked.connect(self._pick)
+        self.table.itemActivated.connect(lambda *_: self.chat_with())
+        acts = (
+            (self.get, self.get_wanted.emit),
+            (self.use, self.chat_with),
+            (self.name, self.ask_name),
+            (self.check, self.verify),
+            (self.delete, self.ask_delete),
+            (self.go_on, self.resume),
+            (self.shut, self.close),
+            (self.take, lambda: self._ask_folder("Import a model folder", self.take_in)),
+            (self.shift, lambda: self._ask_folder("Move the models folder to", self.move_to)),
+        )
+        for pressed, act in acts:
+            pressed.clicked.connect(lambda _=False, act=act: act())
 
     def _ask_folder(self, title: str, act: Callable[[Path], None]) -> None:
         folder = choose_folder(self, title)
@@ -313,17 +298,6 @@ class LibraryPage(QDialog):
             act(folder)
 
 
-def _own(chosen: Installed | str) -> bool:
+def _own(chosen: Installed | str | None) -> bool:
+    """Tell whether it was imported, so that there is nowhere to fetch it from."""
     return isinstance(chosen, Installed) and chosen.source == "folder"
-
-
-def _when(used: float | None) -> str:
-    return "Never" if used is None else datetime.fromtimestamp(used).astimezone().strftime("%d %b %Y, %H:%M")
-
-
-def _state(model: Installed) -> str:
-    if not model.present:
-        return "Drive not connected"
-    if not model.whole:
-        return "Damaged"
-    return "Imported" if model.source == "folder" else "Verified"

@@ -8,6 +8,7 @@ from typing import Literal
 from PySide6.QtWidgets import QVBoxLayout, QWidget, QWizardPage
 
 from app.library import Hardware, Offer
+from app.look.scrolled import Scrolled
 from app.wizard.labels import Alert, headline, note
 
 Step = Literal["machine", "sets", "access", "place", "download", "try", "done"]
@@ -43,11 +44,15 @@ class Page(QWizardPage):
         self.plan = plan
         self.setAccessibleName(STEPS[self.step])
         self.headline, self.sentence, self.alert = headline(title), note(sentence), Alert()
-        self.rows = QVBoxLayout(self)
+        area = Scrolled()
+        self.rows = area.rows
         self.rows.setContentsMargins(28, 24, 28, 8)
         self.rows.setSpacing(12)
         for widget in (self.headline, self.sentence, self.alert):
             self.rows.addWidget(widget)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.addWidget(area)
 
     def nextId(self) -> int:
         """The step that follows, by its place in ORDER."""

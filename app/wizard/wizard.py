@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QKeyEvent, QShowEvent
+from PySide6.QtGui import QKeyEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QFrame, QLabel, QSizePolicy, QVBoxLayout, QWidget, QWizard
 
 from app.chat import Chat
@@ -20,6 +20,7 @@ from app.wizard.sets import SetsPage
 from app.wizard.trial import TryPage
 
 RULER = 2  # pixels
+PAGES = 2  # times the width of the steps that pages have at least beside them
 SKIP = "The starter model always works, so all of this can be skipped and taken up again from the Model menu."
 
 
@@ -65,6 +66,11 @@ class Wizard(QWizard):
         for widget in self.findChildren(QWidget):
             if type(widget) is QWidget and widget.maximumHeight() == RULER:
                 widget.setFixedHeight(0)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Leave the steps out where they would take the pages' room."""
+        super().resizeEvent(event)
+        self.rail.setVisible(self.width() > (1 + PAGES) * self.rail.sizeHint().width())
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Leave Enter in a text field to the field: there it looks up or signs in, and must not turn the page too."""

@@ -20,7 +20,7 @@ def two(start: Start, ask: Ask, qtbot: QtBot, tmp_path: Path) -> tuple[Applicati
     """Give a program, a chat written with Starter, and another, shown, written with Other."""
     running = start(archive=Archive(tmp_path / "data"))
     other = ModelSet("Other", tmp_path)
-    running.window.offer([other])
+    running.window.picker.offer([other])
     ask(running, "One")
     first = running.chat.conversation.id
     running.chat.start_new()
@@ -89,7 +89,7 @@ def test_a_model_that_is_missing_is_named(
     running, first, second = two
     window, loaded = running.window, len(opener.opened)
     show(qtbot, running, first)
-    window.offer([])
+    window.picker.offer([])
     assert not window.banner.isVisible()
     running.window.picker.open(MODELS)
     qtbot.waitUntil(lambda: running.chat.engine.value == "ready")

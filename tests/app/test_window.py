@@ -287,7 +287,7 @@ def test_no_standard_button_has_an_icon(start: Start) -> None:
 def test_the_library_takes_the_place_of_what_was_remembered(start: Start, tmp_path: Path) -> None:
     """Guards: one model listed twice, as it was used last and as it is now."""
     running = start(ModelSet("Mine", tmp_path))
-    running.window.offer([ModelSet("Mine", tmp_path, draft=tmp_path)])
+    running.window.picker.offer([ModelSet("Mine", tmp_path, draft=tmp_path)])
     menu = running.window.topbar.models.menu()
     assert menu is not None
     listed = [action for action in menu.actions() if action.isCheckable()]

@@ -30,6 +30,9 @@ class Shell(QMainWindow):
     def offer(self, library: tuple[ModelSet, ...]) -> None:
         self.offered.append(library)
 
+    def open(self, models: ModelSet) -> None:
+        self.opened = models
+
 
 Begin = Callable[[], tuple[Shell, ModelsCorner]]
 
@@ -130,8 +133,8 @@ def test_a_download_goes_on_without_the_window(
     corner.end()
     qtbot.waitUntil(lambda: len(list(library.folder.rglob(WEIGHTS))) == 3, timeout=30_000)
     assert settings.value("downloads/closing") == "leave"
-    assert corner.page.closing.currentText() == "Keep downloading"
-    QTest.keyClick(corner.page.closing, Qt.Key.Key_Up)
+    assert corner.page.closing.box.currentText() == "Keep downloading"
+    QTest.keyClick(corner.page.closing.box, Qt.Key.Key_Up)
     assert settings.value("downloads/closing") == "", "the answer cannot be taken back"
 
 
