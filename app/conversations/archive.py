@@ -48,7 +48,8 @@ class Archive(QObject):
         self.folder = folder
         self.chats: dict[int, Summary] = {}
         self.ready = False
-        self.unsaved = False
+        self._in_trouble = False
+        self._owed = 0  # things that were given to be written and are not yet
         self._thread = QThread()
         self._thread.setObjectName("store")
         self._clerk = Clerk(folder, make=make)
@@ -77,9 +78,20 @@ class Archive(QObject):
         """Read something; ``then`` is not called if that fails."""
         self._job.emit(Job(run, then, writes=False))
 
-    def write(self, run: Callable[[Store], T], then: Callable[[T], None] | None = None) -> None:
-        """Write something, now or as soon as the disk takes it; ``then`` is called when that is done."""
-        self._job.emit(Job(run, then, writes=True))
+    def write(
+        self, run: Callable[[Store], T], then: Callable[[T], None] | None = None, *, upkeep: bool = False
+    ) -> None:
+        """Write something, now or as soon as the disk takes it; ``then`` is called when that is done.
+
+        ``upkeep``: nobody would miss it, so that it does not count as unsaved.
+        """
+        self._owed += not upkeep
+        self._job.emit(Job(run, then, writes=True, upkeep=upkeep))
+
+    @property
+    def unsaved(self) -> bool:
+        """True while something somebody wrote waits because the disk refuses it."""
+        return self._in_trouble and self._owed > 0
 
     def after(self, then: Callable[[], None]) -> None:
         """Call ``then`` once everything asked for before has been done, or waits because the disk refuses it."""
@@ -90,7 +102,7 @@ class Archive(QObject):
         if not self._thread.isRunning():
             self._thread.start()
         self.ask(lambda store: store.chats(), self._begin)
-        self.write(lambda store: store.trash.empty(time() - KEPT))
+        self.write(lambda store: store.trash.empty(time() - KEPT), upkeep=True)
 
     def save_again(self) -> None:
         """Try to write what waits."""
@@ -197,17 +209,18 @@ class Archive(QObject):
         self.changed.emit()
 
     def _done(self, job: Job, result: object) -> None:
+        self._owed -= job.writes and not job.upkeep
         asker = getattr(job.then, "__self__", None)
         if job.then is not None and (not isinstance(asker, QObject) or isValid(asker)):
             job.then(result)  # unless who asked was closed meanwhile
 
     def _troubled(self, failure: Failure) -> None:
-        self.unsaved = True
+        self._in_trouble = True
         self._again.start()
         self.troubled.emit(failure)
 
     def _mended(self) -> None:
-        self.unsaved = False
+        self._in_trouble = False
         self._again.stop()
         if not self.ready:
             self.load()
@@ -215,5 +228,6 @@ class Archive(QObject):
 
     def _replaced(self) -> None:
         self.chats.clear()
-        self.replaced.emit()
         self.changed.emit()
+        self.ask(lambda store: store.chats(), self._list)
+        self.replaced.emit()

@@ -64,7 +64,7 @@ class Page(QObject):
         self._wanted = None
         if self.conversation.tree:
             self._leave()
-            self.archive.write(lambda store: store.put_note("open", ""))
+            self.archive.write(lambda store: store.put_note("open", ""), upkeep=True)
         self._show(Conversation(manner=self.default), self._new_draft)
 
     def open(self, chat: int, message: int | None = None) -> None:
@@ -86,7 +86,7 @@ class Page(QObject):
             self._leave()
         if message is not None and all(shown.id != message for shown in conversation.messages):
             conversation = conversation.showing(message)
-        self.archive.write(lambda store: store.put_note("open", str(chat)))
+        self.archive.write(lambda store: store.put_note("open", str(chat)), upkeep=True)
         self._show(conversation, draft)
         if message is not None:
             self.sought.emit(message)
@@ -132,7 +132,7 @@ class Page(QObject):
         self.archive.write(lambda store: store.add_question(conversation, question))
         if first:
             self._new_draft = ""
-            self.archive.write(lambda store: store.put_note("open", str(conversation.id)))
+            self.archive.write(lambda store: store.put_note("open", str(conversation.id)), upkeep=True)
         self._drafting.stop()
         self.draft, self._unkept = "", False
         self.archive.touch(conversation)

@@ -1,34 +1,63 @@
-"""Messages, events and manners as rows hold them, and back; what cannot be read any more is left out. No Qt."""
+"""Messages, events and manners as rows hold them, and back; what cannot be read any more is left out. No Qt.
+
+SQLite lets any column hold anything, and damage makes use of that: every value is checked on its way in.
+"""
 
 from __future__ import annotations
 
 import json
+import math
 import zlib
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from typing import Any, cast
+from dataclasses import replace
+from typing import Any, TypeVar, get_args
 
-from app.conversations.conversation import Manner, Message, Outcome, Reply
+from app.conversations.checked import fits
+from app.conversations.conversation import Manner, Message, Outcome, Reply, whole
 from engine.config import Chosen
 from engine.errors import SettingError
 from engine.events import Event, Finished, PlainPace, Round, Started, from_json, to_json
 
 COLUMNS = "id, parent, role, text, created, told_from, outcome, started, pace, finished, model"
+LATEST = 32_000_000_000.0  # seconds since 1970: the year 2984; Windows knows no dates after 3000
+LONGEST = 256_000_000  # bytes of a log once unpacked: many times what a full context takes
+_UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError)
+_OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+
+E = TypeVar("E", bound=Event)
 
 
 def message_of(row: tuple[Any, ...]) -> Message:
     """Return the message of a row of COLUMNS, its log without rounds."""
     id_, parent, role, text, created, told_from, outcome, started, pace, finished, model = row
+    parent = parent if isinstance(parent, int) else None
+    text, created = text_of(text), moment_of(created)
     if role == "user":
         return Message("user", text, None, id_, parent, created)
     reply = Reply(
-        cast("Started | None", event_of(started)),
+        event_of(started, Started),
         (),
-        None if pace is None else PlainPace(pace),
-        cast("Finished | None", event_of(finished)),
-        cast("Outcome", outcome),
+        PlainPace(pace) if isinstance(pace, float) and 0 < pace < math.inf else None,
+        event_of(finished, Finished),
+        next((known for known in _OUTCOMES if known == outcome), None if outcome is None else "cut"),
     )
-    return Message("assistant", text, reply, id_, parent, created, told_from, model)
+    told_from = told_from if isinstance(told_from, int) else None
+    return Message("assistant", text, reply, id_, parent, created, told_from, None if model is None else text_of(model))
+
+
+def text_of(value: object) -> str:
+    """Return what a column for text holds as text, whatever it is."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return "" if value is None else str(value)
+
+
+def moment_of(value: object) -> float:
+    """Return what a column for a time holds, in seconds since 1970, within the years every calendar knows."""
+    if not isinstance(value, int | float) or math.isnan(value):
+        return 0.0
+    return float(min(max(value, 0.0), LATEST))
 
 
 def packed(rounds: Sequence[Round]) -> bytes:
@@ -38,11 +67,19 @@ def packed(rounds: Sequence[Round]) -> bytes:
 
 def unpacked(parts: Iterable[bytes]) -> tuple[Round, ...]:
     """Return the rounds of ``parts``; none of a log that cannot be read."""
+    left = LONGEST
+    rounds: list[Round] = []
     try:
-        values = (value for part in parts for value in json.loads(zlib.decompress(part)))
-        return tuple(cast("Round", from_json(value)) for value in values)
-    except (zlib.error, ValueError, KeyError, TypeError):
+        for part in parts:
+            unpacking = zlib.decompressobj()
+            body = unpacking.decompress(part, left)
+            left -= len(body)
+            if left <= 0 or not unpacking.eof:
+                return ()
+            rounds += (_checked(from_json(value), Round) for value in json.loads(body))
+    except (zlib.error, *_UNREADABLE):
         return ()
+    return tuple(rounds)
 
 
 def event_as_row(event: Event | None) -> str | None:
@@ -50,21 +87,30 @@ def event_as_row(event: Event | None) -> str | None:
     return None if event is None else as_json(to_json(event))
 
 
-def event_of(kept: str | None) -> Event | None:
-    """Return the event kept as JSON, or None."""
-    with suppress(ValueError, KeyError, TypeError):
-        return None if kept is None else from_json(json.loads(kept))
+def event_of(kept: object, kind: type[E]) -> E | None:
+    """Return the event of ``kind`` that is kept as JSON, None where there is none that can be read."""
+    with suppress(*_UNREADABLE):
+        return None if kept is None else _checked(from_json(json.loads(text_of(kept))), kind)
     return None
 
 
-def manner_of(kept: str) -> Manner:
+def manner_of(kept: object) -> Manner:
     """Return the manner kept as JSON; what is unknown or out of range falls back to the usual."""
-    with suppress(ValueError, TypeError, SettingError):
-        value = json.loads(kept)
-        return Manner(**{**value, "sampling": Chosen(**value.get("sampling", {}))}) if value else Manner()
+    with suppress(SettingError, *_UNREADABLE):
+        value = json.loads(text_of(kept))
+        manner = Manner(**{**value, "sampling": Chosen(**value.get("sampling", {}))}) if value else Manner()
+        if fits(manner):
+            return replace(manner, system=whole(manner.system))
     return Manner()
 
 
 def as_json(value: object) -> str:
-    """Return ``value`` as JSON without a needless character."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    """Return ``value`` as JSON without a needless character, nor one that no file takes."""
+    return whole(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+
+
+def _checked(event: Event, kind: type[E]) -> E:
+    """Return ``event``, which is to be one of ``kind`` with all its fields as declared; raises TypeError."""
+    if not isinstance(event, kind) or not fits(event):
+        raise TypeError(f"this is no {kind.__name__}")
+    return event

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
+from itertools import chain, count
 from pathlib import Path
 
-from app.conversations.schema import VERSION, create, migrate, version_of
+from app.conversations.rows import text_of
+from app.conversations.schema import VERSION, create, migrate, require_all, version_of
 from app.exchange import Failure
 from engine.errors import UpdraftError
 
@@ -46,25 +51,55 @@ def connect(folder: Path | None, notes: list[Failure], *, make: bool = True) -> 
         connection = sqlite3.connect(folder / NAME, timeout=2, isolation_level=None)
     try:
         return _ready(connection, folder, notes)
-    except BaseException:
+    except BaseException as cause:
         connection.close()
+        if isinstance(cause, StoreError) and not isinstance(cause, DamagedError) and not _writable(folder):
+            raise StoreError(
+                f"Your conversations can only be read: {folder} may not be written to.",
+                _HINTS[sqlite3.SQLITE_READONLY],
+            ) from cause
         raise
 
 
-def set_aside(folder: Path) -> Failure:
-    """Rename the damaged file and what belongs to it; returns what to tell."""
+def connect_for_reading(folder: Path) -> sqlite3.Connection:
+    """Return what the file of ``folder`` holds, in memory, where it cannot be written: nothing on disk is touched.
+
+    What the program had not yet moved out of the file beside it is read as well, from a copy. Raises StoreError.
+    """
+    file, memory = folder / NAME, sqlite3.connect(":memory:", isolation_level=None)
+    if not file.is_file():  # one end of a pipe would never be opened
+        raise StoreError("There are no conversations to read.", _HINTS[sqlite3.SQLITE_CANTOPEN])
+    memory.text_factory = text_of
+    with told("The conversations could not be opened", opening=True), tempfile.TemporaryDirectory() as aside:
+        waiting = folder / f"{NAME}-wal"
+        if waiting.exists() and waiting.stat().st_size:
+            for name in (NAME, f"{NAME}-wal"):
+                shutil.copy(folder / name, aside)
+            address = f"{(Path(aside) / NAME).as_uri()}?mode=rw"
+        else:
+            address = f"{file.absolute().as_uri()}?mode=ro&immutable=1"
+        with closing(sqlite3.connect(address, uri=True)) as connection:
+            connection.backup(memory)
+        if not 0 < version_of(memory) <= VERSION:
+            raise StoreError("The conversations could not be read.", _HINTS[sqlite3.SQLITE_READONLY])
+        with transaction(memory):
+            migrate(memory)
+        require_all(memory)
+    return memory
+
+
+def set_aside(folder: Path) -> Path:
+    """Rename the damaged file and what belongs to it; returns what it is called now."""
     stamp = datetime.now().astimezone().strftime("%Y-%m-%d-%H%M%S")
-    kept = folder / f"conversations-damaged-{stamp}.sqlite3"
+    endings = chain([""], map("-{}".format, count(2)))
+    names = (folder / f"conversations-damaged-{stamp}{ending}.sqlite3" for ending in endings)
+    kept = next(name for name in names if not name.exists())
     with told("The damaged conversations file could not be set aside"):
-        for end in ("", "-wal", "-shm"):
+        for end in ("-wal", "-shm", ""):  # the file last: as long as it is there, it is tried again
             part = folder / f"{NAME}{end}"
             if part.exists():
                 part.rename(f"{kept}{end}")
-    return Failure(
-        "The file with your conversations is damaged, so a new one was begun.",
-        f"The damaged one is kept as {kept.name} in the data folder.",
-        remedies=("data folder",),
-    )
+    return kept
 
 
 @contextmanager
@@ -81,17 +116,23 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 @contextmanager
-def told(what: str) -> Iterator[None]:
-    """Turn what a disk can do wrong into a sentence and a hint."""
+def told(what: str, *, opening: bool = False) -> Iterator[None]:
+    """Turn what a disk can do wrong into a sentence and a hint.
+
+    While ``opening``, what is not foreseen is damage: tables are missing, or are not those the file says it has.
+    """
     try:
         yield
     except sqlite3.Error as cause:
         code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
-        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        lost = opening and code not in _HINTS and "no such module" not in str(cause)
+        if lost or code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             raise DamagedError("The file with your conversations is damaged.", "It will be set aside.") from cause
         if code not in _HINTS:
             raise
         raise StoreError(f"{what}: {_REASONS.get(code, str(cause))}.", _HINTS[code]) from cause
+    except UnicodeDecodeError as cause:  # SQLite's own message, which names what it found
+        raise DamagedError("The file with your conversations is damaged.", "It will be set aside.") from cause
     except OSError as cause:
         raise StoreError(f"{what}: {cause.strerror or cause}.", _HINTS[sqlite3.SQLITE_CANTOPEN]) from cause
 
@@ -105,6 +146,7 @@ _REASONS = {
     sqlite3.SQLITE_PERM: "the file may not be touched",
     sqlite3.SQLITE_BUSY: "another program holds the file",
     sqlite3.SQLITE_LOCKED: "another program holds the file",
+    sqlite3.SQLITE_PROTOCOL: "another program holds the file",
 }
 _HINTS = {
     sqlite3.SQLITE_FULL: f"Free some space and try again. {_WAITS}",
@@ -114,12 +156,20 @@ _HINTS = {
     sqlite3.SQLITE_PERM: f"Make the data folder writable and try again. {_WAITS}",
     sqlite3.SQLITE_BUSY: f"Close the other program and try again. {_WAITS}",
     sqlite3.SQLITE_LOCKED: f"Close the other program and try again. {_WAITS}",
+    sqlite3.SQLITE_PROTOCOL: f"Close the other program and try again. {_WAITS}",
 }
+
+
+def _writable(folder: Path) -> bool:
+    """Tell whether the file, and others beside it, may be written; SQLite does not always say which it is."""
+    file = folder / NAME
+    return os.access(folder, os.W_OK) and (not file.exists() or os.access(file, os.W_OK))
 
 
 def _ready(connection: sqlite3.Connection, folder: Path | None, notes: list[Failure]) -> sqlite3.Connection:
     """Check the file, bring it to the newest version, and set how it is written."""
-    with told("The conversations could not be opened"):
+    connection.text_factory = text_of  # one byte that is no UTF-8 must not hide all the rest
+    with told("The conversations could not be opened", opening=True):
         _check(connection)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")  # this thread may wait for the disk; the window does not
@@ -130,6 +180,8 @@ def _ready(connection: sqlite3.Connection, folder: Path | None, notes: list[Fail
                 "Your conversations were written by a newer Updraft.",
                 "Install that version again to see them; nothing was changed in the file.",
             )
+        if version < 0:
+            raise DamagedError("The file with your conversations is damaged.", "It will be set aside.")
         if 0 < version < VERSION and folder is not None:
             notes.append(_back_up(connection, folder, version))
         with transaction(connection):
@@ -137,6 +189,7 @@ def _ready(connection: sqlite3.Connection, folder: Path | None, notes: list[Fail
                 create(connection)
             else:
                 migrate(connection)
+            require_all(connection)
     return connection
 
 
@@ -153,11 +206,14 @@ def _back_up(connection: sqlite3.Connection, folder: Path, version: int) -> Fail
     """Copy the file before it is changed."""
     stamp = datetime.now().astimezone().strftime("%Y-%m-%d-%H%M%S")
     kept = folder / f"conversations-version-{version}-{stamp}.sqlite3"
+    growing = folder / "conversations-copy.part"  # half a copy must not bear the name of a whole one
+    growing.unlink(missing_ok=True)
     try:
-        with closing(sqlite3.connect(kept)) as copy:
+        with closing(sqlite3.connect(growing)) as copy:
             connection.backup(copy)
+        growing.replace(kept)
     except BaseException:
-        kept.unlink(missing_ok=True)  # half a copy is none
+        growing.unlink(missing_ok=True)
         raise
     return Failure(
         "Your conversations were brought to this version of Updraft.",

@@ -55,6 +55,20 @@ CREATE TABLE notes (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE VIRTUAL TABLE words USING fts5 (text, tokenize = 'unicode61 remove_diacritics 2', prefix = '2 3');
 CREATE VIRTUAL TABLE titles USING fts5 (text, tokenize = 'unicode61 remove_diacritics 2', prefix = '2 3');
 """
+# What has to be there, table by table. ``words`` and ``titles`` can be made anew from the others.
+TABLES = {
+    "chats": "id, title, named, pinned, used, deleted, leaf, manner, draft",
+    "messages": "id, chat, parent, role, text, created, deleted, told_from, outcome, started, pace, finished, model",
+    "rounds": "message, part, body",
+    "manners": "name, manner",
+    "notes": "name, value",
+}
+
+
+def require_all(connection: sqlite3.Connection) -> None:
+    """Raise sqlite3.OperationalError unless the file has every table and column it is to have."""
+    for table, columns in (TABLES | {"words": "rowid, text", "titles": "rowid, text"}).items():
+        connection.execute(f"SELECT {columns} FROM {table} LIMIT 0")  # noqa: S608 - constants
 
 
 def version_of(connection: sqlite3.Connection) -> int:

@@ -13,8 +13,20 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from app.conversations.conversation import Conversation, Manner, Message, Reply
-from app.conversations.rows import COLUMNS, as_json, event_as_row, manner_of, message_of, packed, unpacked
-from app.conversations.safe import connect, told, transaction
+from app.conversations.mending import mended
+from app.conversations.rows import (
+    COLUMNS,
+    as_json,
+    event_as_row,
+    manner_of,
+    message_of,
+    moment_of,
+    packed,
+    text_of,
+    unpacked,
+)
+from app.conversations.safe import connect, connect_for_reading, told, transaction
+from app.conversations.salvage import Saved, salvage
 from app.conversations.shelf import UNTITLED, Hit, Summary
 from app.conversations.trash import Trash
 from app.conversations.words import indexed, query, readable
@@ -40,16 +52,24 @@ class Growth:
 class Store:
     """The conversations of one data folder; None keeps them in memory. ``notes``: what opening did, to be told.
 
+    ``reading``: what is there now is taken into memory; the disk is not written.
     What is deleted goes to ``trash``. Answers the program left growing when it last ended are marked as cut.
     """
 
-    def __init__(self, folder: Path | None, *, make: bool = True) -> None:
+    def __init__(self, folder: Path | None, *, make: bool = True, reading: bool = False) -> None:
         self.notes: list[Failure] = []
-        self._db = connect(folder, self.notes, make=make)
+        if reading and folder is not None:
+            self._db = connect_for_reading(folder)
+        else:
+            self._db = connect(folder, self.notes, make=make)
         self.trash = Trash(self._db)
-        with told("The conversations could not be opened"), transaction(self._db):
-            self._db.execute("DELETE FROM notes WHERE name = 'closed'")
-            self._settle_cut()
+        try:
+            with told("The conversations could not be opened", opening=True), transaction(self._db):
+                self._db.execute("DELETE FROM notes WHERE name = 'closed'")
+                self._settle_cut()
+        except BaseException:
+            self._db.close()
+            raise
 
     def close(self) -> None:
         """Close the file in good order, so that the next start need not check it."""
@@ -61,6 +81,11 @@ class Store:
         """Close the file as it is."""
         self._db.close()
 
+    def take_in(self, damaged: Path) -> Saved:
+        """Take over what can be read of a ``damaged`` file. This one is to be new."""
+        with told("What can be read of the damaged file could not be saved"), transaction(self._db):
+            return salvage(damaged, self._db)
+
     # Reading
 
     def chats(self) -> tuple[Summary, ...]:
@@ -69,7 +94,9 @@ class Store:
             rows = self._db.execute(
                 "SELECT id, title, used, pinned FROM chats WHERE deleted IS NULL ORDER BY used DESC"
             ).fetchall()
-        return tuple(Summary(id_, title or UNTITLED, used, bool(pinned)) for id_, title, used, pinned in rows)
+        return tuple(
+            Summary(id_, _line(title) or UNTITLED, moment_of(used), bool(pinned)) for id_, title, used, pinned in rows
+        )
 
     def read(self, chat: int) -> tuple[Conversation, str] | None:
         """Return a conversation and what was being written in it, or None where there is none of that id.
@@ -86,12 +113,12 @@ class Store:
                 f"SELECT {COLUMNS} FROM messages WHERE chat = ? AND deleted IS NULL "  # noqa: S608 - a constant
                 "ORDER BY created, rowid", (chat,)
             ).fetchall()  # fmt: skip
-            tree = self._with_logs([message_of(row) for row in rows])
+            tree = self._with_logs(mended([message_of(row) for row in rows]))
         title, named, leaf, manner, draft = head
         known = {message.id for message in tree}
         if leaf not in known:
             leaf = tree[-1].id if tree else None
-        return Conversation(tuple(tree), leaf, title, bool(named), manner_of(manner), chat), draft
+        return Conversation(tuple(tree), leaf, _line(title), bool(named), manner_of(manner), chat), text_of(draft)
 
     def read_whole(self, chat: int) -> Conversation | None:
         """Return a conversation with all its logs."""
@@ -128,21 +155,21 @@ class Store:
             ).fetchall()  # fmt: skip
         found: dict[int, Hit] = {}
         for chat, title, message, excerpt in said:
-            found.setdefault(chat, Hit(chat, title or UNTITLED, message, readable(excerpt)))
-        first = {chat: found.get(chat, Hit(chat, title or UNTITLED, None, "")) for chat, title in titled}
+            found.setdefault(chat, Hit(chat, _line(title) or UNTITLED, message, readable(text_of(excerpt))))
+        first = {chat: found.get(chat, Hit(chat, _line(title) or UNTITLED, None, "")) for chat, title in titled}
         return tuple((first | found).values())
 
     def note(self, name: str) -> str:
         """Return what was kept under ``name``, or nothing."""
         with told(_NOT_READ):
             row = self._db.execute("SELECT value FROM notes WHERE name = ?", (name,)).fetchone()
-        return row[0] if row else ""
+        return text_of(row[0]) if row else ""
 
     def manners(self) -> dict[str, Manner]:
         """Return the manners kept under a name, by name."""
         with told(_NOT_READ):
             rows = self._db.execute("SELECT name, manner FROM manners ORDER BY name COLLATE NOCASE").fetchall()
-        return {name: manner_of(kept) for name, kept in rows}
+        return {text_of(name): manner_of(kept) for name, kept in rows}
 
     # Writing
 
@@ -278,7 +305,7 @@ class Store:
         """Mark answers left growing as cut, and let a search find them."""
         cut = self._db.execute("SELECT id, text FROM messages WHERE role = 'assistant' AND outcome IS NULL").fetchall()
         for message, text in cut:
-            self._index(message, text)
+            self._index(message, text_of(text))
         self._db.execute("UPDATE messages SET outcome = 'cut' WHERE role = 'assistant' AND outcome IS NULL")
 
     def _with_logs(self, tree: list[Message]) -> list[Message]:
@@ -296,7 +323,12 @@ class Store:
 
     def _parts(self, message: int) -> list[bytes]:
         rows = self._db.execute("SELECT body FROM rounds WHERE message = ? ORDER BY part", (message,)).fetchall()
-        return [body for (body,) in rows]
+        return [body if isinstance(body, bytes) else b"" for (body,) in rows]  # nothing else can be unpacked
+
+
+def _line(title: object) -> str:
+    """Return a title as one line."""
+    return " ".join(text_of(title).split())
 
 
 def _with_rounds(message: Message, parts: Iterable[bytes]) -> Message:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from app.conversations.conversation import title_of
+from app.conversations.rows import moment_of, text_of
 from app.conversations.safe import told, transaction
 from app.conversations.shelf import UNTITLED
 
@@ -44,10 +45,10 @@ class Trash:
                 "SELECT m.chat, c.title, m.deleted, m.id, m.text FROM messages m JOIN chats c ON c.id = m.chat "
                 "WHERE m.deleted IS NOT NULL AND c.deleted IS NULL AND m.text <> '' ORDER BY m.created, m.rowid"
             ).fetchall()
-        found = [Thrown(chat, title or UNTITLED, when) for chat, title, when in chats]
+        found = [Thrown(chat, text_of(title) or UNTITLED, moment_of(when)) for chat, title, when in chats]
         together: dict[tuple[int, float], list[tuple[str, int, str]]] = {}
         for chat, title, when, message, text in messages:
-            together.setdefault((chat, when), []).append((title, message, text))
+            together.setdefault((chat, moment_of(when)), []).append((text_of(title), message, text_of(text)))
         for (chat, when), rows in together.items():
             title, _, text = rows[0]
             found.append(Thrown(chat, title or UNTITLED, when, tuple(row[1] for row in rows), title_of(text)))
