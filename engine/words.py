@@ -1,4 +1,4 @@
-"""Sizes and durations as people say them."""
+"""Sizes, large numbers and durations as people say them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,12 @@ def size(count: float) -> str:
         if count >= factor * 0.9995:
             return f"{count / factor:.1f} {unit}" if count < 99.95 * factor else f"{count / factor:.0f} {unit}"
     return f"{count:.0f} bytes"
+
+
+def how_many(count: float) -> str:
+    """Return ``count`` in millions or billions, as models are named after it: "135 million", "1.7 billion"."""
+    millions = round(count / 10**6)
+    return f"{millions} million" if millions < 1000 else f"{count / 10**9:.1f} billion"
 
 
 def duration(seconds: float) -> str:

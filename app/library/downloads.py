@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Callable
+from dataclasses import replace
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
@@ -33,6 +34,7 @@ class DownloadQueue(QObject):
         self._errands = errands
         self._downloads = self._new_downloads(connection)
         self._jobs: dict[str, Progress] = {}
+        self._before: dict[str, Progress] = {}  # where they stood when the connection was changed
         self._look = QTimer(self, interval=LOOK)
         self._look.timeout.connect(self._hear)
 
@@ -82,7 +84,7 @@ class DownloadQueue(QObject):
         """Go on over ``connection``; the download under way is paused and begins where it was."""
         self._downloads.close()
         self._downloads = self._new_downloads(connection)
-        self._jobs.clear()
+        self._before, self._jobs = self._jobs, {}
         self.go_on()
 
     def close(self, *, leave_running: bool) -> None:
@@ -115,6 +117,7 @@ class DownloadQueue(QObject):
                 progress = self._downloads.events.get_nowait()
             except queue.Empty:
                 break
+            progress = self._with_figures(progress)
             ended = ended or progress.over
             if progress.state in {"cancelled", "done"}:  # got again, it is a new job
                 self._jobs.pop(progress.job, None)
@@ -125,3 +128,10 @@ class DownloadQueue(QObject):
             self.ended.emit()
         if not self.under_way:
             self._look.stop()
+
+    def _with_figures(self, progress: Progress) -> Progress:
+        """Return ``progress``, where it was not measured yet with what was known of the job before."""
+        known = self._jobs.get(progress.job) or self._before.pop(progress.job, None)
+        if progress.size or known is None or progress.state == "cancelled":
+            return progress
+        return replace(progress, have=known.have, size=known.size, files=known.files)

@@ -23,6 +23,7 @@ from engine.library import (
     LibraryError,
     Patience,
     inspect,
+    read_address,
     sign_in,
     sign_in_by_browser,
     sign_out,
@@ -85,6 +86,13 @@ class ModelLibrary(QObject):
     def address(self, repository: str) -> str:
         """Return the address of a model's page."""
         return f"{(self._connection.endpoint or HUB).rstrip('/')}/{repository}"
+
+    def name_in(self, address: str) -> str:
+        """Return the owner/name that ``address`` means, or ``address`` itself where it means none."""
+        try:
+            return read_address(address)[0]
+        except LibraryError:
+            return address
 
     def set_offline(self, offline: bool) -> None:
         """Allow or forbid the network; a download under way is paused. The environment's switch has the last word."""

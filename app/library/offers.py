@@ -21,8 +21,9 @@ from engine.library import (
     token,
     wanted_for,
 )
-from engine.words import size
+from engine.words import how_many, size
 
+ALONE = "A model by itself, with no smaller ones that guess ahead for it."
 ENOUGH = 0.5  # of the conversation asked for: more of it is not worth a smaller model
 
 
@@ -80,8 +81,8 @@ class Survey:
         least = min(self.offers, key=lambda offer: offer.verdict.needed)
         memory = "GPU memory" if least.verdict.device == "cuda" else "memory"
         return (
-            f"None of these fits this machine now: the smallest, {least.title}, needs {size(least.verdict.needed)} and "
-            f"{size(least.verdict.free)} of {memory} are free. Close other programs or choose a shorter conversation; "
+            f"None of these fits this machine now: the smallest, {least.title}, needs {size(least.verdict.takes)} and "
+            f"{size(least.verdict.there)} of {memory} are free. Close other programs or choose a shorter conversation; "
             f"the starter models work meanwhile."
         )
 
@@ -109,7 +110,7 @@ def look_up(address: str, library: Library, connection: Connection, context: int
     return Offer(
         name=found.repository,  # as the Hub writes it, whatever was typed
         title=found.repository,
-        good_for=f"{found.parameters / 1e9:.1f} billion parameters, {found.form}. One model: it drafts for itself.",
+        good_for=f"{how_many(found.parameters)} parameters, {found.form}. {ALONE}",
         download=found.download,
         licences=(found.licence or "no licence stated",),
         repositories=(found.repository,),
@@ -151,7 +152,7 @@ def _own(model: Installed, hardware: Hardware, context: int) -> Offer | None:
     return Offer(
         name=model.repository,
         title=model.name,
-        good_for=f"{architecture.parameters / 1e9:.1f} billion parameters. One model: it drafts for itself.",
+        good_for=f"{how_many(architecture.parameters)} parameters. {ALONE}",
         download=0,
         licences=(model.licence or "no licence stated",),
         repositories=(model.repository,),

@@ -25,9 +25,14 @@ class DonePage(Page):
         """Name the model."""
         offer = self.plan.offer
         title = offer.title if offer else self.plan.name
-        self.sentence.setText(f"{title} is loaded and ready to chat.")
+        if self.plan.loaded:
+            self.sentence.setText(f"{title} is loaded and ready to chat.")
+            where = "It stands in the model picker beside the starter, which stays."
+        else:
+            self.sentence.setText(f"{title} is not in use: it has not answered yet.")
+            where = "The model you had before stays in use. The model picker has both, where the new one is complete."
         texts = (
-            "It stands in the model picker beside the starter, which stays.",
+            where,
             "Model > Models… shows sizes, checks files, deletes and moves models.",
             "From here on no network is needed: chatting opens no connection.",
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from app.library import ModelLibrary
 from app.wizard.job import JobView
+from app.wizard.offline import OfflineNote
 from app.wizard.page import Page, Plan
 
 
@@ -16,11 +17,12 @@ class DownloadPage(Page):
         super().__init__(
             plan,
             "Download and verify",
-            "This window may be closed meanwhile; the download goes on and is found in the Model menu. Every file "
-            "is compared with the checksum the Hub gives for it.",
+            "This window may be closed meanwhile; the download goes on, and Model > Models… shows it. Every file "
+            "is compared with the checksum that Hugging Face (the Hub) gives for it.",
         )
         self._library = library
         self.job: JobView | None = None
+        self.rows.addWidget(OfflineNote(library))
 
     def initializePage(self) -> None:
         """Begin, or go on with, the download of the chosen set."""
@@ -34,8 +36,13 @@ class DownloadPage(Page):
                 self.job.deleteLater()
             self.job = JobView(self._library.downloads, offer.name, offer.title)
             self.job.ended.connect(lambda _: self.completeChanged.emit())
+            self.job.again.connect(self._get)
             self.rows.addWidget(self.job, 1)
-        self.alert.tell(self._library.downloads.get(offer))
+        self._get()
+
+    def _get(self) -> None:
+        if self.plan.offer is not None:
+            self.alert.tell(self._library.downloads.get(self.plan.offer))
         self.completeChanged.emit()
 
     def isComplete(self) -> bool:

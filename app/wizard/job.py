@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QFrame,
@@ -16,13 +18,14 @@ from PySide6.QtWidgets import (
 )
 
 from app.library import DownloadQueue, FileProgress, Progress, duration, size
+from app.wizard.asking import ask
 from app.wizard.labels import announce, button, note, paragraph
 
-RESUME = "Resume"
+RESUME, AGAIN = "Resume", "Start again"
 GO_ON = f"Then press “{RESUME}”."
 STATES = {
     "waiting": "Waiting",
-    "looking": "Asking the Hub",
+    "looking": "Asking Hugging Face",
     "downloading": "Downloading",
     "stalled": "Nothing arrives",
     "checking": "Checking",
@@ -34,9 +37,13 @@ STATES = {
 
 
 class JobView(QFrame):
-    """Shows the job called ``name`` of ``downloads``. ``ended`` carries its last state."""
+    """Shows the job called ``name`` of ``downloads``. ``ended`` carries its last state.
+
+    ``again`` asks for a job that was cancelled to be queued anew.
+    """
 
     ended = Signal(str)
+    again = Signal()
 
     def __init__(
         self, downloads: DownloadQueue, name: str, title: str = "", *, files: bool = True, parent: QWidget | None = None
@@ -57,9 +64,12 @@ class JobView(QFrame):
         self.hint.hide()
         self.files = self._make_files()
         self.files.setVisible(files)
-        self.pause, self.cancel = button("Pause"), button("Cancel download", "quiet")
+        self.pause, self.cancel = button("Pause"), button("Cancel download…", "quiet")
+        self.hurry = button("Try now")
         self.pause.clicked.connect(self._pause)
-        self.cancel.clicked.connect(self._cancel)
+        self.cancel.clicked.connect(self._ask_cancel)
+        self.hurry.clicked.connect(lambda: downloads.hurry(name))
+        self._files_of: tuple[FileProgress, ...] = ()
         self._lay_out()
         downloads.progressed.connect(self._hear)
         for job in downloads.jobs:
@@ -70,6 +80,7 @@ class JobView(QFrame):
         head.addWidget(self.title)
         head.addStretch()
         head.addWidget(self.standing)
+        foot.addWidget(self.hurry)
         foot.addWidget(self.pause)
         foot.addWidget(self.cancel)
         foot.addStretch()
@@ -99,24 +110,43 @@ class JobView(QFrame):
             return
         turned = progress.state != self.state
         self.state = progress.state
-        share = progress.have / progress.size if progress.size else 0.0
+        share = progress.have / progress.size if progress.size and progress.state != "cancelled" else 0.0
         self.bar.setValue(1000 if progress.state == "done" else round(1000 * share))
         self.standing.setText(STATES[progress.state])
         self.figures.setText(figures(progress))
-        self.say.setText(progress.say)
+        self._files_of = progress.files
+        self.say.setText(self._turn_of(progress) or progress.say)
         self.say.setVisible(progress.speed is None)  # else the figures say all of it
         self.figures.setVisible(bool(self.figures.text()))
         self.hint.setText(f"{progress.hint} {GO_ON}".strip() if progress.state == "failed" else progress.hint)
         self.hint.setVisible(bool(self.hint.text()))
-        self.pause.setText(RESUME if progress.over else "Pause")
-        self.pause.setAccessibleName(self.pause.text())
-        for widget in (self.pause, self.cancel):
-            widget.setVisible(progress.state not in {"done", "cancelled"})
+        self._show_buttons(progress)
         self._show_files(progress)
         if turned:
             announce(self, f"{progress.say} {self.hint.text()}".strip())
             if progress.over:
                 self.ended.emit(progress.state)
+
+    def _turn_of(self, progress: Progress) -> str:
+        """Return what a job waits for, empty where it does not wait for another."""
+        others = (job for job in self._downloads.jobs if not job.over and job.job != self.name)
+        first = next(others, None) if progress.state == "waiting" else None
+        return f"Begins when {self._downloads.title(first.job)} is done." if first else ""
+
+    def _show_buttons(self, progress: Progress) -> None:
+        """Offer what can be done now; the keyboard does not wander off with a button that goes."""
+        cancelled = progress.state == "cancelled"
+        self.pause.setText(AGAIN if cancelled else RESUME if progress.over else "Pause")
+        self.pause.setAccessibleName(self.pause.text())
+        shown = {
+            self.hurry: progress.again is not None,
+            self.pause: progress.state != "done",
+            self.cancel: progress.state not in {"done", "cancelled"},
+        }
+        if any(widget.hasFocus() and not stays for widget, stays in shown.items()):
+            (self.pause if shown[self.pause] else self).setFocus()
+        for widget, stays in shown.items():
+            widget.setVisible(stays)
 
     def _show_files(self, progress: Progress) -> None:
         """List the files under their models, the one at hand in sight."""
@@ -125,7 +155,7 @@ class JobView(QFrame):
             item = self._items.get(key)
             if item is None:
                 item = self._items[key] = self._add(self._model(file.repository), file.path, size(file.size))
-            text = file_state(file)
+            text = file_state(file, progress)
             if item.text(2) != text:
                 if not item.text(2).startswith(STATES[file.state]) and file.state == "downloading":
                     self.files.scrollToItem(item)
@@ -147,20 +177,29 @@ class JobView(QFrame):
         return item
 
     def _pause(self) -> None:
-        resuming = self.state in {"paused", "failed", "cancelled"}
+        if self.state == "cancelled":
+            self.again.emit()
+            return
+        resuming = self.state in {"paused", "failed"}
         trouble = self._downloads.resume(self.name) if resuming else self._downloads.pause(self.name)
         if trouble is not None:
             self.say.setText(trouble.sentence)
             self.hint.setText(trouble.hint)
             self.hint.setVisible(bool(trouble.hint))
 
-    def _cancel(self) -> None:
-        self._downloads.cancel(self.name)
+    def _ask_cancel(self) -> None:
+        """Say what goes with the job, and cancel it only then."""
+        lost = unfinished(self._files_of)
+        gone = f"{size(lost)} that have arrived are deleted." if lost else "Nothing of it has arrived yet."
+        more = f"{gone} To keep them and go on later, pause it instead." if lost else gone
+        question = f"Cancel the download of {self.title.text()}?"
+        act = lambda: self._downloads.cancel(self.name)  # noqa: E731 # named for the line's length
+        ask(self, question, more, yes="Cancel and delete" if lost else "Cancel it", no="Go on with it", act=act)
 
 
 def figures(progress: Progress) -> str:
     """Return how much, how fast and how long, as far as that is known."""
-    if not progress.size:
+    if not progress.size or progress.state == "cancelled":
         return ""
     parts = [f"{size(progress.have)} of {size(progress.size)}"]
     if progress.speed is not None:
@@ -169,8 +208,15 @@ def figures(progress: Progress) -> str:
     return " · ".join(parts)
 
 
-def file_state(file: FileProgress) -> str:
-    """Return where one file stands, in words."""
+def file_state(file: FileProgress, job: Progress) -> str:
+    """Return where one file of ``job`` stands, in words: none moves while the job does not."""
     if file.state in {"downloading", "checking"} and file.size:
-        return f"{STATES[file.state]}, {100 * file.have // file.size} %"
-    return STATES[file.state]
+        still = job.over or job.state == "stalled"
+        return f"{STATES[job.state if still else file.state]}, {100 * file.have // file.size} %"
+    return STATES["cancelled" if job.state == "cancelled" else file.state]
+
+
+def unfinished(files: Sequence[FileProgress]) -> int:
+    """Return the bytes there are of checkpoints that are not complete, which go when a job is cancelled."""
+    open_ones = {file.repository for file in files if file.state != "done"}
+    return sum(file.have for file in files if file.repository in open_ones)

@@ -75,6 +75,8 @@ class Alert(QFrame):
         super().__init__(parent)
         self.setObjectName("banner")
         self.sentence, self.hint = label("", "bannerSentence"), label("", "bannerHint")
+        for each in (self.sentence, self.hint):
+            each.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)  # there may be an address in it
         rows = QVBoxLayout(self)
         rows.setContentsMargins(16, 10, 16, 10)
         rows.setSpacing(2)

@@ -82,5 +82,5 @@ def graphics(hardware: Hardware) -> str:
     """Return the GPUs in words, with the reason where one is not used."""
     lines = [
         f"{gpu.name}, {size(gpu.free)} of {size(gpu.total)} free, driver {gpu.driver}" for gpu in hardware.gpus
-    ] or ["No NVIDIA GPU was found. Models run on the processor, unquantised and slower."]
+    ] or ["No NVIDIA GPU was found. Models run on the processor, which is slower and takes more memory."]
     return "\n".join(filter(None, (*lines, hardware.remark)))

@@ -9,13 +9,16 @@ from app.library import Offer, size
 from app.look.flow import FlowLayout
 from app.wizard.labels import paragraph, small
 
-WORDS = {"fits": "Fits", "shorter": "Fits with less context", "no": "Does not fit"}
-
 
 class OfferCard(QFrame):
-    """Shows ``offer``; ``choice`` is the radio button that picks it, and a click anywhere does too."""
+    """Shows ``offer``; ``choice`` is the radio button that picks it, and a click anywhere does too.
 
-    def __init__(self, offer: Offer, *, recommended: bool, parent: QWidget | None = None) -> None:
+    ``under_way``: it is being downloaded or waits for its turn.
+    """
+
+    def __init__(
+        self, offer: Offer, *, recommended: bool = False, under_way: bool = False, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self.setObjectName("card")
         self.offer = offer
@@ -23,11 +26,13 @@ class OfferCard(QFrame):
         self.choice.setObjectName("offer")
         self.choice.setAccessibleName(offer.title)
         self.choice.setAccessibleDescription(f"{offer.good_for} {offer.verdict.sentence} {self.facts}")
+        self.choice.toggled.connect(self._mark)
         head = FlowLayout(10)
         head.addWidget(self.choice)
         if recommended:
             head.addWidget(_tag("Recommended", "tag"))
-        head.addWidget(_tag("Installed" if offer.installed else WORDS[offer.verdict.answer], f"fit-{self._state}"))
+        for text, name in self._standing(under_way=under_way):
+            head.addWidget(_tag(text, name))
         rows = QVBoxLayout(self)
         rows.setContentsMargins(16, 12, 16, 12)
         rows.setSpacing(4)
@@ -40,15 +45,25 @@ class OfferCard(QFrame):
     def facts(self) -> str:
         """Download, licence and sign-in in one line."""
         offer = self.offer
-        parts = [] if offer.installed else [f"{size(offer.download)} to download"]
+        rest = "more " if offer.incomplete else ""
+        parts = [] if offer.installed else [f"{size(offer.download)} {rest}to download"]
         parts.append(", ".join(offer.licences))
         if offer.gated:
             parts.append("needs a sign-in and an accepted licence")
         return " · ".join(parts)
 
-    @property
-    def _state(self) -> str:
-        return "fits" if self.offer.installed else self.offer.verdict.answer
+    def _standing(self, *, under_way: bool) -> tuple[tuple[str, str], ...]:
+        """Return the tags that say whether it is there, and whether it fits: what is there need not fit."""
+        verdict = self.offer.verdict
+        fit = (verdict.word, f"fit-{verdict.answer}")
+        if self.offer.installed:
+            there = ("Installed", "fit-fits")
+            return (there,) if verdict.answer == "fits" else (there, fit)
+        return (("Being downloaded", "tag"), fit) if under_way else (fit,)
+
+    def _mark(self, chosen: bool) -> None:
+        self.setProperty("chosen", chosen)
+        self.style().polish(self)  # the sheet looks at properties only then
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Choose this one."""

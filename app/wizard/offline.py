@@ -9,7 +9,7 @@ from app.library import ModelLibrary
 from app.look.label import label
 from app.wizard.labels import button
 
-CHOSEN = "You chose to stay offline, so nothing can be downloaded."
+CHOSEN = "You chose to stay offline (Settings > Network), so nothing can be downloaded."
 FORCED = "The variable HF_HUB_OFFLINE keeps Updraft offline, so nothing can be downloaded."
 STILL = "Models in a folder can still be imported, and the starter always works."
 

@@ -26,12 +26,17 @@ ORDER: tuple[Step, ...] = tuple(STEPS)
 
 @dataclass
 class Plan:
-    """What has been decided so far. ``name`` is the model set to try, once it is installed."""
+    """What has been decided so far. ``name`` is the model set to try, once it is installed.
+
+    ``asked`` is a model that was looked up and asks for a sign-in first; ``loaded`` that the trial has loaded the set.
+    """
 
     offer: Offer | None = None
     hardware: Hardware | None = None
     context: int = 4096
     name: str = ""
+    asked: str = ""
+    loaded: bool = False
 
 
 class Page(QWizardPage):

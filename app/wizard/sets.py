@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import (
-    QButtonGroup,
-    QComboBox,
-    QHBoxLayout,
-    QLabel,
-    QLineEdit,
-    QPushButton,
-    QScrollArea,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
 
-from app.library import Errand, ModelLibrary, Offer, Step, Survey, Trouble
+from app.library import Errand, ModelLibrary, Offer, Step, Survey, Trouble, size
 from app.look.choosing import choose_folder
-from app.wizard.labels import announce, button, note
+from app.wizard.asking import ask
+from app.wizard.labels import announce, button, note, paragraph, row_of
+from app.wizard.length import LengthBox
 from app.wizard.offers import OfferCard
 from app.wizard.offline import OfflineNote, said
 from app.wizard.page import ORDER, Page, Plan
+from app.wizard.search import Search
+from app.wizard.shelf import Shelf
 
-CONTEXTS = (2048, 4096, 8192, 16_384, 32_768)
+CHOOSE = "Choose one to go on; with “Skip for now” the starter models stay."
 
 
 class SetsPage(Page):
@@ -33,24 +27,39 @@ class SetsPage(Page):
     step = "sets"
 
     def __init__(self, library: ModelLibrary, plan: Plan) -> None:
-        super().__init__(plan, "Choose a model", "")
+        super().__init__(
+            plan,
+            "Choose a model",
+            "Most of these are families: a large model that answers, and smaller ones that guess ahead for it, which "
+            "makes it quicker. The larger the first, the better it answers.",
+        )
         self._library = library
-        self.cards: list[OfferCard] = []
         self._extra: list[Offer] = []
-        self._group = QButtonGroup(self)
-        self._group.buttonToggled.connect(self._choose)
-        self._look_up: Errand | None = None
         self._import: Errand | None = None
         self._known: set[str] | None = None  # the offers before an import, whose own is to be chosen
-        self.sentence.hide()
-        self.context = self._make_context()
-        self.address, self.ask_hub = self._make_search()
-        self.folder = button("Import a folder…")
-        self.folder.clicked.connect(self._ask_folder)
-        self.area, self._stack = self._make_area()
+        self._unfit: set[str] = set()  # what is to be had although it does not fit
+        self._verdict = ""  # on all of them together
+        self.none, self.context = paragraph(), LengthBox(plan.context)
+        self.search = Search(library, plan)
+        self.address, self.ask_hub = self.search.field, self.search.go
+        self.folder, self.sign_in = button("Import a folder…"), button("Sign in…")
+        self.status, self.halt = note(), button("Stop", "quiet")
+        self.area = Shelf()
         self.offline = OfflineNote(library)
-        library.offline_changed.connect(self._network_changed)
         self._lay_out()
+        self._connect()
+
+    def _connect(self) -> None:
+        self.area.chosen.connect(self._choose)
+        self.context.chosen.connect(self._set_context)
+        self.folder.clicked.connect(self._ask_folder)
+        self.sign_in.clicked.connect(self._ask_access)
+        self.halt.clicked.connect(self._stop)
+        self.search.began.connect(self._looking)
+        self.search.ended.connect(lambda: self.halt.setVisible(self._import is not None))
+        self.search.found.connect(self._found)
+        self.search.failed.connect(self._not_found)
+        self._library.offline_changed.connect(self._network_changed)
 
     def _network_changed(self) -> None:
         if self.isVisible():
@@ -58,69 +67,79 @@ class SetsPage(Page):
             self.completeChanged.emit()
 
     def _lay_out(self) -> None:
-        context = QHBoxLayout()
+        context, find, told = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
         label = QLabel("&Length of a conversation")
         label.setBuddy(self.context)
         context.addWidget(label)
         context.addWidget(self.context)
         context.addStretch()
-        search = QHBoxLayout()
-        search.setSpacing(8)
-        search.addWidget(self.address, 1)
-        search.addWidget(self.ask_hub)
-        search.addWidget(self.folder)
-        self.status, self.halt = note(), button("Stop", "quiet")
-        self.halt.clicked.connect(self._stop)
-        told = QHBoxLayout()
+        find.setSpacing(8)
+        find.addWidget(self.search, 1)
+        find.addWidget(self.folder)
         told.setSpacing(8)
         told.addWidget(self.status, 1)
         told.addWidget(self.halt)
-        for widget in (self.status, self.halt):
+        for widget in (self.status, self.halt, self.sign_in, self.none):
             widget.hide()
+        self.rows.addLayout(row_of(self.sign_in))
         self.rows.addWidget(self.offline)
         self.rows.addLayout(context)
+        self.rows.addWidget(self.none)
         self.rows.addWidget(self.area, 1)
         self.rows.addLayout(told)
-        self.rows.addLayout(search)
+        self.rows.addLayout(find)
+
+    @property
+    def cards(self) -> list[OfferCard]:
+        """What is on offer, from the top."""
+        return self.area.cards
 
     def initializePage(self) -> None:
         """Judge every set on what is free now."""
-        for widget in (self.address, self.ask_hub):
-            widget.setDisabled(self._library.offline)
+        self.plan.asked = ""
+        self.search.setDisabled(self._library.offline)
         self.address.setToolTip(said(self._library) if self._library.offline else "")
-        self.alert.tell(None)
-        errand = self._library.survey(self.plan.context)
-        errand.finished.connect(self._show)
-        errand.failed.connect(self._complain)
+        self._clear()
+        self._judge()
 
     def isComplete(self) -> bool:
         """True when there is something to go on with: a set that is installed or may be fetched."""
         offer = self.plan.offer
         return bool(offer and (offer.installed or not self._library.offline))
 
+    def validatePage(self) -> bool:
+        """Ask before something is downloaded that this machine cannot hold."""
+        offer = self.plan.offer
+        if self.plan.asked or offer is None or offer.installed or offer.verdict.answer != "no":
+            return True
+        if offer.name in self._unfit:
+            return True
+        more = f"{offer.verdict.sentence} It can be downloaded ({size(offer.download)}), but not be loaded here now."
+        act = lambda: self._have_all_the_same(offer)  # noqa: E731 # a name for what is one line too long
+        ask(self, f"{offer.title} does not fit.", more, yes="Download it all the same", no="Choose another", act=act)
+        return False
+
     def after(self) -> int:
         """Skip what is not needed: for an installed set all up to the trial, else the licence of an open one."""
         offer = self.plan.offer
-        if offer is not None and offer.installed:
+        if offer is not None and offer.installed and not self.plan.asked:
             return ORDER.index("try")
-        return ORDER.index("access" if offer is not None and offer.gated else "place")
+        gated = self.plan.asked or (offer is not None and offer.gated)
+        return ORDER.index("access" if gated else "place")
 
     def look_up(self) -> None:
         """Ask the Hub about the repository typed or pasted."""
-        text = self.address.text().strip()
-        if not text or self._look_up is not None:
-            return
-        self.alert.tell(None)
-        self._say("Asking the Hub what that is…")
-        self.ask_hub.setEnabled(False)
-        self._look_up = self._library.inspect(text, self.plan.context)
-        self._look_up.finished.connect(self._found)
-        self._look_up.failed.connect(self._complain)
-        self._look_up.over.connect(self._looked_up)
+        self.search.look_up()
+
+    def add(self, offer: Offer) -> None:
+        """Show ``offer`` before the catalogue's, and choose it."""
+        self._extra = [offer, *(known for known in self._extra if known.name != offer.name)]
+        self.plan.offer = offer
+        self._judge()
 
     def take_in(self, source: Path) -> None:
         """Import the checkpoint in ``source`` into the library, and choose it."""
-        self.alert.tell(None)
+        self._clear()
         self._say(f"Importing {source.name}…")
         self.folder.setEnabled(False)
         self.halt.show()
@@ -131,48 +150,81 @@ class SetsPage(Page):
         self._import.failed.connect(self._complain)
         self._import.over.connect(self._folder_free)
 
+    def _judge(self) -> None:
+        errand = self._library.survey(self.plan.context)
+        errand.finished.connect(self._show)
+        errand.failed.connect(self._complain)
+
     def _show(self, survey: Survey) -> None:
         self.plan.hardware = survey.hardware
         wanted, best = self._new_in(survey) or self.plan.offer, survey.best
-        for old in self.cards:
-            self._group.removeButton(old.choice)
-            old.hide()
-            old.deleteLater()
         known = {offer.name for offer in survey.offers}
-        extra = [offer for offer in self._extra if offer.name not in known]
-        self.cards = [OfferCard(offer, recommended=offer is best) for offer in (*extra, *survey.offers)]
-        for at, card in enumerate(self.cards):
-            self._group.addButton(card.choice)
-            self._stack.insertWidget(at, card)
-        name = wanted.name if wanted else best.name if best else ""
-        for card in self.cards:
-            card.choice.setChecked(card.offer.name == name)
+        offers = (*(offer for offer in self._extra if offer.name not in known), *survey.offers)
+        jobs = {job.job for job in self._library.downloads.jobs if not job.over}
+        self.plan.offer = None  # what was chosen may be gone; what is there is chosen anew
+        self.area.fill(offers, best, jobs, wanted.name if wanted else best.name if best else "")
+        self._verdict = survey.sentence
+        self._explain()
+        self._order_tabs()
         self.completeChanged.emit()
+
+    def _order_tabs(self) -> None:
+        """Let Tab come to the choices first, as they are read."""
+        choices = [card.choice for card in self.cards]
+        for before, after in pairwise((self.context, *choices, self.halt, self.address, self.ask_hub, self.folder)):
+            QWidget.setTabOrder(before, after)
+
+    def _explain(self) -> None:
+        """Say why Next is closed, and what is wrong with all of them."""
+        text = f"{self._verdict} {'' if self.plan.offer else CHOOSE}".strip()
+        self.none.setText(text)
+        self.none.setVisible(bool(text))
 
     def _new_in(self, survey: Survey) -> Offer | None:
         """Return what an import has brought, once."""
         known, self._known = self._known, None
         return None if known is None else next((offer for offer in survey.offers if offer.name not in known), None)
 
-    def _found(self, offer: Offer) -> None:
-        self._extra = [offer, *(known for known in self._extra if known.name != offer.name)]
-        self.plan.offer = offer
-        self.initializePage()
-        self.area.verticalScrollBar().setValue(0)
-        announce(self, f"Found {offer.title}. {offer.verdict.sentence}")
+    def _have_all_the_same(self, offer: Offer) -> None:
+        self._unfit.add(offer.name)
+        self.wizard().next()
 
-    def _looked_up(self) -> None:
-        self._look_up = None
-        self.ask_hub.setEnabled(not self._library.offline)
-        self.status.hide()
+    def _ask_access(self) -> None:
+        """Go to the page on which one signs in for the model that was looked up."""
+        self.plan.asked = self.search.text
+        self.wizard().next()
+
+    def _looking(self) -> None:
+        self._clear()
+        self._say("Asking Hugging Face (the Hub) what that is…")
+        self.halt.show()
+
+    def _found(self, offer: Offer) -> None:
+        self._clear()
+        self._say(f"Found {offer.title}. {offer.verdict.word}. {offer.verdict.sentence}")
+        self.add(offer)
+
+    def _not_found(self, trouble: Trouble) -> None:
+        self._complain(trouble)
+        if trouble.kind in {"signin", "licence"}:
+            self.sign_in.show()
+        elif trouble.kind == "missing":  # it may be a private one
+            self._library.signed_in().finished.connect(self._offer_sign_in)
+
+    def _offer_sign_in(self, signed_in: bool) -> None:
+        self.sign_in.setVisible(not signed_in and self.alert.isVisible())
 
     def _step(self, step: Step) -> None:
         share = 100 * step.done // max(1, step.total)
         self._say(f"Importing {step.path}: {share} %")
 
     def _stop(self) -> None:
+        self.address.setFocus()  # the button goes
         if self._import is not None:
             self._import.stop()
+        else:
+            self.search.stop()
+            self._say("Stopped. Nothing was looked up.")
 
     def _folder_free(self) -> None:
         self._import = None
@@ -185,15 +237,18 @@ class SetsPage(Page):
     def _taken_in(self, steps: tuple[Step, ...]) -> None:
         self._say(imported(steps))
         self._known = {card.offer.name for card in self.cards}
-        self.initializePage()
+        self._judge()
 
-    def _choose(self, choice: object, checked: bool) -> None:
-        card = next((card for card in self.cards if card.choice is choice), None)
-        if card is not None and checked:
-            self.plan.offer = card.offer
-            self.plan.name = card.offer.name
-            self.area.ensureWidgetVisible(card)
-            self.completeChanged.emit()
+    def _choose(self, offer: Offer) -> None:
+        self.plan.offer, self.plan.name = offer, offer.name
+        self._explain()
+        self.completeChanged.emit()
+
+    def _clear(self) -> None:
+        """Say nothing any more of what was tried before."""
+        self.alert.tell(None)
+        self.sign_in.hide()
+        self.status.hide()
 
     def _say(self, text: str) -> None:
         self.status.setText(text)
@@ -201,50 +256,17 @@ class SetsPage(Page):
         announce(self, text)
 
     def _complain(self, trouble: Trouble) -> None:
-        self.status.hide()
+        self._clear()
         self.alert.tell(trouble)
 
-    def _set_context(self, index: int) -> None:
-        self.plan.context = CONTEXTS[index]
-        self.initializePage()
+    def _set_context(self, tokens: int) -> None:
+        self.plan.context = tokens
+        self._judge()
 
     def _ask_folder(self) -> None:
         folder = choose_folder(self, "Import a model folder")
         if folder is not None:
             self.take_in(folder)
-
-    def _make_context(self) -> QComboBox:
-        box = QComboBox()
-        box.setAccessibleName("Length of a conversation")
-        for tokens in CONTEXTS:
-            box.addItem(f"{tokens:,} tokens")
-        box.setCurrentIndex(CONTEXTS.index(self.plan.context))
-        box.activated.connect(self._set_context)
-        return box
-
-    def _make_search(self) -> tuple[QLineEdit, QPushButton]:
-        field = QLineEdit()
-        field.setPlaceholderText("Any other: owner/name, or its address")
-        field.setAccessibleName("Model on the Hub")
-        find = button("Look up")
-        field.returnPressed.connect(self.look_up)
-        find.clicked.connect(self.look_up)
-        return field, find
-
-    def _make_area(self) -> tuple[QScrollArea, QVBoxLayout]:
-        body = QWidget()
-        body.setObjectName("offers")
-        rows = QVBoxLayout(body)
-        rows.setContentsMargins(0, 0, 8, 0)
-        rows.setSpacing(8)
-        rows.addStretch()
-        area = QScrollArea()
-        area.setObjectName("offers")
-        area.setAccessibleName("Model sets")
-        area.setWidgetResizable(True)
-        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        area.setWidget(body)
-        return area, rows
 
 
 def imported(steps: tuple[Step, ...]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtWidgets import QProgressBar, QTextEdit
 
 from app.chat import Chat, Engine
@@ -27,6 +27,7 @@ class Trial(QObject):
     replied = Signal(str)  # the text so far
     ended = Signal()
     failed = Signal(object)  # Trouble
+    put_back = Signal(str)  # the model there was before is loaded again, after a failure
 
     def __init__(self, chat: Chat, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -34,6 +35,7 @@ class Trial(QObject):
         self._models: ModelSet | None = None
         self._conversation: int | None = None  # the trial's, until somebody goes on with it
         self._before: int | None = None  # the one shown when the trial began
+        self._former: ModelSet | None = None  # what worked when the trial began
         self._asking = False
         chat.asked.connect(self._asked)
         chat.loading.connect(self._loading)
@@ -50,6 +52,7 @@ class Trial(QObject):
         """Load ``models`` and ask."""
         self.clear()
         if self._chat.models != models or self._chat.engine is Engine.DOWN:
+            self._former = self._chat.models if self._chat.engine is not Engine.DOWN else self._former
             self._chat.open(models)
         self._before = self._chat.conversation.id if self._chat.page.kept else None
         self._chat.start_new()
@@ -98,8 +101,18 @@ class Trial(QObject):
     def _failed(self, failure: Failure) -> None:
         if not self.running:
             return
-        self._models = None
+        failed, self._models = self._models, None
         self.failed.emit(Trouble(failure.sentence, failure.hint))
+        QTimer.singleShot(0, self, lambda: self._put_back(failed))  # once everybody has heard of the failure
+
+    def _put_back(self, failed: ModelSet | None) -> None:
+        """Load what there was before the trial, unless something else was chosen meanwhile."""
+        former, self._former = self._former, None
+        if former is None or former == failed or self._chat.models != failed:
+            return
+        self.clear()
+        self._chat.open(former)
+        self.put_back.emit(former.name)
 
 
 class TryPage(Page):
@@ -123,23 +136,39 @@ class TryPage(Page):
         self.reply.setAccessibleName("First reply")
         self.again = button("Ask again")
         self.again.clicked.connect(self.begin)
+        self.go = button("Go on without a trial", "quiet")
+        self.go.clicked.connect(self._go_on)
+        self.go.hide()
+        self._skipped = False
         for widget in (self.status, self.bar):
             self.rows.addWidget(widget)
         self.rows.addWidget(self.reply, 1)
-        self.rows.addLayout(row_of(self.again))
+        self.rows.addLayout(row_of(self.again, self.go))
         library.listed.connect(self._begin)
         self.trial.loading.connect(lambda share: self.bar.setValue(round(1000 * share)))
         self.trial.replied.connect(self._show)
         self.trial.ended.connect(self._ended)
         self.trial.failed.connect(self._complain)
+        self.trial.put_back.connect(lambda name: self.status.setText(f"{name}, which was loaded before, is put back."))
 
     def initializePage(self) -> None:
         """Begin by itself."""
         self.begin()
 
+    def isComplete(self) -> bool:
+        """True once the model has answered, or somebody wants to go on all the same."""
+        return self.tried or self._skipped
+
+    def _go_on(self) -> None:
+        self._skipped = True
+        self.completeChanged.emit()
+        self.wizard().next()
+
     def begin(self) -> None:
         """Find the set in the library, then load it and ask."""
-        self._waiting, self.tried = True, False
+        self._waiting, self.tried, self._skipped, self.plan.loaded = True, False, False, False
+        self.go.hide()
+        self.completeChanged.emit()
         self.alert.tell(None)
         self.reply.clear()
         self.bar.setValue(0)
@@ -168,6 +197,9 @@ class TryPage(Page):
 
     def _ended(self) -> None:
         self.tried = bool(self.reply.toPlainText().strip())
+        self.plan.loaded = True
+        self.go.setVisible(not self.tried)
+        self.completeChanged.emit()
         self.bar.hide()
         self.status.setText("It works." if self.tried else "The answer was empty. Ask again, or go on.")
         self.again.setEnabled(True)
@@ -177,4 +209,5 @@ class TryPage(Page):
         self.status.clear()
         self.bar.hide()
         self.again.setEnabled(True)
+        self.go.show()
         self.alert.tell(trouble)

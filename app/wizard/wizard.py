@@ -55,6 +55,9 @@ class Wizard(QWizard):
         self.setSideWidget(self.rail)
         self._name_buttons()
         self.currentIdChanged.connect(self._arrive)
+        self.access.found.connect(self.sets.add)
+        for page in pages:
+            page.completeChanged.connect(self._offer_next)
         self.finished.connect(self.trial.trial.clear)
         self.finished.connect(self.access.stop)
         self.finished.connect(self.left)
@@ -99,10 +102,17 @@ class Wizard(QWizard):
         if at < 0:
             return
         self.rail.show_step(at)
-        self.button(QWizard.WizardButton.NextButton).setFocus()
+        self.currentPage().setFocus()  # no control of it has the keyboard by chance
+        self._offer_next()
         leaving = "&Close" if ORDER[at] in {"download", "try"} else "&Skip for now"
         self.setButtonText(QWizard.WizardButton.CancelButton, leaving)
         self.button(QWizard.WizardButton.CancelButton).setAccessibleName(leaving.replace("&", ""))
+
+    def _offer_next(self) -> None:
+        """Give the keyboard to Next as soon as it opens, unless somebody is at work with it."""
+        holder, button = self.focusWidget(), self.button(QWizard.WizardButton.NextButton)
+        if button.isEnabled() and (holder is None or holder.focusPolicy() is Qt.FocusPolicy.NoFocus):
+            button.setFocus()
 
 
 class Rail(QFrame):

@@ -165,7 +165,7 @@ CATALOGUE: Mapping[str, CatalogueSet] = MappingProxyType(
             CatalogueSet(
                 "qwen3-4b",
                 "Qwen3 4B",
-                "Good answers in many languages on a modest GPU; already in 4 bits.",
+                "Good answers in many languages on a modest GPU. Compressed to 4 bits, a quarter of the size.",
                 _THREE,
                 {
                     "target": _nf4("Qwen3-4B", QWEN3_4B),
@@ -176,7 +176,7 @@ CATALOGUE: Mapping[str, CatalogueSet] = MappingProxyType(
             CatalogueSet(
                 "qwen3-8b",
                 "Qwen3 8B",
-                "The all-rounder: reasoning, code, many languages; already in 4 bits.",
+                "The all-rounder: reasoning, code, many languages. Compressed to 4 bits, a quarter of the size.",
                 _THREE,
                 {
                     "target": _nf4("Qwen3-8B", QWEN3_8B),
@@ -187,7 +187,7 @@ CATALOGUE: Mapping[str, CatalogueSet] = MappingProxyType(
             CatalogueSet(
                 "qwen3-8b-original",
                 "Qwen3 8B, original weights",
-                "The same models from their makers in 16 bits; Updraft quantises them when it loads them.",
+                "The same models uncompressed from their makers: a larger download that is compressed on a GPU.",
                 _THREE,
                 {
                     "target": _original("Qwen/Qwen3-8B", QWEN3_8B),
@@ -198,7 +198,7 @@ CATALOGUE: Mapping[str, CatalogueSet] = MappingProxyType(
             CatalogueSet(
                 "qwen3-14b",
                 "Qwen3 14B",
-                "The best answers of this list, for a large GPU; already in 4 bits.",
+                "The best answers of this list, for a large GPU. Compressed to 4 bits, a quarter of the size.",
                 _THREE,
                 {
                     "target": _nf4("Qwen3-14B", QWEN3_14B),
@@ -209,7 +209,7 @@ CATALOGUE: Mapping[str, CatalogueSet] = MappingProxyType(
             CatalogueSet(
                 "qwen2.5-7b",
                 "Qwen2.5 7B",
-                "Direct answers without a thinking phase; already in 4 bits.",
+                "Direct answers without a thinking phase. Compressed to 4 bits, a quarter of the size.",
                 _THREE,
                 {
                     "target": _nf4("Qwen2.5-7B-Instruct", QWEN25_7B),
@@ -220,7 +220,7 @@ CATALOGUE: Mapping[str, CatalogueSet] = MappingProxyType(
             CatalogueSet(
                 "llama-8b-nf4",
                 "Llama 3.1 8B, 4 bits",
-                "The family PyramidSD was measured on, in 4-bit copies that need no sign-in.",
+                "Llama in three sizes, made for each other. Compressed to 4 bits; needs no sign-in.",
                 _THREE,
                 {
                     "target": _nf4("Meta-Llama-3.1-8B-Instruct", LLAMA31_8B, _LLAMA31),
@@ -231,7 +231,7 @@ CATALOGUE: Mapping[str, CatalogueSet] = MappingProxyType(
             CatalogueSet(
                 "llama-8b",
                 "Llama 3.1 8B, original weights",
-                "The family PyramidSD was measured on, from its makers in 16 bits.",
+                "The same models uncompressed from their makers, who ask for a sign-in.",
                 _THREE,
                 {
                     "target": _original("meta-llama/Llama-3.1-8B-Instruct", LLAMA31_8B, _LLAMA31, gated=True),
@@ -242,7 +242,7 @@ CATALOGUE: Mapping[str, CatalogueSet] = MappingProxyType(
             CatalogueSet(
                 "layerskip-1b",
                 "LayerSkip Llama 3.2 1B",
-                "HiSpec on a small GPU: one model whose first layers draft. Continues text, not trained to chat.",
+                "For studying a model whose first layers guess ahead (HiSpec). It continues text, it does not chat.",
                 _EXITS,
                 {"target": _early_exit("llama3.2-1B", LLAMA32_1B)},
                 chats=False,
@@ -250,7 +250,7 @@ CATALOGUE: Mapping[str, CatalogueSet] = MappingProxyType(
             CatalogueSet(
                 "layerskip-8b",
                 "LayerSkip Llama 3 8B",
-                "HiSpec as in its paper, one 8B model. Continues text, not trained to chat.",
+                "The same at 8 billion parameters, as in the paper on HiSpec. It continues text, it does not chat.",
                 _EXITS,
                 {"target": _early_exit("llama3-8B", LLAMA3_8B)},
                 chats=False,
@@ -258,7 +258,7 @@ CATALOGUE: Mapping[str, CatalogueSet] = MappingProxyType(
             CatalogueSet(
                 "layerskip-7b",
                 "LayerSkip Llama 2 7B",
-                "HiSpec with a small vocabulary, so its exits are cheap. Continues text, not trained to chat.",
+                "The same with a small vocabulary, which makes guessing ahead cheap. It continues text, too.",
                 _EXITS,
                 {"target": _early_exit("llama2-7B", LLAMA2_7B)},
                 chats=False,
@@ -266,7 +266,7 @@ CATALOGUE: Mapping[str, CatalogueSet] = MappingProxyType(
             CatalogueSet(
                 "layerskip-code-7b",
                 "LayerSkip CodeLlama 7B",
-                "HiSpec for code, which early layers guess well. Continues text, not trained to chat.",
+                "The same for code, which is easy to guess ahead. It continues text, too.",
                 _EXITS,
                 {"target": _early_exit("codellama-7B", CODELLAMA_7B)},
                 chats=False,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from engine.library.faults import LibraryError
 
+SWITCH = "Switch off “Stay offline” in Settings > Network, or unset HF_HUB_OFFLINE."
 _YES = frozenset({"1", "ON", "YES", "TRUE"})
 _QUIET = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -42,7 +43,7 @@ class Connection:
             raise LibraryError(
                 "offline",
                 "Updraft is offline, as set.",
-                "Switch offline mode off (or unset HF_HUB_OFFLINE) to reach the Hub.",
+                SWITCH,
             )
 
     def environment(self) -> dict[str, str]:

@@ -12,6 +12,7 @@ from engine.library.hardware import Hardware
 from engine.words import size
 
 Answer = Literal["fits", "shorter", "no"]
+WORDS: dict[Answer, str] = {"fits": "Fits", "shorter": "Fits shorter conversations", "no": "Does not fit"}
 SPARE = 256 * MIB  # left for the desktop, whose needs come and go
 
 
@@ -30,31 +31,47 @@ class Verdict:
     free: int
     sentence: str
 
+    @property
+    def word(self) -> str:
+        """The answer in a word or two."""
+        return WORDS[self.answer]
+
+    @property
+    def takes(self) -> int:
+        """The bytes that have to be free: what the set needs and what is left for the desktop."""
+        return self.needed + SPARE
+
+    @property
+    def there(self) -> int:
+        """The bytes that are free, as any other program counts them."""
+        return self.free + SPARE
+
 
 def judge(levels: Sequence[Dimensions], hardware: Hardware, context: int) -> Verdict:
     """Judge whether all ``levels`` together hold ``context`` tokens in the memory that is free now."""
     gpu = hardware.gpu
     device: Device = "cuda" if gpu else "cpu"
-    free = max(0, (gpu.free if gpu else hardware.ram_free) - SPARE)
-    total = max(0, (gpu.total if gpu else hardware.ram) - SPARE)
+    there, total = (gpu.free, gpu.total) if gpu else (hardware.ram_free, hardware.ram)
+    free = max(0, there - SPARE)
     whole = needs(levels, context, device)
     fitting = longest(levels, device, free, context)
     answer: Answer = "no" if fitting == 0 else "fits" if fitting == context else "shorter"
     memory = "GPU memory" if gpu else "memory"
-    sentence = _sentence(answer, memory, whole.total, free, total, fitting)
+    sentence = _sentence(answer, memory, whole.total + SPARE, there, total, fitting)
     return Verdict(answer, device, context, fitting, whole.total, free, sentence)
 
 
 def _sentence(answer: Answer, memory: str, needed: int, free: int, total: int, fitting: int) -> str:
+    """Say it with the desktop's share counted as needed, so that free and total are what other programs show, too."""
     if answer == "fits":
-        return f"Fits: needs {size(needed)} of {size(free)} free {memory}."
+        return f"Needs {size(needed)}; {size(free)} of {memory} are free."
     if answer == "shorter" and needed <= free:
-        return f"Fits with {fitting:,} tokens of context, the most this model was trained for."
+        return f"Conversations of up to {fitting:,} tokens, the most this model was trained for."
     if answer == "shorter":
-        return f"Fits with {fitting:,} tokens of context; the length asked for would need {size(needed)}."
+        return f"Conversations of up to {fitting:,} tokens; the length asked for would need {size(needed)}."
     if needed <= total:
         return (
-            f"Does not fit now: needs {size(needed)}, but other programs and the model in use leave only {size(free)} "
-            f"of {memory} free. Close some of them."
+            f"Needs {size(needed)}, but other programs and the model in use leave only {size(free)} of {memory} free. "
+            f"Close some of them."
         )
-    return f"Does not fit: needs {size(needed)} of {memory}, and this machine has {size(total)}."
+    return f"Needs {size(needed)} of {memory}, and this machine has {size(total)}."

@@ -142,7 +142,11 @@ class Hub:
         try:
             yield
         except OfflineModeIsEnabled as error:
-            raise LibraryError("offline", "Updraft is offline.", "Switch offline mode off to reach the Hub.") from error
+            raise LibraryError(
+                "offline",
+                "Updraft is offline.",
+                "Switch off “Stay offline” in Settings > Network, or unset HF_HUB_OFFLINE.",
+            ) from error
         except GatedRepoError as error:  # before its parent, RepositoryNotFoundError
             raise _gated(repository, bool(self._token)) from error
         except (RevisionNotFoundError, EntryNotFoundError) as error:

@@ -127,12 +127,12 @@ def _fit(library: Library, name: str | None, context: int) -> int:
         found = inspect(name, Connection.from_environment(), token())
         verdict = judge([found.architecture], hardware, context)
         _say(f"  {found.repository}  {size(found.download)} to download")
-        _say(f"  {verdict.sentence}")
+        _say(f"  {verdict.word}. {verdict.sentence}")
         return 0 if verdict.answer != "no" else 1
     entries = [CATALOGUE[name]] if name else list(CATALOGUE.values())
     verdicts = [judge(entry.architectures, hardware, context) for entry in entries]
     for entry, verdict in zip(entries, verdicts, strict=True):
-        _say(f"  {entry.name:<18} {verdict.sentence}")
+        _say(f"  {entry.name:<18} {verdict.word}. {verdict.sentence}")
         if entry.download > hardware.disk_free:
             short = size(entry.download - hardware.disk_free)
             _say(f"  {'':<18} The disk needs {short} more for the download of {size(entry.download)}.")

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QSettings
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QMessageBox, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.__main__ import Application
 from app.chat import Chat
 from app.conversations.archive import Archive
-from app.library import ModelLibrary
+from app.library import ModelLibrary, offers
 from app.wizard.wizard import Wizard
 from app.worker import EngineWorker, OpenSession, open_engine
 from engine.config import models_in
-from engine.library import Connection, Library
+from engine.library import Connection, Library, probe
 from tests.engine.library.conftest import FAST, checkpoint, memory_keyring
 from tests.engine.library.hub import FakeHub, fake_hub
 
@@ -38,6 +39,26 @@ def _collect_here() -> Iterator[None]:
     yield
     gc.enable()
     gc.collect()
+
+
+@pytest.fixture(autouse=True)
+def room(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Give the machine as many gigabytes of memory as the argument says, 64 at first, and no GPU."""
+
+    def set_to(gigabytes: float) -> None:
+        free = round(gigabytes * 2**30)
+        monkeypatch.setattr(offers, "probe", lambda folder: replace(probe(folder), gpus=(), ram=free, ram_free=free))
+
+    set_to(64)
+    return set_to
+
+
+def answer(parent: QWidget, button: str) -> str:
+    """Press ``button`` of the question that is open over ``parent``, and return how it was explained."""
+    box = next(each for each in parent.findChildren(QMessageBox) if each.isVisible())
+    said = box.informativeText()
+    next(each for each in box.buttons() if each.text() == button).click()
+    return said
 
 
 @pytest.fixture

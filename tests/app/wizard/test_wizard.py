@@ -20,7 +20,7 @@ from app.wizard.trial import Trial
 from app.wizard.wizard import Wizard
 from engine.config import models_in
 from engine.library import Library
-from tests.app.wizard.conftest import FAMILY, TINY, checkpoint, open_library
+from tests.app.wizard.conftest import FAMILY, TINY, answer, checkpoint, open_library
 from tests.engine.library.conftest import FAST, MemoryKeyring
 from tests.engine.library.hub import FakeHub, Fault
 
@@ -177,8 +177,17 @@ def test_a_download_is_paused_resumed_and_cancelled(
     qtbot.waitUntil(lambda: library.downloads.jobs[0].have >= had, timeout=10_000)  # a pause loses nothing
     assert not wizard.download.isComplete()
     job.cancel.click()
+    answer(job, "Go on with it")
+    assert job.state != "cancelled"
+    job.cancel.click()
+    assert "deleted" in answer(job, "Cancel and delete")
     qtbot.waitUntil(lambda: job.standing.text() == "Cancelled")
     assert not list(library.folder.rglob("*.safetensors*"))
+    assert not job.figures.isVisible()
+    hub.faults.clear()
+    assert job.pause.text() == "Start again"
+    job.pause.click()
+    qtbot.waitUntil(wizard.download.isComplete, timeout=20_000)
 
 
 def test_a_model_that_is_gone_ends_in_a_sentence(

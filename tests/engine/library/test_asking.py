@@ -51,13 +51,25 @@ def test_addresses(text: str, expected: tuple[str, str | None]) -> None:
     assert read_address(text) == expected
 
 
-@pytest.mark.parametrize(
-    "text", ["", "Qwen", "a/b/c", "../../etc", "a/..", "https://huggingface.co/datasets/a/b", "a b/c", "https://x/"]
-)
+@pytest.mark.parametrize("text", ["", "Qwen", "a/b/c", "../../etc", "a/..", "a b/c", "https://x/"])
 def test_not_an_address(text: str) -> None:
     """Guards against asking the Hub, or the disk, for nonsense."""
     with pytest.raises(LibraryError, match="not the name of a model"):
         read_address(text)
+
+
+def test_what_is_no_model_is_called_what_it_is() -> None:
+    """Guards against "not the name of a model" for the page of a dataset, which somebody took for one."""
+    with pytest.raises(LibraryError, match="is the address of a dataset"):
+        read_address("https://huggingface.co/datasets/a/b")
+    with pytest.raises(LibraryError, match="a space"):
+        read_address("huggingface.co/spaces/a/b")
+
+
+@pytest.mark.parametrize("text", ["ada / tiny", " ada/ tiny ", "“ada/tiny”".strip("“”"), "<ada / tiny>"])
+def test_blanks_around_the_slash_are_no_matter(text: str) -> None:
+    """Guards against a refusal of what anybody can read."""
+    assert read_address(text) == ("ada/tiny", None)
 
 
 def test_inspect_before_a_download(hub: FakeHub) -> None:
