@@ -229,9 +229,10 @@ def furnish(beginning: Beginning) -> tuple[Application, ModelSet]:
     known = [starter] if models == starter else [starter, models]
     archive = kept_in(beginning.data, settings)
     preferences = beginning.preferences
+    paces = user_data_path("Updraft", appauthor=False) / "paces.json"  # not beside the chats: it is this computer's
 
     def engine(wanted: ModelSet) -> Generator[Loading, None, SessionLike]:
-        return open_engine(wanted, preferences.settings.room)
+        return open_engine(wanted, preferences.settings.room, paces)
 
     running = Application(beginning.app, engine, settings, known, logs, archive, preferences, crash)
     if beginning.model is None:

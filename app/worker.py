@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Generator, Iterator, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from PySide6.QtCore import QObject, QThread, Signal, Slot
@@ -16,6 +17,7 @@ from engine.architecture import require_folder
 from engine.config import ROOM, Chosen, ModelSet, Preset, Traits
 from engine.errors import CheckpointError, UpdraftError
 from engine.events import Event, Loading
+from engine.pace import Paces
 
 log = logging.getLogger(__name__)
 
@@ -59,8 +61,10 @@ class SessionLike(Protocol):
 OpenSession = Callable[[ModelSet], Generator[Loading, None, SessionLike]]
 
 
-def open_engine(models: ModelSet, room: int = ROOM) -> Generator[Loading, None, SessionLike]:
+def open_engine(models: ModelSet, room: int = ROOM, paces: Path | None = None) -> Generator[Loading, None, SessionLike]:
     """Open the real engine; torch is imported here, on the engine's thread. ``room``: see Session.open.
+
+    ``paces``: the file in which it keeps what plain decoding took.
 
     Raises CheckpointError for a folder that is not there, before anything is imported.
     """
@@ -70,7 +74,7 @@ def open_engine(models: ModelSet, room: int = ROOM) -> Generator[Loading, None, 
     yield Loading("the engine", 0.5)
     from engine.session import Session
 
-    return (yield from Session.open(models, room=room))
+    return (yield from Session.open(models, room=room, paces=Paces(paces)))
 
 
 def require_folders(models: ModelSet) -> None:

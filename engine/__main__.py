@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -11,6 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO
 
+from platformdirs import user_data_path
+
 from engine.architecture import require_folder
 from engine.config import PRESETS, ROOM, Chosen, ModelSet, Sampling, models_in, starter_models
 from engine.errors import CheckpointError, UpdraftError
@@ -18,6 +21,8 @@ from engine.events import Event, Finished, to_json
 from engine.library import Library
 from engine.library import terminal as models
 from engine.library.provenance import checkpoint_in
+from engine.pace import Paces
+from engine.printable import printable
 from engine.template.process import serve
 from engine.terminal import Terminal
 
@@ -28,11 +33,12 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns 0, 1 for an error told in a sentence, 130 when interrupted."""
+    speak()
     arguments = _parser().parse_args(argv)
     try:
         return int(arguments.run(arguments))
     except UpdraftError as error:
-        print(f"updraft: {error.sentence} {error.hint}".rstrip(), file=sys.stderr)
+        _complain(error)
         return 1
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)
@@ -40,6 +46,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read the output has gone; nothing is left to say to them
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+
+
+def speak() -> None:
+    """Let no character end an answer that a stream cannot hold: redirected ones are no UTF-8 on Windows."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def _complain(error: UpdraftError) -> None:
+    print(printable(f"updraft: {error.sentence} {error.hint}".rstrip(), "\n"), file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -158,7 +175,10 @@ def _open(arguments: argparse.Namespace, terminal: Terminal) -> Session:
     from engine.session import Session
 
     how: Literal["eager", "auto"] = "eager" if arguments.eager else "auto"
-    loading = Session.open(_models(arguments), arguments.device, how, arguments.room, dense_head=arguments.dense_head)
+    paces = Paces(user_data_path("Updraft", appauthor=False) / "paces.json")
+    loading = Session.open(
+        _models(arguments), arguments.device, how, arguments.room, dense_head=arguments.dense_head, paces=paces
+    )
     while True:
         try:
             terminal.show(next(loading))
@@ -193,7 +213,7 @@ def _chat(arguments: argparse.Namespace) -> int:
                 print("\nStopped.", file=sys.stderr)
                 messages.append(("assistant", terminal.text))
             except UpdraftError as error:
-                print(f"updraft: {error.sentence} {error.hint}".rstrip(), file=sys.stderr)
+                _complain(error)
                 messages.pop()
     return 0
 

@@ -1,17 +1,29 @@
 """What a reply tells: frozen events that carry everything the views need. No torch.
 
-A reply yields Loading*, perhaps a Notice, Started, Prefill*, then for every round Drafting* and one Round, a PlainPace
-once, and ends in Finished. Every view of a reply is a function of its Started, Rounds and Finished.
+A reply yields Loading*, perhaps a Notice, Started, Prefill*, then for every round Drafting* and one Round, now and
+then a PlainPace, and ends in Finished. Every view of a reply is a function of its Started, Rounds and Finished.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from math import inf
 from typing import Any, Literal, get_args
 
 PassKind = Literal["draft", "verify"]
 Reason = Literal["end", "stop", "length", "context"]
+Doubt = Literal[
+    "", "few", "uneven", "busy"
+]  # why nothing is said: few measurements, contradicting ones, a busy machine
+DOUBTS: dict[Doubt, str] = {
+    "": "",
+    "few": "too few of its steps were timed so far",
+    "uneven": "its speed varies too much here",
+    "busy": "this computer was busy with something else",
+}
+FEWEST = 40  # tokens of a reply that is compared with plain decoding
+WIDEST = 0.3  # of the pace: an error beyond which it is not compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,19 +142,66 @@ class Round:
 
 
 @dataclass(frozen=True, slots=True)
+class Factor:
+    """How many times as fast as plain decoding a reply is, give or take ``error`` (nineteen times of twenty)."""
+
+    value: float
+    error: float
+
+    def __str__(self) -> str:
+        """Say it as it is said everywhere."""
+        return f"about {self.value:.1f}× (± {max(self.error, 0.1):.1f})"
+
+    @property
+    def slower(self) -> bool:
+        """True where it is slower than plain decoding beyond doubt."""
+        return self.value + self.error < 1
+
+
+def compare(tokens: int, seconds: float, passes: int, plain: float | None, error: float | None) -> Factor | None:
+    """Return how ``tokens`` in ``seconds`` compare with ``plain`` seconds (± ``error``) for as many; None: not known.
+
+    Nothing is said of a short reply or of a comparison too uncertain to be of use. A reply of ``passes`` of the target
+    cannot be faster than it has tokens a pass, since none takes less than plain decoding's; where the measurement says
+    otherwise beyond its error, it is not believed.
+    """
+    if plain is None or error is None or tokens < FEWEST or seconds <= 0 or error > WIDEST * plain:
+        return None
+    most = tokens / passes if passes else inf
+    if (plain - error) / seconds > most:
+        return None
+    return Factor(min(plain / seconds, most), error / seconds)
+
+
+def uncompared(tokens: int, doubt: Doubt) -> str:
+    """Say that a reply of ``tokens`` is not compared with plain decoding, and why."""
+    why = "the answer is too short" if tokens < FEWEST else DOUBTS[doubt]
+    return f"not compared with plain decoding{why and f': {why}'}"
+
+
+@dataclass(frozen=True, slots=True)
 class PlainPace:
-    """What one token costs this target by plain decoding, timed in this reply: median ``seconds`` of a few steps."""
+    """What one token costs this target by plain decoding where this reply is, as far as is known by now.
+
+    ``seconds`` a token, give or take ``error`` (None: too uncertain to compare with), and ``doubt``, the reason then.
+    """
 
     seconds: float
+    error: float | None = None
+    doubt: Doubt = ""
+
+    def compared(self, tokens: int, seconds: float, passes: int) -> Factor | None:
+        """See ``compare``, with this pace."""
+        return compare(tokens, seconds, passes, self.seconds * tokens, self.error and self.error * tokens)
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
     """The reply is complete.
 
-    ``seconds`` runs from the first round; ``plain_seconds`` is what plain decoding of as many tokens would have
-    taken at the measured pace (None: not measured). The rounds' tokens may run past ``text`` by the beginning of a
-    stop text.
+    ``seconds`` runs from the first round; ``plain_seconds`` is what plain decoding of as many tokens would have taken,
+    give or take ``plain_error`` (both None: not known, for ``doubt``). The rounds' tokens may run past ``text`` by the
+    beginning of a stop text.
     """
 
     text: str
@@ -152,6 +211,8 @@ class Finished:
     reason: Reason
     prefill_seconds: float
     plain_seconds: float | None
+    plain_error: float | None = None
+    doubt: Doubt = ""
 
 
 Event = Loading | Notice | Started | Prefill | Drafting | Round | PlainPace | Finished

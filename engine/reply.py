@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator, Sequence
-from statistics import median
 from typing import Protocol
 
 from engine.decoding.hierarchy import Fact
 from engine.decoding.rounds import RoundLog
 from engine.decoding.tape import Tape
-from engine.events import Drafting, Event, Finished, PlainPace, Prefill, Reason, Round
+from engine.events import FEWEST, Drafting, Event, Finished, Prefill, Reason, Round
+from engine.pace import Watch
 from engine.textstream import TextStream
 from engine.thoughts import Unified, begun
 from engine.tokenizer import ChatTokenizer
-
-PACE_STEPS = 3
 
 
 class Chain(Protocol):
@@ -28,11 +26,20 @@ class Chain(Protocol):
     def rewind(self, length: int) -> None: ...
 
 
+class PlainStep(Protocol):
+    """Plain decoding over the same caches, a step at a time, for comparison."""
+
+    def expect(self) -> None: ...
+
+    def measure(self, tape: Tape) -> float: ...
+
+
 class Reply:
     """A chain at work on a tape that ends where the reply begins.
 
     ``settled``: how many tokens of the tape are final; the rest is in question and goes if the reply is dropped.
-    ``plain``: plain decoding over the same caches, for timing what it would have cost. ``top``: the target's index.
+    ``plain``: plain decoding over the same caches, which ``watch`` has timed now and then; that leaves no trace, so a
+    reply is the same however often it happens. ``top``: the target's index.
     ``limited_by``: the reason to give when the tape reaches its limit. ``thoughts`` puts their marks in one spelling.
     """
 
@@ -40,19 +47,20 @@ class Reply:
         self,
         tape: Tape,
         chain: Chain,
-        plain: Chain,
+        plain: PlainStep,
         top: int,
         tokenizer: ChatTokenizer,
         stops: Sequence[str],
+        *,
         limited_by: Reason,
         thoughts: Unified,
+        watch: Watch,
     ) -> None:
         self.tape, self.chain, self.plain, self.top, self.tokenizer = tape, chain, plain, top, tokenizer
-        self.limited_by = limited_by
+        self.limited_by, self.watch = limited_by, watch
         self.prompt = self.settled = len(tape)
         self.text = SettledText(tokenizer.stream(tape), (*stops, *tokenizer.stops), thoughts)
         self.prefill_seconds = 0.0
-        self.pace: float | None = None  # seconds per token of plain decoding
 
     def prefill(self, reused: int, chunk: int) -> Iterator[Prefill]:
         """Bring every level's caches to the prompt's end but one, ``chunk`` tokens at a time."""
@@ -65,24 +73,35 @@ class Reply:
 
     def rounds(self) -> Iterator[Event]:
         """Yield the rounds until the reply ends, then Finished."""
-        epoch, paused, index = time.perf_counter(), 0.0, 0
+        epoch, index, watch = time.perf_counter(), 0, self.watch
         while (reason := self._reason()) is None:
-            round_ = yield from self._round(index, epoch + paused)
+            measuring = self.top > 0 and watch.due(len(self.tape), time.perf_counter() - epoch)
+            if measuring:
+                self.plain.expect()
+            round_ = yield from self._round(index, epoch + watch.paused)
             yield round_
             index += 1
-            if self.pace is None:
-                before = time.perf_counter()
-                self.pace = self._plain_pace()
-                paused += time.perf_counter() - before
-                yield PlainPace(self.pace)
-        seconds = time.perf_counter() - epoch - paused
+            if self.top == 0:
+                watch.add(len(self.tape), round_.seconds)
+            elif measuring and self._reason() is None:
+                self._measure()
+            if measuring and (pace := watch.pace(len(self.tape))) is not None:
+                yield pace
+        yield self._finished(reason, time.perf_counter() - epoch - watch.paused, index)
+
+    def _finished(self, reason: Reason, seconds: float, rounds: int) -> Finished:
+        """Return the end of a reply of ``rounds`` passes of the target."""
         count = self.settled - self.prompt
-        plain = None if self.pace is None else self.pace * count
-        pace = count / seconds if count else 0.0
-        yield Finished(self.text.final, count, seconds, pace, reason, self.prefill_seconds, plain)
+        pace = self.watch.pace(self.prompt + count // 2) if self.top else None
+        found = pace and pace.compared(count, seconds, rounds)
+        plain, error = (found.value * seconds, found.error * seconds) if found else (None, None)
+        doubt = "" if pace is None or found or count < FEWEST else pace.doubt or "uneven"
+        speed = count / seconds if count else 0.0
+        return Finished(self.text.final, count, seconds, speed, reason, self.prefill_seconds, plain, error, doubt)
 
     def _round(self, index: int, epoch: float) -> Generator[Drafting, None, Round]:
         """Run one target verification with all that leads to it."""
+        self.watch.begin()
         start = time.perf_counter()
         log = RoundLog(epoch)
         previous = self.tape[-1]
@@ -102,6 +121,7 @@ class Reply:
         self.settled = len(self.tape)
         if self._reason() is not None:
             texts[-1] += self.text.release()
+        self.watch.end()
         return Round(
             index,
             log.tokens(self.tokenizer.piece, previous, texts),
@@ -120,17 +140,11 @@ class Reply:
             return "stop"
         return self.limited_by if len(self.tape) >= self.tape.limit else None
 
-    def _plain_pace(self) -> float:
-        """Time a few plain decoding steps at this point of the reply and undo them; return the median in seconds."""
-        ending = [self.tape.pop()] if self.tape.full else []  # nothing can be drawn behind a reply's end
-        length = len(self.tape)
-        steps: list[float] = []
-        for _ in range(PACE_STEPS):
-            steps.extend(fact.seconds for fact in self.plain.draft(self.tape))
-            del self.tape[length:]
-            self.plain.rewind(length - 1)
-        self.tape.extend(ending)
-        return median(steps)
+    def _measure(self) -> None:
+        """Time one plain step at this point of the reply; it leaves everything as it was."""
+        began = time.perf_counter()
+        seconds = self.plain.measure(self.tape)
+        self.watch.add(len(self.tape), seconds, time.perf_counter() - began)
 
 
 class SettledText:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import os
+import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Literal, Protocol
@@ -28,7 +29,8 @@ from engine.errors import ContextFull, DeviceError, ModelSetError, SettingError
 from engine.events import Event, Loading, Notice, PlainPace, Reason, Round, Started
 from engine.generation import suggested
 from engine.model import Transformer, load
-from engine.reply import Chain, Reply
+from engine.pace import Paces, Watch
+from engine.reply import Chain, PlainStep, Reply
 from engine.template import Messages, Prompt
 from engine.tokenizer import ChatTokenizer
 
@@ -53,7 +55,7 @@ class Runner(Protocol):
 
     def prepare(self, preset: Preset, /) -> Iterator[float]: ...
 
-    def chains(self, preset: Preset, tape: Tape, sampling: Sampling, /) -> tuple[Chain, Chain]: ...
+    def chains(self, preset: Preset, tape: Tape, sampling: Sampling, /) -> tuple[Chain, PlainStep]: ...
 
 
 class Session:
@@ -63,7 +65,14 @@ class Session:
     """
 
     def __init__(
-        self, models: ModelSet, device: torch.device, how: How = "auto", room: int = ROOM, *, dense_head: bool = False
+        self,
+        models: ModelSet,
+        device: torch.device,
+        how: How = "auto",
+        room: int = ROOM,
+        *,
+        dense_head: bool = False,
+        paces: Paces | None = None,
     ) -> None:
         self.models, self.device, self.room, self.dense_head = models, device, room, dense_head
         self.how: How = ("graphs" if device.type == "cuda" else "eager") if how == "auto" else how
@@ -74,23 +83,32 @@ class Session:
         self._tokenizers: dict[Role, ChatTokenizer] = {}
         self._tape = Tape([])
         self._planner = Planner()
+        self._paces = paces or Paces()
         self.traits = Traits()  # of the target
         self._note = ""  # what its makers suggest that makes no sense
         self._noticed: set[str] = set()  # what was said once
 
     @classmethod
     def open(
-        cls, models: ModelSet, device: str = "auto", how: How = "auto", room: int = ROOM, *, dense_head: bool = False
+        cls,
+        models: ModelSet,
+        device: str = "auto",
+        how: How = "auto",
+        room: int = ROOM,
+        *,
+        dense_head: bool = False,
+        paces: Paces | None = None,
     ) -> Generator[Loading, None, Session]:
         """Load the target and return the session; yields Loading. Raises SettingError, CheckpointError or DeviceError.
 
         ``how``: "graphs" replays recordings (on a CPU only to test them), "eager" runs operation by operation, "auto"
         is graphs on a GPU that runs our kernels. ``room``: the most tokens of a conversation with graphs; fewer where
-        the memory that is free holds no more. ``dense_head``: keep heads in 16 bits on a GPU.
+        the memory that is free holds no more. ``dense_head``: keep heads in 16 bits on a GPU. ``paces``: what is known
+        of plain decoding from before, and where it is kept.
         """
         if room < LEAST:
             raise SettingError(f"A chat of {room:,} tokens is too short.", f"Choose {LEAST:,} tokens or more.")
-        session = cls(models, device_of(device), how, room, dense_head=dense_head)
+        session = cls(models, device_of(device), how, room, dense_head=dense_head, paces=paces)
         if session.device.type == "cpu" and "OMP_NUM_THREADS" not in os.environ:
             torch.set_num_threads(spare_one_core(os.cpu_count() or 1))
         yield from session._need("target")
@@ -173,7 +191,18 @@ class Session:
         chain, plain = runner.chains(preset, tape, sampling)
         reused, levels, device = runner.held(preset), describe(preset, runner.models), _device_name(self.device)
         thoughts = self.tokenizer.unified(written, opening)
-        reply = Reply(tape, chain, plain, len(levels) - 1, self.tokenizer, stop, limited_by, thoughts)
+        watch = self._watch()
+        reply = Reply(
+            tape,
+            chain,
+            plain,
+            len(levels) - 1,
+            self.tokenizer,
+            stop,
+            limited_by=limited_by,
+            thoughts=thoughts,
+            watch=watch,
+        )
         try:
             with _device_errors():
                 yield Started(preset.name, levels, preset.lossless, len(prompt), reused, context, device)
@@ -185,6 +214,8 @@ class Session:
         finally:
             del tape[reply.settled :]
             chain.rewind(len(tape) - 1)
+            watch.keep()
+            self._paces.save()
 
     def describe(self) -> tuple[tuple[str, str], ...]:
         """Return (what, value) pairs for a report: torch, device, and each loaded model."""
@@ -242,6 +273,14 @@ class Session:
             sampling, self._note = suggested(folder, self.models.name)
             self.traits = Traits(sampling, tokenizer.template.thinks)
         yield Loading(part, 1.0)
+
+    def _watch(self) -> Watch:
+        """Return what measures plain decoding in a reply, with what is known of it for this model, device and way."""
+        target, on_cpu = self.loaded["target"], self.device.type == "cpu"
+        form = f"{target.layers} layers, {target.parameters:,} weights"
+        way = f"{torch.get_num_threads()} threads" if on_cpu else self.how
+        pool = self._paces.of(f"{self.models.target} | {form} | {_device_name(self.device)} | {way}")
+        return Watch(pool, time.perf_counter, time.thread_time if on_cpu else None)
 
     def _write(self, messages: Messages, thinking: bool | None) -> Generator[Loading, None, Prompt]:
         """Return ``messages`` as the template writes them; yields Loading where that takes long."""

@@ -19,7 +19,10 @@ from engine.events import (
     Round,
     Started,
     Token,
+    compare,
+    uncompared,
 )
+from engine.printable import printable
 
 RESET = "\x1b[0m"
 GREY_ITALIC = "\x1b[2;3;4m"
@@ -30,6 +33,7 @@ DRAFT = "\x1b[32m"
 LOOKUP = "\x1b[35m"
 ERASE = "\x1b[u\x1b[J"  # back to the saved cursor, and clear what follows
 SAVE = "\x1b[s"
+KEEP = "\n\t"  # of a model's control characters: what an answer is laid out with
 
 
 @dataclass(slots=True)
@@ -81,7 +85,7 @@ class Terminal:
         if isinstance(event, Loading | Prefill):
             self._progress(event)
         elif isinstance(event, Notice):
-            self._err.write(f"{event.sentence}\n")
+            self._err.write(f"{printable(event.sentence)}\n")
         elif isinstance(event, Started):
             self._levels, self._lossless = event.levels, event.lossless
             self._tally, self.text, self._column = Tally(), "", 0
@@ -96,7 +100,7 @@ class Terminal:
         if not self._err.isatty():
             return
         if isinstance(event, Loading):
-            line = "" if event.fraction >= 1 else f"Loading {event.part}: {event.fraction:.0%}"
+            line = "" if event.fraction >= 1 else f"Loading {printable(event.part)}: {event.fraction:.0%}"
         else:
             line = "" if event.done >= event.total else f"Reading the prompt: {event.done} of {event.total} tokens"
         self._err.write(f"\r\x1b[K{line}")
@@ -126,7 +130,7 @@ class Terminal:
                 self._out.write(self._marked(token, text))
                 self._advance(text)
         else:
-            self._out.write(round_.text)
+            self._out.write(printable(round_.text, KEEP))
         self._out.flush()
 
     def _advance(self, text: str) -> None:
@@ -164,7 +168,7 @@ class Terminal:
             info, tally = self._levels[index], self._tally.levels[index]
             kept = f"{tally.kept} of {tally.judged}" if tally.judged else "-"
             each = 1000 * tally.seconds / tally.passes if tally.passes else 0.0
-            name = f"{info.title} ({info.detail})"
+            name = printable(f"{info.title} ({info.detail})")
             lines.append(
                 f"{name:<34}{tally.wrote:>7}{kept:>14}{tally.passes:>8}{each:>9.2f}{tally.seconds / total:>6.0%}"
             )
@@ -172,16 +176,20 @@ class Terminal:
 
     def _verdict(self, event: Finished) -> str:
         law = "exact" if self._lossless else "lossy"
-        line = f"{event.tokens} tokens in {event.seconds:.2f} s: {event.tokens_per_second:.1f} tokens/s, {law}, "
-        if event.plain_seconds is None or event.seconds == 0:
-            return line + "plain decoding not measured."
-        factor = event.plain_seconds / event.seconds
-        slower = " (slower here)" if factor < 1 else ""
-        return line + f"{factor:.2f}x plain decoding{slower}, which would have taken {event.plain_seconds:.2f} s."
+        line = f"{event.tokens} tokens in {event.seconds:.2f} s: {event.tokens_per_second:.1f} tokens/s, {law}"
+        if len(self._levels) == 1:
+            return f"{line}."
+        passes = self._tally.levels[len(self._levels) - 1].passes
+        factor = compare(event.tokens, event.seconds, passes, event.plain_seconds, event.plain_error)
+        if factor is None or event.plain_seconds is None:
+            return f"{line}, {uncompared(event.tokens, event.doubt)}."
+        slower = " (slower here)" if factor.slower else ""
+        return f"{line}, {factor} plain decoding{slower}, which would have taken about {event.plain_seconds:.1f} s."
 
 
 def _visible(token: Token, *, in_line: bool = False) -> str:
     """Return what is shown of ``token``: nothing of a discarded one, signs for line breaks where none may happen."""
     if token.discarded:
         return ""
-    return token.text.replace("\n", "⏎") if in_line or token.ghost else token.text
+    text = printable(token.text, KEEP)
+    return text.replace("\n", "⏎") if in_line or token.ghost else text

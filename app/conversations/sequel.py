@@ -41,9 +41,7 @@ class Sequel:
     def _whole(self, end: Finished) -> Finished:
         earlier = self.before.finished
         tokens, seconds = self.tokens + end.tokens, self.seconds + end.seconds
-        plain = None
-        if end.plain_seconds is not None and end.tokens:
-            plain = end.plain_seconds / end.tokens * tokens
+        share = tokens / end.tokens if end.tokens else 0.0  # the first part was made at the same pace, as far as known
         return replace(
             end,
             text=self.before.text + end.text,
@@ -51,5 +49,6 @@ class Sequel:
             seconds=seconds,
             tokens_per_second=tokens / seconds if seconds else 0.0,
             prefill_seconds=end.prefill_seconds + (earlier.prefill_seconds if earlier else 0.0),
-            plain_seconds=plain,
+            plain_seconds=end.plain_seconds and end.plain_seconds * share,
+            plain_error=end.plain_error and end.plain_error * share,
         )

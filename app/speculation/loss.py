@@ -26,13 +26,14 @@ def findings(tally: Tally) -> list[Finding]:
     """Return what cost time in comparison with plain decoding, the dearest first; empty for plain decoding.
 
     rejections: had every proposal stood, the same passes would have written more tokens. drafting: the passes of the
-    levels below the target. verifying: what the target's passes cost beyond a plain step each. overhead: the time
-    between passes.
+    levels below the target. verifying: what the target's passes cost beyond a plain step each, at the
+    slowest that was measured. overhead: the time between passes.
     """
-    if tally.plain or tally.pace is None or not tally.tokens or not tally.seconds:
+    if tally.factor is None or not tally.tokens or not tally.seconds:
         return []
     target = tally.levels[-1]
     drafter = tally.levels[0]
+    slowest = (tally.factor.value + tally.factor.error) * tally.seconds / tally.tokens
     lost = drafter.written - drafter.kept
     spared = tally.seconds * lost / (tally.tokens + lost)
     judges = [level for level in tally.levels[1:] if level.rate is not None]
@@ -40,7 +41,7 @@ def findings(tally: Tally) -> list[Finding]:
     found = [
         Finding("rejections", spared, worst),
         Finding("drafting", sum(level.seconds for level in tally.levels[:-1])),
-        Finding("verifying", max(target.seconds - target.passes * tally.pace, 0.0)),
+        Finding("verifying", max(target.seconds - target.passes * slowest, 0.0)),
         Finding("overhead", tally.between),
     ]
     return sorted(found, key=lambda finding: -finding.seconds)
@@ -51,7 +52,7 @@ def reason(tally: Tally) -> str:
 
     Two causes are named where the second cost nearly as much as the first.
     """
-    if tally.factor is None or round(tally.factor, 1) >= 1 or tally.rounds < ENOUGH:
+    if tally.factor is None or not tally.factor.slower or tally.rounds < ENOUGH:
         return ""
     if idle := _idle(tally):
         return idle
@@ -70,10 +71,10 @@ def _idle(tally: Tally) -> str:
         return ""
     if not lookup.passes:
         title = lookup.info.title
-        return f"{title} found nothing in the chat to copy: every pass wrote one token, as plain decoding does."
+        return f"{title} found nothing in the chat to copy, so there was nothing to gain."
     return (
-        f"{lookup.info.title} found something to copy for only {lookup.passes:,} of {target.passes:,} passes; "
-        "the others wrote one token each, as plain decoding does."
+        f"{lookup.info.title} found something to copy for only {lookup.passes:,} of {target.passes:,} passes, "
+        "so there was little to gain."
     )
 
 
@@ -83,7 +84,7 @@ def _clause(tally: Tally, finding: Finding) -> str:
         return f"{finding.level.info.title} lets only {finding.level.rate:.0%} of the proposals stand"
     if finding.cause == "drafting":
         return f"the levels below {target.info.title} take {share:.0%} of the time, too much for what they save"
-    if finding.cause == "verifying" and tally.pace and target.per_pass is not None:
-        times = target.per_pass / 1000 / tally.pace
-        return f"a pass of {target.info.title} over several tokens costs {times:.1f}× a plain step on this computer"
+    if finding.cause == "verifying" and tally.factor is not None and target.per_pass is not None:
+        times = target.per_pass / 1000 / (tally.factor.value * tally.seconds / tally.tokens)
+        return f"a pass of {target.info.title} over several tokens took about {times:.1f}× as long as a plain step"
     return f"{share:.0%} of the time goes between the passes: sampling and bookkeeping, not the models"

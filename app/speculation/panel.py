@@ -58,9 +58,9 @@ class SpeculationPanel(QScrollArea):
         self._palette = palette
         self._levels: tuple[LevelInfo, ...] = ()
         self.cards: list[LevelCard] = []  # bottom first, like the levels
-        self.pace, self.unit = _label("–", "bigFigure"), _label("tokens/s", "bigUnit")
+        self.pace, self.unit = _label("–", "bigFigure"), _label("tokens/s on average", "bigUnit")
         self.verdict = _label("", "verdict")
-        self.average = _label("", "small")
+        self.now = _label("", "small")
         self.outcome = _label("", "small")
         self.between = _label("", "small")
         self.reason = _label("", "small")
@@ -76,7 +76,7 @@ class SpeculationPanel(QScrollArea):
         )
         self._course: Course | None = None
         self.legend = Legend(palette)
-        for changing in (self.pace, self.verdict, self.average, self.outcome, self.between, self.caption):
+        for changing in (self.pace, self.verdict, self.now, self.outcome, self.between, self.caption):
             changing.setFont(tabular(changing.font()))
         for long in (self.verdict, self.outcome, self.reason, self.between):
             long.setWordWrap(True)
@@ -93,19 +93,18 @@ class SpeculationPanel(QScrollArea):
         self.reset()
 
     def show_tally(self, tally: Tally, *, running: bool) -> None:
-        """Show the counts of ``tally``; while ``running`` the large figure is the pace of the last second."""
+        """Show the counts of ``tally``; the large figure is the average, as below the answer."""
         levels = tally.started.levels if tally.started is not None else ()
         if levels and levels != self._levels:
             self._rebuild(levels)
         if not levels and self._levels:
             return  # the next answer has not begun: the last one's figures stay
-        pace = tally.now if running else tally.average
-        self.pace.setText("–" if pace is None else wording.number(pace))
-        self.pace.setAccessibleName("Speed now" if running else "Average speed")
+        self.pace.setText("–" if tally.average is None else wording.number(tally.average))
+        self.pace.setAccessibleName("Average speed")
         self.replay.setEnabled(not running)
         self.verdict.setText(wording.verdict(tally) if levels else "")
-        self.average.setText(f"average {wording.number(tally.average)} tokens/s" if tally.average and running else "")
-        self.average.setVisible(bool(self.average.text()))
+        self.now.setText(f"now {wording.number(tally.now)} tokens/s" if tally.now and running else "")
+        self.now.setVisible(bool(self.now.text()))
         self.reason.setText("" if running else reason(tally))
         self.reason.setVisible(bool(self.reason.text()))
         self.outcome.setText("" if self.reason.text() else wording.counterfactual(tally))
@@ -160,7 +159,7 @@ class SpeculationPanel(QScrollArea):
         head.addWidget(self.pace, 0, Qt.AlignmentFlag.AlignBaseline)
         head.addWidget(self.unit, 0, Qt.AlignmentFlag.AlignBaseline)
         head.addStretch()
-        head.addWidget(self.average, 0, Qt.AlignmentFlag.AlignBaseline)
+        head.addWidget(self.now, 0, Qt.AlignmentFlag.AlignBaseline)
         notes = QVBoxLayout(self._notes)
         notes.setContentsMargins(0, 0, 0, 0)
         notes.setSpacing(3)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from app.speculation.ledger import Ledger
 from app.speculation.tally import Tally
-from engine.events import PlainPace, Round, Token
+from engine.events import Round, Token
 
 
 class Replay:
@@ -73,7 +73,7 @@ class Replay:
 
     def _count_anew(self) -> None:
         self.tally = Tally(self._counted.pace)
-        known = (self._counted.started, None if self._counted.pace is None else PlainPace(self._counted.pace))
+        known = (self._counted.started, self._counted.pace)
         self.tally.add([event for event in known if event is not None])
         self.tally.add(self.ledger.rounds)
 

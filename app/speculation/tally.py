@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from engine.events import Event, Finished, LevelInfo, PlainPace, Prefill, Round, Started, Token
+from engine.events import Doubt, Event, Factor, Finished, LevelInfo, PlainPace, Prefill, Round, Started, Token, compare
 
 RECENT = 1.0  # seconds of the reply's clock that "now" looks back on
 
@@ -40,10 +40,9 @@ class LevelTally:
 
 
 class Tally:
-    """Counts an answer as its events arrive. ``pace``: seconds a token by plain decoding, from this or an earlier
-    answer of the same models."""
+    """Counts an answer as its events arrive. ``pace``: what plain decoding costs, as was known before it."""
 
-    def __init__(self, pace: float | None = None) -> None:
+    def __init__(self, pace: PlainPace | None = None) -> None:
         self.pace = pace
         self.started: Started | None = None
         self.prefill: Prefill | None = None
@@ -66,7 +65,7 @@ class Tally:
                 case Round():
                     self._add_round(event)
                 case PlainPace():
-                    self.pace = event.seconds
+                    self.pace = event
                 case Finished():
                     self.finished = event
                     self.tokens = event.tokens
@@ -118,18 +117,22 @@ class Tally:
         return sum(tokens for *_, tokens in self._recent) / seconds if seconds else None
 
     @property
-    def factor(self) -> float | None:
-        """How many times faster than plain decoding this answer is, at the measured pace."""
-        if self.pace is None or self.average is None or self.plain:
+    def factor(self) -> Factor | None:
+        """How many times faster than plain decoding this answer is; None where that is not known well enough."""
+        if self.plain or not self.levels:
             return None
-        return self.average * self.pace
+        passes = self.levels[-1].passes
+        if self.finished is not None:
+            end = self.finished
+            return compare(end.tokens, end.seconds, passes, end.plain_seconds, end.plain_error)
+        return None if self.pace is None else self.pace.compared(self.tokens, self.seconds, passes)
 
     @property
-    def plain_seconds(self) -> float | None:
-        """What plain decoding of the same answer would have taken."""
-        if self.finished is not None and self.finished.plain_seconds is not None:
-            return self.finished.plain_seconds
-        return None if self.pace is None else self.pace * self.tokens
+    def doubt(self) -> Doubt:
+        """Why there is no factor, where more than the answer's length stands against it."""
+        if self.finished is not None:
+            return self.finished.doubt
+        return "few" if self.pace is None else self.pace.doubt
 
     @property
     def between(self) -> float:

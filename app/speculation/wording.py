@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.speculation.tally import LevelTally, Tally
-from engine.events import Loading, Prefill
+from engine.events import Loading, Prefill, uncompared
 
 
 def loading(event: Loading) -> str:
@@ -17,15 +17,14 @@ def reading(event: Prefill) -> str:
 
 
 def line(tally: Tally) -> tuple[str, ...]:
-    """Return what stands under an answer: tokens, pace, factor, exactness."""
+    """Return what stands under an answer: tokens, average speed, factor, exactness."""
     if tally.started is None or not tally.tokens:
         return ()
     parts = [tokens(tally.tokens)]
-    pace = tally.average if tally.finished is not None else tally.now
-    if pace is not None:
-        parts.append(f"{number(pace)} tokens/s")
+    if tally.average is not None:
+        parts.append(f"{number(tally.average)} tokens/s")
     if tally.factor is not None:
-        parts.append(f"{tally.factor:.1f}× plain")
+        parts.append(f"{tally.factor} plain")
     if not tally.plain:
         parts.append("exact" if tally.started.lossless else "lossy")
     return tuple(parts)
@@ -42,18 +41,21 @@ def verdict(tally: Tally) -> str:
     """Say how an answer's pace compares with plain decoding, win or lose."""
     if tally.plain:
         return "plain decoding: one token at a time"
-    if tally.factor is None or tally.pace is None:
-        return "plain decoding: not measured yet"
-    if round(tally.factor, 1) < 1:
-        return f"{tally.factor:.1f}× plain: slower here"
-    return f"{tally.factor:.1f}× plain decoding ({number(1 / tally.pace)} tokens/s)"
+    if tally.factor is not None:
+        slower = tally.factor.slower
+        return f"{tally.factor} plain: slower here" if slower else f"{tally.factor} plain decoding"
+    return "not compared with plain decoding" + " yet" * (tally.finished is None)
 
 
 def counterfactual(tally: Tally) -> str:
-    """Say at the end what plain decoding would have taken for the same answer."""
-    if tally.finished is None or tally.plain or tally.plain_seconds is None:
+    """Say at the end what plain decoding would have taken for the same answer, or why nobody knows."""
+    if tally.finished is None or tally.plain:
         return ""
-    return f"took {seconds(tally.finished.seconds)}, plain would have taken {seconds(tally.plain_seconds)}"
+    if tally.factor is None:
+        said = uncompared(tally.tokens, tally.doubt)
+        return f"{said[0].upper()}{said[1:]}."
+    plain = tally.factor.value * tally.finished.seconds
+    return f"took {seconds(tally.finished.seconds)}, plain would have taken about {seconds(plain)}"
 
 
 def cost(level: LevelTally, total: float) -> str:

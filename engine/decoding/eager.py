@@ -53,9 +53,27 @@ class EagerRunner:
         """Do nothing: there is nothing to make ready."""
         return iter(())
 
-    def chains(self, preset: Preset, _tape: Tape, sampling: Sampling) -> tuple[Drafter, Drafter]:
+    def chains(self, preset: Preset, _tape: Tape, sampling: Sampling) -> tuple[Drafter, PlainStep]:
         """Return ``preset`` at work, and plain decoding over the same caches with random numbers of its own."""
         chain = build(preset, self._trunks, Sampler(sampling, self.device), self.vocabulary)
         target, sampler = self._trunks["target"], Sampler(sampling, self.device)
         level = Exit(target, len(target.spans) - 1, self.vocabulary, sampler, 0)
-        return chain, Autoregressive(level, Window(1), sampler)
+        return chain, PlainStep(Autoregressive(level, Window(1), sampler))
+
+
+class PlainStep:
+    """A step of plain decoding over the caches of a reply, to compare with."""
+
+    def __init__(self, plain: Autoregressive) -> None:
+        self._plain = plain
+
+    def expect(self) -> None:
+        """Do nothing: no chain runs ahead of the host here."""
+
+    def measure(self, tape: Tape) -> float:
+        """Time a step behind ``tape``, in seconds, and undo it."""
+        length = len(tape)
+        (fact,) = self._plain.draft(tape)
+        del tape[length:]
+        self._plain.rewind(length - 1)
+        return fact.seconds

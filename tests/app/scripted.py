@@ -166,8 +166,8 @@ def speculated(text: str = STORY, seed: int = 7, seconds: float = 0.035) -> Iter
         clock += seconds
         made += sum(not t.ghost for t in tokens)
         if index == 0:
-            yield PlainPace(0.0185)
-    yield Finished(text, made, clock, made / clock, "end", 0.03, 0.0185 * made)
+            yield PlainPace(0.0185, 0.0015)
+    yield Finished(text, made, clock, made / clock, "end", 0.03, 0.0185 * made, 0.0015 * made)
 
 
 def plain(text: str = STORY) -> Iterator[Event]:

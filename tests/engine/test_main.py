@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 
 from engine.__main__ import main
 from engine.config import ModelSet
-from engine.events import Drafting, Finished, LevelInfo, Pass, Round, Started, Token
+from engine.events import Drafting, Finished, LevelInfo, Loading, Pass, Round, Started, Token
 from engine.terminal import Terminal
 
 
@@ -112,14 +114,61 @@ def test_colours_tell_the_levels_apart(monkeypatch: pytest.MonkeyPatch) -> None:
         Token(5, "three", 2, 2),
     )
     terminal.show(Round(0, tokens, (Pass(2, "verify", 3, 0.0, 0.01),), "onetwothree", 0.0, 0.01))
-    terminal.show(Finished("onetwothree", 3, 0.01, 300.0, "end", 0.0, 0.005))
+    for index in range(1, 20):
+        terminal.show(Round(index, tokens, (Pass(2, "verify", 3, 0.0, 0.01),), "onetwothree", 0.0, 0.01))
+    terminal.show(Finished("onetwothree" * 20, 60, 0.2, 300.0, "end", 0.0, 0.1, 0.01))
     shown = out.getvalue()
     assert "\x1b[32mone\x1b[0m" in shown
     assert "\x1b[9;31mbad\x1b[0m" in shown
     assert "gone" not in shown
     assert "\x1b[33mtwo\x1b[0m" in shown
     assert "\x1b[4;34mthree\x1b[0m" in shown
-    assert "0.50x plain decoding (slower here)" in err.getvalue()
+    assert "about 0.5× (± 0.1) plain decoding (slower here), which would have taken about 0.1 s." in err.getvalue()
+
+
+def test_a_comparison_nobody_can_make_is_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A factor from too few tokens, or while something else ran, is a number without a meaning."""
+    for tokens, why in ((12, "the answer is too short"), (60, "this computer was busy with something else")):
+        out, err = Screen(), Screen()
+        terminal = Terminal(out, err)
+        levels = tuple(LevelInfo(name, "", "exit") for name in ("Draft", "Target"))
+        terminal.show(Started("hispec", levels, True, 1, 0, 10, "CPU"))
+        terminal.show(Finished("", tokens, 0.2, 300.0, "end", 0.0, None, None, "busy"))
+        assert f"not compared with plain decoding: {why}." in err.getvalue()
+
+
+def test_what_a_model_writes_steers_no_terminal() -> None:
+    """Titles, clipboards and cursors are the terminal's owner's; a sequence may also come in pieces."""
+    for screen in (Screen, io.StringIO):
+        out, err = screen(), screen()
+        terminal = Terminal(out, err)
+        terminal.show(Loading("evil\x1b]0;title\x07 target", 0.5))
+        terminal.show(Started("plain", (LevelInfo("Target\x1b[2J", "", "model"),), True, 1, 0, 10, "CPU"))
+        for index, text in enumerate(("a\x1b", "]52;c;QQ==\x07", "\x9b2J\r", "b\tc\n")):
+            token = Token(index, text, 0, 0)
+            terminal.show(Drafting((token,)))
+            terminal.show(Round(index, (token,), (Pass(0, "draft", 1, 0.0, 0.01),), text, 0.0, 0.01))
+        terminal.show(Finished("", 4, 0.2, 300.0, "end", 0.0, None))
+        ours = re.compile("\x1b\\[[0-9;]*[msuJK]")  # colours, the cursor kept and put back, what follows it cleared
+        both = ours.sub("", out.getvalue() + err.getvalue().replace("\r\x1b[K", ""))
+        assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f]", both)
+        assert "a␛]52;c;QQ==␇<009B>2J␍b\tc\n" in out.getvalue() or screen is Screen
+        assert terminal.text == "a\x1b]52;c;QQ==\x07\x9b2J\rb\tc\n", "the next question shows the model its own words"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_a_stream_that_holds_few_characters_ends_no_answer(encoding: str) -> None:
+    """On Windows whatever is redirected is not UTF-8: an answer with an emoji ended in a traceback."""
+    code = (
+        "import sys\n"
+        "from engine.__main__ import speak\n"
+        "speak()\n"
+        "print('x\u2192\U0001f98a\u00e9', flush=True); print('\u2192', file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONIOENCODING": encoding}, capture_output=True, check=True
+    )
+    assert done.stdout.strip().startswith(b"x??")
 
 
 def test_pending_tokens_never_scroll_the_screen(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,6 +29,7 @@ class GraphChain(ABC):
         self.preset, self.device, self.levels = preset, device, levels
         self.judges = [level for level in levels[1:] if level is not None]
         self.top = len(levels) - 1
+        self.ahead = True  # whether the next round may begin before this one is read
         self.most = [*_most_tokens([stage.window.tokens for stage in preset.stages], self.judges), TOKENS]
 
     @abstractmethod
@@ -120,6 +121,30 @@ class GraphChain(ABC):
         positions = proposed + self.judges[index - 1].behind
         given = verdict.probabilities, verdict.ranks
         return Judged(index, proposed, kept, following, *given, positions, began, seconds)
+
+
+class PlainStep:
+    """A step of ``plain`` decoding between two rounds of ``chain``, to compare with; nothing is recorded for it."""
+
+    def __init__(self, chain: GraphChain, plain: GraphChain) -> None:
+        self._chain, self._plain = chain, plain
+        chain.ahead = plain.ahead = True
+
+    def expect(self) -> None:
+        """Begin nothing behind the round that comes: its random numbers would be drawn for nothing."""
+        self._chain.ahead = False
+
+    def measure(self, tape: Tape) -> float:
+        """Time a step behind ``tape``, in seconds of the device, and undo it, the random numbers included."""
+        length, random = len(tape), self._plain.device.board.random
+        drawn = random.clone()
+        self._plain.ahead = False
+        (fact,) = self._plain.draft(tape)
+        del tape[length:]
+        self._plain.rewind(length - 1)
+        random.copy_(drawn)
+        self._chain.ahead = self._plain.ahead = True
+        return fact.seconds
 
 
 def _most_tokens(windows: Sequence[int], judges: Sequence[Level]) -> list[int]:

@@ -10,7 +10,7 @@ from engine.account import GPU
 from engine.config import PRESETS, Preset, Role, Sampling
 from engine.decoding.frequent import FrequentTokens
 from engine.decoding.graphs.capture import free_dropped
-from engine.decoding.graphs.chain import GraphChain
+from engine.decoding.graphs.chain import GraphChain, PlainStep
 from engine.decoding.graphs.device import Device
 from engine.decoding.graphs.level import Level
 from engine.decoding.graphs.levels import levels_of
@@ -89,10 +89,11 @@ class GraphRunner:
             del self._chains[next(iter(self._chains))]
         free_dropped()
 
-    def chains(self, preset: Preset, tape: Tape, sampling: Sampling) -> tuple[GraphChain, GraphChain]:
+    def chains(self, preset: Preset, tape: Tape, sampling: Sampling) -> tuple[GraphChain, PlainStep]:
         """Return ``preset`` at work on ``tape``, and plain decoding over the same caches."""
         self._device.begin(tape, sampling)
-        return self._chains[preset], self._chains[PRESETS["plain"]]
+        chain = self._chains[preset]
+        return chain, PlainStep(chain, self._chains[PRESETS["plain"]])
 
     def open(self, preset: Preset, tape: Tape, sampling: Sampling) -> GraphChain:
         """Return ``preset``, recorded and at work on ``tape``: prepare and chains in one."""

@@ -56,7 +56,7 @@ class StepwiseChain(GraphChain):
                 told.clear()
         self.hold(tape)
         self.device.expects(None, tape)
-        if not tape.full:
+        if self.ahead and not tape.full:
             self._begin(tape)
         yield from told
 

@@ -43,13 +43,14 @@ class StraightChain(GraphChain):
         if not self.device.goes_on(self, tape):
             self._under_way.clear()
             self._begin()
-        self._begin()
+        if self.ahead:
+            self._begin()
         self.device.slots.wait(self._under_way.popleft())
         mark = len(tape)
         told: list[Fact] = list(self.drafted(tape))
         told += [self.judged(index, tape, mark) for index in range(1, self.top + 1)]
         self.hold(tape)
-        self.device.expects(self, tape)
+        self.device.expects(self if self._under_way else None, tape)
         yield from told
 
     def _begin(self) -> None:

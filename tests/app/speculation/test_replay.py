@@ -17,7 +17,10 @@ from tests.app.scripted import speculated
 from tests.app.speculation.logs import TOKENS, TOLD, events
 
 ROUNDS = 20  # of 32 ms
-END: list[Event] = [PlainPace(0.02), Finished("Once upon a" * ROUNDS, 3 * ROUNDS, 0.64, 93.75, "end", 0.0, 1.2)]
+END: list[Event] = [
+    PlainPace(0.02, 0.001),
+    Finished("Once upon a" * ROUNDS, 3 * ROUNDS, 0.64, 93.75, "end", 0.0, 1.2, 0.06),
+]
 
 
 def replay_of(told: list[Event]) -> Replay:
@@ -110,7 +113,7 @@ def test_going_back_counts_anew(replay: Replay) -> None:
         replay.go(at)
         seen.append((replay.tally.rounds, replay.tally.tokens, replay.tally.finished is not None))
     assert seen == [(ROUNDS, 3 * ROUNDS, True), (1, 3, False)]
-    assert replay.tally.factor == pytest.approx(3 * 0.02 / 0.032)
+    assert replay.tally.pace == PlainPace(0.02, 0.001)
 
 
 def test_what_runs_past_the_end_is_taken_back() -> None:

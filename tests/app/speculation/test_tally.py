@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from pytestqt.qtbot import QtBot
 
+from app.look.palette import LIGHT
 from app.speculation import wording
+from app.speculation.panel import SpeculationPanel
 from app.speculation.tally import Tally
 from engine.events import Finished, Pass, PlainPace, Round, Started
 from tests.app.scripted import LEVELS, speculated, token
@@ -29,7 +32,7 @@ PASSES = (
 def tally() -> Tally:
     counted = Tally()
     counted.add([Started("hispec", LEVELS, True, 9, 0, 1024, "CPU")])
-    counted.add([Round(0, TOKENS, PASSES, "acf", 0.0, 0.1), PlainPace(0.05)])
+    counted.add([Round(0, TOKENS, PASSES, "acf", 0.0, 0.1)])
     return counted
 
 
@@ -53,14 +56,49 @@ def test_costs_by_hand(tally: Tally) -> None:
     assert middle.seconds == pytest.approx(0.02)
 
 
-def test_the_factor_is_measured_or_not_claimed(tally: Tally) -> None:
+def long(pace: PlainPace | None, rounds: int = 20, seconds: float = 0.1) -> Tally:
+    """Return the counts of ``rounds`` like the one above: three tokens each."""
+    made = Tally(pace)
+    made.add([Started("hispec", LEVELS, True, 9, 0, 1024, "CPU")])
+    made.add([Round(index, TOKENS, PASSES, "acf", index * seconds, seconds) for index in range(rounds)])
+    return made
+
+
+def test_the_factor_is_measured_or_not_claimed() -> None:
     """Guards: a speed-up claimed without a measurement, a loss shown as anything but a loss."""
-    assert tally.factor == pytest.approx(30 * 0.05)
-    assert wording.verdict(tally) == "1.5× plain decoding (20 tokens/s)"
-    tally.pace = None
-    assert wording.verdict(tally) == "plain decoding: not measured yet"
-    tally.pace = 0.03
-    assert wording.verdict(tally) == "0.9× plain: slower here"
+    assert wording.verdict(long(PlainPace(0.05, 0.005))) == "about 1.5× (± 0.1) plain decoding"
+    assert wording.verdict(long(PlainPace(0.026, 0.002))) == "about 0.8× (± 0.1) plain: slower here"
+    assert wording.verdict(long(PlainPace(0.032, 0.005))) == "about 1.0× (± 0.1) plain decoding"
+    assert long(PlainPace(0.05), rounds=20).factor is None
+    assert wording.verdict(long(None)) == "not compared with plain decoding yet"
+    made = long(PlainPace(0.05, None, "busy"))
+    made.add([Finished("acf", 60, 2.0, 30.0, "end", 0.0, None, None, "busy")])
+    assert wording.verdict(made) == "not compared with plain decoding"
+    assert wording.counterfactual(made).endswith("this computer was busy with something else.")
+    assert long(PlainPace(0.05, 0.005), rounds=5).factor is None, "too short"
+
+
+def test_no_factor_is_above_what_the_passes_allow() -> None:
+    """3.9x was once said of 2.5 tokens a target pass."""
+    most = long(PlainPace(0.102, 0.01)).factor
+    assert most is not None
+    assert most.value == pytest.approx(3), "three tokens a pass"
+    assert long(PlainPace(0.13, 0.01)).factor is None, "a measurement that insists on more is not believed"
+
+
+def test_one_speed_everywhere(qtbot: QtBot) -> None:
+    """The panel said 11 and the line 12 tokens/s of a stopped answer: one looked back a second, the other on all."""
+    panel = SpeculationPanel(LIGHT)
+    qtbot.addWidget(panel)
+    made = long(PlainPace(0.05, 0.005))
+    made.add([Round(20, (token("a"),), (), "a", 2.0, 1.5)])
+    for running in (True, False):
+        panel.show_tally(made, running=running)
+        assert panel.pace.text() == wording.number(made.average or 0)
+        assert f"{panel.pace.text()} tokens/s" in wording.line(made)
+        assert "average" in panel.unit.text()
+    panel.show_tally(made, running=True)
+    assert panel.now.text() == f"now {wording.number(made.now or 0)} tokens/s"
 
 
 def test_the_pace_now_looks_back_one_second() -> None:
@@ -75,10 +113,13 @@ def test_the_pace_now_looks_back_one_second() -> None:
     assert tally.average == pytest.approx(20 / 3)
 
 
-def test_the_end_says_what_plain_decoding_would_have_taken(tally: Tally) -> None:
+def test_the_end_says_what_plain_decoding_would_have_taken() -> None:
     """Guards: a comparison that ignores the engine's own measurement."""
-    tally.add([Finished("acf", 3, 0.1, 30.0, "end", 0.0, 9.4)])
-    assert wording.counterfactual(tally) == "took 0.1\u00a0s, plain would have taken 9.4\u00a0s"
+    tally = long(None)
+    tally.add([Finished("acf", 60, 2.0, 30.0, "end", 0.0, 4.2, 0.3)])
+    assert wording.counterfactual(tally) == "took 2.0\u00a0s, plain would have taken about 4.2\u00a0s"
+    tally.add([Finished("acf", 60, 2.0, 30.0, "end", 0.0, 4.2)])  # as kept by earlier versions, from three steps
+    assert (tally.factor, wording.counterfactual(tally)) == (None, "Not compared with plain decoding.")
 
 
 def test_a_tally_does_not_depend_on_how_events_arrive() -> None:

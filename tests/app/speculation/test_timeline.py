@@ -112,14 +112,14 @@ def test_a_loss_is_explained_in_the_panel(qtbot: QtBot) -> None:
     panel = SpeculationPanel(LIGHT)
     qtbot.addWidget(panel)
     tally = Tally()
-    tally.add([*events(10), PlainPace(0.0095)])
+    tally.add([*events(20), PlainPace(0.0085, 0.0003)])
     panel.show_tally(tally, running=False)
     panel.show_ledger(ledger(10))
-    assert panel.verdict.text() == "0.9× plain: slower here"
+    assert panel.verdict.text() == "about 0.8× (± 0.1) plain: slower here"
     assert panel.reason.text().startswith("The levels below Target take 50% of the time, too much for what they save")
     assert panel.between.text().startswith("3.0 tokens a check")
     won = Tally()
-    won.add([*events(10), PlainPace(0.02)])
+    won.add([*events(20), PlainPace(0.02, 0.001)])
     panel.show_tally(won, running=False)
     assert panel.reason.text() == ""
     assert per_pass(0, 0) == ""
