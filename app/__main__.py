@@ -31,13 +31,14 @@ from app.settings.arguments import parser, read_arguments
 from app.settings.file import SettingsFile
 from app.settings.last_models import begun_with, remember
 from app.settings.manners import manner_of
+from app.settings.methods import Methods
 from app.settings.models_folder import model_sets_under
 from app.settings.options import Settings
 from app.settings.preferences import Preferences
 from app.window import Window
 from app.wizard.corner import ModelsCorner
 from app.worker import EngineWorker, OpenSession, SessionLike, open_engine
-from engine.config import PRESETS, ModelSet, models_in, starter_models
+from engine.config import PRESETS, ModelSet, Preset, models_in, starter_models
 from engine.events import Loading
 from engine.template.process import serve
 
@@ -80,6 +81,8 @@ class Application:
         self.chat = Chat(self.worker, self.archive)
         chosen = self.preferences.settings
         self.chat.preset = chosen.hierarchy(PRESETS[chosen.preset])
+        self.methods = Methods(settings)
+        self.chat.method_of = self._method_of
         self.chat.page.set_default(manner_of(chosen))
         self.theme = Theme(app, Look.of(chosen))
         self.collector = Collector(self.chat)
@@ -118,6 +121,15 @@ class Application:
         wanted = now.hierarchy(PRESETS[now.preset])
         if wanted != before.hierarchy(PRESETS[before.preset]) and wanted != self.chat.preset:
             self.chat.choose(wanted)
+        if now.preset != before.preset and self.chat.next_models is not None:
+            self.methods.remember(self.chat.next_models, now.preset)
+
+    def _method_of(self, models: ModelSet) -> Preset | None:
+        """Return the method ``models`` are to begin with; the command line's goes first, for the models it opens."""
+        if self.chat.models is None and "preset" in self.preferences.given:
+            return None
+        name = self.methods.of(models)
+        return None if name is None else self.preferences.settings.hierarchy(PRESETS[name])
 
     def _load_again(self) -> None:
         """Load the model with the length of conversation that was chosen, once no answer is in flight."""

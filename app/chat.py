@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum
 
@@ -57,6 +58,7 @@ class Chat(QObject):
         self.engine = Engine.DOWN
         self.traits = Traits()  # of the model loaded last
         self.preset = PRESETS["plain"]
+        self.method_of: Callable[[ModelSet], Preset | None] = lambda _models: None  # for models loaded anew
         self._archive = archive
         self._flight = Flight(worker, self.page, archive, self)
         self._told = Told()
@@ -132,7 +134,8 @@ class Chat(QObject):
         if models != self.models:
             self._flight.forget_figures(pace=False)  # another model, another pace
         self._next = None
-        preset = self.preset if models.runs(self.preset) else PRESETS["plain"]
+        wanted = (self.method_of(models) if models != self.models else None) or self.preset
+        preset = wanted if models.runs(wanted) else PRESETS["plain"]
         self._opening = Opening(models, preset)
         self._set_engine(Engine.LOADING)
         self.open_wanted.emit(self._opening)

@@ -21,6 +21,7 @@ from app.look.choosing import choose_target
 from app.messages.transcript import Transcript
 from app.notice import Banner
 from app.toast import Toast
+from engine.config import PRESETS
 
 
 class Desk(QObject):
@@ -190,6 +191,7 @@ class Desk(QObject):
         wishes.go_on.connect(self._continue)
         wishes.remove.connect(self._remove)
         wishes.version.connect(self.chat.show_version)
+        wishes.plain.connect(lambda: self.chat.choose(PRESETS["plain"]))
         wishes.read_all.connect(self.chat.tell_all)
 
     def _connect_page(self) -> None:

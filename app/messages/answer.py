@@ -105,6 +105,11 @@ class Answer(QWidget):
         return self._over and any(round_.seconds for round_ in self.ledger.rounds)
 
     @property
+    def lost(self) -> bool:
+        """True for a complete answer that plain decoding would have given sooner, beyond doubt."""
+        return self._over and self.tally.factor is not None and self.tally.factor.slower
+
+    @property
     def texts(self) -> list[Prose]:
         """The texts shown, in reading order."""
         if not self.written:

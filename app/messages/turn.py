@@ -28,6 +28,7 @@ class Turn(QWidget):
         self.message: int | None = None
         self.versions: Sequence[int] = ()
         self._asks, self._last, self._locked, self._open = asks, False, False, False
+        self._turned_off = False
         kind = "question" if asks else "answer"
         self.earlier = self._button("‹", "Previous version", lambda: self._step(-1))
         self.place = QLabel()
@@ -41,6 +42,7 @@ class Turn(QWidget):
         text, name = ("Edit", "Edit the question") if asks else ("Regenerate", "Regenerate the answer")
         self.redo = self._button(text, name, lambda: self._tell(wishes.edit if asks else wishes.again))
         self.replay = self._button("Replay", "Replay how the answer came to be", lambda: wishes.replay.emit(body))
+        self.plain = self._button("Turn it off", "Answer without speculation, with this model", self._turn_off)
         self.remove = self._button("Delete", f"Delete the {kind}", lambda: self._tell(wishes.remove))
         self.unread = QLabel()
         self.unread.setObjectName("turnNote")
@@ -95,12 +97,19 @@ class Turn(QWidget):
         for button in self._shy:
             button.setVisible(near)
         self.replay.setVisible(near and isinstance(self.body, Answer) and self.body.replayable)
+        slow = near and self._last and isinstance(self.body, Answer) and self.body.lost and not self._turned_off
+        self.plain.setVisible(slow)
         free = not self._locked
         for button in (self.redo, self.remove, self.resume):
             button.setEnabled(free)
         for widget in (self.earlier, self.place, self.later):
             widget.setVisible(known and len(self.versions) > 1)
         self.resume.setVisible(known and free and self._last and self._open)
+
+    def _turn_off(self) -> None:
+        self._turned_off = True
+        self._wishes.plain.emit()
+        self._show()
 
     def _step(self, by: int) -> None:
         if self.message is not None and not self._locked:
@@ -124,7 +133,7 @@ class Turn(QWidget):
         if self._asks:
             order: Sequence[QWidget] = (*self._shy, self.resume, *versions)
         else:
-            order = (*versions, self.resume, self.copy, self.redo, self.replay, self.remove, self.unread)
+            order = (*versions, self.resume, self.copy, self.redo, self.replay, self.remove, self.plain, self.unread)
         rows = QVBoxLayout(self)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(2)

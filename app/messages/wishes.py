@@ -15,4 +15,5 @@ class Wishes(QObject):
     remove = Signal(object)
     version = Signal(object)  # this one in place of the one shown
     replay = Signal(object)  # Answer
+    plain = Signal()  # decoding without speculation from now on, for this model
     read_all = Signal()  # by the model: also what is above the edge

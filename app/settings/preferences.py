@@ -25,6 +25,7 @@ class Preferences(QObject):
         self.file = file
         read, self.problems = file.read()
         self.settings: Settings = replace(read, **(given or {}))
+        self.given = frozenset(given or {})
 
     def change(self, **values: Any) -> None:
         """Take ``values`` over and keep those that differ; raises Unfit for one its option cannot have."""

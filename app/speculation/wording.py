@@ -24,7 +24,7 @@ def line(tally: Tally) -> tuple[str, ...]:
     if tally.average is not None:
         parts.append(f"{number(tally.average)} tokens/s")
     if tally.factor is not None:
-        parts.append(f"{tally.factor} plain")
+        parts.append(f"{tally.factor} plain{': slower here' if tally.factor.slower else ''}")
     if not tally.plain:
         parts.append("exact" if tally.started.lossless else "lossy")
     return tuple(parts)
