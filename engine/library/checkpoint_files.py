@@ -108,6 +108,6 @@ def check_safetensors(path: Path) -> frozenset[str]:
         whole = False
     if not whole:
         raise LibraryError(
-            "damaged", f"{path} is cut short or is no safetensors file.", "Fetch or copy the model again."
+            "damaged", f"{path} is cut short, or it is not a safetensors file.", "Fetch or copy the model again."
         )
     return frozenset(tensors)

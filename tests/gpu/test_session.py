@@ -89,7 +89,7 @@ def test_a_reply_tells_its_whole_story(session: Session, preset: str) -> None:
     made = [event for event in events if isinstance(event, Round)]
     top = len(start.levels) - 1
     assert end.tokens == len(ids(events)) > 0
-    assert end.plain_seconds
+    assert (end.plain_seconds is None) == (end.plain_error is None)
     for r in made:
         assert sum(p.level == top for p in r.passes) == 1
         assert all(p.seconds >= 0 for p in r.passes)

@@ -28,7 +28,7 @@ def test_an_answer_in_the_window(start: Start, ask: Ask) -> None:
     marks = {mark.value for _, mark in answer.trace.shown}
     assert {"drafted", "corrected", "written", "rejected"} <= marks
     assert "pending" not in marks
-    for part in ("42 tokens", "1.6× plain", "exact"):
+    for part in ("42 tokens", "about 1.6× (± 0.1) plain", "exact"):
         assert part in answer.status.text()
     assert "drafting" not in answer.status.text()
     assert running.window.composer.text == ""
