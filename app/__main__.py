@@ -37,6 +37,7 @@ from app.settings.options import Settings
 from app.settings.preferences import Preferences
 from app.window import Window
 from app.wizard.corner import ModelsCorner
+from app.wizard.news import DownloadLine, DownloadNews
 from app.worker import EngineWorker, OpenSession, SessionLike, open_engine
 from engine.config import PRESETS, ModelSet, Preset, models_in, starter_models
 from engine.events import Loading
@@ -142,6 +143,12 @@ class Application:
         """Give the window its Model menu over ``library``; the wizard greets whoever has not seen it."""
         self.models = ModelsCorner(self.window, self.window.picker, library, self.chat, settings)
         self.window.sidebar.add_foot(self.models.library_action, "Models")
+        line = DownloadLine(library.downloads)
+        line.clicked.connect(self.models.open_library)
+        self.window.sidebar.add_sign(line)
+        DownloadNews(library, self.window.desk.toast, self.models.use, self.models.told)
+        self.window.topbar.get_wanted.connect(self.models.open_wizard)
+        self.window.files.model_given.connect(self.models.ask_folder)
         self.window.remedies.get_models = self.models.open_wizard
         library.online_wanted.connect(lambda: self.preferences.change(offline=False))
         library.offline_changed.connect(self.window.sidebar.show_offline)

@@ -1,4 +1,4 @@
-"""A short message that floats over the window for a while, with a button that takes back what it tells of."""
+"""A short message that floats over the window for a while, with a button: to take back what it tells of, or go on."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ class Toast(QFrame):
         self.undo = QPushButton("Undo")
         self.undo.setObjectName("toastUndo")
         self.undo.setAccessibleName("Undo")
-        self.undo.setToolTip("Undo (Ctrl+Z)")
         # A click makes it go away, which must not take the keyboard along.
         self.undo.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.undo.clicked.connect(self.take_back)
+        self.undo.clicked.connect(self._press)
         row = QHBoxLayout(self)
         row.setContentsMargins(16, 8, 8, 8)
         row.setSpacing(14)
         row.addWidget(self.label)
         row.addWidget(self.undo)
         self._undo: Callable[[], object] | None = None
+        self._offer: Callable[[], object] | None = None
         self._timer = QTimer(self, singleShot=True, interval=STAYS)
         self._timer.timeout.connect(self._leave)
         anchor.installEventFilter(self)
@@ -41,21 +41,40 @@ class Toast(QFrame):
 
     def tell(self, text: str, undo: Callable[[], object]) -> None:
         """Show ``text``; the button, or ``take_back``, calls ``undo`` once."""
-        self._undo = undo
+        self._undo, self._offer = undo, None
+        self._show(text, "Undo", "Undo (Ctrl+Z)", f"{text} Press Ctrl+Z to undo.")
+
+    def offer(self, text: str, title: str, act: Callable[[], object]) -> None:
+        """Show ``text``; the button, called ``title``, calls ``act`` once. Nothing of it is undone with Ctrl+Z."""
+        self._undo, self._offer = None, act
+        self._show(text, title, "", text)
+
+    def _show(self, text: str, title: str, tip: str, said: str) -> None:
         self.label.setText(text)
+        self.undo.setText(title)
+        self.undo.setAccessibleName(title)
+        self.undo.setToolTip(tip)
         self.undo.setAccessibleDescription(text)
         self.show()
         self.raise_()
         self._place()
         self._timer.start()
-        QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, f"{text} Press Ctrl+Z to undo."))
+        QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, said))
+
+    def _press(self) -> None:
+        offer, self._offer = self._offer, None
+        if offer is None:
+            self.take_back()
+        else:
+            self.hide()
+            offer()
 
     def take_back(self) -> bool:
         """Undo what is told of; False if there is nothing to undo any more."""
         undo, self._undo = self._undo, None
-        self.hide()
         if undo is None:
             return False
+        self.hide()
         undo()
         return True
 
@@ -69,7 +88,7 @@ class Toast(QFrame):
         if self.underMouse() or self.undo.hasFocus():
             self._timer.start()
         else:
-            self._undo = None
+            self._undo = self._offer = None
             self.hide()
 
     def _place(self) -> None:

@@ -24,6 +24,7 @@ class TopBar(QFrame):
 
     model_chosen = Signal(object)  # ModelSet
     folder_wanted = Signal()
+    get_wanted = Signal()
     preset_chosen = Signal(object)  # Preset
     picked = Signal()
 
@@ -81,7 +82,7 @@ class TopBar(QFrame):
         self._fold(self.width())
 
     def show_models(self, known: Sequence[ModelSet], current: ModelSet | None) -> None:
-        """List ``known`` sets, ``current`` chosen, and a way to open another folder."""
+        """List ``known`` sets, ``current`` chosen, and ways to more of them."""
         menu = QMenu(self.models)
         menu.setToolTipsVisible(True)
         menu.triggered.connect(self.picked)
@@ -94,6 +95,7 @@ class TopBar(QFrame):
             action.triggered.connect(lambda _, chosen=models: self.model_chosen.emit(chosen))
             choices.addAction(action)
         menu.addSeparator()
+        menu.addAction("Get a model…", self.get_wanted.emit)
         menu.addAction("Open model folder…", self.folder_wanted.emit)
         old = self.models.menu()
         self.models.setMenu(menu)

@@ -74,6 +74,7 @@ class Window(QMainWindow):
         self.gauge = Gauge(chat, context, self.composer, self.banner, self.desk.editing, self._send)
         self.menus = Menus(self.menuBar())
         self.dialogs = Dialogs(self, chat, preferences, self.menus, logs)
+        self.files = TextFiles(self.composer, self.banner, self)
         parts = self._parts()
         self.remedies = Remedies(parts, self)
         self.bar = MenuBar(self.menus, parts, self.remedies, logs, self)
@@ -187,7 +188,7 @@ class Window(QMainWindow):
             composer=self.composer,
             desk=self.desk,
             gauge=self.gauge,
-            files=TextFiles(self.composer, self.banner, self),
+            files=self.files,
             picker=self.picker,
             dialogs=self.dialogs,
             toggles=(self.sidebar_shown, self.panel_shown, self.highlight),

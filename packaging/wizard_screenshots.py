@@ -53,6 +53,9 @@ class Shell(QMainWindow):
     def open(self, models: ModelSet) -> None:
         """Take a set, of which no picture is made."""
 
+    def open_folder(self, folder: Path) -> None:
+        """Take a folder, of which nothing is shown."""
+
 
 class Unread(QObject):
     """Takes the addresses a browser would be opened for."""

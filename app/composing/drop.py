@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QMimeData, QObject, Signal
-from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent
-from PySide6.QtWidgets import QWidget
+from PySide6.QtCore import QEvent, QMimeData, QObject, Qt, Signal
+from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDragMoveEvent, QDropEvent
+from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
+
+from app.look.label import label
 
 
 class FileDrop(QObject):
-    """Lets ``target`` take files; ``dropped`` carries their paths."""
+    """Lets ``target`` take files; ``dropped`` carries their paths, ``hovered`` tells that some are held over it."""
 
     dropped = Signal(object)  # list[Path]
+    hovered = Signal(bool)
 
     def __init__(self, target: QWidget) -> None:
         super().__init__(target)
@@ -23,10 +26,35 @@ class FileDrop(QObject):
         """Take what holds files of this computer, leave the rest."""
         if isinstance(event, QDropEvent) and local_files(event.mimeData()):
             event.acceptProposedAction()
-            if not isinstance(event, QDragEnterEvent | QDragMoveEvent):
+            held = isinstance(event, QDragEnterEvent | QDragMoveEvent)
+            self.hovered.emit(held)
+            if not held:
                 self.dropped.emit(local_files(event.mimeData()))
             return True
+        if isinstance(event, QDragLeaveEvent):
+            self.hovered.emit(False)
         return super().eventFilter(watched, event)
+
+
+class DropSign(QFrame):
+    """Lies over ``window`` while files are held over it, and says that they may be dropped."""
+
+    def __init__(self, window: QWidget) -> None:
+        super().__init__(window)
+        self._window = window
+        self.setObjectName("dropSign")
+        words = label("Drop text files to attach them, or a model folder to use it", "dropWords")
+        words.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        QVBoxLayout(self).addWidget(words, 0, Qt.AlignmentFlag.AlignCenter)
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)  # the files are the window's
+        self.hide()
+
+    def show_over(self, held: bool) -> None:
+        """Show or hide, as large as the window is now."""
+        if held and self.isHidden():
+            self.setGeometry(self._window.rect().adjusted(8, 8, -8, -8))
+            self.raise_()
+        self.setVisible(held)
 
 
 def local_files(data: QMimeData) -> list[Path]:

@@ -5,20 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
 from app.composing.attachment import PASTED, Attachment
 from app.composing.composer import Composer
-from app.composing.drop import FileDrop
+from app.composing.drop import DropSign, FileDrop
 from app.composing.textfile import NO_PICTURES, FileRefused, read_attachment, require_size
 from app.exchange import Failure
 from app.look.choosing import choose_files
 from app.notice import Banner
+from app.settings.models_folder import holds_model
 
 
 class TextFiles(QObject):
-    """Attaches what is dropped on ``window`` or chosen there to ``composer``; ``banner`` says what cannot be taken."""
+    """Attaches what is dropped on ``window`` or chosen there to ``composer``; ``banner`` says what cannot be taken.
+
+    ``model_given`` carries a folder that holds a model.
+    """
+
+    model_given = Signal(object)  # Path
 
     def __init__(self, composer: Composer, banner: Banner, window: QWidget) -> None:
         super().__init__(window)
@@ -27,11 +33,16 @@ class TextFiles(QObject):
         composer.field.text_given.connect(self.paste)
         composer.field.picture_given.connect(lambda: self._tell(FileRefused(*NO_PICTURES)))
         composer.attach_wanted.connect(self.choose)
-        FileDrop(window).dropped.connect(self.insert)
+        self.drop, sign = FileDrop(window), DropSign(window)
+        self.drop.dropped.connect(self.insert)
+        self.drop.hovered.connect(sign.show_over)
 
     def insert(self, paths: Sequence[Path]) -> None:
         """Attach the files at ``paths``; one that is refused does not hold up the others."""
         for path in paths:
+            if holds_model(path):
+                self.model_given.emit(path)
+                continue
             try:
                 self._composer.attach(read_attachment(path))
             except FileRefused as refused:

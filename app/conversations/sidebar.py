@@ -114,6 +114,11 @@ class Sidebar(QFrame):
         self.foot.insertWidget(0, button)
         QWidget.setTabOrder(self.list, button)  # Tab goes down, as they stand
 
+    def add_sign(self, sign: QWidget) -> None:
+        """Put ``sign`` below the list, above the buttons: it comes and goes."""
+        self.foot.insertWidget(0, sign)
+        QWidget.setTabOrder(self.list, sign)
+
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """In the search field: Down goes into the list, Enter opens the first hit, Escape ends the search."""
         if watched is self.search and isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:

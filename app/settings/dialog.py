@@ -5,7 +5,6 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
-    QDialog,
     QDialogButtonBox,
     QHBoxLayout,
     QScrollArea,
@@ -15,6 +14,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.desktop.folders import as_told
+from app.look.calm_dialog import CalmDialog
 from app.look.label import label
 from app.look.names import Names
 from app.look.room import make_room
@@ -27,7 +27,7 @@ from engine.config import Chosen
 NOTHING = Chosen()
 
 
-class SettingsDialog(QDialog):
+class SettingsDialog(CalmDialog):
     """Shows and changes ``preferences``; what they could not read in their file is said on top.
 
     ``suggested``: what the model loaded has for what nobody chose.

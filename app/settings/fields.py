@@ -203,16 +203,17 @@ class Lines(QPlainTextEdit):
 
 
 class FolderField(Field):
-    """A path, a button that asks for one, and a way back to the usual place."""
+    """A path to be read, a button that asks for another, and a way back to the usual one."""
 
-    def __init__(self, option: Option) -> None:
+    def __init__(self, option: Option, kind: Folder) -> None:
         self.path = QLineEdit()
         self.path.setReadOnly(True)
-        self.path.setPlaceholderText("Updraft's own folder")
+        self.path.setObjectName("shownPath")
+        self.path.setPlaceholderText(kind.usual)
         super().__init__(option, self.path, wide=True)
         self.choose = self._button("Choose…")
         self.choose.clicked.connect(self._choose)
-        self.usual = self._button("Usual place")
+        self.usual = self._button(kind.back)
         self.usual.clicked.connect(lambda: self.changed.emit(""))
 
     def show_value(self, value: Any) -> None:
@@ -247,8 +248,8 @@ def make_field(option: Option) -> Field:
             return ChoiceField(option, kind)
         case Text() as kind:
             return TextField(option, kind)
-        case Folder():
-            return FolderField(option)
+        case Folder() as kind:
+            return FolderField(option, kind)
     raise TypeError(f"there is no field for {option.name}")
 
 

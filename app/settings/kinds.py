@@ -144,7 +144,13 @@ class Text(Kind[str]):
 
 @dataclass(frozen=True)
 class Folder(Kind[str]):
-    """An absolute path, or nothing for the usual place. It need not exist: a drive may not be connected."""
+    """An absolute path, or nothing for what is called ``usual``. It need not exist: a drive may not be connected.
+
+    ``back`` is the button that leads there.
+    """
+
+    usual: str = "Updraft's own folder"
+    back: str = "Usual place"
 
     def check(self, value: object) -> str:
         """Refuse what is no absolute path."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import (
     QComboBox,
-    QDialog,
     QDialogButtonBox,
     QFormLayout,
     QHBoxLayout,
@@ -18,6 +17,7 @@ from PySide6.QtWidgets import (
 from app.conversations.archive import Archive
 from app.conversations.conversation import Manner
 from app.conversations.page import Page
+from app.look.calm_dialog import CalmDialog
 from app.look.room import make_room
 from app.look.scrolled import Scrolled
 from app.settings.fields import make_field, suggest
@@ -26,7 +26,7 @@ from app.settings.options import OPTIONS
 from engine.config import Chosen
 
 
-class MannerDialog(QDialog):
+class MannerDialog(CalmDialog):
     """Shows and changes the manner of the conversation on ``page``; ``archive`` keeps named ones.
 
     ``suggested``: what the model loaded has for what nobody chose.
@@ -55,6 +55,7 @@ class MannerDialog(QDialog):
             field.changed.connect(lambda value, name=name: self._change(name, value))
         suggest(self.fields, suggested)
         self._lay_out()
+        self.name.returnPressed.connect(self.keep.click)
         page.changed.connect(self._show)
         self._show()
         self._read()

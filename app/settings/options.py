@@ -148,7 +148,12 @@ class Settings:
         "Where chats are kept, from the next start on; those in the old folder stay there.",
     )  # fmt: skip
     models_folder: str = _option(
-        "folders", "Models folder", Folder(), "", "Model folders in here are offered as well as those in Models."
+        "folders",
+        "Another folder with models",
+        Folder("None", "None"),
+        "",
+        "What lies in here is offered too and left as it is. What Updraft fetches or imports lies where Models "
+        "(Ctrl+L) says, and is moved there.",
     )
     offline: bool = _option(
         "network", "Stay offline", Switch(), False, "Open no network connection at all: no catalogue, no downloads."

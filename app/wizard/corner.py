@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Protocol
 
 from PySide6.QtCore import QEvent, QObject, QSettings
@@ -15,6 +16,7 @@ from app.wizard.wizard import Wizard
 from engine.config import ModelSet, starter_models
 
 MENU = "&Model"
+_ACCEPT = QMessageBox.ButtonRole.AcceptRole
 SEEN, CLOSING = "wizard/seen", "downloads/closing"  # what the settings remember
 
 
@@ -26,6 +28,9 @@ class Picker(Protocol):
 
     def open(self, models: ModelSet) -> None:
         """Load ``models``."""
+
+    def open_folder(self, folder: Path) -> None:
+        """Load the models in ``folder`` and offer them from now on."""
 
 
 class ModelsCorner(QObject):
@@ -42,6 +47,7 @@ class ModelsCorner(QObject):
         self._greet = False
         self._decided = False
         self._question: QMessageBox | None = None
+        self._question_of_folder: QMessageBox | None = None
         self.leave_running = False
         self.menu = self._make_menu()
         library.listed.connect(self._list)
@@ -82,6 +88,24 @@ class ModelsCorner(QObject):
             self._wizard = Wizard(self.library, self.chat, self._window)
             self._wizard.left.connect(self._left)
         bring_up(self._wizard)
+
+    def told(self) -> bool:
+        """Tell whether the wizard is there to say that a download is done."""
+        return self._wizard is not None and self._wizard.isVisible()
+
+    def ask_folder(self, folder: Path) -> None:
+        """Ask what is to be done with a model folder dropped on the window: opened where it lies, or imported."""
+        box = QMessageBox(QMessageBox.Icon.Question, "Model", f"“{folder.name}” is a model.", parent=self._window)
+        box.setInformativeText(
+            "Import it to keep it in Models, also when this folder goes; or chat with it from where it is."
+        )
+        take, look = box.addButton("Import", _ACCEPT), box.addButton("Chat with it", _ACCEPT)
+        box.setEscapeButton(box.addButton(QMessageBox.StandardButton.Cancel))
+        box.setDefaultButton(look)
+        take.clicked.connect(lambda: self.open_library().take_in(folder))
+        look.clicked.connect(lambda: self._picker.open_folder(folder))
+        self._question_of_folder = box
+        box.open()
 
     def use(self, models: ModelSet | None) -> None:
         """Chat with ``models``, or with the starter models."""

@@ -12,6 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from app.composing.attachment import LONG, Attachment
 from app.composing.chips import Chip
+from app.composing.drop import DropSign
 from app.composing.textfile import LARGEST, FileRefused, read_text_file
 from tests.app.scripted import ScriptedSession
 from tests.app.stage import Start
@@ -166,3 +167,21 @@ def test_what_was_attached_is_kept_and_comes_back(
     assert [chip.name for chip in window.composer.chips.attached] == ["draft.txt"]
     running.chat.start_new()
     assert not window.composer.chips.attached
+
+
+def test_a_model_folder_dropped_on_the_window_is_no_text(start: Start, tmp_path: Path) -> None:
+    """Guards: a folder that holds a model refused as “a folder”; no sign of what may be dropped, or one that stays."""
+    window = start().window
+    (tmp_path / "bf16").mkdir()
+    (tmp_path / "bf16" / "config.json").write_text("{}", "utf-8")
+    given: list[Path] = []
+    window.files.model_given.connect(given.append)
+    shown: list[bool] = []
+    sign = window.findChild(DropSign)
+    assert sign is not None
+    window.files.drop.hovered.connect(lambda held: shown.append(held and not sign.isHidden()))
+    assert dropped(window, tmp_path / "bf16")
+    assert given == [tmp_path / "bf16"]
+    assert shown == [True, False]
+    assert sign.isHidden()
+    assert window.banner.isHidden()

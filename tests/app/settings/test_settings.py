@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PySide6.QtCore import QLocale, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QPlainTextEdit, QSpinBox
+from PySide6.QtWidgets import QPlainTextEdit, QPushButton, QSpinBox
 from pytestqt.qtbot import QtBot
 
 from app.conversations.conversation import Manner
 from app.settings.arguments import read_arguments
 from app.settings.dialog import SettingsDialog
+from app.settings.fields import FolderField
 from app.settings.file import SettingsFile
 from app.settings.kinds import Unfit
 from app.settings.manners import NAMES, changed, manner_of, values_of
@@ -350,3 +352,19 @@ def test_amounts_are_told_as_everywhere(qtbot: QtBot, file: SettingsFile) -> Non
         box.setValue(value)
         texts[name] = box.text()
     assert texts == {"room": "2,048 tokens", "seed": "2048"}
+
+
+def test_enter_in_a_field_presses_no_button(qtbot: QtBot, file: SettingsFile) -> None:
+    """Guards: Enter beside one folder that asks for another, because Qt presses the first button of a dialog."""
+    dialog = SettingsDialog(Preferences(file))
+    qtbot.addWidget(dialog)
+    dialog.show()
+    dialog.show_section("folders")
+    pressed: list[str] = []
+    for button in dialog.findChildren(QPushButton):
+        button.clicked.disconnect()  # none is to open its folder here
+        button.clicked.connect(partial(pressed.append, button.text()))
+    for field in dialog.findChildren(FolderField):
+        QTest.keyClick(field.path, Qt.Key.Key_Return)
+    assert pressed == []
+    assert dialog.isVisible()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QSettings, Qt
@@ -32,6 +33,9 @@ class Shell(QMainWindow):
 
     def open(self, models: ModelSet) -> None:
         self.opened = models
+
+    def open_folder(self, folder: Path) -> None:
+        """Take a folder, of which nothing is shown."""
 
 
 Begin = Callable[[], tuple[Shell, ModelsCorner]]

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton
 from pytestqt.qtbot import QtBot
 
 from app.chat import Chat
-from app.library import Installed, ModelLibrary
+from app.library import Installed, Listing, ModelLibrary, Offer, Trouble
+from app.wizard.deleting import consequences
 from app.wizard.library_page import LibraryPage
 from tests.app.wizard.conftest import TINY
+from tests.engine.library.hub import FakeHub
 
 WEIGHTS = "model.safetensors"
 
@@ -131,3 +134,110 @@ def test_what_closing_means_can_be_changed(page: LibraryPage, qtbot: QtBot) -> N
     for key in (Qt.Key.Key_Down, Qt.Key.Key_Down, Qt.Key.Key_Up, Qt.Key.Key_Up):
         QTest.keyClick(page.closing.box, key)
     assert told == ["leave", "pause", "leave", ""]
+
+
+def test_a_model_gets_a_name_and_is_chatted_with_under_it(page: LibraryPage, qtbot: QtBot) -> None:
+    """Guards: a model called after its folder for ever; a model in the list that cannot be used from there."""
+    model = page.chosen()
+    assert isinstance(model, Installed)
+    page.rename(model, "Pocket")
+    qtbot.waitUntil(lambda: row(page)[0] == "Pocket" and page.use.isEnabled())
+    assert page.standing.status.text() == "It is called Pocket now."
+    with qtbot.waitSignal(page.use_wanted) as wanted:
+        page.use.click()
+    assert wanted.args is not None
+    assert wanted.args[0].name == "Pocket"
+    assert wanted.args[0].target == model.folder
+
+
+def test_two_versions_of_a_name_are_told_apart(page: LibraryPage, library: ModelLibrary, qtbot: QtBot) -> None:
+    """Guards: two rows of one name, both marked, so that nobody knows which of them Delete takes."""
+    listings: list[Listing] = []
+    library.listed.connect(listings.append)
+    library.look()
+    qtbot.waitUntil(lambda: bool(listings))
+    (model,) = listings[-1].models
+    both = (model, replace(model, revision="f" * 40, added=model.added + 60))
+    page._show(replace(listings[-1], models=both))
+    names = [page.table.topLevelItem(at).text(0) for at in (0, 1)]  # type: ignore[union-attr]
+    assert names[0] != names[1]
+    for each in both:
+        page.table.pick(each.key)
+        page._show(replace(listings[-1], models=both))
+        assert len(page.table.selectedItems()) == 1
+        assert page.chosen() == each
+
+
+def test_what_was_found_goes_with_its_row(page: LibraryPage, library: ModelLibrary, qtbot: QtBot) -> None:
+    """Guards: “all files are right” beside another model than the one that was looked at."""
+    page.verify()
+    qtbot.waitUntil(lambda: page.standing.idle and page.standing.status.text().startswith("tiny: all"))
+    listing = page._listing
+    assert listing is not None
+    page._show(replace(listing, models=(*listing.models, replace(listing.models[0], revision="f" * 40))))
+    assert page.standing.status.text()
+    page.table.pick(f"local/tiny@{'f' * 40}")
+    assert not page.standing.status.text()
+
+
+def test_no_button_moves_while_something_is_said(page: LibraryPage, qtbot: QtBot) -> None:
+    """Guards: a click that misses Delete, or hits another button, because a line appeared above it."""
+    buttons = (page.get, page.take, page.shift, page.use, page.name, page.check, page.delete, page.go_on)
+    before = [button.mapTo(page, QPoint(0, 0)) for button in buttons]
+    page.standing.complain(Trouble("Something that takes a line. " * 6, "And a hint. " * 9))
+    qtbot.wait(1)
+    assert [button.mapTo(page, QPoint(0, 0)) for button in buttons] == before
+    page.verify()
+    qtbot.wait(1)
+    assert [button.mapTo(page, QPoint(0, 0)) for button in buttons] == before
+    qtbot.waitUntil(lambda: page.standing.idle)
+
+
+def test_deleting_says_what_it_means(library: ModelLibrary, hub: FakeHub, qtbot: QtBot, chat: Chat) -> None:
+    """Guards: a draft deleted unawares, after which its whole set is gone; a loaded model deleted like any other."""
+    fetch(library, "smollm2", qtbot)
+    listings: list[Listing] = []
+    library.listed.connect(listings.append)
+    library.look()
+    qtbot.waitUntil(lambda: bool(listings))
+    draft = next(model for model in listings[-1].models if "135M" in model.repository)
+    told = " ".join(consequences(draft, listings[-1], used=True, answering=True))
+    assert "in use: the answer being written ends" in told
+    assert "SmolLM2 1.7B" in told
+    assert "HuggingFaceTB/SmolLM2-1.7B-Instruct stay and can be used alone." in told
+    whole = " ".join(consequences(replace(draft, repository="other/model"), listings[-1], used=False, answering=False))
+    assert "in use" not in whole
+    assert "cannot be used" not in whole
+
+
+def test_what_is_damaged_is_fetched_from_its_row(library: ModelLibrary, hub: FakeHub, qtbot: QtBot, chat: Chat) -> None:
+    """Guards: “get the model again” that leads round in a circle and asks the Hub for nothing."""
+    fetch(library, "smollm2-135m", qtbot)
+    made = LibraryPage(library, chat)
+    qtbot.addWidget(made)
+    made.show()
+    library.look()
+    qtbot.waitUntil(lambda: row(made)[4:] == ["Verified"])
+    assert not made.go_on.isEnabled()
+    weights = next(library.folder.rglob(WEIGHTS))
+    weights.chmod(0o644)
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.unlink()
+    weights.write_bytes(content)
+    made.verify()
+    qtbot.waitUntil(lambda: made.standing.idle and made.go_on.isEnabled())
+    assert made.standing.alert.sentence.text().startswith("Damaged in ")
+    before = len(hub.asked("/blobs/"))
+    made.go_on.click()
+    qtbot.waitUntil(lambda: row(made)[4:] == ["Verified"], timeout=20_000)
+    assert len(hub.asked("/blobs/")) > before
+
+
+def fetch(library: ModelLibrary, name: str, qtbot: QtBot) -> None:
+    """Download a set of the catalogue."""
+    offers: list[Offer] = []
+    library.survey(4096).finished.connect(lambda survey: offers.extend(survey.offers))
+    qtbot.waitUntil(lambda: bool(offers))
+    with qtbot.waitSignal(library.downloads.ended, timeout=30_000):
+        assert library.downloads.get(next(offer for offer in offers if offer.name == name)) is None
