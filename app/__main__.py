@@ -7,6 +7,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Generator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -20,7 +21,7 @@ from app.chat import Chat, Engine
 from app.composing.context import Context
 from app.conversations.archive import Archive
 from app.crossing import cross
-from app.desktop.crash import CrashLog
+from app.desktop.crash import CrashLog, regular
 from app.desktop.garbage import Collector
 from app.desktop.single_instance import SingleInstance
 from app.exchange import Failure
@@ -313,12 +314,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _write_log(folder: Path) -> None:
-    """Keep warnings and errors of all threads in a file that does not grow without bound."""
-    handler = RotatingFileHandler(folder / "updraft.log", maxBytes=1_000_000, backupCount=2, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(threadName)s %(name)s: %(message)s"))
-    root = logging.getLogger()
-    root.addHandler(handler)
+    """Keep warnings and errors of all threads in a file that does not grow without bound, where one can be had."""
+    root, path = logging.getLogger(), folder / "updraft.log"
     root.setLevel(logging.INFO)
+    if path.exists() and not regular(path):
+        return
+    with suppress(OSError):
+        handler = RotatingFileHandler(path, maxBytes=1_000_000, backupCount=2, encoding="utf-8")
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(threadName)s %(name)s: %(message)s"))
+        root.addHandler(handler)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from app.conversations.clerk import Clerk, Job
 from app.conversations.conversation import Conversation, Manner, whole
 from app.conversations.shelf import UNTITLED, Hit, Summary
 from app.conversations.store import Store
-from app.conversations.trash import KEPT, Thrown
+from app.conversations.trash import Thrown
 from app.crossing import cross
 from app.exchange import Failure
 
@@ -102,7 +102,7 @@ class Archive(QObject):
         if not self._thread.isRunning():
             self._thread.start()
         self.ask(lambda store: store.chats(), self._begin)
-        self.write(lambda store: store.trash.empty(time() - KEPT), upkeep=True)
+        self.write(lambda store: store.trash.tidy(), upkeep=True)
 
     def save_again(self) -> None:
         """Try to write what waits."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 from collections.abc import Iterable, Sequence
@@ -14,6 +15,7 @@ from app.conversations.shelf import UNTITLED
 
 DAYS = 30  # for which what was deleted can be brought back
 KEPT = DAYS * 86400  # seconds
+AGREE = 3  # days on which the clock has to say the same before anything is erased
 _NOT_SAVED = "The trash could not be changed"
 
 
@@ -57,7 +59,7 @@ class Trash:
     def take_chat(self, chat: int) -> None:
         """Put a conversation in."""
         with told(_NOT_SAVED), transaction(self._db):
-            self._db.execute("UPDATE chats SET deleted = ? WHERE id = ?", (time.time(), chat))
+            self._db.execute("UPDATE chats SET deleted = ? WHERE id = ?", (self._now(), chat))
 
     def give_chat(self, chat: int) -> None:
         """Bring a conversation back."""
@@ -67,7 +69,7 @@ class Trash:
     def take_messages(self, messages: Iterable[int]) -> None:
         """Put messages in, which are one item from now on."""
         with told(_NOT_SAVED), transaction(self._db):
-            when = time.time()
+            when = self._now()
             rows = [(when, message) for message in messages]
             self._db.executemany("UPDATE messages SET deleted = ? WHERE id = ?", rows)
 
@@ -97,6 +99,34 @@ class Trash:
                     self._erase_messages([(message,) for message in item.messages])
                 else:
                     self._erase_chats([(item.chat,)])
+
+    def tidy(self) -> None:
+        """Erase for good what was deleted longer ago than it is KEPT.
+
+        A clock can be wrong for a day, so the last AGREE days this was called on have to agree about that.
+        """
+        with told(_NOT_SAVED), transaction(self._db):
+            days = self._days()
+            if days and days[-1] // 86400 == time.time() // 86400:
+                days.pop()
+            days = [*days, time.time()][-AGREE:]
+            self._db.execute("INSERT OR REPLACE INTO notes VALUES ('days', ?)", (json.dumps(days),))
+        if len(days) == AGREE:
+            self.empty(min(days) - KEPT)
+
+    def _days(self) -> list[float]:
+        """Return a moment of each of the last days this was used on, by the clock of then."""
+        row = self._db.execute("SELECT value FROM notes WHERE name = 'days'").fetchone()
+        try:
+            kept = json.loads(text_of(row[0])) if row else []
+            return [moment_of(day) for day in kept]
+        except (ValueError, TypeError, RecursionError):
+            return []
+
+    def _now(self) -> float:
+        """Return the time; where the clock is behind what it was on most of the last days, not before those."""
+        days = self._days()
+        return max(time.time(), sorted(days)[AGREE // 2] if len(days) == AGREE else 0.0)
 
     def empty(self, before: float) -> None:
         """Erase for good all that was deleted ``before``, in seconds since 1970."""

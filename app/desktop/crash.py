@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import faulthandler
 import logging
+import os
 import platform
 import sys
 import threading
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
+from typing import TextIO
 
 from PySide6.QtCore import QMessageLogContext, QObject, QtMsgType, Signal, qInstallMessageHandler
 
@@ -38,7 +41,8 @@ _LEVELS = {
 class CrashLog(QObject):
     """Writes to ``crash.log`` in ``folder`` from ``watch`` to ``end``. ``left``: what the last run left there.
 
-    ``happened`` carries the report of a fault the program survived, from whatever thread.
+    ``happened`` carries the report of a fault the program survived, from whatever thread. Where no such file can be
+    written, the program runs all the same and nothing is kept.
     """
 
     happened = Signal(str)
@@ -49,8 +53,7 @@ class CrashLog(QObject):
         self.left = _read(self.path)
         if self.left and not self.left.startswith(STAMP):  # a native fault has no time to say where it was
             self.left = f"{about_here()}\n\n{self.left}"
-        folder.mkdir(parents=True, exist_ok=True)
-        self._file = self.path.open("w", encoding="utf-8", buffering=1)
+        self._file = _opened(self.path)
         self._faults = 0
         self._before: tuple[Callable[..., object], Callable[..., object]] | None = None
 
@@ -69,7 +72,8 @@ class CrashLog(QObject):
             qInstallMessageHandler(None)
             faulthandler.disable()
         self._file.close()
-        self.path.unlink(missing_ok=True)
+        if regular(self.path):
+            self.path.unlink()
 
     def _uncaught(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         if issubclass(kind, KeyboardInterrupt):
@@ -95,7 +99,26 @@ def about_here() -> str:
     return ", ".join((f"{STAMP}{updraft()}", *libraries, *machine))
 
 
+def regular(path: Path) -> bool:
+    """Tell whether ``path`` is a file: not a folder, nor a pipe or device, at which reading and writing may wait."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _opened(path: Path) -> TextIO:
+    """Open ``path`` for writing, or nothing in its place where that is impossible."""
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if regular(path) or not path.exists():
+            return path.open("w", encoding="utf-8", buffering=1)
+    return Path(os.devnull).open("w", encoding="utf-8")
+
+
 def _read(path: Path) -> str:
+    if not regular(path):
+        return ""
     try:
         return path.read_text("utf-8", "replace")[-LONGEST:].strip()
     except OSError:

@@ -4,28 +4,39 @@ from __future__ import annotations
 
 import getpass
 import hashlib
+import logging
+import os
+import secrets
+import stat
 import sys
-import tempfile
+from contextlib import suppress
 from pathlib import Path
 
+import platformdirs
 from PySide6.QtCore import QLockFile, QObject, Signal
 from PySide6.QtNetwork import QLocalServer, QLocalSocket
 
 PATIENCE = 3_000  # ms the first has to answer
 RAISE, DONE = b"raise\n", b"done\n"
+LONGEST = 100  # bytes of a socket's path that every system takes
+
+log = logging.getLogger(__name__)
 
 
 class SingleInstance(QObject):
-    """Claims a data folder by the name of a local socket only this user may open.
+    """Claims a data folder by a local socket where only this user can make one.
 
     ``raise_wanted`` tells the first that another was started. ``claim`` once, before anything in the folder is touched.
+    Where there is no such place every start is the first.
     """
 
     raise_wanted = Signal()
 
     def __init__(self, data: Path, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.name = socket_name(data)
+        place = private_folder()
+        self.name = None if place is None else address(place, data)
+        self._lock = None if place is None else QLockFile(str(place / f"{_digest(data)}.lock"))
         self._server: QLocalServer | None = None
 
     def claim(self) -> bool:
@@ -33,15 +44,17 @@ class SingleInstance(QObject):
 
         Raises TimeoutError if the first does not answer.
         """
-        lock = QLockFile(str(Path(tempfile.gettempdir()) / f"{self.name}.lock"))
-        lock.tryLock(PATIENCE)  # two starts at the same moment: one after the other
+        if self.name is None or self._lock is None:
+            log.warning("no folder of one's own for a socket: a second start is not noticed")
+            return True
+        self._lock.tryLock(PATIENCE)  # two starts at the same moment: one after the other
         try:
-            if self._raise_other():
+            if self._raise_other(self.name):
                 return False
-            self._listen()
+            self._listen(self.name)
             return True
         finally:
-            lock.unlock()
+            self._lock.unlock()
 
     def release(self) -> None:
         """Let another be the first."""
@@ -49,17 +62,17 @@ class SingleInstance(QObject):
             self._server.close()
             self._server = None
 
-    def _listen(self) -> None:
-        QLocalServer.removeServer(self.name)  # a crash leaves its socket behind
+    def _listen(self, name: str) -> None:
+        QLocalServer.removeServer(name)  # a crash leaves its socket behind
         self._server = QLocalServer(self)
         self._server.setSocketOptions(QLocalServer.SocketOption.UserAccessOption)
         self._server.newConnection.connect(self._called)
-        self._server.listen(self.name)
+        self._server.listen(name)
 
-    def _raise_other(self) -> bool:
-        """Return False if nobody listens."""
+    def _raise_other(self, name: str) -> bool:
+        """Return False if nobody listens, or one who does not speak as Updraft does."""
         socket = QLocalSocket()
-        socket.connectToServer(self.name)
+        socket.connectToServer(name)
         if not socket.waitForConnected(PATIENCE):
             return False
         _let_others_come_forward()
@@ -67,8 +80,9 @@ class SingleInstance(QObject):
         while not socket.canReadLine():
             if not socket.waitForReadyRead(PATIENCE):
                 raise TimeoutError
+        answer = socket.readLine().data()
         socket.disconnectFromServer()
-        return True
+        return answer == DONE
 
     def _called(self) -> None:
         assert self._server is not None  # noqa: S101 - it is the one that called
@@ -83,10 +97,48 @@ class SingleInstance(QObject):
             self.raise_wanted.emit()
 
 
-def socket_name(data: Path) -> str:
-    """Return a name that belongs to this user and that data folder alone."""
+def private_folder() -> Path | None:
+    """Return a folder in which nobody but this user can make or open anything, or None where there is none.
+
+    The system's own for a session, or one in the user's caches. A temporary folder would be anybody's.
+    """
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    caches = platformdirs.user_cache_path("Updraft", appauthor=False)
+    for folder in (*([Path(runtime) / "updraft"] if runtime else []), caches / "run"):
+        with suppress(OSError):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if _is_private(folder):
+                return folder
+    return None
+
+
+def address(folder: Path, data: Path) -> str | None:
+    """Return the name of the socket for ``data``: a path in ``folder``, on Windows a pipe nobody else can guess."""
+    if sys.platform == "win32":
+        return f"updraft-{_digest(data)}-{_key(folder)}"
+    path = str(folder / f"{_digest(data)}.socket")
+    return path if len(os.fsencode(path)) <= LONGEST else None
+
+
+def _is_private(folder: Path) -> bool:
+    if sys.platform == "win32":  # the folders of a user are closed to others there
+        return folder.is_dir()
+    found = folder.lstat()
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
+
+
+def _digest(data: Path) -> str:
+    """Return what stands for this user and that data folder alone."""
     whose = f"{getpass.getuser()}\n{data.absolute()}"
-    return f"updraft-{hashlib.sha256(whose.encode()).hexdigest()[:20]}"
+    return hashlib.sha256(whose.encode(errors="surrogatepass")).hexdigest()[:20]
+
+
+def _key(folder: Path) -> str:
+    """Return a random word kept in ``folder``, made when first asked for."""
+    path = folder / "key"
+    with suppress(FileExistsError), path.open("x", encoding="ascii") as file:
+        file.write(secrets.token_hex(8))
+    return path.read_text("ascii")
 
 
 def _let_others_come_forward() -> None:

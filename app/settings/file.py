@@ -48,7 +48,7 @@ class SettingsFile:
                 if not isinstance(section, dict):
                     section = document[option.section] = {}
                 section[name] = option.kind.plain(value)
-            _replace(self.path, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+            _replace(self.path, _written(document))
         except OSError as error:
             raise SettingError(
                 f"The settings could not be saved in {self.path.parent}: {error.strerror or error}.",
@@ -57,15 +57,20 @@ class SettingsFile:
 
     def _load(self) -> tuple[Document, str]:
         """Return what the file holds, and a sentence if that cannot be told."""
+        kept = "the defaults are used and the file is kept."
+        if self.path.exists() and not self.path.is_file():  # a pipe would be waited for, for ever
+            return {}, f"{self.path} is not a file; {kept}"
         try:
             document = json.loads(self.path.read_text("utf-8"))
         except FileNotFoundError:
             return {}, ""
+        except RecursionError:
+            return {}, f"{self.path} cannot be read (it is nested too deeply); {kept}"
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
-            return {}, f"{self.path} cannot be read ({reason}); the defaults are used and the file is kept."
+            return {}, f"{self.path} cannot be read ({reason}); {kept}"
         if not isinstance(document, dict):
-            return {}, f"{self.path} holds no settings; the defaults are used and the file is kept."
+            return {}, f"{self.path} holds no settings; {kept}"
         return document, ""
 
 
@@ -83,10 +88,20 @@ def _understand(document: Document) -> tuple[dict[str, Any], list[str]]:
                 complaints.append(f"“{section}” has no setting “{name}”; it is left alone.")
                 continue
             try:
+                json.dumps(value, ensure_ascii=False).encode()
                 values[name] = option.kind.check(value)
+            except UnicodeEncodeError:
+                complaints.append(f"“{name}” holds half a character; the default is used and your value is kept.")
             except Unfit as unfit:
                 complaints.append(f"“{name}” {unfit}; the default is used and your value is kept.")
     return values, complaints
+
+
+def _written(document: Document) -> str:
+    """Return ``document`` as JSON that people can read; half a character in it only fits in as an escape."""
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    whole = text.encode(errors="replace").decode() == text
+    return f"{text if whole else json.dumps(document, indent=2)}\n"
 
 
 def _replace(path: Path, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -153,14 +154,22 @@ class Folder(Kind[str]):
     back: str = "Usual place"
 
     def check(self, value: object) -> str:
-        """Refuse what is no absolute path."""
-        if not isinstance(value, str) or (value and not Path(value).is_absolute()):
+        """Refuse what is no absolute path, or none that this system can have."""
+        if not isinstance(value, str) or (value and not (Path(value).is_absolute() and _can_be(value))):
             raise Unfit("must be the whole path of a folder, or empty for Updraft's own folder")
         return value
 
     def parse(self, words: str) -> str:
         """Read a path, from the folder Updraft was started in if it is not a whole one."""
         return self.check(str(Path(words).absolute()) if words else "")
+
+
+def _can_be(path: str) -> bool:
+    """Tell whether a file could be called so."""
+    try:
+        return b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
 
 
 @dataclass(frozen=True)

@@ -170,3 +170,43 @@ def test_an_answer_dropped_without_a_word_is_no_trash(tmp_path: Path) -> None:
     store.put_whole(talk.plus(empty))
     store.trash.take_messages([empty.id])
     assert store.trash.items() == ()
+
+
+def test_one_wrong_clock_erases_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Guards: what was deleted yesterday erased for good at a start on a day the clock was forty days ahead."""
+    today, day = 1_790_000_000.0, 86_400.0
+    store = Store(tmp_path)
+    gone, late = keep(store, answered("Gone")), keep(store, answered("Late"))
+
+    def start(when: float, chat: int = 0) -> list[int]:
+        monkeypatch.setattr("app.conversations.trash.time.time", lambda: today + when * day)
+        for _ in range(2):  # a second time on one day says nothing new
+            store.trash.tidy()
+        if chat:
+            store.trash.take_chat(chat)
+        return sorted(item.chat for item in store.trash.items())
+
+    for when in (-3, -2, -1):
+        start(when, gone.id if when == -1 else 0)
+    assert start(40) == [gone.id]  # ahead for one start
+    assert start(1) == [gone.id]
+    both = sorted([gone.id, late.id])
+    assert start(-20_000, late.id) == both  # a clock without a battery
+    for when in (2, 3, 4, 5, 28):
+        assert start(when) == both, when
+    assert start(30) == both
+    assert start(31) == both  # 28 does not agree yet
+    assert start(32) == [late.id]
+    assert start(33) == [late.id]  # deleted on day 1, as far as anybody can tell
+    assert start(34) == []
+
+
+def test_an_odd_note_of_days_is_no_obstacle(tmp_path: Path) -> None:
+    """Guards: a trash that can never be emptied, or not be used, because of one value."""
+    store = Store(tmp_path)
+    talk = keep(store, answered("Gone"))
+    for odd in ("5", "[null]", "{", "[[1]]", "[1e999, -5]"):
+        store.put_note("days", odd)
+        store.trash.tidy()
+        store.trash.take_chat(talk.id)
+        assert [item.chat for item in store.trash.items()] == [talk.id]

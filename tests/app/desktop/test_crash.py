@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from PySide6.QtCore import QSettings
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from app.__main__ import Application
+from app.__main__ import Application, _write_log
 from app.chat import Engine
 from app.desktop.crash import MOST, CrashLog
 from app.desktop.report import ReportDialog
@@ -117,3 +118,24 @@ def test_the_next_start_offers_what_the_last_left(
     again = CrashLog(tmp_path)
     assert again.left == ""
     again.end()
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "no place"])
+def test_a_log_that_cannot_be_written_is_done_without(tmp_path: Path, kind: str) -> None:
+    """Guards: no window because of something else where the log should be; a pipe, at which opening waits for ever."""
+    logs = tmp_path / "logs"
+    if kind == "no place":
+        logs.write_text("a file")
+    else:
+        logs.mkdir()
+        for name in ("crash.log", "updraft.log"):
+            if kind == "folder":
+                (logs / name).mkdir()
+            elif sys.platform != "win32":
+                os.mkfifo(logs / name)
+    crash = CrashLog(logs)
+    _write_log(logs)
+    crash.watch()
+    crash.end()
+    assert crash.left == ""
+    assert kind == "no place" or (logs / "crash.log").exists()

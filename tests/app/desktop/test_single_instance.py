@@ -12,7 +12,7 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 import app.desktop.single_instance
-from app.desktop.single_instance import SingleInstance, socket_name
+from app.desktop.single_instance import SingleInstance, address, private_folder
 from tests.app.stage import Start
 
 ROOT = Path(__file__).parents[3]
@@ -83,11 +83,40 @@ def test_a_first_that_hangs_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     first.release()
 
 
-def test_names_are_a_persons_and_a_folders_own(tmp_path: Path) -> None:
-    """Guards: names with letters or lengths a socket cannot have; two folders that share one."""
-    names = {socket_name(tmp_path / name) for name in ("a", "Größe 雪", "x" * 200)}
+def test_addresses_are_a_persons_and_a_folders_own(tmp_path: Path) -> None:
+    """Guards: paths with letters or lengths a socket cannot have; two folders that share one."""
+    names = {address(Path("/run/user/1000/updraft"), tmp_path / name) for name in ("a", "Größe 雪", "x" * 200)}
     assert len(names) == 3
-    assert all(name.isascii() and len(name) < 40 for name in names)
+    assert all(name is not None and name.isascii() and len(name) <= 100 for name in names)
+    assert address(Path("/") / ("long" * 30), tmp_path) is None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders have owners elsewhere")
+def test_a_place_that_others_can_reach_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Guards: another user who holds the socket: Updraft ends without a window, or stands in line for ever."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "shared"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
+    (tmp_path / "shared" / "updraft").mkdir(parents=True)
+    (tmp_path / "shared" / "updraft").chmod(0o777)
+    place = private_folder()
+    assert place is not None
+    assert place.is_relative_to(tmp_path / "caches")
+    assert place.stat().st_mode & 0o777 == 0o700
+    place.chmod(0o750)
+    assert private_folder() is None
+    assert SingleInstance(tmp_path).claim()  # rather two windows than none
+
+
+def test_a_stranger_at_the_socket_does_not_end_the_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+) -> None:
+    """Guards: any word taken for Updraft's, so that a start ends with nothing to see."""
+    other = SingleInstance(tmp_path)
+    assert other.claim()
+    monkeypatch.setattr(app.desktop.single_instance, "DONE", b"who?\n")
+    process = start_another(tmp_path)
+    assert said(process, qtbot) == "first"
+    other.release()
 
 
 def test_a_minimised_window_comes_forward(start: Start) -> None:

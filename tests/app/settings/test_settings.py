@@ -20,7 +20,7 @@ from app.settings.arguments import read_arguments
 from app.settings.dialog import SettingsDialog
 from app.settings.fields import FolderField
 from app.settings.file import SettingsFile
-from app.settings.kinds import Unfit
+from app.settings.kinds import Folder, Unfit
 from app.settings.manners import NAMES, changed, manner_of, values_of
 from app.settings.options import OPTIONS, SECTIONS, Settings
 from app.settings.preferences import Preferences
@@ -115,6 +115,35 @@ def test_a_file_that_is_no_json_is_set_aside(file: SettingsFile, text: str) -> N
     assert file.read() == (Settings(theme="dark"), ())
     aside = [path for path in file.path.parent.iterdir() if path != file.path]
     assert [path.read_text("utf-8") for path in aside] == [text]
+
+
+@pytest.mark.parametrize("kind", ["deep", "folder", "pipe"])
+def test_a_file_that_cannot_be_read_is_said_and_kept(file: SettingsFile, kind: str) -> None:
+    """Guards: no window because of the settings: JSON without an end to its depth, or something that is no file."""
+    file.path.parent.mkdir(parents=True, exist_ok=True)
+    if kind == "deep":
+        file.path.write_text("[" * 100_000)
+    elif kind == "folder":
+        file.path.mkdir()
+    else:
+        os.mkfifo(file.path)
+    settings, (complaint,) = file.read()
+    assert settings == Settings()
+    assert "the file is kept" in complaint
+    assert file.path.exists()
+
+
+def test_half_a_character_is_said_and_kept(file: SettingsFile) -> None:
+    """Guards: a folder no system can have that keeps the window from opening; a later change that cannot be saved."""
+    file.path.parent.mkdir(parents=True, exist_ok=True)
+    file.path.write_text(r'{"folders": {"data_folder": "/\ud800"}, "sampling": {"system": "\ud800", "seed": 3}}')
+    _, complaints = file.read()
+    assert any("data_folder" in complaint for complaint in complaints)
+    file.write({"seed": 4})
+    assert "ud800" in file.path.read_text("utf-8")
+    for odd in ("/\ud800", "/a\0b"):
+        with pytest.raises(Unfit):
+            Folder().check(odd)
 
 
 def test_a_disk_that_refuses_leaves_the_old_file(
