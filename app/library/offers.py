@@ -24,6 +24,7 @@ from engine.library import (
 from engine.words import how_many, size
 
 ALONE = "A model by itself, with no smaller ones that guess ahead for it."
+FORMS = {"nf4": "compressed to 4 bits", "16-bit": "uncompressed"}
 ENOUGH = 0.5  # of the conversation asked for: more of it is not worth a smaller model
 
 
@@ -110,7 +111,7 @@ def look_up(address: str, library: Library, connection: Connection, context: int
     return Offer(
         name=found.repository,  # as the Hub writes it, whatever was typed
         title=found.repository,
-        good_for=f"{how_many(found.parameters)} parameters, {found.form}. {ALONE}",
+        good_for=f"{how_many(found.parameters)} parameters, {FORMS[found.form]}. {ALONE}",
         download=found.download,
         licences=(found.licence or "no licence stated",),
         repositories=(found.repository,),

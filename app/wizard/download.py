@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from app.library import ModelLibrary
+from dataclasses import replace
+
+from app.library import ModelLibrary, Progress
 from app.wizard.job import JobView
+from app.wizard.labels import button, row_of
 from app.wizard.offline import OfflineNote
-from app.wizard.page import Page, Plan
+from app.wizard.page import ORDER, Page, Plan
 
 
 class DownloadPage(Page):
@@ -22,7 +25,12 @@ class DownloadPage(Page):
         )
         self._library = library
         self.job: JobView | None = None
+        self.sign_in = button("Sign in…")
+        self.sign_in.clicked.connect(self._sign_in)
+        self.sign_in.hide()
+        self.rows.addLayout(row_of(self.sign_in))
         self.rows.addWidget(OfflineNote(library))
+        library.downloads.progressed.connect(self._hear)
 
     def initializePage(self) -> None:
         """Begin, or go on with, the download of the chosen set."""
@@ -44,6 +52,21 @@ class DownloadPage(Page):
         if self.plan.offer is not None:
             self.alert.tell(self._library.downloads.get(self.plan.offer))
         self.completeChanged.emit()
+
+    def _hear(self, progress: Progress) -> None:
+        """Offer the sign-in to a job that ended because it needs one."""
+        if self.job is not None and progress.job == self.job.name:
+            self.sign_in.setVisible(progress.kind in {"signin", "licence"})
+
+    def _sign_in(self) -> None:
+        """Go to the page for it; any model of the set may be the one that asks."""
+        offer = self.plan.offer
+        if offer is not None:
+            wizard = self.wizard()
+            while wizard.currentId() > ORDER.index("sets"):
+                wizard.back()
+            self.plan.offer = replace(offer, gated=offer.repositories)
+            wizard.next()
 
     def isComplete(self) -> bool:
         """True once everything is there and verified."""

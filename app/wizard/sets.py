@@ -201,7 +201,7 @@ class SetsPage(Page):
 
     def _found(self, offer: Offer) -> None:
         self._clear()
-        self._say(f"Found {offer.title}. {offer.verdict.word}. {offer.verdict.sentence}")
+        self._say(f"Found {offer.title}: it is chosen above.")
         self.add(offer)
 
     def _not_found(self, trouble: Trouble) -> None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import keyring
 import pytest
 from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QWizard
 from pytestqt.qtbot import QtBot
 
 from app.library import DeviceCode, ModelLibrary
 from app.wizard.access import AccessPage
-from app.wizard.page import Plan
+from app.wizard.page import ORDER, Plan
+from app.wizard.wizard import Wizard
 from engine.library import signin
+from tests.app.wizard.conftest import FAMILY
+from tests.engine.library.conftest import MemoryKeyring
 from tests.engine.library.hub import FakeHub
 
 
@@ -51,3 +55,29 @@ def test_the_page_to_confirm_on_is_named(page: AccessPage, monkeypatch: pytest.M
         assert label.isVisible()
         assert label.text() == text
         assert label.textInteractionFlags()
+
+
+def test_a_download_that_is_refused_leads_to_the_sign_in(
+    wizard: Wizard, hub: FakeHub, memory_keyring: MemoryKeyring, qtbot: QtBot
+) -> None:
+    """Guards against "sign in" under a download, on a page from which nobody gets to it."""
+    hub.repositories[f"HuggingFaceTB/{FAMILY[2]}"].gated = True
+    hub.repositories[f"HuggingFaceTB/{FAMILY[2]}"].members = frozenset({"ada"})
+    button = wizard.button(QWizard.WizardButton.NextButton)
+    wizard.next()
+    qtbot.waitUntil(lambda: bool(wizard.sets.cards))
+    next(card for card in wizard.sets.cards if card.offer.name == "smollm2-135m").choice.setChecked(True)
+    wizard.next()
+    qtbot.waitUntil(button.isEnabled)
+    wizard.next()
+    qtbot.waitUntil(wizard.download.sign_in.isVisible, timeout=10_000)
+    wizard.download.sign_in.click()
+    assert ORDER[wizard.currentId()] == "access"
+    wizard.access.token.setText("hf_good")
+    wizard.access.sign_in()
+    qtbot.waitUntil(button.isEnabled, timeout=10_000)
+    wizard.next()
+    qtbot.waitUntil(button.isEnabled)
+    wizard.next()
+    qtbot.waitUntil(wizard.download.isComplete, timeout=20_000)
+    assert not wizard.download.sign_in.isVisible()

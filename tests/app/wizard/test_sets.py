@@ -51,7 +51,7 @@ def test_what_was_found_is_seen(sets: SetsPage, hub: FakeHub, qtbot: QtBot) -> N
     qtbot.waitUntil(lambda: sets.cards[0].offer.name == "ada/tiny")
     qtbot.waitUntil(lambda: in_sight(sets, sets.cards[0]))
     assert sets.status.isVisible()
-    assert sets.status.text().startswith("Found ada/tiny.")
+    assert sets.status.text().startswith("Found ada/tiny")
     assert sets.cards[0].property("chosen") is True
     assert sum(each.property("chosen") is True for each in sets.cards) == 1
 
