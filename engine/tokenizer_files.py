@@ -93,7 +93,8 @@ def _template(folder: Path, settings: dict[str, Any]) -> object:
         return path.read_text(encoding="utf-8")
     found = settings.get("chat_template")
     if isinstance(found, list):
-        return {each["name"]: each["template"] for each in found}
+        named = [each for each in found if isinstance(each, dict) and {"name", "template"} <= each.keys()]
+        return {str(each["name"]): each["template"] for each in named} or found
     return found
 
 

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from engine.architecture import require_folder
 from engine.dimensions import read_dimensions
-from engine.files import read_object
+from engine.files import present, read_object
 from engine.library.checkpoint_files import check_names, check_safetensors, choose
 from engine.library.copying import Step, copy
 from engine.library.faults import LibraryError
@@ -30,8 +31,9 @@ def take_in(source: Path, open_library: Callable[[], Path], name: str | None = N
     source = checkpoint_in(source)
     origin = provenance(source)
     try:
-        files = [origin.entry(path.name, path.stat().st_size) for path in source.iterdir() if path.is_file()]
-        chosen = choose(files, str(source))
+        if source.exists():  # a drive that is gone has its own words
+            require_folder(source)
+        chosen = _chosen(source, origin)
         read_dimensions(source)  # what the loader would refuse is refused before a byte is copied
         weights = [check_safetensors(source / entry.path) for entry in chosen if entry.weights]
         check_names(frozenset().union(*weights), str(source))
@@ -41,6 +43,18 @@ def take_in(source: Path, open_library: Callable[[], Path], name: str | None = N
         yield from _copied_in(manifest, source, library)
     except OSError as error:
         raise disk_trouble(error, source) from error
+
+
+def _chosen(source: Path, origin: Provenance) -> tuple[Entry, ...]:
+    """Return what of ``source`` is taken in; where something lacks and a link leads nowhere, that is the reason."""
+    paths = sorted(source.iterdir())
+    try:
+        return choose([origin.entry(path.name, path.stat().st_size) for path in paths if path.is_file()], str(source))
+    except LibraryError:
+        for path in paths:
+            if path.is_symlink():
+                present(path)
+        raise
 
 
 def _manifest(origin: Provenance, name: str | None, source: Path, files: tuple[Entry, ...]) -> Manifest:

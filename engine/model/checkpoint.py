@@ -90,7 +90,9 @@ def _weight_files(folder: Path) -> list[Path]:
 
 def _is_name(value: object) -> bool:
     """Tell whether an index's ``value`` names a file beside it."""
-    return isinstance(value, str) and value == Path(value).name and value.isprintable() and len(value) < LONGEST_NAME
+    return (
+        isinstance(value, str) and value == Path(value).name and value.isprintable() and 0 < len(value) < LONGEST_NAME
+    )
 
 
 def _refuse_without_weights(folder: Path) -> NoReturn:

@@ -123,7 +123,7 @@ def test_shards_must_all_be_there(checkpoint_of: Callable[[str], tuple[Path, Pre
     index = tmp_path / "model.safetensors.index.json"
     index.write_text(json.dumps({"weight_map": {QUERY: "../model.safetensors"}}))
     assert "outside of its folder" in refusal(tmp_path)
-    for text in ("{}", '{"weight_map": {"a": 5}}'):
+    for text in ("{}", '{"weight_map": {"a": 5}}', '{"weight_map": {"a": ""}}'):
         index.write_text(text)
         assert "names no files" in refusal(tmp_path)
 
