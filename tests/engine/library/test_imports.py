@@ -173,5 +173,5 @@ def test_a_list_of_tensors_without_end_is_not_read(tmp_path: Path) -> None:
     with path.open("wb") as file:
         file.write(struct.pack("<Q", 1 << 30))
         file.truncate(1 << 40)  # without a byte on disk
-    with pytest.raises(LibraryError, match="no safetensors file"):
+    with pytest.raises(LibraryError, match="not a safetensors file"):
         check_safetensors(path)
