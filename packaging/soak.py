@@ -1,8 +1,10 @@
 """Talks to the engine at random for some minutes: prompts, presets, settings, Stops, unloads and reloads.
 
     python packaging/soak.py --minutes 8 --device cuda
+    python packaging/soak.py --lengths 1000 --device cpu
 
 Ends with status 1 and a sentence if anything failed, or if a fresh engine needs more memory than the first one did.
+With --lengths one engine gives that many short replies to prompts of every length: its memory must cease to grow.
 """
 
 from __future__ import annotations
@@ -31,12 +33,39 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=8)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--lengths", type=int, metavar="REPLIES", help="short replies to prompts of every length")
     arguments = parser.parse_args()
-    dice, until = random.Random(arguments.seed), time.monotonic() + 60 * arguments.minutes
+    dice = random.Random(arguments.seed)
+    if arguments.lengths:
+        return _lengths(dice, arguments.lengths, arguments.device)
+    return _lives(dice, 60 * arguments.minutes, arguments.device)
+
+
+def _lengths(dice: random.Random, replies: int, device: str) -> int:
+    """Answer ``replies`` prompts of 1 to 300 words with two tokens each; returns 1 if memory does not cease to grow."""
+    session, words = _opened(device), " ".join(PROMPTS).split()
+    shown = {replies * part // 25 for part in (1, 5, 15, 25)}
+    held: list[int] = []
+    for done in range(1, replies + 1):
+        said = " ".join(dice.choices(words, k=round(300 ** dice.random())))  # as many short ones as long ones
+        preset = dice.choice(list(PRESETS.values()))
+        for _ in session.reply([("user", said)], preset=preset, max_tokens=2):
+            pass
+        held.append(_held())
+        if done in shown:
+            print(f"replies {done:,}; held {held[-1] / 1e6:,.1f} MB{_of_torch()}", flush=True)
+    grown = held[-1] - max(held[: replies // 5])
+    print(f"grown by {grown / 1e6:,.1f} MB after the first fifth")
+    return int(grown > ALLOWED)
+
+
+def _lives(dice: random.Random, seconds: float, device: str) -> int:
+    """Live one engine's life after the other for ``seconds``; returns 1 if the later ones hold more."""
+    until = time.monotonic() + seconds
     counts = {"replies": 0, "stopped": 0, "tokens": 0, "reloads": 0}
     held: list[int] = []
     while time.monotonic() < until:
-        _live(dice, until, arguments.device, counts)
+        _live(dice, until, device, counts)
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
@@ -51,13 +80,7 @@ def main() -> int:
 
 def _live(dice: random.Random, until: float, device: str, counts: dict[str, int]) -> None:
     """Open an engine, have a few conversations, close it."""
-    opening = Session.open(starter_models(), device)
-    while True:
-        try:
-            next(opening)
-        except StopIteration as done:
-            session: Session = done.value
-            break
+    session = _opened(device)
     messages: list[tuple[str, str]] = []
     for _ in range(dice.randint(3, 25)):
         if time.monotonic() > until:
@@ -66,6 +89,17 @@ def _live(dice: random.Random, until: float, device: str, counts: dict[str, int]
         messages.append(("user", dice.choice(PROMPTS) + " " * dice.randint(0, 3)))
         messages.append(("assistant", _reply(session, messages, dice, counts)))
     session.close()
+
+
+def _opened(device: str) -> Session:
+    """Return an engine with the starter models on ``device``."""
+    opening = Session.open(starter_models(), device)
+    while True:
+        try:
+            next(opening)
+        except StopIteration as done:
+            session: Session = done.value
+            return session
 
 
 def _reply(session: Session, messages: list[tuple[str, str]], dice: random.Random, counts: dict[str, int]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,10 @@ from engine.model.kernels import nf4_linear
 from engine.model.kernels.nf4 import refusal as nf4_refusal
 
 ROWS = 4  # see Blocked
+
+# oneDNN keeps what it compiled for up to a thousand shapes, half a megabyte each. A reply needs about a hundred, and
+# compiling takes less time than a token.
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "256")  # read when the first product is computed
 
 
 @dataclass(slots=True, eq=False)
@@ -30,8 +35,9 @@ class Dense:
 class Blocked:
     """``Dense`` in oneDNN's own layout, in which 2 to 6 rows take no longer than one, and 16 at most twice as long.
 
-    With plain row-major weights 3 rows take twice as long as one. Fewer than four rows are padded to four, which
-    take less. For float32 on x86; these are the operators torch.compile uses on a CPU.
+    With plain row-major weights 3 rows take twice as long as one. For float32 on x86; these are the operators
+    torch.compile uses on a CPU. oneDNN compiles code for every number of rows it meets and never lets go of all of it,
+    so rows are padded to one of a few numbers.
     """
 
     def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
@@ -41,14 +47,24 @@ class Blocked:
     def __call__(self, x: Tensor) -> Tensor:
         """Map float32 [n, K] to [n, N]."""
         rows = len(x)
-        if rows < ROWS:
-            x = functional.pad(x, (0, 0, 0, ROWS - rows))
+        if missing := padded(rows) - rows:
+            x = functional.pad(x, (0, 0, 0, missing))
         product: Tensor = torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, "none", [], "")  # noqa: SLF001
         return product[:rows]
 
     def dense(self) -> Dense:
         """Return the same product over row-major weights."""
         return Dense(self.weight.to_dense(), self.bias)
+
+
+def padded(rows: int) -> int:
+    """Return how many rows a product of ``rows`` is computed with: one of 49 numbers up to 256, at most an eighth more.
+
+    The passes of a reply have few rows and stay as they are, but that four take less time than fewer. What is left of
+    a prompt has any number.
+    """
+    step = 1 if rows <= 16 else 4 if rows <= 64 else 8
+    return max(ROWS, -(-rows // step) * step)
 
 
 @dataclass(slots=True, eq=False)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from engine.model.kernels.backend import NF4
-from engine.model.linear import Blocked, Dense, Nf4, Stacked, blocked, quantised, rows_of, stacked
+from engine.model.linear import Blocked, Dense, Nf4, Stacked, blocked, padded, quantised, rows_of, stacked
 
 
 @pytest.mark.parametrize("rows", range(1, 18))
@@ -26,6 +26,23 @@ def test_a_token_is_worth_the_same_alone() -> None:
         pytest.skip("this CPU multiplies plainly")
     x = torch.randn(4, 48)
     assert torch.equal(torch.cat([fast(row[None]) for row in x]), fast(x))
+
+
+def test_few_heights_of_a_product_come_up_whatever_the_prompt_lengths(monkeypatch: pytest.MonkeyPatch) -> None:
+    fast, heights = blocked(Dense(torch.randn(24, 16))), set[int]()
+    if not isinstance(fast, Blocked):
+        pytest.skip("no oneDNN for x86 here")
+    product = torch.ops.mkldnn._linear_pointwise
+
+    def spied(x: torch.Tensor, *rest: object) -> object:
+        heights.add(len(x))
+        return product(x, *rest)
+
+    monkeypatch.setattr(torch.ops.mkldnn, "_linear_pointwise", spied)
+    for rows in range(1, 257):
+        assert fast(torch.ones(rows, 16)).shape == (rows, 24)
+    assert heights == {padded(rows) for rows in range(1, 257)}
+    assert len(heights) == 49
 
 
 def test_joined_codes_equal_the_parts_apart() -> None:
