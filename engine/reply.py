@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator, Sequence
-from typing import Protocol
 
-from engine.decoding.hierarchy import Fact
+from engine.decoding.relay import Relay
 from engine.decoding.rounds import RoundLog
 from engine.decoding.tape import Tape
 from engine.events import FEWEST, Drafting, Event, Finished, Prefill, Reason, Round
@@ -16,38 +15,19 @@ from engine.thoughts import Unified, begun
 from engine.tokenizer import ChatTokenizer
 
 
-class Chain(Protocol):
-    """What a reply asks of the hierarchy at work: extend the tape by one round, and the caches."""
-
-    def draft(self, tape: Tape) -> Generator[Fact, None, object]: ...
-
-    def prefill(self, tape: Sequence[int], upto: int) -> None: ...
-
-    def rewind(self, length: int) -> None: ...
-
-
-class PlainStep(Protocol):
-    """Plain decoding over the same caches, a step at a time, for comparison."""
-
-    def expect(self) -> None: ...
-
-    def measure(self, tape: Tape) -> float: ...
-
-
 class Reply:
     """A chain at work on a tape that ends where the reply begins.
 
     ``settled``: how many tokens of the tape are final; the rest is in question and goes if the reply is dropped.
-    ``plain``: plain decoding over the same caches, which ``watch`` has timed now and then; that leaves no trace, so a
-    reply is the same however often it happens. ``top``: the target's index.
+    ``chain.plain``: plain decoding over the same caches, which ``watch`` has timed now and then; that leaves no trace,
+    so a reply is the same however often it happens. ``top``: the target's index.
     ``limited_by``: the reason to give when the tape reaches its limit. ``thoughts`` puts their marks in one spelling.
     """
 
     def __init__(
         self,
         tape: Tape,
-        chain: Chain,
-        plain: PlainStep,
+        chain: Relay,
         top: int,
         tokenizer: ChatTokenizer,
         stops: Sequence[str],
@@ -56,7 +36,7 @@ class Reply:
         thoughts: Unified,
         watch: Watch,
     ) -> None:
-        self.tape, self.chain, self.plain, self.top, self.tokenizer = tape, chain, plain, top, tokenizer
+        self.tape, self.chain, self.top, self.tokenizer = tape, chain, top, tokenizer
         self.limited_by, self.watch = limited_by, watch
         self.prompt = self.settled = len(tape)
         self.text = SettledText(tokenizer.stream(tape), (*stops, *tokenizer.stops), thoughts)
@@ -77,7 +57,7 @@ class Reply:
         while (reason := self._reason()) is None:
             measuring = self.top > 0 and watch.due(len(self.tape), time.perf_counter() - epoch)
             if measuring:
-                self.plain.expect()
+                self.chain.plain.expect()
             round_ = yield from self._round(index, epoch + watch.paused)
             yield round_
             index += 1
@@ -143,7 +123,7 @@ class Reply:
     def _measure(self) -> None:
         """Time one plain step at this point of the reply; it leaves everything as it was."""
         began = time.perf_counter()
-        seconds = self.plain.measure(self.tape)
+        seconds = self.chain.plain.measure(self.tape)
         self.watch.add(len(self.tape), seconds, time.perf_counter() - began)
 
 

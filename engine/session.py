@@ -10,6 +10,8 @@ import os
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from itertools import count
 from typing import Literal, Protocol
 
 import torch
@@ -23,6 +25,7 @@ from engine.decoding.eager import EagerRunner
 from engine.decoding.frequent import FrequentTokens, frequent_tokens
 from engine.decoding.graphs import GraphRunner, free_dropped
 from engine.decoding.planner import Planner
+from engine.decoding.relay import Chain, PlainStep, Relay, within
 from engine.decoding.tape import Tape
 from engine.diagnosis import describe_engine
 from engine.errors import ContextFull, DeviceError, ModelSetError, SettingError
@@ -30,7 +33,7 @@ from engine.events import Event, Loading, Notice, PlainPace, Reason, Round, Star
 from engine.generation import suggested
 from engine.model import Transformer, load
 from engine.pace import Paces, Watch
-from engine.reply import Chain, PlainStep, Reply
+from engine.reply import Reply
 from engine.template import Messages, Prompt
 from engine.tokenizer import ChatTokenizer
 
@@ -54,6 +57,8 @@ class Runner(Protocol):
     def rewind(self, length: int) -> None: ...
 
     def prepare(self, preset: Preset, /) -> Iterator[float]: ...
+
+    def ready(self, preset: Preset, /) -> bool: ...
 
     def chains(self, preset: Preset, tape: Tape, sampling: Sampling, /) -> tuple[Chain, PlainStep]: ...
 
@@ -124,12 +129,12 @@ class Session:
         """The models loaded so far, by role."""
         return {role: model for role, (model, _) in self._parts.items()}
 
-    def context(self, preset: Preset) -> int:
-        """Return the most tokens a conversation may have under ``preset``: what its smallest model can hold.
+    def context(self, preset: Preset) -> int:  # noqa: ARG002 - every preset ends in the target
+        """Return the most tokens a conversation may have under ``preset``: what the target can hold.
 
-        Models not loaded yet are not asked; the target always is.
+        Smaller models that hold less are left out where they end.
         """
-        return min(self._running.context(role) for role in preset.roles if role in self._running.models)
+        return self._running.context("target")
 
     def count(self, messages: Messages) -> int:
         """Return how many tokens ``messages`` take, the assistant's opening included."""
@@ -184,18 +189,27 @@ class Session:
         if len(prompt) >= context:
             raise ContextFull(len(prompt) + 1, context)
         runner = self._running
+        if (shorter := within(preset, len(prompt), runner.context)) != preset:
+            preset, planned = shorter, False  # there are too few levels left to learn from
+            yield from self.prepare(preset)
         asked = context + 1 if max_tokens is None else len(prompt) + max_tokens
         limited_by: Reason = "length" if asked <= context else "context"
         runner.rewind(self._common(prompt))
         self._tape = tape = Tape(prompt, self.tokenizer.ends, min(asked, context))
-        chain, plain = runner.chains(preset, tape, sampling)
+        legs = count()
+
+        def opened(picked: Preset) -> tuple[Chain, PlainStep]:
+            """Set a preset to work on the tape, with random numbers that were not drawn before."""
+            seed = None if sampling.seed is None else sampling.seed ^ next(legs)
+            return runner.chains(picked, tape, replace(sampling, seed=seed))
+
+        chain = Relay(preset, runner.context, runner.ready, opened, tape)
         reused, levels, device = runner.held(preset), describe(preset, runner.models), _device_name(self.device)
         thoughts = self.tokenizer.unified(written, opening)
         watch = self._watch()
         reply = Reply(
             tape,
             chain,
-            plain,
             len(levels) - 1,
             self.tokenizer,
             stop,
@@ -208,7 +222,7 @@ class Session:
                 yield Started(preset.name, levels, preset.lossless, len(prompt), reused, context, device)
                 yield from reply.prefill(reused, runner.chunk)
                 for event in reply.rounds():
-                    if planned:
+                    if planned and chain.whole:
                         self._learn(event, preset)
                     yield event
         finally:

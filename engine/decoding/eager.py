@@ -53,6 +53,10 @@ class EagerRunner:
         """Do nothing: there is nothing to make ready."""
         return iter(())
 
+    def ready(self, _preset: Preset) -> bool:
+        """Tell that any preset can be set to work at once."""
+        return True
+
     def chains(self, preset: Preset, _tape: Tape, sampling: Sampling) -> tuple[Drafter, PlainStep]:
         """Return ``preset`` at work, and plain decoding over the same caches with random numbers of its own."""
         chain = build(preset, self._trunks, Sampler(sampling, self.device), self.vocabulary)

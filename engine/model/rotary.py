@@ -11,10 +11,10 @@ STEP = 2048  # positions the table gains at least when it grows
 
 
 class Rotation:
-    """Cosines and sines of every position used so far, float32 [positions, 1, head_dim] in the halves layout.
+    """Cosines and sines of every position used so far, [positions, 1, head_dim] in the halves layout.
 
-    The table is computed on demand up to any position; RoPE is arXiv 2104.09864, its scaled variants differ only
-    in the frequencies and the factor that ``architecture`` carries.
+    Computed in float32, on demand up to any position, and kept in the model's ``dtype``: bf16 on a GPU. RoPE is arXiv
+    2104.09864, its scaled variants differ only in the frequencies and the factor that ``architecture`` carries.
     """
 
     def __init__(self, architecture: Architecture, device: torch.device, dtype: torch.dtype) -> None:

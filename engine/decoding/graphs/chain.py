@@ -73,6 +73,11 @@ class GraphChain(ABC):
         for level in filter(None, self.levels):
             level.stack.held = len(tape) - level.behind
 
+    @property
+    def room(self) -> int:
+        """The most tokens that all its models can hold."""
+        return min(stack.room for stack in self._stacks())
+
     def _stacks(self) -> list[Stack]:
         return list({id(level.stack): level.stack for level in self.levels if level}.values())
 

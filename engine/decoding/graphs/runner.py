@@ -75,19 +75,23 @@ class GraphRunner:
         Not while a reply is under way: recording writes on the tape and into the caches, at their very end, where few
         conversations reach.
         """
-        end = max(0, min(stack.room for stack in self._stacks.values()) - 2 * TOKENS)
         for wanted in (PRESETS["plain"], preset):
             chain = self._chains.pop(wanted, None)
             if chain is None:
                 levels = self._make_levels(wanted, self._stacks, self._device.slots)
                 kind = StraightChain if is_straight(wanted, levels) else StepwiseChain
                 chain = kind(wanted, levels, self._device)
+                end = max(0, chain.room - 2 * TOKENS)
                 self.rewind(end)
                 yield from chain.record(self._device.recorder, end)
             self._chains[wanted] = chain
         while len(self._chains) > KEPT:
             del self._chains[next(iter(self._chains))]
         free_dropped()
+
+    def ready(self, preset: Preset) -> bool:
+        """Tell whether ``preset`` can be set to work without recording anything."""
+        return preset in self._chains
 
     def chains(self, preset: Preset, tape: Tape, sampling: Sampling) -> tuple[GraphChain, PlainStep]:
         """Return ``preset`` at work on ``tape``, and plain decoding over the same caches."""

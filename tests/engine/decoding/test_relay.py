@@ -1,0 +1,76 @@
+"""Guards: a small model with a short context must neither end the chat, nor its answer, nor change it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from engine.config import PRESETS, ModelSet, Preset, Sampling
+from engine.decoding.relay import within
+from engine.events import Event, Finished, Loading, Round, Started
+from engine.session import How, Session
+from tests.engine.family import finish, write_family
+from tests.engine.model.tiny import change_config
+
+GREEDY = Sampling(temperature=0)
+SHORT = 40
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> ModelSet:
+    root: Path = tmp_path_factory.mktemp("short")
+    found = write_family(root)
+    change_config(root / "draft", max_position_embeddings=SHORT)
+    change_config(root / "qualifier", max_position_embeddings=2 * SHORT)
+    return found
+
+
+def ask(session: Session, preset: Preset, words: int, tokens: int = 60, sampling: Sampling = GREEDY) -> list[Event]:
+    events = session.reply([("user", "fox " * words)], preset=preset, sampling=sampling, max_tokens=tokens)
+    return [event for event in events if not isinstance(event, Loading)]
+
+
+def ids(events: list[Event]) -> list[int]:
+    return [token.id for event in events if isinstance(event, Round) for token in event.settled]
+
+
+@pytest.mark.parametrize("how", ["eager", "graphs"])
+@pytest.mark.parametrize("name", ["draft", "hsd"])
+@pytest.mark.parametrize(
+    "words", [4, 11, 25, 60]
+)  # the prompt below the draft's context, about it, above it, above both
+def test_answers_go_on_without_a_model_that_is_full(models: ModelSet, how: How, name: str, words: int) -> None:
+    session = finish(Session.open(models, "cpu", how))
+    preset = replace(PRESETS[name], planned=False)
+    events, plain = ask(session, preset, words), ask(finish(Session.open(models, "cpu")), PRESETS["plain"], words)
+    assert ids(events) == ids(plain)
+    assert ids(ask(session, preset, words)) == ids(plain)  # nor is anything left in a cache
+    started, end = next(event for event in events if isinstance(event, Started)), events[-1]
+    assert isinstance(end, Finished)
+    assert started.context == session.context(preset) == session.loaded["target"].context == 256
+    top, length = len(started.levels) - 1, started.prompt
+    for round_ in (event for event in events if isinstance(event, Round)):
+        assert all(token.reached == top for token in round_.settled)
+        for made in round_.passes:
+            title = started.levels[made.level].title
+            assert title != "Draft" or length < SHORT
+            assert title != "Qualifier" or length < 2 * SHORT
+        length += len(round_.settled)
+
+
+def test_a_seed_still_gives_the_same_answer(models: ModelSet) -> None:
+    session = finish(Session.open(models, "cpu"))
+    sampling = Sampling(temperature=1, seed=3)
+    first, second = (ids(ask(session, PRESETS["hsd"], 4, sampling=sampling)) for _ in range(2))
+    assert first == second
+
+
+def test_only_the_levels_that_are_full_are_left_out() -> None:
+    contexts = {"draft": 64, "qualifier": 128, "target": 256}
+    hsd = PRESETS["hsd"]
+    assert within(hsd, 63, contexts.__getitem__) is hsd
+    assert within(hsd, 64, contexts.__getitem__).stages == hsd.stages[1:]
+    assert within(hsd, 128, contexts.__getitem__) == PRESETS["plain"]
+    assert within(PRESETS["lookup"], 255, contexts.__getitem__) is PRESETS["lookup"]
