@@ -38,12 +38,19 @@ def message_of(row: tuple[Any, ...]) -> Message:
     reply = Reply(
         event_of(started, Started),
         (),
-        PlainPace(pace) if isinstance(pace, float) and 0 < pace < math.inf else None,
+        _pace_of(pace),
         event_of(finished, Finished),
         next((known for known in _OUTCOMES if known == outcome), None if outcome is None else "cut"),
     )
     told_from = told_from if isinstance(told_from, int) else None
     return Message("assistant", text, reply, id_, parent, created, told_from, None if model is None else text_of(model))
+
+
+def _pace_of(kept: object) -> PlainPace | None:
+    """Return the pace kept as JSON or, by earlier versions, as a number of seconds that rests on too little."""
+    if isinstance(kept, float):
+        return PlainPace(kept) if 0 < kept < math.inf else None
+    return event_of(kept, PlainPace)
 
 
 def text_of(value: object) -> str:

@@ -276,7 +276,7 @@ class Store:
             "outcome = excluded.outcome, started = excluded.started, pace = excluded.pace, "
             "finished = excluded.finished, model = excluded.model",
             (
-                message.text, reply.outcome, event_as_row(reply.started), reply.pace and reply.pace.seconds,
+                message.text, reply.outcome, event_as_row(reply.started), event_as_row(reply.pace),
                 event_as_row(reply.finished), message.id, chat, message.parent, message.role, message.created,
                 message.told_from, message.model,
             ),
@@ -287,7 +287,7 @@ class Store:
         changed = self._db.execute(
             "UPDATE messages SET text = text || ?, outcome = NULL, finished = NULL, started = ?, pace = ?, "
             "model = ? WHERE id = ?",
-            (growth.text, event_as_row(reply.started), reply.pace and reply.pace.seconds, message.model, message.id),
+            (growth.text, event_as_row(reply.started), event_as_row(reply.pace), message.model, message.id),
         ).rowcount
         if not changed:
             self._put_message(chat, replace(message, text=growth.text, reply=reply))
