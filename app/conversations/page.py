@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.conversations.archive import Archive
 from app.conversations.conversation import Conversation, Manner, Message, whole
+from app.conversations.rows import as_json, manner_of
 
 DRAFT = 300  # ms after the last key until what is being written is kept
 
@@ -43,6 +44,7 @@ class Page(QObject):
         self.draft = ""
         self._unkept = False
         self._new_draft = ""  # of the conversation not begun yet
+        self._new_manner: Manner | None = None  # chosen for it, where that is not the default
         self._wanted: int | None = None  # the conversation being read
         self._left: dict[int, tuple[Conversation, str]] = {}  # with something in them that waits to be saved
         self._tried: set[int] = set()  # messages whose logs were asked for
@@ -60,12 +62,12 @@ class Page(QObject):
     # Opening and beginning
 
     def start_new(self) -> None:
-        """Begin an empty conversation."""
+        """Show the conversation that is not begun yet, with what was written and chosen for it."""
         self._wanted = None
+        self._leave()
         if self.conversation.tree:
-            self._leave()
             self.archive.write(lambda store: store.put_note("open", ""), upkeep=True)
-        self._show(Conversation(manner=self.default), self._new_draft)
+        self._show(Conversation(manner=self._new_manner or self.default), self._new_draft)
 
     def open(self, chat: int, message: int | None = None) -> None:
         """Show a conversation, on the branch that has ``message``."""
@@ -108,17 +110,18 @@ class Page(QObject):
 
     def _resume(self) -> None:
         """Go back to where the program was left, unless something has been begun meanwhile."""
-        self.archive.ask(lambda store: (store.note("open"), store.note("draft")), self._resume_at)
+        self.archive.ask(lambda store: [store.note(name) for name in ("open", "draft", "manner")], self._resume_at)
 
-    def _resume_at(self, notes: tuple[str, str]) -> None:
-        chat, self._new_draft = notes
+    def _resume_at(self, notes: Sequence[str]) -> None:
+        chat, self._new_draft, manner = notes
+        if manner and self._new_manner is None:
+            self._new_manner = manner_of(manner)
         if self.conversation.tree or self.draft or self._wanted is not None:
             return
         if chat.isdecimal() and int(chat) in self.archive.chats:
             self.open(int(chat))
-        elif self._new_draft:
-            self.draft = self._new_draft
-            self.draft_changed.emit(self.draft)
+        elif self._new_draft or manner:
+            self.start_new()
 
     # Messages
 
@@ -132,6 +135,7 @@ class Page(QObject):
         self.archive.write(lambda store: store.add_question(conversation, question))
         if first:
             self._new_draft = ""
+            self._keep_new_manner(self.default)
             self.archive.write(lambda store: store.put_note("open", str(conversation.id)), upkeep=True)
         self._drafting.stop()
         self.draft, self._unkept = "", False
@@ -213,7 +217,17 @@ class Page(QObject):
         self.conversation = conversation = replace(self.conversation, manner=manner)
         if self.kept:
             self.archive.write(lambda store: store.put(conversation))
+        else:
+            self._keep_new_manner(manner)
         self.changed.emit()
+
+    def _keep_new_manner(self, manner: Manner) -> None:
+        """Keep the manner of the conversation not begun yet beside its draft; the default need not be kept."""
+        chosen = None if manner == self.default else manner
+        if chosen != self._new_manner:
+            self._new_manner = chosen
+            kept = "" if chosen is None else as_json(asdict(chosen))
+            self.archive.write(lambda store: store.put_note("manner", kept), upkeep=not kept)
 
     def set_default(self, manner: Manner) -> None:
         """Begin conversations in ``manner`` from now on, the empty one shown included."""
