@@ -14,6 +14,7 @@ from string import Template
 from typing import Any
 
 from app.conversations.conversation import Conversation, Message
+from app.conversations.enclosed import enclosed
 from app.conversations.markup import typeset
 from app.conversations.shelf import UNTITLED
 from engine.errors import UpdraftError
@@ -82,13 +83,14 @@ def file_name(title: str) -> str:
 
 
 def markdown(conversation: Conversation) -> str:
-    """Return the branch shown as Markdown; what was said is left as it stands, as answers are Markdown already."""
+    """Return the branch shown as Markdown under headings that nothing said can take in or be taken for."""
     parts = [f"# {conversation.title or UNTITLED}"]
     if conversation.manner.system:
-        parts += ["## System", conversation.manner.system]
+        parts += ["## System", enclosed(conversation.manner.system, typed=True)]
     for message in conversation.messages:
         notes = filter(None, (_by(message), _unread(conversation, message)))
-        parts += [f"## {_who(message)}", *(f"*{note}*" for note in notes), message.text.strip()]
+        said = enclosed(message.text, typed=message.role == "user")
+        parts += [f"## {_who(message)}", *(f"*{note}*" for note in notes), said]
     return "\n\n".join(parts) + "\n"
 
 
