@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import html
+from datetime import datetime
 from typing import cast
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent
-from PySide6.QtWidgets import QFrame, QListWidget, QListWidgetItem, QWidget
+from PySide6.QtWidgets import QFrame, QListWidget, QListWidgetItem, QToolButton, QWidget
 
 from app.conversations.shelf import Hit, Summary
-from app.conversations.shelf_paint import CHAT, EXCERPT, HEADING, MESSAGE, PINNED
+from app.conversations.shelf_paint import CHAT, EXCERPT, HEADING, MESSAGE, MORE, PINNED
 
 
 class ChatList(QListWidget):
@@ -30,6 +32,17 @@ class ChatList(QListWidget):
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.setEditTriggers(QListWidget.EditTrigger.NoEditTriggers)
         self.setTabKeyNavigation(False)
+        self.more = QToolButton(self.viewport())
+        self.more.setObjectName("turnAction")
+        self.more.setText("…")
+        self.more.setAccessibleName("What can be done with this chat")
+        self.more.setToolTip("Rename, pin, export or delete")
+        self.more.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the Menu key does the same
+        self.more.hide()
+        self.more.clicked.connect(self._ask_for_menu)
+        self.itemEntered.connect(self._show_more)
+        self.viewportEntered.connect(self.more.hide)
+        self.verticalScrollBar().valueChanged.connect(self.more.hide)
 
     def add_heading(self, text: str) -> None:
         """Add a heading, which cannot be chosen."""
@@ -50,7 +63,7 @@ class ChatList(QListWidget):
         pinned = ", pinned" if chat.pinned else ""
         item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{chat.title}{pinned}")
         item.setData(Qt.ItemDataRole.AccessibleDescriptionRole, excerpt)
-        item.setToolTip(chat.title)
+        item.setToolTip(_tip(chat))
         self.addItem(item)
 
     def add_hit(self, hit: Hit, known: Summary | None) -> None:
@@ -85,6 +98,22 @@ class ChatList(QListWidget):
         """Return a context in which the rows are replaced, the view staying where it is."""
         return _Rebuilding(self)
 
+    def viewportEvent(self, event: QEvent) -> bool:
+        """Take the button away once the pointer leaves."""
+        if event.type() == QEvent.Type.Leave:
+            self.more.hide()
+        return super().viewportEvent(event)
+
+    def _show_more(self, item: QListWidgetItem) -> None:
+        """Show the button in the row the pointer is on, at its right end."""
+        row = self.visualItemRect(item)
+        self.more.setFixedSize(MORE, MORE)
+        self.more.move(row.right() - MORE - 3, row.center().y() - MORE // 2)
+        self.more.setVisible(self.chat_at(self.row(item)) is not None)
+
+    def _ask_for_menu(self) -> None:
+        self.customContextMenuRequested.emit(QPoint(self.more.geometry().bottomLeft()))
+
     def focusOutEvent(self, event: QFocusEvent) -> None:
         """Tell that the keyboard has gone, unless it is in the title being edited."""
         super().focusOutEvent(event)
@@ -113,9 +142,16 @@ class _Rebuilding:
         self._at = self._rows.verticalScrollBar().value()
         self._rows.blockSignals(True)
         self._rows.setUpdatesEnabled(False)
+        self._rows.more.hide()
         self._rows.clear()
 
     def __exit__(self, *_: object) -> None:
         self._rows.setUpdatesEnabled(True)
         self._rows.blockSignals(False)
         self._rows.verticalScrollBar().setValue(self._at)
+
+
+def _tip(chat: Summary) -> str:
+    """Return the whole title and when it was last used; a title is never read as markup."""
+    used = datetime.fromtimestamp(chat.used).astimezone().strftime("%Y-%m-%d %H:%M") if chat.used else ""
+    return f"<p>{html.escape(chat.title)}</p>" + (f"<p>Last used {used}</p>" if used else "")

@@ -14,12 +14,13 @@ PINNED = Qt.ItemDataRole.UserRole + 2
 EXCERPT = Qt.ItemDataRole.UserRole + 3
 MESSAGE = Qt.ItemDataRole.UserRole + 4  # where a search found something
 ROW, HEAD, INSET = 34, 34, 10  # pixels
+MORE = 24  # pixels, of the button at the right end of the row the pointer is on
 
 Index = QModelIndex | QPersistentModelIndex
 
 
 class ShelfPaint(QStyledItemDelegate):
-    """Draws with the colours of ``palette``; long titles end in an ellipsis."""
+    """Draws with the colours of ``palette``; long titles keep both ends, as many begin alike."""
 
     def __init__(self, palette: Palette, view: QListWidget) -> None:
         super().__init__(view)
@@ -81,6 +82,8 @@ class ShelfPaint(QStyledItemDelegate):
         upper = QRect(rect.left(), rect.top(), rect.width(), rect.height())
         if excerpt:
             upper.setHeight(rect.height() - self._line(option) - 2)
+        if option.state & QStyle.StateFlag.State_MouseOver:
+            upper.setRight(upper.right() - MORE + INSET // 2)
         if index.data(PINNED):
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QColor(self.palette.muted))
@@ -88,7 +91,7 @@ class ShelfPaint(QStyledItemDelegate):
             upper.setRight(upper.right() - 14)
         painter.setFont(font)
         painter.setPen(QColor(self.palette.text))
-        title = QFontMetrics(font).elidedText(str(index.data()), Qt.TextElideMode.ElideRight, upper.width())
+        title = QFontMetrics(font).elidedText(str(index.data()), Qt.TextElideMode.ElideMiddle, upper.width())
         painter.drawText(upper, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, title)
         if excerpt:
             self._excerpt(

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QTextDocument
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLineEdit, QMenu
 from pytestqt.qtbot import QtBot
 
 from app.conversations.archive import Archive
 from app.conversations.conversation import Conversation
+from app.conversations.shelf import Summary
 from app.conversations.shelf_paint import HEADING
 from app.conversations.sidebar import Sidebar
 from app.conversations.store import Store
@@ -192,3 +194,31 @@ def test_a_right_click_leaves_the_mark_where_it_is(start: Start, ask: Ask, qtbot
     assert rows.currentRow() == other
     menu.close()
     assert rows.currentRow() == here
+
+
+@pytest.mark.qt_log_ignore("This plugin does not support", extend=True)  # a popup without a display
+def test_the_row_under_the_pointer_offers_what_can_be_done(sidebar: Sidebar) -> None:
+    """Guards: pin, rename and delete found by nobody who does not press the other mouse button; or on a heading."""
+    item = sidebar.list.item(1)
+    sidebar.list.itemEntered.emit(item)
+    assert sidebar.list.more.isVisible()
+    assert sidebar.list.itemAt(sidebar.list.more.geometry().center()) is item
+    QTest.mouseClick(sidebar.list.more, Qt.MouseButton.LeftButton)
+    menu = sidebar.findChild(QMenu)
+    assert menu is not None
+    said = [action.text() for action in menu.actions() if action.text()]
+    assert said == ["Open", "Rename", "Pin to top", "Export…", "Delete"]
+    menu.close()
+    sidebar.list.itemEntered.emit(sidebar.list.item(0))
+    assert not sidebar.list.more.isVisible()
+
+
+def test_a_tip_has_the_whole_title_and_runs_nothing(sidebar: Sidebar) -> None:
+    """Guards: a title read as markup, which may load pictures; long titles that cannot be told apart."""
+    with sidebar.list.rebuilding():
+        sidebar.list.add_chat(Summary(5, "<img src='file:///x'> & more", 86400.0 * 365))
+    tip = sidebar.list.item(0).toolTip()
+    assert "<img" not in tip
+    read = QTextDocument()
+    read.setHtml(tip)
+    assert read.toPlainText().startswith("<img src='file:///x'> & more\nLast used 197")
