@@ -18,6 +18,7 @@ from app.conversations.sidebar import Sidebar
 from app.conversations.trash import Thrown
 from app.exchange import Failure
 from app.look.choosing import choose_target
+from app.messages.clipboard import copy_answer
 from app.messages.transcript import Transcript
 from app.notice import Banner
 from app.toast import Toast
@@ -139,7 +140,11 @@ class Desk(QObject):
         self.editing.hold_escape(free=not self.chat.busy)
 
     def _copy(self, message: int) -> None:
-        QGuiApplication.clipboard().setText(self.chat.conversation.find(message).text)
+        found = self.chat.conversation.find(message)
+        if found.role == "assistant":
+            copy_answer(found.text)
+        else:
+            QGuiApplication.clipboard().setText(found.text)
 
     def _continue(self, message: int) -> None:
         if self.chat.conversation.find(message).role == "user":

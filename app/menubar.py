@@ -13,6 +13,7 @@ from app.conversations.markup import last_code
 from app.desktop.folders import show_folder
 from app.look.theme import CHOICES, Choice
 from app.menus import Keys, Menus, Role
+from app.messages.clipboard import copy_answer
 from app.parts import Parts
 from app.remedies import Remedies
 from app.settings.kinds import Unfit
@@ -134,7 +135,7 @@ class MenuBar:
     def _copy_last(self) -> None:
         answers = self._parts.transcript.answers
         if answers:
-            QGuiApplication.clipboard().setText(answers[-1].source())
+            copy_answer(answers[-1].source())
 
     def _copy_code(self) -> None:
         for answer in reversed(self._parts.transcript.answers):

@@ -31,5 +31,11 @@ def _image(
     return html.escape(f"[image: {token.content}] {token.attrs.get('src', '')}".strip())
 
 
+def _web(address: str) -> bool:
+    """Tell whether a link may stay one: an address of the web, or of mail; no file, no share of a network."""
+    return address.lower().startswith(("http:", "https:", "mailto:"))
+
+
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
 _MARKDOWN.add_render_rule("image", _image)
+_MARKDOWN.validateLink = _web  # type: ignore[assignment,method-assign]  # the documented way to narrow it

@@ -24,6 +24,7 @@ class Palette:
     rejected: str
     on_accent: str  # text on a button filled with ``target``
     tint: float  # opacity of a mark's tint
+    faint: float  # of that, where the text matters more than where it came from
 
     @property
     def surfaces(self) -> tuple[str, str, str]:
@@ -47,6 +48,7 @@ DARK = Palette(
     rejected="#e06a5f",
     on_accent="#0d1420",
     tint=0.26,
+    faint=0.8,
 )
 
 LIGHT = Palette(
@@ -65,6 +67,7 @@ LIGHT = Palette(
     rejected="#b8372a",
     on_accent="#ffffff",
     tint=0.22,
+    faint=0.6,
 )
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QPainter, QPen, QTextBlock
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPen, QTextBlock
 
 from app.look.palette import Palette
 from app.reading.formats import BAR, INDENT, KIND, LANGUAGE, PADDING, QUOTE, QUOTED
 
 RADIUS = 8
+BUTTON = 100  # pixels that the button beside a language may take
 
 
 def code_box(block: QTextBlock) -> QRectF:
@@ -39,7 +40,10 @@ def decorate(painter: QPainter, block: QTextBlock, palette: Palette, small: QFon
         painter.setPen(QColor(palette.muted))
         painter.setFont(small)
         title = QRectF(box.left() + PADDING, box.top() + 2, box.width(), BAR - 4)
-        painter.drawText(title, Qt.AlignmentFlag.AlignVCenter, str(form.property(LANGUAGE) or "code"))
+        name = QFontMetrics(small).elidedText(
+            str(form.property(LANGUAGE) or "code"), Qt.TextElideMode.ElideRight, round(box.width()) - BUTTON
+        )
+        painter.drawText(title, Qt.AlignmentFlag.AlignVCenter, name)
 
 
 def _box(block: QTextBlock) -> QRectF:

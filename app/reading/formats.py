@@ -15,6 +15,7 @@ from PySide6.QtGui import (
     QTextTableFormat,
 )
 
+from app.look.label import plain_tip
 from app.look.palette import Palette
 
 KIND = QTextFormat.Property.UserProperty + 2  # of a block that is no text: "code", "rule", or "spare" beside a table
@@ -74,6 +75,7 @@ class Formats:
         form.setLeftMargin(PADDING)
         form.setRightMargin(PADDING)
         form.setNonBreakableLines(False)
+        form.setLayoutDirection(Qt.LayoutDirection.LeftToRight)  # also where it begins with a word of Arabic
         form.setProperty(KIND, "code")
         form.setProperty(LANGUAGE, language)
         return form
@@ -157,7 +159,7 @@ class Formats:
         inner.setAnchorHref(target)
         inner.setForeground(QColor(self.palette.target))
         inner.setFontUnderline(True)
-        inner.setToolTip(target)
+        inner.setToolTip(plain_tip(target))
         return inner
 
     def monospace(self, form: QTextCharFormat) -> QTextCharFormat:

@@ -2,6 +2,8 @@ r"""Formulas in Markdown: \( \) and $ $ in a line, \[ \] and $$ $$ on their own.
 
 A dollar is a dollar unless it clearly is not: nothing but TeX stands between two of them in one line, neither touches
 white space on its inside nor a letter or digit on its outside, and a plain word among others there makes it prose.
+The other delimiters are doubted as well: prose between them, three dollars in a row and a bracket that was only
+escaped make no formula. Only what stands between delimiters on lines of their own is never doubted.
 """
 
 from __future__ import annotations
@@ -18,6 +20,10 @@ DISPLAYED = (r"\[", "$$")
 KIND = "formula"  # of the tokens, inline and block alike: content is the TeX, info the source with its delimiters
 WORD = re.compile(r"[^\W\d_]{2,}")
 MARKUP = re.compile(r"[\\^_={}]")  # what TeX has and prose has not
+COMMAND = re.compile(r"\\[A-Za-z]+\*?(?:\s*\{[^{}]*\})?")  # of TeX, with its argument
+SENTENCE = re.compile(r"[^\W\d_]{2,},? [^\W\d_]{2,}")  # two words beside each other
+SHELL = re.compile(r"\s*;|\s\w+=$")  # between two process numbers: a command's end, a variable to be set
+ESCAPED = re.compile(r"[^\W\d_]{4,}")  # a word that somebody put into escaped brackets
 
 
 def formulas(markdown: MarkdownIt) -> None:
@@ -66,12 +72,15 @@ def _block(state: StateBlock, first: int, last: int, silent: bool) -> bool:
             break
     else:
         return False
-    if closing + len(opening) < len(text) or not text[len(opening) : closing].strip():
+    content = text[len(opening) : closing]
+    if closing + len(opening) < len(text) or not content.strip() or content.startswith("$"):
+        return False
+    if "\n" not in content and _prose(content, opening):
         return False
     if not silent:
         token = state.push(KIND, "", 0)
         token.block, token.markup, token.map = True, opening, [first, line + 1]
-        token.content, token.info = text[len(opening) : closing].strip(), text
+        token.content, token.info = content.strip(), text
         state.line = line + 1
     return True
 
@@ -89,9 +98,11 @@ def _closed(source: str, start: int, opening: str) -> tuple[str, int] | None:
     content = source[first:end]
     if end < 0 or not content.strip() or "\n\n" in content:
         return None
-    if opening == "$" and not _certain(source[start - 1 : start], content, source[end + 1 : end + 2]):
-        return None
-    return content, end + len(opening)
+    before, after = source[max(start - 1, 0) : start], source[end + len(opening) : end + len(opening) + 1]
+    if "$" in opening and ("$" in (before, after) or content[0] == "$"):
+        return None  # a longer row of dollars
+    certain = _certain(before, content, after) if opening == "$" else not _prose(content, opening)
+    return (content, end + len(opening)) if certain else None
 
 
 def _certain(before: str, content: str, after: str) -> bool:
@@ -99,3 +110,16 @@ def _certain(before: str, content: str, after: str) -> bool:
     if before.isalnum() or after.isalnum() or content != content.strip() or "`" in content or "\n" in content:
         return False
     return MARKUP.search(content) is not None or len(content.split()) == 1 or WORD.search(content) is None
+
+
+def _prose(content: str, opening: str) -> bool:
+    """Tell whether what stands between longer delimiters reads like words, or like what a shell is given."""
+    if "`" in content or '"' in content:
+        return True
+    if SENTENCE.search(COMMAND.sub(" ; ", content)):
+        return True
+    if MARKUP.search(content):
+        return opening == "$$" and SHELL.match(content) is not None
+    if len(content.split()) == 1:
+        return opening != "$$" and ESCAPED.search(content) is not None
+    return WORD.search(content) is not None

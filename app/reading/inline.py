@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from itertools import zip_longest
 
+from markdown_it.common.utils import normalizeReference
 from markdown_it.token import Token
-from PySide6.QtGui import QTextCharFormat, QTextCursor
+from PySide6.QtGui import QTextBlockFormat, QTextCharFormat, QTextCursor
 
 from app.reading.alignment import STAND_IN
 from app.reading.formats import Formats
 from app.reading.formulas import DISPLAYED, KIND
 from app.reading.mathematics import format_of
 
+TASK = re.compile(r"\[([ xX])\][ \t]+")
 BREAK = "\u2028"  # a line break inside a block
 
 
 def write_inline(cursor: QTextCursor, tokens: Sequence[Token], letters: QTextCharFormat, formats: Formats) -> list[str]:
     """Write ``tokens``, beginning with the format ``letters``; returns the source of every formula drawn, in order."""
-    nested, drawn = [letters], list[str]()
-    for token in tokens:
+    nested, drawn, ends = [letters], list[str](), list[str]()
+    for token, following in zip_longest(tokens, tokens[1:]):
         if token.nesting == 1:
             nested.append(_dressed(nested[-1], token, formats))
+            begin, end = _brackets(token, following)
+            cursor.insertText(begin, nested[-1])
+            ends.append(end)
         elif token.nesting == -1:
+            cursor.insertText(ends.pop(), nested[-1])
             nested.pop()
         elif token.type == "code_inline":
             cursor.insertText(token.content, formats.inline_code(nested[-1]))
@@ -46,6 +54,22 @@ def write_formula(cursor: QTextCursor, token: Token, letters: QTextCharFormat, f
         return []
     cursor.insertText(STAND_IN, form)
     return [token.info]
+
+
+def take_box(tokens: list[Token], form: QTextBlockFormat) -> None:
+    """Make a check box of the ``[ ]`` or ``[x]`` that the item of a list begins with."""
+    found = TASK.match(tokens[0].content) if tokens and tokens[0].type == "text" else None
+    if found is not None:
+        tokens[0].content = tokens[0].content[found.end() :]
+        marks = QTextBlockFormat.MarkerType
+        form.setMarker(marks.Unchecked if found[1] == " " else marks.Checked)
+
+
+def _brackets(token: Token, following: Token | None) -> tuple[str, str]:
+    """Return what is written around a link: brackets where its words are but the name of its target, as of a source."""
+    label = token.meta.get("label")
+    bare = label and following is not None and normalizeReference(following.content) == normalizeReference(label)
+    return ("[", "]") if bare else ("", "")
 
 
 def _dressed(form: QTextCharFormat, token: Token, formats: Formats) -> QTextCharFormat:

@@ -9,6 +9,11 @@ from PySide6.QtWidgets import QMessageBox, QWidget
 OPENABLE = ("http", "https", "mailto")
 
 
+def address(target: QUrl) -> str:
+    """Return ``target`` in ASCII: letters that look like others, and signs that turn the writing round, show up."""
+    return bytes(target.toEncoded(QUrl.ComponentFormattingOption.FullyEncoded).data()).decode("ascii")
+
+
 class LinkQuestion(QMessageBox):
     """Asks whether to open ``target``; offers only to copy what is no web or mail address."""
 
@@ -20,7 +25,7 @@ class LinkQuestion(QMessageBox):
         self._target = target
         openable = target.scheme().lower() in OPENABLE
         self.setText("Open this link outside Updraft?" if openable else "Updraft does not open links of this kind.")
-        self.setInformativeText(target.toDisplayString())
+        self.setInformativeText(address(target))
         self.copying = self.addButton("Copy link", QMessageBox.ButtonRole.ActionRole)
         self.opening = self.addButton("Open", QMessageBox.ButtonRole.AcceptRole) if openable else None
         self.addButton(QMessageBox.StandardButton.Cancel)
@@ -30,6 +35,6 @@ class LinkQuestion(QMessageBox):
 
     def _act(self, button: object) -> None:
         if button is self.copying:
-            QGuiApplication.clipboard().setText(self._target.toString())
+            QGuiApplication.clipboard().setText(address(self._target))
         elif self.opening is not None and button is self.opening:
             QDesktopServices.openUrl(self._target)

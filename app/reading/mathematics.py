@@ -16,6 +16,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtSvg import QSvgRenderer
 
+from app.look.label import plain_tip
 from app.reading.tex import INK, Picture, picture
 from app.speculation.editing import SOURCE_PROPERTY
 
@@ -81,7 +82,7 @@ def format_of(
     form.setProperty(TEX, tex)
     form.setProperty(DISPLAYED, displayed)
     form.setProperty(SOURCE_PROPERTY, source)
-    form.setToolTip(source)
+    form.setToolTip(plain_tip(source))
     return form
 
 

@@ -66,7 +66,7 @@ class Reading(QWidget):
         """Take what the ledger has gained; ``final``: nothing more will come."""
         self._take()
         draft = "".join(token.text for token in self._ledger.pending if not token.ghost)
-        found = parts(self._source)
+        found = parts(self._source, final=final)
         thinking = found.answer is None
         if found.thoughts is not None:
             self._feed(self._make_thoughts(), found.thoughts, draft if thinking else "", final=final or not thinking)

@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import pairwise
 
-from PySide6.QtCore import QEvent, QRectF, Qt, QTimer, QUrl, Signal
+from PySide6.QtCore import QEvent, QMimeData, QRectF, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import (
     QContextMenuEvent,
     QFontInfo,
@@ -22,6 +22,7 @@ from PySide6.QtWidgets import QMenu, QWidget
 
 from app.look.palette import Palette
 from app.reading.alignment import begin_at
+from app.reading.clipping import clipping
 from app.reading.copying import CopyButton
 from app.reading.decoration import code_box, decorate
 from app.reading.formats import BAR, INDENT, KIND, LANGUAGE, Formats
@@ -143,6 +144,10 @@ class Sheet(Inked):
     def loadResource(self, _kind: int, _name: QUrl | str) -> object:
         """Load nothing: no picture of a reply is fetched, from anywhere."""
         return None
+
+    def createMimeDataFromSelection(self) -> QMimeData:
+        """Copy what is selected with the signs of its lists and the columns of its tables."""
+        return clipping(self.textCursor())
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         """Offer to copy the selection or a formula, or to open a link."""

@@ -21,10 +21,10 @@ class Parts:
     answer: range | None
 
 
-def parts(source: str) -> Parts:
+def parts(source: str, *, final: bool = False) -> Parts:
     """Split ``source`` at its thinking tags: a block opened at its very beginning, or one that is only closed.
 
-    The beginning of a tag at the end of ``source`` belongs to neither part.
+    The beginning of a tag at the end of ``source`` belongs to neither part, unless that is ``final``.
     """
     length = len(source)
     opened = OPENED.match(source)
@@ -32,10 +32,10 @@ def parts(source: str) -> Parts:
         closed = LONE_CLOSE.search(source) if "</think>" in source else None  # the quick search first
         if closed is not None:
             return Parts(range(closed.start()), range(closed.end(), length))
-        return Parts(None, range(0 if "<think>".startswith(source.lstrip()) else length))
+        return Parts(None, range(0 if not final and "<think>".startswith(source.lstrip()) else length))
     closed = CLOSED.search(source, opened.end())
     if closed is None:
-        return Parts(range(opened.end(), length - _begun(source)), None)
+        return Parts(range(opened.end(), length if final else length - _begun(source)), None)
     return Parts(range(opened.end(), closed.start()), range(closed.end(), length))
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from markdown_it.token import Token
 from PySide6.QtGui import QTextBlockFormat, QTextCursor
 
 from app.reading.formats import Formats
-from app.reading.inline import write_inline
+from app.reading.inline import BREAK, write_inline
 
 END_OF_FRAME = "\ufdd1"  # what Qt ends a table with; it builds the frames themselves only after the edit
+
+LINE_BREAK = re.compile(r"\s*<br\s*/?>\s*", re.IGNORECASE)
 
 Row = list[tuple[Token, str]]  # of each cell what stands in it, and to which side
 
@@ -27,7 +30,7 @@ def write_table(cursor: QTextCursor, tokens: Iterable[Token], formats: Formats, 
         for x, (token, align) in enumerate(row):
             inside = table.cellAt(y, x).firstCursorPosition()
             inside.setBlockFormat(formats.cell(align))
-            drawn += write_inline(inside, token.children or [], letters, formats)
+            drawn += write_inline(inside, _broken(token.children or []), letters, formats)
     cursor.setPosition(table.lastPosition() + 1)
     cursor.setBlockFormat(QTextBlockFormat())
     return drawn
@@ -36,6 +39,14 @@ def write_table(cursor: QTextCursor, tokens: Iterable[Token], formats: Formats, 
 def below_table(cursor: QTextCursor) -> bool:
     """Tell whether a table ends right before ``cursor``."""
     return cursor.document().characterAt(cursor.position() - 1) == END_OF_FRAME
+
+
+def _broken(tokens: list[Token]) -> list[Token]:
+    """Break lines where a cell says ``<br>``, the only way it has."""
+    for token in tokens:
+        if token.type == "text":
+            token.content = LINE_BREAK.sub(BREAK, token.content)
+    return tokens
 
 
 def _rows(tokens: Iterable[Token]) -> list[Row]:

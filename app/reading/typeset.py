@@ -6,15 +6,14 @@ from collections.abc import Callable, Iterator, MutableMapping
 from itertools import takewhile
 from typing import Any
 
-from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from PySide6.QtGui import QColor, QTextBlockFormat, QTextCursor, QTextList, QTextListFormat
 
 from app.reading.colouring import coloured
 from app.reading.formats import BAR, INDENT, KIND, QUOTE, QUOTED, Formats
 from app.reading.formulas import KIND as FORMULA
-from app.reading.formulas import formulas
-from app.reading.inline import BREAK, write_formula, write_inline
+from app.reading.grammar import grammar
+from app.reading.inline import BREAK, take_box, write_formula, write_inline
 from app.reading.tables import below_table, write_table
 from app.reading.tex import picture
 
@@ -43,7 +42,7 @@ class Typesetter:
 
     def __init__(self, formats: Formats) -> None:
         self._formats = formats
-        self._markdown = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).use(formulas)
+        self._markdown = grammar()
         self._steps = self._make_steps()
         self._tokens: Iterator[Token] = iter(())  # those not yet written
         self._cursor = QTextCursor()
@@ -51,7 +50,9 @@ class Typesetter:
         self._quotes = 0
         self._lists: list[_List] = []
         self._item = False  # the next block is the first of a list item
+        self._hollow = False  # nothing has been written in the quote opened last
         self._heading: str | None = None
+        self._sign = ""  # a heading is written with
         self._tight = False
         self._drawn: list[str] = []
 
@@ -82,15 +83,16 @@ class Typesetter:
     def _make_steps(self) -> dict[str, Callable[[Token], None]]:
         return {
             "paragraph_open": self._open_paragraph,
-            "heading_open": lambda token: setattr(self, "_heading", token.tag),
+            "heading_open": self._open_heading,
             "heading_close": lambda _: setattr(self, "_heading", None),
-            "blockquote_open": lambda _: setattr(self, "_quotes", self._quotes + 1),
-            "blockquote_close": lambda _: setattr(self, "_quotes", self._quotes - 1),
+            "blockquote_open": self._open_quote,
+            "blockquote_close": self._close_quote,
             "bullet_list_open": self._open_list,
             "ordered_list_open": self._open_list,
             "bullet_list_close": self._close_list,
             "ordered_list_close": self._close_list,
             "list_item_open": lambda _: setattr(self, "_item", True),
+            "list_item_close": self._close_item,
             "table_open": self._table,
             "inline": self._inline,
             "fence": self._code,
@@ -103,7 +105,7 @@ class Typesetter:
         """Begin a block, in the empty one at the cursor if there is one."""
         if not self._fresh:
             self._cursor.insertBlock()
-        self._fresh = False
+        self._fresh = self._hollow = False
         if self._cursor.position() == 0:
             form.setTopMargin(0)
         if self._quotes:
@@ -125,6 +127,22 @@ class Typesetter:
     def _open_paragraph(self, token: Token) -> None:
         self._tight = token.hidden
 
+    def _open_heading(self, token: Token) -> None:
+        self._heading, self._sign = token.tag, token.markup
+
+    def _open_quote(self, _token: Token) -> None:
+        self._quotes += 1
+        self._hollow = True
+
+    def _close_quote(self, _token: Token) -> None:
+        if self._hollow:
+            self._begin(self._formats.paragraph())
+        self._quotes -= 1
+
+    def _close_item(self, _token: Token) -> None:
+        if self._item:  # an item without content: its number may be all there is to an answer
+            self._begin(self._formats.tight())
+
     def _open_list(self, token: Token) -> None:
         form = QTextListFormat()
         form.setIndent(len(self._lists) + 1)
@@ -137,30 +155,35 @@ class Typesetter:
 
     def _close_list(self, _token: Token) -> None:
         self._lists.pop()
-        self._item = False  # of an item without content
 
     def _inline(self, token: Token) -> None:
         formats, letters = self._formats, self._formats.text
+        inside = token.children or []
         if self._heading is not None:
             form, letters = formats.heading(self._heading), formats.heading_text(self._heading)
+            if not inside:  # a heading of nothing is its sign
+                inside = [Token("text", "", 0, content=self._sign)]
         elif self._lists and self._tight:
             form = formats.tight()
         else:
             form = formats.paragraph()
+        if self._item and self._lists:
+            take_box(inside, form)
         self._begin(form)
-        self._drawn += write_inline(self._cursor, token.children or [], letters, formats)
+        self._drawn += write_inline(self._cursor, inside, letters, formats)
 
     def _code(self, token: Token) -> None:
         language = token.info.split()[0] if token.info.strip() else ""
-        form = self._formats.code(language)
-        first = self._cursor.position() == 0 and self._fresh
-        if self._fresh and below_table(self._cursor):  # Qt leaves no room above what follows a table
+        first = self._cursor.position() == 0
+        form = self._formats.code(token.info.strip())
+        if self._fresh and (
+            first or below_table(self._cursor)
+        ):  # Qt leaves no room above what begins a text or follows a table
             self._collapse()
             self._fresh = False
-        self._begin(form)
         if first:
             form.setTopMargin(BAR)
-            self._cursor.setBlockFormat(form)
+        self._begin(form)
         letters = self._formats.monospace(self._formats.text)
         for text, colour in coloured(token.content.removesuffix("\n"), language, self._formats.palette):
             letters.setForeground(QColor(colour))

@@ -53,19 +53,26 @@ def units(text: str) -> int:
 
 
 def _runs(block: QTextBlock, first: int, last: int) -> Iterator[str]:
-    """Yield the text from ``first`` to ``last`` that belongs to the answer, fragment by fragment."""
+    """Yield the text from ``first`` to ``last`` that belongs to the answer, block by block."""
     while block.isValid() and block.position() < last:
         if block.position() > first:
             yield "\n"
-        fragments = block.begin()
-        while not fragments.atEnd():
-            fragment = fragments.fragment()
-            start = fragment.position()
-            if not fragment.charFormat().hasProperty(OUTSIDE_PROPERTY):
-                encoded = fragment.text().encode("utf-16-le")
-                cut = encoded[2 * max(first - start, 0) : 2 * max(last - start, 0)]
-                text = cut.decode("utf-16-le", "ignore").replace("\u2028", "\n").replace("\xa0", " ")
-                source = fragment.charFormat().property(SOURCE_PROPERTY)
-                yield text if source is None else text.replace(_STAND_IN, str(source))
-            fragments += 1
+        yield own_text(block, first, last)
         block = block.next()
+
+
+def own_text(block: QTextBlock, first: int, last: int) -> str:
+    """Return the text of ``block`` from ``first`` to ``last`` of its document that belongs to the answer."""
+    pieces = list[str]()
+    fragments = block.begin()
+    while not fragments.atEnd():
+        fragment = fragments.fragment()
+        start = fragment.position()
+        if not fragment.charFormat().hasProperty(OUTSIDE_PROPERTY):
+            encoded = fragment.text().encode("utf-16-le")
+            cut = encoded[2 * max(first - start, 0) : 2 * max(last - start, 0)]
+            text = cut.decode("utf-16-le", "ignore").replace("\u2028", "\n").replace("\xa0", " ")
+            source = fragment.charFormat().property(SOURCE_PROPERTY)
+            pieces.append(text if source is None else text.replace(_STAND_IN, str(source)))
+        fragments += 1
+    return "".join(pieces)

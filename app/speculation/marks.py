@@ -33,7 +33,6 @@ class Mark(Enum):
 
 OUTSIDE = (Mark.REJECTED, Mark.DISCARDED, Mark.PENDING)  # not (yet) part of the answer, never copied
 GHOSTS = (Mark.REJECTED, Mark.DISCARDED)
-FAINT = 0.45  # of a mark's tint, where the text matters more than where it came from
 
 
 def mark_of(token: Token, levels: Sequence[LevelInfo]) -> Mark:
@@ -120,8 +119,8 @@ def inks(palette: Palette, *, faint: bool = False) -> dict[Mark, Ink]:
     colour = {mark: QColor(colour_of(mark, palette)) for mark in Mark}
     tint = {mark: QColor(colour[mark]) for mark in Mark}
     for mark in Mark:
-        tint[mark].setAlphaF(palette.tint * (FAINT if faint else 1))
-        colour[mark].setAlphaF(FAINT if faint and mark is not Mark.PENDING else 1)
+        tint[mark].setAlphaF(palette.tint * (palette.faint if faint else 1))
+        colour[mark].setAlphaF(palette.faint if faint and mark is not Mark.PENDING else 1)
     return {
         Mark.BARE: Ink(),
         Mark.DRAFTED: Ink(tint[Mark.DRAFTED]),

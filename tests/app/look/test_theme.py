@@ -10,7 +10,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QAccessibilityHints
 from PySide6.QtWidgets import QApplication
 
-from app.look.palette import DARK, DARK_SAFE, LIGHT, LIGHT_SAFE, Palette, choose, contrast, strengthen
+from app.look.palette import DARK, DARK_SAFE, LIGHT, LIGHT_SAFE, Palette, blend, choose, contrast, strengthen
 from app.look.theme import Look, Theme
 from tests.app.stage import Start
 
@@ -104,3 +104,12 @@ def test_colours_and_motion_reach_the_window(start: Start) -> None:
     assert not running.window.transcript._moving
     running.preferences.change(motion="full")
     assert running.window.transcript._moving
+
+
+@pytest.mark.parametrize("palette", [DARK, DARK_SAFE, LIGHT, LIGHT_SAFE], ids=lambda palette: str(palette.dark))
+def test_the_tints_of_the_reading_view_can_be_seen(palette: Palette) -> None:
+    """Guards: marks behind the words that nobody sees, as on a dark page, where a tint of 1.2 is lost."""
+    for name in ("draft", "intermediate", "lookup"):
+        tinted = blend(getattr(palette, name), palette.background, palette.tint * palette.faint)
+        assert contrast(tinted, palette.background) >= (1.3 if palette.dark else 1.17), name
+        assert contrast(palette.text, tinted) >= 4.5, name

@@ -9,7 +9,7 @@ from pytestqt.qtbot import QtBot
 
 from app.look.palette import DARK, LIGHT
 from app.reading.alignment import STAND_IN, begin_at
-from app.reading.formulas import KIND, formulas
+from app.reading.formulas import KIND, find_formulas, formulas
 from app.reading.mathematics import source_at
 from app.reading.sheet import Sheet
 from app.reading.tex import Foresight, picture
@@ -188,3 +188,39 @@ def test_a_wide_formula_fits_its_column(qtbot: QtBot) -> None:
     made.show()
     line = made.document().firstBlock().layout().lineAt(0)
     assert line.naturalTextWidth() <= 500
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A ($$) is cheaper than B ($$$)",
+        "kill $$ and echo $$ now",
+        "PID=$$; log=$$x",
+        "a=$$ b=$$",
+        "$$ is cheap $$",
+        "costs $$ to $$$$",
+        "from $5 to $6, or $HOME and $PATH",
+        "one $$ here\n\nand $$ there",
+        r"\[not a link\] and \(like this one\)",
+        r"\[TODO\]",
+        "`$$` and `$$`",
+    ],
+)
+def test_money_and_shells_are_no_formulas(text: str) -> None:
+    """Guards: the words between two prices set as one formula, without their spaces."""
+    assert find_formulas(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "tex"),
+    [
+        ("so $$ E = mc^2 $$ holds", "E = mc^2"),
+        ("$$\na b\n$$", "a b"),
+        (r"\(n \log n\)", r"n \log n"),
+        (r"\[ x = 1 \text{ if it is so} \]", r"x = 1 \text{ if it is so}"),
+        (r"a \(x\) b", "x"),
+    ],
+)
+def test_formulas_of_every_spelling_are_found(text: str, tex: str) -> None:
+    """Guards: a doubt that takes real formulas for prose."""
+    assert [found for found, _ in find_formulas(text)] == [tex]
