@@ -53,12 +53,6 @@ def _pace_of(kept: object) -> PlainPace | None:
     return event_of(kept, PlainPace)
 
 
-def pace_of(kept: object) -> PlainPace | None:
-    """Return the pace kept as JSON, or as seconds alone by versions that knew no more of it."""
-    pace = PlainPace(kept) if isinstance(kept, float) else event_of(kept, PlainPace)
-    return pace if pace is not None and 0 < pace.seconds < math.inf else None
-
-
 def text_of(value: object) -> str:
     """Return what a column for text holds as text, whatever it is."""
     if isinstance(value, bytes):
