@@ -94,7 +94,9 @@ def _template(folder: Path, settings: dict[str, Any]) -> object:
     found = settings.get("chat_template")
     if isinstance(found, list):
         named = [each for each in found if isinstance(each, dict) and {"name", "template"} <= each.keys()]
-        return {str(each["name"]): each["template"] for each in named} or found
+        if not named:
+            raise ValueError("chat_template lists no template")
+        return {str(each["name"]): each["template"] for each in named}
     return found
 
 

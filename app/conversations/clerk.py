@@ -70,7 +70,7 @@ class Clerk(QObject):
             self.done.emit(job, job.run(self._to_read()) if job.run else None)
         except StoreError as error:
             self._trouble(error)
-        except Exception:  # the thread's border: whatever else happens, the window is told
+        except BaseException:  # the thread's border: whatever else happens, the window is told
             log.exception("reading from the store failed")
             self.noted.emit(Failure("Something could not be read because of an unexpected fault.", _LOG, remedies=()))
 
@@ -88,7 +88,7 @@ class Clerk(QObject):
                         continue  # in the new file
                     return
                 result = None  # a job must not bring down one file after the other
-            except Exception:  # the thread's border; a job that cannot be done at all must not hold up the others
+            except BaseException:  # the thread's border; a job that cannot be done at all must not hold up the others
                 log.exception("writing to the store failed")
                 self._give_up()
                 result = None
@@ -121,7 +121,7 @@ class Clerk(QObject):
                 self._store = self._opened()
             except StoreError:
                 raise
-            except Exception as fault:  # what waits must not be lost because nobody thought of this
+            except BaseException as fault:  # what waits must not be lost because nobody thought of this
                 log.exception("opening the store failed")
                 hint = f"What you write waits in memory and is saved as soon as that works. {_LOG}"
                 raise StoreError("The conversations could not be opened: an unexpected fault.", hint) from fault

@@ -9,6 +9,7 @@ import os
 import secrets
 import stat
 import sys
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from PySide6.QtNetwork import QLocalServer, QLocalSocket
 PATIENCE = 3_000  # ms the first has to answer
 RAISE, DONE = b"raise\n", b"done\n"
 LONGEST = 100  # bytes of a socket's path that every system takes
+DIGITS = 20  # that stand for a data folder
 
 log = logging.getLogger(__name__)
 
@@ -100,24 +102,26 @@ class SingleInstance(QObject):
 def private_folder() -> Path | None:
     """Return a folder in which nobody but this user can make or open anything, or None where there is none.
 
-    The system's own for a session, or one in the user's caches. A temporary folder would be anybody's.
+    The system's own for a session, one in the user's caches, or, where its path is too long for a socket, a closed one
+    among the temporary files. A temporary folder as such would be anybody's.
     """
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     caches = platformdirs.user_cache_path("Updraft", appauthor=False)
-    for folder in (*([Path(runtime) / "updraft"] if runtime else []), caches / "run"):
+    whose = hashlib.sha256(getpass.getuser().encode(errors="surrogatepass")).hexdigest()[:10]
+    temporary = Path(tempfile.gettempdir()) / f"updraft-{whose}"
+    for folder in (*([Path(runtime) / "updraft"] if runtime else []), caches / "run", temporary):
         with suppress(OSError):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if _is_private(folder):
+            if _is_private(folder) and len(os.fsencode(folder)) + len("/.socket") + DIGITS <= LONGEST:
                 return folder
     return None
 
 
-def address(folder: Path, data: Path) -> str | None:
+def address(folder: Path, data: Path) -> str:
     """Return the name of the socket for ``data``: a path in ``folder``, on Windows a pipe nobody else can guess."""
     if sys.platform == "win32":
         return f"updraft-{_digest(data)}-{_key(folder)}"
-    path = str(folder / f"{_digest(data)}.socket")
-    return path if len(os.fsencode(path)) <= LONGEST else None
+    return str(folder / f"{_digest(data)}.socket")
 
 
 def _is_private(folder: Path) -> bool:
@@ -130,7 +134,7 @@ def _is_private(folder: Path) -> bool:
 def _digest(data: Path) -> str:
     """Return what stands for this user and that data folder alone."""
     whose = f"{getpass.getuser()}\n{data.absolute()}"
-    return hashlib.sha256(whose.encode(errors="surrogatepass")).hexdigest()[:20]
+    return hashlib.sha256(whose.encode(errors="surrogatepass")).hexdigest()[:DIGITS]
 
 
 def _key(folder: Path) -> str:
