@@ -143,6 +143,7 @@ class Application:
     def add_library(self, library: ModelLibrary, settings: QSettings) -> None:
         """Give the window its Model menu over ``library``; the wizard greets whoever has not seen it."""
         self.models = ModelsCorner(self.window, self.window.picker, library, self.chat, settings)
+        self.models.length_chosen.connect(lambda tokens: self.preferences.change(room=tokens))
         self.window.sidebar.add_foot(self.models.library_action, "Models")
         line = DownloadLine(library.downloads)
         line.clicked.connect(self.models.open_library)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from PySide6.QtCore import QEvent, QObject, QSettings
+from PySide6.QtCore import QEvent, QObject, QSettings, Signal
 from PySide6.QtGui import QAction, QCloseEvent
 from PySide6.QtWidgets import QAbstractButton, QCheckBox, QMainWindow, QMenu, QMessageBox, QWidget
 
@@ -34,7 +34,12 @@ class Picker(Protocol):
 
 
 class ModelsCorner(QObject):
-    """Joins ``library`` to ``window``. ``settings`` remember whether the wizard was seen and what closing means."""
+    """Joins ``library`` to ``window``. ``settings`` remember whether the wizard was seen and what closing means.
+
+    ``length_chosen``: how long a chat is to be, as chosen in the wizard.
+    """
+
+    length_chosen = Signal(int)
 
     def __init__(
         self, window: QMainWindow, picker: Picker, library: ModelLibrary, chat: Chat, settings: QSettings
@@ -87,6 +92,7 @@ class ModelsCorner(QObject):
         if self._wizard is None:
             self._wizard = Wizard(self.library, self.chat, self._window)
             self._wizard.left.connect(self._left)
+            self._wizard.length_chosen.connect(self.length_chosen)
         bring_up(self._wizard)
 
     def told(self) -> bool:

@@ -28,12 +28,14 @@ ORDER: tuple[Step, ...] = tuple(STEPS)
 class Plan:
     """What has been decided so far. ``name`` is the model set to try, once it is installed.
 
+    ``context`` is the length of a chat that models are judged by, ``length`` the one somebody chose (0: nobody yet).
     ``asked`` is a model that was looked up and asks for a sign-in first; ``loaded`` that the trial has loaded the set.
     """
 
     offer: Offer | None = None
     hardware: Hardware | None = None
     context: int = 4096
+    length: int = 0
     name: str = ""
     asked: str = ""
     loaded: bool = False

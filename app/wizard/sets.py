@@ -260,7 +260,7 @@ class SetsPage(Page):
         self.alert.tell(trouble)
 
     def _set_context(self, tokens: int) -> None:
-        self.plan.context = tokens
+        self.plan.context = self.plan.length = tokens
         self._judge()
 
     def _ask_folder(self) -> None:

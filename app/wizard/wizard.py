@@ -25,9 +25,13 @@ SKIP = "The starter model always works, so all of this can be skipped and taken 
 
 
 class Wizard(QWizard):
-    """Leads from this machine to a first reply. Leaving it leaves a download running."""
+    """Leads from this machine to a first reply. Leaving it leaves a download running.
+
+    ``length_chosen`` carries the length of a chat somebody chose, once the models judged by it are gone on with.
+    """
 
     left = Signal()
+    length_chosen = Signal(int)
 
     def __init__(self, library: ModelLibrary, chat: Chat, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -104,6 +108,8 @@ class Wizard(QWizard):
         self.rail.show_step(at)
         self.currentPage().setFocus()  # no control of it has the keyboard by chance
         self._offer_next()
+        if self.plan.length and at > ORDER.index("sets"):
+            self.length_chosen.emit(self.plan.length)
         leaving = "&Close" if ORDER[at] in {"download", "try"} else "&Skip for now"
         self.setButtonText(QWizard.WizardButton.CancelButton, leaving)
         self.button(QWizard.WizardButton.CancelButton).setAccessibleName(leaving.replace("&", ""))

@@ -42,10 +42,16 @@ def test_from_first_start_to_a_reply(serve: Serve, hub: FakeHub, settings: QSett
     press_next(wizard, qtbot)
 
     qtbot.waitUntil(lambda: bool(wizard.sets.cards))
+    lengths, first = wizard.sets.context, wizard.sets.cards[0]
+    lengths.setFocus()
+    QTest.keyClick(lengths, Qt.Key.Key_End)
+    qtbot.waitUntil(lambda: wizard.sets.cards[0] is not first)
     card = next(card for card in wizard.sets.cards if card.offer.name == "smollm2")
     card.choice.setFocus()
     QTest.keyClick(card.choice, Qt.Key.Key_Space)
+    assert running.preferences.settings.room == 8192, "what is only looked at is no setting yet"
     press_next(wizard, qtbot)
+    assert running.preferences.settings.room == 32_768, "the models were judged by a length that nobody gets"
     assert step(wizard) == "place", "nothing is gated, so nobody is asked to sign in"
     press_next(wizard, qtbot)
 
