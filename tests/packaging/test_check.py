@@ -28,7 +28,8 @@ def checkout(tmp_path: Path) -> Path:
     environment = Environment(tmp_path / "venv")
     environment.python.parent.mkdir(parents=True)
     for name in ("python", "ruff", "mypy", "lint-imports", "pytest"):
-        script = f'#!/bin/sh\necho {name} "$@" $QT_QPA_PLATFORM; pwd\nexit {int(name == "mypy")}\n'
+        words = f'"{name} $* $QT_QPA_PLATFORM" "$(pwd)"'  # at once, so that no other tool speaks in between
+        script = f"#!/bin/sh\nprintf '%s\\n%s\\n' {words}\nexit {int(name == 'mypy')}\n"
         environment.tool(name).write_text(script, encoding="utf-8")
         environment.tool(name).chmod(0o755)
     environment.record(python=environment.identity, torch=TORCH, check=installation(tmp_path))
