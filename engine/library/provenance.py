@@ -16,10 +16,10 @@ from engine.files import present, read_object
 from engine.library.address import read_address
 from engine.library.faults import LibraryError
 from engine.library.manifest import NAME, Entry
+from engine.library.paths import is_commit
 
 IMPORTED = "imported"  # the revision of what came from a folder that does not know its own
 NOTE = 4096  # bytes: a commit, a hash and a time have a hundred
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 _HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")  # a git blob's id, or a SHA-256
 
 
@@ -42,7 +42,7 @@ def checkpoint_in(folder: Path) -> Path:
     """Return the folder with the files: ``folder``, or for a model's folder in the Hub client's cache, its newest."""
     commit = _text(folder / "refs" / "main").strip()
     newest = folder / "snapshots" / commit
-    return newest if _COMMIT.fullmatch(commit) and newest.is_dir() else folder
+    return newest if is_commit(commit) and newest.is_dir() else folder
 
 
 def provenance(folder: Path) -> Provenance:
@@ -98,7 +98,7 @@ def _checked(repository: str, revision: str, licence: str, hashes: Mapping[str, 
     """Keep of what a folder says only what is well formed: it may come from anywhere."""
     known = {path: value for path, value in hashes.items() if isinstance(value, str) and _HASH.fullmatch(value)}
     try:
-        named = read_address(repository) == (repository, None) and bool(_COMMIT.fullmatch(revision))
+        named = read_address(repository) == (repository, None) and is_commit(revision)
     except (LibraryError, TypeError, AttributeError):
         named = False
     return Provenance(repository, revision, str(licence), known) if named else Provenance(hashes=known)
