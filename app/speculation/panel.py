@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, Qt
+from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
@@ -103,7 +103,7 @@ class SpeculationPanel(QScrollArea):
         self.pace.setAccessibleName("Average speed")
         self.replay.setEnabled(not running)
         self.verdict.setText(wording.verdict(tally) if levels else "")
-        self.now.setText(f"now {wording.number(tally.now)} tokens/s" if tally.now and running else "")
+        self.now.setText(f"now {wording.number(tally.now)}" if tally.now and running else "")
         self.now.setVisible(bool(self.now.text()))
         self.reason.setText("" if running else reason(tally))
         self.reason.setVisible(bool(self.reason.text()))
@@ -259,6 +259,10 @@ class Body(QWidget):
         super().__init__()
         self.setObjectName("panelBody")
         self._panel = panel
+
+    def minimumSizeHint(self) -> QSize:
+        """Want no width: nothing scrolls sideways, and the margin below would feed on a width that follows from it."""
+        return QSize(0, super().minimumSizeHint().height())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Take from the right margin what the scroll bar takes."""
