@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Literal, TextIO
 from platformdirs import user_data_path
 
 from engine.architecture import require_folder
-from engine.config import PRESETS, ROOM, Chosen, ModelSet, Sampling, models_in, starter_models
+from engine.config import PRESETS, ROOM, Chosen, ModelSet, Preset, Sampling, models_in, starter_models
 from engine.errors import CheckpointError, UpdraftError
 from engine.events import Event, Finished, to_json
-from engine.library import Library
+from engine.library import Library, starting_preset
 from engine.library import terminal as models
 from engine.library.provenance import checkpoint_in
 from engine.pace import Paces
 from engine.printable import printable
 from engine.template.process import serve
-from engine.terminal import Terminal
+from engine.terminal import Keyboard, Terminal
 
 if TYPE_CHECKING:
     from engine.bench.report import Report
@@ -49,8 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def speak() -> None:
-    """Let no character end an answer that a stream cannot hold: redirected ones are no UTF-8 on Windows."""
-    for stream in (sys.stdout, sys.stderr):
+    """Let no character end an answer that a stream cannot hold, nor a question: redirected ones need not be UTF-8."""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
 
@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     ask = commands.add_parser("ask", help="answer one question and stop")
     ask.add_argument("question", help="what to ask; - reads it from standard input")
     ask.set_defaults(run=_ask)
-    chat = commands.add_parser("chat", help="talk until an empty line")
+    chat = commands.add_parser("chat", help="talk; /quit or Ctrl+D ends it, Ctrl+C stops an answer")
     chat.set_defaults(run=_chat)
     bench = commands.add_parser("bench", help="measure what a pass costs and what each preset gains")
     bench.add_argument("--presets", nargs="+", choices=list(PRESETS), default=[], help="which (default: all)")
@@ -83,6 +83,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     bench.set_defaults(run=_bench)
     models.add_arguments(commands)
+    for command in (ask, chat):
+        command.add_argument("--preset", choices=list(PRESETS), help="the method (default: one that suits the model)")
     for command in (ask, chat, bench):
         _add_reply_options(command)
     bench.set_defaults(max_tokens=512)
@@ -92,9 +94,6 @@ def _parser() -> argparse.ArgumentParser:
 def _add_reply_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--model", metavar="NAME", help="an installed set or a model folder (default: the starter models)"
-    )
-    command.add_argument(
-        "--preset", choices=list(PRESETS), default="hispec", help="the hierarchy (default: %(default)s)"
     )
     command.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
     command.add_argument(
@@ -205,13 +204,17 @@ def _chat(arguments: argparse.Namespace) -> int:
         terminal = Terminal(sys.stdout, sys.stderr)
         session = _open(arguments, terminal)
         messages = _system(arguments)
-        while question := _read_line():
-            messages.append(("user", question))
+        for question in Keyboard().messages():
+            messages.append(("user", _text(question)))
+            terminal.text = ""
             try:
                 messages.append(("assistant", _reply(session, messages, arguments, terminal, log)))
             except KeyboardInterrupt:
                 print("\nStopped.", file=sys.stderr)
-                messages.append(("assistant", terminal.text))
+                if terminal.text:
+                    messages.append(("assistant", terminal.text))
+                else:
+                    messages.pop()  # nothing was said to it
             except UpdraftError as error:
                 _complain(error)
                 messages.pop()
@@ -257,13 +260,6 @@ def _system(arguments: argparse.Namespace) -> list[tuple[str, str]]:
     return [("system", arguments.system)] if arguments.system else []
 
 
-def _read_line() -> str:
-    try:
-        return _text(input("> " if sys.stdin.isatty() else "")).strip()
-    except EOFError:
-        return ""
-
-
 def _text(typed: str) -> str:
     """Return ``typed`` as text that can be written again: bytes that are no UTF-8 arrive as halves of characters."""
     return typed.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
@@ -279,7 +275,7 @@ def _reply(
     """Run one reply to its end, shown and logged event by event; returns its text."""
     events: Iterator[Event] = session.reply(
         messages,
-        preset=PRESETS[arguments.preset],
+        preset=_preset(arguments, session.models),
         sampling=_sampling(arguments),
         max_tokens=arguments.max_tokens,
         thinking=arguments.think,
@@ -291,6 +287,11 @@ def _reply(
         if isinstance(event, Finished):
             text = event.text
     return text
+
+
+def _preset(arguments: argparse.Namespace, models: ModelSet) -> Preset:
+    """Return the method asked for, or else the one ``models`` begin with in the window too."""
+    return starting_preset(models) if arguments.preset is None else PRESETS[arguments.preset]
 
 
 class Log:

@@ -53,7 +53,7 @@ def test_chat_keeps_the_conversation(
     family: ModelSet, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """The second question must be asked in the light of the first."""
-    monkeypatch.setattr(sys, "stdin", io.StringIO("hello\nagain\n\nnever asked\n"))
+    monkeypatch.setattr(sys, "stdin", io.StringIO("hello\n\nagain\n/quit\nnever asked\n"))
     log = tmp_path / "events.jsonl"
     assert run(family, "chat", "--json", str(log)) == 0
     events = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
@@ -61,6 +61,15 @@ def test_chat_keeps_the_conversation(
     assert len(started) == 2
     assert started[1]["reused"] >= started[0]["prompt"] - 1
     assert capsys.readouterr().out.count("\n") >= 2
+
+
+def test_nobody_is_slowed_unasked(family: ModelSet, tmp_path: Path) -> None:
+    """An ordinary model read at early exits it was never trained for answers three times slower than by itself."""
+    for models, method in ((family.target, "lookup"), (family.target.parent, "hsd")):
+        log = tmp_path / "events.jsonl"
+        assert main(["ask", "The fox?", "--model", str(models), "--max-tokens", "2", "--json", str(log)]) == 0
+        told = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+        assert [event["preset"] for event in told if event["event"] == "started"] == [method]
 
 
 def test_failures_are_a_sentence(family: ModelSet, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -93,8 +102,9 @@ def test_bytes_that_are_no_text_are_asked_all_the_same(
     family: ModelSet, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A file of another encoding, piped in, reaches the tokenizer as halves of characters it refuses."""
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"caf\xe9?"), "utf-8", "surrogateescape"))
-    assert run(family, "ask", "-", "--max-tokens", "2") == 0
+    for errors in ("strict", "surrogateescape"):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"caf\xe9?"), "utf-8", errors))
+        assert run(family, "ask", "-", "--max-tokens", "2") == 0
     assert capsys.readouterr().out
 
 
