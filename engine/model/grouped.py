@@ -1,8 +1,8 @@
 """A matrix stored at 4 or 8 bits, as GGUF files have it: every 32 weights share a scale, and at 4 bits a minimum.
 
-Of ``NAME.weight`` [N, K] a file holds the codes under its own name, uint8 [N, K / 2] at 4 bits (the earlier column in
-the low nibble) or int8 [N, K] at 8, and beside them ``NAME.weight.group_scale`` and at 4 bits ``NAME.weight.group_min``,
-float16 [N, K / 32]. A weight is its code times its group's scale, plus the group's minimum.
+Of ``NAME.weight`` [N, K] a file holds the codes under its own name: uint8 [N, K / 2] at 4 bits, the earlier column in
+the low nibble, or int8 [N, K] at 8. Beside them lie ``NAME.weight.group_scale`` and at 4 bits
+``NAME.weight.group_min``, float16 [N, K / 32]. A weight is code times scale, plus minimum.
 """
 
 from __future__ import annotations
