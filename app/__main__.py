@@ -21,7 +21,8 @@ from app.chat import Chat, Engine
 from app.composing.context import Context
 from app.conversations.archive import Archive
 from app.crossing import cross
-from app.desktop.crash import CrashLog, regular
+from app.desktop.crash import CrashLog
+from app.desktop.files import obstructed
 from app.desktop.garbage import Collector
 from app.desktop.single_instance import SingleInstance
 from app.exchange import Failure
@@ -160,6 +161,7 @@ class Application:
         """Show the window, and only then begin to load ``models``."""
         self.window.show()
         self.archive.load()
+        self.window.desk.exports.sweep()
         self.window.seen.connect(self._begin_engine, Qt.ConnectionType.QueuedConnection)
         QTimer.singleShot(UNSEEN, self.window, self._begin_engine)
         QTimer.singleShot(0, self.window, lambda: self.chat.open(models))
@@ -318,7 +320,7 @@ def _write_log(folder: Path) -> None:
     """Keep warnings and errors of all threads in a file that does not grow without bound, where one can be had."""
     root, path = logging.getLogger(), folder / "updraft.log"
     root.setLevel(logging.INFO)
-    if path.exists() and not regular(path):
+    if obstructed(path):
         return
     with suppress(OSError):
         handler = RotatingFileHandler(path, maxBytes=1_000_000, backupCount=2, encoding="utf-8")
