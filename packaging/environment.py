@@ -293,8 +293,12 @@ def see_torch_start(environment: Environment, machine: Machine) -> None:
 
 
 def pip_install(environment: Environment, arguments: Sequence[str]) -> None:
-    """Run ``pip install`` in the environment; raises SetupFailed with what its messages mean."""
-    command = [str(environment.python), "-m", "pip", "install", *arguments]
+    """Run ``pip install`` in the environment; raises SetupFailed with what its messages mean.
+
+    Python compiles each module when it is first imported. pip would compile all of torch and transformers beforehand,
+    which takes longer than all else, and most of that is never imported.
+    """
+    command = [str(environment.python), "-m", "pip", "install", "--no-compile", *arguments]
     carry_out(command, "pip could not install what is needed.")
 
 

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import QApplication
 from screenshots import Photographer
 
 from app.chat import Engine
-from engine.config import PRESETS, Chosen, starter_models
+from engine.config import PRESETS, Chosen, tiny_models
 
 QUESTION = "Give me three tips for sleeping better."
 FRAME = 110  # ms between two pictures
@@ -59,7 +59,7 @@ def main() -> None:
     width, height = (int(side) for side in options.size.split("x"))
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     app = QApplication(["updraft"])
-    photographer = Photographer(app, starter_models(), options.file.parent, (width, height), options.theme)
+    photographer = Photographer(app, tiny_models(), options.file.parent, (width, height), options.theme)
     pictures, times = film(photographer)
     photographer.leave()
     pictures[0].save(

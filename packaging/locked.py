@@ -2,7 +2,7 @@
 
 A section is a line "# [name]" and the requirements below it, as pip reads them:
 torch-cpu (its small build for Linux), torch, torch-cuda (what only its CUDA build for Linux needs), run (the program),
-cuda (our kernels), check (the checks).
+cuda (our kernels), check (the checks), starter (what carries the starter model; fetched, never installed).
 """
 
 import re

@@ -27,7 +27,7 @@ from app.conversations.conversation import title_of
 from app.conversations.store import Store
 from app.look.theme import CHOICES, Choice
 from app.worker import open_engine
-from engine.config import PRESETS, Chosen, ModelSet, models_in, starter_models
+from engine.config import PRESETS, Chosen, ModelSet, models_in, tiny_models
 
 QUESTION = "Write the beginning of a story about a fox and a lantern."
 ROOT = Path(__file__).resolve().parents[1]
@@ -251,7 +251,7 @@ def main() -> None:
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     width, height = (int(side) for side in options.size.split("x"))
-    models = models_in(options.model) if options.model else starter_models()
+    models = models_in(options.model) if options.model else tiny_models()
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     app = QApplication(["updraft"])
     for choice in options.theme:

@@ -33,7 +33,7 @@ from app.chat import Chat, Engine
 from app.conversations.conversation import Conversation, Message, Reply
 from app.flight import Flight
 from app.worker import OpenSession, open_engine
-from engine.config import PRESETS, ModelSet, models_in, starter_models
+from engine.config import PRESETS, ModelSet, models_in, tiny_models
 from engine.events import Event, Round
 
 PERIOD = 16  # ms
@@ -267,7 +267,7 @@ def main() -> None:
     options = parser.parse_args()
     sys.setswitchinterval(SWITCH)
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    models = models_in(options.model) if options.model else starter_models()
+    models = models_in(options.model) if options.model else tiny_models()
     made_up = options.played or options.opening
     opener = Played(options.played or 0, options.pace).open if made_up else open_engine
     measure(QApplication(["updraft"]), options, opener, models)

@@ -19,7 +19,7 @@ from itertools import islice
 import psutil
 import torch
 
-from engine.config import PRESETS, Sampling, starter_models
+from engine.config import PRESETS, Sampling, tiny_models
 from engine.events import Finished, Loading
 from engine.prompts import PROMPTS
 from engine.session import Session
@@ -93,7 +93,7 @@ def _live(dice: random.Random, until: float, device: str, counts: dict[str, int]
 
 def _opened(device: str) -> Session:
     """Return an engine with the starter models on ``device``."""
-    opening = Session.open(starter_models(), device)
+    opening = Session.open(tiny_models(), device)
     while True:
         try:
             next(opening)

