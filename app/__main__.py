@@ -20,18 +20,19 @@ from PySide6.QtWidgets import QApplication, QMessageBox
 from app.chat import Chat, Engine
 from app.composing.context import Context
 from app.conversations.archive import Archive
+from app.conversations.safe import NAME as CONVERSATIONS
 from app.crossing import cross
-from app.desktop.crash import CrashLog
-from app.desktop.files import obstructed
+from app.desktop.crash import CrashLog, regular
 from app.desktop.garbage import Collector
 from app.desktop.single_instance import SingleInstance
 from app.exchange import Failure
-from app.library import ModelLibrary
+from app.first_run import FirstRun
+from app.library import ModelLibrary, starter_models, starter_trouble
 from app.look.assets import asset
 from app.look.theme import Look, Theme
 from app.settings.arguments import parser, read_arguments
 from app.settings.file import SettingsFile
-from app.settings.last_models import begun_with, remember
+from app.settings.last_models import begun_with, forget, remember
 from app.settings.manners import manner_of
 from app.settings.methods import Methods
 from app.settings.models_folder import model_sets_under
@@ -41,12 +42,13 @@ from app.window import Window
 from app.wizard.corner import ModelsCorner
 from app.wizard.news import DownloadLine, DownloadNews
 from app.worker import EngineWorker, OpenSession, SessionLike, open_engine
-from engine.config import PRESETS, ModelSet, Preset, models_in, starter_models
+from engine.config import PRESETS, ModelSet, Preset, models_in, tiny_models
 from engine.events import Loading
 from engine.template.process import serve
 
 log = logging.getLogger("app")
 
+TOLD = "starter/told"  # the reason that was told last
 UNSEEN = 500  # ms after which the engine is begun though the window was not painted: it may be minimised
 CHOOSING = 1000  # ms after the last step until another length of conversation is taken for chosen
 PATIENCE = 15_000  # ms the engine has to end its round when the window closes
@@ -75,6 +77,7 @@ class Application:
         self.crash = crash
         self.passing: ModelSet | None = None  # of the command line: it holds for this run and is not remembered
         self.missed: ModelSet | None = None  # the set used last, where it is gone
+        self.trouble = ""  # why the starter could not be fetched, where it is what is begun with
         self._kept = settings
         self._ended = False
         self.thread = QThread()
@@ -100,6 +103,7 @@ class Application:
         self.chat.engine_changed.connect(self.collector.settle)
         self.chat.engine_changed.connect(self._remember)
         self.models: ModelsCorner | None = None
+        self.first_run: FirstRun | None = None  # where it is to be: nobody has chatted here yet
 
     def _connect_settings(self) -> None:
         self._longer.timeout.connect(self._load_again)
@@ -161,12 +165,25 @@ class Application:
         """Show the window, and only then begin to load ``models``."""
         self.window.show()
         self.archive.load()
-        self.window.desk.exports.sweep()
         self.window.seen.connect(self._begin_engine, Qt.ConnectionType.QueuedConnection)
         QTimer.singleShot(UNSEEN, self.window, self._begin_engine)
+        first = self.first_run if self.first_run is not None and self.first_run.due else None
+        if first is not None:
+            QTimer.singleShot(0, self.window, lambda: first.begin(tiny_models()))
         QTimer.singleShot(0, self.window, lambda: self.chat.open(models))
         if self.models is not None:
-            self.models.start()
+            self.models.start(greet=first is None)
+        if first is None:
+            self._tell_past()
+
+    def add_first_run(self) -> None:
+        """Let an answer be given by itself at the first start, before the wizard greets."""
+        self.first_run = FirstRun(self.worker, self.window.transcript, self.theme, self._kept, self.window)
+        self.first_run.over.connect(self._first_run_over)
+
+    def _first_run_over(self, writing: bool) -> None:
+        if self.models is not None and not writing:
+            self.models.greet()
         self._tell_past()
 
     def _begin_engine(self) -> None:
@@ -180,6 +197,9 @@ class Application:
             self.window.remedies.tell_fault(self.crash.left, past=True)
         elif self.missed is not None:
             self.window.remedies.tell_missing(self.missed.name)
+        elif self.trouble and self._kept.value(TOLD) != self.trouble:
+            self._kept.setValue(TOLD, self.trouble)
+            self.window.remedies.tell_no_starter(self.trouble)
         elif self.preferences.problems:
             hint = "The file is kept as it is; what you change in the window is added to it."
             self.window.banner.tell(Failure(self.preferences.problems[0], hint, remedies=("settings",)))
@@ -199,7 +219,10 @@ class Application:
         """Keep which models are used, once they have proved that they load."""
         models = self.chat.models
         if self.chat.engine is Engine.READY and models is not None and models != self.passing:
-            remember(self._kept, models)
+            if models == starter_models():
+                forget(self._kept)
+            else:
+                remember(self._kept, models)
 
     def _rest(self) -> None:
         """Let the collector know when a pause would go unnoticed."""
@@ -249,7 +272,7 @@ def furnish(beginning: Beginning) -> tuple[Application, ModelSet]:
     starter = starter_models()
     used, missed = begun_with(settings, starter)
     models = used if beginning.model is None else models_in(beginning.model)
-    known = [starter] if models == starter else [starter, models]
+    known = list(dict.fromkeys((starter, tiny_models(), models)))
     archive = kept_in(beginning.data, settings)
     preferences = beginning.preferences
     paces = user_data_path("Updraft", appauthor=False) / "paces.json"  # not beside the chats: it is this computer's
@@ -260,6 +283,9 @@ def furnish(beginning: Beginning) -> tuple[Application, ModelSet]:
     running = Application(beginning.app, engine, settings, known, logs, archive, preferences, crash)
     if beginning.model is None:
         running.missed = missed
+        running.trouble = starter_trouble() if models == starter else ""
+        if not (beginning.data / CONVERSATIONS).exists():
+            running.add_first_run()
     else:
         running.passing = models
     running.add_library(ModelLibrary.here(offline=beginning.preferences.settings.offline), settings)
@@ -320,7 +346,7 @@ def _write_log(folder: Path) -> None:
     """Keep warnings and errors of all threads in a file that does not grow without bound, where one can be had."""
     root, path = logging.getLogger(), folder / "updraft.log"
     root.setLevel(logging.INFO)
-    if obstructed(path):
+    if path.exists() and not regular(path):
         return
     with suppress(OSError):
         handler = RotatingFileHandler(path, maxBytes=1_000_000, backupCount=2, encoding="utf-8")

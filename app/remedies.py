@@ -57,9 +57,15 @@ class Remedies(QObject):
 
     def tell_missing(self, name: str) -> None:
         """Say that the models used last are gone."""
-        hint = "The starter model is open instead. If it is on a drive, connect that and choose it; or get it again."
+        hint = "The starter is open instead. If it is on a drive, connect that and choose it; or get it again."
         sentence = f"{name}, which you used last, is not there."
         self._parts.banner.tell(Failure(sentence, hint, remedies=("get", "model"), calm=True))
+
+    def tell_no_starter(self, reason: str) -> None:
+        """Say once why the tiny models answer in place of the starter: ``reason`` as a sentence."""
+        hint = "Tiny models answer meanwhile. Updraft tries again when it is started in an hour or later."
+        sentence = f"The starter model, SmolLM2, could not be fetched. {reason}"
+        self._parts.banner.tell(Failure(sentence, hint, remedies=(), calm=True))
 
     def _get(self) -> None:
         self._parts.banner.hide()

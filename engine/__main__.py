@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Literal, TextIO
 from platformdirs import user_data_path
 
 from engine.architecture import require_folder
-from engine.config import PRESETS, ROOM, Chosen, ModelSet, Preset, Sampling, models_in, starter_models
+from engine.config import PRESETS, ROOM, Chosen, ModelSet, Preset, Sampling, models_in
 from engine.errors import CheckpointError, UpdraftError
 from engine.events import Event, Finished, to_json
-from engine.library import Library, starting_preset
+from engine.library import Library, starter_models, starting_preset
 from engine.library import terminal as models
 from engine.library.provenance import checkpoint_in
 from engine.pace import Paces
@@ -92,9 +92,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_reply_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--model", metavar="NAME", help="an installed set or a model folder (default: the starter models)"
-    )
+    command.add_argument("--model", metavar="NAME", help="an installed set or a model folder (default: the starter)")
     command.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
     command.add_argument(
         "--room", type=int, default=ROOM, help="the most tokens of a conversation on a GPU (default: %(default)s)"

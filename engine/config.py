@@ -255,9 +255,9 @@ def models_in(folder: Path) -> ModelSet:
     return ModelSet(folder.name, folder / "target", qualifier, draft)
 
 
-def starter_models() -> ModelSet:
-    """Return the models that come with Updraft."""
+def tiny_models() -> ModelSet:
+    """Return the tiny models that lie beside the program: fluent, often wrong, with early exits trained into them."""
     from importlib.resources import files
 
     found = models_in(Path(str(files("assets") / "starter")))
-    return ModelSet("Starter", found.target, found.qualifier, found.draft)
+    return ModelSet("Tiny (early exits)", found.target, found.qualifier, found.draft)

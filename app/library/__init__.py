@@ -22,6 +22,8 @@ from engine.library import (
     Step,
     Verdict,
     Wanted,
+    starter_models,
+    starter_trouble,
     starting_preset,
 )
 from engine.words import duration, size
@@ -48,5 +50,7 @@ __all__ = [
     "Wanted",
     "duration",
     "size",
+    "starter_models",
+    "starter_trouble",
     "starting_preset",
 ]

@@ -1,4 +1,4 @@
-"""What an empty conversation shows: where you are, and three questions to start with."""
+"""What an empty conversation shows: where you are, and three questions to start with; at first, an answer by itself."""
 
 from __future__ import annotations
 
@@ -23,7 +23,12 @@ class Welcome(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        rows = QVBoxLayout(self)
+        self._usual = QWidget()
+        self._showing: QWidget | None = None
+        self._whole = QVBoxLayout(self)
+        self._whole.setContentsMargins(0, 0, 0, 0)
+        self._whole.addWidget(self._usual)
+        rows = QVBoxLayout(self._usual)
         rows.setSpacing(8)
         rows.addStretch(2)
         logo = QLabel()
@@ -38,6 +43,17 @@ class Welcome(QWidget):
         for button in self.buttons:
             rows.addWidget(button, 0, Qt.AlignmentFlag.AlignHCenter)
         rows.addStretch(3)
+
+    def give_way(self, showing: QWidget | None) -> None:
+        """Show ``showing`` in place of the usual, or, with None, that again."""
+        if self._showing is not None:
+            self._whole.removeWidget(self._showing)
+            self._showing.hide()
+            self._showing.deleteLater()
+        self._showing = showing
+        if showing is not None:
+            self._whole.addWidget(showing)
+        self._usual.setVisible(showing is None)
 
     def _example(self, text: str) -> QPushButton:
         button = QPushButton(text)

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from PySide6.QtCore import QSettings
 
-from engine.config import ModelSet
+from engine.config import ModelSet, tiny_models
 
 KEPT = "models/last"
+FORMER = "Starter"  # what the tiny models were called when there was no other starter
 
 
 def remember(settings: QSettings, models: ModelSet) -> None:
@@ -28,11 +29,18 @@ def remembered(settings: QSettings) -> ModelSet | None:
         return None
 
 
+def forget(settings: QSettings) -> None:
+    """Begin with the starter from now on, whichever that is by then."""
+    settings.remove(KEPT)
+
+
 def begun_with(settings: QSettings, starter: ModelSet) -> tuple[ModelSet, ModelSet | None]:
     """Return the set to begin with: the one used last, or ``starter``, and then what is missing for that."""
-    last = remembered(settings)
-    if last is None or last.name == starter.name:
-        return starter, None  # its folders may have moved with the program
+    last, tiny = remembered(settings), tiny_models()
+    if last is None or last.name in (starter.name, FORMER):
+        return starter, None
+    if last.name == tiny.name:
+        return tiny, None  # its folders may have moved with the program
     return (last, None) if is_there(last) else (starter, last)
 
 

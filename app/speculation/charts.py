@@ -9,9 +9,9 @@ from PySide6.QtGui import QColor, QHelpEvent, QPainter, QPaintEvent, QPen, QPoly
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from app.look.palette import Palette
+from app.speculation import wording
 from app.speculation.course import PLACES, Course, thinned
 from app.speculation.marks import level_colour
-from engine import words
 
 HEIGHT = 44
 POINTS = 120
@@ -131,4 +131,4 @@ def _place(number: int) -> str:
 
 def per_pass(tokens: int, passes: int) -> str:
     """Return how many tokens a target pass writes on average."""
-    return f"{words.pace(tokens / passes)} tokens a check" if passes else ""
+    return f"{wording.number(tokens / passes)} tokens a check" if passes else ""

@@ -11,9 +11,9 @@ from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QPushButto
 
 from app.look.palette import Palette
 from app.look.typeface import tabular
+from app.speculation import wording
 from app.speculation.replay import Replay
 from app.speculation.scrubber import Scrubber
-from engine import words
 
 SPEEDS = {"4× speed": 4.0, "real speed": 1.0, "¼ speed": 0.25, "⅒ speed": 0.1}
 FRAME = 16  # ms
@@ -70,7 +70,7 @@ class Player(QFrame):
             return ""
         at, number, count = self.replay.seconds, len(self.replay.ledger.rounds), len(self.replay.rounds)
         known = "" if self.replay.by_pass else " · kept round by round"
-        return f"{at:.1f} of {words.seconds(self.replay.length)} · round {number:,} of {count:,}{known}"
+        return f"{at:.1f} of {wording.seconds(self.replay.length)} · round {number:,} of {count:,}{known}"
 
     def open_replay(self, replay: Replay, *, playing: bool) -> None:
         """Show ``replay`` from its beginning, and play it at once if ``playing``."""

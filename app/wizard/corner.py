@@ -10,10 +10,10 @@ from PySide6.QtGui import QAction, QCloseEvent
 from PySide6.QtWidgets import QAbstractButton, QCheckBox, QMainWindow, QMenu, QMessageBox, QWidget
 
 from app.chat import Chat, Engine
-from app.library import Listing, ModelLibrary
+from app.library import Listing, ModelLibrary, starter_models
 from app.wizard.library_page import LibraryPage
 from app.wizard.wizard import Wizard
-from engine.config import ModelSet, starter_models
+from engine.config import ModelSet
 
 MENU = "&Model"
 _ACCEPT = QMessageBox.ButtonRole.AcceptRole
@@ -50,6 +50,7 @@ class ModelsCorner(QObject):
         self._wizard: Wizard | None = None
         self._page: LibraryPage | None = None
         self._greet = False
+        self._listing: Listing | None = None
         self._decided = False
         self._question: QMessageBox | None = None
         self._question_of_folder: QMessageBox | None = None
@@ -59,11 +60,18 @@ class ModelsCorner(QObject):
         chat.engine_changed.connect(self._note_use)
         window.installEventFilter(self)
 
-    def start(self) -> None:
-        """List what is there, go on with downloads, and open the wizard where it was never seen."""
-        self._greet = not self._settings.value(SEEN, False, bool)
+    def start(self, *, greet: bool = True) -> None:
+        """List what is there and go on with downloads; ``greet`` as well, once that is listed."""
         self.library.downloads.go_on()
         self.library.look()
+        if greet:
+            self.greet()
+
+    def greet(self) -> None:
+        """Open the wizard where it was never seen and there are no models, as soon as that is known."""
+        self._greet = not self._settings.value(SEEN, False, bool)
+        if self._listing is not None:
+            self._greet_now(self._listing)
 
     def end(self) -> None:
         """Close the library; a download goes on by itself where that was chosen. A trial leaves nothing behind."""
@@ -114,7 +122,7 @@ class ModelsCorner(QObject):
         box.open()
 
     def use(self, models: ModelSet | None) -> None:
-        """Chat with ``models``, or with the starter models."""
+        """Chat with ``models``, or with the starter."""
         self._picker.open(models or starter_models())
 
     def open_library(self) -> LibraryPage:
@@ -138,6 +146,10 @@ class ModelsCorner(QObject):
 
     def _list(self, listing: Listing) -> None:
         self._picker.offer(tuple(listing.sets.values()))
+        self._listing = listing
+        self._greet_now(listing)
+
+    def _greet_now(self, listing: Listing) -> None:
         if self._greet:
             self._greet = False
             if not listing.models:

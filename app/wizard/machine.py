@@ -21,7 +21,7 @@ class MachinePage(Page):
         super().__init__(
             plan,
             "Bring in a real model",
-            "Updraft comes with a small starter model that always works. A larger one answers far better. It is "
+            "The starter is small, always works and is often wrong. A larger model answers far better. It is "
             "downloaded once and runs on this machine alone. First, what this machine has:",
         )
         self._library = library

@@ -18,7 +18,7 @@ from app.wizard.page import ORDER, Page, Plan
 from app.wizard.search import Search
 from app.wizard.shelf import Shelf
 
-CHOOSE = "Choose one to go on; with “Skip for now” the starter models stay."
+CHOOSE = "Choose one to go on; with “Skip for now” the starter stays."
 
 
 class SetsPage(Page):

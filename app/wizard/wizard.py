@@ -21,7 +21,7 @@ from app.wizard.trial import TryPage
 
 RULER = 2  # pixels
 PAGES = 2  # times the width of the steps that pages have at least beside them
-SKIP = "The starter model always works, so all of this can be skipped and taken up again from the Model menu."
+SKIP = "The starter always works, so all of this can be skipped and taken up again from the Model menu."
 
 
 class Wizard(QWizard):

@@ -103,9 +103,8 @@ class _Count:
         self._levels: tuple[LevelInfo, ...] = ()
         self._tally = Tally()
         self._kept: dict[str, list[int]] = {}  # a level's title to the tokens it kept and judged
-        self._replies: list[tuple[int, float]] = []
-        self.rounds = 0
-        self.busy = 0.0
+        self.rounds = self.tokens = 0
+        self.seconds = self.busy = 0.0
 
     def add(self, event: object) -> None:
         if isinstance(event, Loading):
@@ -120,14 +119,13 @@ class _Count:
             self._finish(event)
 
     def _finish(self, event: Finished) -> None:
-        self._replies.append((event.tokens, event.seconds))
+        self.tokens += event.tokens
+        self.seconds += event.seconds
         for index, info in enumerate(self._levels):
             sums, tally = self._kept.setdefault(info.title, [0, 0]), self._tally.levels[index]
             sums[:] = sums[0] + tally.kept, sums[1] + tally.judged
 
     def speed(self, preset: Preset) -> Speed:
         kept = {title: kept / judged for title, (kept, judged) in self._kept.items() if judged}
-        note, replies = "" if preset.lossless else "lossy", tuple(self._replies)
-        tokens, seconds = sum(tokens for tokens, _ in replies), sum(seconds for _, seconds in replies)
-        each, overhead = tokens / self.rounds, 1 - self.busy / seconds
-        return Speed(preset.name, note, tokens, seconds, kept, each, overhead, replies)
+        note, overhead = "" if preset.lossless else "lossy", 1 - self.busy / self.seconds
+        return Speed(preset.name, note, self.tokens, self.seconds, kept, self.tokens / self.rounds, overhead)

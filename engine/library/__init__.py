@@ -19,6 +19,7 @@ from engine.library.protocol import DeviceCode, FileProgress, Inspection, Patien
 from engine.library.record import Installed
 from engine.library.sets import depending_on, set_named
 from engine.library.signin import sign_in, sign_in_by_browser, sign_out, token
+from engine.library.starter import starter_models, starter_trouble
 from engine.library.starting import starting_preset
 from engine.library.vocabulary import check_shared
 
@@ -53,6 +54,8 @@ __all__ = [
     "sign_in",
     "sign_in_by_browser",
     "sign_out",
+    "starter_models",
+    "starter_trouble",
     "starting_preset",
     "token",
     "wanted_for",

@@ -20,6 +20,7 @@ from engine.library.installed import Library
 from engine.library.protocol import Patience, Progress, SignedIn
 from engine.library.record import Installed
 from engine.library.signin import sign_in_by_browser, token
+from engine.library.starter import starter_models, starter_trouble
 from engine.printable import printable
 from engine.words import size
 
@@ -85,6 +86,9 @@ def _list(library: Library) -> int:
         remarks = ", ".join(mark for mark, applies in marks if applies)
         _say(f"  {entry.name:<18} {size(entry.download):>8}  {entry.title}{f' ({remarks})' if remarks else ''}")
         _say(f"  {'':<18} {'':>8}  {entry.good_for}")
+    _say(f"Starter: {starter_models().name}")
+    if starter_trouble():
+        _say(f"  SmolLM2 is not there: {starter_trouble()}")
     _say(f"Installed in {library.folder}")
     for model in installed:
         state = "drive not connected" if not model.present else "" if model.whole else "damaged"
@@ -96,7 +100,7 @@ def _list(library: Library) -> int:
     for note in library.unreadable():
         _say(f"  {note}")
     if not installed:
-        _say("  nothing yet; the starter models always work")
+        _say("  nothing yet; the starter always works")
     return 0
 
 

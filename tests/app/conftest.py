@@ -57,10 +57,14 @@ def start(qtbot: QtBot, qapp: QApplication, settings: QSettings, opener: Opener,
     """Start the window; whatever the test left running has to stop in time."""
     started: list[Application] = []
 
-    def begin(models: ModelSet = MODELS, *, wait: bool = True, archive: Archive | None = None) -> Application:
+    def begin(
+        models: ModelSet = MODELS, *, wait: bool = True, archive: Archive | None = None, first: bool = False
+    ) -> Application:
         running = Application(qapp, opener, settings, [models], tmp_path, archive)
         started.append(running)
         running.window.resize(1280, 800)
+        if first:
+            running.add_first_run()
         running.start(models)
         qtbot.waitExposed(running.window)
         if wait:

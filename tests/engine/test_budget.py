@@ -10,11 +10,11 @@ import torch
 
 from engine.account import LEAST, LIBRARIES, longest, needs
 from engine.budget import Budget
-from engine.config import ModelSet, starter_models
+from engine.config import ModelSet, tiny_models
 from engine.dimensions import read_dimensions
 from engine.errors import CheckpointError, DeviceError
 
-SET = starter_models()
+SET = tiny_models()
 ALL = [read_dimensions(folder) for folder in (SET.target, SET.qualifier, SET.draft) if folder]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from engine.config import PRESETS, Role, Sampling, starter_models
+from engine.config import PRESETS, Role, Sampling, tiny_models
 from engine.events import Finished, Round
 from engine.model import load
 from engine.prompts import PROMPTS
@@ -21,7 +21,7 @@ TOKENS = 64
 
 @pytest.fixture(scope="module")
 def session() -> Iterator[Session]:
-    session = finish(Session.open(starter_models(), "cpu"))
+    session = finish(Session.open(tiny_models(), "cpu"))
     yield session
     session.close()
 
@@ -64,7 +64,7 @@ def test_transformers_loads_the_starter_too(role: Role) -> None:
     """The starter is in the Hub's layout, so anybody's tools must give the same logits as ours."""
     from transformers import AutoModelForCausalLM
 
-    folder = starter_models().folder(role)
+    folder = tiny_models().folder(role)
     assert folder is not None
     theirs = AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32, device_map="cpu")
     ours = finish(load(folder, torch.device("cpu")))
@@ -77,7 +77,7 @@ def test_transformers_loads_the_starter_too(role: Role) -> None:
 
 def test_the_starter_is_small_and_complete() -> None:
     """It travels with every copy of Updraft: under 60 MB, with its card and its licence."""
-    target = starter_models().target
+    target = tiny_models().target
     files = [path for path in target.parent.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) < 60_000_000
     card = (target.parent / "README.md").read_text(encoding="utf-8")

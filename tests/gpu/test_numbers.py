@@ -12,7 +12,7 @@ pytest.importorskip("torch")
 import torch
 from safetensors.torch import load_file, save_file
 
-from engine.config import PRESETS, ModelSet, Sampling, starter_models
+from engine.config import PRESETS, ModelSet, Sampling, tiny_models
 from engine.errors import NoNumbers
 from engine.session import Session
 from tests.engine.family import finish
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(),
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")], ids=str)
 def test_no_numbers_are_one_sentence(tmp_path: Path, bad: float) -> None:
     """A NaN that is drawn as an id past the vocabulary, which ends every CUDA program of the process."""
-    whole = starter_models()
+    whole = tiny_models()
     folder = tmp_path / "target"
     shutil.copytree(whole.target, folder)
     weights = load_file(folder / "model.safetensors")

@@ -15,7 +15,7 @@ import torch
 from scipy.stats import chi2_contingency
 
 from engine.account import needs
-from engine.config import PRESETS, Sampling, starter_models
+from engine.config import PRESETS, Sampling, tiny_models
 from engine.dimensions import read_dimensions
 from engine.errors import DeviceError
 from engine.events import Event, Finished, Loading, Round, Started
@@ -32,7 +32,7 @@ REPLIES = 600
 
 @pytest.fixture(scope="module")
 def session() -> Iterator[Session]:
-    session = finish(Session.open(starter_models(), "cuda"))
+    session = finish(Session.open(tiny_models(), "cuda"))
     assert session.how == "graphs", session.why_eager
     yield session
     session.close()
@@ -145,18 +145,18 @@ def test_a_set_that_does_not_fit_is_refused_with_numbers(monkeypatch: pytest.Mon
     torch.zeros(1, device="cuda")  # CUDA's libraries are counted no more
     monkeypatch.setattr("engine.budget.free_memory", lambda _device: 100 << 20)
     with pytest.raises(DeviceError, match="GPU memory"):
-        finish(Session.open(starter_models(), "cuda"))
-    folders = [starter_models().folder(role) for role in ("target", "qualifier", "draft")]
+        finish(Session.open(tiny_models(), "cuda"))
+    folders = [tiny_models().folder(role) for role in ("target", "qualifier", "draft")]
     free = needs([read_dimensions(folder) for folder in folders if folder], 1280, "cuda", runtime=0).total
     monkeypatch.setattr("engine.budget.free_memory", lambda _device: free)
-    small = finish(Session.open(starter_models(), "cuda"))
+    small = finish(Session.open(tiny_models(), "cuda"))
     assert small.context(PRESETS["plain"]) == 1280
     small.close()
 
 
 def test_a_head_in_sixteen_bits_is_as_exact() -> None:
     """The head is the one matrix whose product is not our own kernel then; its sums must not follow the tokens."""
-    session = finish(Session.open(starter_models(), "cuda", dense_head=True))
+    session = finish(Session.open(tiny_models(), "cuda", dense_head=True))
     for prompt in PROMPTS[:4]:
         assert ids(ask(session, "hispec", prompt, GREEDY, 60)) == ids(ask(session, "plain", prompt, GREEDY, 60))
     session.close()
@@ -168,7 +168,7 @@ def test_closing_gives_the_memory_back() -> None:
     torch.cuda.empty_cache()
     before = torch.cuda.memory_allocated(), torch.cuda.memory_reserved()
     for _ in range(2):
-        session = finish(Session.open(starter_models(), "cuda"))
+        session = finish(Session.open(tiny_models(), "cuda"))
         for preset in PRESETS:
             ask(session, preset, "Tell me about dogs.", Sampling(seed=1), 8)
         assert torch.cuda.memory_allocated() > before[0]

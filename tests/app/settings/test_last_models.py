@@ -9,7 +9,7 @@ from PySide6.QtCore import QSettings
 from pytestqt.qtbot import QtBot
 
 from app.settings.last_models import KEPT, begun_with, is_there, remember, remembered
-from engine.config import ModelSet
+from engine.config import ModelSet, tiny_models
 from engine.errors import CheckpointError
 from tests.app.scripted import Opener
 from tests.app.stage import Start
@@ -53,7 +53,7 @@ def test_only_models_that_load_are_remembered(
 
 def test_a_start_begins_with_what_was_used_last(settings: QSettings, tmp_path: Path) -> None:
     """Guards: a start with a folder that is gone; the starter looked for where an older version had it."""
-    starter, mine = ModelSet("Starter", tmp_path / "new"), ModelSet("Mine", tmp_path)
+    starter, mine = ModelSet("SmolLM2", tmp_path / "new"), ModelSet("Mine", tmp_path)
     assert begun_with(settings, starter) == (starter, None)
     remember(settings, mine)
     assert begun_with(settings, starter) == (mine, None)
@@ -61,3 +61,16 @@ def test_a_start_begins_with_what_was_used_last(settings: QSettings, tmp_path: P
     assert begun_with(settings, starter) == (starter, gone)
     remember(settings, ModelSet("Starter", tmp_path / "old"))
     assert begun_with(settings, starter) == (starter, None)
+    remember(settings, ModelSet(tiny_models().name, tmp_path / "old"))
+    assert begun_with(settings, starter) == (tiny_models(), None)
+
+
+def test_the_starter_is_whichever_there_is(start: Start, qtbot: QtBot, settings: QSettings, tmp_path: Path) -> None:
+    """Guards: the tiny models begun with for ever because they had to stand in at the first start."""
+    remember(settings, ModelSet("Mine", tmp_path))
+    running = start()
+    running.window.picker.open(tiny_models())  # nothing is prepared here, so they are the starter
+    qtbot.waitUntil(lambda: running.chat.engine.value == "ready")
+    assert remembered(settings) is None
+    real = ModelSet("SmolLM2", tmp_path)
+    assert begun_with(settings, real) == (real, None)

@@ -18,7 +18,7 @@ from app.messages.answer import Answer
 from app.messages.turn import Turn
 from app.messages.wishes import Wishes
 from app.settings.methods import KEPT, Methods
-from engine.config import ModelSet, starter_models
+from engine.config import ModelSet, tiny_models
 from tests.app.scripted import STORY, speculated
 
 CONFIG = {
@@ -38,12 +38,12 @@ def ordinary(tmp_path: Path) -> ModelSet:
 def test_what_was_chosen_for_a_set_holds_for_it_alone(tmp_path: Path, ordinary: ModelSet) -> None:
     settings = QSettings(str(tmp_path / "kept.ini"), QSettings.Format.IniFormat)
     methods = Methods(settings)
-    assert (methods.of(ordinary), methods.of(starter_models())) == ("lookup", "hispec")
+    assert (methods.of(ordinary), methods.of(tiny_models())) == ("lookup", "hispec")
     methods.remember(ordinary, "lookup")
     assert settings.value(KEPT) is None, "what it begins with anyway may become better"
     methods.remember(ordinary, "plain")
     again = Methods(settings)
-    assert (again.of(ordinary), again.of(starter_models())) == ("plain", "hispec")
+    assert (again.of(ordinary), again.of(tiny_models())) == ("plain", "hispec")
     assert again.of(ModelSet("gone", tmp_path / "gone")) is None
     for damaged in ("", "[]", "{", '{"Ordinary": 3}', '{"Ordinary": "hsd"}'):
         settings.setValue(KEPT, damaged)
@@ -65,7 +65,7 @@ def test_an_ordinary_model_is_not_slowed_and_keeps_what_is_chosen(
     running.window.transcript.wishes.plain.emit()
     assert running.chat.preset.name == running.preferences.settings.preset == "plain"
     assert running.window.topbar.presets["plain"].isChecked()
-    starter = starter_models()
+    starter = tiny_models()
     assert opened(starter) == "hispec"
     assert opened(ordinary) == "plain"
     running.window.topbar.presets["lookup"].trigger()

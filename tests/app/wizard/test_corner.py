@@ -38,7 +38,7 @@ class Shell(QMainWindow):
         """Take a folder, of which nothing is shown."""
 
 
-Begin = Callable[[], tuple[Shell, ModelsCorner]]
+Begin = Callable[..., tuple[Shell, ModelsCorner]]
 
 
 @pytest.fixture
@@ -46,13 +46,13 @@ def begin(qtbot: QtBot, library: ModelLibrary, chat: Chat, settings: QSettings) 
     """Open a window with the Model menu."""
     made: list[ModelsCorner] = []
 
-    def start() -> tuple[Shell, ModelsCorner]:
+    def start(*, greet: bool = True) -> tuple[Shell, ModelsCorner]:
         shell = Shell()
         qtbot.addWidget(shell)
         corner = ModelsCorner(shell, shell, library, chat, settings)
         made.append(corner)
         shell.show()
-        corner.start()
+        corner.start(greet=greet)
         return shell, corner
 
     yield start
@@ -90,6 +90,15 @@ def test_the_wizard_greets_once(begin: Begin, qtbot: QtBot, settings: QSettings)
     qtbot.waitUntil(lambda: bool(shell.offered))
     assert corner.wizard is None
     corner.get_action.trigger()
+    assert corner.wizard is not None
+
+
+def test_the_wizard_waits_for_the_first_run(begin: Begin, qtbot: QtBot) -> None:
+    """Guards: a wizard over the answer that is shown at the first start; one that never comes afterwards."""
+    _, corner = begin(greet=False)
+    qtbot.waitUntil(lambda: corner._listing is not None)
+    assert corner.wizard is None
+    corner.greet()
     assert corner.wizard is not None
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.config import ModelSet, starter_models
+from engine.config import ModelSet, tiny_models
 from engine.library import CATALOGUE, CatalogueSet, starting_preset
 
 CONFIG = {
@@ -30,7 +30,7 @@ def test_by_what_a_set_is_made_of(tmp_path: Path) -> None:
     assert starting_preset(ModelSet("trained", trained)).name == "hispec"
     assert starting_preset(ModelSet("two", bare, draft=small)).name == "draft"
     assert starting_preset(ModelSet("three", bare, small, small)).name == "hsd"
-    assert starting_preset(starter_models()).name == "hispec"
+    assert starting_preset(tiny_models()).name == "hispec"
 
 
 @pytest.mark.parametrize("entry", CATALOGUE.values(), ids=lambda entry: entry.name)
