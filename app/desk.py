@@ -17,7 +17,6 @@ from app.conversations.export import FORMATS, ExportError, export, file_name
 from app.conversations.sidebar import Sidebar
 from app.conversations.trash import Thrown
 from app.exchange import Failure
-from app.look.box import Box
 from app.look.choosing import choose_target
 from app.messages.clipboard import copy_answer
 from app.messages.transcript import Transcript
@@ -57,8 +56,10 @@ class Desk(QObject):
         self.chat.page.keep_draft()
         if not self.archive.unsaved:
             return True
-        sentence, more = "Some of what was written could not be saved.", "It is lost when Updraft closes."
-        box = Box("Updraft", sentence, more, self._over, QMessageBox.Icon.Warning)
+        box = QMessageBox(self._over)
+        box.setIcon(QMessageBox.Icon.Warning)
+        box.setText("Some of what was written could not be saved.")
+        box.setInformativeText("It is lost when Updraft closes.")
         stay = box.addButton("Stay", QMessageBox.ButtonRole.RejectRole)
         box.addButton("Close anyway", QMessageBox.ButtonRole.DestructiveRole)
         box.setDefaultButton(stay)

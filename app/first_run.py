@@ -63,7 +63,7 @@ class FirstRun(QObject):
     def begin(self, models: ModelSet) -> None:
         """Have ``models`` answer; from now on it counts as seen, whatever becomes of it."""
         self._settings.setValue(SEEN, True)
-        self.showing = Showing(QUESTION, self._theme.palette, moving=not self._theme.still)
+        self.showing = Showing(QUESTION, models.name, self._theme.palette, moving=not self._theme.still)
         self.showing.skipped.connect(self.end)
         self._theme.changed.connect(self.showing.set_palette)
         self._welcome.give_way(self.showing)

@@ -10,11 +10,12 @@ from PySide6.QtWidgets import QWidget
 
 from app.chat import Chat
 from app.look.choosing import choose_folder
+from app.settings.last_models import FORMER
 from app.settings.models_folder import model_sets_under
 from app.settings.options import Settings
 from app.settings.preferences import Preferences
 from app.topbar import TopBar
-from engine.config import ModelSet, models_in
+from engine.config import ModelSet, models_in, tiny_models
 
 
 class Picker(QObject):
@@ -76,8 +77,9 @@ class Picker(QObject):
         self.offered.emit()
 
     def named(self, name: str) -> ModelSet | None:
-        """Return the set offered under ``name``, None where there is none."""
-        return next((models for models in self._known if models.name == name), None)
+        """Return the set offered under ``name``, None where there is none; the tiny models had another name once."""
+        sets = {models.name: models for models in reversed(self._known)}
+        return sets.get(name) or (sets.get(tiny_models().name) if name == FORMER else None)
 
     def show(self) -> None:
         """Show what is offered and what is chosen."""

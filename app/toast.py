@@ -6,9 +6,7 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QTimer
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QWidget
-
-from app.look.label import Label
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
 
 STAYS = 8_000  # ms; longer while the pointer or the keyboard is on it
 GAP = 14  # pixels between the message and what is below
@@ -21,7 +19,8 @@ class Toast(QFrame):
         super().__init__(parent)
         self._under, self._anchor = parent, anchor
         self.setObjectName("toast")
-        self.label = Label()
+        self.label = QLabel()
+        self.label.setTextFormat(Qt.TextFormat.PlainText)
         self.undo = QPushButton("Undo")
         self.undo.setObjectName("toastUndo")
         self.undo.setAccessibleName("Undo")

@@ -12,14 +12,15 @@ from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
     QHBoxLayout,
+    QLabel,
     QPlainTextEdit,
     QVBoxLayout,
     QWidget,
 )
 
 from app.desktop.version import requirements, updraft
+from app.library import starter_models
 from app.look.assets import asset
-from app.look.label import Label
 from app.look.names import Names
 from app.look.room import make_room
 
@@ -54,7 +55,7 @@ class AboutDialog(QDialog):
         self.text.setReadOnly(True)
         self.text.setTabChangesFocus(True)
         self.text.setAccessibleName("Licence")
-        self.licence = Label()
+        self.licence = QLabel()
         self.licence.setObjectName("optionTitle")
         self.licence.setWordWrap(True)
         self.names.currentRowChanged.connect(self._show)
@@ -90,16 +91,20 @@ def components() -> list[Component]:
     ]
     card = asset("starter", "README.md")
     if card.is_file():
-        here.append(Component("Starter models", "", "CC BY-SA 4.0", card.read_text("utf-8")))
+        here.append(Component("Tiny models", "", "CC BY-SA 4.0", card.read_text("utf-8")))
+    notice, licence = (starter_models().target / name for name in ("NOTICE", "LICENSE"))
+    if notice.is_file() and licence.is_file():
+        text = f"{notice.read_text('utf-8')}\n{licence.read_text('utf-8')}"
+        here.append(Component("SmolLM2-135M-Instruct", "", "Apache-2.0", text))
     return here + [found for name in requirements() if (found := _component(name)) is not None]
 
 
 def _head() -> QHBoxLayout:
-    logo = Label()
+    logo = QLabel()
     logo.setPixmap(QIcon(str(asset("icons", "updraft.svg"))).pixmap(56, 56))
-    name = Label(f"Updraft {updraft()}")
+    name = QLabel(f"Updraft {updraft()}")
     name.setObjectName("headline")
-    words = Label(
+    words = QLabel(
         "Chat with a language model on your own PC, offline, and watch hierarchical speculative decoding work. "
         "Nothing you write leaves this computer."
     )

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from app.look.label import Label, label
+from app.look.label import label
 from app.look.palette import Palette
 from app.messages.answer import Answer
 from app.messages.question import Question
@@ -26,18 +26,19 @@ CAPTIONS = {  # the word shown with its mark, and what it says
 
 
 class Showing(QWidget):
-    """Shows ``question`` and the trace of its answer as it grows; ``explain`` adds a sentence about it.
+    """Shows ``question`` and the trace of the answer of ``model`` as it grows; ``explain`` adds a sentence about it.
 
     ``skipped``: it was seen enough.
     """
 
     skipped = Signal()
 
-    def __init__(self, question: str, palette: Palette, *, moving: bool, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, question: str, model: str, palette: Palette, *, moving: bool) -> None:
+        super().__init__()
         self.setAccessibleName(TITLE)
         self.answer = Answer(palette, marked=True, view="trace", moving=moving)
-        self.captions = {mark: (Sample(mark, word, palette), Label(said)) for mark, (word, said) in CAPTIONS.items()}
+        self.answer.show_model(model)
+        self.captions = {mark: (Sample(mark, word, palette), QLabel(said)) for mark, (word, said) in CAPTIONS.items()}
         self.skip = QPushButton("Skip")
         self.skip.setObjectName("quiet")
         self.skip.setToolTip("Esc, a click or typing does so, too")

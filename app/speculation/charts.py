@@ -8,7 +8,6 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QHelpEvent, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from app.look.label import plain_tip
 from app.look.palette import Palette
 from app.speculation import wording
 from app.speculation.course import PLACES, Course, thinned
@@ -51,7 +50,7 @@ class Chart(QWidget):
     def event(self, event: QEvent) -> bool:
         """Say the chart in words beside the pointer."""
         if isinstance(event, QHelpEvent):
-            QToolTip.showText(event.globalPos(), plain_tip(self.explain()), self)
+            QToolTip.showText(event.globalPos(), self.explain(), self)
             return True
         return super().event(event)
 

@@ -8,13 +8,13 @@ from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
     QHBoxLayout,
+    QLabel,
     QPushButton,
     QScrollArea,
     QVBoxLayout,
     QWidget,
 )
 
-from app.look.label import Label
 from app.look.palette import Palette
 from app.look.typeface import tabular
 from app.speculation import wording
@@ -274,14 +274,14 @@ class Body(QWidget):
             rows.activate()
 
 
-def _section(title: str) -> Label:
+def _section(title: str) -> QLabel:
     """Return a title that explains itself to who points at it."""
     label = _label(title, "section")
     label.setToolTip(TIPS[title])
     return label
 
 
-def _label(text: str, name: str) -> Label:
-    label = Label(text)
+def _label(text: str, name: str) -> QLabel:
+    label = QLabel(text)
     label.setObjectName(name)
     return label

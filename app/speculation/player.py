@@ -7,9 +7,8 @@ from typing import Literal
 
 from PySide6.QtCore import QElapsedTimer, QPointF, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPaintEvent, QPolygonF
-from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from app.look.label import Label
 from app.look.palette import Palette
 from app.look.typeface import tabular
 from app.speculation import wording
@@ -48,7 +47,7 @@ class Player(QFrame):
         self.speed.setCurrentText("real speed")
         self.speed.setAccessibleName("Speed of the replay")
         self.speed.currentTextChanged.connect(lambda _: self._tell())
-        self.place = Label()
+        self.place = QLabel()
         self.place.setObjectName("small")
         self.place.setFont(tabular(self.place.font()))
         self.shut = QPushButton("✕")
@@ -150,7 +149,7 @@ class Player(QFrame):
             self.scrubber.show_place(self.replay.seconds, f"{self.said}, {self.speed.currentText()}")
 
     def _arrange(self) -> None:
-        title = Label("REPLAY")
+        title = QLabel("REPLAY")
         title.setObjectName("section")
         head, row = QHBoxLayout(), QHBoxLayout()
         head.setSpacing(10)

@@ -7,12 +7,11 @@ from collections.abc import Callable
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QMessageBox, QWidget
 
-from app.look.box import Box
 
-
-def ask(parent: QWidget, question: str, more: str, *, yes: str, no: str, act: Callable[[], object]) -> Box:
+def ask(parent: QWidget, question: str, more: str, *, yes: str, no: str, act: Callable[[], object]) -> QMessageBox:
     """Ask ``question``, explained by ``more``; ``yes`` is the button that does ``act``, Enter and Esc mean ``no``."""
-    box = Box(parent.window().windowTitle(), question, more, parent)
+    box = QMessageBox(QMessageBox.Icon.Question, parent.window().windowTitle(), question, parent=parent)
+    box.setInformativeText(more)
     go = box.addButton(yes, QMessageBox.ButtonRole.DestructiveRole)
     stay = box.addButton(no, QMessageBox.ButtonRole.RejectRole)
     box.setDefaultButton(stay)

@@ -4,34 +4,34 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
-from PySide6.QtWidgets import QFrame, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.library import Trouble
 from app.look.flow import FlowLayout
-from app.look.label import Label, label
+from app.look.label import label
 
 
-def headline(text: str) -> Label:
+def headline(text: str) -> QLabel:
     """Return the headline of a page."""
     return label(text, "headline")
 
 
-def note(text: str = "") -> Label:
+def note(text: str = "") -> QLabel:
     """Return a muted paragraph."""
     return label(text, "subline")
 
 
-def paragraph(text: str = "") -> Label:
+def paragraph(text: str = "") -> QLabel:
     """Return a paragraph."""
     return label(text, "")
 
 
-def small(text: str = "") -> Label:
+def small(text: str = "") -> QLabel:
     """Return a line in small, muted type."""
     return label(text, "small")
 
 
-def code_label() -> Label:
+def code_label() -> QLabel:
     """Return a label for a short code to be read and typed elsewhere."""
     code = label("", "code")
     code.setAccessibleName("Code to confirm")

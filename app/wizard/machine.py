@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QGridLayout
+from PySide6.QtWidgets import QGridLayout, QLabel
 
 from app.desktop.folders import as_told
 from app.library import Hardware, ModelLibrary, Survey, Trouble, size
-from app.look.label import Label
 from app.wizard.labels import button, card, row_of
 from app.wizard.offline import OfflineNote
 from app.wizard.page import Page, Plan
@@ -21,7 +20,7 @@ class MachinePage(Page):
     def __init__(self, library: ModelLibrary, plan: Plan) -> None:
         super().__init__(
             plan,
-            "Bring in a real model",
+            "Bring in a larger model",
             "The starter is small, always works and is often wrong. A larger model answers far better. It is "
             "downloaded once and runs on this machine alone. First, what this machine has:",
         )
@@ -50,8 +49,8 @@ class MachinePage(Page):
         errand.finished.connect(self._show)
         errand.failed.connect(self._complain)
 
-    def _line(self, name: str) -> Label:
-        title, value = Label(name), Label()
+    def _line(self, name: str) -> QLabel:
+        title, value = QLabel(name), QLabel()
         title.setObjectName("subline")
         value.setWordWrap(True)
         value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)

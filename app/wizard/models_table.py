@@ -10,7 +10,6 @@ from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTreeWidget, QTreeWidgetItem
 
 from app.library import Installed, Listing, size
-from app.look.label import plain_tip
 
 COLUMNS = ("Model", "Size", "Licence", "Last used", "State")
 ROLE = Qt.ItemDataRole.UserRole
@@ -72,8 +71,7 @@ class ModelsTable(QTreeWidget):
         item = QTreeWidgetItem(self, list(texts))
         item.setData(0, ROLE, value)
         item.setTextAlignment(1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        whole = f"{value.repository}\n{value.folder}" if isinstance(value, Installed) else value
-        item.setToolTip(0, plain_tip(whole))
+        item.setToolTip(0, f"{value.repository}\n{value.folder}" if isinstance(value, Installed) else value)
         if key(value) == self._key:
             self.setCurrentItem(item)
 

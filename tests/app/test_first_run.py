@@ -148,3 +148,17 @@ def test_it_fits_the_smallest_window_and_keeps_still(
     assert sentence.mapTo(area, sentence.rect().bottomLeft()).y() < area.height()
     assert not showing.answer._moving
     assert (showing.accessibleName(), sentence.text()) == (TITLE, CAPTIONS[Mark.WRITTEN][1])
+
+
+def test_why_the_starter_is_not_there_is_said_once(start: Start) -> None:
+    """Guards: tiny models that answer without a word of why; the same word at every start."""
+    running = start()
+    banner = running.window.banner
+    running.trouble = "The package index could not be reached."
+    running._tell_past()
+    assert banner.isVisible()
+    assert banner.property("calm")
+    assert "could not be fetched. The package index could not be reached." in banner.sentence.text()
+    banner.hide()
+    running._tell_past()
+    assert not banner.isVisible()

@@ -10,7 +10,7 @@ from pytestqt.qtbot import QtBot
 
 from app.__main__ import Application
 from app.conversations.archive import Archive
-from engine.config import ModelSet
+from engine.config import ModelSet, tiny_models
 from tests.app.scripted import Opener
 from tests.app.stage import MODELS, Ask, Start
 
@@ -118,3 +118,13 @@ def test_the_panel_follows_the_messages_shown(two: tuple[Application, int, int])
     assert not panel.cards
     running.window.transcript.show_messages(0, running.chat.conversation.messages)
     assert len(panel.cards) == 3
+
+
+def test_the_tiny_models_are_known_by_their_former_name(start: Start, tmp_path: Path) -> None:
+    """Guards: chats of an earlier version, written with "Starter", whose models are said to be gone."""
+    picker = start(ModelSet("Other", tmp_path)).window.picker
+    assert picker.named("Starter") is None
+    picker.offer([tiny_models()])
+    assert picker.named("Starter") == tiny_models()
+    picker.offer([tiny_models(), MODELS])
+    assert picker.named("Starter") == MODELS
