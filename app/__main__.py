@@ -22,7 +22,8 @@ from app.composing.context import Context
 from app.conversations.archive import Archive
 from app.conversations.safe import NAME as CONVERSATIONS
 from app.crossing import cross
-from app.desktop.crash import CrashLog, regular
+from app.desktop.crash import CrashLog
+from app.desktop.files import obstructed
 from app.desktop.garbage import Collector
 from app.desktop.single_instance import SingleInstance
 from app.exchange import Failure
@@ -165,6 +166,7 @@ class Application:
         """Show the window, and only then begin to load ``models``."""
         self.window.show()
         self.archive.load()
+        self.window.desk.exports.sweep()
         self.window.seen.connect(self._begin_engine, Qt.ConnectionType.QueuedConnection)
         QTimer.singleShot(UNSEEN, self.window, self._begin_engine)
         first = self.first_run if self.first_run is not None and self.first_run.due else None
@@ -346,7 +348,7 @@ def _write_log(folder: Path) -> None:
     """Keep warnings and errors of all threads in a file that does not grow without bound, where one can be had."""
     root, path = logging.getLogger(), folder / "updraft.log"
     root.setLevel(logging.INFO)
-    if path.exists() and not regular(path):
+    if obstructed(path):
         return
     with suppress(OSError):
         handler = RotatingFileHandler(path, maxBytes=1_000_000, backupCount=2, encoding="utf-8")

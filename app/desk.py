@@ -12,11 +12,12 @@ from app.chat import Chat
 from app.composing.composer import Composer
 from app.composing.editing import Editing
 from app.conversations.archive import Archive
-from app.conversations.conversation import Conversation
-from app.conversations.export import FORMATS, ExportError, export, file_name
+from app.conversations.export import FORMATS, file_name
+from app.conversations.exports import Exports
 from app.conversations.sidebar import Sidebar
 from app.conversations.trash import Thrown
 from app.exchange import Failure
+from app.look.box import Box
 from app.look.choosing import choose_target
 from app.messages.clipboard import copy_answer
 from app.messages.transcript import Transcript
@@ -39,6 +40,8 @@ class Desk(QObject):
         self.sidebar, self.transcript, self.composer = sidebar, transcript, composer
         self.editing, self.banner, self.toast = Editing(composer), Banner(), Toast(over, composer)
         self._over = over
+        self.exports = Exports(archive, self)
+        self.exports.ended.connect(self._exported)
         self._connect_list()
         self._connect_messages()
         self._connect_page()
@@ -56,10 +59,8 @@ class Desk(QObject):
         self.chat.page.keep_draft()
         if not self.archive.unsaved:
             return True
-        box = QMessageBox(self._over)
-        box.setIcon(QMessageBox.Icon.Warning)
-        box.setText("Some of what was written could not be saved.")
-        box.setInformativeText("It is lost when Updraft closes.")
+        sentence, more = "Some of what was written could not be saved.", "It is lost when Updraft closes."
+        box = Box("Updraft", sentence, more, self._over, QMessageBox.Icon.Warning)
         stay = box.addButton("Stay", QMessageBox.ButtonRole.RejectRole)
         box.addButton("Close anyway", QMessageBox.ButtonRole.DestructiveRole)
         box.setDefaultButton(stay)
@@ -84,10 +85,9 @@ class Desk(QObject):
 
     def export(self, chat: int, path: Path) -> None:
         """Write a conversation to ``path``; a banner says if that fails."""
-        if chat == self.chat.conversation.id and (self.archive.unsaved or self.chat.busy):
-            self._exported(_write(self.chat.conversation, path))
-        else:
-            self.archive.ask(lambda store: _write(store.read_whole(chat), path), self._exported)
+        shown = self.chat.conversation
+        newer = chat == shown.id and (self.archive.unsaved or self.chat.busy)  # than what is on disk
+        self.exports.begin(chat, path, shown if newer else None)
 
     def restored(self, item: Thrown) -> None:
         """Show messages that are back from the trash, if their conversation is shown and nothing is in flight."""
@@ -211,16 +211,6 @@ class Desk(QObject):
             changed.connect(self._changed)
         self.composer.changed.connect(lambda: page.write(self.editing.written))
         self.editing.changed.connect(lambda: self.transcript.show_edited(self.editing.question))
-
-
-def _write(conversation: Conversation | None, path: Path) -> Failure | None:
-    """Export, and return what went wrong; on whatever thread it is called."""
-    try:
-        if conversation is not None:
-            export(conversation, path)
-    except ExportError as error:
-        return Failure.of(error)
-    return None
 
 
 def _short(title: str) -> str:

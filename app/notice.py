@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
-from PySide6.QtWidgets import QFrame, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from app.exchange import Failure, Remedy
 from app.look.flow import FlowLayout
+from app.look.label import Label
 from app.speculation import wording
 from engine.events import Loading
 
@@ -17,7 +18,7 @@ class LoadingStrip(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.label = QLabel("Starting the engine…")
+        self.label = Label("Starting the engine…")
         self.label.setObjectName("status")
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
@@ -113,10 +114,9 @@ class Banner(QFrame):
         return button
 
 
-def _wrapped(name: str) -> QLabel:
-    label = QLabel()
+def _wrapped(name: str) -> Label:
+    label = Label()
     label.setObjectName(name)
     label.setWordWrap(True)
-    label.setTextFormat(Qt.TextFormat.PlainText)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     return label

@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QTimer
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QWidget
+
+from app.look.label import Label
 
 STAYS = 8_000  # ms; longer while the pointer or the keyboard is on it
 GAP = 14  # pixels between the message and what is below
@@ -19,8 +21,7 @@ class Toast(QFrame):
         super().__init__(parent)
         self._under, self._anchor = parent, anchor
         self.setObjectName("toast")
-        self.label = QLabel()
-        self.label.setTextFormat(Qt.TextFormat.PlainText)
+        self.label = Label()
         self.undo = QPushButton("Undo")
         self.undo.setObjectName("toastUndo")
         self.undo.setAccessibleName("Undo")

@@ -8,6 +8,7 @@ from PySide6.QtCore import QEvent, QSize, Qt, Signal
 from PySide6.QtGui import QAction, QActionGroup, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QPushButton, QToolButton, QWidget
 
+from app.look.label import plain_name, plain_tip
 from app.settings.options import Settings
 from app.settings.sampling import SamplingButton
 from engine.config import PRESETS, ModelSet, Preset, Role
@@ -88,10 +89,10 @@ class TopBar(QFrame):
         menu.triggered.connect(self.picked)
         choices = QActionGroup(menu)
         for models in known:
-            action = menu.addAction(models.name)
+            action = menu.addAction(plain_name(models.name))
             action.setCheckable(True)
             action.setChecked(current is not None and (models.name, models.target) == (current.name, current.target))
-            action.setToolTip(str(models.target))
+            action.setToolTip(plain_tip(str(models.target)))
             action.triggered.connect(lambda _, chosen=models: self.model_chosen.emit(chosen))
             choices.addAction(action)
         menu.addSeparator()
@@ -101,7 +102,7 @@ class TopBar(QFrame):
         self.models.setMenu(menu)
         if old is not None:
             old.deleteLater()
-        self.models.setText(current.name if current is not None else "No model")
+        self.models.setText(plain_name(current.name) if current is not None else "No model")
 
     def show_preset(self, current: Preset, models: ModelSet | None, settings: Settings) -> None:
         """Choose ``current`` and disable what ``models`` cannot run; ``settings`` say which are lossy."""
@@ -115,7 +116,7 @@ class TopBar(QFrame):
             action.setEnabled(not lacking)
             action.setChecked(name == current.name)
             note = f"It {needs}, and {models.name} has none. There are some in Models." if lacking and models else ""
-            action.setToolTip(f"{preset.summary}\n{note}".strip())
+            action.setToolTip(plain_tip(f"{preset.summary}\n{note}".strip()))
         self.folded.setText(self.presets[current.name].iconText())
 
     def _make_presets(self) -> dict[str, QAction]:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any, Literal, get_args
 
+from engine import words
+
 PassKind = Literal["draft", "verify"]
 Reason = Literal["end", "stop", "length", "context"]
 Doubt = Literal[
@@ -150,7 +152,12 @@ class Factor:
 
     def __str__(self) -> str:
         """Say it as it is said everywhere."""
-        return f"about {self.value:.1f}× (± {max(self.error, 0.1):.1f})"
+        return f"{words.times(self.value)} (± {max(self.error, 0.1):.1f})"
+
+    def outcome(self, seconds: float) -> str:
+        """Say what plain decoding would have taken for a reply of ``seconds``."""
+        plain = self.value * seconds
+        return f"took {words.seconds(seconds)}, plain would have taken about {words.seconds(plain)}"
 
     @property
     def slower(self) -> bool:
@@ -173,10 +180,21 @@ def compare(tokens: int, seconds: float, passes: int, plain: float | None, error
     return Factor(min(plain / seconds, most), error / seconds)
 
 
-def uncompared(tokens: int, doubt: Doubt) -> str:
-    """Say that a reply of ``tokens`` is not compared with plain decoding, and why."""
-    why = "the answer is too short" if tokens < FEWEST else DOUBTS[doubt]
-    return f"not compared with plain decoding{why and f': {why}'}"
+def why_uncompared(tokens: int, doubt: Doubt) -> str:
+    """Say why a reply of ``tokens`` is not compared with plain decoding; empty where that is not known."""
+    return "the answer is too short" if tokens < FEWEST else DOUBTS[doubt]
+
+
+def figures(tokens: int, pace: float | None, factor: Factor | None, *, lossless: bool | None) -> tuple[str, ...]:
+    """Return what is said of a reply everywhere: tokens, speed, factor, exactness (``lossless`` None: plain)."""
+    parts = [words.tokens(tokens)]
+    if pace is not None:
+        parts.append(f"{words.pace(pace)} tokens/s")
+    if factor is not None:
+        parts.append(f"{factor} plain{': slower here' if factor.slower else ''}")
+    if lossless is not None:
+        parts.append("exact" if lossless else "lossy")
+    return tuple(parts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Sizes, large numbers and durations as people say them."""
+"""Sizes, counts, paces and durations as people say them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,26 @@ def how_many(count: float) -> str:
     """Return ``count`` in millions or billions, as models are named after it: "135 million", "1.7 billion"."""
     millions = round(count / 10**6)
     return f"{millions} million" if millions < 1000 else f"{count / 10**9:.1f} billion"
+
+
+def tokens(count: int) -> str:
+    """Return a number of tokens with its noun."""
+    return f"{count:,} token{'s' * (count != 1)}"
+
+
+def pace(value: float) -> str:
+    """Return how many there are of something in a second, or another unit: one decimal below ten."""
+    return f"{value:.1f}" if value < 9.95 else f"{value:,.0f}"
+
+
+def times(value: float) -> str:
+    """Return a factor to a tenth, a very small one to a hundredth."""
+    return f"about {value:.1f}×" if value >= 0.095 else f"about {value:.2f}×"
+
+
+def seconds(value: float) -> str:
+    """Return a duration in seconds to a tenth."""
+    return f"{value:.1f}\u00a0s"
 
 
 def duration(seconds: float) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QMargins, Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QWidget
 
 from app.composing.attachment import Attachment
 from app.look.flow import FlowLayout
+from app.look.label import Label
 from engine.words import size
 
 NAME = 32  # characters of a name that are shown
@@ -67,8 +68,7 @@ class Chip(QFrame):
         self.setObjectName("attachment")
         name = attachment.name
         shown = name if len(name) <= NAME else f"{name[: NAME - 12]}…{name[-11:]}"
-        label = QLabel(f"{shown} · {size(len(attachment.text.encode('utf-8', 'replace')))}")
-        label.setTextFormat(Qt.TextFormat.PlainText)
+        label = Label(f"{shown} · {size(len(attachment.text.encode('utf-8', 'replace')))}")
         label.setObjectName("small")
         self.remove = QPushButton("✕")
         self.remove.setObjectName("turnAction")

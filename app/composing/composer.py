@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QMimeData, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QFontMetrics, QInputMethodEvent, QKeyEvent, QKeySequence, QResizeEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QTextEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QSizePolicy, QTextEdit, QVBoxLayout, QWidget
 
 from app.composing.attachment import Attachment, joined, parted, too_long
 from app.composing.chips import Chips
 from app.composing.drop import local_files
 from app.composing.think_button import ThinkButton
+from app.look.label import Label
 from app.look.typeface import tabular
 
 NEAR = 0.85  # of the context, from where on the meter warns
@@ -44,7 +45,7 @@ class Composer(QFrame):
         self.clip = Clip()
         self.clip.clicked.connect(self.attach_wanted)
         self.think = ThinkButton()
-        self.meter = QLabel()
+        self.meter = Label()
         self.meter.setObjectName("contextMeter")
         self.meter.setFont(tabular(self.meter.font()))
         self.meter.setAccessibleName("Context used")

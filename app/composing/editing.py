@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QShortcut, QTextCursor
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QWidget
 
 from app.composing.composer import Composer
 from app.composing.wording import excerpt
+from app.look.label import Label
 
 
 class EditStrip(QFrame):
@@ -18,9 +19,8 @@ class EditStrip(QFrame):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("editStrip")
-        self.label = QLabel()
+        self.label = Label()
         self.label.setObjectName("status")
-        self.label.setTextFormat(Qt.TextFormat.PlainText)
         self.label.setWordWrap(True)
         self.cancel = QPushButton("Cancel")
         self.cancel.setObjectName("quiet")

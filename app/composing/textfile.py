@@ -6,6 +6,7 @@ import codecs
 from pathlib import Path
 
 from app.composing.attachment import Attachment
+from app.desktop.files import obstructed
 from engine.errors import UpdraftError
 from engine.words import size
 
@@ -38,7 +39,7 @@ def read_text_file(path: Path) -> str:
     try:
         if path.is_dir():
             raise FileRefused(f"{path.name} is a folder.", "Drop single text files.")
-        if not path.is_file() and path.exists():
+        if obstructed(path):
             raise FileRefused(f"{path.name} is not a file.", "Only text files can be attached.")
         require_size(path.stat().st_size, path.name)
         raw = path.read_bytes()

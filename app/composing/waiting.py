@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QObject, QTimer, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QWidget
 
 from app.chat import Chat
 from app.composing.composer import Composer
 from app.conversations.conversation import Outcome
+from app.look.label import Label
 
 
 class WaitingStrip(QFrame):
@@ -20,7 +21,7 @@ class WaitingStrip(QFrame):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("editStrip")
-        label = QLabel("Your question is sent next, as soon as this answer is done.")
+        label = Label("Your question is sent next, as soon as this answer is done.")
         label.setObjectName("status")
         label.setWordWrap(True)
         self.cancel = QPushButton("Do not send")

@@ -66,6 +66,7 @@ class Archive(QObject):
             (self._folder_wanted, clerk.make_folder),
             (self._leave_wanted, clerk.leave),
             (clerk.done, self._done),
+            (clerk.failed, self._failed),
             (clerk.troubled, self._troubled),
             (clerk.mended, self._mended),
             (clerk.noted, self.noted),
@@ -74,9 +75,11 @@ class Archive(QObject):
 
     # Jobs
 
-    def ask(self, run: Callable[[Store], T], then: Callable[[T], None]) -> None:
-        """Read something; ``then`` is not called if that fails."""
-        self._job.emit(Job(run, then, writes=False))
+    def ask(
+        self, run: Callable[[Store], T], then: Callable[[T], None], otherwise: Callable[[], None] | None = None
+    ) -> None:
+        """Read something; if that fails ``otherwise`` is called in place of ``then``, and why is told as trouble."""
+        self._job.emit(Job(run, then, writes=False, otherwise=otherwise))
 
     def write(
         self, run: Callable[[Store], T], then: Callable[[T], None] | None = None, *, upkeep: bool = False
@@ -213,6 +216,10 @@ class Archive(QObject):
         asker = getattr(job.then, "__self__", None)
         if job.then is not None and (not isinstance(asker, QObject) or isValid(asker)):
             job.then(result)  # unless who asked was closed meanwhile
+
+    def _failed(self, job: Job) -> None:
+        if job.otherwise is not None:
+            job.otherwise()
 
     def _troubled(self, failure: Failure) -> None:
         self._in_trouble = True

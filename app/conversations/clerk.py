@@ -27,19 +27,22 @@ class Job:
     """Something to do on the store's thread; ``then`` hears the result on the window's.
 
     ``writes``: it waits in memory and is tried again where the disk refuses it. ``upkeep``: nobody would miss it if it
-    were never done. ``run`` None: only the order matters.
+    were never done. ``otherwise`` is called in place of ``then`` where reading fails. ``run`` None: only the order
+    matters.
     """
 
     run: Callable[[Store], Any] | None
     then: Callable[[Any], None] | None
     writes: bool
     upkeep: bool = False
+    otherwise: Callable[[], None] | None = None
 
 
 class Clerk(QObject):
     """Does the jobs, in order, on its own thread; the only owner of the store. No slot lets an exception out."""
 
     done = Signal(object, object)  # Job, its result
+    failed = Signal(object)  # Job that was to read
     troubled = Signal(object)  # Failure: what is to be written waits
     mended = Signal()  # nothing waits any more
     noted = Signal(object)  # Failure: something to be told that needs nothing done
@@ -68,11 +71,13 @@ class Clerk(QObject):
             return
         try:
             self.done.emit(job, job.run(self._to_read()) if job.run else None)
+            return
         except StoreError as error:
             self._trouble(error)
         except BaseException:  # the thread's border: whatever else happens, the window is told
             log.exception("reading from the store failed")
             self.noted.emit(Failure("Something could not be read because of an unexpected fault.", _LOG, remedies=()))
+        self.failed.emit(job)
 
     @Slot()
     def flush(self) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import html
 import json
-import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
@@ -15,8 +13,10 @@ from typing import Any
 
 from app.conversations.conversation import Conversation, Message
 from app.conversations.enclosed import enclosed
+from app.conversations.leftovers import Leftovers
 from app.conversations.markup import typeset
 from app.conversations.shelf import UNTITLED
+from app.desktop.files import replace_text
 from engine.errors import UpdraftError
 from engine.events import to_json
 
@@ -56,8 +56,10 @@ class ExportError(UpdraftError):
     """A conversation could not be written to the file chosen."""
 
 
-def export(conversation: Conversation, path: Path) -> None:
+def export(conversation: Conversation, path: Path, leftovers: Leftovers) -> None:
     """Write the branch shown (JSON: every branch) to ``path``, whose ending says how; all of it or nothing.
+
+    ``leftovers`` knows what to remove should the program be killed meanwhile.
 
     Raises ExportError for an ending that is none of FORMATS, or where the disk refuses.
     """
@@ -68,12 +70,19 @@ def export(conversation: Conversation, path: Path) -> None:
             "Choose one of these; it says how the file is written.",
         )
     try:
-        _replace(path, writer(conversation))
+        text = writer(conversation)
+        with leftovers.growing(path) as growing:
+            replace_text(path, text, growing)
     except OSError as cause:
         raise ExportError(
             f"{path.name} could not be written: {cause.strerror or cause}.",
             "Choose another folder, or free some space.",
         ) from cause
+
+
+def needs_logs(path: Path) -> bool:
+    """Tell whether a file of this name says how each answer came to be."""
+    return path.suffix.lower() == ".json"
 
 
 def file_name(title: str) -> str:
@@ -165,20 +174,6 @@ def _by(message: Message) -> str:
 
 def _when(seconds: float) -> str:
     return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M")
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write beside ``path`` first, so that a full disk leaves what was there."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 _WRITERS: dict[str, Callable[[Conversation], str]] = {"md": markdown, "html": page, "json": data}

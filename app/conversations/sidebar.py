@@ -10,7 +10,6 @@ from PySide6.QtGui import QAction, QIcon, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QListWidgetItem,
     QMenu,
@@ -25,6 +24,7 @@ from app.conversations.chat_list import ChatList
 from app.conversations.shelf import Hit, shelve
 from app.conversations.shelf_paint import CHAT, MESSAGE, ShelfPaint
 from app.look.assets import asset
+from app.look.label import Label
 from app.look.palette import Palette
 
 TYPING = 120  # ms after the last key until a search begins
@@ -65,7 +65,7 @@ class Sidebar(QFrame):
         self.list = ChatList()
         self.paint = ShelfPaint(palette, self.list)
         self.list.setItemDelegate(self.paint)
-        self.nothing = QLabel()
+        self.nothing = Label()
         self.nothing.setObjectName("small")
         self.nothing.setWordWrap(True)
         self.nothing.hide()
@@ -264,7 +264,7 @@ class Sidebar(QFrame):
         self.list.left.connect(self._mark)
 
     def _arrange(self) -> None:
-        logo, name = QLabel(), QLabel("Updraft")
+        logo, name = Label(), Label("Updraft")
         logo.setPixmap(QIcon(str(asset("icons", "updraft.svg"))).pixmap(20, 20))
         name.setObjectName("appName")
         brand = QHBoxLayout()

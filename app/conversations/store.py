@@ -120,14 +120,6 @@ class Store:
             leaf = tree[-1].id if tree else None
         return Conversation(tuple(tree), leaf, _line(title), bool(named), manner_of(manner), chat), text_of(draft)
 
-    def read_whole(self, chat: int) -> Conversation | None:
-        """Return a conversation with all its logs."""
-        found = self.read(chat)
-        if found is None:
-            return None
-        conversation, _ = found
-        return replace(conversation, tree=tuple(m if m.recalled else self.recall(m) for m in conversation.tree))
-
     def recall(self, message: Message) -> Message:
         """Return ``message`` with its log; without one if it has none."""
         with told(_NOT_READ):

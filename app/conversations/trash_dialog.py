@@ -12,7 +12,6 @@ from PySide6.QtWidgets import (
     QDialog,
     QHBoxLayout,
     QHeaderView,
-    QLabel,
     QMessageBox,
     QPushButton,
     QTreeWidget,
@@ -24,7 +23,9 @@ from shiboken6 import isValid
 
 from app.conversations.archive import Archive
 from app.conversations.trash import DAYS, KEPT, Thrown
+from app.look.box import Box
 from app.look.flow import FlowLayout
+from app.look.label import Label, plain_tip
 from app.look.room import make_room
 
 ITEM = Qt.ItemDataRole.UserRole
@@ -40,7 +41,7 @@ class TrashDialog(QDialog):
         self.archive = archive
         self.setWindowTitle("Trash")
         make_room(self, 660, 440)
-        self.words = QLabel()
+        self.words = Label()
         self.words.setObjectName("small")
         self.words.setWordWrap(True)
         self.list = ThrownList()
@@ -90,8 +91,7 @@ class TrashDialog(QDialog):
             self.load()
 
     def _sure(self, question: str) -> bool:
-        box = QMessageBox(QMessageBox.Icon.Warning, "Trash", question, parent=self)
-        box.setInformativeText("This cannot be undone.")
+        box = Box("Trash", question, "This cannot be undone.", self, QMessageBox.Icon.Warning)
         erase = box.addButton("Delete for good", QMessageBox.ButtonRole.DestructiveRole)
         keep = box.addButton("Keep", QMessageBox.ButtonRole.RejectRole)
         box.setDefaultButton(keep)
@@ -145,7 +145,7 @@ class ThrownList(QTreeWidget):
         for item in items:
             row = QTreeWidgetItem(self, [_name(item), _when(item.when), _left(item.when)])
             row.setData(0, ITEM, item)
-            row.setToolTip(0, _name(item))
+            row.setToolTip(0, plain_tip(_name(item)))
         if items:
             self.setCurrentIndex(self.model().index(min(at, len(items) - 1), 0))
 

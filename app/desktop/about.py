@@ -12,7 +12,6 @@ from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
     QHBoxLayout,
-    QLabel,
     QPlainTextEdit,
     QVBoxLayout,
     QWidget,
@@ -21,6 +20,7 @@ from PySide6.QtWidgets import (
 from app.desktop.version import requirements, updraft
 from app.library import starter_models
 from app.look.assets import asset
+from app.look.label import Label
 from app.look.names import Names
 from app.look.room import make_room
 
@@ -55,7 +55,7 @@ class AboutDialog(QDialog):
         self.text.setReadOnly(True)
         self.text.setTabChangesFocus(True)
         self.text.setAccessibleName("Licence")
-        self.licence = QLabel()
+        self.licence = Label()
         self.licence.setObjectName("optionTitle")
         self.licence.setWordWrap(True)
         self.names.currentRowChanged.connect(self._show)
@@ -100,11 +100,11 @@ def components() -> list[Component]:
 
 
 def _head() -> QHBoxLayout:
-    logo = QLabel()
+    logo = Label()
     logo.setPixmap(QIcon(str(asset("icons", "updraft.svg"))).pixmap(56, 56))
-    name = QLabel(f"Updraft {updraft()}")
+    name = Label(f"Updraft {updraft()}")
     name.setObjectName("headline")
-    words = QLabel(
+    words = Label(
         "Chat with a language model on your own PC, offline, and watch hierarchical speculative decoding work. "
         "Nothing you write leaves this computer."
     )

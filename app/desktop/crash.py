@@ -22,6 +22,7 @@ from typing import TextIO
 
 from PySide6.QtCore import QMessageLogContext, QObject, QtMsgType, Signal, qInstallMessageHandler
 
+from app.desktop.files import obstructed, regular
 from app.desktop.version import installed, updraft
 
 log = logging.getLogger(__name__)
@@ -99,19 +100,11 @@ def about_here() -> str:
     return ", ".join((f"{STAMP}{updraft()}", *libraries, *machine))
 
 
-def regular(path: Path) -> bool:
-    """Tell whether ``path`` is a file: not a folder, nor a pipe or device, at which reading and writing may wait."""
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        return False
-
-
 def _opened(path: Path) -> TextIO:
     """Open ``path`` for writing, or nothing in its place where that is impossible."""
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        if regular(path) or not path.exists():
+        if not obstructed(path):
             return path.open("w", encoding="utf-8", buffering=1)
     return Path(os.devnull).open("w", encoding="utf-8")
 

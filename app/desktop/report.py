@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtGui import QFontDatabase, QGuiApplication
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
+from app.look.label import Label
 from app.look.room import make_room
 
 
@@ -24,7 +25,7 @@ class ReportDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle(title)
         make_room(self, 640, 460)
-        label = QLabel(sentence)
+        label = Label(sentence)
         label.setWordWrap(True)
         self.text = QPlainTextEdit(text)
         self.text.setReadOnly(True)

@@ -24,7 +24,7 @@ from engine.library import (
 from engine.words import how_many, size
 
 ALONE = "A model by itself, with no smaller ones that guess ahead for it."
-FORMS = {"nf4": "compressed to 4 bits", "16-bit": "uncompressed"}
+FORMS = {"nf4": "compressed to 4 bits", "grouped": "compressed to 4 or 8 bits", "16-bit": "uncompressed"}
 ENOUGH = 0.5  # of the conversation asked for: more of it is not worth a smaller model
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QWidget
+
+from app.look.label import Label
 
 
 class Edge(QFrame):
@@ -14,7 +16,7 @@ class Edge(QFrame):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.setObjectName("contextEdge")
-        words = QLabel("What is above is left out: the model does not see it any more.")
+        words = Label("What is above is left out: the model does not see it any more.")
         words.setObjectName("small")
         words.setWordWrap(True)
         self.again = QPushButton("Read it again")

@@ -10,9 +10,10 @@ from typing import Any
 
 from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QTextCursor, QTextDocument
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QPushButton, QTextEdit
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QPushButton, QTextEdit
 from shiboken6 import isValid
 
+from app.look.label import Label
 from app.look.palette import Palette, blend
 from app.look.typeface import tabular
 from app.speculation.marks import OUTSIDE_PROPERTY
@@ -50,7 +51,7 @@ class FindBar(QFrame):
         self.field.setPlaceholderText("Find in this chat")
         self.field.setAccessibleName("Find in this chat")
         self.field.setClearButtonEnabled(True)
-        self.count = QLabel()
+        self.count = Label()
         self.count.setObjectName("small")
         self.count.setFont(tabular(self.count.font()))
         self.back = self._button("↑", "Previous match", lambda: self.step(-1))

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from app.look.label import label
+from app.look.label import Label, label
 from app.look.palette import Palette
 from app.messages.answer import Answer
 from app.messages.question import Question
@@ -38,7 +38,7 @@ class Showing(QWidget):
         self.setAccessibleName(TITLE)
         self.answer = Answer(palette, marked=True, view="trace", moving=moving)
         self.answer.show_model(model)
-        self.captions = {mark: (Sample(mark, word, palette), QLabel(said)) for mark, (word, said) in CAPTIONS.items()}
+        self.captions = {mark: (Sample(mark, word, palette), Label(said)) for mark, (word, said) in CAPTIONS.items()}
         self.skip = QPushButton("Skip")
         self.skip.setObjectName("quiet")
         self.skip.setToolTip("Esc, a click or typing does so, too")

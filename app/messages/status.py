@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QSize, Qt
+from PySide6.QtCore import QEvent, QSize
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QLabel
 
+from app.look.label import Label
 from app.look.typeface import tabular
 
 GAP = "\u2003"
 
 
-class Status(QLabel):
+class Status(Label):
     """Facts side by side, in a next line where one has no room; it never makes the column wider than the window."""
 
     def __init__(self, *facts: str) -> None:
         super().__init__()
         self._facts = facts
         self.setObjectName("status")
-        self.setTextFormat(Qt.TextFormat.PlainText)  # a model may be called anything
         self.setFont(tabular(self.font()))
         self._fit()
 

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, Qt, SignalInstance
 from PySide6.QtGui import QEnterEvent
-from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from app.conversations.conversation import Message
+from app.look.label import Label
 from app.look.typeface import tabular
 from app.messages.answer import Answer
 from app.messages.line import Line
@@ -31,7 +32,7 @@ class Turn(QWidget):
         self._turned_off = False
         kind = "question" if asks else "answer"
         self.earlier = self._button("‹", "Previous version", lambda: self._step(-1))
-        self.place = QLabel()
+        self.place = Label()
         self.place.setObjectName("turnPlace")
         self.place.setFont(tabular(self.place.font()))
         self.later = self._button("›", "Next version", lambda: self._step(1))
@@ -44,7 +45,7 @@ class Turn(QWidget):
         self.replay = self._button("Replay", "Replay how the answer came to be", lambda: wishes.replay.emit(body))
         self.plain = self._button("Turn it off", "Answer without speculation, with this model", self._turn_off)
         self.remove = self._button("Delete", f"Delete the {kind}", lambda: self._tell(wishes.remove))
-        self.unread = QLabel()
+        self.unread = Label()
         self.unread.setObjectName("turnNote")
         self.unread.hide()
         self._shy = (self.copy, self.redo, self.remove)

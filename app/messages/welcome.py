@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QIcon
-from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from app.look.assets import asset
-from app.look.label import label
+from app.look.label import Label, label
 
 EXAMPLES = (
     "What is the capital of France?",
@@ -31,7 +31,7 @@ class Welcome(QWidget):
         rows = QVBoxLayout(self._usual)
         rows.setSpacing(8)
         rows.addStretch(2)
-        logo = QLabel()
+        logo = Label()
         logo.setPixmap(QIcon(str(asset("icons", "updraft.svg"))).pixmap(44, 44))
         rows.addWidget(logo, 0, Qt.AlignmentFlag.AlignHCenter)
         claim = "Small models guess ahead, the large one checks every word. You see both."

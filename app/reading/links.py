@@ -6,6 +6,8 @@ from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QMessageBox, QWidget
 
+from app.look.box import Box
+
 OPENABLE = ("http", "https", "mailto")
 
 
@@ -14,18 +16,15 @@ def address(target: QUrl) -> str:
     return bytes(target.toEncoded(QUrl.ComponentFormattingOption.FullyEncoded).data()).decode("ascii")
 
 
-class LinkQuestion(QMessageBox):
+class LinkQuestion(Box):
     """Asks whether to open ``target``; offers only to copy what is no web or mail address."""
 
     def __init__(self, target: QUrl, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle("Open link")
-        self.setTextFormat(Qt.TextFormat.PlainText)
-        self._target = target
         openable = target.scheme().lower() in OPENABLE
-        self.setText("Open this link outside Updraft?" if openable else "Updraft does not open links of this kind.")
-        self.setInformativeText(address(target))
+        sentence = "Open this link outside Updraft?" if openable else "Updraft does not open links of this kind."
+        super().__init__("Open link", sentence, address(target), parent, QMessageBox.Icon.NoIcon)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self._target = target
         self.copying = self.addButton("Copy link", QMessageBox.ButtonRole.ActionRole)
         self.opening = self.addButton("Open", QMessageBox.ButtonRole.AcceptRole) if openable else None
         self.addButton(QMessageBox.StandardButton.Cancel)

@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.look.choosing import choose_folder
+from app.look.label import plain_tip
 from app.settings.kinds import Choice, Decimal, Folder, Follows, Switch, Text, Whole
 from app.settings.options import Option
 from engine.config import Chosen
@@ -219,7 +220,7 @@ class FolderField(Field):
     def show_value(self, value: Any) -> None:
         """Show a path."""
         self.path.setText(value)
-        self.path.setToolTip(value)
+        self.path.setToolTip(plain_tip(value))
         self.usual.setEnabled(bool(value))
 
     def _button(self, text: str) -> QPushButton:

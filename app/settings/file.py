@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
+import secrets
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from app.desktop.files import obstructed, replace_text
 from app.settings.kinds import Unfit
 from app.settings.options import OPTIONS, SECTIONS, Settings
 from engine.errors import SettingError
 
+ABANDONED = 60  # seconds after which nobody is still writing the settings
 Document = dict[str, Any]  # section -> option -> value, as it stands in the file
 
 
@@ -58,7 +60,7 @@ class SettingsFile:
     def _load(self) -> tuple[Document, str]:
         """Return what the file holds, and a sentence if that cannot be told."""
         kept = "the defaults are used and the file is kept."
-        if self.path.exists() and not self.path.is_file():  # a pipe would be waited for, for ever
+        if obstructed(self.path):
             return {}, f"{self.path} is not a file; {kept}"
         try:
             document = json.loads(self.path.read_text("utf-8"))
@@ -107,14 +109,7 @@ def _written(document: Document) -> str:
 def _replace(path: Path, text: str) -> None:
     """Write ``text`` beside ``path`` and put it in its place in one step; a link stays a link to the new file."""
     path = path.resolve()
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    fresh = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
-    except BaseException:
-        fresh.unlink(missing_ok=True)
-        raise
+    for left in path.parent.glob(f".{path.name}-*.part"):
+        if time.time() - left.lstat().st_mtime > ABANDONED:  # by a program that was killed
+            left.unlink(missing_ok=True)
+    replace_text(path, text, path.with_name(f".{path.name}-{secrets.token_hex(4)}.part"))

@@ -7,7 +7,6 @@ from PySide6.QtWidgets import (
     QDialogButtonBox,
     QFormLayout,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QPushButton,
     QVBoxLayout,
@@ -18,6 +17,7 @@ from app.conversations.archive import Archive
 from app.conversations.conversation import Manner
 from app.conversations.page import Page
 from app.look.calm_dialog import CalmDialog
+from app.look.label import Label
 from app.look.room import make_room
 from app.look.scrolled import Scrolled
 from app.settings.fields import make_field, suggest
@@ -97,7 +97,7 @@ class MannerDialog(CalmDialog):
         self.forget.setEnabled(self.names.currentIndex() > 0)
 
     def _lay_out(self) -> None:
-        note = QLabel("These hold for this chat alone. New chats begin with those of the settings (Ctrl+,).")
+        note = Label("These hold for this chat alone. New chats begin with those of the settings (Ctrl+,).")
         note.setObjectName("small")
         note.setWordWrap(True)
         form = QFormLayout()
@@ -106,7 +106,7 @@ class MannerDialog(CalmDialog):
         for name in ("system_prompt", *(name for name in NAMES if name != "system_prompt")):
             field = self.fields[name]
             field.inner.setToolTip(OPTIONS[name].sentence)
-            label = QLabel(OPTIONS[name].title)
+            label = Label(OPTIONS[name].title)
             label.setBuddy(field.inner)
             form.addRow(label, field)
         close = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QPoint, Qt, Signal
-from PySide6.QtWidgets import QFormLayout, QFrame, QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QFormLayout, QFrame, QPushButton, QWidget
 
 from app.conversations.conversation import Manner
+from app.look.label import Label
 from app.settings.fields import make_field, suggest
 from app.settings.manners import changed, values_of
 from app.settings.options import OPTIONS
@@ -54,7 +55,7 @@ class SamplingForm(QFrame):
             option = OPTIONS[name]
             field.changed.connect(lambda value, name=name: self._change(name, value))
             field.inner.setToolTip(option.sentence)
-            label = QLabel(option.title)
+            label = Label(option.title)
             label.setMinimumHeight(field.sizeHint().height())
             label.setBuddy(field.inner)
             form.addRow(label, field)

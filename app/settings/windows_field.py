@@ -6,8 +6,9 @@ from fractions import Fraction
 from typing import Any
 
 from PySide6.QtCore import QSignalBlocker
-from PySide6.QtWidgets import QFormLayout, QLabel, QPushButton, QSpinBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFormLayout, QPushButton, QSpinBox, QVBoxLayout, QWidget
 
+from app.look.label import Label
 from app.settings.fields import Field, calm
 from app.settings.kinds import WIDEST, Sizes
 from app.settings.options import Option
@@ -58,7 +59,7 @@ class WindowsField(Field):
         form.setContentsMargins(0, 0, 0, 0)
         self.boxes = [self._box(stage) for stage in self._stages]
         for stage, box in reversed(list(zip(self._stages, self.boxes, strict=True))):  # drafts rise
-            label = QLabel(source_name(stage))
+            label = Label(source_name(stage))
             label.setMinimumHeight(box.sizeHint().height())
             label.setBuddy(box)
             form.addRow(label, box)
@@ -69,7 +70,7 @@ class WindowsField(Field):
             made.setSizePolicy(made.sizePolicy().Policy.Fixed, made.sizePolicy().Policy.Fixed)
             form.addRow("", made)
         else:
-            form.addRow(QLabel("The target writes alone: nothing is handed up."))
+            form.addRow(Label("The target writes alone: nothing is handed up."))
         self._rows.addWidget(self._table)
 
     def _box(self, stage: Stage) -> QSpinBox:

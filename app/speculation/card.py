@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QPoint, QRect, Qt
-from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QGridLayout, QVBoxLayout, QWidget
 
+from app.look.label import Label
 from app.look.palette import Palette
 from app.look.typeface import tabular
 from app.speculation.fate import Fate
@@ -33,7 +34,7 @@ class TokenCard(QFrame):
         self._rows.setHorizontalSpacing(14)
         self._rows.setVerticalSpacing(3)
         self._rows.setColumnStretch(0, 1)
-        self._cells: list[QLabel] = []
+        self._cells: list[Label] = []
         column = self._column = QVBoxLayout(self)
         column.setContentsMargins(SIDE, 11, SIDE, 11)
         column.setSpacing(6)
@@ -85,9 +86,8 @@ class TokenCard(QFrame):
             self._cells.append(cell)
 
 
-def _label(name: str) -> QLabel:
-    label = QLabel()
+def _label(name: str) -> Label:
+    label = Label()
     label.setObjectName(name)
-    label.setTextFormat(Qt.TextFormat.PlainText)
     label.setFont(tabular(label.font()))
     return label

@@ -8,10 +8,11 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QHelpEvent, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
+from app.look.label import plain_tip
 from app.look.palette import Palette
-from app.speculation import wording
 from app.speculation.course import PLACES, Course, thinned
 from app.speculation.marks import level_colour
+from engine import words
 
 HEIGHT = 44
 POINTS = 120
@@ -50,7 +51,7 @@ class Chart(QWidget):
     def event(self, event: QEvent) -> bool:
         """Say the chart in words beside the pointer."""
         if isinstance(event, QHelpEvent):
-            QToolTip.showText(event.globalPos(), self.explain(), self)
+            QToolTip.showText(event.globalPos(), plain_tip(self.explain()), self)
             return True
         return super().event(event)
 
@@ -131,4 +132,4 @@ def _place(number: int) -> str:
 
 def per_pass(tokens: int, passes: int) -> str:
     """Return how many tokens a target pass writes on average."""
-    return f"{wording.number(tokens / passes)} tokens a check" if passes else ""
+    return f"{words.pace(tokens / passes)} tokens a check" if passes else ""

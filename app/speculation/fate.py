@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from app.speculation import wording
 from app.speculation.ledger import Ledger, Share
+from engine import words
 from engine.events import Token
 
 
@@ -47,7 +48,7 @@ def fate_of(ledger: Ledger, index: int) -> Fate:
     token = ledger.tokens[index]
     round_ = ledger.rounds[ledger.owners[index]]
     kept = len(round_.settled)
-    price = f"Round {round_.index + 1}: {wording.milliseconds(1000 * round_.seconds)} for {wording.tokens(kept)}"
+    price = f"Round {round_.index + 1}: {wording.milliseconds(1000 * round_.seconds)} for {words.tokens(kept)}"
     rows = tuple(_row(ledger, share) for share in ledger.shares(index))
     return Fate(quoted(token.text), story(ledger, index), rows, price)
 

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QRectF, QSize
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QWidget
 
+from app.look.label import Label
 from app.look.palette import Palette
 from app.speculation.marks import GHOSTS, OUTSIDE, Mark, colour_of, inks
 from engine.events import LevelInfo
@@ -75,7 +76,7 @@ class Legend(QWidget):
 
     def _make_entry(self, mark: Mark, palette: Palette) -> QWidget:
         word, rest, sentence = ENTRIES[mark]
-        entry, sample, meaning = QWidget(self), Sample(mark, word, palette), QLabel(rest)
+        entry, sample, meaning = QWidget(self), Sample(mark, word, palette), Label(rest)
         entry.setAccessibleName(f"{word} {rest}")
         entry.setToolTip(sentence)
         meaning.setObjectName("legend")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
+from app.look.label import Label, plain_tip
 from app.look.palette import Palette
 from app.look.typeface import tabular
 from app.speculation import wording
@@ -55,11 +56,11 @@ class LevelCard(QFrame):
         super().__init__(parent)
         self.setObjectName("card")
         self._bottom, self._top = bottom, top
-        self.title, self.detail = QLabel(info.title), Elided(info.detail)
+        self.title, self.detail = Label(info.title), Elided(info.detail)
         self.title.setObjectName("cardTitle")
         self.detail.setObjectName("cardVerb")
         self.cost = _figure("cardCost")
-        self.verb = QLabel("writes" if top and bottom else "decides" if top else "guesses" if bottom else "checks")
+        self.verb = Label("writes" if top and bottom else "decides" if top else "guesses" if bottom else "checks")
         self.verb.setObjectName("cardVerb")
         self.counts = _figure("cardCounts")
         self.bar = Bar()
@@ -77,7 +78,7 @@ class LevelCard(QFrame):
         self.counts.setText(wording.counts(level, bottom=self._bottom, top=self._top))
         self.bar.show_share(1.0 if self._bottom and self._top and level.written else level.rate or 0.0)
         said = wording.explain(level, bottom=self._bottom, top=self._top)
-        self.setToolTip(said)
+        self.setToolTip(plain_tip(said))
         self.setAccessibleName(said)
 
     def paint_in(self, colour: str, palette: Palette) -> None:
@@ -86,7 +87,7 @@ class LevelCard(QFrame):
         self.bar.paint_in(colour, palette.line)
 
 
-class Elided(QLabel):
+class Elided(Label):
     """A label that gives way: where there is no room its text ends in an ellipsis."""
 
     def __init__(self, text: str, parent: QWidget | None = None) -> None:
@@ -116,8 +117,8 @@ def _row(*widgets: QWidget) -> QHBoxLayout:
     return row
 
 
-def _figure(name: str) -> QLabel:
-    label = QLabel("–")
+def _figure(name: str) -> Label:
+    label = Label("–")
     label.setObjectName(name)
     label.setFont(tabular(label.font()))
     label.setAlignment(Qt.AlignmentFlag.AlignRight)

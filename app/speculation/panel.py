@@ -8,13 +8,13 @@ from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QScrollArea,
     QVBoxLayout,
     QWidget,
 )
 
+from app.look.label import Label
 from app.look.palette import Palette
 from app.look.typeface import tabular
 from app.speculation import wording
@@ -27,6 +27,7 @@ from app.speculation.marks import level_colour
 from app.speculation.meter import LevelCard
 from app.speculation.tally import Tally
 from app.speculation.timeline import Timeline
+from engine import words
 from engine.events import LevelInfo
 
 EXPLANATION = "Ask something, and you see here which model guessed, what was kept of it, and how long it took."
@@ -99,11 +100,11 @@ class SpeculationPanel(QScrollArea):
             self._rebuild(levels)
         if not levels and self._levels:
             return  # the next answer has not begun: the last one's figures stay
-        self.pace.setText("–" if tally.average is None else wording.number(tally.average))
+        self.pace.setText("–" if tally.average is None else words.pace(tally.average))
         self.pace.setAccessibleName("Average speed")
         self.replay.setEnabled(not running)
         self.verdict.setText(wording.verdict(tally) if levels else "")
-        self.now.setText(f"now {wording.number(tally.now)}" if tally.now and running else "")
+        self.now.setText(f"now {words.pace(tally.now)}" if tally.now and running else "")
         self.now.setVisible(bool(self.now.text()))
         self.reason.setText("" if running else reason(tally))
         self.reason.setVisible(bool(self.reason.text()))
@@ -274,14 +275,14 @@ class Body(QWidget):
             rows.activate()
 
 
-def _section(title: str) -> QLabel:
+def _section(title: str) -> Label:
     """Return a title that explains itself to who points at it."""
     label = _label(title, "section")
     label.setToolTip(TIPS[title])
     return label
 
 
-def _label(text: str, name: str) -> QLabel:
-    label = QLabel(text)
+def _label(text: str, name: str) -> Label:
+    label = Label(text)
     label.setObjectName(name)
     return label

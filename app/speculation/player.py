@@ -7,13 +7,14 @@ from typing import Literal
 
 from PySide6.QtCore import QElapsedTimer, QPointF, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPaintEvent, QPolygonF
-from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from app.look.label import Label
 from app.look.palette import Palette
 from app.look.typeface import tabular
-from app.speculation import wording
 from app.speculation.replay import Replay
 from app.speculation.scrubber import Scrubber
+from engine import words
 
 SPEEDS = {"4× speed": 4.0, "real speed": 1.0, "¼ speed": 0.25, "⅒ speed": 0.1}
 FRAME = 16  # ms
@@ -47,7 +48,7 @@ class Player(QFrame):
         self.speed.setCurrentText("real speed")
         self.speed.setAccessibleName("Speed of the replay")
         self.speed.currentTextChanged.connect(lambda _: self._tell())
-        self.place = QLabel()
+        self.place = Label()
         self.place.setObjectName("small")
         self.place.setFont(tabular(self.place.font()))
         self.shut = QPushButton("✕")
@@ -70,7 +71,7 @@ class Player(QFrame):
             return ""
         at, number, count = self.replay.seconds, len(self.replay.ledger.rounds), len(self.replay.rounds)
         known = "" if self.replay.by_pass else " · kept round by round"
-        return f"{at:.1f} of {wording.seconds(self.replay.length)} · round {number:,} of {count:,}{known}"
+        return f"{at:.1f} of {words.seconds(self.replay.length)} · round {number:,} of {count:,}{known}"
 
     def open_replay(self, replay: Replay, *, playing: bool) -> None:
         """Show ``replay`` from its beginning, and play it at once if ``playing``."""
@@ -149,7 +150,7 @@ class Player(QFrame):
             self.scrubber.show_place(self.replay.seconds, f"{self.said}, {self.speed.currentText()}")
 
     def _arrange(self) -> None:
-        title = QLabel("REPLAY")
+        title = Label("REPLAY")
         title.setObjectName("section")
         head, row = QHBoxLayout(), QHBoxLayout()
         head.setSpacing(10)

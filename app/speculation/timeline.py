@@ -8,6 +8,7 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFocusEvent, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
+from app.look.label import plain_tip
 from app.look.palette import Palette
 from app.speculation import wording
 from app.speculation.ledger import Ledger
@@ -117,7 +118,7 @@ class Timeline(QWidget):
         """Show a pass's figures beside the pointer."""
         if isinstance(event, QHelpEvent):
             spot = self._under(QPointF(event.pos()))
-            QToolTip.showText(event.globalPos(), self.explain(spot) if spot is not None else "", self)
+            QToolTip.showText(event.globalPos(), plain_tip(self.explain(spot)) if spot is not None else "", self)
             return True
         return super().event(event)
 

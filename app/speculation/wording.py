@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.speculation.tally import LevelTally, Tally
-from engine.events import Loading, Prefill, uncompared
+from engine.events import Loading, Prefill, figures, why_uncompared
 
 
 def loading(event: Loading) -> str:
@@ -20,14 +20,8 @@ def line(tally: Tally) -> tuple[str, ...]:
     """Return what stands under an answer: tokens, average speed, factor, exactness."""
     if tally.started is None or not tally.tokens:
         return ()
-    parts = [tokens(tally.tokens)]
-    if tally.average is not None:
-        parts.append(f"{number(tally.average)} tokens/s")
-    if tally.factor is not None:
-        parts.append(f"{tally.factor} plain{': slower here' if tally.factor.slower else ''}")
-    if not tally.plain:
-        parts.append("exact" if tally.started.lossless else "lossy")
-    return tuple(parts)
+    lossless = None if tally.plain else tally.started.lossless
+    return figures(tally.tokens, tally.average, tally.factor, lossless=lossless)
 
 
 def ending(tally: Tally) -> tuple[str, ...]:
@@ -48,14 +42,13 @@ def verdict(tally: Tally) -> str:
 
 
 def counterfactual(tally: Tally) -> str:
-    """Say at the end what plain decoding would have taken for the same answer, or why nobody knows."""
+    """Say at the end what plain decoding would have taken for the same answer, or why it is not compared."""
     if tally.finished is None or tally.plain:
         return ""
-    if tally.factor is None:
-        said = uncompared(tally.tokens, tally.doubt)
-        return f"{said[0].upper()}{said[1:]}."
-    plain = tally.factor.value * tally.finished.seconds
-    return f"took {seconds(tally.finished.seconds)}, plain would have taken about {seconds(plain)}"
+    if tally.factor is not None:
+        return tally.factor.outcome(tally.finished.seconds)
+    why = why_uncompared(tally.tokens, tally.doubt)
+    return why and f"{why[0].upper()}{why[1:]}."
 
 
 def cost(level: LevelTally, total: float) -> str:
@@ -93,11 +86,6 @@ def percent(rate: float | None) -> str:
     return "–" if rate is None else f"{rate:.0%}"
 
 
-def tokens(count: int) -> str:
-    """Return a number of tokens with its noun."""
-    return f"{count:,} token{'s' * (count != 1)}"
-
-
 def chance(probability: float) -> str:
     """Return a probability in per cent; what is not quite nothing or everything never looks as if it were."""
     percent_ = 100 * probability
@@ -108,16 +96,6 @@ def chance(probability: float) -> str:
     return f"{percent_:.1f}%" if percent_ < 10 or 99 < percent_ < 100 else f"{percent_:.0f}%"
 
 
-def number(value: float) -> str:
-    """Return a pace: one decimal below ten."""
-    return f"{value:.1f}" if value < 9.95 else f"{value:,.0f}"
-
-
 def milliseconds(value: float) -> str:
     """Return a duration in milliseconds to three figures at most."""
     return f"{value:.2f} ms" if value < 0.995 else f"{value:.1f} ms" if value < 99.95 else f"{value:,.0f} ms"
-
-
-def seconds(value: float) -> str:
-    """Return a duration in seconds to a tenth."""
-    return f"{value:.1f}\u00a0s"

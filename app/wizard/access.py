@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from PySide6.QtCore import Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from app.library import DeviceCode, Errand, ModelLibrary, Offer, SignedIn, Trouble
+from app.look.label import Label
 from app.wizard.labels import announce, button, code_label, note, paragraph, row_of
 from app.wizard.page import ORDER, Page, Plan
 
@@ -66,7 +67,7 @@ class AccessPage(Page):
         self.again.clicked.connect(self.check)
 
     def _lay_out(self) -> None:
-        field, label = QHBoxLayout(), QLabel("Or paste an access &token")
+        field, label = QHBoxLayout(), Label("Or paste an access &token")
         label.setBuddy(self.token)
         field.setSpacing(8)
         field.addWidget(label)

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QMessageBox, QWidget
 
+from app.look.box import Box
 
-def ask(parent: QWidget, question: str, more: str, *, yes: str, no: str, act: Callable[[], object]) -> QMessageBox:
+
+def ask(parent: QWidget, question: str, more: str, *, yes: str, no: str, act: Callable[[], object]) -> Box:
     """Ask ``question``, explained by ``more``; ``yes`` is the button that does ``act``, Enter and Esc mean ``no``."""
-    box = QMessageBox(QMessageBox.Icon.Question, parent.window().windowTitle(), question, parent=parent)
-    box.setInformativeText(more)
+    box = Box(parent.window().windowTitle(), question, more, parent)
     go = box.addButton(yes, QMessageBox.ButtonRole.DestructiveRole)
     stay = box.addButton(no, QMessageBox.ButtonRole.RejectRole)
     box.setDefaultButton(stay)

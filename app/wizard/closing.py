@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QWidget
+
+from app.look.label import Label
 
 CLOSING = {"": "Ask", "leave": "Keep downloading", "pause": "Pause it"}
 
@@ -15,7 +17,7 @@ class ClosingChoice(QWidget):
 
     def __init__(self, now: str) -> None:
         super().__init__()
-        label, self.box = QLabel("If a download is under way when the &window closes"), QComboBox()
+        label, self.box = Label("If a download is under way when the &window closes"), QComboBox()
         label.setObjectName("small")
         label.setWordWrap(True)
         label.setBuddy(self.box)

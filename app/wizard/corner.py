@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QAbstractButton, QCheckBox, QMainWindow, QMenu, QM
 
 from app.chat import Chat, Engine
 from app.library import Listing, ModelLibrary, starter_models
+from app.look.box import Box
 from app.wizard.library_page import LibraryPage
 from app.wizard.wizard import Wizard
 from engine.config import ModelSet
@@ -109,10 +110,8 @@ class ModelsCorner(QObject):
 
     def ask_folder(self, folder: Path) -> None:
         """Ask what is to be done with a model folder dropped on the window: opened where it lies, or imported."""
-        box = QMessageBox(QMessageBox.Icon.Question, "Model", f"“{folder.name}” is a model.", parent=self._window)
-        box.setInformativeText(
-            "Import it to keep it in Models, also when this folder goes; or chat with it from where it is."
-        )
+        more = "Import it to keep it in Models, also when this folder goes; or chat with it from where it is."
+        box = Box("Model", f"“{folder.name}” is a model.", more, self._window)
         take, look = box.addButton("Import", _ACCEPT), box.addButton("Chat with it", _ACCEPT)
         box.setEscapeButton(box.addButton(QMessageBox.StandardButton.Cancel))
         box.setDefaultButton(look)
@@ -177,8 +176,8 @@ class ModelsCorner(QObject):
     def _ask(self) -> None:
         if self._question is not None:
             return
-        box = QMessageBox(QMessageBox.Icon.Question, "Download", "A model is being downloaded.", parent=self._window)
-        box.setInformativeText("Should it go on without the window, or pause until Updraft is opened again?")
+        more = "Should it go on without the window, or pause until Updraft is opened again?"
+        box = Box("Download", "A model is being downloaded.", more, self._window)
         always = QCheckBox("Do the same next time (it can be changed in Models)")
         box.setCheckBox(always)
         leave = box.addButton("Keep downloading", QMessageBox.ButtonRole.AcceptRole)

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QMessageBox, QWidget
 
 from app.chat import Chat, Engine
 from app.library import Installed, Listing, size
+from app.look.box import Box
 from engine.config import ModelSet
 
 
@@ -36,9 +37,8 @@ class Deletion(QObject):
     def ask(self, chosen: Installed | str, listing: Listing | None) -> None:
         """Ask whether ``chosen`` is to be deleted, and say what that means."""
         name = chosen.name if isinstance(chosen, Installed) else chosen
-        box = QMessageBox(QMessageBox.Icon.Question, "Delete", f"Delete {name} from disk?", parent=self._over)
         told = consequences(chosen, listing, used=self._used(chosen), answering=self._chat.busy)
-        box.setInformativeText("\n\n".join(told))
+        box = Box("Delete", f"Delete {name} from disk?", "\n\n".join(told), self._over)
         yes = box.addButton("Delete", QMessageBox.ButtonRole.DestructiveRole)
         keep = box.addButton("Keep", QMessageBox.ButtonRole.RejectRole)
         box.setDefaultButton(keep)

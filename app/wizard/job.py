@@ -9,7 +9,6 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QHeaderView,
-    QLabel,
     QProgressBar,
     QTreeWidget,
     QTreeWidgetItem,
@@ -18,6 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.library import DownloadQueue, FileProgress, Progress, duration, size
+from app.look.label import Label, plain_tip
 from app.wizard.asking import ask
 from app.wizard.labels import announce, button, note, paragraph
 
@@ -53,7 +53,7 @@ class JobView(QFrame):
         self._downloads, self.name = downloads, name
         self.state = ""
         self._items: dict[tuple[str, str], QTreeWidgetItem] = {}
-        self.title, self.standing = QLabel(title or name), QLabel(STATES["waiting"])
+        self.title, self.standing = Label(title or name), Label(STATES["waiting"])
         self.title.setObjectName("offer")
         self.standing.setObjectName("small")
         self.bar = QProgressBar()
@@ -165,7 +165,7 @@ class JobView(QFrame):
         item = self._items.get((repository, ""))
         if item is None:
             item = self._items[repository, ""] = self._add(self.files, repository.rpartition("/")[2], "")
-            item.setToolTip(0, repository)
+            item.setToolTip(0, plain_tip(repository))
             item.setExpanded(True)
         return item
 

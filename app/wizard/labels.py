@@ -4,34 +4,34 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
-from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QPushButton, QVBoxLayout, QWidget
 
 from app.library import Trouble
 from app.look.flow import FlowLayout
-from app.look.label import label
+from app.look.label import Label, label
 
 
-def headline(text: str) -> QLabel:
+def headline(text: str) -> Label:
     """Return the headline of a page."""
     return label(text, "headline")
 
 
-def note(text: str = "") -> QLabel:
+def note(text: str = "") -> Label:
     """Return a muted paragraph."""
     return label(text, "subline")
 
 
-def paragraph(text: str = "") -> QLabel:
+def paragraph(text: str = "") -> Label:
     """Return a paragraph."""
     return label(text, "")
 
 
-def small(text: str = "") -> QLabel:
+def small(text: str = "") -> Label:
     """Return a line in small, muted type."""
     return label(text, "small")
 
 
-def code_label() -> QLabel:
+def code_label() -> Label:
     """Return a label for a short code to be read and typed elsewhere."""
     code = label("", "code")
     code.setAccessibleName("Code to confirm")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QGridLayout, QLabel
+from PySide6.QtWidgets import QGridLayout
 
 from app.desktop.folders import as_told
 from app.library import Hardware, ModelLibrary, Survey, Trouble, size
+from app.look.label import Label
 from app.wizard.labels import button, card, row_of
 from app.wizard.offline import OfflineNote
 from app.wizard.page import Page, Plan
@@ -49,8 +50,8 @@ class MachinePage(Page):
         errand.finished.connect(self._show)
         errand.failed.connect(self._complain)
 
-    def _line(self, name: str) -> QLabel:
-        title, value = QLabel(name), QLabel()
+    def _line(self, name: str) -> Label:
+        title, value = Label(name), Label()
         title.setObjectName("subline")
         value.setWordWrap(True)
         value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)

@@ -10,6 +10,7 @@ from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTreeWidget, QTreeWidgetItem
 
 from app.library import Installed, Listing, size
+from app.look.label import plain_tip
 
 COLUMNS = ("Model", "Size", "Licence", "Last used", "State")
 ROLE = Qt.ItemDataRole.UserRole
@@ -71,7 +72,8 @@ class ModelsTable(QTreeWidget):
         item = QTreeWidgetItem(self, list(texts))
         item.setData(0, ROLE, value)
         item.setTextAlignment(1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        item.setToolTip(0, f"{value.repository}\n{value.folder}" if isinstance(value, Installed) else value)
+        whole = f"{value.repository}\n{value.folder}" if isinstance(value, Installed) else value
+        item.setToolTip(0, plain_tip(whole))
         if key(value) == self._key:
             self.setCurrentItem(item)
 

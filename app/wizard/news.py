@@ -10,6 +10,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QPushButton, QSizePolicy
 
 from app.library import DownloadQueue, Listing, ModelLibrary, Progress
+from app.look.label import plain_name, plain_tip
 from app.toast import Toast
 from engine.config import ModelSet
 
@@ -57,14 +58,15 @@ class DownloadLine(QPushButton):
         if text != self._told:
             self._told = text
             self.setAccessibleName(f"Download: {text}")
-            self.setToolTip(f"Download: {text}. Click to see it in Models.")
+            self.setToolTip(plain_tip(f"Download: {text}. Click to see it in Models."))
             self._cut()
 
     def _cut(self) -> None:
         name, _, far = self._told.rpartition(" · ")
         fit = self.fontMetrics()
         room = self.width() - EDGE - fit.horizontalAdvance(f"↓  · {far}")
-        self.setText(f"↓ {fit.elidedText(name, Qt.TextElideMode.ElideRight, max(room, 0))} · {far}")
+        shown = fit.elidedText(name, Qt.TextElideMode.ElideRight, max(room, 0))
+        self.setText(plain_name(f"↓ {shown} · {far}"))
 
 
 class DownloadNews(QObject):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from PySide6.QtGui import QMouseEvent
-from PySide6.QtWidgets import QFrame, QLabel, QRadioButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QRadioButton, QVBoxLayout, QWidget
 
 from app.library import Offer, size
 from app.look.flow import FlowLayout
+from app.look.label import Label, plain_name
 from app.wizard.labels import paragraph, small
 
 
@@ -22,7 +23,7 @@ class OfferCard(QFrame):
         super().__init__(parent)
         self.setObjectName("card")
         self.offer = offer
-        self.choice = QRadioButton(offer.title)
+        self.choice = QRadioButton(plain_name(offer.title))
         self.choice.setObjectName("offer")
         self.choice.setAccessibleName(offer.title)
         self.choice.setAccessibleDescription(f"{offer.good_for} {offer.verdict.sentence} {self.facts}")
@@ -72,7 +73,7 @@ class OfferCard(QFrame):
         event.accept()
 
 
-def _tag(text: str, name: str) -> QLabel:
-    tag = QLabel(text)
+def _tag(text: str, name: str) -> Label:
+    tag = Label(text)
     tag.setObjectName(name)
     return tag

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtWidgets import QLabel, QProgressBar
+from PySide6.QtWidgets import QProgressBar
 
 from app.desktop.folders import as_told
 from app.library import Errand, Listing, ModelLibrary, Step, Trouble, size
 from app.look.choosing import choose_folder
+from app.look.label import Label
 from app.wizard.asking import ask
 from app.wizard.labels import button, card, paragraph, row_of, small
 from app.wizard.page import Page, Plan
@@ -31,7 +32,7 @@ class PlacePage(Page):
         self._move: Errand | None = None
         self._listing: Listing | None = None
         frame, rows = card()
-        self.folder = QLabel()
+        self.folder = Label()
         self.folder.setWordWrap(True)
         self.folder.setAccessibleName("Models folder")
         self.free, self.takes = paragraph(), small()

@@ -5,10 +5,11 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from app.library import Errand, ModelLibrary, Offer, Step, Survey, Trouble, size
 from app.look.choosing import choose_folder
+from app.look.label import Label
 from app.wizard.asking import ask
 from app.wizard.labels import announce, button, note, paragraph, row_of
 from app.wizard.length import LengthBox
@@ -68,7 +69,7 @@ class SetsPage(Page):
 
     def _lay_out(self) -> None:
         context, find, told = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
-        label = QLabel("&Length of a conversation")
+        label = Label("&Length of a conversation")
         label.setBuddy(self.context)
         context.addWidget(label)
         context.addWidget(self.context)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent, QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QFrame, QLabel, QSizePolicy, QVBoxLayout, QWidget, QWizard
+from PySide6.QtWidgets import QFrame, QSizePolicy, QVBoxLayout, QWidget, QWizard
 
 from app.chat import Chat
 from app.library import ModelLibrary
+from app.look.label import Label
 from app.look.room import make_room
 from app.wizard.access import AccessPage
 from app.wizard.done import DonePage
@@ -132,7 +133,7 @@ class Rail(QFrame):
         rows.setContentsMargins(20, 26, 16, 20)
         rows.addStrut(174)
         rows.setSpacing(12)
-        self.steps = [QLabel(f"{number}   {text}") for number, text in enumerate(STEPS.values(), 1)]
+        self.steps = [Label(f"{number}   {text}") for number, text in enumerate(STEPS.values(), 1)]
         for label in self.steps:
             rows.addWidget(label)
         rows.addStretch()

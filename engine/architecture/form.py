@@ -1,4 +1,4 @@
-"""How a checkpoint's weights are stored, from its config.json: 16-bit, bitsandbytes NF4, or in a way we cannot read."""
+"""How a checkpoint's weights are stored, from its config.json: in a form we read, or in one we cannot."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from typing import Any, Literal
 from engine.architecture.settings import Settings
 from engine.errors import CheckpointError
 
-Form = Literal["16-bit", "nf4"]
+Form = Literal["16-bit", "nf4", "grouped"]
+GROUP = 32  # weights that share a scale in the form of our own
+# transformers warns of a quant_method it does not know, and reads the codes as if they were weights: it refuses only
+# what names none.
+RECIPE = {"format": "updraft-grouped", "group_size": GROUP}
 KNOWN_BY = {  # quant_method, as its makers spell it
     "gptq": "GPTQ",
     "awq": "AWQ",
@@ -31,6 +35,8 @@ def form_of(settings: Settings) -> Form:
     if not isinstance(recipe, dict):
         raise settings.refused("quantization_config", "where a table of values belongs")
     method = _method(recipe)
+    if not method and recipe.get("format") == RECIPE["format"]:
+        return _grouped(settings, recipe)
     if method != "bitsandbytes":
         raise _refused(settings, f"with {KNOWN_BY.get(method, method) or 'a method it does not name'}")
     if recipe.get("load_in_4bit") is not True:
@@ -39,6 +45,13 @@ def form_of(settings: Settings) -> Form:
     if kind != "nf4":
         raise _refused(settings, f"to 4 bits by bitsandbytes as {str(kind).upper()[:20]}, not as NF4")
     return "nf4"
+
+
+def _grouped(settings: Settings, recipe: dict[str, Any]) -> Form:
+    """Return the form whose matrices ``engine.model.grouped`` reads; some of them may be NF4 or 16-bit all the same."""
+    if recipe.get("group_size") != GROUP:
+        raise settings.refused("quantization_config", f"but Updraft has groups of {GROUP} only")
+    return "grouped"
 
 
 def _method(recipe: Any) -> str:

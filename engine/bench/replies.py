@@ -103,8 +103,9 @@ class _Count:
         self._levels: tuple[LevelInfo, ...] = ()
         self._tally = Tally()
         self._kept: dict[str, list[int]] = {}  # a level's title to the tokens it kept and judged
-        self.rounds = self.tokens = 0
-        self.seconds = self.busy = 0.0
+        self._replies: list[tuple[int, float]] = []
+        self.rounds = 0
+        self.busy = 0.0
 
     def add(self, event: object) -> None:
         if isinstance(event, Loading):
@@ -119,13 +120,14 @@ class _Count:
             self._finish(event)
 
     def _finish(self, event: Finished) -> None:
-        self.tokens += event.tokens
-        self.seconds += event.seconds
+        self._replies.append((event.tokens, event.seconds))
         for index, info in enumerate(self._levels):
             sums, tally = self._kept.setdefault(info.title, [0, 0]), self._tally.levels[index]
             sums[:] = sums[0] + tally.kept, sums[1] + tally.judged
 
     def speed(self, preset: Preset) -> Speed:
         kept = {title: kept / judged for title, (kept, judged) in self._kept.items() if judged}
-        note, overhead = "" if preset.lossless else "lossy", 1 - self.busy / self.seconds
-        return Speed(preset.name, note, self.tokens, self.seconds, kept, self.tokens / self.rounds, overhead)
+        note, replies = "" if preset.lossless else "lossy", tuple(self._replies)
+        tokens, seconds = sum(tokens for tokens, _ in replies), sum(seconds for _, seconds in replies)
+        each, overhead = tokens / self.rounds, 1 - self.busy / seconds
+        return Speed(preset.name, note, tokens, seconds, kept, each, overhead, replies)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from statistics import pstdev
 from typing import Any
+
+from engine import words
+from engine.events import Factor
 
 WIDTHS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16)  # tokens in a timed pass
 
@@ -30,6 +35,7 @@ class Speed:
     where nobody counts them).
 
     ``overhead``: the share of the time in which no pass ran, from 0 to 1; None where passes are not timed.
+    ``replies``: tokens and seconds of each, to the same prompts in the same order for all that have them.
     """
 
     name: str
@@ -39,11 +45,25 @@ class Speed:
     kept: dict[str, float]
     tokens_per_round: float | None
     overhead: float | None = None
+    replies: tuple[tuple[int, float], ...] = ()
 
     @property
     def tokens_per_second(self) -> float:
         """Tokens over seconds, prefill left out."""
         return self.tokens / self.seconds
+
+    def against(self, plain: Speed) -> str:
+        """Say how many times as fast it is as ``plain``, with the error that its replies betray."""
+        value, count = self.tokens_per_second / plain.tokens_per_second, len(self.replies)
+        if count < 2 or count != len(plain.replies):
+            return words.times(value)
+        without = [_pace(self.replies, left_out) / _pace(plain.replies, left_out) for left_out in range(count)]
+        return str(Factor(value, 2 * (count - 1) ** 0.5 * pstdev(without)))  # the jackknife
+
+
+def _pace(replies: Sequence[tuple[int, float]], left_out: int) -> float:
+    rest = [reply for index, reply in enumerate(replies) if index != left_out]
+    return sum(tokens for tokens, _ in rest) / sum(seconds for _, seconds in rest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +116,15 @@ class Report:
         return lines
 
     def _ways(self) -> list[str]:
-        plain = next((s.tokens_per_second for s in self.speeds if s.name == "plain"), None)
-        lines = [f"{'':<26}{'tokens/s':>10}{'x plain':>9}{'tokens/round':>14}{'overhead':>10}   kept by each judge"]
+        plain = next((speed for speed in self.speeds if speed.name == "plain"), None)
+        lines = [f"{'':<26}{'tokens/s':>10}{'x plain':>22}{'tokens/round':>14}{'overhead':>10}   kept by each judge"]
         for speed in self.speeds:
-            factor = f"{speed.tokens_per_second / plain:.2f}" if plain else "-"
+            factor = "-" if plain is None or plain is speed else speed.against(plain)
             kept = ", ".join(f"{name} {share:.0%}" for name, share in speed.kept.items())
             each = "-" if speed.tokens_per_round is None else f"{speed.tokens_per_round:.2f}"
             idle = "-" if speed.overhead is None else f"{speed.overhead:.1%}"
             note = f"  ({speed.note})" if speed.note else ""
             lines.append(
-                f"{speed.name:<26}{speed.tokens_per_second:>10.1f}{factor:>9}{each:>14}{idle:>10}   {kept}{note}"
+                f"{speed.name:<26}{speed.tokens_per_second:>10.1f}{factor:>22}{each:>14}{idle:>10}   {kept}{note}"
             )
         return lines

@@ -11,9 +11,11 @@ from typing import NoReturn
 from safetensors import SafetensorError, safe_open
 
 from engine.architecture import Architecture, read_architecture
+from engine.architecture.form import GROUP
 from engine.errors import CheckpointError
 from engine.files import AGAIN, present, read_object
 from engine.model.fourbit import NEEDED, NESTED, QUANT_STATE
+from engine.model.grouped import BITS, SCALE, layout
 
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 FLOATS = {"F32": 4, "F16": 2, "BF16": 2}
@@ -37,7 +39,7 @@ class Stored:
 class Checkpoint:
     """A folder whose files are whole and hold exactly the tensors its architecture needs.
 
-    ``stored`` maps the names found in the safetensors headers; a 4-bit matrix comes with its sidecars.
+    ``stored`` maps the names found in the safetensors headers; a matrix of few bits comes with its sidecars.
     """
 
     folder: Path
@@ -52,8 +54,12 @@ class Checkpoint:
         return shapes
 
     def is_packed(self, name: str) -> bool:
-        """Tell whether the matrix ``name`` is stored at 4 bits; one file may hold both kinds."""
+        """Tell whether the matrix ``name`` is stored as NF4; one file may hold several kinds."""
         return f"{name}.{QUANT_STATE}" in self.stored
+
+    def is_grouped(self, name: str) -> bool:
+        """Tell whether the matrix ``name`` is stored at 4 or 8 bits in groups of 32."""
+        return f"{name}.{SCALE}" in self.stored
 
 
 def open_checkpoint(folder: Path) -> Checkpoint:
@@ -141,7 +147,9 @@ def _check(checkpoint: Checkpoint) -> None:
     for name, shape in expected.items():
         if name not in checkpoint.stored:
             raise CheckpointError(f"{checkpoint.folder} lacks the tensor {name}.{_clue(checkpoint)}", ANOTHER_COPY)
-        if checkpoint.is_packed(name) and len(shape) == 2 and name != "model.embed_tokens.weight":
+        if checkpoint.is_grouped(name) and len(shape) == 2:
+            known |= _check_grouped(checkpoint, name, shape)
+        elif checkpoint.is_packed(name) and len(shape) == 2 and name != "model.embed_tokens.weight":
             _check_packed(checkpoint, name, shape)
             known |= {f"{name}.{sidecar}" for sidecar in (*NEEDED, *NESTED)}
         else:
@@ -174,6 +182,26 @@ def _check_dense(stored: Stored, name: str, shape: tuple[int, ...]) -> None:
             f"{stored.file} holds {name} as {list(stored.shape)}, but config.json makes it {list(shape)}.",
             ANOTHER_COPY,
         )
+
+
+def _check_grouped(checkpoint: Checkpoint, name: str, shape: tuple[int, ...]) -> set[str]:
+    """Return the names of the sidecars of a grouped matrix, every one of which must be as its shape makes it."""
+    codes = checkpoint.stored[name]
+    if codes.dtype not in BITS or shape[1] % GROUP:
+        how = f"{codes.dtype}, {list(codes.shape)}"
+        raise CheckpointError(f"{codes.file} holds {name} in groups of {GROUP} as {how}, which cannot be.", AGAIN)
+    parts = layout((shape[0], shape[1]), BITS[codes.dtype])
+    for part, expected in parts.items():
+        stored = checkpoint.stored.get(f"{name}.{part}") if part else codes
+        if stored is None:
+            raise CheckpointError(f"{codes.file} holds {name} at {BITS[codes.dtype]} bits without its {part}.", AGAIN)
+        if (stored.dtype, stored.shape) != expected:
+            raise CheckpointError(
+                f"{stored.file} holds the {part or 'codes'} of {name} as {stored.dtype} {list(stored.shape)}, "
+                f"but config.json makes them {expected[0]} {list(expected[1])}.",
+                ANOTHER_COPY,
+            )
+    return {f"{name}.{part}" for part in parts if part}
 
 
 def _check_packed(checkpoint: Checkpoint, name: str, shape: tuple[int, ...]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Iterable
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,6 +17,7 @@ from engine.errors import CheckpointError, DeviceError
 from engine.files import AGAIN
 from engine.model.checkpoint import Checkpoint, open_checkpoint
 from engine.model.fourbit import read_nf4
+from engine.model.grouped import Grouped, read_grouped
 from engine.model.kernels import available
 from engine.model.layer import Layer
 from engine.model.linear import Dense, Linear, Nf4, blocked, quantised, stacked
@@ -25,9 +27,10 @@ from engine.model.transformer import Transformer
 def load(folder: Path, device: torch.device, *, dense_head: bool = False) -> Generator[float, None, Transformer]:
     """Yield the fraction read, 0 to 1, and return the model.
 
-    On a CPU every weight becomes float32, 4-bit ones dequantised. On a GPU activations, norms and embeddings are
-    bfloat16 and every matrix, a large tied head too, is NF4: packed bytes stay as they are, 16-bit ones are quantised
-    as they arrive. ``dense_head`` keeps the head in 16 bits there. At no time is more than a few matrices held twice.
+    On a CPU every weight becomes float32, those of 4 and 8 bits dequantised. On a GPU activations, norms and embeddings
+    are bfloat16 and every matrix, a large tied head too, is NF4: packed bytes stay as they are, 16-bit ones are
+    quantised as they arrive, and so are grouped ones, made 16-bit first. ``dense_head`` keeps the head in 16 bits
+    there. At no time is more than a few matrices held twice.
     Raises CheckpointError for a folder that cannot be used and DeviceError when the device's memory runs out.
     """
     checkpoint = open_checkpoint(folder)
@@ -96,19 +99,20 @@ class _Loader:
         take a sixth of the memory of an 8B at 4 bits.
         """
         name = "model.embed_tokens.weight"
-        if self.on_cpu or self.is_head(self.raw(name)):
+        if self.on_cpu or self.embedding_is_head():
             return self.dense(name)
-        return self.raw(name).to(self.dtype).pin_memory()
+        return self.plain(name).to(self.dtype).pin_memory()
 
-    def is_head(self, embedding: Tensor) -> bool:
+    def embedding_is_head(self) -> bool:
         """Tell whether the embedding itself serves as head: tied, and small or kept in 16 bits."""
-        return "lm_head.weight" not in self.shapes and (self.dense_head or embedding.numel() < SMALL_HEAD)
+        small = math.prod(self.shapes["model.embed_tokens.weight"]) < SMALL_HEAD
+        return "lm_head.weight" not in self.shapes and (self.dense_head or small)
 
     def head(self, embedding: Tensor) -> Linear:
         tied = "lm_head.weight" not in self.shapes
         if self.on_cpu:
             return blocked(Dense(embedding)) if tied else self.rows(["lm_head"])
-        if self.dense_head or self.is_head(embedding):
+        if self.dense_head or self.embedding_is_head():
             return Dense(embedding if tied else self.dense_matrix("lm_head"))
         return quantised(embedding.to(self.device)) if tied else self.rows(["lm_head"])
 
@@ -136,11 +140,24 @@ class _Loader:
             return Dense(packed.dequantised(), bias) if self.on_cpu else packed.on(self.device, bias)
         if self.on_cpu:
             return Dense(self.dense(f"{name}.weight"), bias)
-        return quantised(self.raw(f"{name}.weight").to(self.device), bias)
+        return quantised(self.plain(f"{name}.weight").to(self.device), bias)
 
     def dense(self, name: str) -> Tensor:
         """Return a floating tensor as a copy of its own, so that the file can be closed."""
+        if self.checkpoint.is_grouped(name):
+            return self.plain(name).to(self.device)
         return self.raw(name).to(self.device, self.dtype, copy=True)
+
+    def plain(self, name: str) -> Tensor:
+        """Return a floating tensor as stored; a grouped matrix as numbers of the dtype that activations have."""
+        if self.checkpoint.is_grouped(name):
+            return self.grouped(name).dequantised().to(self.dtype)
+        return self.raw(name)
+
+    def grouped(self, name: str) -> Grouped:
+        """Return a grouped matrix, backed by the file."""
+        rows, columns = self.shapes[name]
+        return read_grouped(lambda part: self.raw(f"{name}.{part}"), self.raw(name), (rows, columns))
 
     def raw(self, name: str) -> Tensor:
         """Return a tensor as stored, backed by the file; raises KeyError where there is none."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from shutil import get_terminal_size
 from typing import TextIO
 
+from engine.config import PRESETS
 from engine.events import (
     Drafting,
     Event,
@@ -20,7 +21,8 @@ from engine.events import (
     Started,
     Token,
     compare,
-    uncompared,
+    figures,
+    why_uncompared,
 )
 from engine.printable import printable
 
@@ -75,7 +77,7 @@ class Terminal:
         self._out, self._err = out, err
         self._colour = out.isatty() and os.environ.get("TERM") != "dumb" and "NO_COLOR" not in os.environ
         self._levels: tuple[LevelInfo, ...] = ()
-        self._lossless = True
+        self._lossless, self._method = True, ""
         self._tally = Tally()
         self.text = ""  # the reply so far
         self._column = 0  # where the cursor stands, ghosts included
@@ -88,6 +90,7 @@ class Terminal:
             self._err.write(f"{printable(event.sentence)}\n")
         elif isinstance(event, Started):
             self._levels, self._lossless = event.levels, event.lossless
+            self._method = PRESETS[event.preset].title
             self._tally, self.text, self._column = Tally(), "", 0
         elif isinstance(event, Drafting):
             self._pending(event)
@@ -175,16 +178,16 @@ class Terminal:
         return lines
 
     def _verdict(self, event: Finished) -> str:
-        law = "exact" if self._lossless else "lossy"
-        line = f"{event.tokens} tokens in {event.seconds:.2f} s: {event.tokens_per_second:.1f} tokens/s, {law}"
-        if len(self._levels) == 1:
-            return f"{line}."
+        """Return the figures of the reply in the window's words, behind the method that made it."""
+        plain = len(self._levels) == 1
         passes = self._tally.levels[len(self._levels) - 1].passes
-        factor = compare(event.tokens, event.seconds, passes, event.plain_seconds, event.plain_error)
-        if factor is None or event.plain_seconds is None:
-            return f"{line}, {uncompared(event.tokens, event.doubt)}."
-        slower = " (slower here)" if factor.slower else ""
-        return f"{line}, {factor} plain decoding{slower}, which would have taken about {event.plain_seconds:.1f} s."
+        factor = None if plain else compare(event.tokens, event.seconds, passes, event.plain_seconds, event.plain_error)
+        parts = figures(event.tokens, event.tokens_per_second, factor, lossless=None if plain else self._lossless)
+        line = f"{self._method}: {' · '.join(parts)}"
+        if factor is not None:
+            return f"{line} · {factor.outcome(event.seconds)}"
+        why = "" if plain else why_uncompared(event.tokens, event.doubt)
+        return f"{line} · not compared with plain decoding: {why}" if why else line
 
 
 def _visible(token: Token, *, in_line: bool = False) -> str:

@@ -67,8 +67,21 @@ def test_ratios_are_against_one_token_and_plain_decoding() -> None:
     report = Report("x", "GPU", "torch", 64, 3e12, (cost,), (plain, quick), {512: 9000.0}, 10, 5)
     assert cost.ratio(4) == 2.0
     lines = report.table().splitlines()
-    assert any(line.startswith("hispec") and "2.00" in line and "3.0%" in line for line in lines)
+    assert any(line.startswith("hispec") and "about 2.0× " in line and "3.0%" in line for line in lines)
     assert any("50% of the speed of a copy" in line for line in lines)
+
+
+def test_a_ratio_has_the_error_its_replies_betray() -> None:
+    """Guards: a figure to a hundredth from replies that differ by half."""
+
+    def speed(*seconds: float) -> Speed:
+        replies = tuple((60, each) for each in seconds)
+        return Speed("", "", 60 * len(replies), sum(seconds), {}, None, None, replies)
+
+    plain = speed(2.0, 2.0, 2.0, 2.0)
+    assert speed(1.0, 1.0, 1.0, 1.0).against(plain) == "about 2.0× (± 0.1)", "as the window rounds"
+    assert speed(0.6, 1.4, 0.7, 1.3).against(plain) == "about 2.0× (± 0.8)"
+    assert Speed("", "", 60, 60.0, {}, None).against(plain) == "about 0.03×"
 
 
 def test_shapes_are_those_of_the_real_models() -> None:

@@ -23,7 +23,7 @@ from app.conversations.mending import mended
 from app.conversations.rows import unpacked
 from app.conversations.safe import NAME, DamagedError, StoreError, set_aside
 from app.conversations.store import Store
-from tests.app.conversations.test_store import answered, keep
+from tests.app.conversations.test_store import answered, keep, read_whole
 from tests.app.scripted import STORY
 
 PAGE = 4096
@@ -83,7 +83,7 @@ def test_random_damage(tmp_path: Path, damage: Callable[[bytearray, random.Rando
         try:
             store = Store(folder)
             for talk in talks:
-                store.read_whole(talk.id)
+                read_whole(store, talk.id)
             list(store.chats()), store.search("lantern"), store.trash.items(), store.note("draft"), store.manners()
         except DamagedError:
             if store is not None:
@@ -94,7 +94,7 @@ def test_random_damage(tmp_path: Path, damage: Callable[[bytearray, random.Rando
             store.take_in(kept)
             assert kept.read_bytes() == broken
         texts = [talk.messages[1].text for talk in talks]
-        read = [store.read_whole(talk.id) for talk in talks]
+        read = [read_whole(store, talk.id) for talk in talks]
         same = [talk is not None and texts[at] in [m.text for m in talk.tree] for at, talk in enumerate(read)]
         there += sum(same)
         assert all(talk is None or talk.messages for talk in read)
@@ -156,7 +156,7 @@ def test_columns_that_hold_something_else(tmp_path: Path, column: str) -> None:
         if odd == "5" or column not in ("created", "role"):  # these two are NOT NULL, not of a kind
             change(tmp_path, f"UPDATE messages SET {column} = {odd}")
         store = Store(tmp_path)
-        found = store.read_whole(talks[0].id)
+        found = read_whole(store, talks[0].id)
         assert found is not None
         assert {m.text for m in found.tree} == {m.text for m in talks[0].tree}
         assert all(0 <= m.created < 4e10 for m in found.tree)
@@ -209,7 +209,7 @@ def test_a_file_that_is_not_what_it_says(tmp_path: Path, archive: Archive, qtbot
     assert archive.end()
     store = Store(tmp_path)
     assert store.search("important")
-    assert [store.read_whole(talk.id) for talk in talks] == talks
+    assert [read_whole(store, talk.id) for talk in talks] == talks
 
 
 def test_a_store_that_cannot_be_opened_keeps_what_waits(

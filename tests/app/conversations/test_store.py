@@ -44,6 +44,14 @@ def keep(store: Store, talk: Conversation) -> Conversation:
     return talk
 
 
+def read_whole(store: Store, chat: int) -> Conversation | None:
+    """Return a conversation with all its logs."""
+    found = store.read(chat)
+    if found is None:
+        return None
+    return replace(found[0], tree=tuple(m if m.recalled else store.recall(m) for m in found[0].tree))
+
+
 def test_a_conversation_comes_back_as_it_was(tmp_path: Path) -> None:
     """Guards: a log, a manner, a branch or a character that is not what was saved."""
     manner = Manner("Answer in verse.", Chosen(temperature=0.3, top_k=7, seed=5), 99)
@@ -144,7 +152,7 @@ def test_a_kill_loses_nothing_that_was_saved(tmp_path: Path, moment: float) -> N
     writer.stdout.close()
     store = Store(tmp_path)
     assert store.notes == []
-    found = store.read_whole(chat)
+    found = read_whole(store, chat)
     assert found is not None
     assert found.messages[0].text == "Count."
     last = said[-1] if said else -1

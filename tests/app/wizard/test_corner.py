@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QSettings, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QMainWindow, QMessageBox
+from PySide6.QtWidgets import QAbstractButton, QMainWindow, QMessageBox, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.chat import Chat
 from app.library import Installed, Listing, ModelLibrary, Offer
 from app.wizard.corner import ModelsCorner
 from engine.config import ModelSet
+from tests.app.plain import IN_FILE, shown
 from tests.engine.library.hub import FakeHub, Fault
 
 WEIGHTS = "model.safetensors"
@@ -68,6 +69,16 @@ def download(library: ModelLibrary, hub: FakeHub, qtbot: QtBot, speed: int = 400
     qtbot.waitUntil(lambda: bool(offers))
     assert library.downloads.get(next(offer for offer in offers if offer.name == "smollm2")) is None
     qtbot.waitUntil(lambda: bool(library.downloads.jobs) and library.downloads.jobs[0].have > 0, timeout=10_000)
+
+
+def test_a_folder_that_is_dropped_is_called_as_it_is(begin: Begin) -> None:
+    """Guards: a picture in a folder's name that is opened."""
+    shell, corner = begin()
+    corner.ask_folder(Path(IN_FILE))
+    box = corner._question_of_folder
+    assert box is not None
+    assert f"“{IN_FILE}” is a model." in shown([*shell.findChildren(QWidget), *box.findChildren(QWidget)])
+    box.reject()
 
 
 def press(corner: ModelsCorner, text: str, *, always: bool = False) -> None:

@@ -20,7 +20,9 @@ from transformers import (
     Qwen3Config,
 )
 
+from engine.architecture.form import GROUP, RECIPE
 from engine.model import Transformer, load
+from engine.model.grouped import Bits, Grouped
 
 SIZES: dict[str, Any] = {
     "vocab_size": 96,
@@ -151,3 +153,48 @@ def quantise(folder: Path, *, nested: bool, leave: tuple[str, ...] = ()) -> dict
         },
     )
     return worth
+
+
+def group(folder: Path, bits: Bits, *, embedding: Bits | None = 8, leave: tuple[str, ...] = ()) -> dict[str, Tensor]:
+    """Store the matrices of ``folder`` but those ``leave`` names in groups of 32, the embedding at ``embedding`` bits.
+
+    Returns what each weight is worth now, float32.
+    """
+    stored: dict[str, Tensor] = {}
+    worth: dict[str, Tensor] = {}
+    for name, tensor in load_file(folder / "model.safetensors").items():
+        width = embedding if "embed_tokens" in name else bits if "_proj" in name or "lm_head" in name else None
+        if width is None or tensor.dim() != 2 or name.endswith(leave):
+            stored[name] = worth[name] = tensor
+            continue
+        matrix = grouped(tensor.float(), width)
+        stored |= {name: matrix.codes, **{f"{name}.{part}": value for part, value in matrix.parts().items()}}
+        worth[name] = worth_of(matrix)
+    write_tensors(folder, stored)
+    change_config(folder, quantization_config=RECIPE)
+    return worth
+
+
+def grouped(weight: Tensor, bits: Bits) -> Grouped:
+    """Return float32 ``weight`` [N, K] rounded to codes, in groups of 32 between their least and their most."""
+    rows, columns = weight.shape
+    groups = weight.view(rows, -1, GROUP)
+    if bits == 8:
+        scale = (groups.abs().amax(-1) / 127).half()
+        codes = (groups / scale[..., None].float()).round().clamp(-127, 127)
+        return Grouped(codes.to(torch.int8).view(rows, columns), scale, None, 8, (rows, columns))
+    minimum = groups.amin(-1).half()
+    scale = ((groups.amax(-1) - minimum.float()) / 15).half()
+    codes = ((groups - minimum[..., None].float()) / scale[..., None].float()).round().clamp(0, 15).to(torch.uint8)
+    pairs = codes.view(rows, columns // 2, 2)
+    return Grouped(pairs[..., 0] | pairs[..., 1] << 4, scale, minimum, 4, (rows, columns))
+
+
+def worth_of(matrix: Grouped) -> Tensor:
+    """Return what the weight is worth: each column with its own code, scale and minimum."""
+    columns = torch.arange(matrix.shape[1])
+    codes = matrix.codes.int()
+    if matrix.bits == 4:
+        codes = codes[:, columns // 2] >> 4 * (columns % 2) & 15
+    worth = codes * matrix.scale.float()[:, columns // GROUP]
+    return worth if matrix.minimum is None else worth + matrix.minimum.float()[:, columns // GROUP]

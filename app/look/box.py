@@ -1,0 +1,23 @@
+"""A question or a warning in a window of its own, whose words are shown as they stand."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QMessageBox, QWidget
+
+
+class Box(QMessageBox):
+    """Says ``sentence`` and, in smaller type, ``more``: names of files and models in them are no HTML."""
+
+    def __init__(
+        self,
+        title: str,
+        sentence: str,
+        more: str = "",
+        parent: QWidget | None = None,
+        icon: QMessageBox.Icon = QMessageBox.Icon.Question,
+    ) -> None:
+        super().__init__(icon, title, "", parent=parent)
+        self.setTextFormat(Qt.TextFormat.PlainText)  # before there is a text, which decides how it is wrapped
+        self.setText(sentence)
+        self.setInformativeText(more)

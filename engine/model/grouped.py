@@ -1,0 +1,74 @@
+"""A matrix stored at 4 or 8 bits, as GGUF files have it: every 32 weights share a scale, and at 4 bits a minimum.
+
+Of ``NAME.weight`` [N, K] a file holds the codes under its own name: uint8 [N, K / 2] at 4 bits, the earlier column in
+the low nibble, or int8 [N, K] at 8. Beside them lie ``NAME.weight.group_scale`` and at 4 bits
+``NAME.weight.group_min``, float16 [N, K / 32]. A weight is code times scale, plus minimum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from engine.architecture.form import GROUP
+
+Bits = Literal[4, 8]
+SCALE, MINIMUM = "group_scale", "group_min"
+BITS: dict[str, Bits] = {"U8": 4, "I8": 8}  # told by what the codes are stored as, in safetensors' spelling
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Grouped:
+    """The weight [N, K] of ``shape``: ``codes`` uint8 [N, K / 2] or int8 [N, K], ``scale`` float16 [N, K / 32].
+
+    ``minimum``: float16 like ``scale`` at 4 bits, None at 8.
+    """
+
+    codes: Tensor
+    scale: Tensor
+    minimum: Tensor | None
+    bits: Bits
+    shape: tuple[int, int]
+
+    def dequantised(self) -> Tensor:
+        """Return the weight as float32 [N, K]."""
+        rows, columns = self.shape
+        groups = self.unpacked().view(rows, columns // GROUP, GROUP).float()
+        groups.mul_(self.scale[..., None].float())
+        if self.minimum is not None:
+            groups.add_(self.minimum[..., None].float())
+        return groups.view(self.shape)
+
+    def unpacked(self) -> Tensor:
+        """Return the codes with a byte each, [N, K]: uint8 0 to 15 at 4 bits, int8 at 8."""
+        if self.bits == 8:
+            return self.codes
+        return torch.stack((self.codes & 15, self.codes >> 4), dim=-1).view(self.shape)
+
+    def parts(self) -> dict[str, Tensor]:
+        """Return what a checkpoint holds of it besides the codes, by the last word of its name."""
+        return {SCALE: self.scale} | ({} if self.minimum is None else {MINIMUM: self.minimum})
+
+
+def layout(shape: tuple[int, int], bits: Bits) -> dict[str, tuple[str, tuple[int, int]]]:
+    """Return dtype, in safetensors' spelling, and shape of every part of a grouped matrix; "" are the codes.
+
+    Raises ValueError where its rows do not hold whole groups.
+    """
+    rows, columns = shape
+    if columns % GROUP:
+        raise ValueError(f"rows of {columns} weights do not hold whole groups of {GROUP}")
+    groups = ("F16", (rows, columns // GROUP))
+    if bits == 8:
+        return {"": ("I8", (rows, columns)), SCALE: groups}
+    return {"": ("U8", (rows, columns // 2)), SCALE: groups, MINIMUM: groups}
+
+
+def read_grouped(part: Callable[[str], Tensor], codes: Tensor, shape: tuple[int, int]) -> Grouped:
+    """Return the matrix of ``codes``; ``part`` gives its sidecars by name, whose ``layout`` was checked before."""
+    bits: Bits = 8 if codes.dtype == torch.int8 else 4
+    return Grouped(codes, part(SCALE), part(MINIMUM) if bits == 4 else None, bits, shape)
