@@ -13,6 +13,7 @@ from app.composing.fitting import fill
 from app.exchange import Count, Failure, Opening, Request
 from app.faults import not_answered, not_loaded
 from app.preload import preload_torch
+from engine import lasting
 from engine.architecture import require_folder
 from engine.config import ROOM, Chosen, ModelSet, Preset, Traits
 from engine.errors import CheckpointError, UpdraftError
@@ -72,7 +73,8 @@ def open_engine(models: ModelSet, room: int = ROOM, paces: Path | None = None) -
     yield Loading("the engine", 0.0)
     preload_torch()
     yield Loading("the engine", 0.5)
-    from engine.session import Session
+    with lasting():
+        from engine.session import Session
 
     return (yield from Session.open(models, room=room, paces=Paces(paces)))
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, TextIO
 
 from platformdirs import user_data_path
 
+from engine import lasting
 from engine.architecture import require_folder
 from engine.config import PRESETS, ROOM, Chosen, ModelSet, Preset, Sampling, models_in
 from engine.errors import CheckpointError, UpdraftError
@@ -23,6 +24,7 @@ from engine.library import terminal as models
 from engine.library.provenance import checkpoint_in
 from engine.pace import Paces
 from engine.printable import printable
+from engine.template import warm
 from engine.template.process import serve
 from engine.terminal import Keyboard, Terminal
 
@@ -169,7 +171,9 @@ def _open(arguments: argparse.Namespace, terminal: Terminal) -> Session:
     """Load the models, showing progress."""
     # Nothing here may ask the network for anything; the libraries read these when they are imported.
     os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
-    from engine.session import Session
+    warm()  # meanwhile
+    with lasting():
+        from engine.session import Session
 
     how: Literal["eager", "auto"] = "eager" if arguments.eager else "auto"
     paces = Paces(user_data_path("Updraft", appauthor=False) / "paces.json")

@@ -19,6 +19,11 @@ _ANOTHER = "Choose another model, or get this one again."
 _RENDERER = Renderer()
 
 
+def warm() -> None:
+    """Start the process that renders, which the first template would wait for otherwise."""
+    _RENDERER.warm()
+
+
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """What a template wrote; ``notice`` says in a sentence what of the conversation had to be put otherwise."""
@@ -37,7 +42,7 @@ class Template:
         self._given, self._name, self._specials = source, name, dict(specials)
         self._reads: frozenset[str] | None = None
         self._overrun: tuple[int, TemplateError] | None = None  # characters it ran away with, and what was said
-        _RENDERER.warm()
+        warm()
 
     def render(self, messages: Messages, *, thinking: bool | None = None) -> Prompt:
         """Return the prompt; blocks while it is written. See ``rendering``."""
