@@ -29,6 +29,7 @@ from engine.template.process import serve
 from engine.terminal import Keyboard, Terminal
 
 if TYPE_CHECKING:
+    from engine.bench.race import Race
     from engine.bench.report import Report
     from engine.session import Session
 
@@ -73,6 +74,13 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--presets", nargs="+", choices=list(PRESETS), default=[], help="which (default: all)")
     bench.add_argument("--context", type=_count, default=1024, help="tokens behind a timed pass (default: %(default)s)")
     bench.add_argument("--transformers", action="store_true", help="also time transformers on the same weights")
+    bench.add_argument(
+        "--llama-cpp",
+        type=Path,
+        metavar="FILE",
+        help="against llama.cpp on this GGUF file of the same model, in turns on the CPU; it runs where "
+        "node-llama-cpp is installed in the current folder or in the one that UPDRAFT_LLAMA_CPP names",
+    )
     bench.add_argument(
         "--shape", help="random weights of a known shape, acceptance simulated: llama-3.1-8b, qwen3-8b, …"
     )
@@ -231,7 +239,7 @@ def _bench(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _measured(arguments: argparse.Namespace, sampling: Sampling, say: Callable[[str], None]) -> Report:
+def _measured(arguments: argparse.Namespace, sampling: Sampling, say: Callable[[str], None]) -> Report | Race:
     if arguments.shape is not None:
         from engine.bench.simulated import simulate
 
@@ -243,6 +251,8 @@ def _measured(arguments: argparse.Namespace, sampling: Sampling, say: Callable[[
             say,
             against_transformers=arguments.transformers,
         )
+    if arguments.llama_cpp is not None:
+        return _raced(arguments, sampling, say)
     session = _open(arguments, Terminal(sys.stdout, sys.stderr))
     from engine.bench.replies import measure, presets_of
 
@@ -256,6 +266,24 @@ def _measured(arguments: argparse.Namespace, sampling: Sampling, say: Callable[[
         context=context,
         against_transformers=arguments.transformers,
     )
+
+
+def _raced(arguments: argparse.Namespace, sampling: Sampling, say: Callable[[str], None]) -> Race:
+    from engine.bench.llama import LlamaCpp, command
+
+    start = command(arguments.llama_cpp)  # what is missing is told before a model is loaded
+    arguments.device = "cpu"
+    session = _open(arguments, Terminal(sys.stdout, sys.stderr))
+    import torch
+
+    from engine.bench.race import LONG, race
+    from engine.bench.replies import presets_of
+
+    room = max(2 * LONG, arguments.max_tokens + LONG)
+    presets = presets_of(session, arguments.presets or ["plain"])
+    context = min(arguments.context, session.context(PRESETS["plain"]) // 2)
+    with LlamaCpp(start, torch.get_num_threads(), room) as rival:
+        return race(session, rival, presets, sampling, arguments.max_tokens, say, context=context)
 
 
 def _system(arguments: argparse.Namespace) -> list[tuple[str, str]]:
@@ -302,7 +330,7 @@ class Log:
     def __init__(self, file: TextIO | None) -> None:
         self._file = file
 
-    def write(self, told: Event | Report) -> None:
+    def write(self, told: Event | Report | Race) -> None:
         """Append an event, or what a benchmark found."""
         if self._file is not None:
             value = to_json(told) if isinstance(told, Event) else told.to_json()
