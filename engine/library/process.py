@@ -63,24 +63,30 @@ class Downloader:
 
     def hurry(self) -> None:
         """Have it try again now, where it waits for the next attempt."""
-        with contextlib.suppress(OSError, ValueError):  # it has ended meanwhile
-            self._write(NOW + "\n")
+        self._write(NOW + "\n")
 
     def leave(self) -> None:
         """Let the process go on by itself; it is heard no more."""
-        with contextlib.suppress(OSError):
-            self._write(STAY + "\n")
-            if self._process.stdin:
-                self._process.stdin.close()
+        self._write(STAY + "\n")
+        self._hang_up()
 
     def join(self) -> None:
         """Wait until the process has ended and was heard to the end; not to be called from ``hear`` or ``ended``."""
         self._listener.join()
 
     def _write(self, line: str) -> None:
+        """Send ``line``, unless the process has ended or was left."""
         if self._process.stdin:
-            self._process.stdin.write(line)
-            self._process.stdin.flush()
+            try:
+                self._process.stdin.write(line)
+                self._process.stdin.flush()
+            except (OSError, ValueError):
+                self._hang_up()  # or what nobody reads would be sent once more at the end, and fail there
+
+    def _hang_up(self) -> None:
+        if self._process.stdin:
+            with contextlib.suppress(OSError):
+                self._process.stdin.close()
 
     def _ask_token(self) -> str | None:
         try:
@@ -93,8 +99,7 @@ class Downloader:
     def _listen(self) -> None:
         with self._process, self._complaints:
             token = self._ask_token()
-            with contextlib.suppress(OSError, ValueError):  # stopped meanwhile
-                self._write(encode(replace(self._order, token=token, client=os.getpid())))
+            self._write(encode(replace(self._order, token=token, client=os.getpid())))
             for line in self._process.stdout or ():
                 with contextlib.suppress(ValueError, KeyError, TypeError):  # half a line of one that was killed
                     self._hear(decode_told(line))

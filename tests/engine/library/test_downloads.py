@@ -181,6 +181,29 @@ def test_kill_minus_nine(hub: FakeHub, library: Library) -> None:
     assert_installed(hub, library)
 
 
+@pytest.mark.parametrize("last", [lambda _: None, Downloader.hurry, Downloader.leave], ids=["order", "hurry", "leave"])
+def test_what_a_dead_process_does_not_read_is_dropped(
+    hub: FakeHub, library: Library, last: Callable[[Downloader], None]
+) -> None:
+    """Guards against a line to a process just killed that is sent once more at the end, and fails on the listener."""
+    dead = threading.Event()
+
+    def token() -> None:
+        assert dead.wait(20)
+
+    running = Downloader(
+        replace(ORDER, library=library.require()),
+        Connection(endpoint=hub.address),
+        lambda _: None,
+        lambda _: None,
+        token,
+    )
+    running.stop()
+    last(running)
+    dead.set()
+    running.join()
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks its downloaders")
 def test_kill_minus_nine_fifty_times(hub: FakeHub, library: Library, get: Get) -> None:
     """Guards against a byte on disk fetched again, or left out, whatever moment a downloader dies at."""
