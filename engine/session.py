@@ -5,62 +5,29 @@ Stopping a reply is ceasing to iterate it; whatever point it was at, the caches 
 
 from __future__ import annotations
 
-import gc
 import os
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
-from typing import Literal, Protocol
 
 import torch
 
 from engine.account import LEAST
-from engine.architecture import read_architecture
-from engine.budget import Budget
-from engine.config import ROOM, Chosen, ModelSet, Preset, Role, Sampling, Traits
+from engine.config import ROOM, Chosen, ModelSet, Preset, Sampling, Traits
 from engine.decoding.chain import at_exits, describe, device_of
-from engine.decoding.eager import EagerRunner
-from engine.decoding.frequent import FrequentTokens, frequent_tokens
-from engine.decoding.graphs import GraphRunner, free_dropped
 from engine.decoding.planner import Planner
 from engine.decoding.relay import Chain, PlainStep, Relay, within
 from engine.decoding.tape import Tape
 from engine.diagnosis import describe_engine
-from engine.errors import ContextFull, DeviceError, ModelSetError, SettingError
-from engine.events import Event, Loading, Notice, PlainPace, Reason, Round, Started
-from engine.generation import suggested
-from engine.model import Transformer, load
+from engine.errors import ContextFull, SettingError
+from engine.events import Event, Loading, Notice, PlainPace, Round, Started
+from engine.loaded import How, Loaded, device_errors
+from engine.model import Transformer
 from engine.pace import Paces, Watch
 from engine.reply import Reply
 from engine.template import Messages, Prompt
 from engine.tokenizer import ChatTokenizer
-
-How = Literal["auto", "eager", "graphs"]
-
-
-class Runner(Protocol):
-    """What holds the models of a session and runs presets over them."""
-
-    chunk: int
-
-    @property
-    def models(self) -> Mapping[Role, Transformer]: ...
-
-    def held(self, preset: Preset, /) -> int: ...
-
-    def context(self, role: Role) -> int: ...
-
-    def add(self, role: Role, model: Transformer, frequent: FrequentTokens | None) -> None: ...
-
-    def rewind(self, length: int) -> None: ...
-
-    def prepare(self, preset: Preset, /) -> Iterator[float]: ...
-
-    def ready(self, preset: Preset, /) -> bool: ...
-
-    def chains(self, preset: Preset, tape: Tape, sampling: Sampling, /) -> tuple[Chain, PlainStep]: ...
 
 
 class Session:
@@ -79,18 +46,11 @@ class Session:
         dense_head: bool = False,
         paces: Paces | None = None,
     ) -> None:
-        self.models, self.device, self.room, self.dense_head = models, device, room, dense_head
-        self.how: How = ("graphs" if device.type == "cuda" else "eager") if how == "auto" else how
-        self.why_eager = "" if self.how == "graphs" else "as asked" if device.type == "cuda" else "there is no GPU"
-        self._budget = Budget(models, device, dense_head=dense_head)
-        self._runner: Runner | None = None
-        self._parts: dict[Role, tuple[Transformer, FrequentTokens | None]] = {}
-        self._tokenizers: dict[Role, ChatTokenizer] = {}
+        self.models, self.device = models, device
+        self._loaded = Loaded(models, device, how, room, dense_head=dense_head)
         self._tape = Tape([])
         self._planner = Planner()
         self._paces = paces or Paces()
-        self.traits = Traits()  # of the target
-        self._note = ""  # what its makers suggest that makes no sense
         self._noticed: set[str] = set()  # what was said once
 
     @classmethod
@@ -116,25 +76,40 @@ class Session:
         session = cls(models, device_of(device), how, room, dense_head=dense_head, paces=paces)
         if session.device.type == "cpu" and "OMP_NUM_THREADS" not in os.environ:
             torch.set_num_threads(spare_one_core(os.cpu_count() or 1))
-        yield from session._need("target")
+        yield from session._loaded.need("target")
         return session
 
     @property
     def tokenizer(self) -> ChatTokenizer:
         """The target's tokenizer, which every level shares."""
-        return self._tokenizers["target"]
+        return self._loaded.tokenizer
 
     @property
     def loaded(self) -> Mapping[str, Transformer]:
         """The models loaded so far, by role."""
-        return {role: model for role, (model, _) in self._parts.items()}
+        return self._loaded.models
+
+    @property
+    def traits(self) -> Traits:
+        """What the target's makers say of it."""
+        return self._loaded.traits
+
+    @property
+    def how(self) -> How:
+        """Whether recordings are replayed ("graphs") or operations run one by one ("eager")."""
+        return self._loaded.how
+
+    @property
+    def why_eager(self) -> str:
+        """Why there are no recordings; empty where there are."""
+        return self._loaded.why_eager
 
     def context(self, preset: Preset) -> int:  # noqa: ARG002 - every preset ends in the target
         """Return the most tokens a conversation may have under ``preset``: what the target can hold.
 
         Smaller models that hold less are left out where they end.
         """
-        return self._running.context("target")
+        return self._loaded.runner.context("target")
 
     def count(self, messages: Messages) -> int:
         """Return how many tokens ``messages`` take, the assistant's opening included."""
@@ -147,9 +122,9 @@ class Session:
         Raises ModelSetError for a preset the set cannot run, CheckpointError, and DeviceError where it does not fit.
         """
         for role in sorted(preset.roles, reverse=True):  # the target first
-            yield from self._need(role)
-        with _device_errors():
-            for fraction in self._running.prepare(self._as_trained(preset)):
+            yield from self._loaded.need(role)
+        with device_errors():
+            for fraction in self._loaded.runner.prepare(self._as_trained(preset)):
                 yield Loading(f"{preset.title} on the GPU", fraction)
 
     @torch.inference_mode()
@@ -181,45 +156,50 @@ class Session:
         yield from self.prepare(preset)
         preset = self._as_trained(preset)
         written = yield from self._write(messages, thinking)
-        for sentence in (self._note, written.notice):
-            if sentence and sentence not in self._noticed:
-                self._noticed.add(sentence)
-                yield Notice(sentence)
         prompt, context = self.tokenizer.encode(written, opening), self.context(preset)
         if len(prompt) >= context:
             raise ContextFull(len(prompt) + 1, context)
-        runner = self._running
-        if (shorter := within(preset, len(prompt), runner.context)) != preset:
+        if (shorter := within(preset, len(prompt), self._loaded.runner.context)) != preset:
             preset, planned = shorter, False  # there are too few levels left to learn from
             yield from self.prepare(preset)
         asked = context + 1 if max_tokens is None else len(prompt) + max_tokens
-        limited_by: Reason = "length" if asked <= context else "context"
+        chain = self._begin(prompt, min(asked, context), preset, sampling)
+        reply = Reply(
+            self._tape,
+            chain,
+            len(preset.stages) - 1,
+            self.tokenizer,
+            stop,
+            limited_by="length" if asked <= context else "context",
+            thoughts=self.tokenizer.unified(written, opening),
+            watch=self._watch(),
+        )
+        yield from self._run(reply, planned=planned)
+
+    def _begin(self, prompt: list[int], limit: int, preset: Preset, sampling: Sampling) -> Relay:
+        """Set ``preset`` to work on a new tape of ``prompt``, from whatever prefix of it the caches hold."""
+        runner, legs = self._loaded.runner, count()
         runner.rewind(self._common(prompt))
-        self._tape = tape = Tape(prompt, self.tokenizer.ends, min(asked, context))
-        legs = count()
+        self._tape = tape = Tape(prompt, self.tokenizer.ends, limit)
 
         def opened(picked: Preset) -> tuple[Chain, PlainStep]:
             """Set a preset to work on the tape, with random numbers that were not drawn before."""
             seed = None if sampling.seed is None else sampling.seed ^ next(legs)
             return runner.chains(picked, tape, replace(sampling, seed=seed))
 
-        chain = Relay(preset, runner.context, runner.ready, opened, tape)
+        return Relay(preset, runner.context, runner.ready, opened, tape)
+
+    def _run(self, reply: Reply, *, planned: bool) -> Iterator[Event]:
+        """Run ``reply`` until it ends or is dropped; wherever that is, the caches are left true to the tape.
+
+        ``planned``: what its rounds take and keep decides about the next chain.
+        """
+        runner, chain, tape, preset = self._loaded.runner, reply.chain, reply.tape, reply.chain.preset
         reused, levels, device = runner.held(preset), describe(preset, runner.models), _device_name(self.device)
-        thoughts = self.tokenizer.unified(written, opening)
-        watch = self._watch()
-        reply = Reply(
-            tape,
-            chain,
-            len(levels) - 1,
-            self.tokenizer,
-            stop,
-            limited_by=limited_by,
-            thoughts=thoughts,
-            watch=watch,
-        )
+        context = self.context(preset)
         try:
-            with _device_errors():
-                yield Started(preset.name, levels, preset.lossless, len(prompt), reused, context, device)
+            with device_errors():
+                yield Started(preset.name, levels, preset.lossless, reply.prompt, reused, context, device)
                 yield from reply.prefill(reused, runner.chunk)
                 for event in reply.rounds():
                     if planned and chain.whole:
@@ -228,7 +208,7 @@ class Session:
         finally:
             del tape[reply.settled :]
             chain.rewind(len(tape) - 1)
-            watch.keep()
+            reply.watch.keep()
             self._paces.save()
 
     def describe(self) -> tuple[tuple[str, str], ...]:
@@ -238,55 +218,13 @@ class Session:
 
     def close(self) -> None:
         """Drop the models and give their memory back; the session cannot be used afterwards."""
-        self._runner = None
-        self._parts.clear()
         self._tape = Tape([])
-        if self.device.type == "cuda":
-            gc.collect()  # what a fault left behind may still refer to models and recordings
-            free_dropped()
-            torch.cuda.empty_cache()
+        self._loaded.close()
 
     def _as_trained(self, preset: Preset) -> Preset:
         """Return ``preset`` with the early exits the target was trained for, if it says which these are."""
         target = self.loaded["target"]
         return at_exits(preset, target.architecture.exits, target.layers)
-
-    def _need(self, role: Role) -> Generator[Loading, None, None]:
-        """Load the model of ``role`` unless it is there."""
-        if role in self.loaded:
-            return
-        folder = self.models.folder(role)
-        if folder is None:
-            raise ModelSetError(
-                f"{self.models.name} has no {role} model, which this preset needs.",
-                "Choose HiSpec, Lookup or Plain, or a model set with smaller models of the same family.",
-            )
-        part = f"{self.models.name} {role}"
-        yield Loading(part, 0.0)
-        read_architecture(folder)  # first: what cannot run is refused for its own reason, not for its tokenizer's
-        tokenizer = ChatTokenizer(folder, self.models.name)
-        if role != "target":
-            self.tokenizer.shares_vocabulary(tokenizer)
-        self._afford(role)
-        with _device_errors():
-            loading = load(folder, self.device, dense_head=self.dense_head)
-            while True:
-                try:
-                    yield Loading(part, next(loading))
-                except StopIteration as done:
-                    model = done.value
-                    break
-            tokenizer.fit(model.vocabulary)
-            if role != "target":
-                self.tokenizer.covered_by(tokenizer)
-            exits = role == "target"  # only they are read for the frequent tokens alone
-            frequent = frequent_tokens(folder, model, tokenizer.size, tokenizer.ends) if exits else None
-            self._add(role, model, frequent, (tokenizer if role == "target" else self.tokenizer).size)
-        self._tokenizers[role] = tokenizer
-        if role == "target":
-            sampling, self._note = suggested(folder, self.models.name)
-            self.traits = Traits(sampling, tokenizer.template.thinks)
-        yield Loading(part, 1.0)
 
     def _watch(self) -> Watch:
         """Return what measures plain decoding in a reply, with what is known of it for this model, device and way."""
@@ -296,22 +234,20 @@ class Session:
         pool = self._paces.of(f"{self.models.target} | {form} | {_device_name(self.device)} | {way}")
         return Watch(pool, time.perf_counter, time.thread_time if on_cpu else None)
 
-    def _write(self, messages: Messages, thinking: bool | None) -> Generator[Loading, None, Prompt]:
-        """Return ``messages`` as the template writes them; yields Loading where that takes long."""
+    def _write(self, messages: Messages, thinking: bool | None) -> Generator[Event, None, Prompt]:
+        """Return ``messages`` as the template writes them; yields Loading where that takes long, and Notice."""
         writing = self.tokenizer.rendering(messages, thinking=thinking)
         while True:
             try:
                 yield Loading("the chat template", next(writing))
             except StopIteration as done:
                 prompt: Prompt = done.value
-                return prompt
-
-    def _afford(self, role: Role) -> None:
-        """Make sure that the model of ``role`` fits, before a byte of it is read; raises DeviceError with numbers."""
-        held = LEAST  # without recordings caches grow as they are needed
-        if self.how == "graphs":
-            held = self.room = self._budget.longest(self.room) if role == "target" else self.room
-        self._budget.require(role, tuple(self._parts), held)
+                break
+        for sentence in (self._loaded.note, prompt.notice):
+            if sentence and sentence not in self._noticed:
+                self._noticed.add(sentence)
+                yield Notice(sentence)
+        return prompt
 
     def _learn(self, event: Event, preset: Preset) -> None:
         """Let the planner know what a round of ``preset`` took and kept."""
@@ -319,31 +255,6 @@ class Session:
             self._planner.add(event, preset)
         elif isinstance(event, PlainPace):
             self._planner.time("target", 1, event.seconds)
-
-    def _add(self, role: Role, model: Transformer, frequent: FrequentTokens | None, vocabulary: int) -> None:
-        """Hand a model to the runner; where recordings cannot run it, all models go on without."""
-        parts = {**self._parts, role: (model, frequent)}
-        try:
-            if self._runner is None:
-                self._runner = self._new_runner(vocabulary)
-            self._runner.add(role, model, frequent)
-        except ValueError as reason:
-            self.how, self.why_eager = "eager", str(reason)
-            self._runner = EagerRunner(self.device, vocabulary)
-            for each, (its_model, its_frequent) in parts.items():
-                self._runner.add(each, its_model, its_frequent)
-        self._parts = parts  # only now: what does not fit after all is not there
-
-    def _new_runner(self, vocabulary: int) -> Runner:
-        if self.how == "graphs":
-            return GraphRunner(self.device, vocabulary, self.room)
-        return EagerRunner(self.device, vocabulary)
-
-    @property
-    def _running(self) -> Runner:
-        if self._runner is None:
-            raise RuntimeError("the session is closed")
-        return self._runner
 
     def _common(self, prompt: list[int]) -> int:
         """Return how long a prefix ``prompt`` shares with the tape, whose prefixes the caches hold; never all of it."""
@@ -353,18 +264,6 @@ class Session:
                 break
             common += 1
         return common
-
-
-@contextmanager
-def _device_errors() -> Iterator[None]:
-    """Turn the GPU's failures into a sentence; everything yielded before stays the caller's."""
-    try:
-        yield
-    except torch.OutOfMemoryError as cause:
-        torch.cuda.empty_cache()
-        raise DeviceError(
-            "The GPU is out of memory.", "Start a new chat, choose a smaller model, or close other programs."
-        ) from cause
 
 
 def spare_one_core(cores: int) -> int:

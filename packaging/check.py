@@ -3,6 +3,7 @@
 python packaging/check.py                       every check
 python packaging/check.py ruff mypy             only these
 python packaging/check.py pytest -- -k name     what follows -- goes to the one check named
+python packaging/check.py pytest -- -m slow     the tests that are left out above for their length
 python packaging/check.py --newest              with the newest versions pyproject.toml allows, not the locked ones
 """
 
@@ -25,8 +26,9 @@ CHECKS = {  # a program of the environment and its arguments
     "format": ("ruff", "format", "--check"),
     "mypy": ("mypy",),
     "imports": ("lint-imports",),
-    # Two at a time: more only wait for memory on the machines this is meant for. A file's tests stay together.
-    "pytest": ("pytest", "-n2", "--dist=loadfile"),
+    # Two at a time: more only wait for memory on the machines this is meant for. A file's tests stay together, and
+    # files keep the order that pyproject.toml gives them.
+    "pytest": ("pytest", "-n2", "--dist=loadfile", "--no-loadscope-reorder", "-m", "not slow"),
 }
 
 

@@ -1,8 +1,9 @@
-"""What every test needs before Qt and torch are imported: no display, one thread, and nobody's real settings."""
+"""What every test needs before Qt and torch are imported: no display, one thread, Ctrl+C, nobody's real settings."""
 
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,9 @@ import pytest
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 # Before torch is imported: threads that wait for each other on a busy machine make tiny models ten times slower.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# A run that a script began in the background ignores Ctrl+C, and so would every program that a test starts.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -37,7 +37,7 @@ def lent(model: Transformer) -> Any:
         tie_word_embeddings=False,
     )
     with torch.device("meta"):
-        made: Any = AutoModelForCausalLM.from_config(config, dtype=model.dtype)  # type: ignore[no-untyped-call]
+        made: Any = AutoModelForCausalLM.from_config(config, dtype=model.dtype)
     inner = made.model
     with model.device:
         inner.rotary_emb = type(inner.rotary_emb)(config)  # computed, so not among the weights

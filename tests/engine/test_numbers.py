@@ -12,10 +12,11 @@ from safetensors.torch import load_file, save_file
 from engine.config import PRESETS, ModelSet, Sampling
 from engine.errors import NoNumbers
 from engine.events import Event, Round
+from engine.loaded import How
 from engine.model.kernels import reference
 from engine.model.kernels.board import SETTINGS
 from engine.model.kernels.record import NO_NUMBERS
-from engine.session import How, Session
+from engine.session import Session
 from tests.engine.family import finish
 
 QUESTION = [("user", "The quick brown fox?")]

@@ -125,11 +125,11 @@ def test_a_session_and_its_chains_are_freed_without_the_collector() -> None:
     free_dropped()
     session = finish(Session.open(tiny_models(), "cuda"))
     list(session.reply([("user", "Hi")], preset=PRESETS["hispec"], sampling=Sampling(seed=1), max_tokens=8))
-    chains = [weakref.ref(chain) for chain in session._running._chains.values()]  # type: ignore[attr-defined]
+    chains = [weakref.ref(chain) for chain in session._loaded.runner._chains.values()]  # type: ignore[attr-defined]
     assert chains
     gc.disable()
     try:
-        session._runner = None
+        session._loaded._runner = None
         del session
         assert [chain() for chain in chains] == [None] * len(chains)
     finally:

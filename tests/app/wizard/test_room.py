@@ -25,7 +25,6 @@ SCREENS = (  # logical pixels and text height
 )
 
 
-@pytest.mark.slow
 def test_every_window_and_its_buttons_are_on_the_screen(
     start: Start, settings: QSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ) -> None:

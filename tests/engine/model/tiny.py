@@ -81,7 +81,7 @@ CONFIGS: dict[str, PretrainedConfig] = {
 def random_model(config: PretrainedConfig) -> PreTrainedModel:
     """Return transformers' model of ``config`` in which every weight, biases and norms included, is random."""
     torch.manual_seed(7)
-    made = AutoModelForCausalLM.from_config(config, attn_implementation="eager")  # type: ignore[no-untyped-call]
+    made = AutoModelForCausalLM.from_config(config, attn_implementation="eager")
     model: PreTrainedModel = made.eval()
     with torch.no_grad():
         for name, parameter in model.named_parameters():

@@ -135,7 +135,6 @@ def test_ctrl_c_at_the_prompt_ends_nothing(start: Callable[..., Program]) -> Non
     program.until("over")
 
 
-@pytest.mark.slow
 def test_ctrl_c_stops_the_answer_alone(start: Callable[..., Program], family: ModelSet, tmp_path: Path) -> None:
     """Guards: the chat ended with the answer, or the next question asked without what was said before."""
     log = tmp_path / "events.jsonl"

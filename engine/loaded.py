@@ -1,0 +1,173 @@
+"""The models of one set that are loaded on one device, and what runs presets over them."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Literal, Protocol
+
+import torch
+
+from engine.account import LEAST
+from engine.architecture import read_architecture
+from engine.budget import Budget
+from engine.config import ModelSet, Preset, Role, Sampling, Traits
+from engine.decoding.eager import EagerRunner
+from engine.decoding.frequent import FrequentTokens, frequent_tokens
+from engine.decoding.graphs import GraphRunner, free_dropped
+from engine.decoding.relay import Chain, PlainStep
+from engine.decoding.tape import Tape
+from engine.errors import DeviceError, ModelSetError
+from engine.events import Loading
+from engine.generation import suggested
+from engine.model import Transformer, load
+from engine.tokenizer import ChatTokenizer
+
+How = Literal["auto", "eager", "graphs"]
+
+
+class Runner(Protocol):
+    """What holds the models of a session and runs presets over them."""
+
+    chunk: int
+
+    @property
+    def models(self) -> Mapping[Role, Transformer]: ...
+
+    def held(self, preset: Preset, /) -> int: ...
+
+    def context(self, role: Role) -> int: ...
+
+    def add(self, role: Role, model: Transformer, frequent: FrequentTokens | None) -> None: ...
+
+    def rewind(self, length: int) -> None: ...
+
+    def prepare(self, preset: Preset, /) -> Iterator[float]: ...
+
+    def ready(self, preset: Preset, /) -> bool: ...
+
+    def chains(self, preset: Preset, tape: Tape, sampling: Sampling, /) -> tuple[Chain, PlainStep]: ...
+
+
+class Loaded:
+    """The models of ``models`` that were needed so far, each loaded once, and the runner that has them.
+
+    ``how``: "auto" is graphs on a GPU; where these cannot run a model, all go on "eager", and ``why_eager`` says why.
+    ``room``: the most tokens of a conversation with graphs. ``dense_head``: keep heads in 16 bits on a GPU.
+    """
+
+    def __init__(self, models: ModelSet, device: torch.device, how: How, room: int, *, dense_head: bool) -> None:
+        self.set, self.device, self.room, self.dense_head = models, device, room, dense_head
+        self.how: How = ("graphs" if device.type == "cuda" else "eager") if how == "auto" else how
+        self.why_eager = "" if self.how == "graphs" else "as asked" if device.type == "cuda" else "there is no GPU"
+        self.traits = Traits()  # of the target
+        self.note = ""  # what its makers suggest that makes no sense
+        self._budget = Budget(models, device, dense_head=dense_head)
+        self._runner: Runner | None = None
+        self._parts: dict[Role, tuple[Transformer, FrequentTokens | None]] = {}
+        self._tokenizers: dict[Role, ChatTokenizer] = {}
+
+    @property
+    def models(self) -> Mapping[str, Transformer]:
+        """The models loaded so far, by role."""
+        return {role: model for role, (model, _) in self._parts.items()}
+
+    @property
+    def tokenizer(self) -> ChatTokenizer:
+        """The target's tokenizer, which every level shares."""
+        return self._tokenizers["target"]
+
+    @property
+    def runner(self) -> Runner:
+        """What runs presets over the models."""
+        if self._runner is None:
+            raise RuntimeError("the session is closed")
+        return self._runner
+
+    def close(self) -> None:
+        """Drop the models and give their memory back."""
+        self._runner = None
+        self._parts.clear()
+        if self.device.type == "cuda":
+            gc.collect()  # what a fault left behind may still refer to models and recordings
+            free_dropped()
+            torch.cuda.empty_cache()
+
+    def need(self, role: Role) -> Generator[Loading, None, None]:
+        """Load the model of ``role`` unless it is there; yields Loading.
+
+        Raises ModelSetError where the set lacks it, CheckpointError, and DeviceError where it does not fit.
+        """
+        if role in self._parts:
+            return
+        folder = self.set.folder(role)
+        if folder is None:
+            raise ModelSetError(
+                f"{self.set.name} has no {role} model, which this preset needs.",
+                "Choose HiSpec, Lookup or Plain, or a model set with smaller models of the same family.",
+            )
+        part = f"{self.set.name} {role}"
+        yield Loading(part, 0.0)
+        read_architecture(folder)  # first: what cannot run is refused for its own reason, not for its tokenizer's
+        tokenizer = ChatTokenizer(folder, self.set.name)
+        if role != "target":
+            self.tokenizer.shares_vocabulary(tokenizer)
+        self._afford(role)
+        with device_errors():
+            loading = load(folder, self.device, dense_head=self.dense_head)
+            while True:
+                try:
+                    yield Loading(part, next(loading))
+                except StopIteration as done:
+                    model = done.value
+                    break
+            tokenizer.fit(model.vocabulary)
+            if role != "target":
+                self.tokenizer.covered_by(tokenizer)
+            exits = role == "target"  # only they are read for the frequent tokens alone
+            frequent = frequent_tokens(folder, model, tokenizer.size, tokenizer.ends) if exits else None
+            self._add(role, model, frequent, (tokenizer if role == "target" else self.tokenizer).size)
+        self._tokenizers[role] = tokenizer
+        if role == "target":
+            sampling, self.note = suggested(folder, self.set.name)
+            self.traits = Traits(sampling, tokenizer.template.thinks)
+        yield Loading(part, 1.0)
+
+    def _afford(self, role: Role) -> None:
+        """Make sure that the model of ``role`` fits, before a byte of it is read; raises DeviceError with numbers."""
+        held = LEAST  # without recordings caches grow as they are needed
+        if self.how == "graphs":
+            held = self.room = self._budget.longest(self.room) if role == "target" else self.room
+        self._budget.require(role, tuple(self._parts), held)
+
+    def _add(self, role: Role, model: Transformer, frequent: FrequentTokens | None, vocabulary: int) -> None:
+        """Hand a model to the runner; where recordings cannot run it, all models go on without."""
+        parts = {**self._parts, role: (model, frequent)}
+        try:
+            if self._runner is None:
+                self._runner = self._new_runner(vocabulary)
+            self._runner.add(role, model, frequent)
+        except ValueError as reason:
+            self.how, self.why_eager = "eager", str(reason)
+            self._runner = EagerRunner(self.device, vocabulary)
+            for each, (its_model, its_frequent) in parts.items():
+                self._runner.add(each, its_model, its_frequent)
+        self._parts = parts  # only now: what does not fit after all is not there
+
+    def _new_runner(self, vocabulary: int) -> Runner:
+        if self.how == "graphs":
+            return GraphRunner(self.device, vocabulary, self.room)
+        return EagerRunner(self.device, vocabulary)
+
+
+@contextmanager
+def device_errors() -> Iterator[None]:
+    """Turn the GPU's failures into a sentence; everything yielded before stays the caller's."""
+    try:
+        yield
+    except torch.OutOfMemoryError as cause:
+        torch.cuda.empty_cache()
+        raise DeviceError(
+            "The GPU is out of memory.", "Start a new chat, choose a smaller model, or close other programs."
+        ) from cause
