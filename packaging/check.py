@@ -16,10 +16,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from environment import Environment, Machine, prepare, prepare_newest, versions
+from environment import Environment, versions
 from installing import ROOT, clean_variables, told
 from locked import NAME as LOCK
 from locked import requirements
+from machine import Machine
+from preparing import prepare, prepare_newest
 
 CHECKS = {  # a program of the environment and its arguments
     "ruff": ("ruff", "check"),

@@ -14,8 +14,10 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 
-from environment import Environment, Machine, prepare
+from environment import Environment
 from installing import ROOT, SetupFailed, clean_variables, told
+from machine import Machine
+from preparing import prepare
 
 TERMINAL = ("ask", "chat", "bench", "models")
 

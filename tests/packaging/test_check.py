@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 from check import CHECKS, read
-from environment import Environment, installation
+from environment import Environment
 from installing import TORCH
 from locked import NAME as LOCK
+from preparing import installation
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the stand-ins are scripts with a #! line")
 
@@ -21,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def checkout(tmp_path: Path) -> Path:
     """A checkout with check.py, installed by the record; its tools print their arguments, and mypy fails."""
     (tmp_path / "packaging").mkdir()
-    for name in ("check.py", "environment.py", "installing.py", "locked.py"):
+    for name in ("check.py", "environment.py", "installing.py", "locked.py", "machine.py", "preparing.py"):
         shutil.copy(ROOT / "packaging" / name, tmp_path / "packaging")
     for name in ("pyproject.toml", LOCK):
         shutil.copy(ROOT / name, tmp_path)

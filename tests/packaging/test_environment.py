@@ -8,22 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from environment import (
-    Environment,
-    Machine,
-    driver_present,
-    drop_torn,
-    installation,
-    needs_cuda_libraries,
-    prepare,
-    torch_due,
-    torch_key,
-    torch_notice,
-    torch_warning,
-)
+from environment import Environment, drop_torn
 from installing import PYTHON, TORCH, SetupFailed, clean_variables, diagnosis, told
 from locked import NAME as LOCK
 from locked import name_of, requirements, sections
+from machine import Machine, driver_present, torch_notice, torch_warning
+from preparing import installation, needs_cuda_libraries, prepare, torch_due, torch_key
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the stand-in for Python is a script with a #! line")
 

@@ -9,9 +9,10 @@ import time
 from pathlib import Path
 
 import pytest
-from environment import Environment, installation
+from environment import Environment
 from installing import PYTHON, TORCH
 from locked import NAME as LOCK
+from preparing import installation
 from run import display_present, program
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the stand-in for Python is a script with a #! line")
@@ -23,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def checkout(tmp_path: Path) -> Path:
     """A checkout with run.py, installed by the record; its Python prints what it is asked to run, and where."""
     (tmp_path / "packaging").mkdir()
-    for name in ("run.py", "environment.py", "installing.py", "locked.py"):
+    for name in ("run.py", "environment.py", "installing.py", "locked.py", "machine.py", "preparing.py"):
         shutil.copy(ROOT / "packaging" / name, tmp_path / "packaging")
     for name in ("pyproject.toml", LOCK):
         shutil.copy(ROOT / name, tmp_path)
