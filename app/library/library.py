@@ -56,6 +56,7 @@ class ModelLibrary(QObject):
         self._library, self._given, self._spare = library, connection, spare
         self._connection = replace(connection, offline=connection.offline or offline)
         self._errands = Errands()
+        self._looks, self._last_told = 0, 0  # each look is a thread of its own, and may be overtaken
         self.downloads = DownloadQueue(library, self._connection, patience, spare, self._errands)
         self.downloads.ended.connect(self.look)
 
@@ -111,8 +112,15 @@ class ModelLibrary(QObject):
     # What there is
 
     def look(self) -> None:
-        """Have the library listed anew; ``listed`` tells."""
-        self._errands.begin(lambda: Listing.of(self._library)).finished.connect(self.listed)
+        """Have the library listed anew; ``listed`` tells, unless a later look was faster."""
+        self._looks += 1
+        number = self._looks
+        self._errands.begin(lambda: Listing.of(self._library)).finished.connect(lambda found: self._tell(number, found))
+
+    def _tell(self, number: int, found: Listing) -> None:
+        if number > self._last_told:
+            self._last_told = number
+            self.listed.emit(found)
 
     def survey(self, context: int) -> Errand:
         """Measure this machine and judge every set at ``context`` tokens; finishes with a Survey."""

@@ -78,12 +78,15 @@ def test_buttons_are_never_cut_off(qtbot: QtBot) -> None:
     qtbot.addWidget(banner)
     banner.tell(Failure("It does not fit.", "Choose.", remedies=("trim", "shorten", "new chat")))
     heights = []
-    for width in (900, 460, 300):
-        banner.resize(width, banner.heightForWidth(width))
-        qtbot.wait(1)
-        heights.append(banner.height())
+
+    def fit() -> None:
         for button in (*banner.buttons.values(), banner.dismiss):
             if button.isVisible():
                 assert button.width() >= button.sizeHint().width()
                 assert banner.rect().contains(button.geometry())
+
+    for width in (900, 460, 300):
+        banner.resize(width, banner.heightForWidth(width))
+        qtbot.waitUntil(fit)
+        heights.append(banner.height())
     assert heights[0] < heights[1] < heights[2]

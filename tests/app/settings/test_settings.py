@@ -365,8 +365,7 @@ def test_no_dialog_is_cut_off_in_large_text(start: Start, qtbot: QtBot, size: in
         assert names.sizeHintForColumn(0) <= names.viewport().width()
     field = running.window.dialogs.chat_settings().fields["system_prompt"]
     qtbot.waitUntil(field.isVisible)
-    qtbot.wait(20)
-    assert field.inner.visibleRegion().boundingRect().size() == field.inner.size()
+    qtbot.waitUntil(lambda: field.inner.visibleRegion().boundingRect().size() == field.inner.size())
 
 
 def test_amounts_are_told_as_everywhere(qtbot: QtBot, file: SettingsFile) -> None:

@@ -336,8 +336,11 @@ def test_nothing_is_cut_off_in_large_text(wizard: Wizard, qtbot: QtBot) -> None:
     wizard.setStyleSheet("* { font-size: 32px; }")
     wizard.next()
     qtbot.waitUntil(lambda: bool(wizard.sets.cards) and wizard.sets.cards[0].isVisible())
-    qtbot.wait(50)
-    for step_of in wizard.rail.steps:
-        assert step_of.width() >= step_of.sizeHint().width(), step_of.text()
-    for card in wizard.sets.cards:
-        assert card.width() <= wizard.sets.area.viewport().width(), card.offer.title
+
+    def fits() -> None:
+        for step_of in wizard.rail.steps:
+            assert step_of.width() >= step_of.sizeHint().width(), step_of.text()
+        for card in wizard.sets.cards:
+            assert card.width() <= wizard.sets.area.viewport().width(), card.offer.title
+
+    qtbot.waitUntil(fits)
