@@ -112,14 +112,14 @@ def carry_out(name: str, environment: Environment, extra: Sequence[str] = (), *,
 
 def newer(installed: Mapping[str, str]) -> list[str]:
     """Return a line for each installed package whose version is none that the lock file knows."""
-    known: dict[str, list[str]] = {}
+    known: dict[str, dict[str, None]] = {}  # a package may stand in several sections
     for one in requirements((ROOT / LOCK).read_text(encoding="utf-8")):
         name, _, version = one.split()[0].partition("==")
-        known.setdefault(name, []).append(version)
+        known.setdefault(name, {})[version] = None
     return [
         f"  {name} {version} (locked: {', '.join(known.get(name, ['none']))})"
         for name, version in sorted(installed.items())
-        if version.split("+")[0] not in known.get(name, []) and name not in ("pip", "updraft-chat")
+        if version.split("+")[0] not in known.get(name, ()) and name not in ("pip", "updraft-chat")
     ]
 
 

@@ -7,10 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from check import CHECKS, read
+from check import CHECKS, newer, read
 from environment import Environment
 from installing import TORCH
 from locked import NAME as LOCK
+from locked import name_of, requirements
 from preparing import installation
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the stand-ins are scripts with a #! line")
@@ -96,3 +97,12 @@ def test_checks_run_in_their_own_order() -> None:
     """Minutes of tests before a style check of a second."""
     assert read(["pytest", "ruff"]).checks == ("ruff", "pytest")
     assert read([]).checks == tuple(CHECKS)
+
+
+def test_what_is_newer_than_the_lock_is_said_once() -> None:
+    """A package that stands in several sections, whose locked version is told twice."""
+    every = requirements((ROOT / LOCK).read_text(encoding="utf-8"))
+    locked = next(one for one in every if name_of(one) == "nvidia-cuda-nvrtc")
+    version = locked.split()[0].partition("==")[2]
+    assert newer({"nvidia-cuda-nvrtc": "99.1", "numpy": "0"})[1] == f"  nvidia-cuda-nvrtc 99.1 (locked: {version})"
+    assert newer({"nvidia-cuda-nvrtc": version, "pip": "1"}) == []
