@@ -226,7 +226,7 @@ def test_what_is_damaged_is_fetched_from_its_row(library: ModelLibrary, hub: Fak
     weights.unlink()
     weights.write_bytes(content)
     made.verify()
-    qtbot.waitUntil(lambda: made.standing.idle and row(made)[4:] == ["Damaged"])
+    qtbot.waitUntil(lambda: made.standing.idle and row(made)[4:] == ["Not complete"], timeout=20_000)
     assert made.standing.alert.sentence.text().startswith("Damaged in ")
     before = len(hub.asked("/blobs/"))
     made.go_on.click()
