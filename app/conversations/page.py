@@ -221,6 +221,10 @@ class Page(QObject):
             self._keep_new_manner(manner)
         self.changed.emit()
 
+    def set_new_manner(self, manner: Manner) -> None:
+        """Begin the next conversation in ``manner``, and only that one."""
+        self._keep_new_manner(manner)
+
     def _keep_new_manner(self, manner: Manner) -> None:
         """Keep the manner of the conversation not begun yet beside its draft; the default need not be kept."""
         chosen = None if manner == self.default else manner

@@ -6,6 +6,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtWidgets import QProgressBar, QTextEdit
 
 from app.chat import Chat, Engine
+from app.conversations.conversation import Manner
 from app.exchange import Failure
 from app.library import Listing, ModelLibrary, Trouble
 from app.wizard.labels import announce, button, note, row_of
@@ -20,7 +21,8 @@ AFTERWARDS = "The chat window shows it too, and puts it away when you leave this
 class Trial(QObject):
     """Has ``chat`` load a model set and ask it one question in a conversation of its own, which goes with the trial.
 
-    A conversation somebody has gone on with is theirs and stays.
+    It is answered as the model's makers suggest: a system prompt or a length somebody chose for their chats says
+    nothing about the model, and stays with these. A conversation somebody has gone on with is theirs and stays.
     """
 
     loading = Signal(float)
@@ -56,11 +58,14 @@ class Trial(QObject):
             self._chat.open(models)
         self._before = self._chat.conversation.id if self._chat.page.kept else None
         self._chat.start_new()
+        chosen = self._chat.conversation.manner
+        self._chat.page.set_manner(Manner())
         self._models = models
         self._conversation = self._chat.conversation.id
         self._asking = True
         self._chat.send(QUESTION)
         self._asking = False
+        self._chat.page.set_new_manner(chosen)
 
     def clear(self) -> None:
         """Put the trial's conversation away and show again what was shown before it."""

@@ -9,9 +9,10 @@ from PySide6.QtWidgets import QWizard
 from pytestqt.qtbot import QtBot
 
 from app.chat import Chat, Engine
+from app.conversations.conversation import Manner
 from app.exchange import Failure
 from app.wizard.page import ORDER
-from app.wizard.trial import Trial
+from app.wizard.trial import QUESTION, Trial
 from app.wizard.wizard import Wizard
 from engine.config import ModelSet, models_in
 from tests.app.wizard.conftest import TINY
@@ -45,6 +46,21 @@ def test_a_failed_trial_puts_the_former_model_back(chat: Chat, opened: list[Mode
         chat.failed.emit(Failure("It cannot be loaded.", "", remedies=()))
     assert opened == [BROKEN, WORKING]
     assert told.args == [WORKING.name]
+
+
+def test_a_trial_shows_the_model_itself(chat: Chat, opened: list[ModelSet], qtbot: QtBot) -> None:
+    """Guards against a model judged by somebody's system prompt and length, and against the loss of these."""
+    chat.page.set_default(Manner(system="Answer in one word.", max_tokens=1))
+    chat.start_new()
+    own = Manner(system="Rhyme.", max_tokens=3)
+    chat.page.set_manner(own)
+    trial = Trial(chat)
+    trial.start(WORKING)
+    assert chat.conversation.messages[0].text == QUESTION
+    assert chat.conversation.manner == Manner()
+    trial.clear()
+    assert chat.conversation.manner == own
+    assert opened == []
 
 
 def test_what_did_not_answer_is_not_called_ready(wizard: Wizard, chat: Chat, qtbot: QtBot) -> None:
