@@ -81,7 +81,7 @@ class AccessPage(Page):
         self.rows.addLayout(field)
         self.rows.addLayout(row_of(self.make))
         self.rows.addWidget(
-            note("A sign-in is kept in this system's keyring, in no file and no log, and is sent to the Hub alone.")
+            note("A sign-in is kept in this system's keyring, in no file and no log, and sent to Hugging Face alone.")
         )
         self.rows.addWidget(self.for_now)
         self.rows.addLayout(row_of(self.again))
@@ -126,7 +126,7 @@ class AccessPage(Page):
             return
         self.alert.tell(None)
         self.browser.setEnabled(False)
-        self.status.setText("Asking the Hub for a code…")
+        self.status.setText("Asking Hugging Face for a code…")
         self._errand = self._library.sign_in_by_browser(for_now=self.for_now.isChecked())
         self._errand.stepped.connect(self._wait_for)
         self._errand.finished.connect(self._confirmed)
@@ -136,7 +136,7 @@ class AccessPage(Page):
 
     def check(self) -> None:
         """Ask the Hub whether this account may read the set, or what the model is that was looked up."""
-        self.status.setText("Asking the Hub whether this account may read the models…")
+        self.status.setText("Asking Hugging Face whether this account may read the models…")
         if self.plan.asked:
             errand = self._library.inspect(self.plan.asked, self.plan.context)
             errand.finished.connect(self._found)

@@ -113,7 +113,8 @@ class LibraryPage(QDialog):
             if any(file.repository == repository for file in job.files):
                 self._tell(self._library.downloads.resume(job.job))
                 return
-        errand = self.standing.begin(self._library.inspect(repository, CONTEXT), f"Asking the Hub about {repository}")
+        looked = self._library.inspect(repository, CONTEXT)
+        errand = self.standing.begin(looked, f"Asking Hugging Face about {repository}")
         errand.finished.connect(self._fetch)
 
     def ask_delete(self) -> None:

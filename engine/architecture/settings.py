@@ -9,7 +9,7 @@ from typing import Any
 
 from engine.errors import CheckpointError
 
-CHOOSE_ANOTHER = "Choose a Llama, Qwen2, Qwen2.5, Qwen3 or Mistral model in the Hub's layout."
+CHOOSE_ANOTHER = "Choose a Llama, Qwen2, Qwen2.5, Qwen3 or Mistral model in Hugging Face's layout."
 DAMAGED = "The file is damaged or made for another program: download the model again, or choose another copy."
 MOST = 2**31 - 1  # of anything that is counted; our kernels count in 32 bits
 

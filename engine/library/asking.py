@@ -19,7 +19,7 @@ def inspect(address: str, connection: Connection, token: str | None) -> Inspecti
     repository, revision = read_address(address)
     told = ask(Order("inspect", repository, wanted=(Wanted("target", repository, revision),), token=token), connection)
     if not isinstance(told, Inspection):
-        raise LibraryError("network", f"The Hub did not say what {repository} is.", "Try again.")
+        raise LibraryError("network", f"Hugging Face did not say what {repository} is.", "Try again.")
     return told
 
 

@@ -34,10 +34,10 @@ def confirmed(tell: Callable[[DeviceCode], None], silence: float) -> SignedIn:
     except DeviceCodeError as error:
         if isinstance(error.__cause__, NetworkError):
             raise LibraryError(
-                "network", "The Hub does not answer to a sign-in by browser.", "Try again, or paste a token."
+                "network", "Hugging Face does not answer to a sign-in by browser.", "Try again, or paste a token."
             ) from error
         raise LibraryError(
-            "signin", "The sign-in was not confirmed on the Hub's page.", "Try again, or paste an access token."
+            "signin", "The sign-in was not confirmed on Hugging Face's page.", "Try again, or paste an access token."
         ) from error
     token = given["access_token"]
     return SignedIn(Hub(token, silence).account(), token, given.get("expires_in", 0))

@@ -116,7 +116,7 @@ def _ask(order: Order, tell: Callable[[Told], None]) -> int:
 def _give_up(seconds: float, tell: Callable[[Told], None]) -> NoReturn:
     """End a question whose answer keeps coming for ever, a byte at a time."""
     time.sleep(seconds)
-    tell(Failure("network", "The Hub's answer does not come to an end.", "Check the connection and try again."))
+    tell(Failure("network", "Hugging Face's answer does not come to an end.", "Check the connection and try again."))
     os._exit(1)
 
 

@@ -20,7 +20,7 @@ from engine.library.manifest import Digest, Entry, read_into
 from engine.library.paths import is_commit
 from engine.words import size as said
 
-STRANGE = "Something else than the Hub answers (a sign-in page of this network?)"
+STRANGE = "Something else than Hugging Face answers (a sign-in page of this network?)"
 LARGE = 16 << 20  # bytes of a file for which an answer has to say how long it is
 ROOM_EVERY = 32 << 20  # bytes written between two looks at the disk's free space
 
@@ -162,7 +162,7 @@ def _offset(answer: Answer, have: int, entry: Entry) -> int:
         if not length and size > LARGE:
             raise Transient(STRANGE)  # a page would become the beginning of gigabytes that then do not hash
         if length.isdigit() and int(length) != size:
-            raise Transient(f"The server offers {length} bytes where the Hub lists {size}")
+            raise Transient(f"The server offers {length} bytes where Hugging Face lists {size}")
         return have
     found = re.match(r"bytes (\d+)-\d+/(\d+|\*)$", answer.headers.get("Content-Range", ""))
     if answer.status_code != 206 or not found or int(found[1]) != have or found[2] not in {"*", str(size)}:

@@ -130,7 +130,7 @@ class Hub:
         with self._in_words(plan.repository), self._ask(url, headers) as answer:
             away = (answer.url.host, answer.url.port) != (urlsplit(url).hostname, urlsplit(url).port)
             if away and answer.status_code in {400, 401, 403, 404, 410}:  # a signed address that ran out
-                raise Transient(f"The Hub's storage answered {answer.status_code}")
+                raise Transient(f"Hugging Face's storage answered {answer.status_code}")
             hf_raise_for_status(answer)
             yield answer
 
@@ -152,7 +152,7 @@ class Hub:
         except (RevisionNotFoundError, EntryNotFoundError) as error:
             raise LibraryError(
                 "missing",
-                f"This version of {repository} is no longer on the Hub.",
+                f"This version of {repository} is no longer on Hugging Face.",
                 "The present version can be had instead; files that are equal are not fetched again.",
             ) from error
         except RepositoryNotFoundError as error:
@@ -188,7 +188,7 @@ def _identity(info: ModelInfo, asked: str) -> tuple[str, str]:
     if name != info.id or revision is not None or not is_commit(info.sha):
         raise LibraryError(
             "network",
-            f"The Hub's answer about {asked} does not name a version.",
+            f"Hugging Face's answer about {asked} does not name a version.",
             "Nothing was fetched. Try again later; if you use a mirror (HF_ENDPOINT), try another one.",
         )
     return name, info.sha
@@ -239,12 +239,12 @@ def _missing(repository: str, signed_in: bool) -> LibraryError:
     if signed_in:
         return LibraryError(
             "missing",
-            f"The Hub has no model named “{repository}”.",
+            f"Hugging Face has no model named “{repository}”.",
             "Check the spelling: owner/name, as in its address.",
         )
     return LibraryError(
         "missing",
-        f"The Hub shows no model named “{repository}” without a sign-in.",
+        f"Hugging Face shows no model named “{repository}” without a sign-in.",
         "Check the spelling, or sign in if the model is private.",
     )
 
@@ -254,18 +254,19 @@ def _refused(error: HfHubHTTPError, repository: str, signed_in: bool) -> Excepti
     if status == 416:
         return RangeRefused(f"The server has no more of this file of {repository}")
     if status in {408, 429} or status >= 500:
-        reason = "The Hub asks for fewer requests" if status == 429 else f"The Hub has trouble of its own ({status})"
+        trouble = "asks for fewer requests" if status == 429 else f"has trouble of its own ({status})"
+        reason = f"Hugging Face {trouble}"
         return Transient(reason, _wait(error.response.headers))
     if status == 401:
-        rejected = "The Hub did not accept the access token" if signed_in else f"{repository} asks for a sign-in"
-        return LibraryError("signin", f"{rejected}.", "Sign in with a token made on the Hub's settings page.")
+        rejected = "Hugging Face did not accept the access token" if signed_in else f"{repository} asks for a sign-in"
+        return LibraryError("signin", f"{rejected}.", "Sign in with a token made on Hugging Face's settings page.")
     if status == 403:
         return LibraryError(
             "licence",
             f"The access token may not read {repository}.",
             "Give the token the permission to read gated repositories, or use another one.",
         )
-    return LibraryError("missing", f"The Hub refused {repository} ({status}).", "Try again later.")
+    return LibraryError("missing", f"Hugging Face refused {repository} ({status}).", "Try again later.")
 
 
 def _wait(headers: Any) -> float | None:
@@ -288,7 +289,7 @@ def _network(error: Exception) -> str:
         return "The connection is not secure: a certificate could not be checked"
     astray = name == "RemoteProtocolError" and "location" in str(error)
     if astray or name in {"UnsupportedProtocol", "TooManyRedirects", "InvalidURL"}:
-        return "The Hub sends Updraft on to an address that leads nowhere"
+        return "Hugging Face sends Updraft on to an address that leads nowhere"
     if name == "ConnectError":
-        return "There is no connection to the Hub"
+        return "There is no connection to Hugging Face"
     return "The connection was cut"

@@ -47,7 +47,7 @@ class Guard:
         if self._private is None:
             self._private = is_near(self._home, self._resolve)
         if not self._private:
-            raise Transient(f"The Hub sends Updraft on to an address of this network ({host}), which is refused")
+            raise Transient(f"Hugging Face sends Updraft on to an address of this network ({host}), which is refused")
 
     def _response(self, response: Any) -> None:
         if FILE not in response.request.extensions:
@@ -82,7 +82,7 @@ def _bounded(stream: Any, most: int, patience: float) -> Any:
             for block in stream:
                 count += len(block)
                 if count > most or time.monotonic() > end:
-                    raise Transient(STRANGE if count > most else "The Hub's answer does not come to an end")
+                    raise Transient(STRANGE if count > most else "Hugging Face's answer does not come to an end")
                 yield block
 
         def close(self) -> None:

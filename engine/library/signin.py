@@ -68,7 +68,7 @@ def sign_in(text: str, connection: Connection, *, for_now: bool = False) -> str:
     cleaned = text.strip()
     if not cleaned.isascii() or not cleaned.startswith("hf_") or " " in cleaned:
         raise LibraryError(
-            "signin", "That is not an access token.", "A token begins with hf_; make one on the Hub's settings page."
+            "signin", "That is not an access token.", "It begins with hf_; make one on Hugging Face's settings page."
         )
     told = ask(Order("signin", "sign in", token=cleaned), connection)
     if not isinstance(told, SignedIn):
@@ -106,7 +106,7 @@ def sign_in_by_browser(connection: Connection, *, for_now: bool = False) -> Iter
 
 
 def _no_answer() -> LibraryError:
-    return LibraryError("signin", "The Hub did not say whose token this is.", "Try again.")
+    return LibraryError("signin", "Hugging Face did not say whose token this is.", "Try again.")
 
 
 def keep(text: str, seconds: float = 0, *, for_now: bool = False) -> None:

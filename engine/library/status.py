@@ -43,7 +43,7 @@ class Status:
 
     def looking(self) -> None:
         """The Hub is being asked."""
-        self._turn("looking", "Asking the Hub what there is to fetch.")
+        self._turn("looking", "Asking Hugging Face what there is to fetch.")
 
     def listed(self, plans: Mapping[str, Manifest], library: Path) -> None:
         """The files are known, by the names they were asked for; those on disk count as far as they go."""

@@ -49,7 +49,7 @@ def add_arguments(subparsers: Subparsers) -> None:
     renamed = verbs.add_parser("rename", help="call an installed model something else")
     renamed.add_argument("name", help="what it is called now")
     renamed.add_argument("new", help="what to call it")
-    verbs.add_parser("signin", help="sign in to the Hub with a browser, for models that ask for it")
+    verbs.add_parser("signin", help="sign in to Hugging Face with a browser, for models that ask for it")
     for verb, meaning in (("verify", "hash a model's files, offline"), ("remove", "delete a model from disk")):
         command = verbs.add_parser(verb, help=meaning)
         command.add_argument("name", help="a set of the catalogue or an installed repository")
