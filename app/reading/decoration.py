@@ -6,7 +6,7 @@ from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPen, QTextBlock
 
 from app.look.palette import Palette
-from app.reading.formats import BAR, INDENT, KIND, LANGUAGE, PADDING, QUOTE, QUOTED
+from app.reading.formats import BAR, CONTINUED, INDENT, KIND, LANGUAGE, PADDING, QUOTE, QUOTED
 
 RADIUS = 8
 BUTTON = 100  # pixels that the button beside a language may take
@@ -16,8 +16,8 @@ def code_box(block: QTextBlock) -> QRectF:
     """Return the box around a code block: its lines, the padding, and the bar above for language and button."""
     form, box = block.blockFormat(), _box(block)
     left = form.leftMargin() + form.indent() * INDENT - PADDING
-    right = block.document().textWidth()
-    return QRectF(left, box.top() - BAR, right - left, box.height() + BAR + PADDING)
+    right, above = block.document().textWidth(), PADDING if form.property(CONTINUED) else BAR
+    return QRectF(left, box.top() - above, right - left, box.height() + above + PADDING)
 
 
 def decorate(painter: QPainter, block: QTextBlock, palette: Palette, small: QFont) -> None:
@@ -37,6 +37,8 @@ def decorate(painter: QPainter, block: QTextBlock, palette: Palette, small: QFon
         painter.setPen(QPen(QColor(palette.line), 1))
         painter.setBrush(QColor(palette.card))
         painter.drawRoundedRect(box.adjusted(0.5, 0.5, -0.5, -0.5), RADIUS, RADIUS)
+        if form.property(CONTINUED):
+            return
         painter.setPen(QColor(palette.muted))
         painter.setFont(small)
         title = QRectF(box.left() + PADDING, box.top() + 2, box.width(), BAR - 4)

@@ -21,6 +21,7 @@ from app.look.palette import Palette
 KIND = QTextFormat.Property.UserProperty + 2  # of a block that is no text: "code", "rule", or "spare" beside a table
 QUOTED = QTextFormat.Property.UserProperty + 3  # how many quotes a block lies in
 LANGUAGE = QTextFormat.Property.UserProperty + 4  # of a code block
+CONTINUED = QTextFormat.Property.UserProperty + 6  # of a code block that goes on with the one above
 
 LINE_HEIGHT = 130  # per cent of the font's own
 INDENT = 24  # pixels a list is moved in
@@ -66,8 +67,8 @@ class Formats:
         form.setLineHeight(115, _PROPORTIONAL)
         return form
 
-    def code(self, language: str) -> QTextBlockFormat:
-        """Return the format of a code block."""
+    def code(self, language: str, *, continued: bool = False) -> QTextBlockFormat:
+        """Return the format of a code block; ``continued``: it goes on with the one above."""
         form = QTextBlockFormat()
         form.setLineHeight(125, _PROPORTIONAL)
         form.setTopMargin(BAR + round(0.75 * self._size))
@@ -78,6 +79,9 @@ class Formats:
         form.setLayoutDirection(Qt.LayoutDirection.LeftToRight)  # also where it begins with a word of Arabic
         form.setProperty(KIND, "code")
         form.setProperty(LANGUAGE, language)
+        if continued:
+            form.setTopMargin(PADDING)
+            form.setProperty(CONTINUED, True)
         return form
 
     def rule(self) -> QTextBlockFormat:

@@ -1,4 +1,4 @@
-"""The text of one part of a reply: complete blocks typeset, the block being written as plain text behind them."""
+"""The text of one part of a reply, typeset: complete blocks once, the block being written as far as it is certain."""
 
 from __future__ import annotations
 
@@ -7,70 +7,60 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import pairwise
 
-from PySide6.QtCore import QEvent, QMimeData, QRectF, Qt, QTimer, QUrl, Signal
+from PySide6.QtCore import QEvent, QTimer, Signal
 from PySide6.QtGui import (
-    QContextMenuEvent,
     QFontInfo,
-    QGuiApplication,
-    QPainter,
     QResizeEvent,
-    QTextBlock,
     QTextBlockFormat,
     QTextCursor,
 )
-from PySide6.QtWidgets import QMenu, QWidget
+from PySide6.QtWidgets import QWidget
 
 from app.look.palette import Palette
 from app.reading.alignment import begin_at
-from app.reading.clipping import clipping
-from app.reading.copying import CopyButton
-from app.reading.decoration import code_box, decorate
-from app.reading.formats import BAR, INDENT, KIND, LANGUAGE, Formats
+from app.reading.copying import CopyButtons
+from app.reading.cutting import HUGE, Resumed, cut_through
+from app.reading.formats import INDENT, Formats
 from app.reading.inline import BREAK
-from app.reading.links import LinkQuestion
-from app.reading.mathematics import Formulas, source_at
+from app.reading.mathematics import Formulas
+from app.reading.page import Page
 from app.reading.source import settled
+from app.reading.tables import below_table
 from app.reading.tex import Foresight
+from app.reading.tip import Tip, continues, tip_of
 from app.reading.typeset import Environment, Typesetter
 from app.speculation.editing import Editing, units
-from app.speculation.inked import Inked
-from app.speculation.layer import visible_blocks
 from app.speculation.marks import Mark, inks, text_format
 
 SLICE = 0.012  # seconds of typesetting before the window is looked after again
 PIECE = 3000  # characters typeset at a time where there are many
 CLOSING = ("$", r"\)", r"\]")  # may end a formula
+LONG = 2000  # characters of an open block from which on it is typeset anew only when a tenth was added
 DEARER = 10  # times as many take as long where they hold no formulas
 
 
-class Sheet(Inked):
+class Sheet(Page):
     """Shows Markdown as it grows. Marks, where wanted, are faint.
 
-    The source is a run of tokens with their marks. Those of complete blocks are shown typeset and not touched again;
-    the rest is shown as it was written, and behind it the draft in progress. Much source at once is typeset in
-    slices, so that the window never waits.
+    The source is a run of tokens with their marks. Complete blocks are not touched again. The one being written is
+    typeset as if it ended here, anew wherever more than plain words are added to it; what may still become something
+    else is held back; behind it stands the draft in progress. Much source at once is typeset in slices, so that the
+    window never waits.
     """
 
     completed = Signal()  # the last slice is typeset
 
     def __init__(self, palette: Palette, *, marked: bool, parent: QWidget | None = None) -> None:
-        super().__init__(palette, parent)
-        self.setAccessibleName("Answer")
-        self.setTextInteractionFlags(
-            Qt.TextInteractionFlag.TextBrowserInteraction | Qt.TextInteractionFlag.TextSelectableByKeyboard
-        )
-        self.setOpenLinks(False)
-        self.anchorClicked.connect(self._ask)
+        super().__init__(palette, marked=marked, parent=parent)
         self.document().setIndentWidth(INDENT)
         self._formulas, self._foresight = Formulas(self.document()), Foresight()
-        self._marked = marked
         self._source, self._final = "", False
         self._offsets: list[int] = []  # in the source, of each token
         self._marks: list[Mark] = []
         self._draft = ""
         self._environment: Environment = {}  # link targets defined so far
         self._known_links = 0
-        self._buttons: list[tuple[QTextBlock, CopyButton]] = []
+        self._buttons = CopyButtons(self.viewport())
         self._rest = QTimer(self, singleShot=True, interval=0)
         self._rest.timeout.connect(self._work)
         self._dress()
@@ -141,32 +131,11 @@ class Sheet(Inked):
         last = len(self._layer.starts) - 1
         return self._box(min(offset, last)).top() if last >= 0 else 0.0
 
-    def loadResource(self, _kind: int, _name: QUrl | str) -> object:
-        """Load nothing: no picture of a reply is fetched, from anywhere."""
-        return None
-
-    def createMimeDataFromSelection(self) -> QMimeData:
-        """Copy what is selected with the signs of its lists and the columns of its tables."""
-        return clipping(self.textCursor())
-
-    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        """Offer to copy the selection or a formula, or to open a link."""
-        menu = QMenu(self)
-        menu.addAction("Copy", self.copy).setEnabled(self.textCursor().hasSelection())
-        target = self.anchorAt(event.pos())
-        if target:
-            menu.addAction("Open link…", lambda: self._ask(QUrl(target)))
-        formula = source_at(self.cursorForPosition(event.pos()))
-        if formula:
-            menu.addAction("Copy formula", lambda: QGuiApplication.clipboard().setText(formula))
-        menu.addAction("Select all", self.selectAll)
-        menu.exec(event.globalPos())
-
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Keep the copy buttons at their code."""
         super().resizeEvent(event)
         if event.size().width() != event.oldSize().width():
-            self._place_buttons(0)
+            self._buttons.place(0)
 
     def changeEvent(self, event: QEvent) -> None:
         """Typeset anew for a new font."""
@@ -176,18 +145,7 @@ class Sheet(Inked):
             if self._source:
                 self.rebuild()
 
-    def _paint_behind(self, painter: QPainter, exposed: QRectF) -> None:
-        """Paint boxes, bars and faint marks."""
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        for block in visible_blocks(self.document(), exposed.adjusted(0, -BAR, 0, BAR)):
-            decorate(painter, block, self._palette, self._small)
-        if self._marked:
-            super()._paint_behind(painter, exposed)
-
-    def _ask(self, target: QUrl) -> None:
-        LinkQuestion(target, self.window()).open()
-
-    # Writing. The document is: typeset blocks | plain text | draft, parted at the positions _open and _tail.
+    # Writing. The document is: complete blocks | the open one | draft, parted at the positions _open and _tail.
 
     def _dress(self) -> None:
         """Take colours and sizes from palette and font."""
@@ -201,17 +159,18 @@ class Sheet(Inked):
 
     def _reset(self) -> None:
         """Empty the document; the source stays."""
+        self._resumed = self._onward = Resumed()  # what goes on behind _typeset, and behind the end found next
         self._typeset = self._written = 0  # up to where the source is typeset, and up to where it is in the document
         self._open = self._tail = 0
+        self._placed = 0  # buttons that stand in their corners
         self._waiting = False
         self._rest.stop()
         self._last_form = QTextBlockFormat()
         self._layer.cut(0)
         self._strips.cut()
-        for _, button in self._buttons:
-            button.hide()
-            button.deleteLater()
-        self._buttons = []
+        self._dense = 0
+        self._buttons.free(0)
+        self._buttons.sweep()
         with Editing(self) as cursor:
             cursor.select(QTextCursor.SelectionType.Document)
             cursor.removeSelectedText()
@@ -220,19 +179,20 @@ class Sheet(Inked):
     def _work(self) -> None:
         """Bring the document up to the source; what takes longer than a slice goes on after a rest."""
         until = time.perf_counter() + SLICE
-        placed, end = len(self._buttons), self._next_end()
-        self._keep_above(self._open if end > self._typeset else self._tail)
+        end = self._next_end()
+        self._keep_above(self._open if end > self._typeset or not self._goes_on(self._tip()) else self._tail)
         with Editing(self) as cursor:
             self._cut(cursor, self._tail)
             while end > self._typeset and time.perf_counter() < until:
-                self._cut(cursor, self._open)
                 self._typeset_to(cursor, end)
                 end = self._next_end()
             waited, self._waiting = self._waiting, end > self._typeset
             if not self._waiting:
-                self._write_plainly(cursor)
+                self._write_open(cursor)
             self._layer.end = self._tail
-        self._place_buttons(placed)
+        self._buttons.sweep()
+        self._buttons.place(self._placed)
+        self._placed = self._buttons.firm
         if self._waiting:
             self._rest.start()
             return
@@ -247,8 +207,14 @@ class Sheet(Inked):
         length, start, size = len(self._source), self._typeset, PIECE
         if any(self._source.find(sign, start, start + size) >= 0 for sign in ("$", "\\")):
             size //= DEARER  # formulas take a while
-        while (safe := settled(self._source, start, min(start + size, length))) == start and start + size < length:
+        fence = self._resumed.fence
+        while (safe := settled(self._source, start, min(start + size, length), fence)) == start and size < HUGE:
+            if start + size >= length:
+                break
             size *= 2  # a block longer than that
+        self._onward = Resumed()
+        if safe == start and length - start >= HUGE:
+            safe, self._onward = cut_through(self._source, start, self._resumed)
         return length if safe == start and self._final else safe
 
     def _cut(self, cursor: QTextCursor, position: int) -> None:
@@ -261,43 +227,73 @@ class Sheet(Inked):
                 cursor.setBlockFormat(self._last_form)  # an empty block takes on the form of what was behind it
 
     def _typeset_to(self, cursor: QTextCursor, end: int) -> None:
-        """Typeset the source up to ``end``."""
-        start, piece = self._typeset, self._source[self._typeset : end]
+        """Typeset the source up to ``end``, which ends a block."""
+        self._set(cursor, Tip(end - self._typeset), self._environment, whole=not self._onward.prefix)
+        self._typeset, self._dense, self._resumed = end, 0, self._onward
+        self._open = self._tail
+        self._last_form = cursor.blockFormat()
+        self._buttons.firm = len(self._buttons.all)
+
+    def _set(self, cursor: QTextCursor, tip: Tip, environment: Environment, *, whole: bool) -> None:
+        """Write what ``tip`` shows of the source from ``_typeset`` on in place of what stands there."""
+        self._cut(cursor, self._open)
+        self._buttons.free(self._buttons.firm)
+        start, end = self._typeset, self._typeset + tip.shown
+        piece = self._source[start:end]
         first, last = bisect_left(self._offsets, start), bisect_left(self._offsets, end)
         self._layer.cut(first)
         before, drawn = self._open, list[str]()
         if piece.strip():
             self._setter.next_block(cursor)
             before = cursor.position()
-            drawn = self._setter.write(cursor, piece, self._environment)
+            text, resumed = self._resumed.prefix + piece + tip.closing, self._resumed.kind
+            drawn = self._setter.write(cursor, text, environment, whole=whole, resumed=resumed)
             cursor.movePosition(QTextCursor.MoveOperation.End)
+            self._buttons.add(self.document().findBlock(before))
         shown = self._text_between(before, cursor.position())
         offsets = (offset - start for offset in self._offsets[first:last])
         self._layer.starts += [before + at for at in begin_at(offsets, piece, shown, drawn)]
         self._layer.marks += self._marks[first:last]
-        self._typeset = self._written = end
-        self._open = self._tail = cursor.position()
-        self._last_form = cursor.blockFormat()
-        self._add_buttons(self.document().findBlock(before))
+        self._written, self._tail = end, cursor.position()
 
-    def _write_plainly(self, cursor: QTextCursor) -> None:
-        """Append what is not yet typeset as it was written, and the draft."""
-        text = self._source[self._written :]
-        begun = self._written > self._typeset
-        body = text if begun else text.lstrip("\n")  # the space between blocks is the typesetter's
-        draft = self._draft if self._marked else ""
-        if not begun and (body or draft):
-            self._begin_paragraph(cursor)
-        if body:
-            self._place_tokens(cursor.position(), len(self._source) - len(body))
-            self._insert_plain(cursor, body)
-            self._written, self._tail = len(self._source), cursor.position()
+    # The open block
+
+    def _tip(self) -> Tip:
+        return tip_of(self._source[self._typeset :], self._resumed.fence)
+
+    def _goes_on(self, tip: Tip) -> bool:
+        """Tell whether what ``tip`` adds can be put behind what is there."""
+        if not self._dense or self._setter.letters is None:
+            return False
+        shown = self._written - self._typeset
+        return self._rests(tip) or continues(self._source[self._typeset :], shown, tip)
+
+    def _rests(self, tip: Tip) -> bool:
+        """Tell whether the block is long, and typeset so lately that it is not typeset again for what ``tip`` adds."""
+        return self._dense > LONG and 0 <= tip.shown - self._dense < self._dense // DEARER
+
+    def _write_open(self, cursor: QTextCursor) -> None:
+        """Show what is certain of the block being written, and the draft."""
+        tip = self._tip()
+        if self._goes_on(tip):
+            added = self._source[self._written : self._typeset + tip.shown]
+            letters = cursor.charFormat() if tip.closing else self._setter.letters
+            self._place_tokens(cursor.position(), self._written, self._typeset + tip.shown)
+            cursor.insertText(added.replace("\r", "").replace("\n", BREAK), letters or self._formats.text)
+            self._written, self._tail = self._typeset + tip.shown, cursor.position()
+        elif not self._rests(tip) and (tip.shown != self._written - self._typeset or not self._dense):
+            links = dict(self._environment.get("references", {}))  # those of an open block are not yet whole
+            self._set(cursor, tip, {**self._environment, "references": links}, whole=False)
+            self._dense = tip.shown
+        draft = self._draft if self._marked and not below_table(cursor) else ""
         if draft:
+            if not self._dense:
+                self._begin_paragraph(cursor)
             cursor.insertText(draft.replace("\n", BREAK), self._draft_format)
 
-    def _place_tokens(self, position: int, at: int) -> None:
-        """Note where the tokens not yet placed begin; ``at`` of the source is about to be written at ``position``."""
-        for index in range(len(self._layer.starts), len(self._offsets)):
+    def _place_tokens(self, position: int, at: int, end: int) -> None:
+        """Note where tokens not yet placed begin: the source from ``at`` to ``end`` will stand at ``position``."""
+        for index in range(len(self._layer.starts), bisect_left(self._offsets, end)):
             offset = max(self._offsets[index], at)
             position += units(self._source[at:offset].replace("\r", ""))
             at = offset
@@ -311,36 +307,8 @@ class Sheet(Inked):
             form.setTopMargin(0)
         cursor.setBlockFormat(form)
 
-    def _insert_plain(self, cursor: QTextCursor, text: str) -> None:
-        """Insert ``text``, a block for each line: a growing block is laid out anew each time."""
-        first, parted, rest = text.replace("\r", "").partition("\n")
-        cursor.insertText(first, self._formats.text)
-        if parted:
-            form = self._formats.paragraph()
-            form.setTopMargin(0)
-            cursor.insertBlock(form)
-            cursor.insertText(rest, self._formats.text)
-
     def _text_between(self, first: int, last: int) -> str:
         cursor = QTextCursor(self.document())
         cursor.setPosition(first)
         cursor.setPosition(last, QTextCursor.MoveMode.KeepAnchor)
         return cursor.selectedText()
-
-    # Code
-
-    def _add_buttons(self, block: QTextBlock) -> None:
-        """Give every code block from ``block`` on its button."""
-        while block.isValid():
-            if block.blockFormat().property(KIND) == "code":
-                code, language = block.text().replace(BREAK, "\n"), str(block.blockFormat().property(LANGUAGE) or "")
-                self._buttons.append((block, CopyButton(code, language, self.viewport())))
-            block = block.next()
-
-    def _place_buttons(self, first: int) -> None:
-        """Put the buttons from ``first`` on at the top right of their code."""
-        for block, button in self._buttons[first:]:
-            box = code_box(block)
-            button.adjustSize()
-            button.move(round(box.right()) - button.width() - 4, round(box.top()) + (BAR - button.height()) // 2 + 1)
-            button.show()

@@ -10,6 +10,8 @@ CLOSED = re.compile(r"</think>\s*")
 LONE_CLOSE = re.compile(r"^</think>[ \t]*\n\s*", re.MULTILINE)  # opened in the prompt, as some templates do
 FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})([^\n]*)")
 ITEM = re.compile(r" {0,3}(?:[-*+]|\d{1,9}[.)])(?:[ \t]|$)")
+NUMBERED = re.compile(r"( {0,3})(?:[-*+]|(\d{1,9})[.)])[ \t]")
+LONG_LIST = 1500  # characters from which on a list is parted between two of its items
 PERHAPS_ITEM = re.compile(r" {0,3}(?:[-*+]|\d{1,9}[.)]?)?$")
 
 
@@ -44,12 +46,13 @@ def _begun(source: str) -> int:
     return next((count for count in range(7, 0, -1) if source.endswith("</think>"[:count])), 0)
 
 
-def settled(source: str, start: int, end: int) -> int:
+def settled(source: str, start: int, end: int, fence: str = "") -> int:
     """Return up to where the blocks from ``start`` on are complete, whatever is written behind ``end``.
 
-    Two blocks part at a blank line, unless what follows may still continue a list; code parts at its closing fence.
+    Two blocks part at a blank line, unless what follows may still continue a list; code parts at its closing fence, a
+    long list between two items. ``fence``: the line that opened the code in which ``start`` lies, if it does.
     """
-    scan = _Scan(start)
+    scan = _Scan(start, fence)
     at = start
     while at < end:
         stop = source.find("\n", at, end)
@@ -58,19 +61,43 @@ def settled(source: str, start: int, end: int) -> int:
     return scan.safe
 
 
+def opens(line: str) -> str:
+    """Return the fence by which ``line`` opens code, or ""."""
+    mark = FENCE.match(line)
+    return "" if mark is None or (mark[1][0] == "`" and "`" in mark[2]) else mark[1]
+
+
+def closes(line: str, fence: str) -> bool:
+    """Tell whether ``line`` closes the code that ``fence`` opened."""
+    closing = line.strip()
+    return len(closing) >= len(fence) and set(closing) == {fence[0]}
+
+
+def fence_of(lines: list[str]) -> str:
+    """Return the line that opened the code which goes on behind ``lines``, or ""."""
+    opening = ""
+    for line in lines:
+        if not opening:
+            opening = line if opens(line) else ""
+        elif closes(line, opens(opening)):
+            opening = ""
+    return opening
+
+
 class _Scan:
     """Reads lines and remembers where the last complete block ended."""
 
-    def __init__(self, start: int) -> None:
+    def __init__(self, start: int, fence: str) -> None:
         self.safe = start
-        self._fence: str | None = None
+        self._fence = opens(fence)
         self._listed = False  # the block at ``safe`` is a list
+        self._item: tuple[str, int] | None = None  # how far its last item is moved in, and that one's number
         self._first = True  # no line of that block has been read
         self._blank = False  # the last line was blank
 
     def take(self, line: str, at: int, *, whole: bool) -> None:
         """Read a line that begins at ``at``; ``whole``: it has its line break."""
-        if self._fence is not None:
+        if self._fence:
             self._inside_fence(line, at, whole=whole)
             return
         if not line.strip():
@@ -78,17 +105,31 @@ class _Scan:
             return
         if self._blank and not self._continues(line, whole=whole):
             self._part(at)
+        self._count(line, at)
         if self._first:
             self._listed, self._first = ITEM.match(line) is not None, False
         self._blank = False
-        opened = FENCE.match(line)
-        if opened is not None and whole and not (opened[1][0] == "`" and "`" in opened[2]):
-            self._fence = opened[1]
+        if whole:
+            self._fence = opens(line)
+
+    def _count(self, line: str, at: int) -> None:
+        """Part a long list before ``line`` where that is its next item; numbers have to go on as they are counted."""
+        item = NUMBERED.match(line)
+        if item is None:
+            return
+        now = (item[1], int(item[2] or -1))
+        before = self._item
+        if before is not None and now[0] != before[0]:
+            return  # an item of an item
+        self._item = now
+        counted = before is not None and now[1] == (before[1] + 1 if before[1] >= 0 else -1)
+        if self._listed and counted and at - self.safe > LONG_LIST:
+            self._part(at)
+            self._item = now
 
     def _inside_fence(self, line: str, at: int, *, whole: bool) -> None:
-        closing = line.strip()
-        if whole and len(closing) >= len(self._fence or "") and set(closing) == {(self._fence or " ")[0]}:
-            self._fence = None
+        if whole and closes(line, self._fence):
+            self._fence = ""
             if not self._listed:
                 self._part(at + len(line) + 1)
 
@@ -102,3 +143,4 @@ class _Scan:
 
     def _part(self, at: int) -> None:
         self.safe, self._first, self._listed, self._blank = at, True, False, False
+        self._item = None

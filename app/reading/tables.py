@@ -18,15 +18,20 @@ LINE_BREAK = re.compile(r"\s*<br\s*/?>\s*", re.IGNORECASE)
 Row = list[tuple[Token, str]]  # of each cell what stands in it, and to which side
 
 
-def write_table(cursor: QTextCursor, tokens: Iterable[Token], formats: Formats, left: int) -> list[str]:
+def write_table(
+    cursor: QTextCursor, tokens: Iterable[Token], formats: Formats, left: int, *, headed: bool = True
+) -> list[str]:
     """Write the table that ``tokens`` are the inside of, and leave ``cursor`` in the empty block below.
 
-    ``left``: how far it is moved in. Returns the source of every formula drawn, in order.
+    ``left``: how far it is moved in. ``headed``: its first row is written. Returns the source of every formula
+    drawn, in order.
     """
     rows, drawn = _rows(tokens), list[str]()
+    if not headed:
+        rows = rows[1:] or rows
     table = cursor.insertTable(len(rows), max(map(len, rows)), formats.table(left))
     for y, row in enumerate(rows):
-        letters = formats.strong(formats.text) if y == 0 else formats.text
+        letters = formats.strong(formats.text) if y == 0 and headed else formats.text
         for x, (token, align) in enumerate(row):
             inside = table.cellAt(y, x).firstCursorPosition()
             inside.setBlockFormat(formats.cell(align))

@@ -7,7 +7,7 @@ from itertools import takewhile
 from typing import Any
 
 from markdown_it.token import Token
-from PySide6.QtGui import QColor, QTextBlockFormat, QTextCursor, QTextList, QTextListFormat
+from PySide6.QtGui import QColor, QTextBlockFormat, QTextCharFormat, QTextCursor, QTextList, QTextListFormat
 
 from app.reading.colouring import coloured
 from app.reading.formats import BAR, INDENT, KIND, QUOTE, QUOTED, Formats
@@ -55,20 +55,26 @@ class Typesetter:
         self._sign = ""  # a heading is written with
         self._tight = False
         self._drawn: list[str] = []
+        self._resumed = ""
+        self.letters: QTextCharFormat | None = None  # of what would go on in the last block written; None: nothing can
 
-    def write(self, cursor: QTextCursor, source: str, environment: Environment) -> list[str]:
+    def write(
+        self, cursor: QTextCursor, source: str, environment: Environment, *, whole: bool = True, resumed: str = ""
+    ) -> list[str]:
         """Append ``source`` at ``cursor``, which stands in an empty document or in the block ``next_block`` gave.
 
-        ``environment`` keeps the link targets that earlier pieces of the same text defined. Returns the source of
-        every formula that a single character stands for now, in order.
+        ``environment`` keeps the link targets that earlier pieces of the same text defined. ``whole``: its last block
+        is complete; otherwise the document ends in it. ``resumed``: it begins with "code" or a "table" that goes on
+        with the one above. Returns the source of every formula that a single character stands for now, in order.
         """
         self._cursor, self._fresh, self._drawn = cursor, True, list[str]()
+        self.letters, self._resumed = None, resumed
         self._tokens = iter(self._markdown.parse(source, environment))
         for token in self._tokens:
             step = self._steps.get(token.type)
             if step is not None:
                 step(token)
-        if cursor.blockFormat().property(KIND) == "code":
+        if whole and cursor.blockFormat().property(KIND) == "code":
             cursor.insertBlock()  # the last block's bottom margin does not count
             self._fresh = True
         if self._fresh:
@@ -97,7 +103,7 @@ class Typesetter:
             "inline": self._inline,
             "fence": self._code,
             "code_block": self._code,
-            "hr": lambda _: self._begin(self._formats.rule()),
+            "hr": self._rule,
             FORMULA: self._display,
         }
 
@@ -171,34 +177,45 @@ class Typesetter:
             take_box(inside, form)
         self._begin(form)
         self._drawn += write_inline(self._cursor, inside, letters, formats)
+        self.letters = letters
 
     def _code(self, token: Token) -> None:
         language = token.info.split()[0] if token.info.strip() else ""
         first = self._cursor.position() == 0
-        form = self._formats.code(token.info.strip())
+        continued, self._resumed = self._resumed == "code", ""
+        form = self._formats.code(token.info.strip(), continued=continued)
         if self._fresh and (
             first or below_table(self._cursor)
         ):  # Qt leaves no room above what begins a text or follows a table
             self._collapse()
             self._fresh = False
-        if first:
+        if first and not continued:
             form.setTopMargin(BAR)
         self._begin(form)
         letters = self._formats.monospace(self._formats.text)
         for text, colour in coloured(token.content.removesuffix("\n"), language, self._formats.palette):
             letters.setForeground(QColor(colour))
             self._cursor.insertText(text.replace("\r", "").replace("\n", BREAK), letters)
+        letters.setForeground(self._formats.text.foreground())
+        self.letters = letters
+
+    def _rule(self, _token: Token) -> None:
+        self.letters = None
+        self._begin(self._formats.rule())
 
     def _display(self, token: Token) -> None:
+        self.letters = None
         drawable = picture(token.content, displayed=True) is not None
         self._begin(self._formats.displayed() if drawable else self._formats.paragraph())
         self._drawn += write_formula(self._cursor, token, self._formats.text, self._formats)
 
     def _table(self, _token: Token) -> None:
+        self.letters = None
         if not self._fresh:
             self._cursor.insertBlock()
         self._collapse()
         inside = takewhile(lambda token: token.type != "table_close", self._tokens)
         left = QUOTE * self._quotes + INDENT * len(self._lists)
-        self._drawn += write_table(self._cursor, inside, self._formats, left)
+        headed, self._resumed = self._resumed != "table", ""
+        self._drawn += write_table(self._cursor, inside, self._formats, left, headed=headed)
         self._fresh, self._item = True, False

@@ -174,12 +174,13 @@ def _dressed(sheet: Sheet) -> list[tuple[str, int, int, float]]:
     ]
 
 
-def test_what_is_being_written_is_shown_as_it_is(qtbot: QtBot, sheet: Sheet) -> None:
+def test_what_is_being_written_is_shown_as_it_will_be(qtbot: QtBot, sheet: Sheet) -> None:
     """Guards: a paragraph that appears only once it is complete, a draft that stays after it was taken back."""
     sheet.grow(tokens("Done.\n\nThe **fox"), " ran", final=False)
-    assert sheet.toPlainText() == "Done.\nThe **fox ran"
+    assert sheet.toPlainText() == "Done.\nThe fox ran"
+    assert form_of(sheet, "fox").fontWeight() > form_of(sheet, "The").fontWeight()
     sheet.grow([], "", final=False)
-    assert sheet.toPlainText() == "Done.\nThe **fox"
+    assert sheet.toPlainText() == "Done.\nThe fox"
     sheet.grow(tokens("** slept"), "", final=True)
     assert sheet.toPlainText() == "Done.\nThe fox slept"
 

@@ -1,0 +1,54 @@
+"""Blocks too long to be typeset in one piece: where they are cut, and how the next piece goes on. No Qt."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from app.reading.source import fence_of
+
+HUGE = 8_000  # characters of one block that are typeset at once
+ROW = re.compile(r" {0,3}\|")
+DELIMITERS = re.compile(r" {0,3}\|[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*")
+ITEM_BELOW = re.compile(r"\n(?=(?:[-*+]|\d{1,9}[.)])[ \t])")
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """What has to be read before the rest of a block that was cut: the line that opened code, or a table's head."""
+
+    prefix: str = ""
+    kind: Literal["", "code", "table"] = ""
+
+    @property
+    def fence(self) -> str:
+        """The line that opened the code which goes on, or ""."""
+        return self.prefix.removesuffix("\n") if self.kind == "code" else ""
+
+
+def cut_through(source: str, start: int, resumed: Resumed) -> tuple[int, Resumed]:
+    """Return where the block that begins at ``start``, HUGE or longer, is cut, and how it goes on from there.
+
+    Code and tables are cut after a line, lists before an item, anything else after a word where there is one.
+    """
+    end = start + HUGE
+    at = source.rfind("\n", start, end) + 1 or source.rfind(" ", start, end) + 1 or end
+    lines = (resumed.prefix + source[start:at]).split("\n")[:-1]
+    fence = fence_of(lines)
+    if fence:
+        return at, Resumed(f"{fence}\n", "code")
+    head = _head(lines)
+    if head:
+        return at, Resumed(head, "table")
+    items = list(ITEM_BELOW.finditer(source, start + HUGE // 2, end))
+    return (items[-1].end() if items else at), Resumed()
+
+
+def _head(lines: list[str]) -> str:
+    """Return the first two lines of the table that ``lines`` end in, or ""."""
+    first = len(lines)
+    while first and ROW.match(lines[first - 1]):
+        first -= 1
+    head = lines[first : first + 2]
+    return "".join(f"{line}\n" for line in head) if len(head) == 2 and DELIMITERS.fullmatch(head[1]) else ""
