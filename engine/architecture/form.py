@@ -9,6 +9,7 @@ from engine.errors import CheckpointError
 
 Form = Literal["16-bit", "nf4", "grouped"]
 GROUP = 32  # weights that share a scale in the form of our own
+SCALE, MINIMUM = "group_scale", "group_min"  # how the names of the tensors beside its codes end
 # transformers warns of a quant_method it does not know, and reads the codes as if they were weights: it refuses only
 # what names none.
 RECIPE = {"format": "updraft-grouped", "group_size": GROUP}

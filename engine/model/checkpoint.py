@@ -11,11 +11,11 @@ from typing import NoReturn
 from safetensors import SafetensorError, safe_open
 
 from engine.architecture import Architecture, read_architecture
-from engine.architecture.form import GROUP
+from engine.architecture.form import GROUP, SCALE
 from engine.errors import CheckpointError
 from engine.files import AGAIN, present, read_object
 from engine.model.fourbit import NEEDED, NESTED, QUANT_STATE
-from engine.model.grouped import BITS, SCALE, layout
+from engine.model.grouped import BITS, layout
 
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 FLOATS = {"F32": 4, "F16": 2, "BF16": 2}

@@ -14,10 +14,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from engine.architecture.form import GROUP
+from engine.architecture.form import GROUP, MINIMUM, SCALE
 
 Bits = Literal[4, 8]
-SCALE, MINIMUM = "group_scale", "group_min"
 BITS: dict[str, Bits] = {"U8": 4, "I8": 8}  # told by what the codes are stored as, in safetensors' spelling
 
 
