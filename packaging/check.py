@@ -22,6 +22,7 @@ from locked import NAME as LOCK
 from locked import requirements
 from machine import Machine
 from preparing import prepare, prepare_newest
+from starter_model import see_to_starter
 
 CHECKS = {  # a program of the environment and its arguments
     "ruff": ("ruff", "check"),
@@ -131,6 +132,7 @@ def check(arguments: Sequence[str]) -> int:
         prepare_newest(environment, Machine.here())
     else:
         prepare(environment, Machine.here(), checks=True)
+        see_to_starter(environment)
     *quick, longest = request.checks
     with ThreadPoolExecutor(1) as beside:  # all others together take a tenth of pytest's time, on another core
         waiting = [beside.submit(carry_out, name, environment, whole=True) for name in quick]

