@@ -13,7 +13,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from platformdirs import user_config_path, user_data_path, user_log_path
-from PySide6.QtCore import QSettings, Qt, QThread, QTimer
+from PySide6.QtCore import QDeadlineTimer, QSettings, Qt, QThread, QTimer
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication, QMessageBox
 
@@ -23,10 +23,12 @@ from app.conversations.archive import Archive
 from app.conversations.safe import NAME as CONVERSATIONS
 from app.crossing import cross
 from app.desktop.crash import CrashLog
+from app.desktop.ending import Ending
 from app.desktop.files import obstructed
 from app.desktop.garbage import Collector
 from app.desktop.single_instance import SingleInstance
 from app.exchange import Failure
+from app.farewell import Farewell
 from app.first_run import FirstRun
 from app.library import ModelLibrary, starter_models, starter_trouble
 from app.look.assets import asset
@@ -53,6 +55,9 @@ TOLD = "starter/told"  # the reason that was told last
 UNSEEN = 500  # ms after which the engine is begun though the window was not painted: it may be minimised
 CHOOSING = 1000  # ms after the last step until another length of conversation is taken for chosen
 PATIENCE = 15_000  # ms the engine has to end its round when the window closes
+LAST = 60_000  # ms the disk has where nobody can be asked: who sent a signal, or ends the session, ends it sooner
+COMMIT = 4_000  # ms the end of a session waits for what is being saved; Windows waits five seconds for us
+ALONE = 60_000  # ms for which nothing is asked then: the session may go on after all
 # The engine has no business on the network; downloads are a process of their own, with its own environment.
 OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
 SWITCH = 0.0002  # seconds a thread may hold the interpreter while the window waits for it; in a frame it does so often
@@ -81,6 +86,7 @@ class Application:
         self.trouble = ""  # why the starter could not be fetched, where it is what is begun with
         self._kept = settings
         self._ended = False
+        self._farewell: Farewell | None = None
         self.thread = QThread()
         self.thread.setObjectName("engine")
         self.worker = EngineWorker(open_session)
@@ -206,16 +212,44 @@ class Application:
             hint = "The file is kept as it is; what you change in the window is added to it."
             self.window.banner.tell(Failure(self.preferences.problems[0], hint, remedies=("settings",)))
 
+    def come_forward(self) -> None:
+        """Show what there is: the window or, once that is closed, what is waited for."""
+        (self._farewell or self.window).come_forward()
+
+    def hurry(self) -> None:
+        """End now, without a question: the system wants it."""
+        self.window.desk.silent = QDeadlineTimer(QDeadlineTimer.ForeverConstant.Forever)
+        self.window.remember()
+        QApplication.exit(0)  # of whatever loop it is: a question that is open is not waited for
+
     def end(self) -> bool:
-        """Stop the engine and wait for its thread; False if it did not end in time."""
+        """Stop the engine, have everything written, and wait for both; False if a thread is still running."""
         if self.models is not None:
             self.models.end()
         self._ended = True
         self.chat.leave()
-        ended = not self.thread.isRunning() or self.thread.wait(PATIENCE)
-        self.archive.end()
+        written = self._written()
+        stopped = not self.thread.isRunning() or self.thread.wait(PATIENCE)
         self.collector.end()
-        return ended
+        self._kept.sync()
+        return stopped and written
+
+    def commit(self) -> None:
+        """Save everything while the system waits to end the session, and have nothing asked after that."""
+        self.window.desk.silent = QDeadlineTimer(ALONE)
+        self.chat.keep()
+        self.archive.settle(COMMIT)
+
+    def _written(self) -> bool:
+        """Wait for what is being written; False if something still is, for which nobody waits any longer."""
+        desk = self.window.desk
+        if desk.silent.hasExpired():
+            self._farewell = Farewell(self.archive, desk.exports, anyway=desk.given_up)
+            self._farewell.wait()
+        if not desk.silent.hasExpired():  # by now
+            desk.exports.give_up()
+            self.archive.end(LAST)
+        return not (self.archive.running or desk.exports.at_work())
 
     def _remember(self) -> None:
         """Keep which models are used, once they have proved that they load."""
@@ -318,7 +352,7 @@ def run(running: Application, models: ModelSet) -> int:
     running.start(models)
     code = QApplication.exec()
     if not running.end():
-        log.error("the engine did not stop within %d seconds; leaving without it", PATIENCE // 1000)
+        log.error("something is still running; leaving without it")
         logging.shutdown()
         os._exit(code)  # a thread stuck in native code can neither be joined nor safely killed
     if running.crash is not None:
@@ -338,7 +372,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         QMessageBox.critical(None, "Updraft", "Updraft is running but does not answer. End it, and start it again.")
         return 1
     running, models = furnish(beginning)
-    single.raise_wanted.connect(running.window.come_forward)
+    single.raise_wanted.connect(running.come_forward)
+    beginning.app.commitDataRequest.connect(running.commit)
+    ending = Ending()
+    ending.wanted.connect(running.hurry)
+    ending.watch()
     code = run(running, models)
     single.release()
     return code

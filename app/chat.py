@@ -174,6 +174,11 @@ class Chat(QObject):
         self._flight.rest()
         self.leave_wanted.emit()
 
+    def keep(self) -> None:
+        """Give the archive everything there is so far, as if this were the end."""
+        self.page.keep_draft()
+        self._flight.keep()
+
     # Questions and answers
 
     def send(self, text: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QDeadlineTimer, QObject
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QMessageBox, QWidget
 
@@ -25,6 +25,8 @@ from app.notice import Banner
 from app.toast import Toast
 from engine.config import PRESETS
 
+SETTLE = 500  # ms for which closing waits to hear whether the disk takes the last words
+
 
 class Desk(QObject):
     """Connects ``sidebar``, ``transcript`` and ``composer`` with the conversation shown and the ones kept.
@@ -40,6 +42,8 @@ class Desk(QObject):
         self.sidebar, self.transcript, self.composer = sidebar, transcript, composer
         self.editing, self.banner, self.toast = Editing(composer), Banner(), Toast(over, composer)
         self._over = over
+        self.silent = QDeadlineTimer(0)  # until when nothing is asked: nobody may be there
+        self.given_up = False  # what the disk refuses
         self.exports = Exports(archive, self)
         self.exports.ended.connect(self._exported)
         self._connect_list()
@@ -57,7 +61,7 @@ class Desk(QObject):
     def may_close(self) -> bool:
         """Tell whether nothing would be lost; asks where something could not be saved."""
         self.chat.page.keep_draft()
-        if not self.archive.unsaved:
+        if not self.silent.hasExpired() or (self.archive.settle(SETTLE) and not self.archive.unsaved):
             return True
         sentence, more = "Some of what was written could not be saved.", "It is lost when Updraft closes."
         box = Box("Updraft", sentence, more, self._over, QMessageBox.Icon.Warning)
@@ -66,7 +70,8 @@ class Desk(QObject):
         box.setDefaultButton(stay)
         box.setEscapeButton(stay)
         box.exec()
-        return box.clickedButton() is not stay
+        self.given_up = box.clickedButton() is not stay
+        return self.given_up
 
     # Conversations
 

@@ -94,6 +94,11 @@ class Flight(QObject):
         self._frame.stop()
         self._frame.setInterval(FRAME)
 
+    def keep(self) -> None:
+        """Save all that arrived so far."""
+        self._drain()
+        self._record.keep()
+
     def forget_figures(self, *, pace: bool = True) -> None:
         """Begin the counts anew; the ``pace`` of plain decoding stays known unless the models are others."""
         self.reply = Reply()

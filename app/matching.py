@@ -52,7 +52,10 @@ class Matching(QObject):
 
     def _tell(self, name: str, present: str) -> None:
         sentence = f"{name}, which wrote this chat, is not on this computer."
-        hint = f"{present} would answer the next question. If {name} is on a drive, connect it; or get it again."
+        ways = (
+            "If it is on a drive, connect it; if its folder is called something else now, open that; or get it again."
+        )
+        hint = f"{present} would answer the next question. {ways}"
         self._banner.tell(Failure(sentence, hint, remedies=("get", "present"), calm=True))
         self.told.emit()
 

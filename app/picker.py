@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -34,6 +34,7 @@ class Picker(QObject):
         self._chat, self._topbar, self._preferences, self._window = chat, topbar, preferences, window
         self._known = list(known)
         self._from_library: list[ModelSet] = []
+        self._find: Callable[[str], ModelSet | None] = lambda _name: None
         topbar.model_chosen.connect(self.open)
         topbar.folder_wanted.connect(self.choose_folder)
         topbar.preset_chosen.connect(lambda preset: preferences.change(preset=preset.name))
@@ -63,8 +64,10 @@ class Picker(QObject):
         if folder is not None:
             self.open_folder(folder)
 
-    def offer(self, library: Sequence[ModelSet]) -> None:
+    def offer(self, library: Sequence[ModelSet], find: Callable[[str], ModelSet | None] | None = None) -> None:
         """Offer ``library`` beside the sets that came otherwise, in place of what it held before.
+
+        ``find`` knows what a name meant before the model was renamed.
 
         A set remembered from the last start gives way to the library's own, which may have more models by now.
         """
@@ -73,13 +76,15 @@ class Picker(QObject):
         self._known = [models for models in others if (models.name, models.target) not in came]
         self._from_library = [models for models in library if models not in self._known]
         self._known += self._from_library
+        self._find = find or self._find
         self._topbar.show_models(self._known, self._chat.next_models)
         self.offered.emit()
 
     def named(self, name: str) -> ModelSet | None:
-        """Return the set offered under ``name``, None where there is none; the tiny models had another name once."""
+        """Return the set offered under ``name``, or one that had that name once; None: neither."""
         sets = {models.name: models for models in reversed(self._known)}
-        return sets.get(name) or (sets.get(tiny_models().name) if name == FORMER else None)
+        found = sets.get(name) or (sets.get(tiny_models().name) if name == FORMER else None)
+        return found or self._find(name)
 
     def show(self) -> None:
         """Show what is offered and what is chosen."""

@@ -111,10 +111,14 @@ class Window(QMainWindow):
         if not self.desk.may_close():
             event.ignore()
             return
+        self.remember()
+        event.accept()
+
+    def remember(self) -> None:
+        """Keep how the window stood."""
         self._settings.setValue("geometry", self.saveGeometry())
         self._settings.setValue("panel", self.columns.wanted)
         self._settings.setValue("sidebar", self.columns.left_wanted)
-        event.accept()
 
     def come_forward(self) -> None:
         """Be seen, from wherever the window was put."""

@@ -47,7 +47,7 @@ class Shell(QMainWindow):
         super().__init__()
         self.menuBar().addMenu("&Help")
 
-    def offer(self, library: tuple[ModelSet, ...]) -> None:
+    def offer(self, library: tuple[ModelSet, ...], _find: object = None) -> None:
         """Take the sets, of which no picture is made."""
 
     def open(self, models: ModelSet) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from time import time
 from typing import TypeVar
 
@@ -37,18 +39,20 @@ class Archive(QObject):
     mended = Signal()
     noted = Signal(object)  # Failure
     replaced = Signal()
+    left = Signal()  # all is written that could be, and the file is closed
 
     _job = Signal(object)
     _flush_wanted = Signal()
     _folder_wanted = Signal()
-    _leave_wanted = Signal()
+    _settle_wanted = Signal(object)
+    _leave_wanted = Signal(bool)
 
     def __init__(self, folder: Path | None = None, *, make: bool = True, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.folder = folder
         self.chats: dict[int, Summary] = {}
         self.ready = False
-        self._in_trouble = False
+        self._in_trouble = self._leaving = False
         self._owed = 0  # things that were given to be written and are not yet
         self._thread = QThread()
         self._thread.setObjectName("store")
@@ -64,6 +68,7 @@ class Archive(QObject):
             (self._job, clerk.do),
             (self._flush_wanted, clerk.flush),
             (self._folder_wanted, clerk.make_folder),
+            (self._settle_wanted, clerk.settle),
             (self._leave_wanted, clerk.leave),
             (clerk.done, self._done),
             (clerk.failed, self._failed),
@@ -71,6 +76,7 @@ class Archive(QObject):
             (clerk.mended, self._mended),
             (clerk.noted, self.noted),
             (clerk.replaced, self._replaced),
+            (self._thread.finished, self.left),
         )
 
     # Jobs
@@ -115,13 +121,37 @@ class Archive(QObject):
         """Make the data folder that is gone anew."""
         self._folder_wanted.emit()
 
-    def end(self) -> bool:
-        """Write what waits, close the file and end the thread; False if something could not be written."""
+    def settle(self, patience: int) -> bool:
+        """Wait ``patience`` ms at most for what was given to be written; False if the disk refuses some of it."""
+        if not self.running:
+            return not self.unsaved
+        refused: SimpleQueue[int] = SimpleQueue()
+        self._settle_wanted.emit(refused)
+        with suppress(Empty):
+            return not refused.get(timeout=patience / 1000)
+        return True  # as far as is known
+
+    @property
+    def running(self) -> bool:
+        """True from the beginning until all is written and the file is closed."""
+        return self._thread.isRunning()
+
+    def leave(self, *, anyway: bool = False) -> None:
+        """Write what waits, close the file and end the thread; ``left`` follows.
+
+        Where the disk refuses something that is told as trouble, and the thread stays; not if it is to end ``anyway``.
+        """
+        self._leaving = True
+        if self.running:
+            self._leave_wanted.emit(anyway)
+
+    def end(self, patience: int = PATIENCE) -> bool:
+        """Leave, whatever the disk refuses, and wait for that; False if something could not be written in time."""
         self._again.stop()
-        if self._thread.isRunning():
-            self._leave_wanted.emit()
-            return self._thread.wait(PATIENCE) and not self._clerk.waiting
-        return not self.unsaved
+        if not self.running:
+            return not self.unsaved
+        self.leave(anyway=True)
+        return self._thread.wait(patience) and not self._clerk.waiting
 
     # The list
 
@@ -229,7 +259,7 @@ class Archive(QObject):
     def _mended(self) -> None:
         self._in_trouble = False
         self._again.stop()
-        if not self.ready:
+        if not (self.ready or self._leaving):
             self.load()
         self.mended.emit()
 

@@ -8,11 +8,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 from PySide6.QtCore import QObject, QThread, Signal, Slot
 
-from app.conversations.safe import DamagedError, FolderGoneError, StoreError, set_aside
+from app.conversations.safe import NAME, DamagedError, FolderGoneError, StoreError, room_beside, set_aside, take_up
 from app.conversations.salvage import Saved
 from app.conversations.store import Store
 from app.exchange import Failure, Remedy
@@ -110,10 +111,18 @@ class Clerk(QObject):
         self._make = True
         self.flush()
 
-    @Slot()
-    def leave(self) -> None:
-        """Write what waits, close the store and end the thread."""
+    @Slot(object)
+    def settle(self, refused: SimpleQueue[int]) -> None:
+        """Write what waits, and say how many jobs that matter the disk ``refused``."""
         self.flush()
+        refused.put(self.waiting)
+
+    @Slot(bool)
+    def leave(self, anyway: bool) -> None:
+        """Write what waits, close the store and end the thread; where something that matters is refused, ``anyway``."""
+        self.flush()
+        if self.waiting and not anyway:
+            return
         if self._store is not None:
             self._store.close()
             self._store = None
@@ -138,6 +147,8 @@ class Clerk(QObject):
 
     def _opened(self) -> Store:
         try:
+            if self._folder is not None:
+                take_up(self._folder)
             return Store(self._folder, make=self._make)
         except DamagedError:
             return self._replace()
@@ -182,24 +193,39 @@ class Clerk(QObject):
         self.replaced.emit()
 
     def _replace(self) -> Store:
-        """Set the damaged file aside, and return a new store with what can be read of it."""
+        """Return a new store with what can be read of the damaged file, which is set aside once that is saved."""
         if self._folder is None:
             return Store(None)
+        saved = _salvage(self._folder)
         kept = set_aside(self._folder)
-        store = Store(self._folder, make=self._make)
-        try:
-            saved = store.take_in(kept)
-        except StoreError as error:
-            log.warning("%s %s", error.sentence, error.hint)
-            saved = Saved(0, 0)
+        take_up(self._folder)
         self.noted.emit(_replaced(kept.name, saved))
-        return store
+        return Store(self._folder, make=self._make)
 
     def _give_up(self) -> None:
         """Tell that a job cannot be done at all; one for a file that is no more is let go without a word."""
         if not self._of_old:
             sentence = "Something could not be saved because of an unexpected fault."
             self.noted.emit(Failure(sentence, _LOG, remedies=()))
+
+
+def _salvage(folder: Path) -> Saved:
+    """Save what can be read of the damaged file of ``folder`` into a new one beside it.
+
+    Raises StoreError where the disk refuses: the damaged one stays where it is, and it is tried again.
+    """
+    store = Store(room_beside(folder))
+    try:
+        return store.take_in(folder / NAME)
+    except DamagedError as error:
+        log.warning("%s %s", error.sentence, error.hint)
+    except StoreError:
+        raise
+    except Exception:  # nobody thought of this: rather a new file than none
+        log.exception("reading the damaged file failed")
+    finally:
+        store.close()
+    return Saved(0, 0)
 
 
 def _replaced(kept: str, saved: Saved) -> Failure:

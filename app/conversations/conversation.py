@@ -186,7 +186,9 @@ class Conversation:
 
     def showing(self, message: int) -> Conversation:
         """Return the conversation with a branch shown that holds ``message``: its newest."""
-        while children := self._children.get(message):
+        passed: set[int] = set()
+        while message not in passed and (children := self._children.get(message)):
+            passed.add(message)
             message = children[-1]
         return replace(self, leaf=message)
 
@@ -196,10 +198,12 @@ class Conversation:
 
     def below(self, message: int) -> tuple[int, ...]:
         """Return ``message`` and all that follows from it."""
-        found, open_ = [], [message]
+        found, open_ = dict[int, None](), [message]
         while open_:
-            found.append(open_.pop())
-            open_ += self._children.get(found[-1], [])
+            following = open_.pop()
+            if following not in found:
+                found[following] = None
+                open_ += self._children.get(following, [])
         return tuple(found)
 
     def without(self, message: int) -> Conversation:
@@ -261,7 +265,10 @@ class Conversation:
         return turns
 
     def _up(self, message: int | None) -> Iterator[Message]:
-        while message is not None:
+        """Yield ``message`` and those it follows; messages that follow each other in a circle come once."""
+        passed: set[int] = set()
+        while message is not None and message not in passed:
+            passed.add(message)
             found = self._known[message]
             yield found
             message = found.parent

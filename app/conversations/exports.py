@@ -18,6 +18,8 @@ from app.exchange import Failure
 
 log = logging.getLogger(__name__)
 
+BRIEF = 100  # ms the thread has to come to rest
+
 
 @dataclass(eq=False)
 class _Export:
@@ -52,10 +54,9 @@ class Exports(QObject):
         """The names of the files that are not complete yet."""
         return tuple(job.path.name for job in self._under_way)
 
-    @property
     def at_work(self) -> bool:
-        """True while the thread does something, if only to look for leftovers."""
-        return self._pool.activeThreadCount() > 0
+        """Tell whether the thread does something, if only looking for leftovers, and goes on with it."""
+        return not self._pool.waitForDone(BRIEF)
 
     def sweep(self) -> None:
         """Remove what exports of an earlier run left half-written."""

@@ -35,6 +35,12 @@ class Record(QObject):
         if len(reply.rounds) > self._rounds and not self._timer.isActive():
             self._timer.start()
 
+    def keep(self) -> None:
+        """Save what is new at once, if anything is."""
+        if self._timer.isActive():
+            self._timer.stop()
+            self._save()
+
     def end(self, conversation: Conversation, answer: Message) -> None:
         """Save the rest of ``answer`` and how it ended."""
         self._timer.stop()

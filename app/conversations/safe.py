@@ -18,6 +18,7 @@ from app.exchange import Failure
 from engine.errors import UpdraftError
 
 NAME = "conversations.sqlite3"
+BESIDE = "conversations-saved.part"  # a folder for a new file, until it is complete
 
 
 class StoreError(UpdraftError):
@@ -100,6 +101,29 @@ def set_aside(folder: Path) -> Path:
             if part.exists():
                 part.rename(f"{kept}{end}")
     return kept
+
+
+def room_beside(folder: Path) -> Path:
+    """Return an empty folder in ``folder`` for the file that is to replace a damaged one."""
+    beside = folder / BESIDE
+    with told("What can be read of the damaged file could not be saved"):
+        if beside.exists():
+            shutil.rmtree(beside)  # half of one: the disk refused the rest
+        beside.mkdir()
+    return beside
+
+
+def take_up(folder: Path) -> None:
+    """Put the new file in the place of the damaged one, if that has been set aside; until then it may be half of one.
+
+    So a program that is killed at any moment does one or the other again.
+    """
+    file, new = folder / NAME, folder / BESIDE / NAME
+    with told("The conversations could not be opened"):
+        if new.exists() and not file.exists():
+            new.rename(file)
+        if new.parent.exists():
+            shutil.rmtree(new.parent)
 
 
 @contextmanager

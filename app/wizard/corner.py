@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -24,8 +25,11 @@ SEEN, CLOSING = "wizard/seen", "downloads/closing"  # what the settings remember
 class Picker(Protocol):
     """Where model sets are offered."""
 
-    def offer(self, library: tuple[ModelSet, ...]) -> None:
-        """Offer ``library`` beside the sets that came otherwise, in place of what it held before."""
+    def offer(self, library: tuple[ModelSet, ...], find: Callable[[str], ModelSet | None]) -> None:
+        """Offer ``library`` beside the sets that came otherwise, in place of what it held before.
+
+        ``find`` knows what a name meant before the model was renamed.
+        """
 
     def open(self, models: ModelSet) -> None:
         """Load ``models``."""
@@ -144,7 +148,7 @@ class ModelsCorner(QObject):
             self._wizard = None
 
     def _list(self, listing: Listing) -> None:
-        self._picker.offer(tuple(listing.sets.values()))
+        self._picker.offer(tuple(listing.sets.values()), listing.find)
         self._listing = listing
         self._greet_now(listing)
 

@@ -110,6 +110,19 @@ def test_a_model_that_is_missing_is_named(
     assert len(opener.opened) == loaded + 1
 
 
+def test_a_model_that_was_renamed_is_found(two: tuple[Application, int, int], qtbot: QtBot, tmp_path: Path) -> None:
+    """Guards: a chat called homeless because its model got another name in the library."""
+    running, first, second = two
+    renamed = ModelSet("My own name", tmp_path)
+    show(qtbot, running, first)
+    running.window.picker.open(MODELS)
+    qtbot.waitUntil(lambda: running.chat.engine.value == "ready")
+    running.window.picker.offer([renamed], {"Other": renamed}.get)
+    show(qtbot, running, second)
+    assert running.chat.next_models == renamed
+    assert not running.window.banner.isVisible()
+
+
 def test_the_panel_follows_the_messages_shown(two: tuple[Application, int, int]) -> None:
     """Guards: a panel that is right only because of the order in which two objects were connected."""
     running, *_ = two

@@ -11,6 +11,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from app.conversations.archive import Archive
+from app.conversations.clerk import Clerk, Job
 from app.conversations.conversation import Conversation, Message
 from app.conversations.safe import NAME
 from app.conversations.store import Store
@@ -117,6 +118,36 @@ def test_a_damaged_file_is_set_aside_and_said(begin: Begin, tmp_path: Path, qtbo
     assert archive.end()
     assert next(tmp_path.glob("conversations-damaged-*")).read_bytes() == b"\0" * 50_000
     assert [chat.title for chat in Store(tmp_path).chats()] == ["New"]
+
+
+@pytest.mark.parametrize("moment", ["app.conversations.clerk.set_aside", "app.conversations.clerk.take_up"])
+def test_a_kill_while_a_damaged_file_is_saved_loses_nothing(tmp_path: Path, moment: str) -> None:
+    """Guards: an empty list of chats for good, because the first start after damage was cut short."""
+    store = Store(tmp_path)
+    for n in range(30):
+        keep(store, answered(f"Question {n}"))
+    store.close()
+    file = tmp_path / NAME
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) // 2] + b"\xaa" * 4096 + whole[len(whole) // 2 + 4096 :])
+
+    def kill(*_: object) -> None:
+        if not file.exists() or "set_aside" in moment:
+            raise KeyboardInterrupt
+
+    def chats() -> int:
+        clerk, counts = Clerk(tmp_path, make=True), list[int]()
+        clerk.do(Job(lambda store: counts.append(len(store.chats())), None, writes=True))
+        clerk.do(Job(lambda store: store.abandon(), None, writes=True))
+        return counts[0]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(moment, kill)
+        clerk = Clerk(tmp_path, make=True)
+        with pytest.raises(KeyboardInterrupt):
+            clerk._replace()
+    assert chats() > 20
+    assert [path.name for path in tmp_path.iterdir() if path.suffix == ".part"] == []
 
 
 def test_damage_found_while_reading(begin: Begin, tmp_path: Path, qtbot: QtBot) -> None:

@@ -182,3 +182,15 @@ def test_a_reply_is_a_function_of_its_events() -> None:
     assert piecemeal == whole
     assert "".join(r.text for r in whole.rounds) == whole.text == STORY
     assert Reply().after(whole.events) == whole
+
+
+def test_messages_in_a_circle_are_walked_once() -> None:
+    """Guards: a window that stands still for ever over one damaged row."""
+    own = Conversation((Message("user", "Own", id=1, parent=1),), 1)
+    three = tuple(Message("user", str(id_), id=id_, parent=parent) for id_, parent in ((1, 3), (2, 1), (3, 2)))
+    ring = Conversation(three, 3)
+    assert [message.id for message in own.messages] == [1]
+    assert [message.id for message in ring.messages] == [1, 2, 3]
+    assert {len(talk.showing(1).messages) for talk in (own, ring)} == {1, 3}
+    assert sorted(ring.below(2)) == [1, 2, 3]
+    assert ring.without(2).tree == ()

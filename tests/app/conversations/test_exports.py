@@ -47,9 +47,10 @@ def test_an_export_holds_up_nothing_that_is_saved(
     talk, done = long_talk(), list[object]()
     archive.write(lambda store: store.put_whole(talk), done.append)
     qtbot.waitUntil(lambda: len(done) == 1)
-    exports, free = Exports(archive), threading.Event()
+    exports, began, free = Exports(archive), threading.Event(), threading.Event()
 
     def slow(*what: object) -> None:
+        began.set()
         assert free.wait(20)
         export(*what)  # type: ignore[arg-type]
 
@@ -57,7 +58,7 @@ def test_an_export_holds_up_nothing_that_is_saved(
     exports.begin(talk.id, tmp_path / "out.json")
     archive.write(lambda store: store.rename(talk.id, "Between two logs"), done.append)
     qtbot.waitUntil(lambda: len(done) == 2)
-    qtbot.waitUntil(lambda: exports.at_work)
+    qtbot.waitUntil(began.is_set)
     archive.write(lambda store: store.rename(talk.id, "While it is written"), done.append)
     qtbot.waitUntil(lambda: len(done) == 3)
     assert exports.names == ("out.json",)

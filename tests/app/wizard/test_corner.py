@@ -29,7 +29,7 @@ class Shell(QMainWindow):
         self.offered: list[tuple[ModelSet, ...]] = []
         self.menuBar().addMenu("&Help")
 
-    def offer(self, library: tuple[ModelSet, ...]) -> None:
+    def offer(self, library: tuple[ModelSet, ...], _find: object = None) -> None:
         self.offered.append(library)
 
     def open(self, models: ModelSet) -> None:

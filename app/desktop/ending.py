@@ -1,0 +1,39 @@
+"""Hears when the system wants the program to end: a signal, as a service manager or a terminal sends it."""
+
+from __future__ import annotations
+
+import signal
+import socket
+
+from PySide6.QtCore import QObject, QSocketNotifier, Signal
+
+_NAMES = ("SIGTERM", "SIGINT", "SIGHUP", "SIGBREAK")
+
+
+class Ending(QObject):
+    """``wanted`` tells of the first signal, in the event loop; a second one ends the program where it is.
+
+    Python runs its own handlers only between two instructions of its own, and while Qt waits there are none.
+    """
+
+    wanted = Signal()
+
+    def watch(self) -> None:
+        """Take signals over, but those that are ignored (nohup). To be called on the main thread."""
+        self._here, self._there = socket.socketpair()
+        for end in (self._here, self._there):
+            end.setblocking(False)
+        self._notifier = QSocketNotifier(self._here.fileno(), QSocketNotifier.Type.Read, self)
+        self._notifier.activated.connect(self._heard)
+        signal.set_wakeup_fd(self._there.fileno(), warn_on_full_buffer=False)
+        known = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
+        self._taken = [number for number in known if signal.getsignal(number) is not signal.SIG_IGN]
+        for number in self._taken:
+            signal.signal(number, lambda *_: None)  # the socket is written to by itself
+
+    def _heard(self) -> None:
+        if not any(number in self._taken for number in self._here.recv(64)):
+            return
+        for number in self._taken:
+            signal.signal(number, signal.SIG_DFL)
+        self.wanted.emit()
