@@ -36,14 +36,17 @@ def begun(target: Path) -> bool:
     return any(part.stat().st_size for part in target.parent.glob(".*"))
 
 
-def hang(fd: object) -> None:
-    del fd
-    time.sleep(600)
+def hang(fd: int) -> None:
+    """Hang where ``fd`` is that of the export; other files of the program go to the disk."""
+    if any(os.path.samestat(os.fstat(fd), part.stat()) for part in target.parent.glob(".*")):
+        time.sleep(600)
+    else:
+        sync(fd)
 
 
 if __name__ == "__main__":
-    os.fsync = hang
-    target = Path(sys.argv[1])
+    target, sync = Path(sys.argv[1]), os.fsync
+    os.fsync = hang  # type: ignore[assignment]  # its argument may have a fileno() instead
     hand = Hand(lambda window: act(window, target))
     sys.argv = ["updraft", *sys.argv[2:]]
     runpy.run_module("app", run_name="__main__")
