@@ -43,7 +43,7 @@ class DropSign(QFrame):
         super().__init__(window)
         self._window = window
         self.setObjectName("dropSign")
-        words = label("Drop text files to attach them, or a model folder to use it", "dropWords")
+        words = label("Drop text files to attach them, or a model (a folder or a GGUF file) to use it", "dropWords")
         words.setAlignment(Qt.AlignmentFlag.AlignCenter)
         QVBoxLayout(self).addWidget(words, 0, Qt.AlignmentFlag.AlignCenter)
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)  # the files are the window's

@@ -21,7 +21,7 @@ from app.settings.models_folder import holds_model
 class TextFiles(QObject):
     """Attaches what is dropped on ``window`` or chosen there to ``composer``; ``banner`` says what cannot be taken.
 
-    ``model_given`` carries a folder that holds a model.
+    ``model_given`` carries a folder that holds a model, or a GGUF file.
     """
 
     model_given = Signal(object)  # Path
@@ -40,7 +40,7 @@ class TextFiles(QObject):
     def insert(self, paths: Sequence[Path]) -> None:
         """Attach the files at ``paths``; one that is refused does not hold up the others."""
         for path in paths:
-            if holds_model(path):
+            if holds_model(path) or path.suffix.lower() == ".gguf":
                 self.model_given.emit(path)
                 continue
             try:

@@ -17,6 +17,12 @@ def choose_files(parent: QWidget, title: str) -> list[Path]:
     return [_noted(Path(name)) for name in names]
 
 
+def choose_file(parent: QWidget, title: str, kinds: str) -> Path | None:
+    """Return the file chosen, None if the person changes their mind. ``kinds``: as Qt writes them, "Texts (*.txt)"."""
+    name, _ = QFileDialog.getOpenFileName(parent, title, str(last_place()), kinds)
+    return _noted(Path(name)) if name else None
+
+
 def choose_folder(parent: QWidget, title: str, begin: Path | None = None) -> Path | None:
     """Return the folder chosen, None if the person changes their mind. ``begin``: where to begin if not there."""
     name = QFileDialog.getExistingDirectory(parent, title, str(_existing(begin) or last_place()))

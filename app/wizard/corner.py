@@ -113,14 +113,21 @@ class ModelsCorner(QObject):
         return self._wizard is not None and self._wizard.isVisible()
 
     def ask_folder(self, folder: Path) -> None:
-        """Ask what is to be done with a model folder dropped on the window: opened where it lies, or imported."""
+        """Ask what is to be done with a model dropped on the window: opened where it lies, or imported.
+
+        A GGUF file can only be imported.
+        """
+        packed = folder.suffix.lower() == ".gguf"
         more = "Import it to keep it in Models, also when this folder goes; or chat with it from where it is."
+        more = "Import it to chat with it. The file itself stays as it is." if packed else more
         box = Box("Model", f"“{folder.name}” is a model.", more, self._window)
-        take, look = box.addButton("Import", _ACCEPT), box.addButton("Chat with it", _ACCEPT)
+        take = box.addButton("Import", _ACCEPT)
+        look = None if packed else box.addButton("Chat with it", _ACCEPT)
         box.setEscapeButton(box.addButton(QMessageBox.StandardButton.Cancel))
-        box.setDefaultButton(look)
+        box.setDefaultButton(look or take)
         take.clicked.connect(lambda: self.open_library().take_in(folder))
-        look.clicked.connect(lambda: self._picker.open_folder(folder))
+        if look is not None:
+            look.clicked.connect(lambda: self._picker.open_folder(folder))
         self._question_of_folder = box
         box.open()
 

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QInputDialog, QVBoxLayout, Q
 from app.chat import Chat
 from app.desktop.folders import as_told
 from app.library import Checked, Installed, Listing, ModelLibrary, Offer, Progress, Step, Trouble, size
-from app.look.choosing import choose_folder
+from app.look.choosing import choose_file, choose_folder
 from app.look.room import make_room
 from app.look.scrolled import Scrolled
 from app.wizard.closing import ClosingChoice
@@ -20,7 +20,7 @@ from app.wizard.deleting import Deletion
 from app.wizard.job import RESUME, JobView
 from app.wizard.labels import button, headline, note, row_of
 from app.wizard.models_table import ModelsTable
-from app.wizard.sets import imported
+from app.wizard.sets import GGUF_KINDS, GGUF_TITLE, imported
 from app.wizard.standing import Standing
 
 CONTEXT = 4096  # tokens for which a model is judged that is only fetched anew
@@ -46,7 +46,8 @@ class LibraryPage(QDialog):
         self._asking: QDialog | None = None
         self.jobs: dict[str, JobView] = {}
         self.place, self.table, self.standing = note(as_told(library.folder)), ModelsTable(), Standing()
-        self.get, self.take, self.shift = button("Get a model…"), button("Import a folder…"), button("Move the folder…")
+        self.get, self.shift = button("Get a model…"), button("Move the folder…")
+        self.take, self.unpack = button("Import a folder…"), button("Import a GGUF file…")
         self.use, self.name, self.check = button("Chat with it"), button("Rename…"), button("Verify")
         self.delete, self.go_on = button("Delete…"), button(RESUME)
         self.shut = button("Close")
@@ -126,7 +127,7 @@ class LibraryPage(QDialog):
     # What can be done with all of them
 
     def take_in(self, source: Path) -> None:
-        """Import a checkpoint folder, and offer to chat with it."""
+        """Import a checkpoint folder or a GGUF file, and offer to chat with it."""
         before = {model.key for model in self._listing.models} if self._listing else set()
         errand = self.standing.begin(self._library.take_in(source), f"Importing {source.name}")
         errand.stepped.connect(self._copying)
@@ -193,6 +194,7 @@ class LibraryPage(QDialog):
         self.delete.setEnabled(idle and (here or isinstance(chosen, str)))
         self.go_on.setEnabled(idle and again)
         self.take.setEnabled(idle)
+        self.unpack.setEnabled(idle)
         self.shift.setEnabled(idle and not self._library.downloads.under_way)
         self.shift.setToolTip("Not while a download is under way" if self._library.downloads.under_way else "")
 
@@ -253,7 +255,7 @@ class LibraryPage(QDialog):
         for part in (headline("Models"), self.place):
             rows.addWidget(part)
         # Buttons stand above whatever comes and goes, so that none moves away from under the pointer.
-        rows.addLayout(row_of(self.get, self.take, self.shift))
+        rows.addLayout(row_of(self.get, self.take, self.unpack, self.shift))
         rows.addLayout(row_of(self.use, self.name, self.check, self.delete, self.go_on))
         rows.addWidget(self.table, 1)
         rows.addWidget(self.standing)
@@ -288,10 +290,16 @@ class LibraryPage(QDialog):
             (self.go_on, self.resume),
             (self.shut, self.close),
             (self.take, lambda: self._ask_folder("Import a model folder", self.take_in)),
+            (self.unpack, self._ask_file),
             (self.shift, lambda: self._ask_folder("Move the models folder to", self.move_to)),
         )
         for pressed, act in acts:
             pressed.clicked.connect(lambda _=False, act=act: act())
+
+    def _ask_file(self) -> None:
+        file = choose_file(self, GGUF_TITLE, GGUF_KINDS)
+        if file is not None:
+            self.take_in(file)
 
     def _ask_folder(self, title: str, act: Callable[[Path], None]) -> None:
         folder = choose_folder(self, title)

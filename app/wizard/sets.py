@@ -8,7 +8,7 @@ from pathlib import Path
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from app.library import Errand, ModelLibrary, Offer, Step, Survey, Trouble, size
-from app.look.choosing import choose_folder
+from app.look.choosing import choose_file, choose_folder
 from app.look.label import Label
 from app.wizard.asking import ask
 from app.wizard.labels import announce, button, note, paragraph, row_of
@@ -19,6 +19,7 @@ from app.wizard.page import ORDER, Page, Plan
 from app.wizard.search import Search
 from app.wizard.shelf import Shelf
 
+GGUF_TITLE, GGUF_KINDS = "Import a GGUF file", "GGUF files (*.gguf *.GGUF);;All files (*)"
 CHOOSE = "Choose one to go on; with “Skip for now” the starter stays."
 
 
@@ -43,7 +44,8 @@ class SetsPage(Page):
         self.none, self.context = paragraph(), LengthBox(plan.context)
         self.search = Search(library, plan)
         self.address, self.ask_hub = self.search.field, self.search.go
-        self.folder, self.sign_in = button("Import a folder…"), button("Sign in…")
+        self.folder, self.file = button("Import a folder…"), button("Import a GGUF file…")
+        self.sign_in = button("Sign in…")
         self.status, self.halt = note(), button("Stop", "quiet")
         self.area = Shelf()
         self.offline = OfflineNote(library)
@@ -54,6 +56,7 @@ class SetsPage(Page):
         self.area.chosen.connect(self._choose)
         self.context.chosen.connect(self._set_context)
         self.folder.clicked.connect(self._ask_folder)
+        self.file.clicked.connect(self._ask_file)
         self.sign_in.clicked.connect(self._ask_access)
         self.halt.clicked.connect(self._stop)
         self.search.began.connect(self._looking)
@@ -77,6 +80,7 @@ class SetsPage(Page):
         find.setSpacing(8)
         find.addWidget(self.search, 1)
         find.addWidget(self.folder)
+        find.addWidget(self.file)
         told.setSpacing(8)
         told.addWidget(self.status, 1)
         told.addWidget(self.halt)
@@ -139,10 +143,11 @@ class SetsPage(Page):
         self._judge()
 
     def take_in(self, source: Path) -> None:
-        """Import the checkpoint in ``source`` into the library, and choose it."""
+        """Import the checkpoint folder or GGUF file ``source`` into the library, and choose it."""
         self._clear()
         self._say(f"Importing {source.name}…")
         self.folder.setEnabled(False)
+        self.file.setEnabled(False)
         self.halt.show()
         self._import = self._library.take_in(source)
         self._import.stepped.connect(self._step)
@@ -172,7 +177,9 @@ class SetsPage(Page):
     def _order_tabs(self) -> None:
         """Let Tab come to the choices first, as they are read."""
         choices = [card.choice for card in self.cards]
-        for before, after in pairwise((self.context, *choices, self.halt, self.address, self.ask_hub, self.folder)):
+        for before, after in pairwise(
+            (self.context, *choices, self.halt, self.address, self.ask_hub, self.folder, self.file)
+        ):
             QWidget.setTabOrder(before, after)
 
     def _explain(self) -> None:
@@ -230,6 +237,7 @@ class SetsPage(Page):
     def _folder_free(self) -> None:
         self._import = None
         self.folder.setEnabled(True)
+        self.file.setEnabled(True)
         self.halt.hide()
 
     def _import_stopped(self) -> None:
@@ -264,6 +272,11 @@ class SetsPage(Page):
         self.plan.context = self.plan.length = tokens
         self._judge()
 
+    def _ask_file(self) -> None:
+        file = choose_file(self, GGUF_TITLE, GGUF_KINDS)
+        if file is not None:
+            self.take_in(file)
+
     def _ask_folder(self) -> None:
         folder = choose_folder(self, "Import a model folder")
         if folder is not None:
@@ -272,6 +285,8 @@ class SetsPage(Page):
 
 def imported(steps: tuple[Step, ...]) -> str:
     """Return that an import is done, and how far its files could be held against what they should be."""
+    if note := steps[-1].note if steps else "":
+        return f"Imported. {note}"
     unknown = {step.path for step in steps if not step.compared}
     if not unknown:
         return "Imported. Every file is what its checksum says."

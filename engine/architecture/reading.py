@@ -18,7 +18,7 @@ MOST_LAYERS = 1_000  # several times what the deepest models have
 WIDEST_HEAD = 4_096  # the same of the widest heads
 ACTIVATIONS = ("silu", "swish")  # two names of one function
 SLIDING, FULL = "sliding_attention", "full_attention"
-SAFETENSORS = "Choose the folder of the same model in safetensors format, which has config.json and tokenizer.json."
+IMPORT = "Import the file, in the window under Models, or with “python -m engine models import” and its name."
 WRITES = "ForCausalLM"  # how the name of every architecture ends that writes text
 
 
@@ -60,14 +60,14 @@ def require_folder(folder: Path) -> None:
     """Raise CheckpointError unless ``folder`` is one, and not of the one format people have most besides ours."""
     if folder.is_file():
         if folder.suffix.lower() == ".gguf":
-            raise CheckpointError(f"{folder} is a GGUF file, and GGUF files do not run here yet.", SAFETENSORS)
+            raise CheckpointError(f"{folder} is a GGUF file, which has to be imported before it runs.", IMPORT)
         raise CheckpointError(f"{folder} is a file, not a model folder.", "Choose the folder it lies in.")
     if not folder.is_dir():
         raise CheckpointError(f"There is no model folder {folder}.", "Choose a folder that holds a model.")
     packed = next(folder.glob("*.[gG][gG][uU][fF]"), None)
     if packed and not any(folder.glob("*.safetensors")):
         raise CheckpointError(
-            f"{folder} holds a GGUF model ({packed.name}), and GGUF files do not run here yet.", SAFETENSORS
+            f"{folder} holds a GGUF model ({packed.name}), which has to be imported before it runs.", IMPORT
         )
 
 

@@ -60,7 +60,7 @@ def not_a_checkpoint(repository: str, why: str) -> LibraryError:
     return LibraryError(
         "unsupported",
         f"{repository} {why}.",
-        "Choose one with config.json, tokenizer.json and model.safetensors; GGUF files do not run here.",
+        "Choose one with config.json, tokenizer.json and model.safetensors; a GGUF file can be imported from the disk.",
     )
 
 

@@ -19,13 +19,15 @@ STRETCH = 64 << 20  # bytes between two steps, at each of which a copy can be st
 class Step:
     """A long copy has got this far: ``done`` of ``total`` bytes, ``path`` being the file at hand.
 
-    ``compared``: the file is held against a hash that was known before, not only noted.
+    ``compared``: the file is held against a hash that was known before, not only noted. ``note``: what else is to be
+    said of it.
     """
 
     path: str
     done: int
     total: int
     compared: bool = False
+    note: str = ""
 
 
 def copy(manifest: Manifest, source: Path, library: Path, link: bool) -> Iterator[Step]:

@@ -14,6 +14,7 @@ from engine.files import present, read_object
 from engine.library.checkpoint_files import check_names, check_safetensors, choose
 from engine.library.copying import Step, copy
 from engine.library.faults import LibraryError
+from engine.library.gguf_files import gguf_in, gguf_name
 from engine.library.manifest import NAME, Entry, Manifest
 from engine.library.naming import folder_name
 from engine.library.paths import delete, is_plain
@@ -22,7 +23,7 @@ from engine.library.transfer import disk_trouble
 
 
 def take_in(source: Path, open_library: Callable[[], Path], name: str | None = None) -> Iterator[Step]:
-    """Import a checkpoint folder, hashing as it goes; the library is opened once it is known to be one.
+    """Import a checkpoint folder or a GGUF file; the library is opened once it is known to be one.
 
     Where the folder tells which model of the Hub it is, it is taken in as that model, and every file it knows a
     hash of must have that hash. ``name`` is for one that does not, or that is wanted beside it.
@@ -31,6 +32,9 @@ def take_in(source: Path, open_library: Callable[[], Path], name: str | None = N
     source = checkpoint_in(source)
     origin = provenance(source)
     try:
+        if packed := gguf_in(source):
+            yield from _converted(packed, open_library, name)
+            return
         if source.exists():  # a drive that is gone has its own words
             require_folder(source)
         chosen = _chosen(source, origin)
@@ -61,14 +65,37 @@ def _manifest(origin: Provenance, name: str | None, source: Path, files: tuple[E
     """Return the manifest of what is imported: as the Hub's own model where it is known to be one."""
     if origin.repository and name is None:
         return Manifest(origin.repository, origin.revision, files, origin.licence, source="folder")
-    plain = (
-        re.sub(r"[^\w.-]+", "-", name).strip(".-") if name else folder_name(source, read_object(source / "config.json"))
-    )
+    return _local(name, name or folder_name(source, read_object(source / "config.json")), files)
+
+
+def _local(name: str | None, called: str, files: tuple[Entry, ...], licence: str = "") -> Manifest:
+    """Return the manifest of a model without a home on the Hub, ``called`` so; ``name``: what a person typed."""
+    plain = re.sub(r"[^\w.-]+", "-", called).strip(".-")
     if not is_plain(plain):
         raise LibraryError(
             "folder", f"“{name}” cannot be the name of a model on every system.", "Import it under another name."
         )
-    return Manifest(f"local/{plain}", IMPORTED, files, source="folder")
+    return Manifest(f"local/{plain}", IMPORTED, files, licence, source="folder")
+
+
+def _converted(source: Path, open_library: Callable[[], Path], name: str | None) -> Iterator[Step]:
+    """Convert a GGUF file into the library; the last step notes what became of its precision."""
+    from engine.library.gguf import prepare  # late: what reads such files takes a moment to import
+
+    conversion = prepare(source)
+    licence = conversion.gguf.value("general.license")
+    called = name or gguf_name(source, conversion.gguf.value("general.name"))
+    manifest = _local(name, called, (), licence if isinstance(licence, str) else "")
+    library = open_library()
+    _clear_for(manifest, library)
+    folder, size = manifest.folder(library), conversion.size
+    with _whole_or_nothing(folder, library):
+        for share in conversion.write(folder):
+            yield Step(source.name, round(share * size), 2 * size)
+        manifest = replace(manifest, files=_chosen(folder, Provenance()), alone=True)
+        for step in copy(manifest, folder, library, link=True):
+            yield replace(step, done=size + size * step.done // max(1, step.total), total=2 * size)
+    yield Step(source.name, 2 * size, 2 * size, note=conversion.outcome)
 
 
 def _clear_for(manifest: Manifest, library: Path) -> None:
@@ -84,10 +111,16 @@ def _clear_for(manifest: Manifest, library: Path) -> None:
 
 
 def _copied_in(manifest: Manifest, source: Path, library: Path) -> Iterator[Step]:
-    """Copy an import; one that fails or is stopped leaves nothing behind that nobody would find."""
-    whole, folder = False, manifest.folder(library)
-    try:
+    with _whole_or_nothing(manifest.folder(library), library):
         yield from copy(manifest, source, library, link=True)
+
+
+@contextlib.contextmanager
+def _whole_or_nothing(folder: Path, library: Path) -> Iterator[None]:
+    """See to it that an import which fails or is stopped leaves nothing behind that nobody would find."""
+    whole = False
+    try:
+        yield
         whole = True
     finally:
         if not whole:
@@ -96,7 +129,8 @@ def _copied_in(manifest: Manifest, source: Path, library: Path) -> Iterator[Step
 
 
 def _undo(folder: Path, library: Path) -> None:
-    delete(library, folder)
+    if folder.exists():
+        delete(library, folder)
     for home in (folder.parent, folder.parent.parent):
         if not any(home.iterdir()):
             home.rmdir()

@@ -15,7 +15,8 @@ LONGEST = 80  # characters of a name; more is no name
 _NOTHING = re.compile(
     r"[0-9a-f]{7,64}|\d+|((bf|fp|f|int|nf|q)-?\d+|\d+-?bits?)(_\w+)?|hf|main|master|model|models|weights|snapshots?|"
     r"checkpoints?|(checkpoint|step|epoch|global_step)[-_]?\d+|final|latest|best|last|merged|outputs?|safetensors|"
-    r"default|original|converted|downloads?|transformers|tmp|new folder|untitled|local",
+    r"default|original|converted|downloads?|transformers|tmp|new folder|untitled|local|sha256-\w+|"
+    r"(ggml-)?model([-.](bf|f|q|iq)\d+(_\w+)?)?",
     re.IGNORECASE,
 )
 _HEADING = re.compile(r"^# +(.+?) *#*$", re.MULTILINE)
@@ -32,10 +33,15 @@ def folder_name(source: Path, config: dict[str, Any]) -> str:
     cached = (each.name.rpartition("--")[2] for each in path.parents if each.name.startswith("models--"))
     above = (each.name for each in path.parents if not each.name.startswith("models--"))
     for name in (path.name, re.split(r"[/\\]", said)[-1], *cached, *_on_card(path / "README.md"), *above):
-        plain = re.sub(r"[^\w.-]+", "-", name).strip(".-")
-        if not _NOTHING.fullmatch(name.strip()) and is_plain(plain):
+        if plain := plain_name(name):
             return plain
     return "model"
+
+
+def plain_name(name: str) -> str:
+    """Return ``name`` as a folder can be called; "" where it says nothing of the model ("bf16", a hash)."""
+    plain = re.sub(r"[^\w.-]+", "-", name).strip(".-")
+    return plain if is_plain(plain) and not _NOTHING.fullmatch(name.strip()) else ""
 
 
 def checked_name(text: str) -> str:

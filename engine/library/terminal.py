@@ -43,9 +43,9 @@ def add_arguments(subparsers: Subparsers) -> None:
     fit.add_argument("--context", type=int, default=4096, metavar="TOKENS")
     get = verbs.add_parser("get", help="download a set or a repository; goes on where an earlier one stopped")
     get.add_argument("name", help="a set of the catalogue, owner/name, or the address of a model's page")
-    taken = verbs.add_parser("import", help="take a model folder in: any folder, or one of the Hub client's cache")
-    taken.add_argument("source", type=Path, metavar="FOLDER")
-    taken.add_argument("--name", help="what to call it, where its folder does not know or another has that name")
+    taken = verbs.add_parser("import", help="take a model in: a folder, one of the Hub client's cache, or a GGUF file")
+    taken.add_argument("source", type=Path, metavar="FOLDER|FILE.gguf")
+    taken.add_argument("--name", help="what to call it, where it does not say or another has that name")
     renamed = verbs.add_parser("rename", help="call an installed model something else")
     renamed.add_argument("name", help="what it is called now")
     renamed.add_argument("new", help="what to call it")
@@ -110,11 +110,17 @@ def _called(model: Installed) -> str:
 
 def _import(library: Library, source: Path, name: str | None) -> int:
     before = {model.key for model in library.models()}
-    for _ in library.take_in(source.absolute(), name):
-        pass
+    told, note = 0, ""
+    for step in library.take_in(source.absolute(), name):
+        note, share = step.note, 10 * (10 * step.done // max(1, step.total))
+        if share > told:
+            _say(f"  {share} %")
+            told = share
     for model in library.models():
         if model.key not in before:
             _say(f"Imported {model.name}: {size(model.size)}. Ask it with: python -m engine ask --model {model.name} …")
+    if note:
+        _say(note)
     return 0
 
 

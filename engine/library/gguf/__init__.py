@@ -1,6 +1,5 @@
 """GGUF files, the form llama.cpp, LM Studio and Ollama keep models in, turned into checkpoint folders."""
 
 from engine.library.gguf.conversion import Conversion, convert, prepare
-from engine.library.gguf.reading import is_gguf
 
-__all__ = ["Conversion", "convert", "is_gguf", "prepare"]
+__all__ = ["Conversion", "convert", "prepare"]

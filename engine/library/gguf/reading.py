@@ -15,21 +15,13 @@ from gguf.constants import GGUFEndian
 
 from engine.files import present
 from engine.library.faults import LibraryError
+from engine.library.gguf_files import MAGIC
 
-MAGIC = b"GGUF"
 LONGEST = 1 << 22  # entries of a list; the largest vocabularies have a sixteenth of that
 FAMILIES = {"llama": "llama", "qwen2": "qwen2", "qwen3": "qwen3"}  # Mistral's files say llama
 AGAIN = "Download or copy the file again."
 OTHER = "Choose a GGUF file of a Llama, Qwen2, Qwen2.5, Qwen3 or Mistral model that writes text."
 _SPLIT = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$", re.IGNORECASE)
-
-
-def is_gguf(path: Path) -> bool:
-    """Tell whether ``path`` is a GGUF file, by its name or by how it begins; Ollama's have no ending."""
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return path.suffix.lower() == ".gguf" or file.read(len(MAGIC)) == MAGIC
 
 
 class _Bounded(GGUFReader):

@@ -170,7 +170,7 @@ def test_what_was_attached_is_kept_and_comes_back(
 
 
 def test_a_model_folder_dropped_on_the_window_is_no_text(start: Start, tmp_path: Path) -> None:
-    """Guards: a folder that holds a model refused as “a folder”; no sign of what may be dropped, or one that stays."""
+    """Guards: a folder or file with a model refused as “a folder”; no sign of what may be dropped, or one that stays."""
     window = start().window
     (tmp_path / "bf16").mkdir()
     (tmp_path / "bf16" / "config.json").write_text("{}", "utf-8")
@@ -183,5 +183,8 @@ def test_a_model_folder_dropped_on_the_window_is_no_text(start: Start, tmp_path:
     assert dropped(window, tmp_path / "bf16")
     assert given == [tmp_path / "bf16"]
     assert shown == [True, False]
+    (tmp_path / "tiny.GGUF").write_bytes(b"GGUF")
+    assert dropped(window, tmp_path / "tiny.GGUF")
+    assert given == [tmp_path / "bf16", tmp_path / "tiny.GGUF"]
     assert sign.isHidden()
     assert window.banner.isHidden()

@@ -81,6 +81,16 @@ def test_a_folder_that_is_dropped_is_called_as_it_is(begin: Begin) -> None:
     box.reject()
 
 
+def test_a_gguf_file_that_is_dropped_can_only_be_imported(begin: Begin) -> None:
+    """Guards: a file that is opened as if it were a folder with a model in it."""
+    _, corner = begin()
+    corner.ask_folder(Path("tiny.gguf"))
+    box = corner._question_of_folder
+    assert box is not None
+    assert {button.text().replace("&", "") for button in box.buttons()} == {"Import", "Cancel"}
+    box.reject()
+
+
 def press(corner: ModelsCorner, text: str, *, always: bool = False) -> None:
     box = corner._question
     assert isinstance(box, QMessageBox)

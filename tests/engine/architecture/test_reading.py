@@ -268,9 +268,9 @@ def test_what_a_person_may_choose_by_mistake(tmp_path: Path) -> None:
     weights, packed = tmp_path / "model.safetensors", tmp_path / "tiny-Q4.GGUF"
     assert "There is no model folder" in said(tmp_path / "away.gguf")[0]
     packed.write_bytes(b"GGUF")
-    assert "is a GGUF file, and GGUF files do not run here yet." in said(packed)[0]
+    assert "is a GGUF file, which has to be imported before it runs." in said(packed)[0]
     assert "holds a GGUF model (tiny-Q4.GGUF)" in said(tmp_path)[0]
-    assert "safetensors" in said(tmp_path)[1]
+    assert "models import" in said(tmp_path)[1]
     weights.touch()
     assert "is a file, not a model folder." in said(weights)[0]
     assert "it has no config.json" in said(tmp_path)[0]

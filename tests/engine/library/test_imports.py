@@ -130,16 +130,6 @@ def test_a_link_that_leads_nowhere_is_the_reason(library: Library, folder: Path,
         list(library.take_in(folder))
 
 
-def test_gguf_is_called_so(library: Library, tmp_path: Path, folder: Path) -> None:
-    """A file that is there said to be on a drive that is not; a GGUF folder said to lack safetensors."""
-    file = tmp_path / "tiny.gguf"
-    file.write_bytes(b"GGUF")
-    (folder / WEIGHTS).rename(folder / "tiny.GGUF")
-    for source in (file, folder):
-        with pytest.raises(UpdraftError, match="GGUF files do not run here yet"):
-            list(library.take_in(source))
-
-
 def test_a_version_cannot_name_another_folder(tmp_path: Path, folder: Path) -> None:
     """Another folder taken in than the one that was chosen."""
     chosen = tmp_path / "models--ada--tiny"

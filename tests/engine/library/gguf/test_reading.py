@@ -12,7 +12,8 @@ from gguf import GGMLQuantizationType as Kind
 from gguf import GGUFWriter
 
 from engine.errors import UpdraftError
-from engine.library.gguf import convert, is_gguf, prepare
+from engine.library.gguf import convert, prepare
+from engine.library.gguf_files import is_gguf
 from tests.engine.library.gguf.files import write
 
 
