@@ -38,6 +38,7 @@ class SetsPage(Page):
         self._library = library
         self._extra: list[Offer] = []
         self._import: Errand | None = None
+        self._source = ""
         self._known: set[str] | None = None  # the offers before an import, whose own is to be chosen
         self._unfit: set[str] = set()  # what is to be had although it does not fit
         self._verdict = ""  # on all of them together
@@ -79,8 +80,6 @@ class SetsPage(Page):
         context.addStretch()
         find.setSpacing(8)
         find.addWidget(self.search, 1)
-        find.addWidget(self.folder)
-        find.addWidget(self.file)
         told.setSpacing(8)
         told.addWidget(self.status, 1)
         told.addWidget(self.halt)
@@ -93,6 +92,7 @@ class SetsPage(Page):
         self.rows.addWidget(self.area, 1)
         self.rows.addLayout(told)
         self.rows.addLayout(find)
+        self.rows.addLayout(row_of(self.folder, self.file))
 
     @property
     def cards(self) -> list[OfferCard]:
@@ -145,6 +145,7 @@ class SetsPage(Page):
     def take_in(self, source: Path) -> None:
         """Import the checkpoint folder or GGUF file ``source`` into the library, and choose it."""
         self._clear()
+        self._source = source.name
         self._say(f"Importing {source.name}…")
         self.folder.setEnabled(False)
         self.file.setEnabled(False)
@@ -224,7 +225,9 @@ class SetsPage(Page):
 
     def _step(self, step: Step) -> None:
         share = 100 * step.done // max(1, step.total)
-        self._say(f"Importing {step.path}: {share} %")
+        told = f"Importing {step.path or self._source}: {share} %"
+        if told != self.status.text():
+            self._say(told)
 
     def _stop(self) -> None:
         self.address.setFocus()  # the button goes

@@ -50,9 +50,9 @@ class Standing(QWidget):
         return errand
 
     def step(self, path: str, done: int, total: int) -> None:
-        """Show that ``done`` of ``total`` bytes are through, the last of them those of ``path``."""
+        """Show that ``done`` of ``total`` bytes are through, the last of them those of ``path``, if it is a file."""
         self.bar.setValue(round(1000 * done / max(1, total)))
-        self.status.setText(f"{self._doing}: {path} is through.")
+        self.status.setText(f"{self._doing}: {path} is through." if path else f"{self._doing}…")
 
     def say(self, text: str) -> None:
         """Show ``text``, and say it to screen readers."""

@@ -17,7 +17,7 @@ STRETCH = 64 << 20  # bytes between two steps, at each of which a copy can be st
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A long copy has got this far: ``done`` of ``total`` bytes, ``path`` being the file at hand.
+    """A long copy has got this far: ``done`` of ``total`` bytes, ``path`` being the file at hand, if it is one.
 
     ``compared``: the file is held against a hash that was known before, not only noted. ``note``: what else is to be
     said of it.

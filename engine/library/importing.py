@@ -91,7 +91,7 @@ def _converted(source: Path, open_library: Callable[[], Path], name: str | None)
     folder, size = manifest.folder(library), conversion.size
     with _whole_or_nothing(folder, library):
         for share in conversion.write(folder):
-            yield Step(source.name, round(share * size), 2 * size)
+            yield Step("", round(share * size), 2 * size)
         manifest = replace(manifest, files=_chosen(folder, Provenance()), alone=True)
         for step in copy(manifest, folder, library, link=True):
             yield replace(step, done=size + size * step.done // max(1, step.total), total=2 * size)

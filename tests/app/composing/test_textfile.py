@@ -170,7 +170,7 @@ def test_what_was_attached_is_kept_and_comes_back(
 
 
 def test_a_model_folder_dropped_on_the_window_is_no_text(start: Start, tmp_path: Path) -> None:
-    """Guards: a folder or file with a model refused as “a folder”; no sign of what may be dropped, or one that stays."""
+    """Guards: a model refused as “a folder” or no text; no sign of what may be dropped, or one that stays."""
     window = start().window
     (tmp_path / "bf16").mkdir()
     (tmp_path / "bf16" / "config.json").write_text("{}", "utf-8")
