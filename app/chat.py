@@ -9,7 +9,7 @@ from enum import Enum
 from PySide6.QtCore import QObject, Signal
 
 from app.conversations.archive import Archive
-from app.conversations.conversation import Conversation, Message, Outcome, Reply
+from app.conversations.conversation import Conversation, Manner, Message, Outcome, Reply
 from app.conversations.page import Page
 from app.conversations.told import Told, turns_before
 from app.crossing import cross
@@ -292,6 +292,11 @@ class Chat(QObject):
         """Begin an empty conversation; an answer in flight is stopped, its text kept."""
         self._stop_here()
         self.page.start_new()
+
+    def start_apart(self, manner: Manner) -> None:
+        """Begin an empty conversation in ``manner`` beside the one not begun yet; an answer in flight is stopped."""
+        self._stop_here()
+        self.page.start_new(apart=manner)
 
     def open_chat(self, chat: int, message: int | None = None) -> None:
         """Show another conversation, on the branch with ``message``; an answer in flight is stopped, its text kept."""

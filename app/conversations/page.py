@@ -44,6 +44,7 @@ class Page(QObject):
         self.draft = ""
         self._unkept = False
         self._new_draft = ""  # of the conversation not begun yet
+        self._apart = False  # whether the conversation shown is another than that, though not begun yet
         self._new_manner: Manner | None = None  # chosen for it, where that is not the default
         self._wanted: int | None = None  # the conversation being read
         self._left: dict[int, tuple[Conversation, str]] = {}  # with something in them that waits to be saved
@@ -61,13 +62,17 @@ class Page(QObject):
 
     # Opening and beginning
 
-    def start_new(self) -> None:
-        """Show the conversation that is not begun yet, with what was written and chosen for it."""
+    def start_new(self, apart: Manner | None = None) -> None:
+        """Show the conversation that is not begun yet, with what was written and chosen for it.
+
+        ``apart``: show another one instead, which begins in this manner and leaves those alone.
+        """
         self._wanted = None
         self._leave()
         if self.conversation.tree:
             self.archive.write(lambda store: store.put_note("open", ""), upkeep=True)
-        self._show(Conversation(manner=self._new_manner or self.default), self._new_draft)
+        new = Conversation(manner=apart or self._new_manner or self.default)
+        self._show(new, self._new_draft if apart is None else "", apart=apart is not None)
 
     def open(self, chat: int, message: int | None = None) -> None:
         """Show a conversation, on the branch that has ``message``."""
@@ -93,8 +98,8 @@ class Page(QObject):
         if message is not None:
             self.sought.emit(message)
 
-    def _show(self, conversation: Conversation, draft: str) -> None:
-        self.conversation, self.draft = conversation, draft
+    def _show(self, conversation: Conversation, draft: str, *, apart: bool = False) -> None:
+        self.conversation, self.draft, self._apart = conversation, draft, apart
         self._tried.clear()
         self.cleared.emit()
         self.turned.emit(0)
@@ -134,9 +139,11 @@ class Page(QObject):
         first = not self.kept
         self.archive.write(lambda store: store.add_question(conversation, question))
         if first:
-            self._new_draft = ""
-            self._keep_new_manner(self.default)
             self.archive.write(lambda store: store.put_note("open", str(conversation.id)), upkeep=True)
+        if first and not self._apart:  # the next one begins with nothing written and nothing chosen
+            self._new_draft = ""
+            self.archive.write(lambda store: store.put_draft(None, ""), upkeep=True)
+            self._keep_new_manner(self.default)
         self._drafting.stop()
         self.draft, self._unkept = "", False
         self.archive.touch(conversation)
@@ -220,10 +227,6 @@ class Page(QObject):
         else:
             self._keep_new_manner(manner)
         self.changed.emit()
-
-    def set_new_manner(self, manner: Manner) -> None:
-        """Begin the next conversation in ``manner``, and only that one."""
-        self._keep_new_manner(manner)
 
     def _keep_new_manner(self, manner: Manner) -> None:
         """Keep the manner of the conversation not begun yet beside its draft; the default need not be kept."""

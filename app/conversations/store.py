@@ -166,13 +166,12 @@ class Store:
     # Writing
 
     def add_question(self, conversation: Conversation, message: Message) -> None:
-        """Keep ``message``, and with the first one the conversation; what was being written is done with."""
+        """Keep ``message``, and with the first one the conversation; what was being written in it is done with."""
         with told(_NOT_SAVED), transaction(self._db):
             self._put_chat(conversation, message.created)
             self._put_message(conversation.id, message)
             self._index(message.id, message.text)
             self._db.execute("UPDATE chats SET draft = '' WHERE id = ?", (conversation.id,))
-            self._db.execute("DELETE FROM notes WHERE name = 'draft'")
 
     def grow(self, chat: int, growth: Growth) -> None:
         """Add to a growing answer what is new; the first time, the answer itself."""

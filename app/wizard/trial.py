@@ -22,7 +22,8 @@ class Trial(QObject):
     """Has ``chat`` load a model set and ask it one question in a conversation of its own, which goes with the trial.
 
     It is answered as the model's makers suggest: a system prompt or a length somebody chose for their chats says
-    nothing about the model, and stays with these. A conversation somebody has gone on with is theirs and stays.
+    nothing about the model. These stay with their chats, as does what is being written there. A conversation somebody
+    has gone on with is theirs and stays.
     """
 
     loading = Signal(float)
@@ -57,15 +58,12 @@ class Trial(QObject):
             self._former = self._chat.models if self._chat.engine is not Engine.DOWN else self._former
             self._chat.open(models)
         self._before = self._chat.conversation.id if self._chat.page.kept else None
-        self._chat.start_new()
-        chosen = self._chat.conversation.manner
-        self._chat.page.set_manner(Manner())
+        self._chat.start_apart(Manner())
         self._models = models
         self._conversation = self._chat.conversation.id
         self._asking = True
         self._chat.send(QUESTION)
         self._asking = False
-        self._chat.page.set_new_manner(chosen)
 
     def clear(self) -> None:
         """Put the trial's conversation away and show again what was shown before it."""

@@ -77,6 +77,31 @@ def test_a_chat_that_was_begun_takes_its_manner_with_it(begin: Begin, qtbot: QtB
     assert begin().conversation.manner == Manner()
 
 
+def test_only_the_chat_it_was_written_for_uses_a_draft_up(begin: Begin, tmp_path: Path, qtbot: QtBot) -> None:
+    """Guards: what was written for a new chat, lost on disk by a question in another or in one begun beside it."""
+    store = Store(tmp_path)
+    chat = keep(store, answered("Fox", "A lantern.")).id
+    store.close()
+    page = begin()
+    page.write("Where is")
+    page.set_manner(PIRATE)
+    page.open(chat)
+    qtbot.waitUntil(lambda: page.conversation.id == chat)
+    page.ask("And then?")
+    page.start_new(apart=Manner())
+    assert (page.conversation.manner, page.draft) == (Manner(), "")
+    page.ask("What can you do?")
+    page.archive.write(lambda store: store.put_note("open", ""))  # as where a trial is left by a crash
+    settled(page, qtbot)
+    page = begin()
+    assert (page.conversation.manner, page.draft) == (PIRATE, "Where is")
+    page.ask("Where is the gold?")
+    settled(page, qtbot)
+    page = begin()
+    page.start_new()
+    assert (page.conversation.manner, page.draft) == (Manner(), "")
+
+
 def test_another_default_leaves_what_was_chosen(begin: Begin) -> None:
     """Guards: a change in the settings that takes a system prompt away, or does not reach a chat without one."""
     page = begin()
