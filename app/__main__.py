@@ -130,7 +130,7 @@ class Application:
         self.chat.page.set_default(manner_of(now))
         if self.models is not None:
             self.models.library.set_offline(offline=now.offline)
-        if now.room != before.room:
+        if (now.room, now.threads) != (before.room, before.threads):
             self._longer.start()
         wanted = now.hierarchy(PRESETS[now.preset])
         if wanted != before.hierarchy(PRESETS[before.preset]) and wanted != self.chat.preset:
@@ -314,7 +314,7 @@ def furnish(beginning: Beginning) -> tuple[Application, ModelSet]:
     paces = user_data_path("Updraft", appauthor=False) / "paces.json"  # not beside the chats: it is this computer's
 
     def engine(wanted: ModelSet) -> Generator[Loading, None, SessionLike]:
-        return open_engine(wanted, preferences.settings.room, paces)
+        return open_engine(wanted, preferences.settings.room, paces, preferences.settings.threads)
 
     running = Application(beginning.app, engine, settings, known, logs, archive, preferences, crash)
     if beginning.model is None:

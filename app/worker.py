@@ -15,7 +15,7 @@ from app.faults import not_answered, not_loaded
 from app.preload import preload_torch
 from engine import lasting
 from engine.architecture import require_folder
-from engine.config import ROOM, Chosen, ModelSet, Preset, Traits
+from engine.config import AUTOMATIC, ROOM, Chosen, ModelSet, Preset, Traits
 from engine.errors import CheckpointError, UpdraftError
 from engine.events import Event, Loading
 from engine.pace import Paces
@@ -62,8 +62,10 @@ class SessionLike(Protocol):
 OpenSession = Callable[[ModelSet], Generator[Loading, None, SessionLike]]
 
 
-def open_engine(models: ModelSet, room: int = ROOM, paces: Path | None = None) -> Generator[Loading, None, SessionLike]:
-    """Open the real engine; torch is imported here, on the engine's thread. ``room``: see Session.open.
+def open_engine(
+    models: ModelSet, room: int = ROOM, paces: Path | None = None, threads: int = AUTOMATIC
+) -> Generator[Loading, None, SessionLike]:
+    """Open the real engine; torch is imported here, on the engine's thread. ``room``, ``threads``: see Session.open.
 
     ``paces``: the file in which it keeps what plain decoding took.
 
@@ -76,7 +78,7 @@ def open_engine(models: ModelSet, room: int = ROOM, paces: Path | None = None) -
     with lasting():
         from engine.session import Session
 
-    return (yield from Session.open(models, room=room, paces=Paces(paces)))
+    return (yield from Session.open(models, room=room, paces=Paces(paces), threads=threads))
 
 
 def require_folders(models: ModelSet) -> None:

@@ -16,7 +16,7 @@ from platformdirs import user_data_path
 
 from engine import lasting
 from engine.architecture import require_folder
-from engine.config import PRESETS, ROOM, Chosen, ModelSet, Preset, Sampling, models_in
+from engine.config import AUTOMATIC, PRESETS, ROOM, Chosen, ModelSet, Preset, Sampling, models_in
 from engine.errors import CheckpointError, UpdraftError
 from engine.events import Event, Finished, to_json
 from engine.library import Library, starter_models, starting_preset
@@ -107,6 +107,9 @@ def _add_reply_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--room", type=int, default=ROOM, help="the most tokens of a conversation on a GPU (default: %(default)s)"
     )
+    command.add_argument(
+        "--threads", type=int, default=AUTOMATIC, help="how many compute on a CPU (default: as many as prove fastest)"
+    )
     command.add_argument("--dense-head", action="store_true", help="keep the head in 16 bits on a GPU, not in 4")
     command.add_argument("--eager", action="store_true", help="without CUDA graphs: slower, to compare with")
     command.add_argument("--system", default="", help="a system prompt")
@@ -186,7 +189,13 @@ def _open(arguments: argparse.Namespace, terminal: Terminal) -> Session:
     how: Literal["eager", "auto"] = "eager" if arguments.eager else "auto"
     paces = Paces(user_data_path("Updraft", appauthor=False) / "paces.json")
     loading = Session.open(
-        _models(arguments), arguments.device, how, arguments.room, dense_head=arguments.dense_head, paces=paces
+        _models(arguments),
+        arguments.device,
+        how,
+        arguments.room,
+        dense_head=arguments.dense_head,
+        paces=paces,
+        threads=arguments.threads,
     )
     while True:
         try:

@@ -13,6 +13,8 @@ Role = Literal["target", "qualifier", "draft"]
 Rule = Literal["block", "token", "fuzzy"]
 ROOM = 8192  # tokens of a conversation on a GPU, where room is taken at once, unless more or fewer are asked for
 
+AUTOMATIC = 0  # threads of a pass on a CPU: as many as prove fastest, one core left to everything else
+
 COLDEST = 1e-30  # logits of up to 1e8, divided by it, are still float32
 
 

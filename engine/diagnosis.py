@@ -13,13 +13,18 @@ from engine.model.kernels import available
 LIBRARIES = ("transformers", "bitsandbytes", "safetensors", "huggingface-hub")
 
 
-def describe_engine(device: torch.device, loaded: Mapping[str, Transformer]) -> tuple[tuple[str, str], ...]:
-    """Return (what, value) pairs: versions, the device and its memory, threads, and each of ``loaded`` by role."""
+def describe_engine(
+    device: torch.device, loaded: Mapping[str, Transformer], threads: str = ""
+) -> tuple[tuple[str, str], ...]:
+    """Return (what, value) pairs: versions, the device and its memory, threads, and each of ``loaded`` by role.
+
+    ``threads``: how many compute and why, where that was chosen.
+    """
     return (
         ("torch", torch.__version__),
         ("CUDA build", torch.version.cuda or "none: this build of torch runs on the CPU"),
         *_device(device),
-        ("Threads", f"{torch.get_num_threads()} for one operation"),
+        ("Threads", threads or f"{torch.get_num_threads()} for one operation"),
         *((name, _version(name)) for name in LIBRARIES),
         *((f"Model: {role}", _model(model)) for role, model in loaded.items()),
     )

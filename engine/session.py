@@ -5,7 +5,6 @@ Stopping a reply is ceasing to iterate it; whatever point it was at, the caches 
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -14,11 +13,12 @@ from itertools import count
 import torch
 
 from engine.account import LEAST
-from engine.config import ROOM, Chosen, ModelSet, Preset, Sampling, Traits
+from engine.config import AUTOMATIC, ROOM, Chosen, ModelSet, Preset, Sampling, Traits
 from engine.decoding.chain import at_exits, describe, device_of
 from engine.decoding.planner import Planner
 from engine.decoding.relay import Chain, PlainStep, Relay, within
 from engine.decoding.tape import Tape
+from engine.decoding.threads import Threads
 from engine.diagnosis import describe_engine
 from engine.errors import ContextFull, SettingError
 from engine.events import Event, Loading, Notice, PlainPace, Round, Started
@@ -45,8 +45,10 @@ class Session:
         *,
         dense_head: bool = False,
         paces: Paces | None = None,
+        threads: int = AUTOMATIC,
     ) -> None:
         self.models, self.device = models, device
+        self._threads = Threads(threads) if device.type == "cpu" else None
         self._loaded = Loaded(models, device, how, room, dense_head=dense_head)
         self._tape = Tape([])
         self._planner = Planner()
@@ -63,20 +65,23 @@ class Session:
         *,
         dense_head: bool = False,
         paces: Paces | None = None,
+        threads: int = AUTOMATIC,
     ) -> Generator[Loading, None, Session]:
         """Load the target and return the session; yields Loading. Raises SettingError, CheckpointError or DeviceError.
 
         ``how``: "graphs" replays recordings (on a CPU only to test them), "eager" runs operation by operation, "auto"
         is graphs on a GPU that runs our kernels. ``room``: the most tokens of a conversation with graphs; fewer where
         the memory that is free holds no more. ``dense_head``: keep heads in 16 bits on a GPU. ``paces``: what is known
-        of plain decoding from before, and where it is kept.
+        of plain decoding from before, and where it is kept. ``threads``: how many compute on a CPU, AUTOMATIC or a
+        number, for as long as the session lasts.
         """
         if room < LEAST:
             raise SettingError(f"A chat of {room:,} tokens is too short.", f"Choose {LEAST:,} tokens or more.")
-        session = cls(models, device_of(device), how, room, dense_head=dense_head, paces=paces)
-        if session.device.type == "cpu" and "OMP_NUM_THREADS" not in os.environ:
-            torch.set_num_threads(spare_one_core(os.cpu_count() or 1))
+        session = cls(models, device_of(device), how, room, dense_head=dense_head, paces=paces, threads=threads)
         yield from session._loaded.need("target")
+        if session._threads is not None:
+            session._threads.settle(session.loaded["target"], session._paces.of)
+            session._paces.save()
         return session
 
     @property
@@ -153,6 +158,8 @@ class Session:
             sampling = sampling.over(self.traits.sampling.over(Sampling()))
         planned = preset.planned and sampling.seed is None  # a seed must give the same reply again
         preset = self._planner.plan(preset) if planned else preset
+        if self._threads is not None:
+            self._threads.apply()  # another session may have set its own
         yield from self.prepare(preset)
         preset = self._as_trained(preset)
         written = yield from self._write(messages, thinking)
@@ -214,7 +221,10 @@ class Session:
     def describe(self) -> tuple[tuple[str, str], ...]:
         """Return (what, value) pairs for a report: torch, device, and each loaded model."""
         how = "recorded as CUDA graphs" if self.how == "graphs" else f"operation by operation: {self.why_eager}"
-        return (*describe_engine(self.device, self.loaded), ("Decoding", how))
+        return (
+            *describe_engine(self.device, self.loaded, "" if self._threads is None else str(self._threads)),
+            ("Decoding", how),
+        )
 
     def close(self) -> None:
         """Drop the models and give their memory back; the session cannot be used afterwards."""
@@ -264,15 +274,6 @@ class Session:
                 break
             common += 1
         return common
-
-
-def spare_one_core(cores: int) -> int:
-    """Return how many threads compute on a machine of ``cores``: one is left to the window and everything else.
-
-    Threads of a pass wait for each other at every product, so a busy core slows all of them: with both cores of a small
-    machine in use by others, two threads decoded ten times slower than one; on an idle one they gained a quarter.
-    """
-    return max(1, cores - 1)
 
 
 def _device_name(device: torch.device) -> str:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from app.settings.kinds import Choice, Decimal, Folder, Follows, Kind, Sizes, Switch, Text, Whole, Windows
-from engine.config import PRESETS, ROOM, Acceptance, Chosen, Preset, Sampling
+from engine.config import AUTOMATIC, PRESETS, ROOM, Acceptance, Chosen, Preset, Sampling
 
 T = TypeVar("T")
 
@@ -120,6 +120,11 @@ class Settings:
         "hierarchy", "Length of a chat", Whole(1024, 131072, step=1024, unit="tokens"), ROOM,
         "The most tokens a chat may have on a GPU, which sets memory aside for them when the model loads; fewer if "
         "it has no more. Without a GPU memory is taken as it is needed.",
+    )  # fmt: skip
+    threads: int = _option(
+        "hierarchy", "Threads", Whole(AUTOMATIC, 256, special="automatic"), AUTOMATIC,
+        "How many cores of the processor compute where there is no GPU. Automatic measures it when a model loads and "
+        "leaves one to everything else.",
     )  # fmt: skip
     theme: str = _option(
         "appearance", "Theme", Choice({"system": "As the desktop", "light": "Light", "dark": "Dark"}), "system",

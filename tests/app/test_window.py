@@ -207,11 +207,14 @@ def test_closing_while_the_model_loads(start: Start, qtbot: QtBot, opener: Opene
     assert opener.opened == []
 
 
-def test_another_conversation_length_loads_the_model_anew(start: Start, qtbot: QtBot, opener: Opener) -> None:
+@pytest.mark.parametrize("change", [{"room": 4096}, {"threads": 2}])
+def test_what_holds_for_a_loaded_model_loads_it_anew(
+    start: Start, qtbot: QtBot, opener: Opener, change: dict[str, int]
+) -> None:
     """Guards: a setting that only holds after the program was started again, with nothing that says so."""
     running = start()
     assert len(opener.opened) == 1
-    running.preferences.change(room=4096)
+    running.preferences.change(**change)
     qtbot.waitUntil(lambda: len(opener.opened) == 2 and running.chat.engine.value != "loading")
 
 

@@ -53,6 +53,7 @@ OTHER: dict[str, Any] = {  # a value for every option that is not its default
     "data_folder": str(Path("/data/Größe 雪").absolute()),
     "models_folder": str(Path("/models").absolute()),
     "offline": True,
+    "threads": 3,
 }
 
 
