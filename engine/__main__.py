@@ -29,6 +29,7 @@ from engine.template.process import serve
 from engine.terminal import Keyboard, Terminal
 
 if TYPE_CHECKING:
+    from engine.bench.paces import Claims
     from engine.bench.race import Race
     from engine.bench.report import Report
     from engine.session import Session
@@ -80,6 +81,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="against llama.cpp on this GGUF file of the same model, in turns on the CPU; it runs where "
         "node-llama-cpp is installed in the current folder or in the one that UPDRAFT_LLAMA_CPP names",
+    )
+    bench.add_argument(
+        "--paces", action="store_true", help="check what answers claim against plain ones, in turns (with --presets)"
     )
     bench.add_argument(
         "--shape", help="random weights of a known shape, acceptance simulated: llama-3.1-8b, qwen3-8b, …"
@@ -248,7 +252,7 @@ def _bench(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _measured(arguments: argparse.Namespace, sampling: Sampling, say: Callable[[str], None]) -> Report | Race:
+def _measured(arguments: argparse.Namespace, sampling: Sampling, say: Callable[[str], None]) -> Report | Race | Claims:
     if arguments.shape is not None:
         from engine.bench.simulated import simulate
 
@@ -265,6 +269,11 @@ def _measured(arguments: argparse.Namespace, sampling: Sampling, say: Callable[[
     session = _open(arguments, Terminal(sys.stdout, sys.stderr))
     from engine.bench.replies import measure, presets_of
 
+    if arguments.paces:
+        from engine.bench.paces import check_claims
+
+        (preset, *_) = presets_of(session, arguments.presets or ["lookup"])
+        return check_claims(session, preset, sampling, arguments.max_tokens, say)
     context = min(arguments.context, session.context(PRESETS["plain"]) // 2)
     return measure(
         session,
@@ -339,7 +348,7 @@ class Log:
     def __init__(self, file: TextIO | None) -> None:
         self._file = file
 
-    def write(self, told: Event | Report | Race) -> None:
+    def write(self, told: Event | Report | Race | Claims) -> None:
         """Append an event, or what a benchmark found."""
         if self._file is not None:
             value = to_json(told) if isinstance(told, Event) else told.to_json()
