@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO
@@ -79,8 +80,8 @@ def _parser() -> argparse.ArgumentParser:
         "--llama-cpp",
         type=Path,
         metavar="FILE",
-        help="against llama.cpp on this GGUF file of the same model, in turns on the CPU; it runs where "
-        "node-llama-cpp is installed in the current folder or in the one that UPDRAFT_LLAMA_CPP names",
+        help="against llama.cpp on this GGUF file, in turns on the CPU; without --model both run the file; it needs "
+        "node-llama-cpp, installed in the current folder or in the one that UPDRAFT_LLAMA_CPP names",
     )
     bench.add_argument(
         "--paces", action="store_true", help="check what answers claim against plain ones, in turns (with --presets)"
@@ -287,20 +288,24 @@ def _measured(arguments: argparse.Namespace, sampling: Sampling, say: Callable[[
 
 
 def _raced(arguments: argparse.Namespace, sampling: Sampling, say: Callable[[str], None]) -> Race:
-    from engine.bench.llama import LlamaCpp, command
+    from engine.bench.llama import LlamaCpp, command, converted
 
     start = command(arguments.llama_cpp)  # what is missing is told before a model is loaded
     arguments.device = "cpu"
-    session = _open(arguments, Terminal(sys.stdout, sys.stderr))
-    import torch
+    with ExitStack() as kept:
+        if arguments.model is None:
+            say("converting the file")
+            arguments.model = str(kept.enter_context(converted(arguments.llama_cpp)))
+        session = _open(arguments, Terminal(sys.stdout, sys.stderr))
+        import torch
 
-    from engine.bench.race import LONG, race
-    from engine.bench.replies import presets_of
+        from engine.bench.race import LONG, race
+        from engine.bench.replies import presets_of
 
-    room = max(2 * LONG, arguments.max_tokens + LONG)
-    presets = presets_of(session, arguments.presets or ["plain"])
-    context = min(arguments.context, session.context(PRESETS["plain"]) // 2)
-    with LlamaCpp(start, torch.get_num_threads(), room) as rival:
+        presets = presets_of(session, arguments.presets or ["plain"])
+        context = min(arguments.context, session.context(PRESETS["plain"]) // 2)
+        room = max(2 * LONG, arguments.max_tokens + LONG)
+        rival = kept.enter_context(LlamaCpp(start, torch.get_num_threads(), room))
         return race(session, rival, presets, sampling, arguments.max_tokens, say, context=context)
 
 

@@ -9,15 +9,17 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any
 
 from engine.config import Sampling
 from engine.errors import UpdraftError
+from engine.library.gguf import convert
 
 VARIABLE = "UPDRAFT_LLAMA_CPP"  # names a folder in which node-llama-cpp is installed
 SCRIPT = Path(__file__).with_name("llama.mjs")
@@ -48,6 +50,19 @@ def command(file: Path) -> list[str]:
             f"Install Node.js, run “npm install node-llama-cpp” in a folder, and let {VARIABLE} name that folder.",
         )
     return [node, str(SCRIPT), str(entry), str(file.absolute())]
+
+
+@contextmanager
+def converted(file: Path) -> Iterator[Path]:
+    """Give the same model as a folder that Updraft runs, for as long as the ``with`` block lasts.
+
+    Raises LibraryError or CheckpointError for a file that cannot be converted.
+    """
+    with TemporaryDirectory(ignore_cleanup_errors=True) as rest:
+        folder = Path(rest, file.stem)
+        for _ in convert(file, folder):
+            pass
+        yield folder
 
 
 class LlamaCpp:
