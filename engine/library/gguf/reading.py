@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,8 @@ from engine.files import present
 from engine.library.faults import LibraryError
 from engine.library.gguf_files import MAGIC
 
+SHORT = "it is cut short"
+OTHER_ORDER: Literal["little", "big"] = "big" if sys.byteorder == "little" else "little"
 LONGEST = 1 << 22  # entries of a list; the largest vocabularies have a sixteenth of that
 FAMILIES = {"llama": "llama", "qwen2": "qwen2", "qwen3": "qwen3"}  # Mistral's files say llama
 AGAIN = "Download or copy the file again."
@@ -25,19 +28,48 @@ _SPLIT = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$", re.IGNORECASE)
 
 
 class _Bounded(GGUFReader):
-    """The library's reader, held to the file: its own goes on counting what lies behind the end."""
+    """The library's reader, held to the file: its own goes on counting what lies behind the end.
+
+    Lists are read at once where it would take minutes for a large vocabulary, making an array of every entry.
+    """
 
     def _get(self, offset: int, dtype: Any, count: int = 1, override_order: Any = None) -> npt.NDArray[Any]:
         if offset + np.dtype(dtype).itemsize * int(count) > len(self.data):
-            raise ValueError("it is cut short")
+            raise ValueError(SHORT)
         return super()._get(offset, dtype, count, override_order)
 
     def _get_field_parts(
         self, orig_offs: int, raw_type: int
     ) -> tuple[int, list[npt.NDArray[Any]], list[int], list[GGUFValueType]]:
-        if raw_type == GGUFValueType.ARRAY and self._get(orig_offs + 4, np.uint64)[0] > LONGEST:
+        if raw_type != GGUFValueType.ARRAY:
+            return super()._get_field_parts(orig_offs, raw_type)
+        kind, length = self._get(orig_offs, np.uint32), self._get(orig_offs + 4, np.uint64)
+        start, count = orig_offs + 12, int(length[0])
+        if count > LONGEST:
             raise ValueError("it has a list without end")
-        return super()._get_field_parts(orig_offs, raw_type)
+        each = GGUFValueType(kind[0])
+        number = self.gguf_scalar_to_np.get(each)
+        if number is not None:
+            entries = [self._get(start, number, count)]
+            size = entries[0].nbytes
+        elif each == GGUFValueType.STRING:
+            entries, size = self._texts(start, count)
+        else:
+            raise ValueError("it has lists of lists")
+        types = [GGUFValueType.ARRAY, each] if count else [GGUFValueType.ARRAY]
+        return 12 + size, [kind, length, *entries], list(range(2, 2 + len(entries))), types
+
+    def _texts(self, start: int, count: int) -> tuple[list[npt.NDArray[Any]], int]:
+        """Return ``count`` texts from ``start`` on, and the bytes they take with their lengths."""
+        raw, order = np.asarray(self.data), sys.byteorder if self.byte_order == "I" else OTHER_ORDER
+        texts, at = [], start
+        for _ in range(count):
+            end = at + 8 + int.from_bytes(raw[at : at + 8].tobytes(), order)
+            if end > len(raw) or at + 8 > len(raw):
+                raise ValueError(SHORT)
+            texts.append(raw[at + 8 : end])
+            at = end
+        return texts, at - start
 
 
 @dataclass(frozen=True, slots=True)

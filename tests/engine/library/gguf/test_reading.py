@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 from gguf import GGMLQuantizationType as Kind
-from gguf import GGUFWriter
+from gguf import GGUFReader, GGUFWriter
 
 from engine.errors import UpdraftError
 from engine.library.gguf import convert, prepare
+from engine.library.gguf.reading import open_gguf
 from engine.library.gguf_files import is_gguf
 from tests.engine.library.gguf.files import write
 
@@ -109,6 +110,16 @@ def test_a_list_without_end_is_not_read(count: int, tmp_path: Path) -> None:
     path = tmp_path / "tiny.gguf"
     path.write_bytes(header + key + (0).to_bytes(4, "little") + count.to_bytes(8, "little"))
     assert "without end" in refusal(path)
+
+
+def test_lists_are_what_the_library_reads(tmp_path: Path) -> None:
+    """Numbers or texts of a list shifted, by the reading at once that takes the place of the library's own."""
+    path = tmp_path / "tiny.gguf"
+    write(path, values={"a.numbers": [1.5, -2.0], "a.texts": ["", "ä", "b c"], "a.flags": [True, False]})
+    gguf, theirs = open_gguf(path), GGUFReader(path)
+    assert list(theirs.fields) == list(gguf.reader.fields)
+    for key, field in theirs.fields.items():
+        assert gguf.value(key) == field.contents()
 
 
 @pytest.mark.parametrize("byte", range(4, 44, 3))
