@@ -150,7 +150,7 @@ class Window(QMainWindow):
         self.transcript.set_motion(not self.theme.still)
         self.loading, self.banner, self.composer = LoadingStrip(), Banner(), Composer()
         self.panel = SpeculationPanel(palette)
-        self.find_bar = FindBar(self.transcript.texts, palette)
+        self.find_bar = FindBar(self.transcript.texts, self.transcript.write_more, palette)
         self.player = Player(palette)
         self.lens = Lens(self.transcript, self.panel, self.player, settings, self)
         self.topbar.add_views(list(self.lens.views.values()))

@@ -6,10 +6,12 @@ import html
 from collections.abc import MutableMapping, Sequence
 from typing import Any
 
-from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererProtocol
 from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
+
+from app.reading.formulas import KIND as FORMULA
+from app.reading.grammar import grammar
 
 
 def typeset(text: str) -> str:
@@ -36,6 +38,16 @@ def _web(address: str) -> bool:
     return address.lower().startswith(("http:", "https:", "mailto:"))
 
 
-_MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+def _formula(
+    _: RendererProtocol, tokens: Sequence[Token], at: int, __: OptionsDict, ___: MutableMapping[str, Any]
+) -> str:
+    """Write a formula as its source: what opens the page may have nothing to draw it with."""
+    token = tokens[at]
+    source = html.escape(token.info.strip())
+    return f"<p>{source}</p>\n" if token.block else source
+
+
+_MARKDOWN = grammar()
 _MARKDOWN.add_render_rule("image", _image)
+_MARKDOWN.add_render_rule(FORMULA, _formula)
 _MARKDOWN.validateLink = _web  # type: ignore[assignment,method-assign]  # the documented way to narrow it

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.conversations.conversation import Outcome
 from app.look.palette import Palette
+from app.messages.clipboard import copy_answer
 from app.messages.herald import Herald
 from app.messages.status import GAP, Status
 from app.reading.reading import Reading
@@ -279,6 +280,7 @@ class Answer(QWidget):
         trace.set_motion(self._moving)
         trace.reached.connect(lambda spot: self.reached.emit(trace, spot))
         trace.chosen.connect(self.token_chosen)
+        trace.copy_wanted.connect(lambda: copy_answer(ledger.text))
         return trace
 
     def _add(self, view: Reading | Trace, *, shown: bool) -> None:

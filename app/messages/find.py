@@ -34,16 +34,17 @@ class Match:
 class FindBar(QFrame):
     """A field, the place among the matches, and ways on and back. ``shown_wanted`` asks to scroll to a spot.
 
-    ``texts`` returns the texts to search, from the top; they are looked at anew with every search.
+    ``texts`` returns the texts to search, from the top; they are looked at anew with every search. ``more`` writes some
+    that are not there yet, and returns False once all are.
     """
 
     shown_wanted = Signal(QTextEdit, QPoint)
     dismissed = Signal()
 
-    def __init__(self, texts: Callable[[], Sequence[QTextEdit]], palette: Palette) -> None:
+    def __init__(self, texts: Callable[[], Sequence[QTextEdit]], more: Callable[[], bool], palette: Palette) -> None:
         super().__init__()
         self.setObjectName("findBar")
-        self._texts, self._palette = texts, palette
+        self._texts, self._more, self._palette = texts, more, palette
         self._matches: list[Match] = []
         self._at = -1
         self._heard: set[QTextEdit] = set()
@@ -64,6 +65,8 @@ class FindBar(QFrame):
             row.addWidget(widget)
         self._rest = QTimer(self, singleShot=True, interval=REST)
         self._rest.timeout.connect(self._search_again)
+        self._soon = QTimer(self, singleShot=True, interval=0)
+        self._soon.timeout.connect(self._write)
         self.field.textChanged.connect(self._rest.start)
         self.field.installEventFilter(self)
         self.hide()
@@ -89,6 +92,7 @@ class FindBar(QFrame):
 
     def dismiss(self) -> None:
         """Hide the bar and take the marks away."""
+        self._soon.stop()
         self._forget()
         self.hide()
         self.dismissed.emit()
@@ -126,7 +130,20 @@ class FindBar(QFrame):
             return True
         return super().eventFilter(watched, event)
 
+    def _write(self) -> None:
+        """Have more written; what came is searched once all is there."""
+        if self._more():
+            self._soon.start()
+        else:
+            self._search()
+
     def _search_again(self) -> None:
+        """Search what is there now, and all of it as soon as it is written."""
+        self._search()
+        if self.field.text().strip() and self._more():
+            self._soon.start()
+
+    def _search(self) -> None:
         self._rest.stop()
         before = self.current
         self._forget()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from time import perf_counter
 
 from PySide6.QtCore import QPoint, QRect, QSize, QTimer, Signal
 
@@ -19,6 +20,8 @@ from app.speculation.tally import Tally
 from engine.events import Event
 
 SEARCHED = 400  # messages, at most, that are built to be searched
+FEW = 4  # of them at a time, so that the window answers meanwhile
+SLICE = 0.012  # seconds of writing them
 BREATH = 20  # ms between two lots of messages built ahead: time to paint
 FIRST = 8  # messages built before a conversation is first painted, at most
 STEP = 4  # messages built ahead at a time
@@ -140,23 +143,32 @@ class Transcript(Following):
             self.show_top(turn)
 
     def texts(self) -> Sequence[Prose]:
-        """Return the texts of the conversation from the top, for searching: those not written yet are written now.
-
-        Of a very long conversation only as much as SEARCHED messages.
-        """
-        while self._waiting and len(self.turns) < SEARCHED:
-            self.show_earlier()
+        """Return the texts of the conversation from the top that are written, for searching; questions in full."""
         found: list[Prose] = []
         for turn in self.turns:
             body = turn.body
-            if isinstance(body, Answer):
-                if body.behind(self.view):
-                    body.show_view(self.view)
+            if isinstance(body, Answer) and not body.behind(self.view):
                 found += body.texts
             elif isinstance(body, Question):
                 body.show_all(whole=True)
                 found.append(body.text)
         return found
+
+    def write_more(self) -> bool:
+        """Write a little more of what is to be searched; False once all of it is there.
+
+        Of a very long conversation that is SEARCHED messages, the last ones.
+        """
+        until = perf_counter() + SLICE
+        for turn in reversed(self.turns):
+            if isinstance(turn.body, Answer) and turn.body.behind(self.view):
+                turn.body.show_view(self.view)
+                if perf_counter() > until:
+                    return True
+        if self._waiting and len(self.turns) < SEARCHED:
+            self.show_earlier(FEW)
+            return True
+        return False
 
     def order_keys(self) -> None:
         """Let Tab go through the messages from the top to the bottom, in whatever order they were made and written."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from PySide6.QtCore import QEvent, QRect
+from PySide6.QtCore import QEvent, QRect, Signal
 from PySide6.QtGui import (
     QContextMenuEvent,
     QFontInfo,
-    QGuiApplication,
     QTextBlockFormat,
     QTextCharFormat,
     QTextCursor,
@@ -33,6 +32,8 @@ class TokenText(Inked):
     Tokens of finished rounds are only ever appended; behind them stands the draft in progress, which is replaced as
     a whole. A selection of the reader's survives every change.
     """
+
+    copy_wanted = Signal()  # of the answer, as the Reading view copies it
 
     def __init__(self, ledger: Ledger, palette: Palette, parent: QWidget | None = None) -> None:
         super().__init__(palette, parent)
@@ -102,7 +103,7 @@ class TokenText(Inked):
         menu = QMenu(self)
         copy = menu.addAction("Copy", self.copy)
         copy.setEnabled(self.textCursor().hasSelection())
-        menu.addAction("Copy reply", lambda: QGuiApplication.clipboard().setText(self._ledger.text))
+        menu.addAction("Copy reply", self.copy_wanted.emit)
         menu.addAction("Select all", self.selectAll)
         menu.exec(event.globalPos())
 

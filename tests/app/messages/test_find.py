@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QTextCursor
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QTextEdit
 from pytestqt.qtbot import QtBot
 
+from app.conversations.archive import Archive
+from app.conversations.store import Store
 from app.look.palette import DARK, DARK_SAFE, LIGHT, LIGHT_SAFE, blend, contrast
 from app.messages.find import find
 from app.speculation.marks import OUTSIDE_PROPERTY
+from tests.app.conversations.test_store import answered, keep
 from tests.app.scripted import ScriptedSession, plain
 from tests.app.stage import Ask, Start
 
@@ -156,3 +163,38 @@ def test_closing_the_search_leaves_the_reader_at_the_match(
     qtbot.waitUntil(window.composer.field.hasFocus)
     qtbot.wait(20)
     assert abs(window.transcript.verticalScrollBar().value() - place) < 60
+
+
+def test_a_long_chat_is_written_a_little_at_a_time(
+    start: Start, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Guards: a window that stands still while three hundred messages are typeset to be searched; any left out."""
+    monkeypatch.setattr("app.messages.transcript.SLICE", 0.0)
+    store = Store(tmp_path / "data")
+    talk = answered("Question 0", "A fox.")
+    for n in range(1, 24):
+        for message in answered(f"Question {n}", f"Answer {n} of the fox.").messages:
+            talk = talk.plus(message)
+    keep(store, talk)
+    store.close()
+    running = start(archive=Archive(tmp_path / "data"))
+    window = running.window
+    qtbot.waitUntil(lambda: running.archive.ready)
+    running.chat.open_chat(talk.id)
+    qtbot.waitUntil(lambda: len(window.transcript.turns) > 2)
+    written = list[int]()
+    show = window.transcript.write_more
+    monkeypatch.setattr(window.find_bar, "_more", lambda: (written.append(len(window.transcript.texts())), show())[1])
+    window.find_bar.open("fox")
+    qtbot.waitUntil(lambda: window.find_bar.count.text().endswith(" of 24"), timeout=20_000)
+    steps = [later - before for before, later in pairwise(written)]
+    assert len(steps) > 10
+    assert max(steps) <= 8  # texts in one go
+
+
+def test_folded_questions_are_searched(start: Start, ask: Ask, qtbot: QtBot) -> None:
+    """Guards: words that are in a long question and are not found because it is folded."""
+    running = start()
+    ask(running, "line\n" * 100 + "needle")
+    running.window.find_bar.open("needle")
+    assert running.window.find_bar.count.text() == "1 of 1"
