@@ -20,7 +20,7 @@ from app.look.palette import Palette
 from app.reading.alignment import begin_at
 from app.reading.copying import CopyButtons
 from app.reading.cutting import HUGE, Resumed, cut_through
-from app.reading.formats import INDENT, Formats
+from app.reading.formats import INDENT, KIND, Formats
 from app.reading.inline import BREAK
 from app.reading.mathematics import Formulas
 from app.reading.page import Page
@@ -290,6 +290,8 @@ class Sheet(Page):
             if not self._dense:
                 self._begin_paragraph(cursor)
             cursor.insertText(draft.replace("\n", BREAK), self._draft_format)
+        if cursor.blockFormat().property(KIND) == "code":
+            cursor.insertBlock(self._formats.spare())  # the bottom of its box is outside of the block
 
     def _place_tokens(self, position: int, at: int, end: int) -> None:
         """Note where tokens not yet placed begin: the source from ``at`` to ``end`` will stand at ``position``."""
