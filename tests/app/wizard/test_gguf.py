@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from gguf import GGMLQuantizationType as Kind
 from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
@@ -38,7 +39,7 @@ def test_a_file_is_imported_from_a_dialog(
     page = LibraryPage(library, chat)
     qtbot.addWidget(page)
     page.show()
-    qtbot.mouseClick(page.unpack, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(page.unpack, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: page.table.topLevelItemCount() == 1 and page.unpack.isEnabled(), timeout=20_000)
     assert "*.gguf" in asked[0]
     assert "compressed anew to 4 bits, with some loss" in page.standing.status.text()
