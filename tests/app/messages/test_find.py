@@ -184,7 +184,12 @@ def test_a_long_chat_is_written_a_little_at_a_time(
     qtbot.waitUntil(lambda: len(window.transcript.turns) > 2)
     written = list[int]()
     show = window.transcript.write_more
-    monkeypatch.setattr(window.find_bar, "_more", lambda: (written.append(len(window.transcript.texts())), show())[1])
+
+    def counted() -> bool:
+        written.append(len(window.transcript.texts()))
+        return show()
+
+    monkeypatch.setattr(window.find_bar, "_more", counted)
     window.find_bar.open("fox")
     qtbot.waitUntil(lambda: window.find_bar.count.text().endswith(" of 24"), timeout=20_000)
     steps = [later - before for before, later in pairwise(written)]
