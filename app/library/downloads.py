@@ -46,7 +46,12 @@ class DownloadQueue(QObject):
     @property
     def under_way(self) -> bool:
         """True while a job is under way or waits for its turn."""
-        return any(not job.over for job in self._jobs.values())
+        return bool(self.names_under_way)
+
+    @property
+    def names_under_way(self) -> set[str]:
+        """Which jobs are under way or wait for their turn."""
+        return {job.job for job in self._jobs.values() if not job.over}
 
     def title(self, job: str) -> str:
         """Return what a job is called on its card."""

@@ -17,10 +17,10 @@ from app.look.room import make_room
 from app.look.scrolled import Scrolled
 from app.wizard.closing import ClosingChoice
 from app.wizard.deleting import Deletion
+from app.wizard.importing import GGUF_KINDS, GGUF_TITLE, imported
 from app.wizard.job import RESUME, JobView
 from app.wizard.labels import button, headline, note, row_of
 from app.wizard.models_table import ModelsTable
-from app.wizard.sets import GGUF_KINDS, GGUF_TITLE, imported
 from app.wizard.standing import Standing
 
 CONTEXT = 4096  # tokens for which a model is judged that is only fetched anew
@@ -215,7 +215,7 @@ class LibraryPage(QDialog):
         self.standing.complain(Trouble(f"Damaged in {model.name}: {removed}", again, "damaged"))
 
     def _copying(self, step: Step) -> None:
-        self.standing.step(step.path, step.done, step.total)
+        self.standing.step(step.what, step.done, step.total)
 
     def _taken_in(self, steps: tuple[Step, ...], before: set[str]) -> None:
         """Pick what was imported as soon as it is listed, and say what came of it."""

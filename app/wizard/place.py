@@ -135,7 +135,7 @@ class PlacePage(Page):
 
     def _step(self, step: Step) -> None:
         self.bar.setValue(round(1000 * step.done / max(1, step.total)))
-        self.takes.setText(f"Moving the models: {step.path}")
+        self.takes.setText(f"Moving the models: {step.what}")
 
     def _stopped(self) -> None:
         self._not_moved(HALF_WAY)

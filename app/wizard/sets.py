@@ -5,12 +5,14 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from app.library import Errand, ModelLibrary, Offer, Step, Survey, Trouble, size
 from app.look.choosing import choose_file, choose_folder
 from app.look.label import Label
 from app.wizard.asking import ask
+from app.wizard.importing import GGUF_KINDS, GGUF_TITLE, imported
 from app.wizard.labels import announce, button, note, paragraph, row_of
 from app.wizard.length import LengthBox
 from app.wizard.offers import OfferCard
@@ -19,7 +21,6 @@ from app.wizard.page import ORDER, Page, Plan
 from app.wizard.search import Search
 from app.wizard.shelf import Shelf
 
-GGUF_TITLE, GGUF_KINDS = "Import a GGUF file", "GGUF files (*.gguf *.GGUF);;All files (*)"
 CHOOSE = "Choose one to go on; with “Skip for now” the starter stays."
 
 
@@ -42,6 +43,8 @@ class SetsPage(Page):
         self._known: set[str] | None = None  # the offers before an import, whose own is to be chosen
         self._unfit: set[str] = set()  # what is to be had although it does not fit
         self._verdict = ""  # on all of them together
+        self._survey: Errand | None = None  # the latest
+        self._jobs: set[str] = set()  # what was being downloaded then
         self.none, self.context = paragraph(), LengthBox(plan.context)
         self.search = Search(library, plan)
         self.address, self.ask_hub = self.search.field, self.search.go
@@ -65,11 +68,22 @@ class SetsPage(Page):
         self.search.found.connect(self._found)
         self.search.failed.connect(self._not_found)
         self._library.offline_changed.connect(self._network_changed)
+        self._library.downloads.progressed.connect(self._job_moved)
 
     def _network_changed(self) -> None:
         if self.isVisible():
             self.initializePage()
             self.completeChanged.emit()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Judge anew what changed while another page was shown; coming back is no entering to the wizard."""
+        super().showEvent(event)
+        self._job_moved()
+
+    def _job_moved(self) -> None:
+        """Judge anew where a download began or ended: the cards say so, and what is free is another."""
+        if self.isVisible() and self._jobs != self._library.downloads.names_under_way:
+            self._judge()
 
     def _lay_out(self) -> None:
         context, find, told = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
@@ -158,18 +172,20 @@ class SetsPage(Page):
         self._import.over.connect(self._folder_free)
 
     def _judge(self) -> None:
-        errand = self._library.survey(self.plan.context)
-        errand.finished.connect(self._show)
-        errand.failed.connect(self._complain)
+        if self._survey is not None:  # what that finds is out of date
+            self._survey.finished.disconnect(self._show)
+        self._jobs = self._library.downloads.names_under_way
+        self._survey = self._library.survey(self.plan.context)
+        self._survey.finished.connect(self._show)
+        self._survey.failed.connect(self._complain)
 
     def _show(self, survey: Survey) -> None:
         self.plan.hardware = survey.hardware
         wanted, best = self._new_in(survey) or self.plan.offer, survey.best
         known = {offer.name for offer in survey.offers}
         offers = (*(offer for offer in self._extra if offer.name not in known), *survey.offers)
-        jobs = {job.job for job in self._library.downloads.jobs if not job.over}
         self.plan.offer = None  # what was chosen may be gone; what is there is chosen anew
-        self.area.fill(offers, best, jobs, wanted.name if wanted else best.name if best else "")
+        self.area.fill(offers, best, self._jobs, wanted.name if wanted else best.name if best else "")
         self._verdict = survey.sentence
         self._explain()
         self._order_tabs()
@@ -178,9 +194,8 @@ class SetsPage(Page):
     def _order_tabs(self) -> None:
         """Let Tab come to the choices first, as they are read."""
         choices = [card.choice for card in self.cards]
-        for before, after in pairwise(
-            (self.context, *choices, self.halt, self.address, self.ask_hub, self.folder, self.file)
-        ):
+        below = self.halt, self.address, self.ask_hub, self.folder, self.file
+        for before, after in pairwise((self.context, *choices, *below)):
             QWidget.setTabOrder(before, after)
 
     def _explain(self) -> None:
@@ -276,23 +291,9 @@ class SetsPage(Page):
         self._judge()
 
     def _ask_file(self) -> None:
-        file = choose_file(self, GGUF_TITLE, GGUF_KINDS)
-        if file is not None:
+        if (file := choose_file(self, GGUF_TITLE, GGUF_KINDS)) is not None:
             self.take_in(file)
 
     def _ask_folder(self) -> None:
-        folder = choose_folder(self, "Import a model folder")
-        if folder is not None:
+        if (folder := choose_folder(self, "Import a model folder")) is not None:
             self.take_in(folder)
-
-
-def imported(steps: tuple[Step, ...]) -> str:
-    """Return that an import is done, and how far its files could be held against what they should be."""
-    if note := steps[-1].note if steps else "":
-        return f"Imported. {note}"
-    unknown = {step.path for step in steps if not step.compared}
-    if not unknown:
-        return "Imported. Every file is what its checksum says."
-    if any(step.compared for step in steps):
-        return "Imported. Every file that came with a checksum is what it says."
-    return "Imported. The folder holds no checksums to compare with; they are noted now, for later."

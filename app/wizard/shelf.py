@@ -34,7 +34,13 @@ class Shelf(QScrollArea):
         self.setWidget(body)
 
     def fill(self, offers: Sequence[Offer], best: Offer | None, under_way: Collection[str], choose: str) -> None:
-        """Show ``offers`` in place of what is shown; ``under_way`` are downloaded, ``choose`` is picked by name."""
+        """Show ``offers`` in place of what is shown; ``under_way`` are downloaded, ``choose`` is picked by name.
+
+        The focus stays on its offer. Where they are those shown, judged anew, what is in sight stays there too.
+        """
+        focus, bar = self.window().focusWidget(), self.verticalScrollBar()
+        focused = next((card.offer.name for card in self.cards if card.choice is focus), "")
+        same, at = [card.offer.name for card in self.cards] == [offer.name for offer in offers], bar.value()
         for old in self.cards:
             self._group.removeButton(old.choice)
             old.hide()
@@ -42,12 +48,15 @@ class Shelf(QScrollArea):
         self.cards = [
             OfferCard(offer, recommended=offer is best, under_way=offer.name in under_way) for offer in offers
         ]
-        for at, card in enumerate(self.cards):
+        for place, card in enumerate(self.cards):
             self._group.addButton(card.choice)
-            self._stack.insertWidget(at, card)
+            self._stack.insertWidget(place, card)
         for card in self.cards:
             card.choice.setChecked(card.offer.name == choose)
-        QTimer.singleShot(0, self, self._bring_into_sight)  # once the cards have their places
+            if card.offer.name == focused:
+                card.choice.setFocus()
+        # Once the cards have their places.
+        QTimer.singleShot(0, self, (lambda: bar.setValue(at)) if same else self._bring_into_sight)
 
     def _bring_into_sight(self) -> None:
         chosen = next((card for card in self.cards if card.choice.isChecked()), None)

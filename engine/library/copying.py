@@ -20,7 +20,7 @@ class Step:
     """A long copy has got this far: ``done`` of ``total`` bytes, ``path`` being the file at hand, if it is one.
 
     ``compared``: the file is held against a hash that was known before, not only noted. ``note``: what else is to be
-    said of it.
+    said of it. ``model``: whose file it is, where several are copied.
     """
 
     path: str
@@ -28,6 +28,12 @@ class Step:
     total: int
     compared: bool = False
     note: str = ""
+    model: str = ""
+
+    @property
+    def what(self) -> str:
+        """What is at hand in words: the file, of which model, as far as either is known."""
+        return " of ".join(part for part in (self.path, self.model) if part)
 
 
 def copy(manifest: Manifest, source: Path, library: Path, link: bool) -> Iterator[Step]:

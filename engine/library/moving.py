@@ -36,8 +36,9 @@ def move(manifests: Sequence[Manifest], source: Path, target: Path, spare: int) 
         if needed and short > 0:
             raise no_space(target, short, spare)
         for manifest in manifests:
+            model = manifest.title or manifest.repository.rpartition("/")[2]
             for step in _move_one(manifest, source, target):
-                yield replace(step, done=done + step.done, total=total)
+                yield replace(step, model=model, done=done + step.done, total=total)
             done += manifest.size
         if (source / QUEUE).exists():
             shutil.move(source / QUEUE, target / QUEUE)
@@ -72,7 +73,7 @@ def _move_one(manifest: Manifest, source: Path, target: Path) -> Iterator[Step]:
             if error.errno != errno.EXDEV:
                 raise
         else:
-            yield Step(manifest.repository, manifest.size, manifest.size)
+            yield Step("", manifest.size, manifest.size)
             return
     if manifest.complete:
         yield from copy(manifest, old, target, link=False)

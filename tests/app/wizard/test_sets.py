@@ -10,8 +10,9 @@ from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QApplication, QWidget, QWizard
 from pytestqt.qtbot import QtBot
 
-from app.library import ModelLibrary, Trouble
+from app.library import ModelLibrary, Progress, Trouble
 from app.library.errand import Errand
+from app.look.label import Label
 from app.wizard.offers import OfferCard
 from app.wizard.page import ORDER
 from app.wizard.search import EMPTY
@@ -141,6 +142,57 @@ def test_where_nothing_fits_it_is_said_and_next_is_explained(
     sets.cards[0].choice.setChecked(True)
     assert "Choose one" not in sets.none.text()
     assert wizard.button(QWizard.WizardButton.NextButton).isEnabled()
+
+
+def test_what_begins_and_ends_beside_the_page_is_seen_on_it(
+    wizard: Wizard, sets: SetsPage, library: ModelLibrary, qtbot: QtBot
+) -> None:
+    """Guards: a card that says nothing of its download, and a focus or a place in the list lost where it says so."""
+    downloads = library.downloads
+    last = sets.cards[-1].offer.name
+    chosen = sets.cards[0].offer.name
+
+    def told() -> set[str]:
+        return {tag.text() for tag in card(sets, last).findChildren(Label)}
+
+    bar = sets.area.verticalScrollBar()
+    bar.setValue(bar.maximum())
+    card(sets, last).choice.setFocus()
+    at = bar.value()
+    for state, shown in (("downloading", True), ("paused", False)):
+        before = card(sets, last)
+        downloads._downloads.events.put(Progress(last, state, ""))
+        downloads._hear()
+        qtbot.waitUntil(lambda before=before: card(sets, last) is not before)
+        assert ("Being downloaded" in told()) is shown
+        assert wizard.focusWidget() is card(sets, last).choice
+        qtbot.waitUntil(lambda: bar.value() == at)
+        assert next(each.offer.name for each in sets.cards if each.choice.isChecked()) == chosen
+    wizard.next()  # and one that begins while another page is shown
+    downloads._downloads.events.put(Progress(last, "waiting", ""))
+    downloads._hear()
+    assert "Being downloaded" not in told()
+    wizard.back()
+    qtbot.waitUntil(lambda: "Being downloaded" in told())
+
+
+def test_only_the_latest_survey_is_shown(sets: SetsPage, library: ModelLibrary, qtbot: QtBot) -> None:
+    """Guards against verdicts for a length that was set before the present one, which arrive later."""
+    seen: list[object] = []
+    first = library.survey(4096)
+    first.finished.connect(seen.append)
+    qtbot.waitUntil(lambda: bool(seen))
+    errands: list[Errand] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(library, "survey", lambda _: errands.append(Errand(lambda: seen[0])) or errands[-1])
+        sets.context.chosen.emit(8192)
+        sets.context.chosen.emit(16384)
+    shown = sets.cards
+    errands[0].finished.emit(seen[0])
+    assert sets.cards is shown
+    errands[1].finished.emit(seen[0])
+    assert sets.cards is not shown
+    qtbot.waitUntil(lambda: all(errand.ended for errand in errands))
 
 
 def test_a_gated_model_by_name_leads_to_the_sign_in(

@@ -138,6 +138,7 @@ def test_move(filled: Library, tmp_path: Path) -> None:
     (filled.folder / ".downloading.json").write_text("{}")
     steps = list(filled.move(target))
     assert steps[-1].done == steps[-1].total
+    assert steps[-1].what == "tiny"
     (model,) = Library.open(tmp_path / "library.json").models()
     assert model.folder.is_relative_to(target)
     assert all(checked.good for checked in filled.verify(model))
@@ -165,7 +166,8 @@ def test_move_to_another_disk_survives_being_stopped(
     """Guards against losing models when a move is stopped half way: each is on one disk or the other, whole."""
     hub.publish("ada/two", checkpoint(2))
     get("ada/two")
-    for _ in filled.move(other_disk / "models"):
+    for step in filled.move(other_disk / "models"):
+        assert step.what in {f"{step.path} of tiny", f"{step.path} of two"}
         break  # leaving a generator closes it
     assert len(filled.models()) == 2
     list(filled.move(other_disk / "models"))
