@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; returns 0, 1 for an error told in a sentence, 130 when interrupted."""
+    """Run the command line; returns 0, 1 for a foreseen error, 130 when interrupted, 141 when nobody reads on."""
     speak()
     arguments = _parser().parse_args(argv)
     try:
@@ -48,13 +48,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # whoever read the output has gone; nothing is left to say to them
+    except BrokenPipeError:  # the reader of a pipe has gone; nobody is left to write to
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
 
 
 def speak() -> None:
-    """Let no character end an answer that a stream cannot hold, nor a question: redirected ones need not be UTF-8."""
+    """Replace characters a standard stream cannot hold instead of failing; a redirected one need not be UTF-8."""
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
@@ -238,7 +238,7 @@ def _chat(arguments: argparse.Namespace) -> int:
                 if terminal.text:
                     messages.append(("assistant", terminal.text))
                 else:
-                    messages.pop()  # nothing was said to it
+                    messages.pop()  # it got no answer at all
             except UpdraftError as error:
                 _complain(error)
                 messages.pop()
@@ -246,7 +246,7 @@ def _chat(arguments: argparse.Namespace) -> int:
 
 
 def _bench(arguments: argparse.Namespace) -> int:
-    with _log(arguments.json) as log:  # a file that cannot be written is told before minutes of measuring
+    with _log(arguments.json) as log:  # a file that cannot be written is reported before minutes of measuring
         report = _measured(arguments, _sampling(arguments).over(Sampling()), lambda what: print(what, file=sys.stderr))
         print(report.table())
         log.write(report)
@@ -290,7 +290,7 @@ def _measured(arguments: argparse.Namespace, sampling: Sampling, say: Callable[[
 def _raced(arguments: argparse.Namespace, sampling: Sampling, say: Callable[[str], None]) -> Race:
     from engine.bench.llama import LlamaCpp, command, converted
 
-    start = command(arguments.llama_cpp)  # what is missing is told before a model is loaded
+    start = command(arguments.llama_cpp)  # what is missing is reported before a model is loaded
     arguments.device = "cpu"
     with ExitStack() as kept:
         if arguments.model is None:

@@ -55,7 +55,7 @@ class Budget:
             try:
                 found += [replace(self._dimensions(role), context=target.context)] if self._models.folder(role) else []
             except CheckpointError:
-                continue  # told to whoever wants that model
+                continue  # reported when that model is asked for
         return found
 
     def _dimensions(self, role: Role) -> Dimensions:

@@ -90,7 +90,7 @@ class Traits:
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """An early exit of the target after ``depth`` of its layers (0 < depth <= 1), with its own norm and head."""
+    """An early exit: the target read after ``depth`` of its layers (0 < depth <= 1), by its own last norm and head."""
 
     depth: float
 
@@ -124,10 +124,10 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """Which drafted tokens stand: ``block`` and ``token`` are exact, ``fuzzy`` is PyramidSD's and lossy.
+    """Which drafted tokens are kept: ``block`` and ``token`` are exact, ``fuzzy`` is PyramidSD's and lossy.
 
     ``block``: joint verification of a window (arXiv 2403.10444). ``token``: one by one (arXiv 2211.17192).
-    ``fuzzy``: a token stands while the divergence between judge and proposer is at most ``tau`` (arXiv 2510.12966).
+    ``fuzzy``: a token is kept while the divergence between judge and proposer is at most ``tau`` (arXiv 2510.12966).
     """
 
     rule: Rule = "block"

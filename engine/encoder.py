@@ -20,7 +20,7 @@ _ANCHORS = ("\n", ",", "0", "a")  # texts that a following one seldom merges wit
 
 
 class Encoder:
-    """The encoding side of ``backend``. ``rows``: a token from there on is a control, as the model has none for it.
+    """The encoding side of ``backend``. Ids from ``rows`` on count as controls, since the model has no row for them.
 
     What somebody wrote goes through ``mark`` before the template sees it; ``encode`` takes what the template made of
     it. Text that spells no control is encoded by the tokenizer as it is.
@@ -120,7 +120,7 @@ class Encoder:
 
 
 def _is_control(token: AddedToken) -> bool:
-    """Tell whether an added ``token`` is a sign of the model's, as against words or runs of spaces."""
+    """Tell whether an added ``token`` is a control of the model's and not just a word or a run of spaces."""
     text = token.content
     edges = f"{text[:1]}{text[-1:]}"
     return bool(token.special or (len(text) > 2 and not any(edge.isalnum() or edge.isspace() for edge in edges)))

@@ -4,7 +4,7 @@
 class UpdraftError(Exception):
     """A foreseen failure: ``sentence`` says what happened, ``hint`` what to do about it.
 
-    Both are finished sentences for the window and the terminal to show as they stand.
+    Both are finished sentences, which the window and the terminal show unchanged.
     """
 
     def __init__(self, sentence: str, hint: str = "") -> None:
@@ -28,7 +28,7 @@ class NoNumbers(CheckpointError):  # noqa: N818 - as ContextFull
 
 
 class ModelSetError(UpdraftError):
-    """The models of a hierarchy do not belong together, or the one a preset needs is not there."""
+    """The models of a set do not belong together, or a set or a model that was asked for is not there."""
 
 
 class TemplateError(UpdraftError):
@@ -52,4 +52,4 @@ class SettingError(UpdraftError):
 
 
 class DeviceError(UpdraftError):
-    """The GPU is out of memory or has failed."""
+    """A device cannot be used, or has too little memory: a GPU or the CPU."""

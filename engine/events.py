@@ -1,6 +1,6 @@
 """What a reply tells: frozen events that carry everything the views need. No torch.
 
-A reply yields Loading*, perhaps a Notice, Started, Prefill*, then for every round Drafting* and one Round, now and
+A reply yields Loading*, perhaps Notices, Started, Prefill*, then for every round Drafting* and one Round, now and
 then a PlainPace, and ends in Finished. Every view of a reply is a function of its Started, Rounds and Finished.
 """
 
@@ -38,7 +38,10 @@ class Loading:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something of the question had to be put otherwise for this model: ``sentence`` says what, once a session."""
+    """Something to know about this model, said once a session: ``sentence``.
+
+    What of the conversation was put elsewhere for its template, or which of its makers' settings cannot be used.
+    """
 
     sentence: str
 
@@ -145,7 +148,7 @@ class Round:
 
 @dataclass(frozen=True, slots=True)
 class Factor:
-    """How many times as fast as plain decoding a reply is, give or take ``error`` (nineteen times of twenty)."""
+    """How many times as fast as plain decoding a reply is, give or take ``error`` (19 times in 20)."""
 
     value: float
     error: float
@@ -217,9 +220,9 @@ class PlainPace:
 class Finished:
     """The reply is complete.
 
-    ``seconds`` runs from the first round; ``plain_seconds`` is what plain decoding of as many tokens would have taken,
-    give or take ``plain_error`` (both None: not known, for ``doubt``). The rounds' tokens may run past ``text`` by the
-    beginning of a stop text.
+    ``seconds`` runs from the first round, without what it took to measure plain decoding; ``plain_seconds`` is what
+    plain decoding of as many tokens would have taken, give or take ``plain_error`` (both None: not known, for
+    ``doubt``). The rounds' tokens may run past ``text`` by the beginning of a stop text.
     """
 
     text: str

@@ -35,7 +35,7 @@ def suggested(folder: Path, name: str) -> tuple[Chosen, str]:
         else:
             taken[key] = number
     if values.get("do_sample") is False:
-        taken = {"temperature": 0.0}  # the makers want the likeliest token, whatever else stands there
+        taken = {"temperature": 0.0}  # the makers want the likeliest token, whatever else the file says
     note = f"{name} suggests a {' and a '.join(odd)} that cannot be used; the usual one is." if odd else ""
     return Chosen(**taken), note
 

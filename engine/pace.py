@@ -177,7 +177,7 @@ class Paces:
         return self._pools.setdefault(model, Pool())
 
     def save(self) -> None:
-        """Write the file anew; a disk that takes nothing is none the worse."""
+        """Replace the file; where the disk does not take it, nothing happens."""
         if self._file is None:
             return
         value = {name: pool.known for name, pool in self._pools.items() if pool.known}

@@ -20,5 +20,5 @@ def printable(text: str, keep: str = "") -> str:
 def _sign(character: str) -> str:
     code = ord(character)
     if code < 0x20:
-        return chr(0x2400 + code)  # the control pictures stand in the order of the controls
+        return chr(0x2400 + code)  # the control pictures are in the order of the controls
     return "␡" if code == 0x7F else f"<{code:04X}>"

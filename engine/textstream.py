@@ -1,4 +1,4 @@
-"""Ids to text as they come: whole characters only, and nothing of what stood before them."""
+"""Ids to text as they come: whole characters only, and nothing of the text before them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Pieces:
         self.of = lru_cache(maxsize=65536)(self._of)
 
     def _of(self, token: int, first: bool) -> bytes:
-        """Return the bytes of ``token``; ``first``: no text stands before it, so that some take no leading space."""
+        """Return the bytes of ``token``; ``first``: no text comes before it, so some take no leading space."""
         spelling = self._backend.id_to_token(token)
         if spelling is None:
             return b""
@@ -64,7 +64,7 @@ class TextStream:
         self._pieces, self._shown = pieces, shown or {}
         self._tail = b""  # of a character that is not whole yet
         self._borrowed = 0  # how many bytes of it are the prompt's
-        self._first = True  # no text stands before
+        self._first = True  # no text comes before
         recent = prompt[-_LONGEST:]
         for token in recent:
             self.push(token)

@@ -12,7 +12,7 @@ def size(count: float) -> str:
 
 
 def how_many(count: float) -> str:
-    """Return ``count`` in millions or billions, as models are named after it: "135 million", "1.7 billion"."""
+    """Return ``count`` in millions or billions, as names of models have it: "135 million", "1.7 billion"."""
     millions = round(count / 10**6)
     return f"{millions} million" if millions < 1000 else f"{count / 10**9:.1f} billion"
 
@@ -38,7 +38,7 @@ def seconds(value: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return ``seconds`` in the two largest units that matter: "1 h 20 min", "3 min", "40 s"."""
+    """Return ``seconds`` as seconds, minutes, or hours and minutes: "40 s", "3 min", "1 h 20 min"."""
     whole = max(0, round(seconds))
     if whole < 60:
         return f"{whole} s"

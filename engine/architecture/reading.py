@@ -57,7 +57,7 @@ def read_architecture(folder: Path) -> Architecture:
 
 
 def require_folder(folder: Path) -> None:
-    """Raise CheckpointError unless ``folder`` is one, and not of the one format people have most besides ours."""
+    """Raise CheckpointError unless ``folder`` is a folder; for GGUF files, in one or alone, say how to import them."""
     if folder.is_file():
         if folder.suffix.lower() == ".gguf":
             raise CheckpointError(f"{folder} is a GGUF file, which has to be imported before it runs.", IMPORT)

@@ -97,7 +97,7 @@ def _stretched(values: Settings, plain: _Plain, factor: float) -> int:
     """Return the length a stretched model reaches: angles divided by a factor come as far as before that much later.
 
     max_position_embeddings of such files is the length before (Qwen's cards add YaRN to files that say 32,768, Vicuna's
-    16k has 4,096), or after, and then the length before stands beside it. vLLM and llama.cpp reckon alike.
+    16k has 4,096), or after, and then the length before is given beside it. vLLM and llama.cpp do the same.
     """
     reach = round(plain.original * factor)
     if reach > MOST:
@@ -124,7 +124,7 @@ def _dynamic(values: Settings, plain: _Plain) -> Rope:
 
 
 def _longrope(values: Settings, plain: _Plain) -> Rope:
-    """Up to the original length the short factors hold. Beyond, the whole text would have to be read anew."""
+    """Up to the original length the short factors hold. Beyond, the whole text would have to be read again."""
     factors = values.numbers("short_factor", len(plain.frequencies), least=1e-6)
     factor = _factor(values, max(plain.ratio, LEAST_FACTOR))
     scale = 1.0 if factor <= 1 else math.sqrt(1 + math.log(factor) / math.log(plain.original))

@@ -46,4 +46,4 @@ if __name__ == "__main__":
     for count in TOKENS:
         work = products(layers, count)
         milliseconds = 1e3 * median_seconds(Recorder(gpu).record(work), gpu)
-        print(f"{count:>3} tokens {milliseconds:.2f} ms")  # noqa: T201 - a table for who tunes
+        print(f"{count:>3} tokens {milliseconds:.2f} ms")  # noqa: T201 - a table to tune by

@@ -51,7 +51,7 @@ def lent_speed(model: Transformer, context: int) -> Speed:
         began = time.perf_counter() if step == WARM else began
         token = out.logits[:, -1:].argmax(-1)
         out = theirs(token, use_cache=True, **{cache: getattr(out, cache)})
-        int(token)  # whoever decodes looks at every token for the reply's end
+        int(token)  # a decoder looks at every token, for the reply's end
     return Speed("transformers", "eager, greedy, head in 16 bits", LENT, time.perf_counter() - began, {}, None)
 
 

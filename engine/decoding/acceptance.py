@@ -1,13 +1,13 @@
-"""Which drafted tokens stand, and what follows them. All arithmetic is float32.
+"""Which drafted tokens are kept, and which token follows them. All arithmetic is float32.
 
 A rule gets the drafted tokens x_1..x_n, the laws ``guess`` they were drawn from (n rows, the proposer's) and the
 judge's laws ``own`` at the same positions (n rows, or n + 1 when it may also write a bonus token). It returns how many
-tokens stand and the judge's own token after them, None only if all stand and ``own`` has no further row.
+tokens are kept and the judge's own token after them, None only if all are kept and ``own`` has no further row.
 
 Exact rules leave the judge's law untouched whatever the proposer is: *block verification* (Sun et al., arXiv
 2403.10444, Algorithm 2) judges the window jointly and keeps at least as many tokens in expectation as *token
-verification* (Leviathan et al., arXiv 2211.17192, Algorithm 1). Given that the first i tokens stand, the next emitted
-token has exactly the judge's law under both, so windows of any length may be handed on to a further judge.
+verification* (Leviathan et al., arXiv 2211.17192, Algorithm 1). Given that the first i tokens are kept, the next one
+emitted has exactly the judge's law under both, so windows of any length may be handed on to a further judge.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from engine.config import Acceptance
 from engine.decoding.laws import Laws, Sampler
 from engine.model.kernels.reference import divergence
 
-Verdict = tuple[int, int | None]  # how many drafted tokens stand, the token that follows them
+Verdict = tuple[int, int | None]  # how many drafted tokens are kept, the token that follows them
 Rule = Callable[[Sequence[int], Laws, Laws, Sampler], Verdict]
 
 
@@ -60,7 +60,7 @@ def block(tokens: Sequence[int], guess: Laws, own: Laws, sampler: Sampler) -> Ve
 
 
 def _weights(p: Sequence[float], q: Sequence[float]) -> list[float]:
-    """Return how far the judge stands behind the first 0, 1, ... n tokens: running products of p/q, capped at 1."""
+    """Return the judge's weight for the first 0, 1, ... n tokens: running products of p/q, each capped at 1."""
     weights = [1.0]
     for i in range(len(p)):
         ratio = p[i] / q[i] if q[i] > 0 else 1.0  # q is 0 only above a fuzzy judge

@@ -24,7 +24,10 @@ def inspect(address: str, connection: Connection, token: str | None) -> Inspecti
 
 
 def wanted_for(text: str) -> tuple[str, tuple[Wanted, ...]]:
-    """Return a job's name and its models for a catalogue name, a repository or an address; raises LibraryError."""
+    """Return a job's name and its models for a catalogue name, a repository or an address.
+
+    Raises ModelSetError for a name the catalogue does not have, LibraryError for what is no model's address.
+    """
     if text in CATALOGUE:
         return text, tuple(Wanted(role, model.repository) for role, model in CATALOGUE[text].models.items())
     if "/" not in text:

@@ -32,7 +32,7 @@ class Connection:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Connection:
-        """Read HF_HUB_OFFLINE and HF_ENDPOINT; to be called before the engine sets the former for itself."""
+        """Read HF_HUB_OFFLINE, TRANSFORMERS_OFFLINE, HF_ENDPOINT; call it before the engine sets the first two."""
         values = os.environ if environment is None else environment
         offline = any(values.get(name, "").upper() in _YES for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"))
         return cls(offline=offline, endpoint=values.get("HF_ENDPOINT") or None)

@@ -74,7 +74,7 @@ class Downloads:
             self._next()
 
     def jobs(self) -> tuple[Progress, ...]:
-        """Return where every job stands, in the order of the queue."""
+        """Return how far every job has got, in the order of the queue."""
         with self._lock:
             return tuple(job.latest for job in self._jobs.values())
 

@@ -1,4 +1,4 @@
-"""What this machine has: GPUs, driver, memory, disk. Measured anew at every call, without importing torch."""
+"""What this machine has: GPUs, driver, memory, disk. Measured at every call, without importing torch."""
 
 from __future__ import annotations
 

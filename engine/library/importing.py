@@ -1,4 +1,4 @@
-"""A checkpoint folder from anywhere, taken into the library: linked where the disk allows, else copied, and hashed."""
+"""Imports into the library: a checkpoint folder is linked or else copied, a GGUF file converted; both are hashed."""
 
 from __future__ import annotations
 

@@ -174,7 +174,7 @@ class Library:
     def mark_used(self, folder: Path, *, alone: bool = False) -> None:
         """Note that the model in ``folder`` was loaded now, ``alone`` if by itself.
 
-        A drive that cannot be written is none the worse.
+        Nothing happens where the drive cannot be written.
         """
         with contextlib.suppress(OSError, LibraryError):
             if folder.is_relative_to(self.folder):
@@ -184,7 +184,7 @@ class Library:
                     replace(manifest, alone=True).save(self.folder)
 
     def take_in(self, source: Path, name: str | None = None) -> Iterator[Step]:
-        """Import a checkpoint folder; see engine.library.importing. Raises LibraryError or CheckpointError."""
+        """Import a checkpoint folder or a GGUF file, see importing.py; raises LibraryError or CheckpointError."""
         return take_in(source, self.require, name)
 
     def move(self, target: Path, spare: int = 0) -> Iterator[Step]:

@@ -79,4 +79,4 @@ def _move_one(manifest: Manifest, source: Path, target: Path) -> Iterator[Step]:
         yield from copy(manifest, old, target, link=False)
         with contextlib.suppress(OSError):  # when it was last used; copied with its time
             shutil.copy2(old / USED, new / USED)
-    delete(source, old)  # an unfinished download starts anew on the other disk
+    delete(source, old)  # an unfinished download starts again on the other disk

@@ -1,4 +1,4 @@
-"""What the downloader process is told and what it tells: frozen values that travel as one line of JSON each."""
+"""Orders to the downloader process and its answers: frozen values that travel as one line of JSON each."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class FileProgress:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a job stands, complete in itself: the latest one is all a view needs.
+    """How far a job has got, complete in itself: the latest one is all a view needs.
 
     ``speed`` in bytes per second over the last seconds, ``left`` in seconds, None until that is more than a guess.
     ``say`` is one sentence in plain words and ``hint`` what to do about it; ``kind`` is set when the job failed.
@@ -134,7 +134,7 @@ class SignedIn:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An inspection or a sign-in ended in trouble."""
+    """An order ended in trouble: an inspection, a sign-in, or a download whose token cannot be used."""
 
     kind: Kind
     sentence: str

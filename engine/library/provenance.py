@@ -18,7 +18,7 @@ from engine.library.faults import LibraryError
 from engine.library.manifest import NAME, Entry
 from engine.library.paths import is_commit
 
-IMPORTED = "imported"  # the revision of what came from a folder that does not know its own
+IMPORTED = "imported"  # the revision of what came from a GGUF file, or from a folder that does not know its own
 NOTE = 4096  # bytes: a commit, a hash and a time have a hundred
 _HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")  # a git blob's id, or a SHA-256
 

@@ -1,4 +1,4 @@
-"""The Hub's access token: kept in the operating system's keyring, in no file and no log."""
+"""The Hub's access token: in the operating system's keyring, or in memory for one run; in no file of ours, no log."""
 
 from __future__ import annotations
 

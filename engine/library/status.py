@@ -159,7 +159,7 @@ class Status:
     def _keep_telling(self) -> None:
         while not self._closing.wait(EVERY):
             now = self.now()
-            if not now.over:  # the end is told by who brought it about
+            if not now.over:  # the end is reported by the call that brought it about
                 self._pass_on(now)
 
 

@@ -1,4 +1,4 @@
-"""``python -m engine models list|fit|get|verify|remove|signin``: the model library in a terminal."""
+"""``python -m engine models list|fit|get|import|rename|signin|verify|remove``: the model library in a terminal."""
 
 from __future__ import annotations
 

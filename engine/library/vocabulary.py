@@ -11,7 +11,7 @@ from engine.errors import ModelSetError
 
 
 def check_shared(folders: Mapping[str, Path]) -> None:
-    """Raise ModelSetError unless the tokenizers in all ``folders`` (by role) give every token the same number.
+    """Raise ModelSetError unless the tokenizers in all ``folders``, by repository, give every token the same number.
 
     Rows that only pad the embedding do not matter, so ``vocab_size`` is not compared.
     """

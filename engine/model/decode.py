@@ -2,7 +2,7 @@
 
 The same layers as ``Transformer.run``, through our own kernels. A token's result depends neither on how many tokens
 share its pass nor on where the layers were split, bit for bit: decoding one by one and verifying many agree exactly.
-On a CPU ``Transformer.run`` stands in, so that whatever is built on this is tested without a GPU.
+On a CPU ``Transformer.run`` is used instead, so that all that is built on this can be tested without a GPU.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def decode(
     """Take ``hidden`` [n, width], the states of positions start .. start + n - 1, through ``layers``; [n, width].
 
     ``start``: int32 [1] on the device; keys and values are written from there on whatever the cache held.
-    ``idle``: int32 [1]; where it is not zero nothing is computed and the result is undefined.
+    ``idle``: int32 [1]; where it is not zero a GPU computes nothing and the result is undefined; a CPU ignores it.
     """
     if hidden.device.type == "cpu":
         for layer in layers:

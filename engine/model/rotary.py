@@ -1,4 +1,4 @@
-"""Rotary positions: where in the text a query or key stands, written into its direction."""
+"""Rotary positions: the place of a query or key in the text, written into its direction."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def warm() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What a template wrote; ``notice`` says in a sentence what of the conversation had to be put otherwise."""
+    """What a template wrote; ``notice`` says in a sentence what of the conversation had to be put elsewhere."""
 
     text: str
     notice: str = ""

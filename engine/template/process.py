@@ -38,7 +38,7 @@ class Overrun(Exception):  # noqa: N818 - what happened, in one word
 
 
 class Renderer:
-    """A process for all templates of this program, begun anew after one that had to be ended. Any thread may ask."""
+    """A process for all templates of this program, replaced by another after it had to be ended. Any thread may ask."""
 
     def __init__(self) -> None:
         self._idle: list[_Process] = []

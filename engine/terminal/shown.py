@@ -80,7 +80,7 @@ class Terminal:
         self._lossless, self._method = True, ""
         self._tally = Tally()
         self.text = ""  # the reply so far
-        self._column = 0  # where the cursor stands, ghosts included
+        self._column = 0  # where the cursor is, ghosts included
 
     def show(self, event: Event) -> None:
         """Show one event."""

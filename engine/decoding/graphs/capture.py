@@ -46,7 +46,7 @@ class Recorder:
         self._recordings = weakref.WeakSet[Recording]()
 
     def record(self, work: Callable[[], None]) -> Callable[[], None]:
-        """Return what repeats ``work``, which is not kept: whoever replays it keeps alive what it works on.
+        """Return what repeats ``work``, which is not kept: the caller keeps alive what it works on.
 
         ``work`` runs once first: kernels are compiled and libraries make their workspaces when first used, which a
         recording cannot hold. What it allocates may be overwritten by anything else recorded here. A recording that

@@ -1,4 +1,4 @@
-"""What all stages of one model set share on the device: the tape, where it stands, how tokens are drawn from it."""
+"""What all stages of one model set share on the device: the tape, its length, and how tokens are drawn."""
 
 from __future__ import annotations
 

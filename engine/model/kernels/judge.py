@@ -1,4 +1,4 @@
-"""Which proposed tokens stand and what follows them, decided without the host."""
+"""Which proposed tokens are kept and which token follows them, decided without the host."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def judge(
     ``guess_laws``, sure of every token. ``own_raw`` and ``guess_raw``: the plain logits, bf16 of the same shape;
     without ``guess_raw`` the fuzzy rule is the token rule. Rules as in engine.decoding.acceptance. Behind tokens that
     all stand the level writes one of its own if ``bonus``, and where nothing was proposed; never on a full tape, nor
-    where it has no row. ``top``: what stands is settled. ``record`` is told the verdict and the time.
+    where it has no row. ``top``: what is kept is settled. ``record`` gets the verdict and the time.
     """
     if not own_laws.is_cuda:
         laws, raws = (guess_laws, own_laws), (guess_raw, own_raw)

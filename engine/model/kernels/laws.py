@@ -53,7 +53,7 @@ def draw(
 ) -> None:
     """Shape the law of the tape's next position and append a token drawn from it; tensors as in shape_laws.
 
-    ``record`` is told the token, its probability, its rank and the time. Nothing more is drawn (board.idle) after a
+    ``record`` gets the token, its probability, its rank and the time. Nothing more is drawn (board.idle) after a
     law of more than ``entropy`` nats, behind a token that fills the tape, or where the law has no row. ``first``: the
     drafting begins, unless the tape is full already: level 0's production and the record start here. Otherwise nothing
     happens while idle. ``settle``: no judge above: all that is drawn is settled.

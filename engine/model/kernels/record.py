@@ -78,7 +78,7 @@ class Record:
 class Reading:
     """Reads one record on the host over and over: its parts are found once, as finding them takes longer than reading.
 
-    ``words``: int32 [WORDS], as whoever copies the record there left them.
+    ``words``: int32 [WORDS], which the caller copies a record into.
     """
 
     def __init__(self, words: Tensor) -> None:
