@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TextIO
+from typing import TYPE_CHECKING, Literal, TextIO, get_args
 
 from platformdirs import user_data_path
 
 from engine import lasting
 from engine.architecture import require_folder
-from engine.config import AUTOMATIC, PRESETS, ROOM, Chosen, ModelSet, Preset, Sampling, models_in
+from engine.config import AUTOMATIC, PRESETS, ROOM, WEIGHTS, Chosen, ModelSet, Preset, Sampling, Weights, models_in
 from engine.errors import CheckpointError, UpdraftError
 from engine.events import Event, Finished, to_json
 from engine.library import Library, starter_models, starting_preset
@@ -116,6 +116,9 @@ def _add_reply_options(command: argparse.ArgumentParser) -> None:
         "--threads", type=int, default=AUTOMATIC, help="how many compute on a CPU (default: as many as prove fastest)"
     )
     command.add_argument("--dense-head", action="store_true", help="keep the head in 16 bits on a GPU, not in 4")
+    command.add_argument(
+        "--weights", choices=get_args(Weights), default=WEIGHTS, help="how a CPU holds weights (default: %(default)s)"
+    )
     command.add_argument("--eager", action="store_true", help="without CUDA graphs: slower, to compare with")
     command.add_argument("--system", default="", help="a system prompt")
     for name, words, kind in (
@@ -199,6 +202,7 @@ def _open(arguments: argparse.Namespace, terminal: Terminal) -> Session:
         how,
         arguments.room,
         dense_head=arguments.dense_head,
+        weights=arguments.weights,
         paces=paces,
         threads=arguments.threads,
     )

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from math import inf
 from platform import machine
 from typing import Literal
 
+from engine.config import WEIGHTS, Weights
 from engine.dimensions import Dimensions
 from engine.errors import DeviceError
 from engine.words import size
@@ -40,24 +42,32 @@ class Precision:
 
     ``tied_copy``: a tied head of at least this many weights is a copy of its own in ``head`` bytes (0: always).
     ``law``: of each entry of a level's laws. ``elsewhere``: an embedding that is not the head as well stays
-    in the host's memory. ``dense``: a weight before it is packed, and an activation. ``chunk``: the prompt tokens of
-    one prefill pass: enough to be worth unpacking the weights for, few enough for progress and for Stop.
+    in the host's memory. ``table``: a weight of the embedding. ``cache``: of keys and values. ``twice``: of each weight
+    of the widest matrix, while it is there twice. ``dense``: an activation. ``chunk``: the prompt tokens of one prefill
+    pass: enough to be worth unpacking the weights for, few enough for progress and for Stop.
     """
 
     linear: float
     head: float
     tied_copy: float
+    table: float
+    cache: int
+    twice: float
     dense: int
     law: int
     elsewhere: bool
     chunk: int
 
 
-GPU = Precision(linear=NF4, head=NF4, tied_copy=SMALL_HEAD, dense=2, law=6, elsewhere=True, chunk=1024)
+GPU = Precision(NF4, NF4, tied_copy=SMALL_HEAD, table=2, cache=2, twice=2, dense=2, law=6, elsewhere=True, chunk=1024)
 DENSE_HEAD = replace(GPU, head=2, tied_copy=inf)
-_ONEDNN = machine().lower() in {"x86_64", "amd64"}  # where a tied head too is kept once more, in oneDNN's layout
-CPU = Precision(linear=4, head=4, tied_copy=0 if _ONEDNN else inf, dense=4, law=12, elsewhere=False, chunk=256)
-PRECISIONS: dict[Device, Precision] = {"cuda": GPU, "cpu": CPU}
+_X86 = machine().lower() in {"x86_64", "amd64"}
+_COPIED = 0 if _X86 else inf  # a tied head is kept once more, in oneDNN's layout
+EXACT = Precision(4, 4, tied_copy=_COPIED, table=4, cache=4, twice=4, dense=4, law=12, elsewhere=False, chunk=256)
+_PACKED = 8.5 / 8  # a byte, and a float16 scale for every 32
+EIGHT = replace(EXACT, linear=_PACKED, head=_PACKED, tied_copy=inf, table=_PACKED, cache=2, twice=_PACKED)
+FOUR = replace(EIGHT, linear=5 / 8)
+ON_CPU: dict[Weights, Precision] = {"exact": EXACT, "8 bits": EIGHT, "4 bits": FOUR}  # on x86; elsewhere all are exact
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +95,14 @@ def account(dimensions: Dimensions, context: int, precision: Precision = GPU, *,
     """Return what one model keeps with ``context`` tokens in its cache; ``has_exits``: early exits of it are read."""
     d = dimensions
     copied = not d.tied or d.embedding >= precision.tied_copy
-    each = precision.head if copied else precision.dense
+    each = precision.head if copied else precision.table
     trimmed = d.embedding / TRIMMED_SHARE * each if has_exits and d.vocabulary >= TRIMMED_FROM else 0
     return Account(
         linears=round(d.linears * precision.linear),
-        embedding=0 if copied and precision.elsewhere else d.embedding * precision.dense,
+        embedding=0 if copied and precision.elsewhere else round(d.embedding * precision.table),
         head=round(d.embedding * precision.head * copied + trimmed),
         rotation=2 * context * d.head_dim * precision.dense,
-        cache=2 * d.layers * d.kv_heads * d.head_dim * precision.dense * context,
+        cache=2 * d.layers * d.kv_heads * d.head_dim * precision.cache * context,
     )
 
 
@@ -100,14 +110,16 @@ def account(dimensions: Dimensions, context: int, precision: Precision = GPU, *,
 class Needs:
     """Bytes a whole set needs on ``device`` with ``context`` tokens, by part; ``dimensions`` the target's first.
 
-    ``workspace``: laws and one prefill pass, shared by all levels. ``loading``: the most it takes at any moment
-    while it is loaded, a matrix then being there twice. ``runtime``: what CUDA itself has still to take.
+    ``held``: how a CPU holds weights. ``workspace``: laws and one prefill pass, shared by all levels. ``loading``: the
+    most it takes at any moment while it is loaded, a matrix then being there twice. ``runtime``: what CUDA itself has
+    still to take.
     """
 
     dimensions: tuple[Dimensions, ...]
     levels: tuple[Account, ...]
     device: Device
     dense_head: bool
+    held: Weights
     context: int
     workspace: int
     graphs: int
@@ -152,7 +164,8 @@ class Needs:
         return "Close other programs that use this memory, or choose a smaller set."
 
     def _longest(self, dimensions: Sequence[Dimensions], free: int) -> int:
-        return longest(dimensions, self.device, free, self.context, runtime=self.runtime, dense_head=self.dense_head)
+        asked = partial(longest, runtime=self.runtime, dense_head=self.dense_head, weights=self.held)
+        return asked(dimensions, self.device, free, self.context)
 
     def require(self, free: int) -> None:
         """Raise DeviceError, with numbers and with what would fit, where ``free`` bytes are too few."""
@@ -167,14 +180,15 @@ def needs(
     *,
     runtime: int = RUNTIME,
     dense_head: bool = False,
+    weights: Weights = WEIGHTS,
 ) -> Needs:
     """Return what ``levels`` (the target's first, in the order they are loaded) need together for ``context`` tokens.
 
     No level holds more tokens than the shortest context among them. ``runtime``: the bytes CUDA itself has still to
     take: all of RUNTIME in a new process, LIBRARIES where only the context was made, 0 where models ran before.
-    ``dense_head``: a GPU keeps heads in 16 bits.
+    ``dense_head``: a GPU keeps heads in 16 bits. ``weights``: as a CPU holds them.
     """
-    precision = DENSE_HEAD if dense_head and device == "cuda" else PRECISIONS[device]
+    precision = (DENSE_HEAD if dense_head else GPU) if device == "cuda" else ON_CPU[weights if _X86 else "exact"]
     held = min(context, *(level.context for level in levels))
     accounts = tuple(account(level, held, precision, has_exits=not index) for index, level in enumerate(levels))
     return Needs(
@@ -182,6 +196,7 @@ def needs(
         levels=accounts,
         device=device,
         dense_head=dense_head,
+        held=weights,
         context=held,
         workspace=_laws(levels, precision) + max(_pass(level, precision) for level in levels),
         graphs=GRAPHS if device == "cuda" else 0,
@@ -198,11 +213,12 @@ def longest(
     *,
     runtime: int = RUNTIME,
     dense_head: bool = False,
+    weights: Weights = WEIGHTS,
 ) -> int:
     """Return the most tokens up to ``wanted`` with which ``levels`` fit into ``free`` bytes, 0 if not even LEAST."""
 
     def asked(context: int) -> Needs:
-        return needs(levels, context, device, runtime=runtime, dense_head=dense_head)
+        return needs(levels, context, device, runtime=runtime, dense_head=dense_head, weights=weights)
 
     whole = asked(wanted)
     if whole.total <= free:
@@ -222,8 +238,7 @@ def _laws(levels: Sequence[Dimensions], precision: Precision) -> int:
 def _pass(d: Dimensions, precision: Precision) -> int:
     """Return what one prefill pass takes: activations, and a 4-bit matrix spread to 16 bits."""
     row = 4 * d.hidden + 3 * d.intermediate + (d.heads + 2 * d.kv_heads) * d.head_dim
-    packed = precision.linear < 1
-    spread = min(UNPACKED, 2 * d.intermediate * d.hidden * precision.dense) if packed else 0
+    spread = min(UNPACKED, 2 * d.intermediate * d.hidden * precision.dense) if precision.linear == NF4 else 0
     return precision.chunk * row * precision.dense + spread
 
 
@@ -233,6 +248,6 @@ def _peak(levels: Sequence[Dimensions], accounts: Sequence[Account], precision: 
     for level, kept in zip(levels, accounts, strict=True):
         copied = not level.tied or level.embedding >= precision.tied_copy  # the head is packed from 16 bits
         widest = max(2 * level.intermediate * level.hidden, level.embedding * copied)
-        most = max(most, before + kept.weights + widest * precision.dense)
+        most = max(most, before + kept.weights + round(widest * precision.twice))
         before += kept.weights
     return most

@@ -11,7 +11,7 @@ import psutil
 import torch
 
 from engine.account import LEAST, LIBRARIES, Device, longest, needs
-from engine.config import ModelSet, Role
+from engine.config import WEIGHTS, ModelSet, Role, Weights
 from engine.dimensions import Dimensions, read_dimensions
 from engine.errors import CheckpointError
 
@@ -19,8 +19,12 @@ from engine.errors import CheckpointError
 class Budget:
     """The memory of ``device`` for the models of one set."""
 
-    def __init__(self, models: ModelSet, device: torch.device, *, dense_head: bool = False) -> None:
-        self._models, self._device, self._dense_head = models, device, dense_head
+    def __init__(
+        self, models: ModelSet, device: torch.device, *, dense_head: bool = False, weights: Weights = WEIGHTS
+    ) -> None:
+        self._models, self._device = models, device
+        self._longest = partial(longest, dense_head=dense_head, weights=weights)
+        self._needs = partial(needs, dense_head=dense_head, weights=weights)
         self._kind: Device = "cuda" if device.type == "cuda" else "cpu"
 
     def longest(self, wanted: int) -> int:
@@ -28,7 +32,7 @@ class Budget:
 
         If it cannot hold any, what the target alone can; ``wanted`` if that is nothing either.
         """
-        asked = partial(longest, device=self._kind, runtime=self._runtime(), dense_head=self._dense_head)
+        asked = partial(self._longest, device=self._kind, runtime=self._runtime())
         family, free = self._family(), free_memory(self._device)
         return asked(family, free=free, wanted=wanted) or asked(family[:1], free=free, wanted=wanted) or wanted
 
@@ -37,7 +41,7 @@ class Budget:
 
         CheckpointError for a folder that does not say how large its model is.
         """
-        asked = partial(needs, device=self._kind, runtime=self._runtime(), dense_head=self._dense_head)
+        asked = partial(self._needs, device=self._kind, runtime=self._runtime())
         held = [self._dimensions(each) for each in loaded]
         free = free_memory(self._device)
         if held and self._kind == "cpu":  # on a GPU what is loaded counts as free

@@ -11,6 +11,8 @@ from engine.errors import SettingError
 
 Role = Literal["target", "qualifier", "draft"]
 Rule = Literal["block", "token", "fuzzy"]
+Weights = Literal["8 bits", "4 bits", "exact"]  # in which form a CPU holds them; "exact": float32
+WEIGHTS: Weights = "8 bits"
 ROOM = 8192  # tokens of a conversation on a GPU, where room is taken at once, unless more or fewer are asked for
 
 AUTOMATIC = 0  # threads of a pass on a CPU: as many as prove fastest, one core left to everything else

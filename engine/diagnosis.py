@@ -9,6 +9,8 @@ import torch
 
 from engine.model import Transformer
 from engine.model.kernels import available
+from engine.model.packed import Packed
+from engine.model.packing import refusal
 
 LIBRARIES = ("transformers", "bitsandbytes", "safetensors", "huggingface-hub")
 
@@ -49,8 +51,18 @@ def _model(model: Transformer) -> str:
     exits = ", ".join(map(str, model.architecture.exits)) or "none named"
     return (
         f"{size} parameters, {model.layers} layers (early exits: {exits}), context {model.context:,} tokens, "
-        f"{model.embedding.dtype}"
+        f"{_form(model)}"
     )
+
+
+def _form(model: Transformer) -> str:
+    """Say how the layers' weights are held, and why they are not packed where they could be on another CPU."""
+    matrices = [matrix for block in model.blocks for matrix in (block.qkv, block.output, block.gate_up, block.down)]
+    held = {f"{each.bits} bits" for each in matrices if isinstance(each, Packed)}
+    if held:
+        return f"packed to {' and '.join(sorted(held))} for this processor"
+    why = refusal() if model.device.type == "cpu" else ""
+    return " - ".join(filter(None, (str(model.dtype), why)))
 
 
 def _version(name: str) -> str:

@@ -12,7 +12,7 @@ import torch
 from engine.account import LEAST
 from engine.architecture import read_architecture
 from engine.budget import Budget
-from engine.config import ModelSet, Preset, Role, Sampling, Traits
+from engine.config import ModelSet, Preset, Role, Sampling, Traits, Weights
 from engine.decoding.eager import EagerRunner
 from engine.decoding.frequent import FrequentTokens, frequent_tokens
 from engine.decoding.graphs import GraphRunner, free_dropped
@@ -55,15 +55,19 @@ class Loaded:
 
     ``how``: "auto" is graphs on a GPU; where these cannot run a model, all go on "eager", and ``why_eager`` says why.
     ``room``: the most tokens of a conversation with graphs. ``dense_head``: keep heads in 16 bits on a GPU.
+    ``weights``: how a CPU holds them; recordings tried on one have them exact.
     """
 
-    def __init__(self, models: ModelSet, device: torch.device, how: How, room: int, *, dense_head: bool) -> None:
+    def __init__(
+        self, models: ModelSet, device: torch.device, how: How, room: int, *, dense_head: bool, weights: Weights
+    ) -> None:
         self.set, self.device, self.room, self.dense_head = models, device, room, dense_head
         self.how: How = ("graphs" if device.type == "cuda" else "eager") if how == "auto" else how
         self.why_eager = "" if self.how == "graphs" else "as asked" if device.type == "cuda" else "there is no GPU"
         self.traits = Traits()  # of the target
         self.note = ""  # what its makers suggest that makes no sense
-        self._budget = Budget(models, device, dense_head=dense_head)
+        self.weights: Weights = weights if self.how == "eager" else "exact"
+        self._budget = Budget(models, device, dense_head=dense_head, weights=self.weights)
         self._runner: Runner | None = None
         self._parts: dict[Role, tuple[Transformer, FrequentTokens | None]] = {}
         self._tokenizers: dict[Role, ChatTokenizer] = {}
@@ -115,7 +119,7 @@ class Loaded:
             self.tokenizer.shares_vocabulary(tokenizer)
         self._afford(role)
         with device_errors():
-            loading = load(folder, self.device, dense_head=self.dense_head)
+            loading = load(folder, self.device, dense_head=self.dense_head, weights=self.weights)
             while True:
                 try:
                     yield Loading(part, next(loading))

@@ -13,7 +13,7 @@ from itertools import count
 import torch
 
 from engine.account import LEAST
-from engine.config import AUTOMATIC, ROOM, Chosen, ModelSet, Preset, Sampling, Traits
+from engine.config import AUTOMATIC, ROOM, WEIGHTS, Chosen, ModelSet, Preset, Sampling, Traits, Weights
 from engine.decoding.chain import at_exits, describe, device_of
 from engine.decoding.planner import Planner
 from engine.decoding.relay import Chain, PlainStep, Relay, within
@@ -44,12 +44,13 @@ class Session:
         room: int = ROOM,
         *,
         dense_head: bool = False,
+        weights: Weights = WEIGHTS,
         paces: Paces | None = None,
         threads: int = AUTOMATIC,
     ) -> None:
         self.models, self.device = models, device
         self._threads = Threads(threads) if device.type == "cpu" else None
-        self._loaded = Loaded(models, device, how, room, dense_head=dense_head)
+        self._loaded = Loaded(models, device, how, room, dense_head=dense_head, weights=weights)
         self._tape = Tape([])
         self._planner = Planner()
         self._paces = paces or Paces()
@@ -64,6 +65,7 @@ class Session:
         room: int = ROOM,
         *,
         dense_head: bool = False,
+        weights: Weights = WEIGHTS,
         paces: Paces | None = None,
         threads: int = AUTOMATIC,
     ) -> Generator[Loading, None, Session]:
@@ -73,11 +75,13 @@ class Session:
         is graphs on a GPU that runs our kernels. ``room``: the most tokens of a conversation with graphs; fewer where
         the memory that is free holds no more. ``dense_head``: keep heads in 16 bits on a GPU. ``paces``: what is known
         of plain decoding from before, and where it is kept. ``threads``: how many compute on a CPU, AUTOMATIC or a
-        number, for as long as the session lasts.
+        number, for as long as the session lasts. ``weights``: the form in which a CPU holds them.
         """
         if room < LEAST:
             raise SettingError(f"A chat of {room:,} tokens is too short.", f"Choose {LEAST:,} tokens or more.")
-        session = cls(models, device_of(device), how, room, dense_head=dense_head, paces=paces, threads=threads)
+        session = cls(
+            models, device_of(device), how, room, dense_head=dense_head, weights=weights, paces=paces, threads=threads
+        )
         yield from session._loaded.need("target")
         if session._threads is not None:
             session._threads.settle(session.loaded["target"], session._paces.of)
@@ -240,7 +244,7 @@ class Session:
         """Return what measures plain decoding in a reply, with what is known of it for this model, device and way."""
         target, on_cpu = self.loaded["target"], self.device.type == "cpu"
         form = f"{target.layers} layers, {target.parameters:,} weights"
-        way = f"{torch.get_num_threads()} threads" if on_cpu else self.how
+        way = f"{torch.get_num_threads()} threads, {self._loaded.weights}" if on_cpu else self.how
         pool = self._paces.of(f"{self.models.target} | {form} | {_device_name(self.device)} | {way}")
         return Watch(pool, time.perf_counter, time.thread_time if on_cpu else None)
 

@@ -16,6 +16,7 @@ from engine.decoding.graphs.capture import Recorder
 from engine.model import Transformer
 from engine.model.decode import decode, logits
 from engine.model.linear import Blocked, Dense, Linear, Nf4, Stacked
+from engine.model.packed import Packed
 
 REPEATS = 15
 
@@ -88,6 +89,8 @@ def matrices(model: Transformer) -> list[Linear]:
 def _bytes(matrix: Linear) -> int:
     if isinstance(matrix, Nf4):
         return matrix.packed.numel() + matrix.absmax.numel() * matrix.absmax.element_size()
+    if isinstance(matrix, Packed):
+        return matrix.blocks.numel()
     if isinstance(matrix, Stacked):
         return sum(_bytes(part) for part in matrix.parts)
     assert isinstance(matrix, Dense | Blocked)  # noqa: S101 - the other kinds of Linear

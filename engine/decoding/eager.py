@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import torch
 
-from engine.account import CPU
+from engine.account import EXACT
 from engine.config import Preset, Role, Sampling, Window
 from engine.decoding.chain import build
 from engine.decoding.frequent import FrequentTokens
@@ -20,7 +20,7 @@ from engine.model import Transformer
 class EagerRunner:
     """The models of a session, each with a cache that grows."""
 
-    chunk = CPU.chunk
+    chunk = EXACT.chunk
 
     def __init__(self, device: torch.device, vocabulary: int) -> None:
         """``vocabulary``: how many tokens there are to choose from."""

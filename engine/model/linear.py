@@ -1,4 +1,4 @@
-"""Matrix products with a weight that is dense, or packed in bitsandbytes' 4-bit NF4 format."""
+"""Matrix products with a weight that is dense, in bitsandbytes' 4-bit NF4 format, or packed for a CPU."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from torch.nn import functional
 
 from engine.model.kernels import nf4_linear
 from engine.model.kernels.nf4 import refusal as nf4_refusal
+from engine.model.packed import Packed
+from engine.model.packing import joined, pack
 
 ROWS = 4  # see Blocked
 
@@ -103,19 +105,25 @@ class Nf4:
         weight = functional.embedding(self.packed.int(), pairs).view(-1)
         return weight.view(-1, self.blocksize).mul_(self.absmax[:, None]).view(self.shape)
 
+    def between(self, rows: slice) -> Nf4:
+        """Return the same product of the outputs ``rows`` alone, whose blocks must not reach into others."""
+        n, k = self.shape
+        packed, absmax = (part.view(n, -1)[rows] for part in (self.packed, self.absmax))
+        return Nf4(packed.flatten(), absmax.flatten(), self.code, (len(packed), k), self.blocksize)
+
 
 @dataclass(slots=True, eq=False)
 class Stacked:
     """Several products of one input, side by side: [n, K] -> [n, N1 + N2 + ...]."""
 
-    parts: tuple[Dense | Nf4, ...]
+    parts: tuple[Dense | Nf4 | Packed, ...]
 
     def __call__(self, x: Tensor) -> Tensor:
         """Map [n, K] to the parts' outputs, joined."""
         return torch.cat([part(x) for part in self.parts], dim=-1)
 
 
-Linear = Dense | Blocked | Nf4 | Stacked
+Linear = Dense | Blocked | Nf4 | Packed | Stacked
 
 
 def rows_of(linear: Linear, rows: Tensor) -> Linear:
@@ -126,6 +134,8 @@ def rows_of(linear: Linear, rows: Tensor) -> Linear:
     if isinstance(linear, Stacked):
         raise ValueError("a product of several parts cannot be cut by rows")  # noqa: TRY004 - nothing is wrong with the type
     bias = None if linear.bias is None else linear.bias[rows]
+    if isinstance(linear, Packed):
+        return pack(*linear.rows(rows), bias)
     if isinstance(linear, Blocked):
         return blocked(Dense(linear.dense().weight[rows], bias))
     if isinstance(linear, Dense):
@@ -158,10 +168,13 @@ def quantised(weight: Tensor, bias: Tensor | None = None) -> Nf4:
     return Nf4(packed.view(-1), state.absmax.float(), state.code.float(), shape, 64, bias)
 
 
-def stacked(parts: Sequence[Dense | Nf4]) -> Linear:
+def stacked(parts: Sequence[Dense | Nf4 | Packed]) -> Linear:
     """Join matrices of one input by rows: one product instead of several where their formats agree."""
     if len(parts) == 1:
         return parts[0]
+    kept = [part for part in parts if isinstance(part, Packed)]
+    if len(kept) == len(parts):
+        return joined(kept) or Stacked(tuple(parts))
     dense = [part for part in parts if isinstance(part, Dense)]
     packed = [part for part in parts if isinstance(part, Nf4)]
     if len(dense) == len(parts):
@@ -178,7 +191,7 @@ def stacked(parts: Sequence[Dense | Nf4]) -> Linear:
     )
 
 
-def _joined_bias(parts: Sequence[Dense | Nf4]) -> Tensor | None:
+def _joined_bias(parts: Sequence[Dense | Nf4 | Packed]) -> Tensor | None:
     given = [part.bias for part in parts if part.bias is not None]
     return torch.cat(given) if given else None  # a family gives all matrices of one input a bias, or none
 

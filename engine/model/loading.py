@@ -13,30 +13,42 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from engine.account import SMALL_HEAD
+from engine.architecture import Architecture
+from engine.config import Weights
 from engine.errors import CheckpointError, DeviceError
 from engine.files import AGAIN
 from engine.model.checkpoint import Checkpoint, open_checkpoint
+from engine.model.cpu.layout import GROUP
 from engine.model.fourbit import read_nf4
 from engine.model.grouped import Grouped, read_grouped
 from engine.model.kernels import available
 from engine.model.layer import Layer
 from engine.model.linear import Dense, Linear, Nf4, blocked, quantised, stacked
+from engine.model.packed import Bits, Packed
+from engine.model.packing import pack, quantised_to, refusal
 from engine.model.transformer import Transformer
 
 
-def load(folder: Path, device: torch.device, *, dense_head: bool = False) -> Generator[float, None, Transformer]:
+def load(
+    folder: Path, device: torch.device, *, dense_head: bool = False, weights: Weights = "exact"
+) -> Generator[float, None, Transformer]:
     """Yield the fraction read, 0 to 1, and return the model.
 
-    On a CPU every weight becomes float32, those of 4 and 8 bits dequantised. On a GPU activations, norms and embeddings
-    are bfloat16 and every matrix, a large tied head too, is NF4: packed bytes stay as they are, 16-bit ones are
-    quantised as they arrive, and so are grouped ones, made 16-bit first. ``dense_head`` keeps the head in 16 bits
-    there. At no time is more than a few matrices held twice.
+    On a CPU ``weights`` says what becomes of them: float32 all of them ("exact", and where this processor or the model
+    leaves no choice), or packed to so many bits; grouped ones then stay as they are, embedding and head have 8. On a
+    GPU activations, norms and embeddings are bfloat16 and every matrix, a large tied head too, is NF4: packed bytes
+    stay as they are, 16-bit ones are quantised as they arrive, and so are grouped ones, made 16-bit first.
+    ``dense_head`` keeps the head in 16 bits there. At no time is more than a few matrices held twice.
     Raises CheckpointError for a folder that cannot be used and DeviceError when the device's memory runs out.
     """
     checkpoint = open_checkpoint(folder)
     try:
         with ExitStack() as files:
-            model = yield from _Loader(checkpoint, device, files, dense_head).model()
+            bits = bits_of(checkpoint.architecture, device, weights)
+            if bits is None:
+                model = yield from _Loader(checkpoint, device, files, dense_head).model()
+            else:
+                model = yield from _Packing(checkpoint, files, bits).model()
         if device.type == "cuda":
             torch.cuda.synchronize(device)  # our kernels read a weight before the work ahead of them has ended
             available(device)  # their self-test, here rather than in the first reply
@@ -48,6 +60,16 @@ def load(folder: Path, device: torch.device, *, dense_head: bool = False) -> Gen
         ) from error
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"Reading {folder} failed: {error}.", AGAIN) from error
+
+
+def bits_of(architecture: Architecture, device: torch.device, weights: Weights) -> Bits | None:
+    """Return to how many bits weights are packed on ``device``, None where they are not."""
+    if device.type != "cpu" or weights == "exact" or refusal():
+        return None
+    inputs = architecture.width, architecture.mlp, architecture.heads * architecture.head_dim
+    if any(size % GROUP for size in inputs):
+        return None
+    return 4 if weights == "4 bits" else 8
 
 
 class _Loader:
@@ -92,7 +114,7 @@ class _Loader:
             window=self.architecture.windows[index],
         )
 
-    def embedding(self) -> Tensor:
+    def embedding(self) -> Tensor | Packed:
         """Return the embedding; on a GPU it stays in the host's memory unless it is the head as well.
 
         A pass reads a few kilobytes of it, which come over the bus sooner than a layer is done; on the device it would
@@ -108,7 +130,8 @@ class _Loader:
         small = math.prod(self.shapes["model.embed_tokens.weight"]) < SMALL_HEAD
         return "lm_head.weight" not in self.shapes and (self.dense_head or small)
 
-    def head(self, embedding: Tensor) -> Linear:
+    def head(self, embedding: Tensor | Packed) -> Linear:
+        assert isinstance(embedding, Tensor)  # noqa: S101 - _Packing has a head of its own
         tied = "lm_head.weight" not in self.shapes
         if self.on_cpu:
             return blocked(Dense(embedding)) if tied else self.rows(["lm_head"])
@@ -133,11 +156,11 @@ class _Loader:
         """Return the matrices ``names``, which read the same input, as one where their formats allow it."""
         return blocked(stacked([self.matrix(name) for name in names]))
 
-    def matrix(self, name: str) -> Dense | Nf4:
+    def matrix(self, name: str) -> Dense | Nf4 | Packed:
         bias = self.dense(f"{name}.bias") if f"{name}.bias" in self.shapes else None
         if self.checkpoint.is_packed(f"{name}.weight"):
-            packed = self.packed(f"{name}.weight")
-            return Dense(packed.dequantised(), bias) if self.on_cpu else packed.on(self.device, bias)
+            stored = self.packed(f"{name}.weight")
+            return Dense(stored.dequantised(), bias) if self.on_cpu else stored.on(self.device, bias)
         if self.on_cpu:
             return Dense(self.dense(f"{name}.weight"), bias)
         return quantised(self.plain(f"{name}.weight").to(self.device), bias)
@@ -171,3 +194,40 @@ class _Loader:
         except (ArithmeticError, ValueError, KeyError, TypeError) as error:
             file = self.checkpoint.stored[name].file
             raise CheckpointError(f"{file} describes the 4-bit matrix {name} wrongly: {error}.", AGAIN) from error
+
+
+class _Packing(_Loader):
+    """A pass that packs every matrix for the CPU as it arrives; norms and biases become float32."""
+
+    def __init__(self, checkpoint: Checkpoint, files: ExitStack, bits: Bits) -> None:
+        super().__init__(checkpoint, torch.device("cpu"), files, dense_head=False)
+        self.bits = bits
+
+    def embedding(self) -> Packed:
+        """Return the embedding, whose rows are looked up in what is stored."""
+        return self.kept("model.embed_tokens.weight", 8)
+
+    def head(self, embedding: Tensor | Packed) -> Linear:
+        if "lm_head.weight" in self.shapes:
+            return self.kept("lm_head.weight", 8)
+        assert isinstance(embedding, Packed)  # noqa: S101 - it is the one above
+        return embedding
+
+    def matrix(self, name: str) -> Packed:
+        return self.kept(f"{name}.weight", self.bits, f"{name}.bias")
+
+    def kept(self, name: str, bits: Bits, bias: str = "") -> Packed:
+        """Return the matrix ``name``: as it is stored, where that is in groups, otherwise packed to ``bits``."""
+        added = self.dense(bias) if bias in self.shapes else None
+        if self.checkpoint.is_grouped(name):
+            stored = self.grouped(name)
+            return pack(stored.unpacked(), stored.scale, stored.minimum, added)
+        rows, columns = self.shapes[name]
+        if not self.checkpoint.is_packed(name):
+            dense = self.raw(name)
+            return quantised_to(bits, (rows, columns), lambda some: dense[some], added)
+        nf4 = self.packed(name)
+        if columns % nf4.blocksize:
+            whole = nf4.dequantised()
+            return quantised_to(bits, (rows, columns), lambda some: whole[some], added)
+        return quantised_to(bits, (rows, columns), lambda some: nf4.between(some).dequantised(), added)

@@ -12,7 +12,9 @@ from engine.architecture import Architecture
 from engine.model.cache import STEP, KVCache
 from engine.model.layer import Layer, Span, rms_norm
 from engine.model.linear import Linear, rows_of
+from engine.model.packed import Packed
 from engine.model.rotary import Rotation
+from engine.model.steps import Steps
 
 
 class Transformer:
@@ -25,17 +27,18 @@ class Transformer:
     def __init__(
         self,
         architecture: Architecture,
-        embedding: Tensor,
+        embedding: Tensor | Packed,
         layers: Sequence[Layer],
         norm: Tensor,
         head: Linear,
     ) -> None:
         self.architecture = architecture
-        self.embedding = embedding  # [vocabulary, width], on a GPU perhaps in the host's pinned memory
+        self.table = embedding  # [vocabulary, width], on a GPU perhaps in the host's pinned memory
         self.blocks = list(layers)
         self.norm = norm  # [width]
         self.head = head  # width -> vocabulary
         self.rotation = Rotation(architecture, norm.device, norm.dtype)
+        self.steps = _steps(self) if isinstance(embedding, Packed) else None
 
     @property
     def layers(self) -> int:
@@ -63,6 +66,11 @@ class Transformer:
         return self.architecture.parameters
 
     @property
+    def embedding(self) -> Tensor:
+        """The embedding, float [vocabulary, width]; of packed weights a copy."""
+        return self.table.dequantised() if isinstance(self.table, Packed) else self.table
+
+    @property
     def device(self) -> torch.device:
         """Where the weights lie, all but perhaps the embedding."""
         return self.norm.device
@@ -70,7 +78,7 @@ class Transformer:
     @property
     def dtype(self) -> torch.dtype:
         """The dtype of hidden states."""
-        return self.embedding.dtype
+        return self.norm.dtype
 
     def new_cache(self, capacity: int | None = None) -> KVCache:
         """Return an empty cache of ``capacity`` positions, reserved at once so that addresses stay.
@@ -80,12 +88,14 @@ class Transformer:
         limit = self.context if capacity is None else capacity
         room = min(limit, STEP) if capacity is None else limit
         shape = (self.architecture.kv_heads, self.architecture.head_dim)
-        return KVCache.empty(self.layers, shape, limit, room, self.device, self.dtype)
+        return KVCache.empty(self.layers, shape, limit, room, self.device, torch.half if self.steps else self.dtype)
 
     @torch.inference_mode()
     def embed(self, ids: Tensor) -> Tensor:
         """Return the rows of int64 ``ids`` [n] as hidden states [n, width]."""
-        return functional.embedding(ids.to(self.embedding.device), self.embedding).to(self.device)
+        if isinstance(self.table, Packed):
+            return self.table.dequantised(ids)
+        return functional.embedding(ids.to(self.table.device), self.table).to(self.device)
 
     @torch.inference_mode()
     def run(self, hidden: Tensor, layers: range, cache: KVCache) -> Tensor:
@@ -99,6 +109,10 @@ class Transformer:
         start = cache.length(layers)
         stop = start + len(hidden)
         cache.reserve(layers, stop)
+        if self.steps:
+            hidden = self.steps.run(hidden, layers, cache, start)
+            cache.settle(layers, stop)
+            return hidden
         span = Span(start, stop, *self.rotation.between(start, stop))
         visible = {window: span.visible(window) for window in {self.blocks[index].window for index in layers}}
         for index in layers:
@@ -118,3 +132,11 @@ class Transformer:
     def head_of(self, tokens: Tensor) -> Linear:
         """Return a head that reads only ``tokens`` (int64 [m]): cheaper by as much as it is smaller."""
         return rows_of(self.head, tokens.to(self.device))
+
+
+def _steps(model: Transformer) -> Steps | None:
+    """Return what runs packed layers by our own kernels, None for those it does not know."""
+    try:
+        return Steps(model.architecture, model.blocks, model.rotation)
+    except ValueError:
+        return None

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import torch
 from torch import Tensor
 
-from engine.account import CONTEXT, CPU, GPU, LEAST, LIBRARIES, NF4, RUNTIME, STEP, account, longest, needs
+from engine.account import CONTEXT, GPU, LEAST, LIBRARIES, NF4, ON_CPU, RUNTIME, STEP, account, longest, needs
+from engine.config import Weights
 from engine.dimensions import Dimensions, read_dimensions
 from engine.errors import DeviceError
 from engine.library import CATALOGUE
 from engine.model import Transformer, load
 from engine.model.linear import Blocked, Dense, Linear, Nf4, Stacked, quantised
+from engine.model.packed import Packed
 
 GB = 10**9
 STARTER = Path(__file__).parents[2] / "assets" / "starter"
 EIGHT = CATALOGUE["llama-8b"].models["target"].architecture
 
 
-def loaded(folder: Path) -> Transformer:
+def loaded(folder: Path, weights: Weights) -> Transformer:
     """Load a checkpoint on the CPU."""
-    loading = load(folder, torch.device("cpu"))
+    loading = load(folder, torch.device("cpu"), weights=weights)
     while True:
         try:
             next(loading)
@@ -38,21 +41,24 @@ def stored(linear: Linear) -> int:
         return sum(stored(part) for part in linear.parts)
     if isinstance(linear, Nf4):
         return linear.packed.nbytes + linear.absmax.nbytes
+    if isinstance(linear, Packed):
+        return linear.blocks.nbytes
     weight: Tensor = linear.dense().weight if isinstance(linear, Blocked) else linear.weight
     return weight.nbytes
 
 
+@pytest.mark.parametrize("weights", get_args(Weights))
 @pytest.mark.parametrize("role", ["target", "draft"])
-def test_account_is_what_the_loader_keeps(role: str) -> None:
+def test_account_is_what_the_loader_keeps(role: str, weights: Weights) -> None:
     """Guards the promise that fit and loader agree: every part against the tensors of a model really loaded."""
-    model = loaded(STARTER / role)
+    model = loaded(STARTER / role, weights)
     cache = model.new_cache(700)
-    said = account(read_dimensions(STARTER / role), 700, CPU)
+    said = account(read_dimensions(STARTER / role), 700, ON_CPU[weights])
     assert said.linears == sum(
         stored(each) for block in model.blocks for each in (block.qkv, block.output, block.gate_up, block.down)
     )
-    assert said.embedding == model.embedding.nbytes
-    shared = isinstance(model.head, Dense) and model.head.weight is model.embedding
+    assert said.embedding == (stored(model.table) if isinstance(model.table, Packed) else model.table.nbytes)
+    shared = model.head is model.table or (isinstance(model.head, Dense) and model.head.weight is model.table)
     assert said.head == (0 if shared else stored(model.head))
     assert said.cache == sum(part.nbytes for part in (*cache.keys, *cache.values))
 
@@ -70,6 +76,21 @@ def test_account_of_an_8b() -> None:
     assert part.head == 128_256 * 4096 * 9 // 16 * 5 // 4  # its own matrix, and a quarter again for drafting
     assert part.cache == 4096 * 32 * 2 * 8 * 128 * 2
     assert 6 * GB < needs([EIGHT], 4096, "cuda").total < 8 * GB
+
+
+def test_an_8b_on_a_cpu() -> None:
+    """Guards the memory of a laptop: Llama 3.1 8B at 4 bits in about 5.5 GB, little more while it is loaded."""
+    part = account(EIGHT, 4096, ON_CPU["4 bits"])
+    assert part.linears == 32 * (4096 * 128 * 80 + 3 * 4096 * 14_336) * 5 // 8
+    assert part.embedding == EIGHT.embedding * 17 // 16
+    assert 5.3 * GB < part.weights < 5.7 * GB
+    alone = needs([EIGHT], 4096, "cpu", weights="4 bits")
+    assert alone.loading < 1.15 * part.weights
+    assert (
+        alone.total
+        < needs([EIGHT], 4096, "cpu", weights="8 bits").total
+        < needs([EIGHT], 4096, "cpu", weights="exact").total
+    )
 
 
 def test_a_tied_head_is_counted_where_it_is_a_copy() -> None:

@@ -90,12 +90,12 @@ def test_longer_than_trained() -> None:
 
 
 def test_without_a_usable_gpu_the_cpu_is_judged() -> None:
-    """Guards against judging a GPU that the installed torch cannot use, or dense weights at 4-bit size."""
+    """Guards against judging a GPU that the installed torch cannot use, or weights of 8 bits at the size of 4."""
     levels = CATALOGUE["smollm2"].architectures
     verdict = judge(levels, machine(20 * GB, 24 * GB, cuda=None), 1024)
     assert verdict.device == "cpu"
     assert verdict.needed == needs(levels, 1024, "cpu").total
-    assert verdict.needed > 8 * GB
+    assert 2.5 * GB < verdict.needed < 3.5 * GB  # at 8 bits, where a GPU would hold 4
 
 
 def test_least_context_is_a_chat() -> None:

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
-from engine.account import CPU, account
+from engine.account import EXACT, account
 from engine.architecture import read_architecture
 from engine.architecture.form import RECIPE
 from engine.dimensions import read_dimensions
@@ -59,7 +59,7 @@ def test_a_model_is_loaded_as_it_is_stored(
     checkpoint_of(variant)[1].save_pretrained(tmp_path)
     worth = group(tmp_path, bits, embedding=embedding, leave=leave)
     model = loaded(tmp_path)
-    said = account(read_dimensions(tmp_path), 128, CPU, has_exits=False)
+    said = account(read_dimensions(tmp_path), 128, EXACT, has_exits=False)
     assert model.embedding.nbytes == said.embedding
     change_config(tmp_path, quantization_config=None)
     write_tensors(tmp_path, worth)

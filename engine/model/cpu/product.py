@@ -1,0 +1,97 @@
+"""The product of packed weights with packed activations, as LLVM instructions.
+
+Weights lie in blocks of eight outputs, a lane each, group of 32 by group of 32: first the codes, as many bytes as
+``CODES`` says, then eight float16 scales and, at 4 bits, eight minima. A vector of codes holds four columns of each
+output; at 4 bits its high nibbles hold the four columns behind those. See engine/model/packed.py, which packs them.
+
+Within a group everything is an integer, and groups are added in order: a row's result does not depend on how many rows
+pass with it, bit for bit.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine.model.cpu.layout import CODES, GROUP, LANES, STRIDE
+from engine.model.cpu.writer import BIT, F16, F32, I8, I16, I32, Value, Writer, number, vector
+
+BYTES, PAIRS = vector(I8, 4 * LANES), vector(I16, 2 * LANES)
+
+
+def write_product(module: Any, bits: int, rows: int) -> None:
+    """Write ``product<bits>_<rows>``: of blocks first .. last - 1 of a packed weight, for ``rows`` rows.
+
+    Arguments: the weight; activations as codes int8 [rows, K], scales and sums float32 [rows, K / 32]; the result,
+    float32 [rows, width]; then K / 32, first, last, width.
+    """
+    w = Writer(module, f"product{bits}_{rows}", 5, 4)
+    weight, codes, scales, sums, result = w.pointers
+    groups, first, last, width = w.counts
+    b, columns = w.b, w.b.mul(groups, number(GROUP))
+    zero = number(0.0, vector(F32))
+    with w.loop(first, last) as block:
+        totals = [w.variable(zero) for _ in range(rows)]
+        base = w.at(weight, b.mul(block, b.mul(groups, number(STRIDE[bits]))))
+        with w.loop(number(0), groups) as group:
+            here = w.at(base, b.mul(group, number(STRIDE[bits])))
+            column = b.mul(group, number(GROUP))
+            starts = [w.at(codes, b.mul(columns, number(row)), column) for row in range(rows)]
+            dots = _dots4(w, here, starts) if bits == 4 else _dots8(w, here, starts)
+            scale = b.fpext(w.load(w.at(here, CODES[bits]), vector(F16)), vector(F32))
+            for row, dot in enumerate(dots):
+                at = b.mul(b.add(b.mul(groups, number(row)), group), number(4))
+                factor = b.fmul(scale, w.all(w.load(w.at(scales, at), F32)))
+                total = w.of("fma", factor, b.sitofp(dot, vector(F32)), b.load(totals[row]))
+                if bits == 4:
+                    minimum = b.fpext(w.load(w.at(here, CODES[bits] + 2 * LANES), vector(F16)), vector(F32))
+                    total = w.of("fma", minimum, w.all(w.load(w.at(sums, at), F32)), total)
+                b.store(total, totals[row])
+        for row, total in enumerate(totals):
+            at = b.add(b.mul(width, number(row)), b.mul(block, number(LANES)))
+            w.store(b.load(total), w.at(result, b.mul(at, number(4))))
+    w.end()
+
+
+def _dots4(w: Writer, here: Value, starts: list[Value]) -> list[Value]:
+    """Return for each row of activations int32 [8], the group's codes of 0 to 15 times its own."""
+    b, dots = w.b, list[Value]()
+    for vector_at in range(0, CODES[4], 4 * LANES):
+        both = w.load(w.at(here, vector_at), BYTES)
+        high = b.bitcast(b.lshr(b.bitcast(both, PAIRS), number(4, PAIRS)), BYTES)
+        for half, part in enumerate((both, high)):
+            unsigned = b.and_(part, number(15, BYTES))
+            for row, start in enumerate(starts):
+                product = _pairs(w, unsigned, _four(w, start, vector_at // 4 + 4 * half))
+                if len(dots) <= row:
+                    dots.append(product)
+                else:
+                    dots[row] = b.add(dots[row], product)  # eight sums of two stay below 8 * 2 * 15 * 127 < 32768
+    return [_joined(w, dot) for dot in dots]
+
+
+def _dots8(w: Writer, here: Value, starts: list[Value]) -> list[Value]:
+    """Return for each row of activations int32 [8], the group's signed codes times its own."""
+    b = w.b
+    dots = [number(0, vector(I32))] * len(starts)
+    for vector_at in range(0, CODES[8], 4 * LANES):
+        signed = w.load(w.at(here, vector_at), BYTES)
+        size = w.call("llvm.abs.v32i8", BYTES, signed, number(0, BIT))
+        for row, start in enumerate(starts):
+            turned = w.call("llvm.x86.avx2.psign.b", BYTES, _four(w, start, vector_at // 8), signed)
+            dots[row] = b.add(dots[row], _joined(w, _pairs(w, size, turned)))
+    return dots
+
+
+def _four(w: Writer, start: Value, column: int) -> Value:
+    """Return four activations from ``column`` on, for every output."""
+    return w.b.bitcast(w.all(w.load(w.at(start, column), I32)), BYTES)
+
+
+def _pairs(w: Writer, unsigned: Value, signed: Value) -> Value:
+    """Return int16 [16], sums of two products each; they must not pass 32767."""
+    return w.call("llvm.x86.avx2.pmadd.ub.sw", PAIRS, unsigned, signed)
+
+
+def _joined(w: Writer, pairs: Value) -> Value:
+    """Return int32 [8], the sums of two neighbours each."""
+    return w.call("llvm.x86.avx2.pmadd.wd", vector(I32), pairs, number(1, PAIRS))

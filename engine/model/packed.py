@@ -1,0 +1,99 @@
+"""Matrices that stay packed on a CPU: 4 or 8 bits a weight in groups of 32, and their product.
+
+A weight is code * scale + minimum, code 0 to 15 (at 8 bits: code * scale, code -127 to 127). Activations are packed to
+8 bits in the same groups as they come, so that products are of integers; norms, attention and sums stay float32.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from engine.model.cpu.compiled import Kernels, kernels
+from engine.model.cpu.layout import CODES, GROUP, LANES, TILE
+
+Bits = Literal[4, 8]
+
+
+@dataclass(slots=True, eq=False)
+class Packed:
+    """``x @ W.T + bias`` for a weight W of ``shape`` (N, K), K in whole groups; a row's result does not depend on n.
+
+    ``blocks``: uint8 [N / 8 rounded up, K / 32, bytes of a group of eight rows], laid out as
+    engine/model/cpu/product.py says.
+    """
+
+    blocks: Tensor
+    bits: Bits
+    shape: tuple[int, int]
+    bias: Tensor | None = None
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Map float32 [n, K] to [n, N]."""
+        result = product(self, Activations.of(x))[:, : self.shape[0]]
+        return result if self.bias is None else result + self.bias
+
+    def rows(self, which: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return codes int8 [m, K], scales and minima float16 [m, K / 32] of the rows ``which`` (int64 [m])."""
+        lane, at = which % LANES, torch.arange(len(which))
+        held = self.blocks[which // LANES]  # [m, groups, bytes]
+        codes = held[..., : CODES[self.bits]].reshape(*held.shape[:2], CODES[self.bits] // (4 * LANES), LANES, 4)[
+            at, :, :, lane
+        ]
+        if self.bits == 4:
+            codes = torch.stack((codes & 15, codes >> 4), dim=3)
+        scales = (
+            held[..., CODES[self.bits] :]
+            .view(torch.float16)
+            .view(*held.shape[:2], 8 // self.bits, LANES)[at, :, :, lane]
+        )
+        minima = scales[..., 1].contiguous() if self.bits == 4 else None
+        return codes.reshape(len(which), self.shape[1]).view(torch.int8), scales[..., 0].contiguous(), minima
+
+    def dequantised(self, which: Tensor | None = None) -> Tensor:
+        """Return the weight, or its rows ``which`` (int64 [m]), as float32 [m, K]."""
+        codes, scales, minima = self.rows(torch.arange(self.shape[0]) if which is None else which)
+        weight = codes.view(*scales.shape, GROUP) * scales.float()[..., None]
+        if minima is not None:
+            weight += minima.float()[..., None]
+        return weight.view(codes.shape)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Activations:
+    """Rows x as codes int8 [n, K], their scales, and the sum of each group's codes times its scale, [n, K / 32]."""
+
+    codes: Tensor
+    scales: Tensor
+    sums: Tensor
+
+    @classmethod
+    def of(cls, x: Tensor) -> Activations:
+        """Pack float32 ``x`` [n, K]."""
+        x = x.contiguous()
+        groups = x.numel() // GROUP
+        packed = cls(torch.empty_like(x, dtype=torch.int8), *torch.empty(2, len(x), x.shape[1] // GROUP))
+        found().quantise(*(each.data_ptr() for each in (x, packed.codes, packed.scales, packed.sums)), groups)
+        return packed
+
+
+def product(weight: Packed, x: Activations) -> Tensor:
+    """Return float32 [n, N rounded up to eight]."""
+    blocks, groups, _ = weight.blocks.shape
+    result = torch.empty(len(x.codes), LANES * blocks)
+    for start in range(0, len(x.codes), TILE):
+        parts = [part[start : start + TILE] for part in (x.codes, x.scales, x.sums, result)]
+        call = found().products[weight.bits, len(parts[0])]
+        call(weight.blocks.data_ptr(), *(part.data_ptr() for part in parts), groups, 0, blocks, LANES * blocks)
+    return result
+
+
+def found() -> Kernels:
+    """Return the kernels; raises RuntimeError where there are none."""
+    made = kernels()
+    if not isinstance(made, Kernels):
+        raise RuntimeError(made.reason)  # noqa: TRY004 - nothing is packed without them
+    return made

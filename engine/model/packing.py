@@ -1,0 +1,113 @@
+"""How matrices are packed for a CPU, a few rows at a time so that little of them is there twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from engine.model.cpu.compiled import Kernels, kernels
+from engine.model.cpu.layout import GROUP, LANES, STRIDE, TILE
+from engine.model.packed import Bits, Packed
+
+SLICE = 1024  # rows packed at a time, whole blocks of them
+Part = tuple[Tensor, Tensor, Tensor | None]  # codes, a byte each [n, K], scales and minima [n, K / 32]
+
+
+def pack(codes: Tensor, scale: Tensor, minimum: Tensor | None, bias: Tensor | None = None) -> Packed:
+    """Return the matrix of ``codes``, a byte each [N, K], and float16 ``scale`` and ``minimum`` [N, K / 32].
+
+    At 4 bits there is a minimum and codes are 0 to 15. Raises ValueError where rows do not hold whole groups.
+    """
+
+    def part(rows: slice) -> Part:
+        return codes[rows], scale[rows], None if minimum is None else minimum[rows]
+
+    return _filled(8 if minimum is None else 4, (len(codes), codes.shape[1]), part, bias)
+
+
+def quantised_to(
+    bits: Bits, shape: tuple[int, int], rows: Callable[[slice], Tensor], bias: Tensor | None = None
+) -> Packed:
+    """Return the matrix of ``shape`` packed to ``bits``; ``rows`` gives some of its rows, floats of any kind.
+
+    Raises ValueError where rows do not hold whole groups.
+    """
+    quantise = _to_four if bits == 4 else _to_eight
+    return _filled(bits, shape, lambda some: quantise(rows(some).float().view(-1, shape[1] // GROUP, GROUP)), bias)
+
+
+def joined(parts: Sequence[Packed]) -> Packed | None:
+    """Return matrices of one input as one, by rows; None where their formats differ or rows do not fill blocks."""
+    bits, columns = parts[0].bits, parts[0].shape[1]
+    if any(part.bits != bits or part.shape[0] % LANES for part in parts):
+        return None
+    biases = [part.bias for part in parts if part.bias is not None]
+    blocks = torch.cat([part.blocks for part in parts])
+    return Packed(blocks, bits, (sum(part.shape[0] for part in parts), columns), torch.cat(biases) if biases else None)
+
+
+@cache
+def refusal() -> str:
+    """Return why matrices cannot be packed on this CPU, "" where they can: products held against dense ones."""
+    found = kernels()
+    if not isinstance(found, Kernels):
+        return found.reason
+    random = torch.Generator().manual_seed(1)
+    x, weight = (torch.randn(n, 5 * GROUP, generator=random) for n in (TILE + 1, 3 * LANES))
+    every: tuple[Bits, ...] = (4, 8)
+    for bits in every:
+        matrix = quantised_to(bits, (3 * LANES, 5 * GROUP), lambda rows: weight[rows])
+        expected, made = x @ matrix.dequantised().T, matrix(x)
+        alone = torch.cat([matrix(row[None]) for row in x])
+        if not torch.equal(alone, made) or not (made - expected).norm() < 0.02 * expected.norm():
+            return "Our CPU kernels do not compute rightly on this processor."
+    return ""
+
+
+def _filled(bits: Bits, shape: tuple[int, int], part: Callable[[slice], Part], bias: Tensor | None) -> Packed:
+    rows, columns = shape
+    if columns % GROUP:
+        raise ValueError(f"rows of {columns} weights do not hold whole groups of {GROUP}")
+    blocks = torch.empty(-(-rows // LANES), columns // GROUP, STRIDE[bits], dtype=torch.uint8)
+    for start in range(0, rows, SLICE):
+        parts = [each for each in part(slice(start, min(start + SLICE, rows))) if each is not None]
+        codes, *scales = (_lengthened(each, -len(each) % LANES) for each in parts)
+        laid = _laid(codes, scales)
+        blocks[start // LANES :][: len(laid)] = laid
+    return Packed(blocks, bits, shape, bias)
+
+
+def _laid(codes: Tensor, scales: Sequence[Tensor]) -> Tensor:
+    """Return uint8 [n / 8, K / 32, bytes of a group], as engine/model/cpu/product.py reads it."""
+    groups = scales[0].shape[1]
+    # block, lane, group, vector, column
+    lanes = codes.contiguous().view(torch.uint8).view(-1, LANES, groups, GROUP // 4, 4)
+    if len(scales) == 2:
+        lanes = lanes[..., 0::2, :] | lanes[..., 1::2, :] << 4
+    halves = [each.half().view(-1, LANES, groups).transpose(1, 2).contiguous() for each in scales]
+    return torch.cat([lanes.permute(0, 2, 3, 1, 4).flatten(2), *(each.view(torch.uint8) for each in halves)], dim=2)
+
+
+def _lengthened(part: Tensor, missing: int) -> Tensor:
+    """Return ``part`` with as many rows of zeros behind it."""
+    return torch.cat((part, part.new_zeros(missing, *part.shape[1:]))) if missing else part
+
+
+def _to_eight(groups: Tensor) -> Part:
+    scale = (groups.abs().amax(dim=2) / 127).half()
+    return groups.mul(_inverse(scale)).round_().clamp_(-127, 127).to(torch.int8).flatten(1), scale, None
+
+
+def _to_four(groups: Tensor) -> Part:
+    low = groups.amin(dim=2).half()
+    scale = ((groups.amax(dim=2) - low.float()) / 15).half()
+    codes = groups.sub(low.float()[..., None]).mul_(_inverse(scale)).round_().clamp_(0, 15)
+    return codes.to(torch.uint8).flatten(1), scale, low
+
+
+def _inverse(scale: Tensor) -> Tensor:
+    """Return one over ``scale``, zero where it is zero, for every weight of its group."""
+    return torch.where(scale == 0, 0, 1 / scale.float())[..., None]
