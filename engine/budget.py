@@ -78,7 +78,7 @@ class Budget:
 
 
 def free_memory(device: torch.device) -> int:
-    """Return the bytes there are on ``device`` for this process: what nobody has, and on a GPU what torch has."""
+    """Return the bytes of ``device`` this process can use: those that are free, and on a GPU those torch holds."""
     if device.type != "cuda":
         return int(psutil.virtual_memory().available)
     return int(torch.cuda.mem_get_info(device)[0]) + torch.cuda.memory_reserved(device)

@@ -235,7 +235,7 @@ PRESETS = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class ModelSet:
-    """Checkpoint folders that share one vocabulary, by role; only the target is needed for every preset."""
+    """Checkpoint folders that share one vocabulary, by role; each preset needs the target, some smaller ones too."""
 
     name: str
     target: Path

@@ -94,7 +94,7 @@ def _from_own(own: Sequence[float]) -> tuple[float, float] | None:
 
 
 def _from_others(pooled: Sequence[tuple[float, int]]) -> tuple[float, float] | None:
-    """Return what other replies foretell for one more: they differ among each other, and so will it from them."""
+    """Return the same by other replies; its error covers how much replies differ from one another."""
     if not pooled:
         return None
     paces = [log(seconds) for seconds, _ in pooled]

@@ -37,7 +37,7 @@ class Lane:
         return _pace(self.turns)
 
     def ratio(self, other: Lane) -> tuple[float, float]:
-        """Return how many times as fast it is as ``other``, give or take what their turns betray: the jackknife."""
+        """Return how many times as fast it is as ``other``, and the error of that, by the jackknife over turns."""
         count = len(self.turns)
         without = [_pace(self.turns, left_out) / _pace(other.turns, left_out) for left_out in range(count)]
         return _pace(self.turns) / _pace(other.turns), 2 * (count - 1) ** 0.5 * pstdev(without)

@@ -53,7 +53,7 @@ class Speed:
         return self.tokens / self.seconds
 
     def against(self, plain: Speed) -> str:
-        """Say how many times as fast it is as ``plain``, with the error that its replies betray."""
+        """Say how many times as fast it is as ``plain``, with the error estimated from its replies."""
         value, count = self.tokens_per_second / plain.tokens_per_second, len(self.replies)
         if count < 2 or count != len(plain.replies):
             return words.times(value)

@@ -19,7 +19,7 @@ WIDEST = (6, 8)  # windows tried: of the bottom level, of those above it
 GAIN = 0.95  # a new plan must promise this share of the present one's time, since changing it costs a moment
 PATIENCE = 10  # replies by plain decoding after which speculation is tried again
 FADE = 0.98  # of what was counted, a round: what a chat is about changes
-UNSEEN = 0.7  # agreement of models nobody has seen together
+UNSEEN = 0.7  # agreement of models that have not run together yet
 
 
 def seconds_per_token(costs: Sequence[Cost], agreement: Sequence[float], windows: Sequence[int]) -> float:

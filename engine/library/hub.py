@@ -57,7 +57,7 @@ class Hub:
         self._api = HfApi(endpoint=endpoint, token=self._token)
         self._silence = silence
         self._client = get_session()
-        self._client.timeout = silence  # the library's own is to wait for ever
+        self._client.timeout = silence  # the library itself waits without a limit
         self._client.headers["Accept-Encoding"] = "identity"
         Guard(endpoint or constants.ENDPOINT, LONG * silence).watch(self._client)
 

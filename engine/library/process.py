@@ -66,7 +66,7 @@ class Downloader:
         self._write(NOW + "\n")
 
     def leave(self) -> None:
-        """Let the process go on by itself; it is heard no more."""
+        """Let the process go on by itself; what it writes is no longer read."""
         self._write(STAY + "\n")
         self._hang_up()
 

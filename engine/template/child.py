@@ -124,7 +124,7 @@ def _to_json(
 
 
 class Generation(Extension):
-    """The tag that marks what an assistant said: of use in training, here its body is all that counts."""
+    """The tag around what an assistant said, which training uses; rendering keeps its body."""
 
     tags = {"generation"}  # noqa: RUF012 - as Jinja declares it
 
