@@ -118,6 +118,7 @@ class Window:
 
     ``entropy`` (nats): the drafter also stops after a token drawn from a law of higher entropy. That token is
     kept and judged like any other, so the reply's law is untouched (SVIP, arXiv 2411.18462).
+    On a GPU a pass holds 16 tokens, so a level hands up earlier where its window would not fit the judge's pass.
     """
 
     tokens: int
