@@ -18,6 +18,7 @@ from app.wizard.page import ORDER
 from app.wizard.search import EMPTY
 from app.wizard.sets import SetsPage
 from app.wizard.wizard import Wizard
+from engine.library.protocol import State
 from tests.app.wizard.conftest import answer, checkpoint
 from tests.engine.library.conftest import MemoryKeyring
 from tests.engine.library.hub import FakeHub
@@ -159,11 +160,16 @@ def test_what_begins_and_ends_beside_the_page_is_seen_on_it(
     bar.setValue(bar.maximum())
     card(sets, last).choice.setFocus()
     at = bar.value()
-    for state, shown in (("downloading", True), ("paused", False)):
+    states: list[tuple[State, bool]] = [("downloading", True), ("paused", False)]
+    for state, shown in states:
         before = card(sets, last)
         downloads._downloads.events.put(Progress(last, state, ""))
         downloads._hear()
-        qtbot.waitUntil(lambda before=before: card(sets, last) is not before)
+
+        def another(before: OfferCard = before) -> bool:
+            return card(sets, last) is not before
+
+        qtbot.waitUntil(another)
         assert ("Being downloaded" in told()) is shown
         assert wizard.focusWidget() is card(sets, last).choice
         qtbot.waitUntil(lambda: bar.value() == at)
@@ -183,8 +189,13 @@ def test_only_the_latest_survey_is_shown(sets: SetsPage, library: ModelLibrary, 
     first.finished.connect(seen.append)
     qtbot.waitUntil(lambda: bool(seen))
     errands: list[Errand] = []
+
+    def survey(_: int) -> Errand:
+        errands.append(Errand(lambda: seen[0]))
+        return errands[-1]
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(library, "survey", lambda _: errands.append(Errand(lambda: seen[0])) or errands[-1])
+        patch.setattr(library, "survey", survey)
         sets.context.chosen.emit(8192)
         sets.context.chosen.emit(16384)
     shown = sets.cards
