@@ -11,17 +11,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TextIO, get_args
+from typing import TYPE_CHECKING, Literal, TextIO
 
 from platformdirs import user_data_path
 
 from engine import lasting
 from engine.architecture import require_folder
-from engine.config import AUTOMATIC, PRESETS, ROOM, WEIGHTS, Chosen, ModelSet, Preset, Sampling, Weights, models_in
+from engine.arguments import chosen, parser
+from engine.config import PRESETS, ModelSet, Preset, Sampling, models_in
 from engine.errors import CheckpointError, UpdraftError
 from engine.events import Event, Finished, to_json
 from engine.library import Library, starter_models, starting_preset
-from engine.library import terminal as models
 from engine.library.provenance import checkpoint_in
 from engine.pace import Paces
 from engine.printable import printable
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns 0, 1 for a foreseen error, 130 when interrupted, 141 when nobody reads on."""
     speak()
-    arguments = _parser().parse_args(argv)
+    arguments = parser(__doc__ or "", ask=_ask, chat=_chat, bench=_bench).parse_args(argv)
     try:
         return int(arguments.run(arguments))
     except UpdraftError as error:
@@ -62,106 +62,6 @@ def speak() -> None:
 
 def _complain(error: UpdraftError) -> None:
     print(printable(f"updraft: {error.sentence} {error.hint}".rstrip(), "\n"), file=sys.stderr)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m engine", description=__doc__)
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    ask = commands.add_parser("ask", help="answer one question and stop")
-    ask.add_argument("question", help="what to ask; - reads it from standard input")
-    ask.set_defaults(run=_ask)
-    chat = commands.add_parser("chat", help="talk; /quit or Ctrl+D ends it, Ctrl+C stops an answer")
-    chat.set_defaults(run=_chat)
-    bench = commands.add_parser("bench", help="measure what a pass costs and what each preset gains")
-    bench.add_argument("--presets", nargs="+", choices=list(PRESETS), default=[], help="which (default: all)")
-    bench.add_argument("--context", type=_count, default=1024, help="tokens behind a timed pass (default: %(default)s)")
-    bench.add_argument("--transformers", action="store_true", help="also time transformers on the same weights")
-    bench.add_argument(
-        "--llama-cpp",
-        type=Path,
-        metavar="FILE",
-        help="against llama.cpp on this GGUF file, in turns on the CPU; without --model both run the file; it needs "
-        "node-llama-cpp, installed in the current folder or in the one that UPDRAFT_LLAMA_CPP names",
-    )
-    bench.add_argument(
-        "--paces", action="store_true", help="check what answers claim against plain ones, in turns (with --presets)"
-    )
-    bench.add_argument(
-        "--shape", help="random weights of a known shape, acceptance simulated: llama-3.1-8b, qwen3-8b, …"
-    )
-    bench.add_argument(
-        "--rates",
-        type=_share,
-        nargs="+",
-        default=[0.75, 0.85],
-        help="with --shape: what share of the level below each judge keeps, bottom first (default: 0.75 0.85)",
-    )
-    bench.set_defaults(run=_bench)
-    models.add_arguments(commands)
-    for command in (ask, chat):
-        command.add_argument("--preset", choices=list(PRESETS), help="the method (default: one that suits the model)")
-    for command in (ask, chat, bench):
-        _add_reply_options(command)
-    bench.set_defaults(max_tokens=512)
-    return parser
-
-
-def _add_reply_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--model", metavar="NAME", help="an installed set or a model folder (default: the starter)")
-    command.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
-    command.add_argument(
-        "--room", type=int, default=ROOM, help="the most tokens of a conversation on a GPU (default: %(default)s)"
-    )
-    command.add_argument(
-        "--threads", type=int, default=AUTOMATIC, help="how many compute on a CPU (default: as many as prove fastest)"
-    )
-    command.add_argument("--dense-head", action="store_true", help="keep the head in 16 bits on a GPU, not in 4")
-    command.add_argument(
-        "--weights", choices=get_args(Weights), default=WEIGHTS, help="how a CPU holds weights (default: %(default)s)"
-    )
-    command.add_argument("--eager", action="store_true", help="without CUDA graphs: slower, to compare with")
-    command.add_argument("--system", default="", help="a system prompt")
-    for name, words, kind in (
-        ("--temperature", "0 is greedy", float),
-        ("--top-k", "0 is off", int),
-        ("--top-p", "1 is off", float),
-        ("--min-p", "0 is off", float),
-        ("--repetition-penalty", "1 is off", float),
-    ):
-        command.add_argument(name, type=kind, help=f"{words} (default: what the model's makers suggest)")
-    command.add_argument("--seed", type=int, help="the same seed gives the same reply")
-    command.add_argument("--max-tokens", type=_count, help="the longest reply (default: as long as the context holds)")
-    command.add_argument(
-        "--think",
-        action=argparse.BooleanOptionalAction,
-        help="whether to think before answering, for models that can do either (default: as the model does)",
-    )
-    command.add_argument("--json", type=Path, metavar="FILE", help="write every event there, one JSON object a line")
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is less than 1")
-    return value
-
-
-def _share(text: str) -> float:
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text} does not lie between 0 and 1")
-    return value
-
-
-def _sampling(arguments: argparse.Namespace) -> Chosen:
-    return Chosen(
-        arguments.temperature,
-        arguments.top_k,
-        arguments.top_p,
-        arguments.min_p,
-        arguments.repetition_penalty,
-        arguments.seed,
-    )
 
 
 def _models(arguments: argparse.Namespace) -> ModelSet:
@@ -218,7 +118,7 @@ def _ask(arguments: argparse.Namespace) -> int:
     question = _text(sys.stdin.read() if arguments.question == "-" else arguments.question)
     if not question.strip():
         raise UpdraftError("There is no question.", "Write one, or pipe one in and ask -.")
-    _sampling(arguments)  # refuse bad settings before loading anything
+    chosen(arguments)  # refuse bad settings before loading anything
     with _log(arguments.json) as log:
         terminal = Terminal(sys.stdout, sys.stderr)
         session = _open(arguments, terminal)
@@ -227,7 +127,7 @@ def _ask(arguments: argparse.Namespace) -> int:
 
 
 def _chat(arguments: argparse.Namespace) -> int:
-    _sampling(arguments)
+    chosen(arguments)
     with _log(arguments.json) as log:
         terminal = Terminal(sys.stdout, sys.stderr)
         session = _open(arguments, terminal)
@@ -251,7 +151,7 @@ def _chat(arguments: argparse.Namespace) -> int:
 
 def _bench(arguments: argparse.Namespace) -> int:
     with _log(arguments.json) as log:  # a file that cannot be written is reported before minutes of measuring
-        report = _measured(arguments, _sampling(arguments).over(Sampling()), lambda what: print(what, file=sys.stderr))
+        report = _measured(arguments, chosen(arguments).over(Sampling()), lambda what: print(what, file=sys.stderr))
         print(report.table())
         log.write(report)
     return 0
@@ -333,7 +233,7 @@ def _reply(
     events: Iterator[Event] = session.reply(
         messages,
         preset=_preset(arguments, session.models),
-        sampling=_sampling(arguments),
+        sampling=chosen(arguments),
         max_tokens=arguments.max_tokens,
         thinking=arguments.think,
     )

@@ -1,0 +1,121 @@
+"""What the command line takes, and what of it goes into a reply's settings."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import get_args
+
+from engine.config import AUTOMATIC, PRESETS, ROOM, WEIGHTS, Chosen, Weights
+from engine.library import terminal as models
+
+Command = Callable[[argparse.Namespace], int]
+
+
+def parser(description: str, *, ask: Command, chat: Command, bench: Command) -> argparse.ArgumentParser:
+    """Return what reads the command line; each command's function is in what it read, as ``run``."""
+    made = argparse.ArgumentParser(prog="python -m engine", description=description)
+    commands = made.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    asking = commands.add_parser("ask", help="answer one question and stop")
+    asking.add_argument("question", help="what to ask; - reads it from standard input")
+    asking.set_defaults(run=ask)
+    chatting = commands.add_parser("chat", help="talk; /quit or Ctrl+D ends it, Ctrl+C stops an answer")
+    chatting.set_defaults(run=chat)
+    benching = commands.add_parser("bench", help="measure what a pass costs and what each preset gains")
+    _add_bench_options(benching)
+    benching.set_defaults(run=bench)
+    models.add_arguments(commands)
+    for command in (asking, chatting):
+        command.add_argument("--preset", choices=list(PRESETS), help="the method (default: one that suits the model)")
+    for command in (asking, chatting, benching):
+        _add_reply_options(command)
+    benching.set_defaults(max_tokens=512)
+    return made
+
+
+def _add_bench_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--presets", nargs="+", choices=list(PRESETS), default=[], help="which (default: all)")
+    command.add_argument(
+        "--context", type=_count, default=1024, help="tokens behind a timed pass (default: %(default)s)"
+    )
+    command.add_argument("--transformers", action="store_true", help="also time transformers on the same weights")
+    command.add_argument(
+        "--llama-cpp",
+        type=Path,
+        metavar="FILE",
+        help="against llama.cpp on this GGUF file, in turns on the CPU; without --model both run the file; it needs "
+        "node-llama-cpp, installed in the current folder or in the one that UPDRAFT_LLAMA_CPP names",
+    )
+    command.add_argument(
+        "--paces", action="store_true", help="check what answers claim against plain ones, in turns (with --presets)"
+    )
+    command.add_argument(
+        "--shape", help="random weights of a known shape, acceptance simulated: llama-3.1-8b, qwen3-8b, …"
+    )
+    command.add_argument(
+        "--rates",
+        type=_share,
+        nargs="+",
+        default=[0.75, 0.85],
+        help="with --shape: what share of the level below each judge keeps, bottom first (default: 0.75 0.85)",
+    )
+
+
+def _add_reply_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--model", metavar="NAME", help="an installed set or a model folder (default: the starter)")
+    command.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
+    command.add_argument(
+        "--room", type=int, default=ROOM, help="the most tokens of a conversation on a GPU (default: %(default)s)"
+    )
+    command.add_argument(
+        "--threads", type=int, default=AUTOMATIC, help="how many compute on a CPU (default: as many as prove fastest)"
+    )
+    command.add_argument("--dense-head", action="store_true", help="keep the head in 16 bits on a GPU, not in 4")
+    command.add_argument(
+        "--weights", choices=get_args(Weights), default=WEIGHTS, help="how a CPU holds weights (default: %(default)s)"
+    )
+    command.add_argument("--eager", action="store_true", help="without CUDA graphs: slower, to compare with")
+    command.add_argument("--system", default="", help="a system prompt")
+    for name, words, kind in (
+        ("--temperature", "0 is greedy", float),
+        ("--top-k", "0 is off", int),
+        ("--top-p", "1 is off", float),
+        ("--min-p", "0 is off", float),
+        ("--repetition-penalty", "1 is off", float),
+    ):
+        command.add_argument(name, type=kind, help=f"{words} (default: what the model's makers suggest)")
+    command.add_argument("--seed", type=int, help="the same seed gives the same reply")
+    command.add_argument("--max-tokens", type=_count, help="the longest reply (default: as long as the context holds)")
+    command.add_argument(
+        "--think",
+        action=argparse.BooleanOptionalAction,
+        help="whether to think before answering, for models that can do either (default: as the model does)",
+    )
+    command.add_argument("--json", type=Path, metavar="FILE", help="write every event there, one JSON object a line")
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return value
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} does not lie between 0 and 1")
+    return value
+
+
+def chosen(arguments: argparse.Namespace) -> Chosen:
+    """Return what was chosen of how tokens are drawn; raises SettingError for what makes no sense."""
+    return Chosen(
+        arguments.temperature,
+        arguments.top_k,
+        arguments.top_p,
+        arguments.min_p,
+        arguments.repetition_penalty,
+        arguments.seed,
+    )
