@@ -48,11 +48,29 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class LevelInfo:
-    """One level of the hierarchy at work, bottom first: ``kind`` says where its laws come from."""
+    """One level of the hierarchy at work, bottom first: ``kind`` says where its laws come from.
+
+    ``window``: how many tokens it hands up at a time, the most for the bottom one and the least for others; ``asked``:
+    how many it was to be, which a pass of the level above may not hold. 0: it hands up nothing, or that is not known.
+    """
 
     title: str  # "Draft", "Qualifier", "Target", "Lookup"
     detail: str  # "2 of 16 layers", "4.6 M parameters"
     kind: Literal["exit", "model", "lookup"]
+    window: int = 0
+    asked: int = 0
+
+    @property
+    def cut(self) -> bool:
+        """True where it hands up fewer tokens at a time than were asked for."""
+        return self.window < self.asked
+
+    def ahead(self, *, bottom: bool) -> str:
+        """Say how many tokens it hands up at a time, and how many were asked for where that is more; empty: unknown."""
+        if not self.window:
+            return ""
+        many = f"up to {self.window} at a time" if bottom else f"{self.window} or more at a time"
+        return f"{many}; {self.asked} asked" if self.cut else many
 
 
 @dataclass(frozen=True, slots=True)

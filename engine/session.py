@@ -206,7 +206,8 @@ class Session:
         ``planned``: what its rounds take and keep decides about the next chain.
         """
         runner, chain, tape, preset = self._loaded.runner, reply.chain, reply.tape, reply.chain.preset
-        reused, levels, device = runner.held(preset), describe(preset, runner.models), _device_name(self.device)
+        reused, device = runner.held(preset), _device_name(self.device)
+        levels = describe(preset, runner.models, runner.windows(preset))
         context = self.context(preset)
         try:
             with device_errors():

@@ -103,7 +103,7 @@ class Settings:
     windows: Sizes = _option(  # noqa: RUF009 - frozen, as the others are
         "hierarchy", "Windows", Windows(), (),
         "How many tokens are guessed at a time; more can gain more, and more is lost where a guess is wrong. "
-        "HSD finds its own unless you set them here.",
+        "HSD finds its own unless you set them here. A GPU may take fewer; the panel shows how many.",
     )  # fmt: skip
     acceptance: str = _option(
         "hierarchy", "Acceptance",

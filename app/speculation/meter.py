@@ -60,8 +60,12 @@ class LevelCard(QFrame):
         self.title.setObjectName("cardTitle")
         self.detail.setObjectName("cardVerb")
         self.cost = _figure("cardCost")
-        self.verb = Label("writes" if top and bottom else "decides" if top else "guesses" if bottom else "checks")
+        self.verb = Elided(wording.verb(info, bottom=bottom, top=top))
         self.verb.setObjectName("cardVerb")
+        self.cut = Label(info.ahead(bottom=bottom) if info.cut else "")
+        self.cut.setObjectName("cardVerb")
+        if not info.cut:
+            self.cut.hide()
         self.counts = _figure("cardCounts")
         self.bar = Bar()
         rows = QVBoxLayout(self)
@@ -69,6 +73,7 @@ class LevelCard(QFrame):
         rows.setSpacing(5)
         rows.addLayout(_row(self.title, self.detail, self.cost))
         rows.addLayout(_row(self.verb, self.counts))
+        rows.addWidget(self.cut)
         rows.addSpacing(2)
         rows.addWidget(self.bar)
 

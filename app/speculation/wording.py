@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from app.speculation.tally import LevelTally, Tally
-from engine.events import Loading, Prefill, figures, why_uncompared
+from engine import words
+from engine.events import LevelInfo, Loading, Prefill, figures, why_uncompared
 
 
 def loading(event: Loading) -> str:
@@ -69,8 +70,31 @@ def counts(level: LevelTally, *, bottom: bool, top: bool) -> str:
     return f"{level.stood:,} of {level.offered:,} kept · {percent(level.rate)}"
 
 
+def verb(info: LevelInfo, *, bottom: bool, top: bool) -> str:
+    """Say what a level does, and how far the lowest guesses ahead; one cut short has a line of its own."""
+    if top:
+        return "writes" if bottom else "decides"
+    if bottom:
+        return f"guesses {'' if info.cut else info.ahead(bottom=True)}".strip()
+    return "checks"
+
+
 def explain(level: LevelTally, *, bottom: bool, top: bool) -> str:
     """Return a level's counts as a sentence, for tooltips and screen readers."""
+    return f"{_counted(level, bottom=bottom, top=top)}{_windowed(level.info, bottom=bottom)}"
+
+
+def _windowed(info: LevelInfo, *, bottom: bool) -> str:
+    """Say how many tokens a level hands up at a time, where that is known and worth a word; a space before it."""
+    if not info.window or (info.window == 1 and not bottom and not info.cut):
+        return ""
+    many = words.tokens(info.window)
+    what = f"It guesses up to {many} at a time" if bottom else f"It hands up {many} or more at a time"
+    short = f"; {info.asked} were asked for, which is more than one pass holds here"
+    return f" {what}{short if info.cut else ''}."
+
+
+def _counted(level: LevelTally, *, bottom: bool, top: bool) -> str:
     if bottom and top:
         return f"{level.info.title} wrote {level.written:,} tokens in {level.passes:,} passes."
     if bottom:

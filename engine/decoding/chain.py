@@ -84,10 +84,17 @@ def _level(stage: Stage, index: int, trunks: Trunks, sampler: Sampler, vocabular
     return Exit(trunk, span, vocabulary, sampler, index, trimmed=stage.trimmed)
 
 
-def describe(preset: Preset, models: Mapping[Role, Transformer]) -> tuple[LevelInfo, ...]:
-    """Return the levels of ``preset`` in words, bottom first."""
+def asked(preset: Preset) -> tuple[int, ...]:
+    """Return the windows of ``preset``: how many tokens each level below the top is to hand up at a time."""
+    return tuple(stage.window.tokens for stage in preset.stages[:-1])
+
+
+def describe(preset: Preset, models: Mapping[Role, Transformer], windows: Sequence[int]) -> tuple[LevelInfo, ...]:
+    """Return the levels of ``preset`` in words, bottom first; ``windows`` are those they run with, the top has none."""
     top = len(preset.stages) - 1
-    return tuple(_info(stage, index, top, models) for index, stage in enumerate(preset.stages))
+    levels = [_info(stage, index, top, models) for index, stage in enumerate(preset.stages)]
+    sizes = zip([*windows, 0], [*asked(preset), 0], strict=True)
+    return tuple(replace(level, window=window, asked=wish) for level, (window, wish) in zip(levels, sizes, strict=True))
 
 
 def _info(stage: Stage, index: int, top: int, models: Mapping[Role, Transformer]) -> LevelInfo:

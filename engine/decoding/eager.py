@@ -8,7 +8,7 @@ import torch
 
 from engine.account import EXACT
 from engine.config import Preset, Role, Sampling, Window
-from engine.decoding.chain import build
+from engine.decoding.chain import asked, build
 from engine.decoding.frequent import FrequentTokens
 from engine.decoding.hierarchy import Autoregressive, Drafter
 from engine.decoding.laws import Sampler
@@ -56,6 +56,10 @@ class EagerRunner:
     def ready(self, _preset: Preset) -> bool:
         """Tell that any preset can be set to work at once."""
         return True
+
+    def windows(self, preset: Preset) -> tuple[int, ...]:
+        """Return how many tokens each level below the top hands up at a time: as asked, for passes of any width."""
+        return asked(preset)
 
     def chains(self, preset: Preset, _tape: Tape, sampling: Sampling) -> tuple[Drafter, PlainStep]:
         """Return ``preset`` at work, and plain decoding over the same caches with random numbers of its own."""

@@ -121,6 +121,14 @@ def test_rounds_kept_before_ranks_were_told_are_still_read() -> None:
     assert (token.judged, token.ranks, token.passes) == (((0, 0.5), (2, 0.25)), (), ())
 
 
+def test_levels_kept_before_windows_were_told_are_still_read() -> None:
+    """Guards against the logs of a conversation lost to an update: windows are not known there."""
+    value = {"event": "started", "preset": "draft", "lossless": True, "prompt": 1, "reused": 0, "context": 9}
+    value |= {"levels": [{"title": "Draft", "detail": "", "kind": "model"}], "device": "CPU"}
+    (level,) = cast("Started", from_json(value)).levels
+    assert (level.window, level.asked, level.ahead(bottom=True)) == (0, 0, "")
+
+
 @pytest.mark.parametrize("preset", [p.name for p in PRESETS.values() if p.lossless])
 def test_greedy_replies_equal_plain_decoding(open_session: Open, preset: str) -> None:
     """The promise, over chat template, prefill and text."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator, Sequence
+from itertools import pairwise
 
 from engine.config import Preset
 from engine.decoding.graphs.capture import Recorder
@@ -72,6 +73,14 @@ class GraphChain(ABC):
         """Note what the caches hold once a round is settled."""
         for level in filter(None, self.levels):
             level.stack.held = len(tape) - level.behind
+
+    @property
+    def windows(self) -> tuple[int, ...]:
+        """How many tokens each level below the top hands up at a time: as asked, or what its judge's pass has room for.
+
+        A level goes on while another turn of the level below, with a token of its own behind it, still fits.
+        """
+        return tuple(most - turn for turn, most in pairwise((0, *self.most[: self.top])))
 
     @property
     def room(self) -> int:

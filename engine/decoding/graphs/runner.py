@@ -8,6 +8,7 @@ import torch
 
 from engine.account import GPU
 from engine.config import PRESETS, Preset, Role, Sampling
+from engine.decoding.chain import asked
 from engine.decoding.frequent import FrequentTokens
 from engine.decoding.graphs.capture import free_dropped
 from engine.decoding.graphs.chain import GraphChain, PlainStep
@@ -92,6 +93,10 @@ class GraphRunner:
     def ready(self, preset: Preset) -> bool:
         """Tell whether ``preset`` can be set to work without recording anything."""
         return preset in self._chains
+
+    def windows(self, preset: Preset) -> tuple[int, ...]:
+        """Return how many tokens each level below the top of ``preset``, once recorded, hands up at a time."""
+        return self._chains[preset].windows if self.ready(preset) else asked(preset)
 
     def chains(self, preset: Preset, tape: Tape, sampling: Sampling) -> tuple[GraphChain, PlainStep]:
         """Return ``preset`` at work on ``tape``, and plain decoding over the same caches."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 
 from pytestqt.qtbot import QtBot
@@ -11,7 +12,7 @@ from app.speculation.legend import ENTRIES, marks_of
 from app.speculation.marks import Mark
 from app.speculation.panel import SpeculationPanel
 from app.speculation.tally import Tally
-from engine.events import LevelInfo
+from engine.events import LevelInfo, Started
 from tests.app.scripted import LEVELS, plain, speculated
 from tests.app.stage import Start
 
@@ -82,3 +83,28 @@ def test_every_caption_explains_itself(qtbot: QtBot) -> None:
     captions = [label for label in panel.findChildren(type(panel.between)) if label.objectName() == "section"]
     assert len(captions) >= 5
     assert all(label.toolTip() for label in [*captions, panel.between])
+
+
+def test_the_window_is_the_one_that_was_run(qtbot: QtBot) -> None:
+    """Guards: a window of 20 that is asked for and cut to 14 without a word; words about windows nobody knows."""
+    draft, middle, target = LEVELS
+    levels = (replace(draft, window=14, asked=20), replace(middle, window=2, asked=2), target)
+    tally = Tally()
+    tally.add(replace(event, levels=levels) if isinstance(event, Started) else event for event in speculated())
+    panel = shown(qtbot)
+    panel.show_tally(tally, running=False)
+    verbs = [card.verb.text() for card in panel.cards]
+    assert verbs == ["guesses", "checks", "decides"]
+    assert [card.cut.text() for card in panel.cards] == ["up to 14 at a time; 20 asked", "", ""]
+    assert [card.cut.isHidden() for card in panel.cards] == [False, True, True]
+    assert "up to 14 tokens at a time; 20 were asked for" in panel.cards[0].toolTip()
+    assert "2 tokens or more at a time." in panel.cards[1].toolTip()
+    assert "asked" not in panel.cards[1].toolTip()
+    uncut = Tally()
+    levels = (replace(draft, window=4, asked=4), replace(middle, window=1, asked=1), target)
+    uncut.add(replace(event, levels=levels) if isinstance(event, Started) else event for event in speculated())
+    panel.show_tally(uncut, running=False)
+    assert [card.verb.text() for card in panel.cards] == ["guesses up to 4 at a time", "checks", "decides"]
+    assert all(card.cut.isHidden() for card in panel.cards)
+    panel.show_tally(tally_of(), running=False)  # a log kept before
+    assert [card.verb.text() for card in panel.cards] == ["guesses", "checks", "decides"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from itertools import islice
+from itertools import groupby, islice
 from types import SimpleNamespace
 from typing import Any
 
@@ -77,6 +77,18 @@ def told(events: list[Event]) -> list[Any]:
     ]
 
 
+def windows(events: list[Event]) -> list[tuple[int, int]]:
+    """Return the window each level ran with and the one it was asked for."""
+    (started,) = [event for event in events if isinstance(event, Started)]
+    return [(level.window, level.asked) for level in started.levels]
+
+
+def longest(events: list[Event]) -> int:
+    """Return the most passes in a row in which the bottom level drafted."""
+    passes = [made.kind for event in events if isinstance(event, Round) for made in event.passes]
+    return max(len(list(run)) for kind, run in groupby(passes) if kind == "draft")
+
+
 def ids(events: list[Event]) -> tuple[int, ...]:
     return tuple(token.id for event in events if isinstance(event, Round) for token in event.settled)
 
@@ -88,8 +100,21 @@ def test_rounds_are_those_of_the_recursion(session: Open, preset: Preset) -> Non
 
 
 def test_windows_too_wide_for_a_pass_are_cut(session: Open) -> None:
-    """A setting of the person's must not ask for a pass that was never recorded."""
-    assert ids(ask(session("graphs"), WIDE)) == ids(ask(session("eager"), PRESETS["plain"]))
+    """A setting of the person's must not ask for a pass that was never recorded; what it is cut to is told."""
+    cut, uncut = ask(session("graphs"), WIDE), ask(session("eager"), WIDE)
+    assert ids(cut) == ids(ask(session("eager"), PRESETS["plain"]))
+    assert windows(cut) == [(14, 20), (1, 20), (0, 0)]  # of a pass of 16: one for each judge's own token
+    assert windows(uncut) == [(20, 20), (20, 20), (0, 0)]
+    assert longest(cut) == 14
+    assert longest(uncut) == 20
+
+
+@pytest.mark.parametrize("preset", [*PRESETS.values(), SHY, MIXED], ids=lambda preset: preset.name)
+def test_windows_that_fit_are_run_as_asked(session: Open, preset: Preset) -> None:
+    """Guards against a window that is said to be cut where it is not."""
+    asked = [(stage.window.tokens, stage.window.tokens) for stage in preset.stages[:-1]]
+    for how in ("graphs", "eager"):
+        assert windows(ask(session(how), preset, tokens=1)) == [*asked, (0, 0)]
 
 
 def test_a_reply_goes_on_to_the_contexts_end(session: Open) -> None:
