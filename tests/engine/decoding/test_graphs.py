@@ -52,8 +52,8 @@ Open = Callable[[str], Session]
 
 @pytest.fixture(scope="module")
 def session(family: ModelSet) -> Open:
-    """Give sessions on the tiny family, one for each way of running it."""
-    sessions = {how: finish(Session.open(family, "cpu", how)) for how in ("graphs", "eager")}
+    """Give sessions on the tiny family, one for each way of running it, with the weights as they are: as recordings do."""
+    sessions = {how: finish(Session.open(family, "cpu", how, weights="exact")) for how in ("graphs", "eager")}
     return sessions.__getitem__
 
 
@@ -190,7 +190,7 @@ def test_who_fell_behind_catches_up_in_chunks(family: ModelSet, monkeypatch: pyt
     monkeypatch.setattr({"graphs": GraphRunner, "eager": EagerRunner}[how], "chunk", 16)
     monkeypatch.setattr(stack, "GPU", SimpleNamespace(chunk=16))
     monkeypatch.setattr(stack, "FEW", 16)
-    running = finish(Session.open(family, "cpu", how))
+    running = finish(Session.open(family, "cpu", how, weights="exact"))
     story = [("user", "The quick brown fox jumps over the lazy dog. " * 4)]
     assert running.count(story) > 64
     list(running.reply(story, preset=PRESETS["plain"], sampling=GREEDY, max_tokens=2))
