@@ -248,7 +248,9 @@ def _reply(
 
 def _preset(arguments: argparse.Namespace, models: ModelSet) -> Preset:
     """Return the method asked for, or else the one ``models`` begin with in the window too."""
-    return starting_preset(models) if arguments.preset is None else PRESETS[arguments.preset]
+    if arguments.preset is not None:
+        return PRESETS[arguments.preset]
+    return starting_preset(models, gpu=False if arguments.device == "cpu" else None)
 
 
 class Log:
