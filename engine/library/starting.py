@@ -10,7 +10,6 @@ from engine.errors import UpdraftError
 from engine.gpus import nvidia_smi, read_gpus
 from engine.library.catalogue import CATALOGUE
 
-
 ON_A_GPU = ("lookup",)  # begun with; packed on a CPU, a token costs too little for guesses that seldom hold
 
 
