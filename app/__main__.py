@@ -153,7 +153,7 @@ class Application:
             self.chat.open(self.chat.models)
 
     def add_library(self, library: ModelLibrary, settings: QSettings) -> None:
-        """Give the window its Model menu over ``library``; the wizard greets whoever has not seen it."""
+        """Give the window its Model menu over ``library``; the wizard opens by itself where it was never seen."""
         self.models = ModelsCorner(self.window, self.window.picker, library, self.chat, settings)
         self.models.length_chosen.connect(lambda tokens: self.preferences.change(room=tokens))
         self.window.sidebar.add_foot(self.models.library_action, "Models")

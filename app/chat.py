@@ -144,7 +144,7 @@ class Chat(QObject):
     def expect(self, models: ModelSet | None) -> None:
         """Answer the conversation shown with ``models``, None: those there are; they are loaded once they are needed.
 
-        Who only reads in old conversations does not wait for models.
+        A person who only reads old conversations then does not wait for models.
         """
         wanted = None if models == self.models else models
         if wanted != self._next:

@@ -1,4 +1,4 @@
-"""What is told of faults the engine did not foresee: plain words for want of memory, the log for all others. No Qt."""
+"""What is said of faults nobody foresaw: plain words where memory ran out, the log for all others. No Qt."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _SPACE = "Close other programs, start a new chat, or choose a smaller model."
 
 
 def not_loaded(name: str, error: BaseException) -> Failure:
-    """Return what to tell when the set ``name`` could not be loaded because of ``error``."""
+    """Return what to say when the set ``name`` could not be loaded because of ``error``."""
     if want_of_memory(error):
         return Failure(f"{name} does not fit into the memory that is free.", _SPACE, True, ("model", "retry", "folder"))
     sentence = f"{name} could not be loaded because of an unexpected fault."
@@ -17,7 +17,7 @@ def not_loaded(name: str, error: BaseException) -> Failure:
 
 
 def not_answered(error: BaseException) -> Failure:
-    """Return what to tell when an answer was cut short by ``error``, after which the engine holds no model."""
+    """Return what to say when an answer was cut short by ``error``, after which the engine holds no model."""
     if want_of_memory(error):
         return Failure("There is not enough memory to go on.", _SPACE, True, ("retry", "new chat", "model"))
     return Failure("The engine stopped because of an unexpected fault.", f"Retry starts it again. {_LOG}", down=True)

@@ -1,4 +1,4 @@
-"""What the buttons of a banner do about what it tells of."""
+"""What the buttons of a banner do about the problem it names."""
 
 from __future__ import annotations
 

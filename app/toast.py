@@ -1,4 +1,4 @@
-"""A short message that floats over the window for a while, with a button: to take back what it tells of, or go on."""
+"""A short message that floats over the window for a while, with a button: to take back what it is about, or go on."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Toast(QFrame):
             offer()
 
     def take_back(self) -> bool:
-        """Undo what is told of; False if there is nothing to undo any more."""
+        """Undo what the message is about; False if there is nothing to undo any more."""
         undo, self._undo = self._undo, None
         if undo is None:
             return False

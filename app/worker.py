@@ -145,7 +145,7 @@ class EngineWorker(QObject):
     def _prepare(self, preparing: Iterator[Loading], opening: Opening) -> None:
         """Run ``preparing`` to its end or until abandoned; that a smaller model does not fit is no reason to fail.
 
-        The target is there and answers through other presets; whoever asks for this one is told then.
+        The target is there and answers through other presets; a question through this one fails with the reason.
         """
         try:
             for loading in preparing:
@@ -191,7 +191,7 @@ class EngineWorker(QObject):
 
     @Slot(object)
     def count(self, count: Count) -> None:
-        """Tell how full the context would be; silent where that cannot be told."""
+        """Emit how full the context would be; nothing where it cannot be counted."""
         if self._session is None:
             return
         try:

@@ -84,7 +84,7 @@ class Archive(QObject):
     def ask(
         self, run: Callable[[Store], T], then: Callable[[T], None], otherwise: Callable[[], None] | None = None
     ) -> None:
-        """Read something; if that fails ``otherwise`` is called in place of ``then``, and why is told as trouble."""
+        """Read something; if that fails ``otherwise`` is called in place of ``then``, and ``troubled`` says why."""
         self._job.emit(Job(run, then, writes=False, otherwise=otherwise))
 
     def write(
@@ -139,7 +139,7 @@ class Archive(QObject):
     def leave(self, *, anyway: bool = False) -> None:
         """Write what waits, close the file and end the thread; ``left`` follows.
 
-        Where the disk refuses something that is told as trouble, and the thread stays; not if it is to end ``anyway``.
+        Where the disk refuses something, ``troubled`` says so and the thread stays; not if it is to end ``anyway``.
         """
         self._leaving = True
         if self.running:

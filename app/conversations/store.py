@@ -50,7 +50,7 @@ class Growth:
 
 
 class Store:
-    """The conversations of one data folder; None keeps them in memory. ``notes``: what opening did, to be told.
+    """The conversations of one data folder; None keeps them in memory. ``notes``: what opening did, to be shown.
 
     ``reading``: what is there now is taken into memory; the disk is not written.
     What is deleted goes to ``trash``. Answers the program left growing when it last ended are marked as cut.

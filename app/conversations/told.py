@@ -1,4 +1,4 @@
-"""How much of a conversation the model is told: what was left out for want of room stays out until it is asked for."""
+"""How much of a conversation the model sees: what was left out to make room stays out until it is asked for."""
 
 from __future__ import annotations
 

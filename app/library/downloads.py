@@ -1,4 +1,4 @@
-"""The queue of downloads as the window sees it: what it is told to do, and what it tells, on the window's thread."""
+"""The queue of downloads as the window sees it: what is asked of it, and what it reports, on the window's thread."""
 
 from __future__ import annotations
 

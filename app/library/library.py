@@ -76,7 +76,7 @@ class ModelLibrary(QObject):
         return self.offline and not self._given.offline
 
     def go_online(self) -> None:
-        """Ask whoever keeps the switch to allow the network again."""
+        """Ask for the network to be allowed again: the setting is kept elsewhere, and ``online_wanted`` reaches it."""
         self.online_wanted.emit()
 
     @property

@@ -1,4 +1,4 @@
-"""What went wrong with models on disk or on their way there, in words for whoever reads them."""
+"""What went wrong with models on disk or on their way there, in words a person can act on."""
 
 from __future__ import annotations
 

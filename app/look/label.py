@@ -1,4 +1,4 @@
-"""Text that is shown as it stands, whoever wrote it: labels, tool tips, and names in menus and on buttons."""
+"""Text that is shown as it stands, no matter who wrote it: labels, tool tips, and names in menus and on buttons."""
 
 from __future__ import annotations
 

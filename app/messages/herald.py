@@ -1,4 +1,4 @@
-"""Reads finished sentences of a growing answer to whoever listens instead of looking."""
+"""Reads finished sentences of a growing answer to people who listen instead of looking."""
 
 from __future__ import annotations
 

@@ -19,8 +19,8 @@ from app.messages.wishes import Wishes
 class Turn(QWidget):
     """Holds ``body``, a question or an answer. The actions show while the pointer or the keyboard is here.
 
-    Which message it is and what can be done with it is told by ``show_message``; until then nothing can. What the
-    reader chooses is told by ``wishes``.
+    Which message it is and what can be done with it is set by ``show_message``; until then nothing can. What the
+    reader chooses goes out through ``wishes``.
     """
 
     def __init__(self, body: QWidget, wishes: Wishes, *, asks: bool) -> None:

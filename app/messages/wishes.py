@@ -1,4 +1,4 @@
-"""What the reader wants done with messages: said by whatever shows them, heard by whoever can do it."""
+"""What the reader wants done with messages: signals from what shows them to what can do it."""
 
 from __future__ import annotations
 

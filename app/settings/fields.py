@@ -148,7 +148,7 @@ class ChoiceField(Field):
 
 
 class TextField(Field):
-    """Lines of text, told when typing rests or the field is left."""
+    """Lines of text, signalled when typing pauses or the field is left."""
 
     def __init__(self, option: Option, kind: Text) -> None:
         self.edit = Lines(kind.lines)

@@ -58,7 +58,7 @@ class SettingsFile:
             ) from error
 
     def _load(self) -> tuple[Document, str]:
-        """Return what the file holds, and a sentence if that cannot be told."""
+        """Return what the file holds, and a sentence where that cannot be read."""
         kept = "the defaults are used and the file is kept."
         if obstructed(self.path):
             return {}, f"{self.path} is not a file; {kept}"

@@ -37,7 +37,7 @@ class SamplingButton(QPushButton):
 
 
 class SamplingForm(QFrame):
-    """Some options of a Manner; every change is told at once. ``more_wanted`` asks for all of them."""
+    """Some options of a Manner; every change is signalled at once. ``more_wanted`` asks for all of them."""
 
     changed = Signal(object)  # Manner
     more_wanted = Signal()

@@ -276,7 +276,7 @@ class Body(QWidget):
 
 
 def _section(title: str) -> Label:
-    """Return a title that explains itself to who points at it."""
+    """Return a title whose tooltip explains it."""
     label = _label(title, "section")
     label.setToolTip(TIPS[title])
     return label

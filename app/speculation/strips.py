@@ -25,7 +25,7 @@ class Strip:
 class Strips:
     """Keeps what ``draw`` paints on the ground of ``view``, as far as it is in view.
 
-    Whoever changes what would be painted has to ``cut`` first.
+    Code that changes what would be painted has to call ``cut`` first.
     """
 
     def __init__(self, view: QAbstractScrollArea, draw: Callable[[QPainter, QRectF], None]) -> None:

@@ -76,7 +76,7 @@ class SetsPage(Page):
             self.completeChanged.emit()
 
     def showEvent(self, event: QShowEvent) -> None:
-        """Judge anew what changed while another page was shown; coming back is no entering to the wizard."""
+        """Judge anew what changed while another page was shown; Qt calls coming back no entering."""
         super().showEvent(event)
         self._job_moved()
 
