@@ -133,7 +133,7 @@ def test_where_nothing_fits_it_is_said_and_next_is_explained(
     wizard: Wizard, sets: SetsPage, room: Callable[[float], None], qtbot: QtBot
 ) -> None:
     """Guards against a dozen cards that do not fit, a grey Next, and no word about either."""
-    room(0.5)
+    room(0.2)
     sets.plan.offer = None
     sets.initializePage()
     qtbot.waitUntil(sets.none.isVisible)
