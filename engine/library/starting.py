@@ -21,8 +21,8 @@ def starting_preset(models: ModelSet, *, gpu: bool | None = None) -> Preset:
     models guess ahead where the set has any; a model by itself copies what was said already, which costs nothing where
     there is nothing to copy. One that cannot be read is plain: loading it says why.
 
-    ``gpu``: there is one to run on; None: looked for. On a CPU a model by itself is plain: there lookup made .9 of plain
-    decoding's pace.
+    ``gpu``: there is one to run on; None: looked for. On a CPU a model by itself is plain: there lookup made .9 of
+    plain decoding's pace.
     """
     there = has_gpu() if gpu is None else gpu
     for name in (*_listed(models), *_by_nature(models)):

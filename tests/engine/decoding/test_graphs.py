@@ -52,7 +52,7 @@ Open = Callable[[str], Session]
 
 @pytest.fixture(scope="module")
 def session(family: ModelSet) -> Open:
-    """Give sessions on the tiny family, one for each way of running it, with the weights as they are: as recordings do."""
+    """Give sessions on the tiny family, one for each way of running it, with the weights as recordings have them."""
     sessions = {how: finish(Session.open(family, "cpu", how, weights="exact")) for how in ("graphs", "eager")}
     return sessions.__getitem__
 
