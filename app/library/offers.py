@@ -26,6 +26,7 @@ from engine.words import how_many, size
 ALONE = "A model by itself, with no smaller ones that guess ahead for it."
 FORMS = {"nf4": "compressed to 4 bits", "grouped": "compressed to 4 or 8 bits", "16-bit": "uncompressed"}
 ENOUGH = 0.5  # of the conversation asked for: more of it is not worth a smaller model
+AT_EASE = 6 * 10**9  # bytes: a CPU reads them all for every token, at about 20 GB/s
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,11 @@ class Offer:
         return bool(self.missing) and len(self.missing) < len(self.repositories)
 
     @property
+    def fits_in_time(self) -> bool:
+        """True where it fits, and on a CPU reads so little for a token that some come every second."""
+        return self.verdict.answer != "no" and (self.verdict.device == "cuda" or self.verdict.takes <= AT_EASE)
+
+    @property
     def fits(self) -> bool:
         """True where the conversation asked for fits, or nearly all of it."""
         return self.verdict.answer != "no" and self.verdict.context >= ENOUGH * self.verdict.asked
@@ -71,8 +77,8 @@ class Survey:
 
     @property
     def best(self) -> Offer | None:
-        """The set recommended: the first that fits and needs no sign-in."""
-        return next((offer for offer in self.offers if offer.verdict.answer != "no" and not offer.gated), None)
+        """The set recommended: the first that fits, needs no sign-in and does not keep one waiting for every word."""
+        return next((offer for offer in self.offers if offer.fits_in_time and not offer.gated), None)
 
     @property
     def sentence(self) -> str:

@@ -23,7 +23,15 @@ ROOT = Path(__file__).resolve().parents[2]
 def checkout(tmp_path: Path) -> Path:
     """A checkout with check.py, installed by the record; its tools print their arguments, and mypy fails."""
     (tmp_path / "packaging").mkdir()
-    for name in ("check.py", "environment.py", "installing.py", "locked.py", "machine.py", "preparing.py"):
+    for name in (
+        "check.py",
+        "environment.py",
+        "installing.py",
+        "locked.py",
+        "machine.py",
+        "preparing.py",
+        "starter_model.py",
+    ):
         shutil.copy(ROOT / "packaging" / name, tmp_path / "packaging")
     for name in ("pyproject.toml", LOCK):
         shutil.copy(ROOT / name, tmp_path)
