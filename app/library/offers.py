@@ -171,12 +171,12 @@ def _own(model: Installed, hardware: Hardware, context: int) -> Offer | None:
     )
 
 
-def _rank(offer: Offer) -> tuple[bool, bool, bool, bool, int]:
-    """Order by what runs here, what chats, what needs no sign-in, what fits whole, and then by size.
+def _rank(offer: Offer) -> tuple[bool, bool, bool, bool, bool, int]:
+    """Order by what runs here, what chats, what needs no sign-in, what is quick enough, what fits whole, then by size.
 
     Larger targets answer better; of what does not fit, the smallest is nearest. Sets that are equal stay in the
     catalogue's order, in which a 4-bit copy stands before the original.
     """
     runs = offer.verdict.answer != "no"
     larger = -offer.parameters if runs else offer.verdict.needed
-    return not runs, not offer.chats, bool(offer.gated), not offer.fits, larger
+    return not runs, not offer.chats, bool(offer.gated), runs and not offer.fits_in_time, not offer.fits, larger
