@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from PySide6.QtCore import QEventLoop, Qt, QTimer
 from PySide6.QtGui import QCloseEvent
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QVBoxLayout
 
 from app.conversations.archive import Archive
 from app.conversations.exports import Exports
 from app.exchange import Failure
+from app.look.label import label
 from app.look.room import make_room
 
 SAVING = 1000  # ms the last things may take to be written before it is said
@@ -72,10 +73,7 @@ class Farewell(QDialog):
     def _furnish(self) -> None:
         self.setWindowTitle("Updraft")
         make_room(self, 460, 150)
-        self.sentence, self.hint = QLabel(wordWrap=True), QLabel(wordWrap=True)
-        self.hint.setObjectName("small")
-        for label in (self.sentence, self.hint):
-            label.setTextFormat(Qt.TextFormat.PlainText)
+        self.sentence, self.hint = label("", ""), label("", "small")
         self.again, self.away = QPushButton("Try again"), QPushButton()
         self.again.clicked.connect(self._end_archive)
         self.away.clicked.connect(self.leave)

@@ -180,7 +180,8 @@ class Sheet(Page):
         """Bring the document up to the source; what takes longer than a slice goes on after a rest."""
         until = time.perf_counter() + SLICE
         end = self._next_end()
-        self._keep_above(self._open if end > self._typeset or not self._goes_on(self._tip()) else self._tail)
+        tip = self._tip() if end == self._typeset else None  # a block that ends leaves another one open
+        self._keep_above(self._tail if tip is not None and self._goes_on(tip) else self._open)
         with Editing(self) as cursor:
             self._cut(cursor, self._tail)
             while end > self._typeset and time.perf_counter() < until:
@@ -188,7 +189,7 @@ class Sheet(Page):
                 end = self._next_end()
             waited, self._waiting = self._waiting, end > self._typeset
             if not self._waiting:
-                self._write_open(cursor)
+                self._write_open(cursor, self._tip() if tip is None else tip)
             self._layer.end = self._tail
         self._buttons.sweep()
         self._buttons.place(self._placed)
@@ -272,9 +273,8 @@ class Sheet(Page):
         """Tell whether the block is long, and typeset so lately that it is not typeset again for what ``tip`` adds."""
         return self._dense > LONG and 0 <= tip.shown - self._dense < self._dense // DEARER
 
-    def _write_open(self, cursor: QTextCursor) -> None:
-        """Show what is certain of the block being written, and the draft."""
-        tip = self._tip()
+    def _write_open(self, cursor: QTextCursor, tip: Tip) -> None:
+        """Show what ``tip`` shows of the block being written, and the draft."""
         if self._goes_on(tip):
             added = self._source[self._written : self._typeset + tip.shown]
             letters = cursor.charFormat() if tip.closing else self._setter.letters

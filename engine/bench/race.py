@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from statistics import pstdev
 from typing import Any
 
 import torch
@@ -12,7 +11,7 @@ import torch
 from engine.bench.llama import LlamaCpp
 from engine.bench.passes import pass_cost
 from engine.bench.replies import PROSE
-from engine.bench.report import PassCost
+from engine.bench.report import PassCost, error_of_ratio, pace
 from engine.config import PRESETS, Preset, Sampling
 from engine.events import Finished
 from engine.prompts import PROMPTS
@@ -34,18 +33,11 @@ class Lane:
     @property
     def tokens_per_second(self) -> float:
         """Tokens over seconds, of all turns."""
-        return _pace(self.turns)
+        return pace(self.turns)
 
     def ratio(self, other: Lane) -> tuple[float, float]:
         """Return how many times as fast it is as ``other``, and the error of that, by the jackknife over turns."""
-        count = len(self.turns)
-        without = [_pace(self.turns, left_out) / _pace(other.turns, left_out) for left_out in range(count)]
-        return _pace(self.turns) / _pace(other.turns), 2 * (count - 1) ** 0.5 * pstdev(without)
-
-
-def _pace(turns: Sequence[tuple[int, float]], left_out: int | None = None) -> float:
-    rest = [turn for index, turn in enumerate(turns) if index != left_out]
-    return sum(tokens for tokens, _ in rest) / sum(seconds for _, seconds in rest)
+        return pace(self.turns) / pace(other.turns), error_of_ratio(self.turns, other.turns)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from statistics import pstdev
@@ -57,13 +58,19 @@ class Speed:
         value, count = self.tokens_per_second / plain.tokens_per_second, len(self.replies)
         if count < 2 or count != len(plain.replies):
             return words.times(value)
-        without = [_pace(self.replies, left_out) / _pace(plain.replies, left_out) for left_out in range(count)]
-        return str(Factor(value, 2 * (count - 1) ** 0.5 * pstdev(without)))  # the jackknife
+        return str(Factor(value, error_of_ratio(self.replies, plain.replies)))
 
 
-def _pace(replies: Sequence[tuple[int, float]], left_out: int) -> float:
-    rest = [reply for index, reply in enumerate(replies) if index != left_out]
+def pace(turns: Sequence[tuple[int, float]], left_out: int | None = None) -> float:
+    """Return the tokens of all ``turns`` but one over their seconds."""
+    rest = [turn for index, turn in enumerate(turns) if index != left_out]
     return sum(tokens for tokens, _ in rest) / sum(seconds for _, seconds in rest)
+
+
+def error_of_ratio(turns: Sequence[tuple[int, float]], others: Sequence[tuple[int, float]]) -> float:
+    """Return two standard errors of the ratio of both paces over the same prompts, by the jackknife."""
+    without = [pace(turns, left_out) / pace(others, left_out) for left_out in range(len(turns))]
+    return 2 * math.sqrt(len(turns) - 1) * pstdev(without)
 
 
 @dataclass(frozen=True, slots=True)
