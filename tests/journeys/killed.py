@@ -57,13 +57,13 @@ def ask(window: Window, question: str) -> None:
 
 def look(window: Window) -> None:
     turns = window.transcript.turns
-    if len(turns) < 2 or not turns[1].resume.isVisible():
+    if len(turns) < 2 or not turns[1].resume.isVisible() or not log(window):
         QTimer.singleShot(PERIOD, window, lambda: look(window))
         return
     messages = window.chat.conversation.messages
     tell(
         texts=[message.text for message in messages],
-        rounds="".join(round_.text for round_ in messages[1].reply.rounds) if messages[1].reply else "",
+        rounds=log(window),
         status=window.transcript.answers[0].status.text(),
         draft=window.composer.text,
         title=window.sidebar.list.currentItem().text(),
@@ -71,6 +71,12 @@ def look(window: Window) -> None:
     window.chat.answered.connect(lambda _: leave(window))
     window.chat.page.set_manner(type(window.chat.conversation.manner)(max_tokens=8))
     turns[1].resume.click()
+
+
+def log(window: Window) -> str:
+    """Give the text of the answer by its log, which comes after the words where it is long."""
+    reply = window.chat.conversation.messages[1].reply
+    return "".join(round_.text for round_ in reply.rounds) if reply else ""
 
 
 def leave(window: Window) -> None:
