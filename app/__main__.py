@@ -17,34 +17,34 @@ from PySide6.QtCore import QDeadlineTimer, QSettings, Qt, QThread, QTimer
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication, QMessageBox
 
-from app.chat import Chat, Engine
-from app.composing.context import Context
+from app.composing.counting import Context
 from app.conversations.archive import Archive
+from app.conversations.farewell import Farewell
 from app.conversations.safe import NAME as CONVERSATIONS
-from app.crossing import cross
 from app.desktop.crash import CrashLog
 from app.desktop.ending import Ending
 from app.desktop.files import obstructed
 from app.desktop.garbage import Collector
 from app.desktop.single_instance import SingleInstance
-from app.exchange import Failure
-from app.farewell import Farewell
-from app.first_run import FirstRun
-from app.library import ModelLibrary, starter_models, starter_trouble
 from app.look.assets import asset
-from app.look.theme import Look, Theme
+from app.look.theme import Theme
+from app.models.last_models import begun_with, forget, remember
+from app.models.library import ModelLibrary, starter_models, starter_trouble
+from app.models.methods import Methods
+from app.models.model_menu import ModelsCorner
+from app.models.models_folder import model_sets_under
+from app.models.news import DownloadLine, DownloadNews
 from app.settings.arguments import parser, read_arguments
 from app.settings.file import SettingsFile
-from app.settings.last_models import begun_with, forget, remember
 from app.settings.manners import manner_of
-from app.settings.methods import Methods
-from app.settings.models_folder import model_sets_under
 from app.settings.options import Settings
-from app.settings.preferences import Preferences
+from app.settings.preferences import Preferences, look_of
+from app.talk.chat import Chat, Engine
+from app.talk.first_run import FirstRun
+from app.talk.worker import EngineWorker, OpenSession, SessionLike, open_engine
+from app.threads.failure import Failure
+from app.threads.queued import cross
 from app.window import Window
-from app.wizard.corner import ModelsCorner
-from app.wizard.news import DownloadLine, DownloadNews
-from app.worker import EngineWorker, OpenSession, SessionLike, open_engine
 from engine.config import PRESETS, ModelSet, Preset, models_in, tiny_models
 from engine.events import Loading
 from engine.template.process import serve
@@ -97,7 +97,7 @@ class Application:
         self.methods = Methods(settings)
         self.chat.method_of = self._method_of
         self.chat.page.set_default(manner_of(chosen))
-        self.theme = Theme(app, Look.of(chosen))
+        self.theme = Theme(app, look_of(chosen))
         self.collector = Collector(self.chat)
         self.context = Context(self.worker)
         known = [*known, *model_sets_under(chosen.models_folder)]
@@ -125,7 +125,7 @@ class Application:
 
     def _settings_changed(self, before: Settings, now: Settings) -> None:
         """Let everything that goes by the settings follow them."""
-        self.theme.wear(Look.of(now))
+        self.theme.wear(look_of(now))
         self.window.transcript.set_motion(not self.theme.still)
         self.chat.page.set_default(manner_of(now))
         if self.models is not None:

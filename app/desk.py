@@ -8,7 +8,6 @@ from PySide6.QtCore import QDeadlineTimer, QObject
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QMessageBox, QWidget
 
-from app.chat import Chat
 from app.composing.composer import Composer
 from app.composing.editing import Editing
 from app.conversations.archive import Archive
@@ -16,12 +15,13 @@ from app.conversations.export import FORMATS, file_name
 from app.conversations.exports import Exports
 from app.conversations.sidebar import Sidebar
 from app.conversations.trash import Thrown
-from app.exchange import Failure
 from app.look.box import Box
 from app.look.choosing import choose_target
 from app.messages.clipboard import copy_answer
 from app.messages.transcript import Transcript
 from app.notice import Banner
+from app.talk.chat import Chat
+from app.threads.failure import Failure
 from app.toast import Toast
 from engine.config import PRESETS
 

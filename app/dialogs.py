@@ -10,7 +10,6 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QDialog, QWidget
 from shiboken6 import isValid
 
-from app.chat import Chat
 from app.composing.composer import SENDS
 from app.conversations.trash_dialog import TrashDialog
 from app.desktop.about import AboutDialog
@@ -18,10 +17,12 @@ from app.desktop.diagnosis import Facts, facts_here, written
 from app.desktop.report import ReportDialog
 from app.desktop.shortcuts import ShortcutsDialog
 from app.menus import Menus
+from app.models.library import starter_models
 from app.settings.dialog import SettingsDialog
 from app.settings.fields import suggest
 from app.settings.manner_dialog import MannerDialog
 from app.settings.preferences import Preferences
+from app.talk.chat import Chat
 from engine.config import Chosen
 
 Dialog = TypeVar("Dialog", bound=QDialog)
@@ -77,7 +78,7 @@ class Dialogs(QObject):
 
     def about(self) -> AboutDialog:
         """Show version and licences."""
-        return self._show("about", lambda: AboutDialog(self._window))
+        return self._show("about", lambda: AboutDialog(starter_models().target, self._window))
 
     def diagnostics(self) -> ReportDialog:
         """Show what Updraft runs on; the engine adds its part when it has the time."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from PySide6.QtCore import QElapsedTimer, QObject
 from PySide6.QtGui import QAction
 
-from app.chat import Engine
 from app.conversations.conversation import Message, Outcome
-from app.exchange import Failure
 from app.parts import Parts
+from app.talk.chat import Engine
+from app.threads.failure import Failure
 from engine.events import Event, Notice
 
 FIGURES = 100  # ms between two looks at the panel's figures: faster than they can be read, and a frame's largest cost

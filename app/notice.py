@@ -6,10 +6,10 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
 from PySide6.QtWidgets import QFrame, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
-from app.exchange import Failure, Remedy
+from app.log import wording
 from app.look.flow import FlowLayout
 from app.look.label import Label
-from app.speculation import wording
+from app.threads.failure import Failure, Remedy
 from engine.events import Loading
 
 

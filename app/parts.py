@@ -6,23 +6,23 @@ from dataclasses import dataclass
 
 from PySide6.QtGui import QAction
 
-from app.chat import Chat
-from app.columns import Columns
 from app.composing.composer import Composer
+from app.composing.context_meter import Gauge
 from app.composing.files import TextFiles
-from app.composing.gauge import Gauge
 from app.conversations.sidebar import Sidebar
 from app.desk import Desk
 from app.dialogs import Dialogs
+from app.frame import Frame
 from app.look.theme import Theme
 from app.messages.find import FindBar
-from app.messages.lens import Lens
+from app.messages.inspector import Lens
 from app.messages.transcript import Transcript
+from app.models.picker import Picker
+from app.models.topbar import TopBar
 from app.notice import Banner, LoadingStrip
-from app.picker import Picker
 from app.settings.preferences import Preferences
 from app.speculation.panel import SpeculationPanel
-from app.topbar import TopBar
+from app.talk.chat import Chat
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Parts:
     topbar: TopBar
     sidebar: Sidebar
     panel: SpeculationPanel
-    columns: Columns
+    columns: Frame
     transcript: Transcript
     lens: Lens
     find_bar: FindBar

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from PySide6.QtCore import QObject
 
 from app.desktop.folders import show_folder
-from app.exchange import Failure, Remedy
 from app.parts import Parts
+from app.threads.failure import Failure, Remedy
 
 
 class Remedies(QObject):

@@ -9,38 +9,38 @@ from PySide6.QtCore import QSettings, Qt, Signal
 from PySide6.QtGui import QAction, QCloseEvent, QGuiApplication, QKeySequence, QPaintEvent
 from PySide6.QtWidgets import QApplication, QMainWindow, QVBoxLayout, QWidget
 
-from app.chat import Chat
-from app.columns import Columns
 from app.composing.composer import Composer
-from app.composing.context import Context
+from app.composing.context_meter import Gauge
+from app.composing.counting import Context
 from app.composing.files import TextFiles
-from app.composing.gauge import Gauge
 from app.composing.thinking import Thinking
 from app.composing.waiting import Waiting
 from app.conversations.sidebar import Sidebar
 from app.desk import Desk
 from app.desktop.placing import placed
 from app.dialogs import Dialogs
+from app.frame import Frame
 from app.look.middle import Middle
 from app.look.palette import Palette
 from app.look.room import make_room
 from app.look.theme import Theme
-from app.matching import Matching
 from app.menubar import MenuBar
 from app.menus import Menus
 from app.messages.find import FindBar
-from app.messages.lens import Lens, remembered
+from app.messages.inspector import Lens, remembered
 from app.messages.transcript import Transcript
+from app.models.matching import Matching
+from app.models.picker import Picker
+from app.models.topbar import TopBar
 from app.narration import Narration
 from app.notice import Banner, LoadingStrip
 from app.parts import Parts
-from app.picker import Picker
 from app.remedies import Remedies
 from app.settings.options import Settings
 from app.settings.preferences import Preferences
 from app.speculation.panel import SpeculationPanel
 from app.speculation.player import Player
-from app.topbar import TopBar
+from app.talk.chat import Chat
 from engine.config import ModelSet
 
 
@@ -66,10 +66,10 @@ class Window(QMainWindow):
         self.setWindowTitle("Updraft")
         self.setMinimumHeight(420)
         self._make_widgets(settings)
-        self.columns = Columns(self._main_column(), self.panel, self.topbar, self.sidebar)
+        self.columns = Frame(self._main_column(), self.panel, self.topbar, self.sidebar)
         self.setCentralWidget(self.columns)
         self.picker = Picker(chat, self.topbar, preferences, known, self)
-        self.matching = Matching(chat, self.picker, self.composer, self.banner)
+        self.matching = Matching(chat, self.picker, self.banner)
         Thinking(chat, self.composer.think)
         self.gauge = Gauge(chat, context, self.composer, self.banner, self.desk.editing, self._send)
         self.menus = Menus(self.menuBar())
@@ -134,6 +134,11 @@ class Window(QMainWindow):
     def _send_example(self, text: str) -> None:
         self.composer.show_text(text)
         self._send(text)
+
+    def _load_ahead(self) -> None:
+        """Load the models of the chat shown while a question to them is still being written."""
+        if self.composer.field.hasFocus() and self.composer.text.strip():
+            self.chat.load_next()
 
     # Construction
 
@@ -208,6 +213,7 @@ class Window(QMainWindow):
         self.dialogs.restored.connect(self.desk.restored)
         self.topbar.sampling.form.more_wanted.connect(self.dialogs.chat_settings)
         self.composer.submitted.connect(self._send)
+        self.composer.changed.connect(self._load_ahead)
         self.composer.stop_wanted.connect(self.chat.stop)
         self.transcript.example_chosen.connect(self._send_example)
         self.find_bar.shown_wanted.connect(self.transcript.show_place)

@@ -252,6 +252,14 @@ class ModelSet:
         return all(self.folder(role) is not None for role in preset.roles)
 
 
+def holds_model(folder: Path) -> bool:
+    """Tell whether ``folder`` looks like one with a model in it."""
+    try:
+        return (folder / "config.json").is_file() or (folder / "target").is_dir()
+    except OSError:
+        return False
+
+
 def models_in(folder: Path) -> ModelSet:
     """Read ``folder`` as a model set: subfolders named by role, or one checkpoint that becomes the target."""
     if not (folder / "target").is_dir():

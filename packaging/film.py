@@ -17,7 +17,7 @@ from PIL import Image
 from PySide6.QtWidgets import QApplication
 from screenshots import Photographer
 
-from app.chat import Engine
+from app.talk.chat import Engine
 from engine.config import PRESETS, Chosen, tiny_models
 
 QUESTION = "Give me three tips for sleeping better."

@@ -21,12 +21,12 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMenu, QWidget
 
 from app.__main__ import Application
-from app.chat import Engine
 from app.conversations.archive import Archive
 from app.conversations.conversation import title_of
 from app.conversations.store import Store
 from app.look.theme import CHOICES, Choice
-from app.worker import open_engine
+from app.talk.chat import Engine
+from app.talk.worker import open_engine
 from engine.config import PRESETS, Chosen, ModelSet, models_in, tiny_models
 
 QUESTION = "Write the beginning of a story about a fox and a lantern."

@@ -29,10 +29,10 @@ from PySide6.QtCore import QEvent, QEventLoop, QObject, QSettings, Qt, QTimer
 from PySide6.QtWidgets import QApplication
 
 from app.__main__ import SWITCH, Application
-from app.chat import Chat, Engine
 from app.conversations.conversation import Conversation, Message, Reply
-from app.flight import Flight
-from app.worker import OpenSession, open_engine
+from app.talk.chat import Chat, Engine
+from app.talk.flight import Flight
+from app.talk.worker import OpenSession, open_engine
 from engine.config import PRESETS, ModelSet, models_in, tiny_models
 from engine.events import Event, Round
 

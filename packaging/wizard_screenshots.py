@@ -22,12 +22,12 @@ from PySide6.QtWidgets import QApplication, QMainWindow, QWidget, QWizard
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from app.chat import Chat
 from app.conversations.archive import Archive
-from app.library import Connection, ModelLibrary, Patience
 from app.look.theme import Choice, Theme
-from app.wizard.corner import ModelsCorner
-from app.worker import EngineWorker, open_engine
+from app.models.library import Connection, ModelLibrary, Patience
+from app.models.model_menu import ModelsCorner
+from app.talk.chat import Chat
+from app.talk.worker import EngineWorker, open_engine
 from engine.config import PRESETS, ModelSet
 from engine.library import Library
 from tests.engine.library.conftest import MemoryKeyring

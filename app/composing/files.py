@@ -12,10 +12,10 @@ from app.composing.attachment import PASTED, Attachment
 from app.composing.composer import Composer
 from app.composing.drop import DropSign, FileDrop
 from app.composing.textfile import NO_PICTURES, FileRefused, read_attachment, require_size
-from app.exchange import Failure
 from app.look.choosing import choose_files
 from app.notice import Banner
-from app.settings.models_folder import holds_model
+from app.threads.failure import Failure
+from engine.config import holds_model
 
 
 class TextFiles(QObject):

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from PySide6.QtCore import QObject
 
-from app.chat import Chat
 from app.composing.think_button import ThinkButton
+from app.talk.chat import Chat
 
 
 class Thinking(QObject):

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QWidget
 
-from app.chat import Chat
 from app.composing.composer import Composer
 from app.conversations.conversation import Outcome
 from app.look.label import Label
+from app.talk.chat import Chat
 
 
 class WaitingStrip(QFrame):

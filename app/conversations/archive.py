@@ -13,13 +13,13 @@ from typing import TypeVar
 from PySide6.QtCore import QObject, QThread, QTimer, Signal
 from shiboken6 import isValid
 
-from app.conversations.clerk import Clerk, Job
 from app.conversations.conversation import Conversation, Manner, whole
-from app.conversations.shelf import UNTITLED, Hit, Summary
 from app.conversations.store import Store
+from app.conversations.store_thread import Clerk, Job
+from app.conversations.summaries import UNTITLED, Hit, Summary
 from app.conversations.trash import Thrown
-from app.crossing import cross
-from app.exchange import Failure
+from app.threads.failure import Failure
+from app.threads.queued import cross
 
 T = TypeVar("T")
 

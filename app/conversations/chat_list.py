@@ -10,8 +10,8 @@ from PySide6.QtCore import QEvent, QPoint, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent
 from PySide6.QtWidgets import QFrame, QListWidget, QListWidgetItem, QToolButton, QWidget
 
-from app.conversations.shelf import Hit, Summary
-from app.conversations.shelf_paint import CHAT, EXCERPT, HEADING, MESSAGE, MORE, PINNED
+from app.conversations.list_paint import CHAT, EXCERPT, HEADING, MESSAGE, MORE, PINNED
+from app.conversations.summaries import Hit, Summary
 
 
 class ChatList(QListWidget):

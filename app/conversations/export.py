@@ -15,7 +15,7 @@ from app.conversations.conversation import Conversation, Message
 from app.conversations.enclosed import enclosed
 from app.conversations.leftovers import Leftovers
 from app.conversations.markup import typeset
-from app.conversations.shelf import UNTITLED
+from app.conversations.summaries import UNTITLED
 from app.desktop.files import replace_text
 from engine.errors import UpdraftError
 from engine.events import to_json

@@ -13,8 +13,8 @@ from app.conversations.archive import Archive
 from app.conversations.conversation import Conversation, Message
 from app.conversations.export import ExportError, export, needs_logs
 from app.conversations.leftovers import Leftovers
-from app.crossing import cross
-from app.exchange import Failure
+from app.threads.failure import Failure
+from app.threads.queued import cross
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from app.conversations.rows import text_of
 from app.conversations.schema import VERSION, create, migrate, require_all, version_of
-from app.exchange import Failure
+from app.threads.failure import Failure
 from engine.errors import UpdraftError
 
 NAME = "conversations.sqlite3"

@@ -21,8 +21,8 @@ from PySide6.QtWidgets import (
 
 from app.conversations.archive import Archive
 from app.conversations.chat_list import ChatList
-from app.conversations.shelf import Hit, shelve
-from app.conversations.shelf_paint import CHAT, MESSAGE, ShelfPaint
+from app.conversations.list_paint import CHAT, MESSAGE, ShelfPaint
+from app.conversations.summaries import Hit, shelve
 from app.look.assets import asset
 from app.look.label import Label
 from app.look.palette import Palette

@@ -27,10 +27,10 @@ from app.conversations.rows import (
 )
 from app.conversations.safe import connect, connect_for_reading, told, transaction
 from app.conversations.salvage import Saved, salvage
-from app.conversations.shelf import UNTITLED, Hit, Summary
+from app.conversations.summaries import UNTITLED, Hit, Summary
 from app.conversations.trash import Trash
 from app.conversations.words import indexed, query, readable
-from app.exchange import Failure
+from app.threads.failure import Failure
 from engine.events import Round
 
 AT_ONCE = 8_000  # bytes of logs read together with a conversation; longer ones are recalled afterwards

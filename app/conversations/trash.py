@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from app.conversations.conversation import title_of
 from app.conversations.rows import moment_of, text_of
 from app.conversations.safe import told, transaction
-from app.conversations.shelf import UNTITLED
+from app.conversations.summaries import UNTITLED
 
 DAYS = 30  # for which what was deleted can be brought back
 KEPT = DAYS * 86400  # seconds

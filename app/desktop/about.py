@@ -18,7 +18,6 @@ from PySide6.QtWidgets import (
 )
 
 from app.desktop.version import requirements, updraft
-from app.library import starter_models
 from app.look.assets import asset
 from app.look.label import Label
 from app.look.names import Names
@@ -41,13 +40,13 @@ class Component:
 
 
 class AboutDialog(QDialog):
-    """Says what Updraft is; under it every component, with its licence beside the list."""
+    """Says what Updraft is; under it every component, the model in ``starter`` among them, and its licence."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, starter: Path, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("About Updraft")
         make_room(self, 900, 560)  # room for licences, whose lines are broken at 80 characters
-        self.components = components()
+        self.components = components(starter)
         self.names = Names(230)
         self.names.setAccessibleName("Components")
         self.names.addItems([f"{component.name} {component.version}".strip() for component in self.components])
@@ -83,8 +82,11 @@ class AboutDialog(QDialog):
         self.text.setPlainText(component.text)
 
 
-def components() -> list[Component]:
-    """Return Updraft itself, what came with it, and every distribution it uses that is installed."""
+def components(starter: Path) -> list[Component]:
+    """Return Updraft itself, what came with it, and every distribution it uses that is installed.
+
+    ``starter``: the folder of the model set-up fetched; it need not be there.
+    """
     here = [
         Component("Updraft", updraft(), "Apache-2.0", _own_licence()),
         Component("Inter", "font", "OFL-1.1", asset("fonts", "Inter-LICENSE.txt").read_text("utf-8")),
@@ -92,7 +94,7 @@ def components() -> list[Component]:
     card = asset("starter", "README.md")
     if card.is_file():
         here.append(Component("Tiny models", "", "CC BY-SA 4.0", card.read_text("utf-8")))
-    notice, licence = (starter_models().target / name for name in ("NOTICE", "LICENSE"))
+    notice, licence = (starter / name for name in ("NOTICE", "LICENSE"))
     if notice.is_file() and licence.is_file():
         text = f"{notice.read_text('utf-8')}\n{licence.read_text('utf-8')}"
         here.append(Component("SmolLM2-135M-Instruct", "", "Apache-2.0", text))

@@ -16,7 +16,6 @@ from app.look.motion import DesktopMotion
 from app.look.palette import LIGHT, Palette, blend
 from app.look.palette import choose as choose_palette
 from app.look.typeface import choose_font
-from app.settings.options import Settings
 
 Choice = Literal["system", "light", "dark"]
 CHOICES: tuple[Choice, ...] = ("system", "light", "dark")
@@ -28,7 +27,7 @@ _SCHEMES = {
     "light": Qt.ColorScheme.Light,
     "dark": Qt.ColorScheme.Dark,
 }
-_MOTIONS: tuple[Motion, ...] = ("system", "reduced", "full")
+MOTIONS: tuple[Motion, ...] = ("system", "reduced", "full")
 _SIZES = {"tiny": 11, "small": 12, "text": TEXT, "title": 18, "headline": 24, "big": 36}  # pixels at 96 dpi
 
 
@@ -40,13 +39,6 @@ class Look:
     size: int = TEXT
     safe: bool = False
     motion: Motion = "system"
-
-    @classmethod
-    def of(cls, settings: Settings) -> Look:
-        """Return the look ``settings`` ask for."""
-        choice = next(choice for choice in CHOICES if choice == settings.theme)
-        motion = next(motion for motion in _MOTIONS if motion == settings.motion)
-        return cls(choice, settings.font_size, settings.marks == "safe", motion)
 
 
 class Theme(QObject):

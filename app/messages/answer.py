@@ -9,17 +9,17 @@ from PySide6.QtCore import QRect, Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.conversations.conversation import Outcome
+from app.ink.prose import Prose
+from app.ink.trace import Trace
+from app.log import wording
+from app.log.ledger import Ledger
 from app.look.palette import Palette
+from app.messages.announcer import Herald
 from app.messages.clipboard import copy_answer
-from app.messages.herald import Herald
 from app.messages.status import GAP, Status
 from app.reading.reading import Reading
-from app.speculation import wording
-from app.speculation.ledger import Ledger
-from app.speculation.prose import Prose
-from app.speculation.tally import Tally
-from app.speculation.trace import Trace
 from engine.events import Drafting, Event, Loading, Prefill, Round
+from engine.tally import Tally
 
 View = Literal["reading", "trace"]
 SLICE = 500  # tokens of a trace written at a time where nobody waits for it

@@ -7,12 +7,12 @@ from itertools import pairwise
 from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtWidgets import QApplication, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
+from app.messages.actions import Wishes
 from app.messages.answer import Answer
 from app.messages.edge import Edge
 from app.messages.question import Question
 from app.messages.turn import Turn
 from app.messages.welcome import Welcome
-from app.messages.wishes import Wishes
 
 
 class Column(QWidget):

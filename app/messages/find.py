@@ -13,10 +13,10 @@ from PySide6.QtGui import QColor, QKeyEvent, QTextCursor, QTextDocument
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QPushButton, QTextEdit
 from shiboken6 import isValid
 
+from app.ink.marks import OUTSIDE_PROPERTY
 from app.look.label import Label
 from app.look.palette import Palette, blend
 from app.look.typeface import tabular
-from app.speculation.marks import OUTSIDE_PROPERTY
 
 REST = 150  # ms without a key, or without growth of an answer, before it searches
 MOST = 2_000  # matches that are marked; the count goes on

@@ -6,8 +6,8 @@ from PySide6.QtCore import QRect, Qt, QTimer, Signal
 from PySide6.QtGui import QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QPushButton, QScrollArea, QWidget
 
+from app.ink.prose import Prose
 from app.look.middle import SIDE, Middle
-from app.speculation.prose import Prose
 
 NEAR_END = 4  # pixels
 PILL_GAP = 8  # pixels between the pill and the edge

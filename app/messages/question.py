@@ -6,7 +6,7 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from app.speculation.prose import Prose
+from app.ink.prose import Prose
 
 SHARE = 0.82  # of the column, at most
 FOLDED = 12  # lines shown of a question that is folded, of about LETTERS letters each

@@ -8,6 +8,7 @@ from time import perf_counter
 from PySide6.QtCore import QPoint, QRect, QSize, QTimer, Signal
 
 from app.conversations.conversation import Conversation, Message, Outcome
+from app.ink.prose import Prose
 from app.look.palette import Palette
 from app.messages.answer import Answer, View, guessed_height
 from app.messages.column import Column
@@ -15,9 +16,8 @@ from app.messages.following import Following
 from app.messages.question import Question
 from app.messages.turn import Turn
 from app.messages.views import Views, settle_layouts
-from app.speculation.prose import Prose
-from app.speculation.tally import Tally
 from engine.events import Event
+from engine.tally import Tally
 
 SEARCHED = 400  # messages, at most, that are built to be searched
 FEW = 4  # of them at a time, so that the window answers meanwhile

@@ -11,9 +11,9 @@ from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 from app.conversations.conversation import Message
 from app.look.label import Label
 from app.look.typeface import tabular
+from app.messages.actions import Wishes
 from app.messages.answer import Answer
 from app.messages.line import Line
-from app.messages.wishes import Wishes
 
 
 class Turn(QWidget):

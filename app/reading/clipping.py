@@ -15,10 +15,10 @@ from PySide6.QtGui import (
     QTextListFormat,
 )
 
+from app.ink.edits import SOURCE_PROPERTY, own_text
+from app.ink.marks import OUTSIDE_PROPERTY
 from app.reading.formats import KIND, QUOTED
 from app.reading.links import OPENABLE
-from app.speculation.editing import SOURCE_PROPERTY, own_text
-from app.speculation.marks import OUTSIDE_PROPERTY
 
 _ORDERED = QTextListFormat.Style.ListDecimal
 

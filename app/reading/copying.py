@@ -6,10 +6,10 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QGuiApplication, QTextBlock
 from PySide6.QtWidgets import QPushButton, QWidget
 
+from app.ink.marks import OUTSIDE_PROPERTY
 from app.reading.decoration import code_box
 from app.reading.formats import BAR, CONTINUED, KIND, LANGUAGE
 from app.reading.inline import BREAK
-from app.speculation.marks import OUTSIDE_PROPERTY
 
 THANKS = 1500  # ms
 

@@ -16,9 +16,9 @@ from PySide6.QtGui import (
 )
 from PySide6.QtSvg import QSvgRenderer
 
+from app.ink.edits import SOURCE_PROPERTY
 from app.look.label import plain_tip
 from app.reading.tex import INK, Picture, picture
-from app.speculation.editing import SOURCE_PROPERTY
 
 OBJECT = QTextFormat.ObjectTypes.UserObject + 1
 TEX = QTextFormat.Property.UserProperty + 6  # the formula without its delimiters

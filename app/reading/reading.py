@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from PySide6.QtCore import QPoint, QRect, Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from app.ink.marks import Mark, mark_of
+from app.log.ledger import Ledger
 from app.look.palette import Palette
 from app.reading.sheet import Sheet
 from app.reading.source import parts
 from app.reading.thoughts import Thoughts
-from app.speculation.ledger import Ledger
-from app.speculation.marks import Mark, mark_of
 
 
 @dataclass(slots=True)

@@ -16,6 +16,8 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QWidget
 
+from app.ink.edits import Editing, units
+from app.ink.marks import Mark, inks, text_format
 from app.look.palette import Palette
 from app.reading.alignment import begin_at
 from app.reading.copying import CopyButtons
@@ -23,14 +25,12 @@ from app.reading.cutting import HUGE, Resumed, cut_through
 from app.reading.formats import INDENT, KIND, Formats
 from app.reading.inline import BREAK
 from app.reading.mathematics import Formulas
-from app.reading.page import Page
 from app.reading.source import settled
 from app.reading.tables import below_table
 from app.reading.tex import Foresight
+from app.reading.text import Page
 from app.reading.tip import Tip, continues, tip_of
 from app.reading.typeset import Environment, Typesetter
-from app.speculation.editing import Editing, units
-from app.speculation.marks import Mark, inks, text_format
 
 SLICE = 0.012  # seconds of typesetting before the window is looked after again
 PIECE = 3000  # characters typeset at a time where there are many

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
 
 from app.conversations.archive import Archive
 from app.conversations.conversation import Manner
-from app.conversations.page import Page
+from app.conversations.current import Page
 from app.look.calm_dialog import CalmDialog
 from app.look.label import Label
 from app.look.room import make_room

@@ -8,9 +8,10 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
-from app.exchange import Failure
+from app.look.theme import CHOICES, MOTIONS, Look
 from app.settings.file import SettingsFile
 from app.settings.options import OPTIONS, Settings
+from app.threads.failure import Failure
 from engine.errors import SettingError
 
 
@@ -39,3 +40,10 @@ class Preferences(QObject):
         except SettingError as error:
             self.failed.emit(Failure(error.sentence, error.hint, remedies=()))
         self.changed.emit(before, self.settings)
+
+
+def look_of(settings: Settings) -> Look:
+    """Return the look that ``settings`` ask for."""
+    choice = next(choice for choice in CHOICES if choice == settings.theme)
+    motion = next(motion for motion in MOTIONS if motion == settings.motion)
+    return Look(choice, settings.font_size, settings.marks == "safe", motion)

@@ -8,10 +8,10 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QHelpEvent, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
+from app.ink.marks import level_colour
+from app.log.course import PLACES, Course, thinned
 from app.look.label import plain_tip
 from app.look.palette import Palette
-from app.speculation.course import PLACES, Course, thinned
-from app.speculation.marks import level_colour
 from engine import words
 
 HEIGHT = 44

@@ -8,9 +8,9 @@ from PySide6.QtCore import QRectF, QSize
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QWidget
 
+from app.ink.marks import GHOSTS, OUTSIDE, Mark, colour_of, inks
 from app.look.label import Label
 from app.look.palette import Palette
-from app.speculation.marks import GHOSTS, OUTSIDE, Mark, colour_of, inks
 from engine.events import LevelInfo
 
 ENTRIES = {  # the word shown with its mark, what follows it, and all of it in a sentence

@@ -6,12 +6,12 @@ from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
+from app.log import wording
 from app.look.label import Label, plain_tip
 from app.look.palette import Palette
 from app.look.typeface import tabular
-from app.speculation import wording
-from app.speculation.tally import LevelTally
 from engine.events import LevelInfo
+from engine.tally import LevelTally
 
 
 class Bar(QWidget):

@@ -14,21 +14,21 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.ink.marks import level_colour
+from app.log import wording
+from app.log.course import Course
+from app.log.ledger import Ledger
+from app.log.loss import reason
 from app.look.label import Label
 from app.look.palette import Palette
 from app.look.typeface import tabular
-from app.speculation import wording
 from app.speculation.charts import ByPlace, OverTime, per_pass
-from app.speculation.course import Course
-from app.speculation.ledger import Ledger
 from app.speculation.legend import Legend
-from app.speculation.loss import reason
-from app.speculation.marks import level_colour
 from app.speculation.meter import LevelCard
-from app.speculation.tally import Tally
 from app.speculation.timeline import Timeline
 from engine import words
 from engine.events import LevelInfo
+from engine.tally import Tally
 
 EXPLANATION = "Ask something, and you see here which model guessed, what was kept of it, and how long it took."
 NOTES = 3  # lines below the figure that are kept free, so that nothing below them moves

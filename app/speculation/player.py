@@ -9,10 +9,10 @@ from PySide6.QtCore import QElapsedTimer, QPointF, QRectF, QSize, Qt, QTimer, Si
 from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPaintEvent, QPolygonF
 from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from app.log.replay import Replay
 from app.look.label import Label
 from app.look.palette import Palette
 from app.look.typeface import tabular
-from app.speculation.replay import Replay
 from app.speculation.scrubber import Scrubber
 from engine import words
 

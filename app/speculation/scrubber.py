@@ -8,8 +8,8 @@ from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPixmap, QWheelEvent
 from PySide6.QtWidgets import QSlider, QWidget
 
+from app.ink.marks import level_colour
 from app.look.palette import Palette
-from app.speculation.marks import level_colour
 from engine.events import LevelInfo, Round
 
 LANE, BAR = 7, 5  # pixels

@@ -8,11 +8,11 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFocusEvent, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
+from app.ink.marks import level_colour
+from app.log import wording
+from app.log.ledger import Ledger
 from app.look.label import plain_tip
 from app.look.palette import Palette
-from app.speculation import wording
-from app.speculation.ledger import Ledger
-from app.speculation.marks import level_colour
 from engine.events import Pass
 
 ROUNDS = 6  # shown at a time

@@ -9,10 +9,10 @@ import pytest
 from PySide6.QtCore import QMetaObject, Qt
 from pytestqt.qtbot import QtBot
 
-from app.chat import Engine
 from app.conversations.archive import Archive
 from app.conversations.store import Store
-from app.library.errand import Errand
+from app.models.library.errand import Errand
+from app.talk.chat import Engine
 from engine.config import ModelSet
 from engine.events import Event, Loading, Notice
 from tests.app.scripted import STORY, Opener, ScriptedSession, speculated

@@ -7,8 +7,8 @@ from typing import get_args
 import pytest
 from pytestqt.qtbot import QtBot
 
-from app.exchange import Failure, Remedy
 from app.notice import REMEDIES, Banner
+from app.threads.failure import Failure, Remedy
 from engine.errors import CheckpointError, ContextFull, DeviceError, ModelSetError, UpdraftError
 from tests.app.scripted import ScriptedSession, speculated
 from tests.app.stage import Start

@@ -22,7 +22,7 @@ from pytestqt.qtbot import QtBot
 
 from app.__main__ import UNSEEN
 from app.look.palette import DARK, LIGHT, Palette, contrast
-from app.topbar import ActionButton
+from app.models.topbar import ActionButton
 from engine.config import PRESETS, ModelSet
 from tests.app.scripted import Opener, ScriptedSession, endless
 from tests.app.stage import Ask, Start

@@ -14,7 +14,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from app.__main__ import Application, prepare, run
-from app.chat import Engine
+from app.talk.chat import Engine
 
 LIMIT = 60_000  # ms, after which the journey has failed
 

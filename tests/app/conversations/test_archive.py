@@ -11,11 +11,11 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from app.conversations.archive import Archive
-from app.conversations.clerk import Clerk, Job
 from app.conversations.conversation import Conversation, Message
 from app.conversations.safe import NAME
 from app.conversations.store import Store
-from app.exchange import Failure
+from app.conversations.store_thread import Clerk, Job
+from app.threads.failure import Failure
 from tests.app.conversations.test_store import answered, keep, little_room
 
 Begin = Callable[..., Archive]
@@ -120,7 +120,9 @@ def test_a_damaged_file_is_set_aside_and_said(begin: Begin, tmp_path: Path, qtbo
     assert [chat.title for chat in Store(tmp_path).chats()] == ["New"]
 
 
-@pytest.mark.parametrize("moment", ["app.conversations.clerk.set_aside", "app.conversations.clerk.take_up"])
+@pytest.mark.parametrize(
+    "moment", ["app.conversations.store_thread.set_aside", "app.conversations.store_thread.take_up"]
+)
 def test_a_kill_while_a_damaged_file_is_saved_loses_nothing(tmp_path: Path, moment: str) -> None:
     """Guards: an empty list of chats for good, because the first start after damage was cut short."""
     store = Store(tmp_path)

@@ -9,10 +9,10 @@ from itertools import pairwise
 import pytest
 
 from app.conversations.conversation import TITLE, Conversation, Manner, Message, Reply, title_of
-from app.conversations.sequel import Sequel
-from app.conversations.shelf import Summary, shelve
-from app.speculation.tally import Tally
+from app.conversations.summaries import Summary, shelve
+from app.talk.continuation import Sequel
 from engine.events import Event, Finished, PlainPace, Round
+from engine.tally import Tally
 from tests.app.scripted import STORY, endless, speculated
 
 

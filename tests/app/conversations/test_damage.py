@@ -220,7 +220,7 @@ def test_a_store_that_cannot_be_opened_keeps_what_waits(
     def fault(*_: object, **__: object) -> None:
         raise RuntimeError("unheard of")
 
-    monkeypatch.setattr("app.conversations.clerk.Store.__init__", fault)
+    monkeypatch.setattr("app.conversations.store_thread.Store.__init__", fault)
     with qtbot.waitSignal(archive.troubled):
         archive.load()
     assert not archive.unsaved  # nobody has written anything yet

@@ -18,7 +18,7 @@ from app.conversations.exports import Exports
 from app.conversations.leftovers import NAME, Leftovers
 from app.conversations.safe import StoreError
 from app.conversations.store import Store
-from app.exchange import Failure
+from app.threads.failure import Failure
 from tests.app.conversations.test_store import answered
 
 

@@ -15,10 +15,10 @@ from pytestqt.qtbot import QtBot
 
 from app.conversations.archive import Archive
 from app.conversations.conversation import Conversation
-from app.conversations.shelf import Summary
-from app.conversations.shelf_paint import HEADING
+from app.conversations.list_paint import HEADING
 from app.conversations.sidebar import Sidebar
 from app.conversations.store import Store
+from app.conversations.summaries import Summary
 from app.look.palette import LIGHT
 from tests.app.conversations.test_store import answered, keep
 from tests.app.stage import Ask, Start

@@ -13,9 +13,9 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.__main__ import Application, _write_log
-from app.chat import Engine
 from app.desktop.crash import MOST, CrashLog
 from app.desktop.report import ReportDialog
+from app.talk.chat import Engine
 from tests.app.scripted import Opener
 from tests.app.stage import MODELS, Start
 

@@ -14,9 +14,9 @@ from pytestqt.qtbot import QtBot
 
 from app.conversations.archive import Archive
 from app.conversations.store import Store
+from app.ink.marks import OUTSIDE_PROPERTY
 from app.look.palette import DARK, DARK_SAFE, LIGHT, LIGHT_SAFE, blend, contrast
 from app.messages.find import find
-from app.speculation.marks import OUTSIDE_PROPERTY
 from tests.app.conversations.test_store import answered, keep
 from tests.app.scripted import ScriptedSession, plain
 from tests.app.stage import Ask, Start

@@ -12,16 +12,16 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
+from app.ink.marks import Mark
 from app.look.palette import LIGHT
-from app.messages.lens import Lens, remembered
+from app.messages.inspector import Lens, remembered
 from app.messages.transcript import Transcript
-from app.speculation.marks import Mark
 from app.speculation.panel import SpeculationPanel
 from app.speculation.player import Player
-from app.speculation.tally import Tally
 from engine.events import Event, Finished
+from engine.tally import Tally
+from tests.app.log.logs import STARTED, TOKENS, events
 from tests.app.scripted import pieces, round_of, speculated, token
-from tests.app.speculation.logs import STARTED, TOKENS, events
 
 
 class Desk(QWidget):

@@ -7,13 +7,13 @@ from markdown_it import MarkdownIt
 from PySide6.QtGui import QTextCursor
 from pytestqt.qtbot import QtBot
 
+from app.ink.marks import Mark
 from app.look.palette import DARK, LIGHT
 from app.reading.alignment import STAND_IN, begin_at
 from app.reading.formulas import KIND, find_formulas, formulas
 from app.reading.mathematics import source_at
 from app.reading.sheet import Sheet
 from app.reading.tex import Foresight, picture
-from app.speculation.marks import Mark
 
 
 def found(source: str) -> list[tuple[str, str]]:

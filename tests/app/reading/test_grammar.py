@@ -9,10 +9,10 @@ import pytest
 from PySide6.QtGui import QTextBlockFormat, QTextCharFormat, QTextListFormat
 from pytestqt.qtbot import QtBot
 
+from app.ink.edits import SOURCE_PROPERTY, own_text
 from app.look.palette import LIGHT
 from app.reading.formats import LANGUAGE
 from app.reading.sheet import Sheet
-from app.speculation.editing import SOURCE_PROPERTY, own_text
 from tests.app.reading.test_sheet import blocks, form_of, sheet, tokens, write
 
 assert sheet  # a fixture

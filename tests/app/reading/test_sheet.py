@@ -12,12 +12,12 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from app.ink.marks import Mark
 from app.look.palette import DARK, LIGHT
 from app.reading.copying import CopyButton
 from app.reading.decoration import code_box
 from app.reading.links import LinkQuestion
 from app.reading.sheet import PIECE, Sheet
-from app.speculation.marks import Mark
 from tests.app.reading.test_source import SAMPLES
 
 CODE = "```python\ndef f(x):\n\n    return x  # one\n```"

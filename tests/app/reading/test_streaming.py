@@ -11,12 +11,12 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from app.ink.marks import Mark
 from app.look.palette import LIGHT
 from app.reading.copying import CopyButton
 from app.reading.cutting import HUGE
 from app.reading.sheet import Sheet
 from app.reading.typeset import Typesetter
-from app.speculation.marks import Mark
 from tests.app.reading.answers import ANSWERS
 
 CHANGES = {  # what Markdown itself changes: brackets and signs that turn out to be a link, a formula, code

@@ -253,15 +253,15 @@ def test_diagnostics_while_the_engine_is_busy(start: Start, qtbot: QtBot, sessio
     running.chat.stop()
 
 
-def test_every_library_is_named_with_its_licence(qtbot: QtBot) -> None:
+def test_every_library_is_named_with_its_licence(qtbot: QtBot, tmp_path: Path) -> None:
     """Guards: a library used without being named, or a licence nobody can read."""
-    found = {component.name: component for component in components()}
+    found = {component.name: component for component in components(tmp_path)}
     assert {"pyside6-essentials", "torch", "transformers", "numpy", "platformdirs"} <= set(requirements()) <= set(found)
     assert found["Updraft"].text.lstrip().startswith("Apache License")
     assert "SIL Open Font License" in found["Inter"].text or "SIL OPEN FONT LICENSE" in found["Inter"].text
     assert "Lesser General Public License" in found["pyside6-essentials"].text
     assert all(len(component.text) > 60 and component.licence for component in found.values())
-    dialog = AboutDialog()
+    dialog = AboutDialog(tmp_path)
     qtbot.addWidget(dialog)
     dialog.names.setCurrentRow(1)
     assert dialog.text.toPlainText() == dialog.components[1].text

@@ -7,12 +7,12 @@ from itertools import islice
 
 from pytestqt.qtbot import QtBot
 
+from app.ink.marks import Mark
 from app.look.palette import LIGHT
 from app.speculation.legend import ENTRIES, marks_of
-from app.speculation.marks import Mark
 from app.speculation.panel import SpeculationPanel
-from app.speculation.tally import Tally
 from engine.events import LevelInfo, Started
+from engine.tally import Tally
 from tests.app.scripted import LEVELS, plain, speculated
 from tests.app.stage import Start
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from pytestqt.qtbot import QtBot
 
+from app.log import wording
 from app.look.palette import LIGHT
-from app.speculation import wording
 from app.speculation.panel import SpeculationPanel
-from app.speculation.tally import Tally
 from engine import words
 from engine.events import Finished, Pass, PlainPace, Round, Started
+from engine.tally import Tally
 from tests.app.scripted import LEVELS, speculated, token
 
 TOKENS = (

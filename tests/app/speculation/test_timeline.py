@@ -9,14 +9,14 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
+from app.log.course import Course
 from app.look.palette import LIGHT
 from app.speculation.charts import ByPlace, OverTime, per_pass
-from app.speculation.course import Course
 from app.speculation.panel import SpeculationPanel
-from app.speculation.tally import Tally
 from app.speculation.timeline import ROUNDS, Timeline
 from engine.events import PlainPace
-from tests.app.speculation.logs import events, ledger, round_
+from engine.tally import Tally
+from tests.app.log.logs import events, ledger, round_
 
 
 @pytest.fixture

@@ -1,0 +1,138 @@
+"""Keeps the context meter true, and offers a choice when a message does not fit: nothing is cut in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject
+from PySide6.QtGui import QTextCursor
+
+from app.composing.composer import Composer
+from app.composing.counting import Context
+from app.composing.editing import Editing
+from app.composing.wording import excerpt
+from app.notice import Banner
+from app.talk.chat import Chat, Engine
+from app.threads.exchange import Fill, Turns
+from app.threads.failure import Failure
+
+
+class Gauge(QObject):
+    """Has what would be sent counted as it changes. ``send`` asks a question; it is the way out once there is room.
+
+    A question that is being edited, as ``editing`` knows, is counted with what stands before it.
+    """
+
+    def __init__(
+        self,
+        chat: Chat,
+        context: Context,
+        composer: Composer,
+        banner: Banner,
+        editing: Editing,
+        send: Callable[[str], object],
+    ) -> None:
+        super().__init__(banner)
+        self.chat, self.context, self.composer, self.banner = chat, context, composer, banner
+        self._editing, self._send = editing, send
+        self._explaining = False
+        composer.changed.connect(self.look)
+        for changed in (chat.page.changed, chat.options_changed, chat.answered):
+            changed.connect(self.look)
+        chat.engine_changed.connect(self._engine_changed)
+        context.filled.connect(self._filled)
+
+    def look(self) -> None:
+        """Count what would be sent now, shortly."""
+        turns = self._turns(self.composer.text)
+        if not turns or self.chat.next_models != self.chat.models:
+            self._forget()
+        elif not self.chat.busy and self.chat.engine is Engine.READY:
+            self.context.watch(turns, self.chat.preset, self.chat.max_tokens)
+
+    def show_growth(self) -> None:
+        """Show how far the answer in flight has filled the context; the engine has no time to count."""
+        tally = self.chat.tally
+        if tally.started is not None:
+            self.composer.show_context(tally.started.prompt + tally.tokens, tally.started.context)
+
+    def fits(self, text: str) -> bool:
+        """Return False, and offer a choice, if ``text`` is known not to fit."""
+        fill = self.context.known(self._turns(text))
+        if fill is None or fill.fits:
+            return True
+        self._offer(fill)
+        return False
+
+    def explain(self) -> None:
+        """Find out what would have to go for the question that the engine refused, and offer the choice."""
+        self._explaining = True
+        self.context.refresh()
+        self.look()
+
+    def trim(self) -> None:
+        """Leave the oldest turns out, as offered, and ask."""
+        fill = self.context.fill
+        if fill is not None and fill.surplus:
+            self.chat.leave_out(fill.surplus)
+        self.banner.hide()
+        if self.composer.text.strip():
+            self._send(self.composer.text)
+        else:
+            self.chat.retry()
+
+    def shorten(self) -> None:
+        """Let the message be changed; one that was sent comes back to the composer."""
+        self._take_back()
+        self.banner.hide()
+        self.composer.field.moveCursor(QTextCursor.MoveOperation.End)
+        self.composer.field.ensureCursorVisible()
+        self.composer.field.setFocus()
+
+    def begin_anew(self) -> None:
+        """Take the message along to an empty conversation."""
+        text = self._take_back()
+        self.chat.start_new()
+        if text:
+            self.composer.show_text(text)
+
+    def _take_back(self) -> str:
+        """Return the message in question, in the composer now; its old place in the tree is kept."""
+        last = self.chat.conversation.messages[-1:]
+        if not self.composer.text.strip() and last and last[0].role == "user" and not self.chat.busy:
+            self.chat.page.back_to(last[0].parent)
+            self.composer.show_text(last[0].text)
+        return self.composer.text
+
+    def _engine_changed(self) -> None:
+        self._forget()  # what the model before could hold is not what the next one can
+        self.look()
+
+    def _turns(self, text: str) -> Turns:
+        return self.chat.turns(text, instead_of=self._editing.question)
+
+    def _forget(self) -> None:
+        self.context.forget()
+        self.composer.show_context(0, 0)
+
+    def _filled(self, fill: Fill) -> None:
+        if self.chat.busy:
+            return
+        self.composer.show_context(fill.used, fill.limit)
+        if self._explaining and not fill.fits:
+            self._offer(fill)
+        self._explaining = False
+
+    def _offer(self, fill: Fill) -> None:
+        sentence = f"This message does not fit: {fill.used:,} tokens, and the model can hold {fill.limit:,}."
+        if fill.surplus is None:
+            hint = "Even with nothing but this message there is no room. Shorten it, or choose another model."
+            self.banner.tell(Failure(sentence, hint, remedies=("shorten", "model")))
+            return
+        said = [text for role, text in self._turns(self.composer.text) if role != "system"]
+        first, last = excerpt(said[0]), excerpt(said[fill.surplus - 1])
+        hint = (
+            f"Leaving out the oldest {fill.surplus} messages, from “{first}” to “{last}”, makes room. "
+            "They stay in the chat; the model does not see them any more."
+        )
+        self.banner.tell(Failure(sentence, hint, remedies=("trim", "shorten", "new chat")))

@@ -1,0 +1,1 @@
+"""Text that carries marks behind its letters."""

@@ -1,0 +1,119 @@
+"""Text with ink behind its letters, painted once and then only where it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import inf
+
+from PySide6.QtCore import QMimeData, QRectF
+from PySide6.QtGui import (
+    QAbstractTextDocumentLayout,
+    QColor,
+    QFontMetricsF,
+    QPainter,
+    QPaintEvent,
+)
+from PySide6.QtWidgets import QTextEdit, QWidget
+
+from app.ink.edits import selected_text
+from app.ink.fade import Fade
+from app.ink.layer import MarkLayer
+from app.ink.marks import OVERHANG, Ink, Mark
+from app.ink.prose import Prose
+from app.ink.strips import Strips
+from app.look.palette import Palette
+
+
+class Inked(Prose):
+    """Prose in the colours of a palette whose tokens stand in a layer; those that have just settled fade in.
+
+    ``_paint_behind`` and ``_paint_before`` paint what goes under and over the letters. Whoever edits the document
+    says so first, by ``_keep_above``.
+    """
+
+    _inks: dict[Mark, Ink]
+
+    def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._palette = palette
+        self._layer = MarkLayer(self.document())
+        self._fade = Fade(self, self._top_of)
+        self._strips = Strips(self, self._paint_firm)
+        self._found = False  # a search has marked places
+
+    def set_motion(self, moving: bool) -> None:
+        """Let marks fade in, or appear at once."""
+        self._fade.moving = moving
+
+    def set_palette(self, palette: Palette) -> None:
+        """Paint in the colours of ``palette``."""
+        self._palette = palette
+        self._dress()
+        self.rebuild()
+
+    def rebuild(self) -> None:
+        """Write everything anew."""
+        raise NotImplementedError
+
+    def setExtraSelections(self, selections: Sequence[QTextEdit.ExtraSelection]) -> None:
+        """Mark ``selections``; while there are any, every frame is painted in full."""
+        self._found = bool(selections)
+        super().setExtraSelections(selections)
+
+    def createMimeDataFromSelection(self) -> QMimeData:
+        """Copy what is selected as plain text, without ghosts and without the draft in progress."""
+        data = QMimeData()
+        data.setText(selected_text(self))
+        return data
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint from pictures what has been painted before, the rest layer by layer."""
+        painter, rest = QPainter(self.viewport()), event.rect()
+        ground = QColor(self._palette.background)
+        painter.fillRect(rest, ground)
+        if not (self._found or self._shows_cursor() or self.textCursor().hasSelection()):
+            rest = self._strips.paint(painter, rest, ground, self._fade.top - OVERHANG)
+        if not rest.isEmpty():
+            self._paint_behind(painter, QRectF(rest))
+            painter.end()
+            super().paintEvent(QPaintEvent(rest))
+            painter.begin(self.viewport())
+        self._paint_before(painter, QRectF(event.rect()))
+        painter.end()
+
+    def _dress(self) -> None:
+        """Take colours and sizes from palette and font."""
+        raise NotImplementedError
+
+    def _paint_firm(self, painter: QPainter, exposed: QRectF) -> None:
+        """Paint ink and letters, as they stay."""
+        self._paint_behind(painter, exposed)
+        context = QAbstractTextDocumentLayout.PaintContext()
+        context.palette = self.palette()
+        context.clip = exposed
+        self.document().documentLayout().draw(painter, context)
+
+    def _paint_behind(self, painter: QPainter, exposed: QRectF) -> None:
+        """Paint what goes under the letters: the marks."""
+        self._layer.paint(painter, exposed, self._metrics(), self._inks, self._fade.first, self._fade.shade)
+
+    def _paint_before(self, painter: QPainter, exposed: QRectF) -> None:
+        """Paint what goes over the letters; here nothing."""
+
+    def _shows_cursor(self) -> bool:
+        """Tell whether a text cursor blinks somewhere."""
+        return self.hasFocus() and self.cursorWidth() > 0
+
+    def _keep_above(self, position: int) -> None:
+        """Let go of the pictures of all that an edit at ``position`` may change."""
+        self._strips.cut(self._layer.firm_above(position) - OVERHANG)
+
+    def _top_of(self, index: int) -> float:
+        """Return the y of a token; what is written anew may not have it yet."""
+        return self._box(index).top() if index < len(self._layer.starts) else inf
+
+    def _box(self, index: int) -> QRectF:
+        return self._layer.box_of(index, self._metrics())
+
+    def _metrics(self) -> QFontMetricsF:
+        return QFontMetricsF(self.font())

@@ -1,0 +1,1 @@
+"""Arithmetic on the log of a reply. No Qt."""

@@ -1,0 +1,71 @@
+"""How acceptance went: round by round, and by place in the target's window. No Qt."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+from app.log.ledger import Ledger
+
+SPAN = 8  # rounds that a point of the line looks back on
+PLACES = 8  # of the window that are told apart; proposals further back count at the last
+
+
+class Course:
+    """Counts what a growing ``ledger`` tells.
+
+    ``rates`` holds, for each level that judges (bottom first, the drafter left out), the share of proposals that stood
+    over the last SPAN rounds, a value a round; None while nothing was proposed. ``places`` holds (proposed, stood)
+    for the first, second, … token that the target was offered in a round.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.rates: list[list[float | None]] = []
+        self.places: list[tuple[int, int]] = []
+        self._counts: list[list[tuple[int, int]]] = []  # offered and stood, by level and round
+        self.taken = 0  # rounds counted
+
+    def catch_up(self) -> None:
+        """Count the rounds that have come."""
+        judges = max(len(self.ledger.levels) - 1, 0)
+        while len(self.rates) < judges:
+            self.rates.append([])
+            self._counts.append([])
+        for at in range(self.taken, len(self.ledger.rounds)):
+            for level in range(judges):
+                self._count(at, level)
+            self._count_places(at)
+        self.taken = len(self.ledger.rounds)
+
+    def _count(self, at: int, level: int) -> None:
+        counts = self._counts[level]
+        counts.append(_verdicts(self._stands(at, level + 1)))
+        late = counts[-SPAN:]
+        offered, stood = sum(o for o, _ in late), sum(s for _, s in late)
+        self.rates[level].append(stood / offered if offered else None)
+
+    def _count_places(self, at: int) -> None:
+        top = len(self.ledger.levels) - 1
+        if top < 1:
+            return
+        for number, stands in enumerate(self._stands(at, top)):
+            place = min(number, PLACES - 1)
+            if place == len(self.places):
+                self.places.append((0, 0))
+            offered, stood = self.places[place]
+            self.places[place] = (offered + 1, stood + stands)
+
+    def _stands(self, at: int, level: int) -> list[bool]:
+        """Return for every token that came up to ``level`` in a round whether it stood there."""
+        tokens = self.ledger.rounds[at].tokens
+        return [token.reached >= level for token in tokens if token.level < level <= token.reached + 1]
+
+
+def thinned(values: list[float | None], points: int) -> list[float | None]:
+    """Return at most ``points`` values spread evenly over ``values``, the last one always among them."""
+    step = max(-(-len(values) // points), 1)
+    return list(islice(reversed(values), 0, None, step))[::-1]
+
+
+def _verdicts(stands: list[bool]) -> tuple[int, int]:
+    return len(stands), sum(stands)

@@ -1,0 +1,116 @@
+"""What became of one token, in words: the sentence and the figures of its card. No Qt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.log import wording
+from app.log.ledger import Ledger, Share
+from engine import words
+from engine.events import Token
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One level's line on the card."""
+
+    level: int
+    title: str
+    probability: str
+    rank: str
+    cost: str
+
+    @property
+    def spoken(self) -> str:
+        """The line as a clause."""
+        given = ", ".join(part for part in (self.rank, self.cost) if part)
+        return f"{self.title} {self.probability}{', ' if given else ''}{given}"
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """All that a card says: the token itself, a sentence, a row a level (the target first) and the round's price."""
+
+    quote: str
+    story: str
+    rows: tuple[Row, ...]
+    round: str
+
+    @property
+    def spoken(self) -> str:
+        """The card as one paragraph, for screen readers."""
+        rows = "; ".join(row.spoken for row in self.rows)
+        return f"{self.quote}. {self.story} {rows}. {self.round}"
+
+
+def fate_of(ledger: Ledger, index: int) -> Fate:
+    """Return what there is to say about the token at ``index`` of ``ledger``."""
+    token = ledger.tokens[index]
+    round_ = ledger.rounds[ledger.owners[index]]
+    kept = len(round_.settled)
+    price = f"Round {round_.index + 1}: {wording.milliseconds(1000 * round_.seconds)} for {words.tokens(kept)}"
+    rows = tuple(_row(ledger, share) for share in ledger.shares(index))
+    return Fate(quoted(token.text), story(ledger, index), rows, price)
+
+
+def story(ledger: Ledger, index: int) -> str:
+    """Say who proposed the token at ``index``, how far it rose, who vetoed it and what replaced it."""
+    token, titles = ledger.tokens[index], [level.title for level in ledger.levels]
+    top = len(titles) - 1
+    if top == 0:
+        return f"Written by {titles[0]}, one token a pass."
+    parts = [f"{'Guessed' if token.level == 0 else 'Written'} by {titles[token.level]}"]
+    parts += [f"kept by {titles[level]}" for level in range(token.level + 1, token.reached + 1)]
+    if token.rejected_by is not None:
+        parts.append(f"rejected by {titles[token.rejected_by]}{_instead(ledger, index)}")
+    elif token.discarded:
+        parts.append("dropped because a token before it was rejected")
+    elif (vetoed := _replaced(ledger, index)) is not None:
+        parts[0] += f" in place of {quoted(vetoed.text)}"
+    return f"{', '.join(parts)}."
+
+
+def quoted(text: str) -> str:
+    """Return ``text`` in quotation marks, its line breaks and tabs as signs."""
+    return f"“{''.join(visible(character) for character in text)}”"
+
+
+def visible(character: str) -> str:
+    """Return ``character``, or a sign for one that would break or stretch the line."""
+    return {"\n": "⏎", "\t": "⇥"}.get(character, character if character.isprintable() else "·")
+
+
+def _instead(ledger: Ledger, index: int) -> str:
+    """Say what was written in place of the vetoed token at ``index``, and by whom if not by who vetoed it."""
+    written = ledger.replacement(index)
+    if written is None:
+        return ""
+    writer = (
+        "which" if written.level == ledger.tokens[index].rejected_by else f"and {ledger.levels[written.level].title}"
+    )
+    return f", {writer} wrote {quoted(written.text)} instead"
+
+
+def _replaced(ledger: Ledger, index: int) -> Token | None:
+    """Return the vetoed token that the one at ``index`` stands for, if there is one."""
+    first = ledger.of_round(ledger.owners[index]).start
+    while index > first and ledger.tokens[index - 1].discarded:
+        index -= 1
+    before = ledger.tokens[index - 1] if index > first else None
+    return before if before is not None and before.rejected_by is not None else None
+
+
+def _row(ledger: Ledger, share: Share) -> Row:
+    probability = "not asked" if share.probability is None else wording.chance(share.probability)
+    rank = "" if share.rank is None else f"rank {share.rank:,}"
+    return Row(share.level, ledger.levels[share.level].title, probability, rank, _cost(share))
+
+
+def _cost(share: Share) -> str:
+    """Say what the token's pass took and how many it was for, or what all passes of the round took."""
+    if not share.passes:
+        return "" if share.others is not None else "no pass"
+    taken = wording.milliseconds(1000 * share.seconds)
+    if share.others is None:
+        return f"{taken} · {share.passes} pass{'es' * (share.passes != 1)}"
+    return f"{taken} with {share.others} other{'s' * (share.others != 1)}" if share.others else f"{taken} alone"

@@ -1,0 +1,90 @@
+"""Why speculation did not pay: which single cause, had it not been there, would have saved the most time. No Qt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from engine.tally import LevelTally, Tally
+
+Cause = Literal["rejections", "drafting", "verifying", "overhead"]
+ENOUGH = 8  # rounds before anything is said
+CLOSE = 0.8  # of the first cause, from which the second is named, too
+SELDOM = 0.25  # of the target's passes, below which a lookup counts as having had nothing to do
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A cause and the ``seconds`` it cost; ``level`` is the one that let the least stand, for rejections."""
+
+    cause: Cause
+    seconds: float
+    level: LevelTally | None = None
+
+
+def findings(tally: Tally) -> list[Finding]:
+    """Return what cost time in comparison with plain decoding, the dearest first; empty for plain decoding.
+
+    rejections: had every proposal stood, the same passes would have written more tokens. drafting: the passes of the
+    levels below the target. verifying: what the target's passes cost beyond a plain step each, at the
+    slowest that was measured. overhead: the time between passes.
+    """
+    if tally.factor is None or not tally.tokens or not tally.seconds:
+        return []
+    target = tally.levels[-1]
+    drafter = tally.levels[0]
+    slowest = (tally.factor.value + tally.factor.error) * tally.seconds / tally.tokens
+    lost = drafter.written - drafter.kept
+    spared = tally.seconds * lost / (tally.tokens + lost)
+    judges = [level for level in tally.levels[1:] if level.rate is not None]
+    worst = min(judges, key=lambda level: level.rate or 0.0, default=None)
+    found = [
+        Finding("rejections", spared, worst),
+        Finding("drafting", sum(level.seconds for level in tally.levels[:-1])),
+        Finding("verifying", max(target.seconds - target.passes * slowest, 0.0)),
+        Finding("overhead", tally.between),
+    ]
+    return sorted(found, key=lambda finding: -finding.seconds)
+
+
+def reason(tally: Tally) -> str:
+    """Say in a sentence why this answer is slower than plain decoding; nothing where it is not or it is too early.
+
+    Two causes are named where the second cost nearly as much as the first.
+    """
+    if tally.factor is None or not tally.factor.slower or tally.rounds < ENOUGH:
+        return ""
+    if idle := _idle(tally):
+        return idle
+    first, second, *_ = findings(tally)
+    clauses = [_clause(tally, first)]
+    if second.seconds >= CLOSE * first.seconds:
+        clauses.append(_clause(tally, second))
+    said = ", and ".join(clauses)
+    return f"{said[0].upper()}{said[1:]}."
+
+
+def _idle(tally: Tally) -> str:
+    """Say that a lookup mostly had nothing to copy; nothing where it had, or where a model drafts."""
+    lookup, target = tally.levels[0], tally.levels[-1]
+    if lookup.info.kind != "lookup" or lookup.passes > SELDOM * target.passes:
+        return ""
+    if not lookup.passes:
+        title = lookup.info.title
+        return f"{title} found nothing in the chat to copy, so there was nothing to gain."
+    return (
+        f"{lookup.info.title} found something to copy for only {lookup.passes:,} of {target.passes:,} passes, "
+        "so there was little to gain."
+    )
+
+
+def _clause(tally: Tally, finding: Finding) -> str:
+    target, share = tally.levels[-1], finding.seconds / tally.seconds
+    if finding.cause == "rejections" and finding.level is not None:
+        return f"{finding.level.info.title} lets only {finding.level.rate:.0%} of the proposals stand"
+    if finding.cause == "drafting":
+        return f"the levels below {target.info.title} take {share:.0%} of the time, too much for what they save"
+    if finding.cause == "verifying" and tally.factor is not None and target.per_pass is not None:
+        times = target.per_pass / 1000 / (tally.factor.value * tally.seconds / tally.tokens)
+        return f"a pass of {target.info.title} over several tokens took about {times:.1f}× as long as a plain step"
+    return f"{share:.0%} of the time goes between the passes: sampling and bookkeeping, not the models"

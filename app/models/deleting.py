@@ -1,0 +1,97 @@
+"""The question before a model is deleted: what becomes free, what ends, and what can no longer be used."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QMessageBox, QWidget
+
+from app.look.box import Box
+from app.models.library import Installed, Listing, size
+from app.talk.chat import Chat, Engine
+from engine.config import ModelSet
+
+
+class Deletion(QObject):
+    """Asks before something is deleted, and has ``chat`` let go of it: files in use cannot be deleted everywhere.
+
+    ``leave_wanted`` asks for the models to chat with instead, None being what is used where there is no other;
+    ``ready`` carries what is to be deleted now; ``begun`` tells that it has to wait for the engine.
+    """
+
+    leave_wanted = Signal(object)  # ModelSet | None
+    begun = Signal()
+    ready = Signal(object)  # Installed | str
+
+    def __init__(self, chat: Chat, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._chat, self._over = chat, parent
+        self.box: QMessageBox | None = None
+        self._leaving: Installed | None = None
+        chat.engine_changed.connect(self._engine_changed)
+
+    @property
+    def waits(self) -> bool:
+        """True while the engine still has what is to be deleted."""
+        return self._leaving is not None
+
+    def ask(self, chosen: Installed | str, listing: Listing | None) -> None:
+        """Ask whether ``chosen`` is to be deleted, and say what that means."""
+        name = chosen.name if isinstance(chosen, Installed) else chosen
+        told = consequences(chosen, listing, used=self._used(chosen), answering=self._chat.busy)
+        box = Box("Delete", f"Delete {name} from disk?", "\n\n".join(told), self._over)
+        yes = box.addButton("Delete", QMessageBox.ButtonRole.DestructiveRole)
+        keep = box.addButton("Keep", QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(keep)
+        box.setEscapeButton(keep)
+        yes.clicked.connect(lambda: self._confirmed(chosen, listing))
+        self.box = box
+        box.open()
+
+    def _confirmed(self, chosen: Installed | str, listing: Listing | None) -> None:
+        if isinstance(chosen, Installed) and self._used(chosen):
+            self._leaving = chosen
+            self.begun.emit()
+            self.leave_wanted.emit(self._rest_of(chosen, listing))
+        else:
+            self.ready.emit(chosen)
+
+    def _used(self, chosen: Installed | str) -> bool:
+        models = self._chat.models
+        folders = () if models is None else (models.target, models.qualifier, models.draft)
+        return isinstance(chosen, Installed) and chosen.folder in folders
+
+    def _rest_of(self, model: Installed, listing: Listing | None) -> ModelSet | None:
+        """Return the target of the set in use where another model of it goes, None where it is the target."""
+        models = self._chat.models
+        if models is None or models.target == model.folder or listing is None:
+            return None
+        target = next((each for each in listing.models if each.folder == models.target), None)
+        return None if target is None else ModelSet(target.name, target.folder)
+
+    def _engine_changed(self) -> None:
+        if self._leaving is not None and self._chat.engine is not Engine.LOADING:
+            chosen, self._leaving = self._leaving, None
+            self.ready.emit(chosen)
+
+
+def consequences(chosen: Installed | str, listing: Listing | None, *, used: bool, answering: bool) -> list[str]:
+    """Return what deleting ``chosen`` means, the most important first."""
+    if isinstance(chosen, str):
+        return ["It can be downloaded again."]
+    told = []
+    if used:
+        ends = "the answer being written ends, and " if answering else ""
+        told.append(f"{chosen.name} is in use: {ends}the chat goes on with another model.")
+    sets = listing.needed_by(chosen) if listing is not None else ()
+    if listing is not None and sets:
+        stay = listing.left_of(chosen)
+        rest = f" {_list(stay)} {'stays' if len(stay) == 1 else 'stay'} and can be used alone." if stay else ""
+        told.append(f"{_list(sets)} cannot be used as a whole without it.{rest}")
+    own = chosen.source == "folder"
+    again = "The folder it was imported from is not touched." if own else "It can be downloaded again."
+    told.append(f"{size(chosen.size)} are free again afterwards. {again}")
+    return told
+
+
+def _list(names: tuple[str, ...]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,102 @@
+"""The kinds of text the pages are set in, and saying something aloud."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
+from PySide6.QtWidgets import QFrame, QPushButton, QVBoxLayout, QWidget
+
+from app.look.flow import FlowLayout
+from app.look.label import Label, label
+from app.models.library import Trouble
+
+
+def headline(text: str) -> Label:
+    """Return the headline of a page."""
+    return label(text, "headline")
+
+
+def note(text: str = "") -> Label:
+    """Return a muted paragraph."""
+    return label(text, "subline")
+
+
+def paragraph(text: str = "") -> Label:
+    """Return a paragraph."""
+    return label(text, "")
+
+
+def small(text: str = "") -> Label:
+    """Return a line in small, muted type."""
+    return label(text, "small")
+
+
+def code_label() -> Label:
+    """Return a label for a short code to be read and typed elsewhere."""
+    code = label("", "code")
+    code.setAccessibleName("Code to confirm")
+    code.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    code.hide()
+    return code
+
+
+def card() -> tuple[QFrame, QVBoxLayout]:
+    """Return a framed surface and the column inside it."""
+    frame = QFrame()
+    frame.setObjectName("card")
+    rows = QVBoxLayout(frame)
+    rows.setContentsMargins(16, 12, 16, 12)
+    rows.setSpacing(4)
+    return frame, rows
+
+
+def button(text: str, kind: str = "") -> QPushButton:
+    """Return a push button that Enter does not press from elsewhere."""
+    made = QPushButton(text)
+    made.setObjectName(kind)
+    made.setAccessibleName(text.replace("&", "").rstrip("…"))
+    made.setAutoDefault(False)
+    return made
+
+
+def row_of(*widgets: QWidget) -> FlowLayout:
+    """Return ``widgets`` side by side, to the left; in two rows where one is too long."""
+    row = FlowLayout(8)
+    row.setContentsMargins(0, 0, 0, 0)
+    for widget in widgets:
+        row.addWidget(widget)
+    return row
+
+
+class Alert(QFrame):
+    """A Trouble as a sentence and a hint; hidden while there is none."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("banner")
+        self.sentence, self.hint = label("", "bannerSentence"), label("", "bannerHint")
+        for each in (self.sentence, self.hint):
+            each.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)  # there may be an address in it
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(16, 10, 16, 10)
+        rows.setSpacing(2)
+        rows.addWidget(self.sentence)
+        rows.addWidget(self.hint)
+        self.hide()
+
+    def tell(self, trouble: Trouble | None) -> None:
+        """Show ``trouble`` and say it to screen readers; None clears it."""
+        self.setVisible(trouble is not None)
+        if trouble is None:
+            return
+        self.sentence.setText(trouble.sentence)
+        self.hint.setText(trouble.hint)
+        self.hint.setVisible(bool(trouble.hint))
+        announce(self, f"{trouble.sentence} {trouble.hint}".strip())
+
+
+def announce(widget: QWidget, text: str) -> None:
+    """Say ``text`` to screen readers."""
+    said = QAccessibleAnnouncementEvent(widget, text)
+    said.setPoliteness(QAccessible.AnnouncementPoliteness.Polite)
+    QAccessible.updateAccessibility(said)

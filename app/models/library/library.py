@@ -1,0 +1,215 @@
+"""The model library's errands: what can be asked of it and done to it without the window ever waiting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal
+
+from app.models.library.downloads import DownloadQueue
+from app.models.library.errand import Errand, Errands
+from app.models.library.listing import Listing
+from app.models.library.offers import look_up, survey
+from app.models.library.trouble import Trouble
+from engine.config import ModelSet
+from engine.errors import UpdraftError
+from engine.library import (
+    Connection,
+    Installed,
+    Library,
+    LibraryError,
+    Patience,
+    inspect,
+    read_address,
+    sign_in,
+    sign_in_by_browser,
+    sign_out,
+    token,
+)
+
+HUB = "https://huggingface.co"
+
+
+class ModelLibrary(QObject):
+    """What is installed, what could be, and the downloads between. Lives on the window's thread and never blocks it.
+
+    ``connection`` is how the environment lets the Hub be reached; ``offline`` adds the window's own switch.
+    """
+
+    listed = Signal(object)  # Listing
+    offline_changed = Signal(bool)
+    online_wanted = Signal()  # a person no longer wants to stay offline
+
+    def __init__(
+        self,
+        library: Library,
+        connection: Connection,
+        patience: Patience | None = None,
+        *,
+        offline: bool = False,
+        spare: int = 1 << 30,
+    ) -> None:
+        super().__init__()
+        self._library, self._given, self._spare = library, connection, spare
+        self._connection = replace(connection, offline=connection.offline or offline)
+        self._errands = Errands()
+        self._looks, self._last_told = 0, 0  # each look is a thread of its own, and may be overtaken
+        self.downloads = DownloadQueue(library, self._connection, patience, spare, self._errands)
+        self.downloads.ended.connect(self.look)
+
+    @classmethod
+    def here(cls, *, offline: bool = False) -> ModelLibrary:
+        """Open this user's library as the environment says; to be called before the engine is imported."""
+        return cls(Library.open(), Connection.from_environment(), offline=offline)
+
+    @property
+    def offline(self) -> bool:
+        """True while no request may leave this machine."""
+        return self._connection.offline
+
+    @property
+    def offline_by_choice(self) -> bool:
+        """True while the window's own switch keeps it offline, not the environment's."""
+        return self.offline and not self._given.offline
+
+    def go_online(self) -> None:
+        """Ask for the network to be allowed again: the setting is kept elsewhere, and ``online_wanted`` reaches it."""
+        self.online_wanted.emit()
+
+    @property
+    def folder(self) -> Path:
+        """Where the models lie."""
+        return self._library.folder
+
+    def address(self, repository: str) -> str:
+        """Return the address of a model's page."""
+        return f"{(self._connection.endpoint or HUB).rstrip('/')}/{repository}"
+
+    def name_in(self, address: str) -> str:
+        """Return the owner/name that ``address`` means, or ``address`` itself where it means none."""
+        try:
+            return read_address(address)[0]
+        except LibraryError:
+            return address
+
+    def set_offline(self, offline: bool) -> None:
+        """Allow or forbid the network; a download under way is paused. The environment's switch has the last word."""
+        connection = replace(self._given, offline=self._given.offline or offline)
+        if connection != self._connection:
+            self._connection = connection
+            self.downloads.reconnect(connection)
+            self.offline_changed.emit(connection.offline)
+
+    def close(self, *, leave_running: bool = False) -> None:
+        """End here; the running download goes on by itself, or is resumed by the next window."""
+        self._errands.stop()
+        self.downloads.close(leave_running=leave_running)
+        self._errands.join()
+
+    # What there is
+
+    def look(self) -> None:
+        """Have the library listed anew; ``listed`` tells, unless a later look was faster."""
+        self._looks += 1
+        number = self._looks
+        self._errands.begin(lambda: Listing.of(self._library)).finished.connect(lambda found: self._tell(number, found))
+
+    def _tell(self, number: int, found: Listing) -> None:
+        if number > self._last_told:
+            self._last_told = number
+            self.listed.emit(found)
+
+    def survey(self, context: int) -> Errand:
+        """Measure this machine and judge every set at ``context`` tokens; finishes with a Survey."""
+        return self._errands.begin(lambda: survey(self._library, context))
+
+    def inspect(self, address: str, context: int) -> Errand:
+        """Ask the Hub what the model at ``address`` is; finishes with an Offer."""
+        return self._errands.begin(lambda: look_up(address, self._library, self._connection, context))
+
+    # Who may have it
+
+    def signed_in(self) -> Errand:
+        """Finishes with True where a token is kept; the keyring may ask its owner first."""
+        return self._errands.begin(lambda: token() is not None)
+
+    def sign_in(self, text: str, *, for_now: bool = False) -> Errand:
+        """Have a token checked and kept in the keyring, or ``for_now`` until the end; finishes with whose it is."""
+        return self._errands.begin(lambda: sign_in(text, self._connection, for_now=for_now))
+
+    def sign_in_by_browser(self, *, for_now: bool = False) -> Errand:
+        """Have a sign-in confirmed on the Hub's page; steps are DeviceCode, the last of them SignedIn."""
+        return self._errands.begin(lambda: sign_in_by_browser(self._connection, for_now=for_now))
+
+    def sign_out(self) -> Errand:
+        """Forget the token."""
+        return self._errands.begin(sign_out)
+
+    def check_access(self, repositories: Sequence[str]) -> Errand:
+        """Ask the Hub whether these may be read; finishes with a dict of those that may not, each with its Trouble."""
+        return self._errands.begin(lambda: self._refusals(repositories))
+
+    # What is done to it
+
+    def verify(self, model: Installed) -> Errand:
+        """Hash a model's files; steps are Checked. Bad files are removed, so that a download fetches only them."""
+        return self._changing(lambda: self._library.verify(model))
+
+    def remove(self, model: Installed) -> Errand:
+        """Delete a model; refused while a download wants it."""
+        return self._changing(lambda: self._remove(model))
+
+    def discard(self, repository: str) -> Errand:
+        """Delete what there is of an unfinished download."""
+        return self._changing(lambda: self._discard(repository))
+
+    def take_in(self, source: Path) -> Errand:
+        """Import a checkpoint folder; steps are Step."""
+        return self._changing(lambda: self._library.take_in(source))
+
+    def rename(self, model: Installed, name: str) -> Errand:
+        """Call a model something else; conversations find it by its former name too."""
+        return self._changing(lambda: self._library.rename(model, name))
+
+    def bytes_to_move(self, target: Path) -> Errand:
+        """Finishes with the bytes that a move to ``target`` has to copy: 0 on the same disk."""
+        return self._errands.begin(lambda: self._library.bytes_to_move(target))
+
+    def move(self, target: Path) -> Errand:
+        """Move the library; steps are Step, over all models. Stopped half way, a second move goes on."""
+        return self._changing(lambda: self._library.move(target, self._spare))
+
+    def mark_used(self, models: ModelSet) -> None:
+        """Note that ``models`` were loaded now; a model loaded by itself is offered by itself from then on."""
+        folders = [folder for folder in (models.target, models.qualifier, models.draft) if folder is not None]
+        self._errands.begin(lambda: self._mark_used(folders)).finished.connect(self.look)
+
+    def _changing(self, work: Callable[[], Any]) -> Errand:
+        errand = self._errands.begin(work)
+        errand.over.connect(self.look)
+        return errand
+
+    def _refusals(self, repositories: Sequence[str]) -> dict[str, Trouble]:
+        refused = {}
+        for repository in repositories:
+            try:
+                inspect(repository, self._connection, token())
+            except UpdraftError as error:
+                refused[repository] = Trouble.of(error)
+        return refused
+
+    def _mark_used(self, folders: Sequence[Path]) -> None:
+        for folder in folders:
+            self._library.mark_used(folder, alone=len(folders) == 1)
+
+    def _remove(self, model: Installed) -> None:
+        if self.downloads.wants(model.repository):
+            raise LibraryError("busy", f"A download needs {model.name}.", "Wait until it is done, or cancel it first.")
+        self._library.remove(model)
+
+    def _discard(self, repository: str) -> int:
+        with self._library.idle():
+            return self._library.discard(repository)

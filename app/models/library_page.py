@@ -1,0 +1,312 @@
+"""The library page: what is on disk, what is under way, and what can be done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QShowEvent
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QInputDialog, QVBoxLayout, QWidget
+
+from app.desktop.folders import as_told
+from app.look.choosing import choose_file, choose_folder
+from app.look.room import make_room
+from app.look.scrolled import Scrolled
+from app.models.closing import ClosingChoice
+from app.models.deleting import Deletion
+from app.models.importing import GGUF_KINDS, GGUF_TITLE, imported
+from app.models.job import RESUME, JobView
+from app.models.labels import button, headline, note, row_of
+from app.models.library import Checked, Installed, Listing, ModelLibrary, Offer, Progress, Step, Trouble, size
+from app.models.models_table import ModelsTable
+from app.models.standing import Standing
+from app.talk.chat import Chat
+
+CONTEXT = 4096  # tokens for which a model is judged that is only fetched anew
+
+
+class LibraryPage(QDialog):
+    """Lists models, unfinished downloads and the queue.
+
+    ``closing``: what becomes of a download when the window closes; ``closing_chosen`` tells another.
+    ``get_wanted`` asks for the wizard, ``use_wanted`` for a model set, or None for what is used where there is none.
+    """
+
+    get_wanted = Signal()
+    use_wanted = Signal(object)  # ModelSet | None
+    closing_chosen = Signal(str)
+
+    def __init__(self, library: ModelLibrary, chat: Chat, parent: QWidget | None = None, *, closing: str = "") -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Models")
+        self._library = library
+        self.deletion = Deletion(chat, self)
+        self._listing: Listing | None = None
+        self._asking: QDialog | None = None
+        self.jobs: dict[str, JobView] = {}
+        self.place, self.table, self.standing = note(as_told(library.folder)), ModelsTable(), Standing()
+        self.get, self.shift = button("Get a model…"), button("Move the folder…")
+        self.take, self.unpack = button("Import a folder…"), button("Import a GGUF file…")
+        self.use, self.name, self.check = button("Chat with it"), button("Rename…"), button("Verify")
+        self.delete, self.go_on = button("Delete…"), button(RESUME)
+        self.shut = button("Close")
+        self.closing = ClosingChoice(closing)
+        self._queue = QVBoxLayout()
+        self._lay_out()
+        self._connect()
+        self._enable()
+        make_room(self, 860, 600)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Begin in the list."""
+        super().showEvent(event)
+        self.table.setFocus()
+
+    def chosen(self) -> Installed | str | None:
+        """Return the model picked, or the repository of an unfinished download."""
+        return self.table.chosen()
+
+    # What can be done with the one picked
+
+    def chat_with(self) -> None:
+        """Load the model picked, by itself."""
+        model = self.chosen()
+        models = self._listing.find(model.key) if self._listing and isinstance(model, Installed) else None
+        if models is not None:
+            self.use_wanted.emit(models)
+            self.close()
+
+    def verify(self) -> None:
+        """Hash the files of the model picked."""
+        model = self.chosen()
+        if isinstance(model, Installed):
+            errand = self.standing.begin(self._library.verify(model), f"Verifying {model.name}")
+            errand.stepped.connect(self._checking)
+            errand.finished.connect(lambda files: self._checked(files, model))
+
+    def ask_name(self) -> None:
+        """Ask what the model picked is to be called."""
+        model = self.chosen()
+        if isinstance(model, Installed):
+            box = QInputDialog(self)
+            box.setWindowTitle("Rename")
+            box.setLabelText("What this model is called in the list and in chats:")
+            box.setTextValue(model.name)
+            box.setOkButtonText("Rename")
+            box.textValueSelected.connect(lambda text: self.rename(model, text))
+            self._asking = box
+            box.open()
+
+    def rename(self, model: Installed, text: str) -> None:
+        """Call ``model`` something else."""
+        if text.strip() != model.name:
+            errand = self.standing.begin(self._library.rename(model, text), f"Renaming {model.name}")
+            errand.finished.connect(lambda renamed: self.standing.say(f"It is called {renamed.name} now."))
+
+    def resume(self) -> None:
+        """Fetch what is missing of the one picked."""
+        chosen = self.chosen()
+        if chosen is None:
+            return
+        repository = chosen.repository if isinstance(chosen, Installed) else chosen
+        for job in self._library.downloads.jobs:
+            if any(file.repository == repository for file in job.files):
+                self._tell(self._library.downloads.resume(job.job))
+                return
+        looked = self._library.inspect(repository, CONTEXT)
+        errand = self.standing.begin(looked, f"Asking Hugging Face about {repository}")
+        errand.finished.connect(self._fetch)
+
+    def ask_delete(self) -> None:
+        """Ask, and then delete what is picked."""
+        chosen = self.chosen()
+        if chosen is not None:
+            self.deletion.ask(chosen, self._listing)
+
+    # What can be done with all of them
+
+    def take_in(self, source: Path) -> None:
+        """Import a checkpoint folder or a GGUF file, and offer to chat with it."""
+        before = {model.key for model in self._listing.models} if self._listing else set()
+        errand = self.standing.begin(self._library.take_in(source), f"Importing {source.name}")
+        errand.stepped.connect(self._copying)
+        errand.finished.connect(lambda steps: self._taken_in(steps, before))
+        errand.stopped.connect(lambda: self.standing.say("The import was stopped; nothing was kept of it."))
+
+    def move_to(self, target: Path) -> None:
+        """Move the library to ``target``."""
+        errand = self.standing.begin(self._library.move(target), f"Moving the models to {as_told(target)}")
+        errand.stepped.connect(self._copying)
+        errand.finished.connect(lambda _: self.standing.say(f"The models are in {as_told(target)} now."))
+        errand.stopped.connect(lambda: self.standing.say("Stopped half way. Moving to the same folder again goes on."))
+
+    # What the library says
+
+    def _show(self, listing: Listing) -> None:
+        self._listing = listing
+        away = "" if listing.connected else " (its drive is not connected)"
+        total = sum(model.size for model in listing.models)
+        if not listing.models and not listing.unfinished and self.standing.idle:
+            self.standing.say(self.standing.status.text() or "Nothing yet. The starter always works.")
+        self.place.setText(f"{as_told(listing.folder)}{away}  ·  {size(total)} of models  ·  {size(listing.free)} free")
+        self.table.show_listing(listing, self._under_way())
+        self._enable()
+
+    def _under_way(self) -> set[str]:
+        jobs = (job for job in self._library.downloads.jobs if not job.over)
+        return {file.repository for job in jobs for file in job.files}
+
+    def _hear(self, progress: Progress) -> None:
+        view = self.jobs.get(progress.job)
+        turned = view is None or view.state != progress.state
+        if progress.state in {"done", "cancelled"}:
+            if view is not None:
+                del self.jobs[progress.job]
+                self._queue.removeWidget(view)
+                view.hide()
+                view.deleteLater()
+        elif view is None:
+            downloads = self._library.downloads
+            view = JobView(downloads, progress.job, downloads.title(progress.job), files=False)
+            self.jobs[progress.job] = view
+            self._queue.addWidget(view)
+        if turned:
+            self._enable()
+            if self._listing is not None:
+                self.table.show_listing(self._listing, self._under_way())
+
+    # Errands
+
+    def _pick(self) -> None:
+        self.standing.forget()
+        self._enable()
+
+    def _enable(self) -> None:
+        idle, chosen = self.standing.idle and not self.deletion.waits, self.chosen()
+        here = isinstance(chosen, Installed) and chosen.present
+        whole = isinstance(chosen, Installed) and here and chosen.whole
+        damaged = isinstance(chosen, Installed) and here and not whole
+        again = isinstance(chosen, str) or (damaged and not _own(chosen))
+        self.use.setEnabled(idle and whole)
+        self.name.setEnabled(idle and here)
+        self.check.setEnabled(idle and here)
+        self.delete.setEnabled(idle and (here or isinstance(chosen, str)))
+        self.go_on.setEnabled(idle and again)
+        self.take.setEnabled(idle)
+        self.unpack.setEnabled(idle)
+        self.shift.setEnabled(idle and not self._library.downloads.under_way)
+        self.shift.setToolTip("Not while a download is under way" if self._library.downloads.under_way else "")
+
+    def _checking(self, checked: Checked) -> None:
+        self.standing.step(checked.path, checked.done, checked.total)
+
+    def _checked(self, files: tuple[Checked, ...], model: Installed) -> None:
+        bad = [checked.path for checked in files if not checked.good]
+        own = _own(model)
+        if not bad:
+            came = "imported" if own else "downloaded"
+            self.standing.say(f"{model.name}: all {len(files)} files are what they were when they were {came}.")
+            return
+        again = (
+            "Delete it and import its folder again." if own else f"Press “{RESUME}”: only what is missing is fetched."
+        )
+        removed = f"{', '.join(bad)}. {'It was' if len(bad) == 1 else 'They were'} removed."
+        self.standing.complain(Trouble(f"Damaged in {model.name}: {removed}", again, "damaged"))
+
+    def _copying(self, step: Step) -> None:
+        self.standing.step(step.what, step.done, step.total)
+
+    def _taken_in(self, steps: tuple[Step, ...], before: set[str]) -> None:
+        """Pick what was imported as soon as it is listed, and say what came of it."""
+
+        def pick(listing: Listing) -> None:
+            new = next((model for model in listing.models if model.key not in before), None)
+            if new is not None:
+                self._library.listed.disconnect(pick)
+                self.table.pick(new.key)
+                self.use.setFocus()
+                self.standing.say(imported(steps))
+
+        self.standing.say(imported(steps))
+        self._library.listed.connect(pick)
+
+    def _fetch(self, offer: Offer) -> None:
+        self.standing.say("")
+        self._tell(self._library.downloads.get(offer))
+
+    def _tell(self, trouble: Trouble | None) -> None:
+        if trouble is not None:
+            self.standing.complain(trouble)
+
+    def _delete(self, chosen: Installed | str) -> None:
+        library, name = self._library, chosen.name if isinstance(chosen, Installed) else chosen
+        remove = library.remove(chosen) if isinstance(chosen, Installed) else library.discard(chosen)
+        errand = self.standing.begin(remove, f"Deleting {name}")
+        errand.finished.connect(lambda _: self.standing.say(f"{name} was deleted."))
+
+    # Construction
+
+    def _lay_out(self) -> None:
+        area = Scrolled()
+        rows, whole = area.rows, QVBoxLayout(self)
+        rows.setContentsMargins(24, 20, 24, 4)
+        rows.setSpacing(12)
+        for part in (headline("Models"), self.place):
+            rows.addWidget(part)
+        # Buttons stand above whatever comes and goes, so that none moves away from under the pointer.
+        rows.addLayout(row_of(self.get, self.take, self.unpack, self.shift))
+        rows.addLayout(row_of(self.use, self.name, self.check, self.delete, self.go_on))
+        rows.addWidget(self.table, 1)
+        rows.addWidget(self.standing)
+        rows.addLayout(self._queue)
+        foot = QHBoxLayout()
+        foot.setContentsMargins(24, 0, 24, 16)
+        foot.addWidget(self.closing, 1)
+        foot.addWidget(self.shut)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.addWidget(area, 1)
+        whole.addLayout(foot)
+
+    def _connect(self) -> None:
+        library = self._library
+        library.listed.connect(self._show)
+        library.downloads.progressed.connect(self._hear)
+        for job in library.downloads.jobs:
+            self._hear(job)
+        self.closing.chosen.connect(self.closing_chosen)
+        self.deletion.leave_wanted.connect(self.use_wanted)
+        self.deletion.begun.connect(self._enable)
+        self.deletion.ready.connect(self._delete)
+        self.standing.changed.connect(self._enable)
+        self.table.picked.connect(self._pick)
+        self.table.itemActivated.connect(lambda *_: self.chat_with())
+        acts = (
+            (self.get, self.get_wanted.emit),
+            (self.use, self.chat_with),
+            (self.name, self.ask_name),
+            (self.check, self.verify),
+            (self.delete, self.ask_delete),
+            (self.go_on, self.resume),
+            (self.shut, self.close),
+            (self.take, lambda: self._ask_folder("Import a model folder", self.take_in)),
+            (self.unpack, self._ask_file),
+            (self.shift, lambda: self._ask_folder("Move the models folder to", self.move_to)),
+        )
+        for pressed, act in acts:
+            pressed.clicked.connect(lambda _=False, act=act: act())
+
+    def _ask_file(self) -> None:
+        file = choose_file(self, GGUF_TITLE, GGUF_KINDS)
+        if file is not None:
+            self.take_in(file)
+
+    def _ask_folder(self, title: str, act: Callable[[Path], None]) -> None:
+        folder = choose_folder(self, title)
+        if folder is not None:
+            act(folder)
+
+
+def _own(chosen: Installed | str | None) -> bool:
+    """Tell whether it was imported, so that there is nowhere to fetch it from."""
+    return isinstance(chosen, Installed) and chosen.source == "folder"

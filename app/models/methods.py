@@ -1,0 +1,39 @@
+"""Which method each model set answers by: the one chosen for it, else one that suits it."""
+
+from __future__ import annotations
+
+import json
+
+from PySide6.QtCore import QSettings
+
+from app.models.library import starting_preset
+from engine.config import PRESETS, ModelSet
+
+KEPT = "models/methods"
+
+
+class Methods:
+    """Remembers in ``settings``, by the name of a set, what was chosen for it."""
+
+    def __init__(self, settings: QSettings) -> None:
+        self._settings = settings
+
+    def of(self, models: ModelSet) -> str | None:
+        """Return the name of the method for ``models``; None where nothing speaks for any, since they are not there."""
+        chosen = self._chosen().get(models.name)
+        if chosen is not None and chosen in PRESETS and models.runs(PRESETS[chosen]):
+            return chosen
+        return starting_preset(models).name if (models.target / "config.json").is_file() else None
+
+    def remember(self, models: ModelSet, name: str) -> None:
+        """Keep ``name`` for ``models``, if it is not what they begin with anyway."""
+        if name != self.of(models):
+            kept = json.dumps({**self._chosen(), models.name: name}, ensure_ascii=False)
+            self._settings.setValue(KEPT, kept)
+
+    def _chosen(self) -> dict[str, str]:
+        try:
+            kept = json.loads(str(self._settings.value(KEPT, "{}")))
+        except ValueError:
+            return {}
+        return {str(name): str(value) for name, value in kept.items()} if isinstance(kept, dict) else {}

@@ -1,0 +1,236 @@
+"""The window's models corner: the Model menu, the wizard on first start, and what to do with downloads at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from PySide6.QtCore import QEvent, QObject, QSettings, Signal
+from PySide6.QtGui import QAction, QCloseEvent
+from PySide6.QtWidgets import QAbstractButton, QCheckBox, QMainWindow, QMenu, QMessageBox, QWidget
+
+from app.look.box import Box
+from app.models.library import Listing, ModelLibrary, starter_models
+from app.models.library_page import LibraryPage
+from app.models.wizard.wizard import Wizard
+from app.talk.chat import Chat, Engine
+from engine.config import ModelSet
+
+MENU = "&Model"
+_ACCEPT = QMessageBox.ButtonRole.AcceptRole
+SEEN, CLOSING = "wizard/seen", "downloads/closing"  # what the settings remember
+
+
+class Picker(Protocol):
+    """Where model sets are offered."""
+
+    def offer(self, library: tuple[ModelSet, ...], find: Callable[[str], ModelSet | None]) -> None:
+        """Offer ``library`` beside the sets that came otherwise, in place of what it held before.
+
+        ``find`` knows what a name meant before the model was renamed.
+        """
+
+    def open(self, models: ModelSet) -> None:
+        """Load ``models``."""
+
+    def open_folder(self, folder: Path) -> None:
+        """Load the models in ``folder`` and offer them from now on."""
+
+
+class ModelsCorner(QObject):
+    """Joins ``library`` to ``window``. ``settings`` remember whether the wizard was seen and what closing means.
+
+    ``length_chosen``: how long a chat is to be, as chosen in the wizard.
+    """
+
+    length_chosen = Signal(int)
+
+    def __init__(
+        self, window: QMainWindow, picker: Picker, library: ModelLibrary, chat: Chat, settings: QSettings
+    ) -> None:
+        super().__init__(window)
+        self._window, self._picker, self._settings = window, picker, settings
+        self.library, self.chat = library, chat
+        self._wizard: Wizard | None = None
+        self._page: LibraryPage | None = None
+        self._greet = False
+        self._listing: Listing | None = None
+        self._decided = False
+        self._question: QMessageBox | None = None
+        self._question_of_folder: QMessageBox | None = None
+        self.leave_running = False
+        self.menu = self._make_menu()
+        library.listed.connect(self._list)
+        chat.engine_changed.connect(self._note_use)
+        window.installEventFilter(self)
+
+    def start(self, *, greet: bool = True) -> None:
+        """List what is there and go on with downloads; ``greet`` as well, once that is listed."""
+        self.library.downloads.go_on()
+        self.library.look()
+        if greet:
+            self.greet()
+
+    def greet(self) -> None:
+        """Open the wizard where it was never seen and there are no models, as soon as that is known."""
+        self._greet = not self._settings.value(SEEN, False, bool)
+        if self._listing is not None:
+            self._greet_now(self._listing)
+
+    def end(self) -> None:
+        """Close the library; a download goes on by itself where that was chosen. A trial leaves nothing behind."""
+        if self._wizard is not None:
+            self._wizard.trial.trial.clear()
+        self._window.removeEventFilter(self)
+        self.library.close(leave_running=self.leave_running)
+
+    @property
+    def wizard(self) -> Wizard | None:
+        """The wizard while it is open."""
+        return self._wizard
+
+    @property
+    def page(self) -> LibraryPage:
+        """The library page, made when it is first wanted."""
+        if self._page is None:
+            self._page = LibraryPage(self.library, self.chat, self._window, closing=self._kept)
+            self._page.use_wanted.connect(self.use)
+            self._page.get_wanted.connect(self.open_wizard)
+            self._page.closing_chosen.connect(lambda answer: self._settings.setValue(CLOSING, answer))
+        return self._page
+
+    def open_wizard(self) -> None:
+        """Open the wizard, or bring it to the front."""
+        if self._wizard is None:
+            self._wizard = Wizard(self.library, self.chat, self._window)
+            self._wizard.left.connect(self._left)
+            self._wizard.length_chosen.connect(self.length_chosen)
+        bring_up(self._wizard)
+
+    def told(self) -> bool:
+        """Tell whether the wizard is there to say that a download is done."""
+        return self._wizard is not None and self._wizard.isVisible()
+
+    def ask_folder(self, folder: Path) -> None:
+        """Ask what is to be done with a model dropped on the window: opened where it lies, or imported.
+
+        A GGUF file can only be imported.
+        """
+        packed = folder.suffix.lower() == ".gguf"
+        more = "Import it to keep it in Models, also when this folder goes; or chat with it from where it is."
+        more = "Import it to chat with it. The file itself stays as it is." if packed else more
+        box = Box("Model", f"“{folder.name}” is a model.", more, self._window)
+        take = box.addButton("Import", _ACCEPT)
+        look = None if packed else box.addButton("Chat with it", _ACCEPT)
+        box.setEscapeButton(box.addButton(QMessageBox.StandardButton.Cancel))
+        box.setDefaultButton(look or take)
+        take.clicked.connect(lambda: self.open_library().take_in(folder))
+        if look is not None:
+            look.clicked.connect(lambda: self._picker.open_folder(folder))
+        self._question_of_folder = box
+        box.open()
+
+    def use(self, models: ModelSet | None) -> None:
+        """Chat with ``models``, or with the starter."""
+        self._picker.open(models or starter_models())
+
+    def open_library(self) -> LibraryPage:
+        """Open the library page, and return it."""
+        self.library.look()
+        bring_up(self.page)
+        return self.page
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Ask what is to become of a download before the window closes."""
+        if watched is self._window and isinstance(event, QCloseEvent) and not self._may_close():
+            event.ignore()
+            return True
+        return super().eventFilter(watched, event)
+
+    def _left(self) -> None:
+        self._settings.setValue(SEEN, True)
+        if self._wizard is not None:
+            self._wizard.deleteLater()
+            self._wizard = None
+
+    def _list(self, listing: Listing) -> None:
+        self._picker.offer(tuple(listing.sets.values()), listing.find)
+        self._listing = listing
+        self._greet_now(listing)
+
+    def _greet_now(self, listing: Listing) -> None:
+        if self._greet:
+            self._greet = False
+            if not listing.models:
+                self.open_wizard()
+
+    def _note_use(self) -> None:
+        if self.chat.engine is Engine.READY and self.chat.models is not None:
+            self.library.mark_used(self.chat.models)
+
+    @property
+    def _kept(self) -> str:
+        """The answer to be given without asking; it can be changed on the library page."""
+        kept = str(self._settings.value(CLOSING, ""))
+        return kept if kept in {"leave", "pause"} else ""
+
+    def _may_close(self) -> bool:
+        if self._decided or not self.library.downloads.under_way:
+            return True
+        if self._kept:
+            self.leave_running = self._kept == "leave"
+            return True
+        self._ask()
+        return False
+
+    def _ask(self) -> None:
+        if self._question is not None:
+            return
+        more = "Should it go on without the window, or pause until Updraft is opened again?"
+        box = Box("Download", "A model is being downloaded.", more, self._window)
+        always = QCheckBox("Do the same next time (it can be changed in Models)")
+        box.setCheckBox(always)
+        leave = box.addButton("Keep downloading", QMessageBox.ButtonRole.AcceptRole)
+        pause = box.addButton("Pause", QMessageBox.ButtonRole.AcceptRole)
+        box.setEscapeButton(box.addButton("Stay", QMessageBox.ButtonRole.RejectRole))
+        box.setDefaultButton(leave)
+        answers: dict[QAbstractButton, str] = {leave: "leave", pause: "pause"}
+        box.finished.connect(lambda _: self._answered(answers.get(box.clickedButton(), ""), always.isChecked()))
+        self._question = box
+        box.open()
+
+    def _answered(self, answer: str, always: bool) -> None:
+        self._question = None
+        if not answer:
+            return
+        self.leave_running, self._decided = answer == "leave", True
+        if always:
+            self._settings.setValue(CLOSING, answer)
+        self._window.close()
+
+    def _make_menu(self) -> QMenu:
+        bar = self._window.menuBar()
+        menu = next((menu for menu in bar.findChildren(QMenu) if menu.title() == MENU), None)
+        if menu is None:
+            menu = QMenu(MENU, self._window)
+            bar.insertMenu(bar.actions()[-1], menu)
+        self.get_action = _action(menu, "Get a model…", "Ctrl+Shift+M")
+        self.get_action.triggered.connect(self.open_wizard)
+        self.library_action = _action(menu, "Models…", "Ctrl+L")
+        self.library_action.triggered.connect(self.open_library)
+        return menu
+
+
+def bring_up(window: QWidget) -> None:
+    """Show ``window``, or bring it to the front."""
+    if window.isVisible():
+        window.raise_()
+    window.show()
+    window.activateWindow()
+
+
+def _action(menu: QMenu, text: str, keys: str) -> QAction:
+    action = menu.addAction(text)
+    action.setShortcut(keys)
+    return action

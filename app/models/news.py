@@ -1,0 +1,101 @@
+"""What the main window shows of downloads: a line while there are any, and a word when a model is ready."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from PySide6.QtCore import QObject, QSize, Qt
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QPushButton, QSizePolicy
+
+from app.look.label import plain_name, plain_tip
+from app.models.library import DownloadQueue, Listing, ModelLibrary, Progress
+from app.toast import Toast
+from engine.config import ModelSet
+
+EDGE = 24  # pixels the sheet puts left and right of a button's text
+WORDS = {
+    "paused": "paused",
+    "failed": "stopped",
+    "stalled": "nothing arrives",
+    "waiting": "waiting",
+    "looking": "begins",
+}
+
+
+class DownloadLine(QPushButton):
+    """Names the download under way and how far it is; hidden while there is none. Changes only when it tells more."""
+
+    def __init__(self, downloads: DownloadQueue) -> None:
+        super().__init__()
+        self._downloads, self._told = downloads, ""
+        self.setObjectName("sidebarFoot")
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.setAutoDefault(False)
+        self.hide()
+        downloads.progressed.connect(self.refresh)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show the job that is under way, or the first of those that stopped."""
+        jobs = self._downloads.jobs
+        job = next((job for job in jobs if not job.over), jobs[0] if jobs else None)
+        self.setVisible(job is not None)
+        if job is not None:
+            self._tell(f"{self._downloads.title(job.job)} · {how_far(job)}")
+
+    def minimumSizeHint(self) -> QSize:
+        """Make the sidebar no wider."""
+        return QSize(0, super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Cut the name where there is no room for it."""
+        super().resizeEvent(event)
+        self._cut()
+
+    def _tell(self, text: str) -> None:
+        if text != self._told:
+            self._told = text
+            self.setAccessibleName(f"Download: {text}")
+            self.setToolTip(plain_tip(f"Download: {text}. Click to see it in Models."))
+            self._cut()
+
+    def _cut(self) -> None:
+        name, _, far = self._told.rpartition(" · ")
+        fit = self.fontMetrics()
+        room = self.width() - EDGE - fit.horizontalAdvance(f"↓  · {far}")
+        shown = fit.elidedText(name, Qt.TextElideMode.ElideRight, max(room, 0))
+        self.setText(plain_name(f"↓ {shown} · {far}"))
+
+
+class DownloadNews(QObject):
+    """Tells through ``toast`` that a model is ready, and offers to ``use`` it, unless ``told`` says it is known."""
+
+    def __init__(
+        self, library: ModelLibrary, toast: Toast, use: Callable[[ModelSet], object], told: Callable[[], bool]
+    ) -> None:
+        super().__init__(toast)
+        self._library, self._toast, self._use, self._told = library, toast, use, told
+        self._ready: list[str] = []  # jobs that are done, but not listed yet
+        library.downloads.progressed.connect(self._hear)
+        library.listed.connect(self._list)
+
+    def _hear(self, progress: Progress) -> None:
+        if progress.state == "done" and not self._told():
+            self._ready.append(progress.job)
+
+    def _list(self, listing: Listing) -> None:
+        for job in tuple(self._ready):
+            models = listing.find(job)
+            if models is not None:
+                self._ready.remove(job)
+                title = self._library.downloads.title(job)
+                self._toast.offer(f"{title} is ready.", "Use it", partial(self._use, models))
+
+
+def how_far(progress: Progress) -> str:
+    """Return how far a job is, in a word or as a share."""
+    share = f"{100 * progress.have // progress.size} %" if progress.size else ""
+    word = WORDS.get(progress.state, "")
+    return ", ".join(filter(None, (word, share))) or "begins"

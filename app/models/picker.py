@@ -1,0 +1,104 @@
+"""Which model sets and hierarchies are offered above the conversation, and what becomes of a choice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QWidget
+
+from app.look.choosing import choose_folder
+from app.models.last_models import FORMER
+from app.models.models_folder import model_sets_under
+from app.models.topbar import TopBar
+from app.settings.options import Settings
+from app.settings.preferences import Preferences
+from app.talk.chat import Chat
+from engine.config import ModelSet, models_in, tiny_models
+
+
+class Picker(QObject):
+    """Offers sets in ``topbar``: those ``known`` at the start, the library's, and those of the models folder.
+
+    ``opening`` tells that one was chosen and is about to be loaded, ``offered`` that the library has told what it has.
+    """
+
+    opening = Signal()
+    offered = Signal()
+
+    def __init__(
+        self, chat: Chat, topbar: TopBar, preferences: Preferences, known: Sequence[ModelSet], window: QWidget
+    ) -> None:
+        super().__init__(window)
+        self._chat, self._topbar, self._preferences, self._window = chat, topbar, preferences, window
+        self._known = list(known)
+        self._from_library: list[ModelSet] = []
+        self._find: Callable[[str], ModelSet | None] = lambda _name: None
+        topbar.model_chosen.connect(self.open)
+        topbar.folder_wanted.connect(self.choose_folder)
+        topbar.preset_chosen.connect(lambda preset: preferences.change(preset=preset.name))
+        topbar.sampling.form.changed.connect(chat.page.set_manner)
+        chat.traits_changed.connect(lambda: topbar.sampling.form.suggest(chat.traits.sampling))
+        chat.options_changed.connect(self.show)
+        chat.page.changed.connect(self.show_manner)
+        preferences.changed.connect(self._settings_changed)
+        self.show()
+        self.show_manner()
+
+    def open(self, models: ModelSet) -> None:
+        """Load ``models``."""
+        self.opening.emit()
+        self._chat.open(models)
+
+    def open_folder(self, folder: Path) -> None:
+        """Load the model set in ``folder`` and offer it from now on."""
+        models = models_in(folder)
+        if models not in self._known:
+            self._known.append(models)
+        self.open(models)
+
+    def choose_folder(self) -> None:
+        """Ask for a folder and load the model set in it."""
+        folder = choose_folder(self._window, "Open model folder")
+        if folder is not None:
+            self.open_folder(folder)
+
+    def offer(self, library: Sequence[ModelSet], find: Callable[[str], ModelSet | None] | None = None) -> None:
+        """Offer ``library`` beside the sets that came otherwise, in place of what it held before.
+
+        ``find`` knows what a name meant before the model was renamed.
+
+        A set remembered from the last start gives way to the library's own, which may have more models by now.
+        """
+        came = {(models.name, models.target) for models in library}
+        others = (models for models in self._known if models not in self._from_library)
+        self._known = [models for models in others if (models.name, models.target) not in came]
+        self._from_library = [models for models in library if models not in self._known]
+        self._known += self._from_library
+        self._find = find or self._find
+        self._topbar.show_models(self._known, self._chat.next_models)
+        self.offered.emit()
+
+    def named(self, name: str) -> ModelSet | None:
+        """Return the set offered under ``name``, or one that had that name once; None: neither."""
+        sets = {models.name: models for models in reversed(self._known)}
+        found = sets.get(name) or (sets.get(tiny_models().name) if name == FORMER else None)
+        return found or self._find(name)
+
+    def show(self) -> None:
+        """Show what is offered and what is chosen."""
+        models = self._chat.next_models
+        self._topbar.show_models(self._known, models)
+        self._topbar.show_preset(self._chat.preset, models, self._preferences.settings)
+
+    def show_manner(self) -> None:
+        """Show how tokens are drawn in the conversation shown."""
+        self._topbar.sampling.form.show_manner(self._chat.conversation.manner)
+
+    def _settings_changed(self, before: Settings, now: Settings) -> None:
+        if now.models_folder != before.models_folder:
+            gone = model_sets_under(before.models_folder)
+            self._known = [models for models in self._known if models not in gone or models == self._chat.models]
+            self._known += [models for models in model_sets_under(now.models_folder) if models not in self._known]
+        self.show()

@@ -1,0 +1,88 @@
+"""What is being done to the library, how far that is, and what came of it."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
+
+from app.models.labels import Alert, announce, button, note
+from app.models.library import Errand, Trouble
+
+
+class Standing(QWidget):
+    """Follows one errand at a time; ``changed`` tells that one began or ended."""
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._errand: Errand | None = None
+        self._doing = ""
+        self.status, self.alert, self.halt = note(), Alert(), button("Stop", "quiet")
+        self.halt.clicked.connect(self.stop)
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.bar.setRange(0, 1000)
+        self.bar.setAccessibleName("Progress")
+        told, rows = QHBoxLayout(), QVBoxLayout(self)
+        told.addWidget(self.status, 1)
+        told.addWidget(self.halt)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.addWidget(self.alert)
+        rows.addWidget(self.bar)
+        rows.addLayout(told)
+        self._show()
+
+    @property
+    def idle(self) -> bool:
+        """True while nothing is being done."""
+        return self._errand is None
+
+    def begin(self, errand: Errand, doing: str) -> Errand:
+        """Follow ``errand``, which is ``doing`` something, as in “Verifying A”."""
+        self._errand, self._doing = errand, doing
+        self.alert.tell(None)
+        self.say(f"{doing}…")
+        self.bar.setValue(0)
+        errand.failed.connect(self.complain)
+        errand.over.connect(self._rest)
+        self._show()
+        return errand
+
+    def step(self, path: str, done: int, total: int) -> None:
+        """Show that ``done`` of ``total`` bytes are through, the last of them those of ``path``, if it is a file."""
+        self.bar.setValue(round(1000 * done / max(1, total)))
+        self.status.setText(f"{self._doing}: {path} is through." if path else f"{self._doing}…")
+
+    def say(self, text: str) -> None:
+        """Show ``text``, and say it to screen readers."""
+        self.status.setText(text)
+        self.status.setVisible(bool(text))
+        if text:
+            announce(self, text)
+
+    def complain(self, trouble: Trouble) -> None:
+        """Show what went wrong."""
+        self.say("")
+        self.alert.tell(trouble)
+
+    def forget(self) -> None:
+        """Show nothing any more of what came of the last errand; of the one under way everything."""
+        if self.idle:
+            self.say("")
+            self.alert.tell(None)
+
+    def stop(self) -> None:
+        """End the errand at its next step."""
+        if self._errand is not None:
+            self._errand.stop()
+
+    def _rest(self) -> None:
+        self._errand = None
+        self._show()
+
+    def _show(self) -> None:
+        for widget in (self.bar, self.halt):
+            widget.setVisible(not self.idle)
+        self.status.setVisible(bool(self.status.text()))
+        self.changed.emit()

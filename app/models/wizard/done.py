@@ -1,0 +1,40 @@
+"""Last page: what there is now, and where it is found again."""
+
+from __future__ import annotations
+
+from app.models.labels import paragraph
+from app.models.library import ModelLibrary
+from app.models.wizard.page import Page, Plan
+
+
+class DonePage(Page):
+    """Says where the model is found."""
+
+    step = "done"
+
+    def __init__(self, library: ModelLibrary, plan: Plan) -> None:
+        super().__init__(plan, "Done", "")
+        self._library = library
+        self.lines = [paragraph() for _ in range(3)]
+        for line in self.lines:
+            self.rows.addWidget(line)
+        self.rows.addStretch()
+        self.setFinalPage(True)
+
+    def initializePage(self) -> None:
+        """Name the model."""
+        offer = self.plan.offer
+        title = offer.title if offer else self.plan.name
+        if self.plan.loaded:
+            self.sentence.setText(f"{title} is loaded and ready to chat.")
+            where = "It stands in the model picker beside the starter, which stays."
+        else:
+            self.sentence.setText(f"{title} is not in use: it has not answered yet.")
+            where = "The model you had before stays in use. The model picker has both, where the new one is complete."
+        texts = (
+            where,
+            "Model > Models… shows sizes, checks files, deletes and moves models.",
+            "From here on no network is needed: chatting opens no connection.",
+        )
+        for line, text in zip(self.lines, texts, strict=True):
+            line.setText(text)

@@ -1,0 +1,79 @@
+"""One model set as a card: what it is good for, what it takes, and whether it fits."""
+
+from __future__ import annotations
+
+from PySide6.QtGui import QMouseEvent
+from PySide6.QtWidgets import QFrame, QRadioButton, QVBoxLayout, QWidget
+
+from app.look.flow import FlowLayout
+from app.look.label import Label, plain_name
+from app.models.labels import paragraph, small
+from app.models.library import Offer, size
+
+
+class OfferCard(QFrame):
+    """Shows ``offer``; ``choice`` is the radio button that picks it, and a click anywhere does too.
+
+    ``under_way``: it is being downloaded or waits for its turn.
+    """
+
+    def __init__(
+        self, offer: Offer, *, recommended: bool = False, under_way: bool = False, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.setObjectName("card")
+        self.offer = offer
+        self.choice = QRadioButton(plain_name(offer.title))
+        self.choice.setObjectName("offer")
+        self.choice.setAccessibleName(offer.title)
+        self.choice.setAccessibleDescription(f"{offer.good_for} {offer.verdict.sentence} {self.facts}")
+        self.choice.toggled.connect(self._mark)
+        head = FlowLayout(10)
+        head.addWidget(self.choice)
+        if recommended:
+            head.addWidget(_tag("Recommended", "tag"))
+        for text, name in self._standing(under_way=under_way):
+            head.addWidget(_tag(text, name))
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(16, 12, 16, 12)
+        rows.setSpacing(4)
+        rows.addLayout(head)
+        for label in (paragraph(offer.good_for), small(offer.verdict.sentence), small(self.facts)):
+            label.setIndent(0)
+            rows.addWidget(label)
+
+    @property
+    def facts(self) -> str:
+        """Download, licence and sign-in in one line."""
+        offer = self.offer
+        rest = "more " if offer.incomplete else ""
+        parts = [] if offer.installed else [f"{size(offer.download)} {rest}to download"]
+        parts.append(", ".join(offer.licences))
+        if offer.gated:
+            parts.append("needs a sign-in and an accepted licence")
+        return " · ".join(parts)
+
+    def _standing(self, *, under_way: bool) -> tuple[tuple[str, str], ...]:
+        """Return the tags that say whether it is there, and whether it fits: what is there need not fit."""
+        verdict = self.offer.verdict
+        fit = (verdict.word, f"fit-{verdict.answer}")
+        if self.offer.installed:
+            there = ("Installed", "fit-fits")
+            return (there,) if verdict.answer == "fits" else (there, fit)
+        return (("Being downloaded", "tag"), fit) if under_way else (fit,)
+
+    def _mark(self, chosen: bool) -> None:
+        self.setProperty("chosen", chosen)
+        self.style().polish(self)  # the sheet looks at properties only then
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Choose this one."""
+        self.choice.setChecked(True)
+        self.choice.setFocus()
+        event.accept()
+
+
+def _tag(text: str, name: str) -> Label:
+    tag = Label(text)
+    tag.setObjectName(name)
+    return tag

@@ -1,0 +1,76 @@
+"""The field in which any model on the Hub is named, and what asking about it comes to."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QWidget
+
+from app.models.labels import button
+from app.models.library import Errand, ModelLibrary, Offer, Trouble
+from app.models.wizard.page import Plan
+
+EMPTY = Trouble("There is nothing to look up yet.", "Write owner/name, or paste the address of a model's page.")
+
+
+class Search(QWidget):
+    """A field and its button. ``began`` and ``ended`` surround a look-up, ``found`` and ``failed`` are its result."""
+
+    began = Signal()
+    ended = Signal()
+    found = Signal(object)  # Offer
+    failed = Signal(object)  # Trouble
+
+    def __init__(self, library: ModelLibrary, plan: Plan, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._library, self._plan = library, plan
+        self._errand: Errand | None = None
+        self.field, self.go = QLineEdit(), button("Look up")
+        self.field.setPlaceholderText("Any other on Hugging Face: owner/name, or its address")
+        self.field.setAccessibleName("Model on Hugging Face")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(8)
+        row.addWidget(self.field, 1)
+        row.addWidget(self.go)
+        self.field.returnPressed.connect(self.look_up)
+        self.go.clicked.connect(self.look_up)
+
+    @property
+    def text(self) -> str:
+        """What is typed, without blanks around it."""
+        return self.field.text().strip()
+
+    def look_up(self) -> None:
+        """Ask the Hub about the repository typed or pasted."""
+        if self._errand is not None:
+            return
+        if not self.text:
+            self.field.setFocus()
+            self.failed.emit(EMPTY)
+            return
+        errand = self._errand = self._library.inspect(self.text, self._plan.context)
+        self.go.setEnabled(False)
+        self.began.emit()
+        errand.finished.connect(self._found)
+        errand.failed.connect(self._failed)
+
+    def stop(self) -> None:
+        """Wait no longer for an answer; one that comes after all is not looked at."""
+        if self._errand is not None:
+            self._errand.stop()
+            self._errand.finished.disconnect(self._found)
+            self._errand.failed.disconnect(self._failed)
+            self._end()
+
+    def _found(self, offer: Offer) -> None:
+        self._end()
+        self.found.emit(offer)
+
+    def _failed(self, trouble: Trouble) -> None:
+        self._end()
+        self.failed.emit(trouble)
+
+    def _end(self) -> None:
+        self._errand = None
+        self.go.setEnabled(True)
+        self.ended.emit()

@@ -1,0 +1,388 @@
+"""What can be asked of the conversation shown, and the engine that answers it: the window shows what this says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from enum import Enum
+
+from PySide6.QtCore import QObject, Signal
+
+from app.conversations.archive import Archive
+from app.conversations.conversation import Conversation, Manner, Message, Outcome, Reply
+from app.conversations.current import Page
+from app.talk.flight import Flight
+from app.talk.trimming import Told, turns_before
+from app.talk.worker import EngineWorker
+from app.threads.exchange import Opening, Turns
+from app.threads.failure import Failure
+from app.threads.queued import cross
+from engine.config import PRESETS, Chosen, ModelSet, Preset, Traits
+from engine.events import Loading
+from engine.tally import Tally
+
+
+class Engine(Enum):
+    """Whether the engine can answer."""
+
+    LOADING = "loading"
+    READY = "ready"
+    DOWN = "down"
+
+
+class Chat(QObject):
+    """Has questions of the conversation on ``page`` answered, one at a time. Lives on the window's thread.
+
+    A question is saved before it is answered, an answer while it grows.
+    """
+
+    engine_changed = Signal()
+    traits_changed = Signal()
+    loading = Signal(object)  # Loading
+    cleared = Signal()
+    asked = Signal(str)
+    answering = Signal()
+    continuing = Signal()  # the last answer is gone on with
+    arrived = Signal(object)  # tuple[Event, ...]
+    stopping = Signal()
+    answered = Signal(str)  # Outcome
+    failed = Signal(object)  # Failure
+    options_changed = Signal()
+    context_changed = Signal()  # the model sees more or less of the conversation
+
+    open_wanted = Signal(object)  # Opening, for the worker
+    leave_wanted = Signal()
+
+    def __init__(self, worker: EngineWorker, archive: Archive, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.page = Page(archive, self)
+        self.engine = Engine.DOWN
+        self.traits = Traits()  # of the model loaded last
+        self.preset = PRESETS["plain"]
+        self.method_of: Callable[[ModelSet], Preset | None] = lambda _models: None  # for models loaded anew
+        self._archive = archive
+        self._flight = Flight(worker, self.page, archive, self)
+        self._told = Told()
+        self._opening: Opening | None = None
+        self._next: ModelSet | None = None  # what is loaded for the next question
+        cross(
+            (self.open_wanted, worker.open),
+            (self.leave_wanted, worker.leave),
+            (worker.loading, self._loading),
+            (worker.opened, self._opened),
+            (worker.not_opened, self._not_opened),
+        )
+        self._flight.arrived.connect(self.arrived)
+        self._flight.ended.connect(self._ended)
+        self.page.cleared.connect(self._page_cleared)
+
+    @property
+    def conversation(self) -> Conversation:
+        """The conversation shown."""
+        return self.page.conversation
+
+    @property
+    def sampling(self) -> Chosen:
+        """How tokens are drawn in this conversation."""
+        return self.conversation.manner.sampling
+
+    @property
+    def max_tokens(self) -> int | None:
+        """The most tokens of an answer in this conversation; None: as many as the context holds."""
+        return self.conversation.manner.max_tokens
+
+    @property
+    def models(self) -> ModelSet | None:
+        """The model set asked for last."""
+        return None if self._opening is None else self._opening.models
+
+    @property
+    def next_models(self) -> ModelSet | None:
+        """The model set that answers the next question of the conversation shown; it may have to be loaded first."""
+        return self._next or self.models
+
+    @property
+    def _model_name(self) -> str | None:
+        return None if self.models is None else self.models.name
+
+    @property
+    def reply(self) -> Reply:
+        """The log of the answer in flight, or of the last one."""
+        return self._flight.reply
+
+    @property
+    def tally(self) -> Tally:
+        """The counts of the answer in flight, or of the last one."""
+        return self._flight.tally
+
+    @property
+    def busy(self) -> bool:
+        """True while an answer is in flight."""
+        return self._flight.busy
+
+    @property
+    def is_stopping(self) -> bool:
+        """True between a stop and its confirmation."""
+        return self._flight.is_stopping
+
+    # The engine
+
+    def open(self, models: ModelSet) -> None:
+        """Load ``models`` in place of what is loaded; an answer in flight is stopped, its text kept."""
+        self._stop_here()
+        if self._opening is not None:
+            self._opening.abandoned.set()
+        if models != self.models:
+            self._flight.forget_figures(pace=False)  # another model, another pace
+        self._next = None
+        wanted = (self.method_of(models) if models != self.models else None) or self.preset
+        preset = wanted if models.runs(wanted) else PRESETS["plain"]
+        self._opening = Opening(models, preset)
+        self._set_engine(Engine.LOADING)
+        self.open_wanted.emit(self._opening)
+        self.choose(preset)
+
+    def expect(self, models: ModelSet | None) -> None:
+        """Answer the conversation shown with ``models``, None: those there are; they are loaded once they are needed.
+
+        A person who only reads old conversations then does not wait for models.
+        """
+        wanted = None if models == self.models else models
+        if wanted != self._next:
+            self._next = wanted
+            self.options_changed.emit()
+
+    def load_next(self) -> None:
+        """Load what answers the next question, if that is not what there is; not while an answer is in flight."""
+        if self._next is not None and not self.busy:
+            self.open(self._next)
+
+    def choose(self, preset: Preset) -> None:
+        """Answer through ``preset`` from the next question on."""
+        self.preset = preset
+        self.options_changed.emit()
+
+    def tune(self, sampling: Chosen, max_tokens: int | None) -> None:
+        """Draw tokens of this conversation with ``sampling``, at most ``max_tokens`` an answer, from now on."""
+        self.page.set_manner(replace(self.conversation.manner, sampling=sampling, max_tokens=max_tokens))
+
+    def leave(self) -> None:
+        """Stop everything, keep what there is, and ask the worker to end its thread."""
+        self._stop_here()
+        self.page.keep_draft()
+        if self._opening is not None:
+            self._opening.abandoned.set()
+        self._flight.rest()
+        self.leave_wanted.emit()
+
+    def keep(self) -> None:
+        """Give the archive everything there is so far, as if this were the end."""
+        self.page.keep_draft()
+        self._flight.keep()
+
+    # Questions and answers
+
+    def send(self, text: str) -> bool:
+        """Ask ``text``; returns False, with nothing done, while an answer is in flight or if there is no text."""
+        text = text.strip()
+        if self.busy or not text:
+            return False
+        self.page.ask(text)
+        if self._told.asked(self.conversation):
+            self.context_changed.emit()
+        self.asked.emit(text)
+        self._ask()
+        return True
+
+    def retry(self) -> None:
+        """Load again what could not be loaded, and ask the last question again if it has no full answer."""
+        if self.busy:
+            return
+        if self.engine is Engine.DOWN and self.models is not None:
+            self.open(self.models)
+        messages = self.conversation.messages
+        if not messages or (messages[-1].reply is not None and messages[-1].reply.outcome == "finished"):
+            return
+        if messages[-1].role == "assistant":
+            self.page.back_to(messages[-1].parent)
+        self._ask()
+
+    def regenerate(self, answer: int) -> bool:
+        """Give another version of ``answer``, the old one kept beside it; False while an answer is in flight."""
+        if self.busy:
+            return False
+        self.page.back_to(self.conversation.find(answer).parent)
+        self._ask()
+        return True
+
+    def edit(self, question: int, text: str) -> bool:
+        """Ask ``text`` in place of ``question``, which is kept with all that followed; False if nothing was done."""
+        text = text.strip()
+        if self.busy or not text:
+            return False
+        self.page.back_to(self.conversation.find(question).parent)
+        return self.send(text)
+
+    def go_on(self) -> bool:
+        """Continue the last answer where it was cut, by the hierarchy that began it; False if nothing was done."""
+        messages = self.conversation.messages
+        if self.busy or not messages or not messages[-1].unfinished:
+            return False
+        cut = messages[-1]
+        self.load_next()
+        reply = cut.reply or Reply()
+        if not reply.rounds:
+            self._archive.ask(lambda store: store.recall(cut), self._go_on_recalled)
+            return True
+        if reply.started is None:
+            return self.regenerate(cut.id)
+        preset = self.preset if self.preset.name == reply.started.preset else PRESETS.get(reply.started.preset)
+        title = reply.started.preset if preset is None else preset.title
+        if preset is None or (self.models is not None and not self.models.runs(preset)):
+            self.failed.emit(
+                Failure(
+                    f"This answer was begun with the method {title}, which {self._model_name} cannot run.",
+                    "Choose the model it was begun with, or regenerate the answer.",
+                    remedies=("retry", "model"),
+                )
+            )
+            return False
+        answer = cut.by(self._model_name)
+        self._begin(answer, replace(reply, finished=None, outcome=None), turns_before(self.conversation, cut), preset)
+        self.continuing.emit()
+        return True
+
+    def stop(self) -> None:
+        """End the answer in flight within one round; its text stays. At once if it has not begun."""
+        if self._flight.stop():
+            if self.engine is Engine.LOADING:
+                self._settle("stopped")
+            else:
+                self.stopping.emit()
+
+    # What the model is told
+
+    def turns(self, question: str = "", *, instead_of: int | None = None) -> Turns:
+        """Return what the model would be told now, ``question`` last if there is one.
+
+        ``instead_of``: the message it stands in for, with all that followed from it.
+        """
+        conversation = self.conversation
+        if instead_of is not None:
+            conversation = conversation.back_to(conversation.find(instead_of).parent)
+        return self._told.turns(conversation, question)
+
+    @property
+    def first_told(self) -> int | None:
+        """The message the model's view of the conversation begins with; None: it sees all."""
+        return self._told.first(self.conversation)
+
+    def leave_out(self, surplus: int) -> None:
+        """Tell the model no more of the oldest ``surplus`` turns it is told now; they stay in the conversation."""
+        self._told.leave_out(self.conversation, surplus)
+        self.context_changed.emit()
+
+    def tell_all(self) -> None:
+        """Tell the model the whole conversation again, from the next question on."""
+        self._told.tell_all(self.conversation)
+        self.context_changed.emit()
+
+    # Which conversation is shown
+
+    def start_new(self) -> None:
+        """Begin an empty conversation; an answer in flight is stopped, its text kept."""
+        self._stop_here()
+        self.page.start_new()
+
+    def start_apart(self, manner: Manner) -> None:
+        """Begin an empty conversation in ``manner`` beside the one not begun yet; an answer in flight is stopped."""
+        self._stop_here()
+        self.page.start_new(apart=manner)
+
+    def open_chat(self, chat: int, message: int | None = None) -> None:
+        """Show another conversation, on the branch with ``message``; an answer in flight is stopped, its text kept."""
+        if chat != self.conversation.id:
+            self._stop_here()
+            self.page.open(chat, message)
+        elif message is not None and not self.busy:
+            self.page.seek(message)
+
+    def show_version(self, message: int) -> None:
+        """Show the branch with ``message`` in it; not while an answer is in flight."""
+        if not self.busy:
+            self.page.show_version(message)
+
+    def _ask(self) -> None:
+        """Have the last question of the branch shown answered."""
+        self.load_next()
+        parent = self.conversation.leaf
+        answer = Message("assistant", "", parent=parent, told_from=self.first_told, model=self._model_name)
+        self._begin(answer, Reply(), self.turns(), self.preset)
+        self.answering.emit()
+
+    def _begin(self, answer: Message, reply: Reply, turns: Turns, preset: Preset) -> None:
+        if self.engine is Engine.DOWN and self.models is not None:
+            self.open(self.models)
+        self._flight.begin(answer, reply, turns, preset, self.conversation.manner)
+
+    def _go_on_recalled(self, cut: Message) -> None:
+        """Continue ``cut`` now that its log is there; where it is not to be read, answer anew."""
+        if self.busy or self.conversation.leaf != cut.id:
+            return
+        if cut.recalled:
+            self.page.take_log(cut)
+            self.go_on()
+        else:
+            self.regenerate(cut.id)
+
+    def _stop_here(self) -> None:
+        """Stop the answer in flight without waiting for the engine."""
+        if self.busy:
+            self._flight.stop()
+            self._settle("stopped")
+
+    def _settle(self, outcome: Outcome) -> None:
+        self._flight.close(outcome)
+        self.answered.emit(outcome)
+        if not self.reply.text:
+            self.page.step_back()
+
+    # What the engine says
+
+    def _loading(self, loading: Loading) -> None:
+        if self.engine is Engine.LOADING:
+            self.loading.emit(loading)
+
+    def _opened(self, opening: Opening, traits: Traits) -> None:
+        if opening is self._opening:
+            self.traits = traits
+            self.traits_changed.emit()
+            self._set_engine(Engine.READY)
+
+    def _not_opened(self, opening: Opening, failure: Failure) -> None:
+        if opening is not self._opening:
+            return
+        self._set_engine(Engine.DOWN)
+        if self.busy:
+            self._settle("failed")
+        self.failed.emit(failure)
+
+    def _ended(self, failure: Failure | None) -> None:
+        if failure is None:
+            cut = self.is_stopping and self.reply.finished is None
+            self._settle("stopped" if cut else "finished")
+            return
+        if failure.down:
+            self._set_engine(Engine.DOWN)
+        self._settle("failed")
+        self.failed.emit(failure)
+
+    def _set_engine(self, engine: Engine) -> None:
+        if engine is not self.engine:
+            self.engine = engine
+            self.engine_changed.emit()
+
+    def _page_cleared(self) -> None:
+        self._told.forget_next()
+        self._flight.forget_figures()
+        self.cleared.emit()

@@ -1,0 +1,152 @@
+"""The very first start: the tiny models answer once by themselves, and three sentences say what is to be seen."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, QSettings, Qt, QTimer, Signal
+from PySide6.QtGui import QAccessible, QInputMethodEvent, QKeyEvent
+from PySide6.QtWidgets import QWidget
+
+from app.look.theme import Theme
+from app.messages.demonstration import Showing
+from app.messages.transcript import Transcript
+from app.talk.flight import FRAME
+from app.talk.worker import EngineWorker
+from app.threads.exchange import Opening, Request
+from app.threads.failure import Failure
+from app.threads.queued import cross
+from engine.config import PRESETS, Chosen, ModelSet
+from engine.events import Event
+from engine.tally import Tally
+
+SEEN = "welcome/seen"  # what the settings remember
+QUESTION = "How do I make tea?"
+PRESET = PRESETS["draft"]  # two levels: nothing is to be seen but what the three sentences name
+LONGEST = 96  # tokens of the answer
+OWN = -1  # the id of its request; those of a chat count from 1
+TURN = 1700  # ms for each sentence: five seconds for all
+HEARD = 5000  # ms for each where they are read aloud
+
+
+class FirstRun(QObject):
+    """Runs in the window of ``transcript``, once ever; ``over`` tells that it has ended, or need not begin.
+
+    With True somebody is writing already and is not to be disturbed. What is shown is no conversation and is not kept.
+    Esc, a click or typing ends it. What is asked of ``worker`` later waits, for a round at most once this has ended.
+    """
+
+    over = Signal(bool)
+
+    open_wanted = Signal(object)  # Opening, for the worker
+    reply_wanted = Signal(object)  # Request
+
+    def __init__(
+        self, worker: EngineWorker, transcript: Transcript, theme: Theme, settings: QSettings, window: QWidget
+    ) -> None:
+        super().__init__(window)
+        self._welcome, self._theme, self._settings, self._window = transcript.welcome, theme, settings, window
+        self.showing: Showing | None = None
+        self._opening: Opening | None = None
+        self._request = Request(OWN, (("user", QUESTION),), PRESET, Chosen(temperature=0.0), LONGEST)
+        self._tally, self._inbox = Tally(), list[Event]()
+        self._complete = False  # the answer is
+        self._frame = QTimer(self, singleShot=True, interval=FRAME)
+        self._frame.timeout.connect(self._drain)
+        self._turn = QTimer(self)
+        self._turn.timeout.connect(self._explain)
+        cross((self.open_wanted, worker.open), (self.reply_wanted, worker.reply))
+        cross((worker.told, self._take), (worker.ended, self._ended), (worker.not_opened, self._not_opened))
+
+    @property
+    def due(self) -> bool:
+        """True where it was never seen."""
+        return not self._settings.value(SEEN, False, bool)
+
+    def begin(self, models: ModelSet) -> None:
+        """Have ``models`` answer; from now on it counts as seen, whatever becomes of it."""
+        self._settings.setValue(SEEN, True)
+        self.showing = Showing(QUESTION, models.name, self._theme.palette, moving=not self._theme.still)
+        self.showing.skipped.connect(self.end)
+        self._theme.changed.connect(self.showing.set_palette)
+        self._welcome.give_way(self.showing)
+        self._program().installEventFilter(self)
+        self._opening = Opening(models, PRESET)
+        self.open_wanted.emit(self._opening)
+        self.reply_wanted.emit(self._request)
+
+    def end(self, *, writing: bool = False) -> None:
+        """Show the usual welcome again, and leave the engine to others."""
+        if self.showing is None or self._opening is None:
+            return
+        self._program().removeEventFilter(self)
+        self._opening.abandoned.set()
+        self._request.stop.set()
+        self._frame.stop()
+        self._turn.stop()
+        self.showing = None
+        self._welcome.give_way(None)
+        self.over.emit(writing)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """End with Esc or a click on what is shown, which go no further, and with anything else somebody begins."""
+        if self.showing is None or not isinstance(watched, QWidget) or watched.window() is not self._window:
+            return False
+        if event.type() == QEvent.Type.MouseButtonPress:
+            here = self._welcome.isAncestorOf(watched) and watched is not self.showing.skip
+            if watched is not self.showing.skip:
+                QTimer.singleShot(0, self, lambda: self.end(writing=not here))
+            return here
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
+            if event.key() == Qt.Key.Key_Escape:
+                self.end()
+                return True
+            if event.text().isprintable() and event.text():
+                self.end(writing=True)
+        elif isinstance(event, QInputMethodEvent) and (event.preeditString() or event.commitString()):
+            self.end(writing=True)
+        return False
+
+    def _take(self, request: int, event: Event) -> None:
+        if request == OWN and self.showing is not None:
+            self._inbox.append(event)
+            if not self._frame.isActive():
+                self._frame.start()
+
+    def _drain(self) -> None:
+        """Show what arrived since the last frame; the first sentence comes with the first words."""
+        events, self._inbox = tuple(self._inbox), []
+        if self.showing is None or not events:
+            return
+        self._tally.add(events)
+        self.showing.advance(events, self._tally)
+        if not self._turn.isActive():
+            self._explain()
+
+    def _explain(self) -> None:
+        """Say the next sentence; end where all is said."""
+        if self.showing is None:
+            return
+        if self.showing.explain(complete=self._complete):
+            self._turn.start(HEARD if QAccessible.isActive() else TURN)
+        elif self._complete:
+            self.end()
+
+    def _ended(self, request: int, failure: Failure | None) -> None:
+        if request != OWN or self.showing is None:
+            return
+        self._drain()
+        self._complete = True
+        if failure is not None or not self._tally.tokens:
+            self.end()
+        else:
+            self.showing.answer.end("finished", self._tally)
+            if not self._turn.isActive():
+                self._explain()
+
+    def _not_opened(self, opening: Opening, _: Failure) -> None:
+        if opening is self._opening:
+            self.end()
+
+    def _program(self) -> QCoreApplication:
+        program = QCoreApplication.instance()
+        assert program is not None  # noqa: S101 - there is a window
+        return program

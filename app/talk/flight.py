@@ -1,0 +1,148 @@
+"""One answer in flight: asked for, collected frame by frame, saved as it grows, closed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from app.conversations.archive import Archive
+from app.conversations.conversation import Manner, Message, Outcome, Reply
+from app.conversations.current import Page
+from app.talk.continuation import Sequel
+from app.talk.saving import Record
+from app.talk.worker import EngineWorker
+from app.threads.exchange import Request, Turns
+from app.threads.failure import Failure
+from app.threads.queued import cross
+from engine.config import Preset
+from engine.events import Event
+from engine.tally import Tally
+
+FRAME = 33  # ms between two looks at what arrived: smooth to the eye, cheap for the model beside it
+SLOWEST_FRAME = 120
+
+
+class Flight(QObject):
+    """Owns the answer being given to the conversation on ``page``: its ``reply`` so far and its ``tally``.
+
+    Events are collected and handed on together once a frame. Whatever carries the id of an answer that is no longer
+    in flight is dropped. Nothing is asked for before the question is saved.
+    """
+
+    arrived = Signal(object)  # tuple[Event, ...]
+    ended = Signal(object)  # Failure or None: the engine has no more to say
+
+    reply_wanted = Signal(object)  # Request, for the worker
+
+    def __init__(self, worker: EngineWorker, page: Page, archive: Archive, parent: QObject) -> None:
+        super().__init__(parent)
+        self.reply, self.tally = Reply(), Tally()
+        self._page, self._archive = page, archive
+        self._record = Record(archive, self)
+        self._answer = Message("assistant", "")  # without its text
+        self._sequel: Sequel | None = None  # set while an answer is gone on with
+        self._request: Request | None = None
+        self._taken = 0  # ids given so far
+        self._inbox: list[Event] = []
+        self._frame = QTimer(self, singleShot=True, interval=FRAME)
+        self._frame.timeout.connect(self._drain)
+        cross((self.reply_wanted, worker.reply), (worker.told, self._take), (worker.ended, self._ended))
+
+    @property
+    def busy(self) -> bool:
+        """True while an answer is in flight."""
+        return self._request is not None
+
+    @property
+    def is_stopping(self) -> bool:
+        """True between a stop and its confirmation."""
+        return self._request is not None and self._request.stop.is_set()
+
+    def begin(self, answer: Message, reply: Reply, turns: Turns, preset: Preset, manner: Manner) -> None:
+        """Ask for ``answer`` to ``turns``; where ``reply`` has rounds already, for what follows them."""
+        self._answer, self.reply = answer, reply
+        self._sequel = Sequel(reply) if reply.rounds else None
+        self.tally = Tally(self.tally.pace)
+        self.tally.add(reply.events)
+        self._taken += 1
+        request = Request(self._taken, turns, preset, manner.sampling, manner.max_tokens, reply.text, manner.thinking)
+        self._request = request
+        self._record.begin(self._page.conversation.id, answer, reply)
+        self._archive.after(lambda: self._send(request))
+
+    def stop(self) -> bool:
+        """Have the answer end within one round; False if none is in flight or it is about to end already."""
+        if self._request is None or self._request.stop.is_set():
+            return False
+        self._request.stop.set()
+        return True
+
+    def close(self, outcome: Outcome) -> None:
+        """Let what arrived be the whole answer; its text joins the conversation. One without any is forgotten."""
+        self._drain()
+        self.reply = self.reply.ended(outcome)
+        if self.reply.text:
+            answer = replace(self._answer, text=self.reply.text, reply=self.reply)
+            self._page.settle(answer)
+            self._record.end(self._page.conversation, answer)
+        else:
+            self._record.drop()
+        self._request = None
+        self._inbox.clear()
+        self._frame.stop()
+        self._frame.setInterval(FRAME)
+
+    def keep(self) -> None:
+        """Save all that arrived so far."""
+        self._drain()
+        self._record.keep()
+
+    def forget_figures(self, *, pace: bool = True) -> None:
+        """Begin the counts anew; the ``pace`` of plain decoding stays known unless the models are others."""
+        self.reply = Reply()
+        self.tally = Tally(self.tally.pace) if pace else Tally()
+
+    def rest(self) -> None:
+        """Look for nothing any more."""
+        self._frame.stop()
+
+    def _send(self, request: Request) -> None:
+        if request is self._request:
+            self.reply_wanted.emit(request)
+
+    def _take(self, reply_id: int, event: Event) -> None:
+        if self._request is None or reply_id != self._request.id:
+            return
+        self._inbox.append(event)
+        if not self._frame.isActive():
+            self._frame.start()
+
+    def _drain(self) -> None:
+        """Hand on all that arrived; where that takes long, the next look comes later."""
+        if not self._inbox:
+            return
+        began = time.perf_counter()
+        events, self._inbox = self._in_place(self._inbox), []
+        if not events:
+            return
+        self.reply = self.reply.after(events)
+        self._record.advance(self.reply)
+        self.tally.add(events)
+        self.arrived.emit(events)
+        spent = 1000 * (time.perf_counter() - began)
+        self._frame.setInterval(round(min(max(FRAME, 4 * spent), SLOWEST_FRAME)))
+
+    def _in_place(self, events: Sequence[Event]) -> tuple[Event, ...]:
+        """Return ``events`` as they follow what was written before."""
+        if self._sequel is None:
+            return tuple(events)
+        placed = [self._sequel.follow(event) for event in events]
+        return tuple(event for event in placed if event is not None)
+
+    def _ended(self, reply_id: int, failure: Failure | None) -> None:
+        if self._request is not None and reply_id == self._request.id:
+            self._drain()
+            self.ended.emit(failure)

@@ -1,0 +1,1 @@
+"""What crosses between threads: frozen values and queued signals."""

@@ -1,0 +1,126 @@
+"""A window over the real engine beside a library of its own, and a Hub on loopback to fill it from."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QSettings
+from PySide6.QtWidgets import QApplication, QMessageBox, QWidget
+from pytestqt.qtbot import QtBot
+
+from app.__main__ import Application
+from app.conversations.archive import Archive
+from app.models.library import ModelLibrary, offers
+from app.models.wizard.wizard import Wizard
+from app.talk.chat import Chat
+from app.talk.worker import EngineWorker, OpenSession, open_engine
+from engine.config import models_in
+from engine.library import Connection, Library, probe
+from tests.engine.library.conftest import FAST, checkpoint, memory_keyring
+from tests.engine.library.hub import FakeHub, fake_hub
+
+TINY = Path(__file__).parents[3] / "assets" / "starter" / "draft"  # a real model of a few megabytes
+FAMILY = ("SmolLM2-1.7B-Instruct", "SmolLM2-360M-Instruct", "SmolLM2-135M-Instruct")
+
+Serve = Callable[..., Application]
+
+__all__ = ["checkpoint", "memory_keyring"]
+
+
+@pytest.fixture(autouse=True)
+def _collect_here() -> Iterator[None]:
+    """Keep the collector off other threads, as the application does: there it would destroy widgets."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+    gc.collect()
+
+
+@pytest.fixture(autouse=True)
+def room(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Give the machine as many gigabytes of memory as the argument says, 64 at first, and no GPU."""
+
+    def set_to(gigabytes: float) -> None:
+        free = round(gigabytes * 2**30)
+        monkeypatch.setattr(offers, "probe", lambda folder: replace(probe(folder), gpus=(), ram=free, ram_free=free))
+
+    set_to(64)
+    return set_to
+
+
+def answer(parent: QWidget, button: str) -> str:
+    """Press ``button`` of the question that is open over ``parent``, and return how it was explained."""
+    box = next(each for each in parent.findChildren(QMessageBox) if each.isVisible())
+    said = box.informativeText()
+    next(each for each in box.buttons() if each.text() == button).click()
+    return said
+
+
+@pytest.fixture
+def hub() -> Iterator[FakeHub]:
+    """A Hub on which a set of the catalogue is a tiny real model."""
+    files = {path.name: path.read_bytes() for path in TINY.iterdir()}
+    with fake_hub() as running:
+        for name in FAMILY:
+            running.publish(f"HuggingFaceTB/{name}", files)
+        yield running
+
+
+@pytest.fixture
+def library(hub: FakeHub, tmp_path: Path, memory_keyring: object) -> Iterator[ModelLibrary]:
+    """An empty library that knows that Hub only."""
+    made = open_library(tmp_path, Connection(endpoint=hub.address))
+    yield made
+    made.close()
+
+
+def open_library(home: Path, connection: Connection) -> ModelLibrary:
+    """Open the library under ``home``."""
+    return ModelLibrary(Library(home / "models", home / "library.json"), connection, FAST, spare=0)
+
+
+@pytest.fixture
+def chat(qapp: QApplication) -> Iterator[Chat]:
+    """A chat whose engine is never asked for anything."""
+    archive = Archive()
+    archive.load()
+    yield Chat(EngineWorker(open_engine), archive)
+    archive.end()
+
+
+@pytest.fixture
+def wizard(qtbot: QtBot, library: ModelLibrary, chat: Chat) -> Wizard:
+    """The wizard alone, on its first page."""
+    made = Wizard(library, chat)
+    qtbot.addWidget(made)
+    made.show()
+    return made
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> QSettings:
+    return QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat)
+
+
+@pytest.fixture
+def serve(qapp: QApplication, settings: QSettings, library: ModelLibrary, tmp_path: Path) -> Iterator[Serve]:
+    """Start the window with the Model menu; whatever the test left running has to stop in time."""
+    started: list[Application] = []
+
+    def begin(open_session: OpenSession = open_engine) -> Application:
+        running = Application(qapp, open_session, settings, [models_in(TINY)], tmp_path)
+        running.add_library(library, settings)
+        started.append(running)
+        running.start(models_in(TINY))
+        return running
+
+    yield begin
+    for running in started:
+        running.window.close()
+        assert running.end(), "the engine thread did not stop"
+        running.window.deleteLater()

@@ -1,0 +1,76 @@
+"""Which models a start begins with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QSettings
+from pytestqt.qtbot import QtBot
+
+from app.models.last_models import KEPT, begun_with, is_there, remember, remembered
+from engine.config import ModelSet, tiny_models
+from engine.errors import CheckpointError
+from tests.app.scripted import Opener
+from tests.app.stage import Start
+
+
+def test_a_set_comes_back_as_it_was(settings: QSettings, tmp_path: Path) -> None:
+    """Guards: a set that lost its draft, or a name that is no longer its own."""
+    for models in (ModelSet("雪 “b”", tmp_path), ModelSet("All", tmp_path, tmp_path / "q", tmp_path / "d")):
+        remember(settings, models)
+        assert remembered(settings) == models
+    assert is_there(ModelSet("One", tmp_path))
+    assert not is_there(ModelSet("Two", tmp_path, draft=tmp_path / "gone"))
+
+
+@pytest.mark.parametrize("kept", ["", "{", "[]", "3", '{"name": "x"}', '{"name": "x", "target": 3}', "null"])
+def test_what_cannot_be_read_is_no_set(settings: QSettings, kept: str) -> None:
+    """Guards: a start that fails for a line in a file."""
+    settings.setValue(KEPT, kept)
+    assert remembered(settings) is None
+
+
+def test_only_models_that_load_are_remembered(
+    start: Start, qtbot: QtBot, settings: QSettings, opener: Opener, tmp_path: Path
+) -> None:
+    """Guards: every start going back to the starter; a model that cannot load tried again at every start."""
+    running = start()
+    mine = ModelSet("Mine", tmp_path)
+    running.window.picker.open(mine)
+    qtbot.waitUntil(lambda: running.chat.engine.value == "ready")
+    assert remembered(settings) == mine
+    opener.error = CheckpointError("No.", "")
+    running.window.picker.open(ModelSet("Broken", tmp_path))
+    qtbot.waitUntil(lambda: running.chat.engine.value == "down")
+    assert remembered(settings) == mine
+    opener.error = None
+    running.passing = ModelSet("Given", tmp_path)
+    running.window.picker.open(running.passing)
+    qtbot.waitUntil(lambda: running.chat.engine.value == "ready")
+    assert remembered(settings) == mine
+
+
+def test_a_start_begins_with_what_was_used_last(settings: QSettings, tmp_path: Path) -> None:
+    """Guards: a start with a folder that is gone; the starter looked for where an older version had it."""
+    starter, mine = ModelSet("SmolLM2", tmp_path / "new"), ModelSet("Mine", tmp_path)
+    assert begun_with(settings, starter) == (starter, None)
+    remember(settings, mine)
+    assert begun_with(settings, starter) == (mine, None)
+    remember(settings, gone := ModelSet("Gone", tmp_path / "gone"))
+    assert begun_with(settings, starter) == (starter, gone)
+    remember(settings, ModelSet("Starter", tmp_path / "old"))
+    assert begun_with(settings, starter) == (starter, None)
+    remember(settings, ModelSet(tiny_models().name, tmp_path / "old"))
+    assert begun_with(settings, starter) == (tiny_models(), None)
+
+
+def test_the_starter_is_whichever_there_is(start: Start, qtbot: QtBot, settings: QSettings, tmp_path: Path) -> None:
+    """Guards: the tiny models begun with for ever because they had to stand in at the first start."""
+    remember(settings, ModelSet("Mine", tmp_path))
+    running = start()
+    running.window.picker.open(tiny_models())  # nothing is prepared here, so they are the starter
+    qtbot.waitUntil(lambda: running.chat.engine.value == "ready")
+    assert remembered(settings) is None
+    real = ModelSet("SmolLM2", tmp_path)
+    assert begun_with(settings, real) == (real, None)

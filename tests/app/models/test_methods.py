@@ -1,0 +1,95 @@
+"""The method of each model set: what was chosen for it, else what suits it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QSettings
+from pytestqt.qtbot import QtBot
+
+from app.__main__ import Application
+from app.conversations.conversation import Message, Reply
+from app.look.palette import LIGHT
+from app.messages.actions import Wishes
+from app.messages.answer import Answer
+from app.messages.turn import Turn
+from app.models.methods import KEPT, Methods
+from app.talk.chat import Engine
+from engine.config import ModelSet, tiny_models
+from tests.app.scripted import STORY, speculated
+
+CONFIG = {
+    "model_type": "llama", "architectures": ["LlamaForCausalLM"], "hidden_size": 16, "intermediate_size": 32,
+    "num_hidden_layers": 4, "num_attention_heads": 2, "num_key_value_heads": 2, "vocab_size": 64,
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.library.starting.has_gpu", lambda: True)
+
+
+@pytest.fixture
+def ordinary(tmp_path: Path) -> ModelSet:
+    """Give a model of which nobody trained the exits."""
+    (folder := tmp_path / "ordinary").mkdir()
+    (folder / "config.json").write_text(json.dumps(CONFIG))
+    return ModelSet("Ordinary", folder)
+
+
+def test_what_was_chosen_for_a_set_holds_for_it_alone(tmp_path: Path, ordinary: ModelSet) -> None:
+    settings = QSettings(str(tmp_path / "kept.ini"), QSettings.Format.IniFormat)
+    methods = Methods(settings)
+    assert (methods.of(ordinary), methods.of(tiny_models())) == ("lookup", "hispec")
+    methods.remember(ordinary, "lookup")
+    assert settings.value(KEPT) is None, "what it begins with anyway may become better"
+    methods.remember(ordinary, "plain")
+    again = Methods(settings)
+    assert (again.of(ordinary), again.of(tiny_models())) == ("plain", "hispec")
+    assert again.of(ModelSet("gone", tmp_path / "gone")) is None
+    for damaged in ("", "[]", "{", '{"Ordinary": 3}', '{"Ordinary": "hsd"}'):
+        settings.setValue(KEPT, damaged)
+        assert Methods(settings).of(ordinary) == "lookup"
+
+
+def test_an_ordinary_model_is_not_slowed_and_keeps_what_is_chosen(
+    start: Callable[..., Application], qtbot: QtBot, ordinary: ModelSet
+) -> None:
+    """Its untrained exits made an imported model three to four times slower, with no way to end it."""
+    running = start()
+
+    def opened(models: ModelSet) -> str:
+        running.window.picker.open(models)
+        qtbot.waitUntil(lambda: running.chat.engine is Engine.READY)
+        return running.chat.preset.name
+
+    assert opened(ordinary) == "lookup"
+    running.window.transcript.wishes.plain.emit()
+    assert running.chat.preset.name == running.preferences.settings.preset == "plain"
+    assert running.window.topbar.presets["plain"].isChecked()
+    starter = tiny_models()
+    assert opened(starter) == "hispec"
+    assert opened(ordinary) == "plain"
+    running.window.topbar.presets["lookup"].trigger()
+    assert opened(starter) == "hispec"
+    assert opened(ordinary) == "lookup"
+
+
+def test_a_slow_answer_offers_to_turn_speculation_off(start: Callable[..., Application], qtbot: QtBot) -> None:
+    """Guards: "slower here" with nothing to be done about it, and the offer beside an answer that gained."""
+    for seconds, offered in ((0.4, True), (0.035, False)):
+        answer = Answer(LIGHT, marked=True, moving=False)
+        turn = Turn(answer, wishes := Wishes(), asks=False)
+        qtbot.addWidget(turn)
+        events = tuple(speculated(STORY * 2, seconds=seconds))
+        reply = Reply().after(events).ended("finished")
+        answer.load(reply.text, reply.events, "finished")
+        turn.show_message(Message("assistant", reply.text, reply, 7), [7], last=True)
+        assert turn.plain.isVisibleTo(turn) == offered
+        if offered:
+            with qtbot.waitSignal(wishes.plain):
+                turn.plain.click()
+            assert not turn.plain.isVisibleTo(turn)

@@ -1,0 +1,77 @@
+"""From the first start to a first reply of a downloaded model, in the real window, over a network that misbehaves."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSettings, Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QWizard
+from pytestqt.qtbot import QtBot
+
+from app.models.wizard.page import ORDER
+from app.models.wizard.wizard import Wizard
+from app.talk.chat import Engine
+from tests.app.models.conftest import FAMILY, TINY, Serve
+from tests.engine.library.hub import FakeHub, Fault
+
+WEIGHTS = "model.safetensors"
+
+
+def step(wizard: Wizard) -> str:
+    return ORDER[wizard.currentId()]
+
+
+def press_next(wizard: Wizard, qtbot: QtBot) -> None:
+    """Press Next by keyboard, as soon as the page lets it."""
+    button = wizard.button(QWizard.WizardButton.NextButton)
+    qtbot.waitUntil(button.isEnabled, timeout=20_000)
+    QTest.keyClick(button, Qt.Key.Key_Space)
+
+
+def test_from_first_start_to_a_reply(serve: Serve, hub: FakeHub, settings: QSettings, qtbot: QtBot) -> None:
+    """Guards: any break between opening Updraft for the first time and talking to a model that was downloaded."""
+    size = (TINY / WEIGHTS).stat().st_size
+    hub.faults += [Fault("cut", WEIGHTS, at=size // 3), Fault("status", WEIGHTS, status=500)]
+    running = serve()
+    assert running.models is not None
+    corner = running.models
+    qtbot.waitUntil(lambda: corner.wizard is not None and corner.wizard.isVisible(), timeout=20_000)
+    wizard = corner.wizard
+    assert wizard is not None
+    assert step(wizard) == "machine"
+    qtbot.waitUntil(lambda: "free" in wizard.machine.values["Memory"].text())
+    press_next(wizard, qtbot)
+
+    qtbot.waitUntil(lambda: bool(wizard.sets.cards))
+    lengths, first = wizard.sets.context, wizard.sets.cards[0]
+    lengths.setFocus()
+    QTest.keyClick(lengths, Qt.Key.Key_End)
+    qtbot.waitUntil(lambda: wizard.sets.cards[0] is not first)
+    card = next(card for card in wizard.sets.cards if card.offer.name == "smollm2")
+    card.choice.setFocus()
+    QTest.keyClick(card.choice, Qt.Key.Key_Space)
+    assert running.preferences.settings.room == 8192, "what is only looked at is no setting yet"
+    press_next(wizard, qtbot)
+    assert running.preferences.settings.room == 32_768, "the models were judged by a length that nobody gets"
+    assert step(wizard) == "place", "nothing is gated, so nobody is asked to sign in"
+    press_next(wizard, qtbot)
+
+    assert step(wizard) == "download"
+    press_next(wizard, qtbot)  # opens once every file is verified
+    assert hub.bytes_served(WEIGHTS) == len(FAMILY) * size, "a byte was fetched twice, or not at all"
+
+    assert step(wizard) == "try"
+    qtbot.waitUntil(lambda: wizard.trial.tried, timeout=60_000)
+    assert wizard.trial.reply.toPlainText().strip() == running.chat.conversation.messages[-1].text.strip()
+    assert running.chat.engine is Engine.READY
+    assert running.chat.models is not None
+    assert running.chat.models.name == "SmolLM2 1.7B"
+    press_next(wizard, qtbot)
+    wizard.button(QWizard.WizardButton.FinishButton).click()
+
+    qtbot.waitUntil(lambda: corner.wizard is None)
+    menu = running.window.topbar.models.menu()
+    assert menu is not None
+    assert "SmolLM2 1.7B" in [action.text() for action in menu.actions()]
+    assert not running.chat.conversation.messages, "the trial is left standing in the chat"
+    assert not running.archive.chats, "the trial stays in the list of conversations"
+    assert settings.value("wizard/seen", False, bool), "it would greet again at the next start"

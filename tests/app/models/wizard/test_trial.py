@@ -1,0 +1,83 @@
+"""A trial that fails."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QWizard
+from pytestqt.qtbot import QtBot
+
+from app.conversations.conversation import Manner
+from app.models.wizard.page import ORDER
+from app.models.wizard.trial import QUESTION, Trial
+from app.models.wizard.wizard import Wizard
+from app.talk.chat import Chat, Engine
+from app.threads.failure import Failure
+from engine.config import ModelSet, models_in
+from tests.app.models.conftest import TINY
+
+WORKING = models_in(TINY)
+BROKEN = ModelSet("Broken", Path("broken"))
+
+
+@pytest.fixture
+def opened(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> list[ModelSet]:
+    """What the chat was asked to load; it works with one model at first."""
+    asked: list[ModelSet] = []
+    carry_out = chat.open
+
+    def note(models: ModelSet) -> None:
+        asked.append(models)
+        carry_out(models)
+
+    carry_out(WORKING)
+    chat.engine = Engine.READY
+    monkeypatch.setattr(chat, "open", note)
+    return asked
+
+
+def test_a_failed_trial_puts_the_former_model_back(chat: Chat, opened: list[ModelSet], qtbot: QtBot) -> None:
+    """Guards against a model that worked and is gone, in favour of one that does not load."""
+    trial = Trial(chat)
+    trial.start(BROKEN)
+    assert opened == [BROKEN]
+    with qtbot.waitSignal(trial.put_back) as told:
+        chat.failed.emit(Failure("It cannot be loaded.", "", remedies=()))
+    assert opened == [BROKEN, WORKING]
+    assert told.args == [WORKING.name]
+
+
+def test_a_trial_shows_the_model_itself(chat: Chat, opened: list[ModelSet], qtbot: QtBot) -> None:
+    """Guards: a model judged by somebody's system prompt and length; the loss of these, or of what they write."""
+    chat.page.set_default(Manner(system="Answer in one word.", max_tokens=1))
+    chat.start_new()
+    own = Manner(system="Rhyme.", max_tokens=3)
+    chat.page.set_manner(own)
+    chat.page.write("Where is")
+    trial = Trial(chat)
+    shown: list[str] = []
+    chat.page.draft_changed.connect(shown.append)
+    trial.start(WORKING)
+    assert shown == [""]  # the composer is empty beside the trial
+    assert chat.conversation.messages[0].text == QUESTION
+    assert chat.conversation.manner == Manner()
+    trial.clear()
+    assert chat.conversation.manner == own
+    assert shown[1:] == [chat.page.draft] == ["Where is"]
+    assert opened == []
+
+
+def test_what_did_not_answer_is_not_called_ready(wizard: Wizard, chat: Chat, qtbot: QtBot) -> None:
+    """Guards against "loaded and ready to chat" after a trial that failed, and a wizard nobody gets out of."""
+    page, button = wizard.trial, wizard.button(QWizard.WizardButton.NextButton)
+    wizard.plan.name = "nothing"
+    wizard.setStartId(ORDER.index("try"))
+    wizard.restart()
+    qtbot.waitUntil(page.alert.isVisible)
+    assert not button.isEnabled()
+    assert page.go.isVisible()
+    page.go.click()
+    assert ORDER[wizard.currentId()] == "done"
+    assert "is loaded and ready" not in wizard.done_page.sentence.text()
+    assert "not in use" in wizard.done_page.sentence.text()
