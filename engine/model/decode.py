@@ -20,7 +20,6 @@ from engine.model.linear import Dense, Linear, Nf4
 from engine.model.transformer import Transformer
 
 TOKENS = 16  # of the widest pass
-HEAD_DIMS = tuple(sorted({*kernels.attention.HEAD_DIMS} & {*kernels.rotation.HEAD_DIMS}))
 
 
 def decode(
@@ -62,7 +61,7 @@ def refusal(model: Transformer) -> str:
         return ""
     if kernels.available(device).name != "updraft":
         return kernels.available(device).reason
-    if shape.head_dim not in HEAD_DIMS:
+    if shape.head_dim not in kernels.attention.HEAD_DIMS:
         return f"Our attention kernel does not know heads of {shape.head_dim}."
     matrices = [matrix for block in model.blocks for matrix in (block.qkv, block.output, block.gate_up, block.down)]
     if not all(isinstance(matrix, Nf4) and not matrix.refusal for matrix in matrices):

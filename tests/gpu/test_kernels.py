@@ -287,7 +287,7 @@ def test_rotate_writes_the_cache(head_dim: int, normed: bool, tokens: Tokens) ->
 
 
 @pytest.mark.parametrize("room", [256, 4096, 20_000])
-@pytest.mark.parametrize(("heads", "kv_heads", "head_dim"), [(32, 8, 128), (8, 4, 64), (14, 2, 64), (4, 4, 96)])
+@pytest.mark.parametrize(("heads", "kv_heads", "head_dim"), [(32, 8, 128), (8, 4, 64), (14, 2, 64)])
 @pytest.mark.parametrize("window", [None, 100])
 def test_attention(room: int, heads: int, kv_heads: int, head_dim: int, window: int | None, tokens: Tokens) -> None:
     """Masks, spans, groups and the running maximum against torch; each token alone gives the same bits."""

@@ -7,7 +7,6 @@ from torch import Tensor
 from engine.model.kernels.launch import kernel, launch
 
 WARPS = 4  # heads of a CTA
-HEAD_DIMS = (64, 128, 192, 256)
 
 
 def rotate(
@@ -28,7 +27,7 @@ def rotate(
     of ``sine`` negated (engine.model.rotary); ``start``: int32 [1] on the device, the first token's position;
     ``keys`` and ``values``: [kv_heads, room, head_dim], of which positions start .. start + M - 1 are written.
     ``norms``: weights [head_dim] of the query's and the key's norm, which come first. Returns [M, heads,
-    head_dim]. All bf16 and contiguous; head_dim in HEAD_DIMS; computed in float32, rounded once. ``idle``: int32 [1] on
+    head_dim]. All bf16 and contiguous; head_dim 64 or 128; computed in float32, rounded once. ``idle``: int32 [1] on
     the device; where it is not zero nothing is written. arXiv 2104.09864.
     """
     kv_heads, room, head_dim = keys.shape
