@@ -5,13 +5,14 @@ The loader and the model library ask here, so that what is said to fit is what w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from math import inf
 from platform import machine
 from typing import Literal
 
+from engine.architecture.stored import Kept
 from engine.config import WEIGHTS, Weights
 from engine.dimensions import Dimensions
 from engine.errors import DeviceError
@@ -44,7 +45,8 @@ class Precision:
     ``law``: of each entry of a level's laws. ``elsewhere``: an embedding that is not the head as well stays
     in the host's memory. ``table``: a weight of the embedding. ``cache``: of keys and values. ``twice``: of each weight
     of the widest matrix, while it is there twice. ``dense``: an activation. ``chunk``: the prompt tokens of one prefill
-    pass: enough to be worth unpacking the weights for, few enough for progress and for Stop.
+    pass: enough to be worth unpacking the weights for, few enough for progress and for Stop. ``kept``: of weights that
+    stay in the form they are stored in.
     """
 
     linear: float
@@ -57,6 +59,13 @@ class Precision:
     law: int
     elsewhere: bool
     chunk: int
+    kept: Mapping[Kept, float] = field(default_factory=dict)
+
+    def linears(self, d: Dimensions) -> float:
+        """Return the bytes of the matrices of all layers."""
+        counts: dict[Kept, int] = {"nf4": d.nf4, "4 bits": d.fours, "8 bits": d.eights}
+        others = d.linears - sum(counts.values())
+        return others * self.linear + sum(self.kept.get(form, self.linear) * count for form, count in counts.items())
 
 
 GPU = Precision(NF4, NF4, tied_copy=SMALL_HEAD, table=2, cache=2, twice=2, dense=2, law=6, elsewhere=True, chunk=1024)
@@ -65,9 +74,14 @@ _X86 = machine().lower() in {"x86_64", "amd64"}
 _COPIED = 0 if _X86 else inf  # a tied head is kept once more, in oneDNN's layout
 EXACT = Precision(4, 4, tied_copy=_COPIED, table=4, cache=4, twice=4, dense=4, law=12, elsewhere=False, chunk=256)
 _PACKED = 8.5 / 8  # a byte, and a float16 scale for every 32
-EIGHT = replace(EXACT, linear=_PACKED, head=_PACKED, tied_copy=inf, table=_PACKED, cache=2, twice=_PACKED)
+_GROUPED: dict[Kept, float] = {"4 bits": 5 / 8, "8 bits": _PACKED}  # half a byte and two float16 for every 32
+EIGHT = replace(
+    EXACT, linear=_PACKED, head=_PACKED, tied_copy=inf, table=_PACKED, cache=2, twice=_PACKED, kept=_GROUPED
+)
 FOUR = replace(EIGHT, linear=5 / 8)
-ON_CPU: dict[Weights, Precision] = {"exact": EXACT, "8 bits": EIGHT, "4 bits": FOUR}  # on x86; elsewhere all are exact
+STORED = replace(EIGHT, kept={**_GROUPED, "nf4": 9 / 16})
+# On x86; elsewhere all are exact.
+ON_CPU: dict[Weights, Precision] = {"stored": STORED, "exact": EXACT, "8 bits": EIGHT, "4 bits": FOUR}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +109,13 @@ def account(dimensions: Dimensions, context: int, precision: Precision = GPU, *,
     """Return what one model keeps with ``context`` tokens in its cache; ``has_exits``: early exits of it are read."""
     d = dimensions
     copied = not d.tied or d.embedding >= precision.tied_copy
-    each = precision.head if copied else precision.table
+    table, head = precision.kept.get(d.table, precision.table), precision.kept.get(d.head, precision.head)
+    each = head if copied else table
     trimmed = d.embedding / TRIMMED_SHARE * each if has_exits and d.vocabulary >= TRIMMED_FROM else 0
     return Account(
-        linears=round(d.linears * precision.linear),
-        embedding=0 if copied and precision.elsewhere else round(d.embedding * precision.table),
-        head=round(d.embedding * precision.head * copied + trimmed),
+        linears=round(precision.linears(d)),
+        embedding=0 if copied and precision.elsewhere else round(d.embedding * table),
+        head=round(d.embedding * head * copied + trimmed),
         rotation=2 * context * d.head_dim * precision.dense,
         cache=2 * d.layers * d.kv_heads * d.head_dim * precision.cache * context,
     )

@@ -73,7 +73,11 @@ def _add_reply_options(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--dense-head", action="store_true", help="keep the head in 16 bits on a GPU, not in 4")
     command.add_argument(
-        "--weights", choices=get_args(Weights), default=WEIGHTS, help="how a CPU holds weights (default: %(default)s)"
+        "--weights",
+        choices=get_args(Weights),
+        default=WEIGHTS,
+        help="how a CPU holds weights: as stored where that is at 4 or 8 bits, and all others at 8; at 8 or at 4 bits, "
+        "NF4 as well; or exact, in 32 (default: %(default)s)",
     )
     command.add_argument("--eager", action="store_true", help="without CUDA graphs: slower, to compare with")
     command.add_argument("--system", default="", help="a system prompt")

@@ -11,8 +11,10 @@ from engine.errors import SettingError
 
 Role = Literal["target", "qualifier", "draft"]
 Rule = Literal["block", "token", "fuzzy"]
-Weights = Literal["8 bits", "4 bits", "exact"]  # in which form a CPU holds them; "exact": float32
-WEIGHTS: Weights = "8 bits"
+# In which form a CPU holds them. "stored": what a file has at 4 or 8 bits stays as it is, all else has 8; "8 bits" and
+# "4 bits": NF4 too is packed anew, to so many; "exact": float32.
+Weights = Literal["stored", "8 bits", "4 bits", "exact"]
+WEIGHTS: Weights = "stored"
 ROOM = 8192  # tokens of a conversation on a GPU, where room is taken at once, unless more or fewer are asked for
 
 AUTOMATIC = 0  # threads of a pass on a CPU: as many as prove fastest, one core left to everything else

@@ -9,6 +9,7 @@ import torch
 
 from engine.model import Transformer
 from engine.model.kernels import available
+from engine.model.linear import Stacked
 from engine.model.packed import Packed
 from engine.model.packing import refusal
 
@@ -58,9 +59,10 @@ def _model(model: Transformer) -> str:
 def _form(model: Transformer) -> str:
     """Say how the layers' weights are held, and why they are not packed where they could be on another CPU."""
     matrices = [matrix for block in model.blocks for matrix in (block.qkv, block.output, block.gate_up, block.down)]
-    held = {f"{each.bits} bits" for each in matrices if isinstance(each, Packed)}
+    parts = [part for each in matrices for part in (each.parts if isinstance(each, Stacked) else (each,))]
+    held = {each.form.name for each in parts if isinstance(each, Packed)}
     if held:
-        return f"packed to {' and '.join(sorted(held))} for this processor"
+        return f"packed for this processor: {', '.join(sorted(held))}"
     why = refusal() if model.device.type == "cpu" else ""
     return " - ".join(filter(None, (str(model.dtype), why)))
 

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 from typing import Any
 
 from engine.architecture import Architecture, architecture_of, read_architecture
 from engine.architecture.form import Form, form_of
 from engine.architecture.settings import Settings
+from engine.architecture.stored import Kept, kept_in
 
 
 @dataclass(frozen=True, slots=True)
 class Dimensions:
-    """The sizes of a decoder-only transformer, all counts; ``context``: the most tokens it can hold."""
+    """The sizes of a decoder-only transformer, all counts; ``context``: the most tokens it can hold.
+
+    ``nf4``, ``fours`` and ``eights``: how many of the layers' weights its files hold as NF4, and in groups at 4 and at
+    8 bits; ``table`` and ``head``: in which form they hold embedding and head.
+    """
 
     family: str
     layers: int
@@ -26,6 +33,11 @@ class Dimensions:
     vocabulary: int
     tied: bool  # the LM head is the embedding
     context: int
+    nf4: int = 0
+    fours: int = 0
+    eights: int = 0
+    table: Kept = "16-bit"
+    head: Kept = "16-bit"
 
     @property
     def linears(self) -> int:
@@ -46,15 +58,30 @@ class Dimensions:
 
 def read_dimensions(folder: Path) -> Dimensions:
     """Read the numbers of the checkpoint in ``folder``; raises CheckpointError where the loader would."""
-    return _dimensions(read_architecture(folder))
+    architecture = read_architecture(folder)
+    kept = kept_in(folder)
+    counts = Counter[Kept]()
+    for name, shape in architecture.tensors().items():
+        if name.startswith("model.layers."):
+            counts[kept.get(name, "16-bit")] += prod(shape)
+    return replace(
+        _dimensions(architecture),
+        nf4=counts["nf4"],
+        fours=counts["4 bits"],
+        eights=counts["8 bits"],
+        table=kept.get("model.embed_tokens.weight", "16-bit"),
+        head=kept.get("lm_head.weight", "16-bit"),
+    )
 
 
 def dimensions_of(config: Mapping[str, Any], name: str) -> Dimensions:
     """Read the numbers from a checkpoint's ``config.json``; ``name`` is what an error calls the model.
 
-    Raises CheckpointError for whatever the loader would refuse, before anything is fetched or copied.
+    Of NF4 all matrices of the layers are taken to be so, of groups none: only their files tell. Raises CheckpointError
+    for whatever the loader would refuse, before anything is fetched or copied.
     """
-    return _dimensions(architecture_of(config, name))
+    read = _dimensions(architecture_of(config, name))
+    return replace(read, nf4=read.linears) if stored(config, name) == "nf4" else read
 
 
 def stored(config: Mapping[str, Any], name: str) -> Form:

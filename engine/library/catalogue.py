@@ -8,7 +8,7 @@ from the Hub before a download starts.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
@@ -115,7 +115,7 @@ _APACHE, _LLAMA31, _LLAMA32, _FAIR = (
 
 
 def _nf4(name: str, architecture: Dimensions, licence: str = _APACHE) -> Listed:
-    return Listed(f"unsloth/{name}-bnb-4bit", architecture, "nf4", licence, _TABLE)
+    return Listed(f"unsloth/{name}-bnb-4bit", replace(architecture, nf4=architecture.linears), "nf4", licence, _TABLE)
 
 
 def _original(repository: str, architecture: Dimensions, licence: str = _APACHE, gated: bool = False) -> Listed:

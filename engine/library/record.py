@@ -8,10 +8,9 @@ from typing import Any, Literal
 
 from filelock import FileLock
 
-from engine.dimensions import Dimensions, dimensions_of
+from engine.dimensions import Dimensions, read_dimensions
 from engine.errors import CheckpointError
 from engine.files import read_value
-from engine.library.checkpoint_files import read_config
 from engine.library.manifest import write_json
 
 
@@ -49,9 +48,8 @@ class Installed:
 
     @property
     def architecture(self) -> Dimensions:
-        """The architecture, read from its ``config.json``; raises LibraryError, CheckpointError or OSError."""
-        raw = (self.folder / "config.json").read_bytes()
-        return dimensions_of(read_config(raw, self.repository), self.repository)
+        """The architecture, read from its files; raises CheckpointError."""
+        return read_dimensions(self.folder)
 
     def answers_to(self, name: str) -> int:
         """Return how well ``name`` names this model: 0 not at all, the more the better; former names still count."""

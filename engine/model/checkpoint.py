@@ -12,9 +12,10 @@ from safetensors import SafetensorError, safe_open
 
 from engine.architecture import Architecture, read_architecture
 from engine.architecture.form import GROUP, SCALE
+from engine.architecture.stored import QUANT_STATE
 from engine.errors import CheckpointError
 from engine.files import AGAIN, present, read_object
-from engine.model.fourbit import NEEDED, NESTED, QUANT_STATE
+from engine.model.fourbit import NEEDED, NESTED
 from engine.model.grouped import BITS, layout
 
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")

@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from engine.architecture.stored import QUANT_STATE
 from engine.files import object_in
 from engine.model.kernels.backend import NF4
 from engine.model.linear import Nf4
 
-QUANT_STATE = "quant_state.bitsandbytes__nf4"
 NEEDED = ("absmax", "quant_map", QUANT_STATE)
 NESTED = ("nested_absmax", "nested_quant_map")
 

@@ -135,7 +135,7 @@ def rows_of(linear: Linear, rows: Tensor) -> Linear:
         raise ValueError("a product of several parts cannot be cut by rows")  # noqa: TRY004 - nothing is wrong with the type
     bias = None if linear.bias is None else linear.bias[rows]
     if isinstance(linear, Packed):
-        return pack(*linear.rows(rows), bias)
+        return pack(linear.form, *linear.rows(rows), bias)
     if isinstance(linear, Blocked):
         return blocked(Dense(linear.dense().weight[rows], bias))
     if isinstance(linear, Dense):

@@ -18,14 +18,14 @@ from engine.config import Weights
 from engine.errors import CheckpointError, DeviceError
 from engine.files import AGAIN
 from engine.model.checkpoint import Checkpoint, open_checkpoint
-from engine.model.cpu.layout import GROUP
+from engine.model.cpu.layout import EIGHT, FOUR, GROUP, Format
 from engine.model.fourbit import read_nf4
 from engine.model.grouped import Grouped, read_grouped
 from engine.model.kernels import available
 from engine.model.layer import Layer
 from engine.model.linear import Dense, Linear, Nf4, blocked, quantised, stacked
-from engine.model.packed import Bits, Packed
-from engine.model.packing import pack, quantised_to, refusal
+from engine.model.packed import Packed
+from engine.model.packing import pack, pack_nf4, quantised_to, refusal
 from engine.model.transformer import Transformer
 
 
@@ -35,20 +35,21 @@ def load(
     """Yield the fraction read, 0 to 1, and return the model.
 
     On a CPU ``weights`` says what becomes of them: float32 all of them ("exact", and where this processor or the model
-    leaves no choice), or packed to so many bits; grouped ones then stay as they are, embedding and head have 8. On a
-    GPU activations, norms and embeddings are bfloat16 and every matrix, a large tied head too, is NF4: packed bytes
-    stay as they are, 16-bit ones are quantised as they arrive, and so are grouped ones, made 16-bit first.
-    ``dense_head`` keeps the head in 16 bits there. At no time is more than a few matrices held twice.
+    leaves no choice), or packed. Grouped ones then stay as they are, and with "stored" NF4 ones too; all others get 8
+    bits, or 4 as asked, which embedding and head do not. On a GPU activations, norms and embeddings are bfloat16 and
+    every matrix, a large tied head too, is NF4: packed bytes stay as they are, 16-bit ones are quantised as they
+    arrive, and so are grouped ones, made 16-bit first; ``dense_head`` keeps the head in 16 bits there. At no time is
+    more than a few matrices held twice.
     Raises CheckpointError for a folder that cannot be used and DeviceError when the device's memory runs out.
     """
     checkpoint = open_checkpoint(folder)
     try:
         with ExitStack() as files:
-            bits = bits_of(checkpoint.architecture, device, weights)
-            if bits is None:
+            form = form_of(checkpoint.architecture, device, weights)
+            if form is None:
                 model = yield from _Loader(checkpoint, device, files, dense_head).model()
             else:
-                model = yield from _Packing(checkpoint, files, bits).model()
+                model = yield from _Packing(checkpoint, files, form, weights == "stored").model()
         if device.type == "cuda":
             torch.cuda.synchronize(device)  # our kernels read a weight before the work ahead of them has ended
             available(device)  # their self-test, here rather than in the first reply
@@ -62,14 +63,14 @@ def load(
         raise CheckpointError(f"Reading {folder} failed: {error}.", AGAIN) from error
 
 
-def bits_of(architecture: Architecture, device: torch.device, weights: Weights) -> Bits | None:
-    """Return to how many bits weights are packed on ``device``, None where they are not."""
+def form_of(architecture: Architecture, device: torch.device, weights: Weights) -> Format | None:
+    """Return how weights of 16 bits are packed on ``device``, None where none are."""
     if device.type != "cpu" or weights == "exact" or refusal():
         return None
     inputs = architecture.width, architecture.mlp, architecture.heads * architecture.head_dim
     if any(size % GROUP for size in inputs):
         return None
-    return 4 if weights == "4 bits" else 8
+    return FOUR if weights == "4 bits" else EIGHT
 
 
 class _Loader:
@@ -199,35 +200,37 @@ class _Loader:
 class _Packing(_Loader):
     """A pass that packs every matrix for the CPU as it arrives; norms and biases become float32."""
 
-    def __init__(self, checkpoint: Checkpoint, files: ExitStack, bits: Bits) -> None:
+    def __init__(self, checkpoint: Checkpoint, files: ExitStack, form: Format, keeps_nf4: bool) -> None:
         super().__init__(checkpoint, torch.device("cpu"), files, dense_head=False)
-        self.bits = bits
+        self.form, self.keeps_nf4 = form, keeps_nf4
 
     def embedding(self) -> Packed:
         """Return the embedding, whose rows are looked up in what is stored."""
-        return self.kept("model.embed_tokens.weight", 8)
+        return self.kept("model.embed_tokens.weight", EIGHT)
 
     def head(self, embedding: Tensor | Packed) -> Linear:
         if "lm_head.weight" in self.shapes:
-            return self.kept("lm_head.weight", 8)
+            return self.kept("lm_head.weight", EIGHT)
         assert isinstance(embedding, Packed)  # noqa: S101 - it is the one above
         return embedding
 
     def matrix(self, name: str) -> Packed:
-        return self.kept(f"{name}.weight", self.bits, f"{name}.bias")
+        return self.kept(f"{name}.weight", self.form, f"{name}.bias")
 
-    def kept(self, name: str, bits: Bits, bias: str = "") -> Packed:
-        """Return the matrix ``name``: as it is stored, where that is in groups, otherwise packed to ``bits``."""
+    def kept(self, name: str, form: Format, bias: str = "") -> Packed:
+        """Return the matrix ``name``: as it is stored, where that is of few bits, otherwise packed as ``form``."""
         added = self.dense(bias) if bias in self.shapes else None
         if self.checkpoint.is_grouped(name):
             stored = self.grouped(name)
-            return pack(stored.unpacked(), stored.scale, stored.minimum, added)
+            return pack(FOUR if stored.bits == 4 else EIGHT, stored.unpacked(), stored.scale, stored.minimum, added)
         rows, columns = self.shapes[name]
         if not self.checkpoint.is_packed(name):
             dense = self.raw(name)
-            return quantised_to(bits, (rows, columns), lambda some: dense[some], added)
+            return quantised_to(form, (rows, columns), lambda some: dense[some], added)
         nf4 = self.packed(name)
+        if self.keeps_nf4 and nf4.blocksize % GROUP == 0:
+            return pack_nf4(nf4.packed, nf4.absmax, nf4.shape, nf4.blocksize, added)
         if columns % nf4.blocksize:
             whole = nf4.dequantised()
-            return quantised_to(bits, (rows, columns), lambda some: whole[some], added)
-        return quantised_to(bits, (rows, columns), lambda some: nf4.between(some).dequantised(), added)
+            return quantised_to(form, (rows, columns), lambda some: whole[some], added)
+        return quantised_to(form, (rows, columns), lambda some: nf4.between(some).dequantised(), added)

@@ -1,21 +1,19 @@
 """Matrices that stay packed on a CPU: 4 or 8 bits a weight in groups of 32, and their product.
 
-A weight is code * scale + minimum, code 0 to 15 (at 8 bits: code * scale, code -127 to 127). Activations are packed to
+A weight is code * scale + minimum, code 0 to 15; at 8 bits code * scale, code -127 to 127; as NF4 the level of its code
+times the largest weight of its block. Activations are packed to
 8 bits in the same groups as they come, so that products are of integers; norms, attention and sums stay float32.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from engine.model.cpu.compiled import Kernels, kernels
-from engine.model.cpu.layout import CODES, GROUP, LANES, TILE
-
-Bits = Literal[4, 8]
+from engine.model.cpu.layout import GROUP, LANES, LEVELS, NF4, ONE, TILE, Format
 
 
 @dataclass(slots=True, eq=False)
@@ -27,7 +25,7 @@ class Packed:
     """
 
     blocks: Tensor
-    bits: Bits
+    form: Format
     shape: tuple[int, int]
     bias: Tensor | None = None
 
@@ -37,26 +35,22 @@ class Packed:
         return result if self.bias is None else result + self.bias
 
     def rows(self, which: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Return codes int8 [m, K], scales and minima float16 [m, K / 32] of the rows ``which`` (int64 [m])."""
-        lane, at = which % LANES, torch.arange(len(which))
+        """Return codes int8 [m, K], scales and perhaps minima float16 [m, K / 32] of the rows ``which`` (int64 [m])."""
+        lane, at, end = which % LANES, torch.arange(len(which)), self.form.codes
         held = self.blocks[which // LANES]  # [m, groups, bytes]
-        codes = held[..., : CODES[self.bits]].reshape(*held.shape[:2], CODES[self.bits] // (4 * LANES), LANES, 4)[
-            at, :, :, lane
-        ]
-        if self.bits == 4:
+        groups = held.shape[:2]
+        codes = held[..., :end].reshape(*groups, end // (4 * LANES), LANES, 4)[at, :, :, lane]
+        if self.form.bits == 4:
             codes = torch.stack((codes & 15, codes >> 4), dim=3)
-        scales = (
-            held[..., CODES[self.bits] :]
-            .view(torch.float16)
-            .view(*held.shape[:2], 8 // self.bits, LANES)[at, :, :, lane]
-        )
-        minima = scales[..., 1].contiguous() if self.bits == 4 else None
-        return codes.reshape(len(which), self.shape[1]).view(torch.int8), scales[..., 0].contiguous(), minima
+        numbers = held[..., end:].view(torch.float16).view(*groups, self.form.numbers, LANES)[at, :, :, lane]
+        minima = numbers[..., 1].contiguous() if self.form.numbers == 2 else None
+        return codes.reshape(len(which), self.shape[1]).view(torch.int8), numbers[..., 0].contiguous(), minima
 
     def dequantised(self, which: Tensor | None = None) -> Tensor:
         """Return the weight, or its rows ``which`` (int64 [m]), as float32 [m, K]."""
         codes, scales, minima = self.rows(torch.arange(self.shape[0]) if which is None else which)
-        weight = codes.view(*scales.shape, GROUP) * scales.float()[..., None]
+        worth = (torch.tensor(LEVELS)[codes.int()] - ONE) / ONE if self.form is NF4 else codes
+        weight = worth.view(*scales.shape, GROUP) * scales.float()[..., None]
         if minima is not None:
             weight += minima.float()[..., None]
         return weight.view(codes.shape)
@@ -86,7 +80,7 @@ def product(weight: Packed, x: Activations) -> Tensor:
     result = torch.empty(len(x.codes), LANES * blocks)
     for start in range(0, len(x.codes), TILE):
         parts = [part[start : start + TILE] for part in (x.codes, x.scales, x.sums, result)]
-        call = found().products[weight.bits, len(parts[0])]
+        call = found().products[weight.form, len(parts[0])]
         call(weight.blocks.data_ptr(), *(part.data_ptr() for part in parts), groups, 0, blocks, LANES * blocks)
     return result
 

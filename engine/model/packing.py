@@ -9,44 +9,62 @@ import torch
 from torch import Tensor
 
 from engine.model.cpu.compiled import Kernels, kernels
-from engine.model.cpu.layout import GROUP, LANES, STRIDE, TILE
-from engine.model.packed import Bits, Packed
+from engine.model.cpu.layout import EIGHT, FOUR, GROUP, LANES, NF4, TILE, Format
+from engine.model.packed import Packed
 
 SLICE = 1024  # rows packed at a time, whole blocks of them
 Part = tuple[Tensor, Tensor, Tensor | None]  # codes, a byte each [n, K], scales and minima [n, K / 32]
 
 
-def pack(codes: Tensor, scale: Tensor, minimum: Tensor | None, bias: Tensor | None = None) -> Packed:
+def pack(form: Format, codes: Tensor, scale: Tensor, minimum: Tensor | None, bias: Tensor | None = None) -> Packed:
     """Return the matrix of ``codes``, a byte each [N, K], and float16 ``scale`` and ``minimum`` [N, K / 32].
 
-    At 4 bits there is a minimum and codes are 0 to 15. Raises ValueError where rows do not hold whole groups.
+    Only FOUR has a minimum. Raises ValueError where rows do not hold whole groups.
     """
 
     def part(rows: slice) -> Part:
         return codes[rows], scale[rows], None if minimum is None else minimum[rows]
 
-    return _filled(8 if minimum is None else 4, (len(codes), codes.shape[1]), part, bias)
+    return _filled(form, (len(codes), codes.shape[1]), part, bias)
+
+
+def pack_nf4(
+    codes: Tensor, absmax: Tensor, shape: tuple[int, int], blocksize: int, bias: Tensor | None = None
+) -> Packed:
+    """Return the NF4 matrix of ``shape`` with its codes as they are.
+
+    ``codes``: uint8 [N * K / 2], two in each, the earlier one in the high nibble.
+    ``absmax``: the largest of every ``blocksize`` weights, which are whole groups; as float16 it is .05 % off at most.
+    Raises ValueError where rows do not hold whole groups.
+    """
+    bytes_, scale = codes.view(shape[0], -1), absmax.half().repeat_interleave(blocksize // GROUP).view(shape[0], -1)
+
+    def part(rows: slice) -> Part:
+        held = bytes_[rows]
+        return torch.stack((held >> 4, held & 15), dim=2).flatten(1), scale[rows], None
+
+    return _filled(NF4, shape, part, bias)
 
 
 def quantised_to(
-    bits: Bits, shape: tuple[int, int], rows: Callable[[slice], Tensor], bias: Tensor | None = None
+    form: Format, shape: tuple[int, int], rows: Callable[[slice], Tensor], bias: Tensor | None = None
 ) -> Packed:
-    """Return the matrix of ``shape`` packed to ``bits``; ``rows`` gives some of its rows, floats of any kind.
+    """Return the matrix of ``shape`` packed to FOUR or EIGHT; ``rows`` gives some of its rows, floats of any kind.
 
     Raises ValueError where rows do not hold whole groups.
     """
-    quantise = _to_four if bits == 4 else _to_eight
-    return _filled(bits, shape, lambda some: quantise(rows(some).float().view(-1, shape[1] // GROUP, GROUP)), bias)
+    quantise = _to_four if form is FOUR else _to_eight
+    return _filled(form, shape, lambda some: quantise(rows(some).float().view(-1, shape[1] // GROUP, GROUP)), bias)
 
 
 def joined(parts: Sequence[Packed]) -> Packed | None:
     """Return matrices of one input as one, by rows; None where their formats differ or rows do not fill blocks."""
-    bits, columns = parts[0].bits, parts[0].shape[1]
-    if any(part.bits != bits or part.shape[0] % LANES for part in parts):
+    form, columns = parts[0].form, parts[0].shape[1]
+    if any(part.form != form or part.shape[0] % LANES for part in parts):
         return None
     biases = [part.bias for part in parts if part.bias is not None]
     blocks = torch.cat([part.blocks for part in parts])
-    return Packed(blocks, bits, (sum(part.shape[0] for part in parts), columns), torch.cat(biases) if biases else None)
+    return Packed(blocks, form, (sum(part.shape[0] for part in parts), columns), torch.cat(biases) if biases else None)
 
 
 @cache
@@ -57,9 +75,10 @@ def refusal() -> str:
         return found.reason
     random = torch.Generator().manual_seed(1)
     x, weight = (torch.randn(n, 5 * GROUP, generator=random) for n in (TILE + 1, 3 * LANES))
-    every: tuple[Bits, ...] = (4, 8)
-    for bits in every:
-        matrix = quantised_to(bits, (3 * LANES, 5 * GROUP), lambda rows: weight[rows])
+    codes = torch.randint(16, weight.shape, generator=random, dtype=torch.uint8)
+    matrices = [quantised_to(form, (3 * LANES, 5 * GROUP), lambda rows: weight[rows]) for form in (FOUR, EIGHT)]
+    matrices.append(pack(NF4, codes, torch.rand(3 * LANES, 5, generator=random).half(), None))
+    for matrix in matrices:
         expected, made = x @ matrix.dequantised().T, matrix(x)
         alone = torch.cat([matrix(row[None]) for row in x])
         if not torch.equal(alone, made) or not (made - expected).norm() < 0.02 * expected.norm():
@@ -67,25 +86,25 @@ def refusal() -> str:
     return ""
 
 
-def _filled(bits: Bits, shape: tuple[int, int], part: Callable[[slice], Part], bias: Tensor | None) -> Packed:
+def _filled(form: Format, shape: tuple[int, int], part: Callable[[slice], Part], bias: Tensor | None) -> Packed:
     rows, columns = shape
     if columns % GROUP:
         raise ValueError(f"rows of {columns} weights do not hold whole groups of {GROUP}")
-    blocks = torch.empty(-(-rows // LANES), columns // GROUP, STRIDE[bits], dtype=torch.uint8)
+    blocks = torch.empty(-(-rows // LANES), columns // GROUP, form.stride, dtype=torch.uint8)
     for start in range(0, rows, SLICE):
         parts = [each for each in part(slice(start, min(start + SLICE, rows))) if each is not None]
         codes, *scales = (_lengthened(each, -len(each) % LANES) for each in parts)
-        laid = _laid(codes, scales)
+        laid = _laid(form, codes, scales)
         blocks[start // LANES :][: len(laid)] = laid
-    return Packed(blocks, bits, shape, bias)
+    return Packed(blocks, form, shape, bias)
 
 
-def _laid(codes: Tensor, scales: Sequence[Tensor]) -> Tensor:
+def _laid(form: Format, codes: Tensor, scales: Sequence[Tensor]) -> Tensor:
     """Return uint8 [n / 8, K / 32, bytes of a group], as engine/model/cpu/product.py reads it."""
     groups = scales[0].shape[1]
     # block, lane, group, vector, column
     lanes = codes.contiguous().view(torch.uint8).view(-1, LANES, groups, GROUP // 4, 4)
-    if len(scales) == 2:
+    if form.bits == 4:
         lanes = lanes[..., 0::2, :] | lanes[..., 1::2, :] << 4
     halves = [each.half().view(-1, LANES, groups).transpose(1, 2).contiguous() for each in scales]
     return torch.cat([lanes.permute(0, 2, 3, 1, 4).flatten(2), *(each.view(torch.uint8) for each in halves)], dim=2)

@@ -124,7 +124,7 @@ class _Part:
             raise ValueError(f"{matrix.shape[0]} outputs")
         self.blocks, self.groups, self.count = matrix.blocks.data_ptr(), matrix.blocks.shape[1], len(matrix.blocks)
         self.bias = 0 if matrix.bias is None else matrix.bias.data_ptr()
-        self.products = [found().products[matrix.bits, rows] for rows in range(1, TILE + 1)]
+        self.products = [found().products[matrix.form, rows] for rows in range(1, TILE + 1)]
 
 
 class _Layer:

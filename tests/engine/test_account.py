@@ -9,6 +9,7 @@ from typing import get_args
 import pytest
 import torch
 from torch import Tensor
+from transformers import LlamaConfig
 
 from engine.account import CONTEXT, GPU, LEAST, LIBRARIES, NF4, ON_CPU, RUNTIME, STEP, account, longest, needs
 from engine.config import Weights
@@ -16,8 +17,10 @@ from engine.dimensions import Dimensions, read_dimensions
 from engine.errors import DeviceError
 from engine.library import CATALOGUE
 from engine.model import Transformer, load
+from engine.model.grouped import Bits
 from engine.model.linear import Blocked, Dense, Linear, Nf4, Stacked, quantised
 from engine.model.packed import Packed
+from tests.engine.model.tiny import SIZES, group, random_model
 
 GB = 10**9
 STARTER = Path(__file__).parents[2] / "assets" / "starter"
@@ -51,9 +54,25 @@ def stored(linear: Linear) -> int:
 @pytest.mark.parametrize("role", ["target", "draft"])
 def test_account_is_what_the_loader_keeps(role: str, weights: Weights) -> None:
     """Guards the promise that fit and loader agree: every part against the tensors of a model really loaded."""
-    model = loaded(STARTER / role, weights)
-    cache = model.new_cache(700)
-    said = account(read_dimensions(STARTER / role), 700, ON_CPU[weights])
+    agree(STARTER / role, weights)
+
+
+@pytest.mark.parametrize("weights", get_args(Weights))
+@pytest.mark.parametrize(("bits", "embedding"), [(4, 8), (8, 4), (4, None)])
+def test_grouped_files_are_counted_by_what_they_hold(
+    tmp_path: Path, weights: Weights, bits: Bits, embedding: Bits | None
+) -> None:
+    """Guards against 4-bit files counted at 8: one matrix of each layer is kept in 16 bits, as some files have them."""
+    random_model(LlamaConfig(**SIZES, tie_word_embeddings=embedding != 4)).save_pretrained(tmp_path)
+    group(tmp_path, bits, embedding=embedding, leave=("o_proj.weight",))
+    agree(tmp_path, weights)
+
+
+def agree(folder: Path, weights: Weights) -> None:
+    """Check the account of the checkpoint in ``folder``, part by part, against what is loaded."""
+    model = loaded(folder, weights)
+    cache = model.new_cache(100)
+    said = account(read_dimensions(folder), 100, ON_CPU[weights])
     assert said.linears == sum(
         stored(each) for block in model.blocks for each in (block.qkv, block.output, block.gate_up, block.down)
     )

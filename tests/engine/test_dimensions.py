@@ -58,7 +58,7 @@ def test_nf4_configuration_is_accepted() -> None:
     """Guards against refusing the pre-quantised copies the catalogue recommends."""
     recipe = {"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}
     read = dimensions_of({**CONFIG, "model_type": "llama", "quantization_config": recipe}, "x")
-    assert read == Dimensions("llama", 3, 64, 160, 4, 2, 16, 100, False, 512)
+    assert read == Dimensions("llama", 3, 64, 160, 4, 2, 16, 100, False, 512, nf4=read.linears)
 
 
 @pytest.mark.parametrize("content", [None, "not json", "[]"])

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from engine.model.cpu.layout import TILE
+from engine.model.cpu.layout import FORMATS, TILE, Format
 
 Call = Callable[..., None]
 ARGUMENTS = {  # pointers and numbers
@@ -34,7 +34,7 @@ class Kernels:
     add: Call
     rotate: Call
     attend: Call
-    products: dict[tuple[int, int], Call]  # by bits, and rows up to TILE
+    products: dict[tuple[Format, int], Call]  # by format, and rows up to TILE
     engine: Any
 
 
@@ -60,7 +60,7 @@ def kernels() -> Kernels | Refusal:
 
 def compiled() -> Kernels:
     """Compile the kernels; raises ImportError without llvmlite, RuntimeError for what LLVM refuses."""
-    from llvmlite import binding as llvm  # type: ignore[import-untyped] # it comes without types
+    from llvmlite import binding as llvm
     from llvmlite import ir
 
     from engine.model.cpu.activations import write_quantise
@@ -70,9 +70,9 @@ def compiled() -> Kernels:
     module = ir.Module("kernels")
     for write in (write_quantise, write_norm, write_gate, write_add, write_rotate, write_attend):
         write(module)
-    for bits in (4, 8):
-        for rows in range(1, TILE + 1):
-            write_product(module, bits, rows)
+    names = {(form, rows): f"product_{form.name}_{rows}" for form in FORMATS for rows in range(1, TILE + 1)}
+    for (form, rows), name in names.items():
+        write_product(module, form, rows, name)
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     machine = llvm.Target.from_default_triple().create_target_machine(
@@ -88,6 +88,6 @@ def compiled() -> Kernels:
         signature = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * pointers, *[ctypes.c_int64] * counts)
         return signature(engine.get_function_address(name))
 
-    products = {(bits, rows): call(f"product{bits}_{rows}", 5, 4) for bits in (4, 8) for rows in range(1, TILE + 1)}
+    products = {which: call(name, 5, 4) for which, name in names.items()}
     others = {name: call(name, *counts) for name, counts in ARGUMENTS.items()}
     return Kernels(products=products, engine=engine, **others)

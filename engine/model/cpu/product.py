@@ -1,8 +1,8 @@
 """The product of packed weights with packed activations, as LLVM instructions.
 
 Weights lie in blocks of eight outputs, a lane each, group of 32 by group of 32: first the codes, as many bytes as
-``CODES`` says, then eight float16 scales and, at 4 bits, eight minima. A vector of codes holds four columns of each
-output; at 4 bits its high nibbles hold the four columns behind those. See engine/model/packed.py, which packs them.
+their format says, then its numbers, eight float16 of each. A vector of codes holds four columns of each output; at 4
+bits its high nibbles hold the four columns behind those. See engine/model/packing.py, which packs them.
 
 Within a group everything is an integer, and groups are added in order: a row's result does not depend on how many rows
 pass with it, bit for bit.
@@ -12,38 +12,40 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.model.cpu.layout import CODES, GROUP, LANES, STRIDE
-from engine.model.cpu.writer import BIT, F16, F32, I8, I16, I32, Value, Writer, number, vector
+from engine.model.cpu.layout import EIGHT, FOUR, GROUP, LANES, LEVELS, NF4, ONE, Format
+from engine.model.cpu.writer import BIT, F16, F32, I8, I16, I32, Value, Writer, bytes_of, number, vector
 
 BYTES, PAIRS = vector(I8, 4 * LANES), vector(I16, 2 * LANES)
 
 
-def write_product(module: Any, bits: int, rows: int) -> None:
-    """Write ``product<bits>_<rows>``: of blocks first .. last - 1 of a packed weight, for ``rows`` rows.
+PART = 5  # bits of each of the two parts of one of NF4's levels
+
+
+def write_product(module: Any, form: Format, rows: int, name: str) -> None:
+    """Write ``name``: the product blocks first .. last - 1 of a packed weight, for ``rows`` rows.
 
     Arguments: the weight; activations as codes int8 [rows, K], scales and sums float32 [rows, K / 32]; the result,
     float32 [rows, width]; then K / 32, first, last, width.
     """
-    w = Writer(module, f"product{bits}_{rows}", 5, 4)
+    w = Writer(module, name, 5, 4)
     weight, codes, scales, sums, result = w.pointers
     groups, first, last, width = w.counts
     b, columns = w.b, w.b.mul(groups, number(GROUP))
     zero = number(0.0, vector(F32))
     with w.loop(first, last) as block:
         totals = [w.variable(zero) for _ in range(rows)]
-        base = w.at(weight, b.mul(block, b.mul(groups, number(STRIDE[bits]))))
+        base = w.at(weight, b.mul(block, b.mul(groups, number(form.stride))))
         with w.loop(number(0), groups) as group:
-            here = w.at(base, b.mul(group, number(STRIDE[bits])))
+            here = w.at(base, b.mul(group, number(form.stride)))
             column = b.mul(group, number(GROUP))
             starts = [w.at(codes, b.mul(columns, number(row)), column) for row in range(rows)]
-            dots = _dots4(w, here, starts) if bits == 4 else _dots8(w, here, starts)
-            scale = b.fpext(w.load(w.at(here, CODES[bits]), vector(F16)), vector(F32))
+            dots = DOTS[form](w, here, starts)
+            scale, minimum = _numbers(w, w.at(here, form.codes), form)
             for row, dot in enumerate(dots):
                 at = b.mul(b.add(b.mul(groups, number(row)), group), number(4))
                 factor = b.fmul(scale, w.all(w.load(w.at(scales, at), F32)))
                 total = w.of("fma", factor, b.sitofp(dot, vector(F32)), b.load(totals[row]))
-                if bits == 4:
-                    minimum = b.fpext(w.load(w.at(here, CODES[bits] + 2 * LANES), vector(F16)), vector(F32))
+                if minimum is not None:
                     total = w.of("fma", minimum, w.all(w.load(w.at(sums, at), F32)), total)
                 b.store(total, totals[row])
         for row, total in enumerate(totals):
@@ -52,14 +54,21 @@ def write_product(module: Any, bits: int, rows: int) -> None:
     w.end()
 
 
+def _numbers(w: Writer, start: Value, form: Format) -> tuple[Value, Value | None]:
+    """Return what codes are to be multiplied by and what is to be added, float32 [8]."""
+    first = w.b.fpext(w.load(start, vector(F16)), vector(F32))
+    if form is NF4:  # levels are kept from 0 on
+        return w.b.fmul(first, number(1 / ONE, vector(F32))), w.b.fneg(first)
+    if form.numbers == 1:
+        return first, None
+    return first, w.b.fpext(w.load(w.at(start, 2 * LANES), vector(F16)), vector(F32))
+
+
 def _dots4(w: Writer, here: Value, starts: list[Value]) -> list[Value]:
     """Return for each row of activations int32 [8], the group's codes of 0 to 15 times its own."""
     b, dots = w.b, list[Value]()
-    for vector_at in range(0, CODES[4], 4 * LANES):
-        both = w.load(w.at(here, vector_at), BYTES)
-        high = b.bitcast(b.lshr(b.bitcast(both, PAIRS), number(4, PAIRS)), BYTES)
-        for half, part in enumerate((both, high)):
-            unsigned = b.and_(part, number(15, BYTES))
+    for vector_at in range(0, FOUR.codes, 4 * LANES):
+        for half, unsigned in enumerate(_nibbles(w, w.load(w.at(here, vector_at), BYTES))):
             for row, start in enumerate(starts):
                 product = _pairs(w, unsigned, _four(w, start, vector_at // 4 + 4 * half))
                 if len(dots) <= row:
@@ -73,13 +82,43 @@ def _dots8(w: Writer, here: Value, starts: list[Value]) -> list[Value]:
     """Return for each row of activations int32 [8], the group's signed codes times its own."""
     b = w.b
     dots = [number(0, vector(I32))] * len(starts)
-    for vector_at in range(0, CODES[8], 4 * LANES):
+    for vector_at in range(0, EIGHT.codes, 4 * LANES):
         signed = w.load(w.at(here, vector_at), BYTES)
         size = w.call("llvm.abs.v32i8", BYTES, signed, number(0, BIT))
         for row, start in enumerate(starts):
             turned = w.call("llvm.x86.avx2.psign.b", BYTES, _four(w, start, vector_at // 8), signed)
             dots[row] = b.add(dots[row], _joined(w, _pairs(w, size, turned)))
     return dots
+
+
+def _dots_nf4(w: Writer, here: Value, starts: list[Value]) -> list[Value]:
+    """Return for each row of activations int32 [8], the group's levels of 0 to 1006 times its own codes."""
+    b = w.b
+    dots = [number(0, vector(I32))] * len(starts)
+    tables = [(shift, bytes_of([level >> shift & (1 << PART) - 1 for level in LEVELS])) for shift in (0, PART)]
+    for pair_at in range(0, NF4.codes, 8 * LANES):
+        sums: dict[tuple[int, int], Value] = {}  # by row and part
+        for vector_at in (pair_at, pair_at + 4 * LANES):
+            for half, codes in enumerate(_nibbles(w, w.load(w.at(here, vector_at), BYTES))):
+                for shift, table in tables:
+                    unsigned = w.call("llvm.x86.avx2.pshuf.b", BYTES, table, codes)
+                    for row, start in enumerate(starts):
+                        product = _pairs(w, unsigned, _four(w, start, vector_at // 4 + 4 * half))
+                        so_far = sums.get((row, shift))  # four sums of two stay below 4 * 2 * 31 * 127 < 32768
+                        sums[row, shift] = product if so_far is None else b.add(so_far, product)
+        for (row, shift), part in sums.items():
+            dots[row] = b.add(dots[row], _joined(w, part, 1 << shift))
+    return dots
+
+
+DOTS = {FOUR: _dots4, EIGHT: _dots8, NF4: _dots_nf4}
+
+
+def _nibbles(w: Writer, both: Value) -> tuple[Value, Value]:
+    """Return the low and the high nibbles of bytes."""
+    b = w.b
+    high = b.bitcast(b.lshr(b.bitcast(both, PAIRS), number(4, PAIRS)), BYTES)
+    return b.and_(both, number(15, BYTES)), b.and_(high, number(15, BYTES))
 
 
 def _four(w: Writer, start: Value, column: int) -> Value:
@@ -92,6 +131,6 @@ def _pairs(w: Writer, unsigned: Value, signed: Value) -> Value:
     return w.call("llvm.x86.avx2.pmadd.ub.sw", PAIRS, unsigned, signed)
 
 
-def _joined(w: Writer, pairs: Value) -> Value:
-    """Return int32 [8], the sums of two neighbours each."""
-    return w.call("llvm.x86.avx2.pmadd.wd", vector(I32), pairs, number(1, PAIRS))
+def _joined(w: Writer, pairs: Value, by: int = 1) -> Value:
+    """Return int32 [8], the sums of two neighbours each, times ``by``."""
+    return w.call("llvm.x86.avx2.pmadd.wd", vector(I32), pairs, number(by, PAIRS))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from llvmlite import ir  # type: ignore[import-untyped] # it comes without types
+from llvmlite import ir
 
 from engine.model.cpu.layout import LANES
 
@@ -32,6 +32,11 @@ def number(value: float, type_: Type = I64) -> Value:
 def indices(chosen: range) -> Value:
     """Return which lanes a shuffle takes."""
     return ir.Constant(vector(I32, len(chosen)), list(chosen))
+
+
+def bytes_of(sixteen: Sequence[int]) -> Value:
+    """Return a table for shuffles of bytes, which look into either half of a vector."""
+    return ir.Constant(vector(I8, 2 * len(sixteen)), [*sixteen, *sixteen])
 
 
 class Writer:
