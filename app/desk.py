@@ -193,16 +193,16 @@ class Desk(QObject):
         archive.mended.connect(self.banner.hide)
 
     def _connect_messages(self) -> None:
-        wishes = self.transcript.wishes
+        actions = self.transcript.message_actions
         self.transcript.abandoned.connect(self.composer.field.setFocus)
-        wishes.copy.connect(self._copy)
-        wishes.edit.connect(self._edit)
-        wishes.again.connect(self.chat.regenerate)
-        wishes.go_on.connect(self._continue)
-        wishes.remove.connect(self._remove)
-        wishes.version.connect(self.chat.show_version)
-        wishes.plain.connect(lambda: self.chat.choose(PRESETS["plain"]))
-        wishes.read_all.connect(self.chat.tell_all)
+        actions.copy.connect(self._copy)
+        actions.edit.connect(self._edit)
+        actions.regenerate.connect(self.chat.regenerate)
+        actions.resume.connect(self._continue)
+        actions.delete.connect(self._remove)
+        actions.show_version.connect(self.chat.show_version)
+        actions.plain.connect(lambda: self.chat.choose(PRESETS["plain"]))
+        actions.read_all.connect(self.chat.tell_all)
 
     def _connect_page(self) -> None:
         page = self.chat.page

@@ -58,9 +58,9 @@ class MenuBar:
         self._settings = add(menu, "Settings…", "Ctrl+,", self._parts.dialogs.settings, Role.PreferencesRole)
 
     def _fill_view(self) -> None:
-        add, menu, lens = self._menus.add, self._menus.view, self._parts.lens
+        add, menu, inspector = self._menus.add, self._menus.view, self._parts.inspector
         menu.addActions(list(self._parts.toggles))
-        menu.addActions([*lens.views.values(), lens.switch])
+        menu.addActions([*inspector.views.values(), inspector.switch])
         self.search_chats = add(menu, "Search chats", "Ctrl+K", self._search_chats)
         menu.addSeparator()
         add(menu, "Larger", Keys.ZoomIn, lambda: self.zoom(1))
@@ -69,7 +69,7 @@ class MenuBar:
         add(menu, "Full screen", "F11", self.fill_screen)
         self._fill_themes(menu.addMenu("Theme"))
         menu.addSeparator()
-        add(menu, "Replay the answer", "Ctrl+Shift+P", lens.replay)
+        add(menu, "Replay the answer", "Ctrl+Shift+P", inspector.replay)
         add(menu, "Jump to latest", "Ctrl+End", self._parts.transcript.jump_to_latest)
 
     def _fill_chat(self) -> None:

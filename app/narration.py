@@ -52,20 +52,20 @@ class Narration(QObject):
 
     def _answering(self) -> None:
         self._parts.transcript.begin_answer()
-        self._parts.lens.begin()
+        self._parts.inspector.begin()
         self._show_state()
 
     def _continuing(self) -> None:
         self._parts.transcript.resume_answer()
-        self._parts.lens.begin()
+        self._parts.inspector.begin()
         self._show_state()
 
     def _turned(self) -> None:
         """Let the panel be about the last answer shown, as other messages are shown than before."""
-        lens, answers = self._parts.lens, self._parts.transcript.answers
-        lens.reset()
+        inspector, answers = self._parts.inspector, self._parts.transcript.answers
+        inspector.reset()
         if answers and answers[-1].tally.started is not None:
-            lens.show_figures(answers[-1].tally, running=False)
+            inspector.show_figures(answers[-1].tally, running=False)
 
     def _recalled(self, message: Message) -> None:
         """Show the figures of the last answer now that they are known; other logs are no business of the panel."""
@@ -94,7 +94,7 @@ class Narration(QObject):
         self._show_state()
 
     def _show_figures(self, *, running: bool) -> None:
-        self._parts.lens.show_figures(self.chat.tally, running=running)
+        self._parts.inspector.show_figures(self.chat.tally, running=running)
         self._parts.gauge.show_growth()
         self._parts.find_bar.refresh()
 
@@ -106,7 +106,7 @@ class Narration(QObject):
 
     def _cleared(self) -> None:
         self._parts.transcript.clear()
-        self._parts.lens.reset()
+        self._parts.inspector.reset()
         self._parts.composer.show_context(0, 0)
         self._parts.banner.hide()
         self._show_state()

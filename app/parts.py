@@ -15,7 +15,7 @@ from app.dialogs import Dialogs
 from app.frame import Frame
 from app.look.theme import Theme
 from app.messages.find import FindBar
-from app.messages.inspector import Lens
+from app.messages.inspector import Inspector
 from app.messages.transcript import Transcript
 from app.models.picker import Picker
 from app.models.topbar import TopBar
@@ -37,7 +37,7 @@ class Parts:
     panel: SpeculationPanel
     columns: Frame
     transcript: Transcript
-    lens: Lens
+    inspector: Inspector
     find_bar: FindBar
     loading: LoadingStrip
     banner: Banner

@@ -27,7 +27,7 @@ from app.look.theme import Theme
 from app.menubar import MenuBar
 from app.menus import Menus
 from app.messages.find import FindBar
-from app.messages.inspector import Lens, remembered
+from app.messages.inspector import Inspector, remembered
 from app.messages.transcript import Transcript
 from app.models.matching import Matching
 from app.models.picker import Picker
@@ -157,8 +157,8 @@ class Window(QMainWindow):
         self.panel = SpeculationPanel(palette)
         self.find_bar = FindBar(self.transcript.texts, self.transcript.write_more, palette)
         self.player = Player(palette)
-        self.lens = Lens(self.transcript, self.panel, self.player, settings, self)
-        self.topbar.add_views(list(self.lens.views.values()))
+        self.inspector = Inspector(self.transcript, self.panel, self.player, settings, self)
+        self.topbar.add_views(list(self.inspector.views.values()))
         self.desk = Desk(self.chat, archive, self.sidebar, self.transcript, self.composer, self)
         self.waiting = Waiting(self.chat, self.composer, self._send)
 
@@ -190,7 +190,7 @@ class Window(QMainWindow):
             panel=self.panel,
             columns=self.columns,
             transcript=self.transcript,
-            lens=self.lens,
+            inspector=self.inspector,
             find_bar=self.find_bar,
             loading=self.loading,
             banner=self.banner,
@@ -218,7 +218,7 @@ class Window(QMainWindow):
         self.transcript.example_chosen.connect(self._send_example)
         self.find_bar.shown_wanted.connect(self.transcript.show_place)
         self.find_bar.dismissed.connect(self.composer.field.setFocus)
-        for view in (*self.lens.views.values(), self.lens.switch):
+        for view in (*self.inspector.views.values(), self.inspector.switch):
             view.triggered.connect(self.find_bar.refresh)
         self.highlight.toggled.connect(lambda marked: self.preferences.change(highlight=marked))
         self._connect_columns()

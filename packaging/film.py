@@ -35,7 +35,7 @@ def frame(photographer: Photographer) -> Image.Image:
 def film(photographer: Photographer) -> tuple[list[Image.Image], list[int]]:
     """Return the pictures of one reply and how long each stood, in milliseconds."""
     until(lambda: photographer.chat.engine is Engine.READY)
-    photographer.window.lens.show_view("trace")  # every token with its mark, ghosts in place
+    photographer.window.inspector.show_view("trace")  # every token with its mark, ghosts in place
     photographer.chat.choose(PRESETS["hispec"])
     photographer.chat.tune(Chosen(temperature=0.7, seed=2), 110)
     photographer.ask(QUESTION)

@@ -103,19 +103,19 @@ class Photographer:
 
     def views(self) -> None:
         """Take pictures of the Trace, of a token's card with its pass, and of a replay; leaves Reading shown."""
-        self.window.lens.show_view("trace")
+        self.window.inspector.show_view("trace")
         self.take("trace")
         answer = self.window.transcript.answers[-1]
         answer.trace.setFocus(Qt.FocusReason.TabFocusReason)
         for _ in range(24):
             QTest.keyClick(answer.trace, Qt.Key.Key_Right)
         self.take("token")
-        self.window.lens.replay()
+        self.window.inspector.replay()
         rest(1500)
         self.window.player.step(1)
         self.take("replay")
         self.window.player.close_replay()
-        self.window.lens.show_view("reading")
+        self.window.inspector.show_view("reading")
 
     def conversations(self) -> None:
         """Take pictures of what can be done with conversations and messages."""
@@ -132,7 +132,7 @@ class Photographer:
         self.take("undo")
         self.window.desk.toast.hide()
         self.show("Why do cats purr?")
-        self.window.transcript.turns[1].remove.click()
+        self.window.transcript.rows[1].remove.click()
         self.window.desk.toast.hide()
         trash = self.window.dialogs.trash()
         until(lambda: trash.list.topLevelItemCount() == 2)
@@ -204,10 +204,10 @@ class Photographer:
         self.running.preferences.change(font_size=20)
         self.take("large")
         self.running.preferences.change(font_size=14, marks="safe")
-        self.window.lens.show_view("trace")
+        self.window.inspector.show_view("trace")
         self.take("safe")
         self.running.preferences.change(marks="standard")
-        self.window.lens.show_view("reading")
+        self.window.inspector.show_view("reading")
         self.window.resize(720, 640)
         self.take("narrow")
         self.window.panel_shown.trigger()

@@ -157,7 +157,7 @@ def play(running: Application, clock: Clock, options: argparse.Namespace, loop: 
             QTimer.singleShot(1000 * options.seconds, chat.stop)
 
     def change() -> None:
-        taken = [_painted(running.window.lens.switch.trigger, running) for _ in range(6)]
+        taken = [_painted(running.window.inspector.switch.trigger, running) for _ in range(6)]
         print(f"changes of views of {chat.tally.tokens} tokens: {', '.join(f'{s.alone:.0f}' for s in taken)} ms alone")
         loop.quit()
 
@@ -234,7 +234,7 @@ def measure(app: QApplication, options: argparse.Namespace, opener: OpenSession,
         running = Application(app, opener, settings, [models], Path(scratch))
         chat = running.chat
         chat.preset = PRESETS[options.preset]
-        running.window.lens.show_view(options.view)
+        running.window.inspector.show_view(options.view)
         running.window.show()
         app.processEvents()
         print(f"on screen after {age():.2f} s, torch imported: {'torch' in sys.modules}")

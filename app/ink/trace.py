@@ -17,11 +17,11 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QWidget
 
-from app.ink.card import TokenCard
 from app.ink.marks import OVERHANG
-from app.ink.tokens import LINE_HEIGHT, TokenText
-from app.log.fate import fate_of
+from app.ink.token_card import TokenCard
+from app.ink.token_text import LINE_HEIGHT, TokenText
 from app.log.ledger import Ledger
+from app.log.token_fate import fate_of
 from app.look.palette import Palette
 
 STEPS = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}

@@ -42,7 +42,7 @@ class Sentences:
         return [] if self._code or not any(map(str.isalnum, words)) else [words]
 
 
-class Herald:
+class Announcer:
     """Announces sentences of ``view`` politely, those of a frame together, where a screen reader is at work."""
 
     def __init__(self, view: QWidget) -> None:

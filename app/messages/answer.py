@@ -9,14 +9,14 @@ from PySide6.QtCore import QRect, Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.conversations.conversation import Outcome
-from app.ink.prose import Prose
+from app.ink.text_view import TextView
 from app.ink.trace import Trace
 from app.log import wording
 from app.log.ledger import Ledger
 from app.look.palette import Palette
-from app.messages.announcer import Herald
+from app.messages.announcer import Announcer
 from app.messages.clipboard import copy_answer
-from app.messages.status import GAP, Status
+from app.messages.status_line import GAP, StatusLine
 from app.reading.reading import Reading
 from engine.events import Drafting, Event, Loading, Prefill, Round
 from engine.tally import Tally
@@ -33,7 +33,7 @@ class Answer(QWidget):
     token chosen in the trace. A complete answer can show an earlier moment of itself: see ``perform``.
     """
 
-    reached = Signal(object, QRect)  # Prose
+    reached = Signal(object, QRect)  # TextView
     token_chosen = Signal(int)
 
     def __init__(self, palette: Palette, *, marked: bool, view: View = "reading", moving: bool = True) -> None:
@@ -47,8 +47,8 @@ class Answer(QWidget):
         self._reading: Reading | None = None
         self._trace: Trace | None = None
         self._performed: Trace | None = None  # in place of the views, while an earlier moment is shown
-        self._herald = Herald(self)
-        self.status = Status("waiting for the model")
+        self._announcer = Announcer(self)
+        self.status = StatusLine("waiting for the model")
         self._rows = QVBoxLayout(self)
         self._rows.setContentsMargins(0, 0, 0, 0)
         self._rows.setSpacing(6)
@@ -111,7 +111,7 @@ class Answer(QWidget):
         return self._over and self.tally.factor is not None and self.tally.factor.slower
 
     @property
-    def texts(self) -> list[Prose]:
+    def texts(self) -> list[TextView]:
         """The texts shown, in reading order."""
         if not self.written:
             return []
@@ -187,7 +187,7 @@ class Answer(QWidget):
             self._rebuild()
         elif any(isinstance(event, Drafting | Round) for event in events):
             self.show_view(self._view)
-        self._herald.tell("".join(token.text for token in self.ledger.tokens[known:] if not token.ghost))
+        self._announcer.tell("".join(token.text for token in self.ledger.tokens[known:] if not token.ghost))
         match events[-1]:
             case Loading():
                 self.status.say(wording.loading(events[-1]))
@@ -206,7 +206,7 @@ class Answer(QWidget):
         self.ledger.pending = ()
         self.show_view(self._view)
         self._say_ended(outcome)
-        self._herald.end(*({"stopped": ("Stopped.",), "failed": ("Cut short by an error.",)}.get(outcome, ())))
+        self._announcer.end(*({"stopped": ("Stopped.",), "failed": ("Cut short by an error.",)}.get(outcome, ())))
 
     def show_view(self, view: View) -> None:
         """Show ``view``, up to date with all that has arrived."""

@@ -25,7 +25,7 @@ CAPTIONS = {  # the word shown with its mark, and what it says
 }
 
 
-class Showing(QWidget):
+class Demonstration(QWidget):
     """Shows ``question`` and the trace of the answer of ``model`` as it grows; ``explain`` adds a sentence about it.
 
     ``skipped``: it was seen enough.

@@ -20,7 +20,7 @@ TIPS: dict[View, str] = {
 }
 
 
-class Lens(QObject):
+class Inspector(QObject):
     """Connects ``transcript`` and ``panel``: tokens chosen in one are outlined in the other.
 
     The panel is about the answer in flight or the last one; choosing a token of an older answer shows that one's
@@ -47,7 +47,7 @@ class Lens(QObject):
         transcript.token_chosen.connect(self._token_chosen)
         panel.timeline.chosen.connect(self._pass_chosen)
         panel.replay.clicked.connect(self.replay)
-        transcript.wishes.replay.connect(self._replay)
+        transcript.message_actions.replay.connect(self._replay)
         player.moved.connect(self._replayed)
         player.closed.connect(self._replay_over)
 

@@ -6,7 +6,7 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from app.ink.prose import Prose
+from app.ink.text_view import TextView
 
 SHARE = 0.82  # of the column, at most
 FOLDED = 12  # lines shown of a question that is folded, of about LETTERS letters each
@@ -23,7 +23,7 @@ class Question(QWidget):
         self._all = text if len(text) <= LONGEST else f"{text[:LONGEST]}{REST}"
         self._beginning = beginning(text)
         self._whole = False
-        self.text = Prose()
+        self.text = TextView()
         self.text.setAccessibleName("Question")
         self.fold = QPushButton()
         self.fold.setObjectName("turnAction")

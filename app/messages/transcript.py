@@ -8,14 +8,14 @@ from time import perf_counter
 from PySide6.QtCore import QPoint, QRect, QSize, QTimer, Signal
 
 from app.conversations.conversation import Conversation, Message, Outcome
-from app.ink.prose import Prose
+from app.ink.text_view import TextView
 from app.look.palette import Palette
 from app.messages.answer import Answer, View, guessed_height
-from app.messages.column import Column
-from app.messages.following import Following
+from app.messages.autoscroll import AutoscrollArea
+from app.messages.message_list import MessageList
+from app.messages.message_row import MessageRow
 from app.messages.question import Question
-from app.messages.turn import Turn
-from app.messages.views import Views, settle_layouts
+from app.messages.view_switch import ViewSwitch, settle_layouts
 from engine.events import Event
 from engine.tally import Tally
 
@@ -28,8 +28,8 @@ STEP = 4  # messages built ahead at a time
 BATCH = 40  # messages of a long conversation built without being asked for, or at a time
 
 
-class Transcript(Following):
-    """Shows a conversation; what the reader wants done with it is told by ``wishes``.
+class Transcript(AutoscrollArea):
+    """Shows a conversation; ``message_actions`` carries what the reader asks for.
 
     ``example_chosen`` carries a question picked from the welcome page, ``token_chosen`` an answer and the index in its
     ledger of a token the reader went to. ``abandoned``: the keyboard was in a message that is being taken away.
@@ -43,19 +43,19 @@ class Transcript(Following):
     recalled = Signal(object)  # Message: its answer has its log now
 
     def __init__(self, palette: Palette, *, marked: bool, view: View = "reading") -> None:
-        column = Column()
-        super().__init__(column)
-        self._column, self.wishes, self.welcome = column, column.wishes, column.welcome
+        shown = MessageList()
+        super().__init__(shown)
+        self._list, self.message_actions, self.welcome = shown, shown.message_actions, shown.welcome
         self._palette, self._marked, self._moving = palette, marked, True
         self._waiting: Sequence[Message] = ()  # the oldest of very many, not built before somebody looks
-        self._views = Views(self, column.answers, view)
+        self._switch = ViewSwitch(self, shown.answers, view)
         self.setObjectName("transcript")
         self.setAccessibleName("Conversation")
         self._middle.setObjectName("transcriptBody")
         self.welcome.chosen.connect(self.example_chosen)
-        column.abandoned.connect(self.abandoned)
-        column.earlier.clicked.connect(lambda _: self.show_earlier())
-        self.moved.connect(self._views.let_go)
+        shown.abandoned.connect(self.abandoned)
+        shown.earlier.clicked.connect(lambda _: self.show_earlier())
+        self.moved.connect(self._switch.let_go)
         self.top_reached.connect(self.show_earlier)
 
     @property
@@ -66,59 +66,59 @@ class Transcript(Following):
     @property
     def answers(self) -> Sequence[Answer]:
         """The answers shown, oldest first."""
-        return self._column.answers
+        return self._list.answers
 
     @property
-    def turns(self) -> Sequence[Turn]:
+    def rows(self) -> Sequence[MessageRow]:
         """The messages shown, oldest first."""
-        return self._column.turns
+        return self._list.rows
 
     # The conversation as it is kept
 
     def show_messages(self, stands: int, messages: Sequence[Message]) -> None:
         """Show ``messages``, of which the first ``stands`` are shown already; of very many only the newest at first."""
         stands = stands if stands >= len(self._waiting) else 0
-        for turn in self.turns[stands - len(self._waiting) if stands else 0 :]:
-            self._column.remove(turn)
+        for row in self.rows[stands - len(self._waiting) if stands else 0 :]:
+            self._list.remove(row)
         if not stands:
             self._waiting = messages[: -self._at_first(messages)]
         for message in messages[max(stands, len(self._waiting)) :]:
-            self._column.add(self._body_of(message))
-        self._column.earlier.setVisible(bool(self._waiting))
+            self._list.add(self._body_of(message))
+        self._list.earlier.setVisible(bool(self._waiting))
         self.welcome.setVisible(not messages)
         self.jump_to_latest()
-        self._views.tend()  # before the first painting, so that no empty page flashes up
+        self._switch.tend()  # before the first painting, so that no empty page flashes up
         settle_layouts()
-        self._views.later()
+        self._switch.later()
         QTimer.singleShot(BREATH, self, self._fill_up)
         self.turned.emit()
 
     def show_versions(self, conversation: Conversation, *, locked: bool) -> None:
         """Let every message say which it is and what can be done with it; ``locked``: an answer is in flight."""
         shown = conversation.messages[len(self._waiting) :]
-        for turn, message in zip(self.turns, shown, strict=False):
-            turn.show_message(message, conversation.versions(message.id), last=message is shown[-1])
-            turn.show_unread(conversation.unread(message.id))
-        self._column.lock(locked=locked)
+        for row, message in zip(self.rows, shown, strict=False):
+            row.show_message(message, conversation.versions(message.id), last=message is shown[-1])
+            row.show_unread(conversation.unread(message.id))
+        self._list.lock(locked=locked)
 
     def show_edge(self, message: int | None) -> None:
         """Say above ``message`` that the model does not see what comes before; None: it sees all."""
-        self._column.show_edge(message)
+        self._list.show_edge(message)
 
     def show_edited(self, message: int | None) -> None:
         """Mark the question that is being edited; None: there is none."""
-        for turn in self.turns:
-            if isinstance(turn.body, Question):
-                turn.body.show_edited(edited=message is not None and turn.message == message)
+        for row in self.rows:
+            if isinstance(row.body, Question):
+                row.body.show_edited(edited=message is not None and row.message == message)
 
     def recall(self, message: Message) -> None:
         """Let an answer have its log, now that it is there."""
         self._waiting = [message if old.id == message.id else old for old in self._waiting]
-        turn = self._column.turn_of(message.id)
-        if turn is not None and isinstance(turn.body, Answer):
-            _load(turn.body, message)
-            turn.reveal()
-            self._views.later()
+        row = self._list.row_of(message.id)
+        if row is not None and isinstance(row.body, Answer):
+            _load(row.body, message)
+            row.reveal()
+            self._switch.later()
             self.recalled.emit(message)
 
     def show_earlier(self, count: int = BATCH) -> None:
@@ -128,25 +128,25 @@ class Transcript(Following):
         self.hold()
         later, self._waiting = self._waiting[-count:], self._waiting[:-count]
         for message in reversed(later):
-            turn = self._column.add(self._body_of(message), first=True)
-            turn.show_message(message, (message.id,), last=False)
-        self._column.earlier.setVisible(bool(self._waiting))
-        self._views.later()
+            row = self._list.add(self._body_of(message), first=True)
+            row.show_message(message, (message.id,), last=False)
+        self._list.earlier.setVisible(bool(self._waiting))
+        self._switch.later()
         self.earlier_shown.emit()
 
     def go_to(self, message: int) -> None:
         """Scroll to a message."""
-        while self._waiting and self._column.turn_of(message) is None:
+        while self._waiting and self._list.row_of(message) is None:
             self.show_earlier()
-        turn = self._column.turn_of(message)
-        if turn is not None:
-            self.show_top(turn)
+        row = self._list.row_of(message)
+        if row is not None:
+            self.show_top(row)
 
-    def texts(self) -> Sequence[Prose]:
+    def texts(self) -> Sequence[TextView]:
         """Return the texts of the conversation from the top that are written, for searching; questions in full."""
-        found: list[Prose] = []
-        for turn in self.turns:
-            body = turn.body
+        found: list[TextView] = []
+        for row in self.rows:
+            body = row.body
             if isinstance(body, Answer) and not body.behind(self.view):
                 found += body.texts
             elif isinstance(body, Question):
@@ -160,30 +160,30 @@ class Transcript(Following):
         Of a very long conversation that is SEARCHED messages, the last ones.
         """
         until = perf_counter() + SLICE
-        for turn in reversed(self.turns):
-            if isinstance(turn.body, Answer) and turn.body.behind(self.view):
-                turn.body.show_view(self.view)
+        for row in reversed(self.rows):
+            if isinstance(row.body, Answer) and row.body.behind(self.view):
+                row.body.show_view(self.view)
                 if perf_counter() > until:
                     return True
-        if self._waiting and len(self.turns) < SEARCHED:
+        if self._waiting and len(self.rows) < SEARCHED:
             self.show_earlier(FEW)
             return True
         return False
 
     def order_keys(self) -> None:
         """Let Tab go through the messages from the top to the bottom, in whatever order they were made and written."""
-        self._column.order_keys()
+        self._list.order_keys()
 
-    def show_place(self, text: Prose, spot: QPoint) -> None:
+    def show_place(self, text: TextView, spot: QPoint) -> None:
         """Scroll to ``spot`` in ``text``."""
         self.show_spot(text, QRect(spot, QSize(1, 1)))
 
     def clear(self) -> None:
         """Take away everything and welcome the reader again."""
         self._waiting = ()
-        self._column.earlier.hide()
-        for turn in list(self.turns):
-            self._column.remove(turn)
+        self._list.earlier.hide()
+        for row in list(self.rows):
+            self._list.remove(row)
         self.welcome.show()
         self.jump_to_latest()
 
@@ -192,12 +192,12 @@ class Transcript(Following):
     def add_question(self, text: str) -> None:
         """Show a question at the end."""
         self.welcome.hide()
-        self._column.add(self._make_question(text))
+        self._list.add(self._make_question(text))
         self.jump_to_latest()
 
     def begin_answer(self) -> None:
         """Show an answer that has no text yet."""
-        self._column.add(self._make_answer())
+        self._list.add(self._make_answer())
 
     def resume_answer(self) -> None:
         """Let the last answer grow again."""
@@ -216,20 +216,20 @@ class Transcript(Following):
     def end_answer(self, outcome: Outcome, tally: Tally) -> None:
         """Close the last answer; one that ended before its first word is taken away."""
         self.answers[-1].end(outcome, tally)
-        self.turns[-1].reveal()
+        self.rows[-1].reveal()
         if not self.answers[-1].source():
-            self._column.remove(self.turns[-1])
+            self._list.remove(self.rows[-1])
 
     # How answers look
 
     @property
     def view(self) -> View:
         """The view answers are shown in."""
-        return self._views.view
+        return self._switch.view
 
     def show_view(self, view: View) -> None:
         """Show all answers in ``view``; what is being read stays in place."""
-        self._views.choose(view, following=self.following)
+        self._switch.choose(view, following=self.following)
 
     def show_marks(self, marked: bool) -> None:
         """Show or hide the marks of all answers."""
@@ -282,7 +282,7 @@ class Transcript(Following):
 
     def _fill_up(self) -> None:
         """Build some more above what is in view, a few at a time, so that the window never stands still."""
-        if self._waiting and len(self.turns) < BATCH:
+        if self._waiting and len(self.rows) < BATCH:
             self.show_earlier(STEP)
             QTimer.singleShot(BREATH, self, self._fill_up)
 

@@ -24,7 +24,7 @@ class Welcome(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._usual = QWidget()
-        self._showing: QWidget | None = None
+        self._demonstration: QWidget | None = None
         self._whole = QVBoxLayout(self)
         self._whole.setContentsMargins(0, 0, 0, 0)
         self._whole.addWidget(self._usual)
@@ -44,16 +44,16 @@ class Welcome(QWidget):
             rows.addWidget(button, 0, Qt.AlignmentFlag.AlignHCenter)
         rows.addStretch(3)
 
-    def give_way(self, showing: QWidget | None) -> None:
-        """Show ``showing`` in place of the usual, or, with None, that again."""
-        if self._showing is not None:
-            self._whole.removeWidget(self._showing)
-            self._showing.hide()
-            self._showing.deleteLater()
-        self._showing = showing
-        if showing is not None:
-            self._whole.addWidget(showing)
-        self._usual.setVisible(showing is None)
+    def give_way(self, demonstration: QWidget | None) -> None:
+        """Show ``demonstration`` in place of the usual, or, with None, that again."""
+        if self._demonstration is not None:
+            self._whole.removeWidget(self._demonstration)
+            self._demonstration.hide()
+            self._demonstration.deleteLater()
+        self._demonstration = demonstration
+        if demonstration is not None:
+            self._whole.addWidget(demonstration)
+        self._usual.setVisible(demonstration is None)
 
     def _example(self, text: str) -> QPushButton:
         button = QPushButton(text)

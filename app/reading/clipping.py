@@ -15,7 +15,7 @@ from PySide6.QtGui import (
     QTextListFormat,
 )
 
-from app.ink.edits import SOURCE_PROPERTY, own_text
+from app.ink.document_edit import SOURCE_PROPERTY, own_text
 from app.ink.marks import OUTSIDE_PROPERTY
 from app.reading.formats import KIND, QUOTED
 from app.reading.links import OPENABLE

@@ -16,7 +16,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtSvg import QSvgRenderer
 
-from app.ink.edits import SOURCE_PROPERTY
+from app.ink.document_edit import SOURCE_PROPERTY
 from app.look.label import plain_tip
 from app.reading.tex import INK, Picture, picture
 

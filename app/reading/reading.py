@@ -31,7 +31,7 @@ class Reading(QWidget):
     """Shows ``ledger`` as text. ``reached`` tells where in which sheet the reader's cursor went, ``completed`` that
     what had to be typeset in slices is."""
 
-    reached = Signal(object, QRect)  # Prose
+    reached = Signal(object, QRect)  # TextView
     completed = Signal()
 
     def __init__(self, ledger: Ledger, palette: Palette, *, marked: bool, parent: QWidget | None = None) -> None:

@@ -16,7 +16,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QWidget
 
-from app.ink.edits import Editing, units
+from app.ink.document_edit import DocumentEdit, units
 from app.ink.marks import Mark, inks, text_format
 from app.look.palette import Palette
 from app.reading.alignment import begin_at
@@ -118,7 +118,7 @@ class Sheet(Page):
         """Show or hide marks and the draft in progress."""
         if marked != self._marked:
             self._marked = marked
-            self._strips.cut()
+            self._cache.cut()
             self._work()
             self.viewport().update()
 
@@ -167,11 +167,11 @@ class Sheet(Page):
         self._rest.stop()
         self._last_form = QTextBlockFormat()
         self._layer.cut(0)
-        self._strips.cut()
+        self._cache.cut()
         self._dense = 0
         self._buttons.free(0)
         self._buttons.sweep()
-        with Editing(self) as cursor:
+        with DocumentEdit(self) as cursor:
             cursor.select(QTextCursor.SelectionType.Document)
             cursor.removeSelectedText()
             cursor.setBlockFormat(QTextBlockFormat())
@@ -182,7 +182,7 @@ class Sheet(Page):
         end = self._next_end()
         tip = self._tip() if end == self._typeset else None  # a block that ends leaves another one open
         self._keep_above(self._tail if tip is not None and self._goes_on(tip) else self._open)
-        with Editing(self) as cursor:
+        with DocumentEdit(self) as cursor:
             self._cut(cursor, self._tail)
             while end > self._typeset and time.perf_counter() < until:
                 self._typeset_to(cursor, end)

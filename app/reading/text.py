@@ -6,8 +6,8 @@ from PySide6.QtCore import QMimeData, QRectF, Qt, QUrl
 from PySide6.QtGui import QContextMenuEvent, QFont, QGuiApplication, QPainter
 from PySide6.QtWidgets import QMenu, QWidget
 
-from app.ink.inked import Inked
-from app.ink.layer import visible_blocks
+from app.ink.mark_layer import visible_blocks
+from app.ink.marked_text import MarkedText
 from app.look.palette import Palette
 from app.reading.clipping import clipping
 from app.reading.decoration import decorate
@@ -16,7 +16,7 @@ from app.reading.links import LinkQuestion
 from app.reading.mathematics import source_at
 
 
-class Page(Inked):
+class Page(MarkedText):
     """Paints boxes, bars and, where it is ``marked``, marks behind typeset blocks; asks before a link is opened."""
 
     _small: QFont  # of what is written on boxes

@@ -9,7 +9,7 @@ from PySide6.QtGui import QColor, QHelpEvent, QPainter, QPaintEvent, QPen, QPoly
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from app.ink.marks import level_colour
-from app.log.course import PLACES, Course, thinned
+from app.log.acceptance_history import PLACES, AcceptanceHistory, thinned
 from app.look.label import plain_tip
 from app.look.palette import Palette
 from engine import words
@@ -27,9 +27,9 @@ class Chart(QWidget):
         self.setAccessibleName(name)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._palette = palette
-        self._course: Course | None = None
+        self._course: AcceptanceHistory | None = None
 
-    def show_course(self, course: Course | None) -> None:
+    def show_course(self, course: AcceptanceHistory | None) -> None:
         """Show ``course`` as it stands now."""
         self._course = course
         self.setAccessibleDescription(self.explain())
@@ -61,7 +61,7 @@ class Chart(QWidget):
             painter.fillRect(QRectF(0, y - 0.5, self.width(), 1), QColor(self._palette.line))
 
 
-class OverTime(Chart):
+class AcceptanceOverTime(Chart):
     """A line a level that judges: the share of late proposals that stood, from the answer's beginning to now."""
 
     def explain(self) -> str:
@@ -99,7 +99,7 @@ class OverTime(Chart):
         return QPolygonF([QPointF(2 + i * step, low + (high - low) * v) for i, v in enumerate(values) if v is not None])
 
 
-class ByPlace(Chart):
+class AcceptanceByPosition(Chart):
     """A bar for each place in the target's window: the share of the proposals there that stood."""
 
     def explain(self) -> str:

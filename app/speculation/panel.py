@@ -16,15 +16,15 @@ from PySide6.QtWidgets import (
 
 from app.ink.marks import level_colour
 from app.log import wording
-from app.log.course import Course
+from app.log.acceptance_history import AcceptanceHistory
 from app.log.ledger import Ledger
-from app.log.loss import reason
+from app.log.slowdown import reason
 from app.look.label import Label
 from app.look.palette import Palette
 from app.look.typeface import tabular
-from app.speculation.charts import ByPlace, OverTime, per_pass
+from app.speculation.charts import AcceptanceByPosition, AcceptanceOverTime, per_pass
 from app.speculation.legend import Legend
-from app.speculation.meter import LevelCard
+from app.speculation.level_card import LevelCard
 from app.speculation.timeline import Timeline
 from engine import words
 from engine.events import LevelInfo
@@ -72,10 +72,10 @@ class SpeculationPanel(QScrollArea):
         self.replay.setToolTip("Replay how this answer came to be")
         self.caption = _label("", "small")
         self.over_time, self.by_place = (
-            OverTime("Acceptance over time", palette),
-            ByPlace("Acceptance by place", palette),
+            AcceptanceOverTime("Acceptance over time", palette),
+            AcceptanceByPosition("Acceptance by place", palette),
         )
-        self._course: Course | None = None
+        self._course: AcceptanceHistory | None = None
         self.legend = Legend(palette)
         for changing in (self.pace, self.verdict, self.now, self.outcome, self.between, self.caption):
             changing.setFont(tabular(changing.font()))
@@ -122,7 +122,7 @@ class SpeculationPanel(QScrollArea):
         if not ledger.levels and self._levels:
             return  # the next answer has not begun: the last one's rounds stay
         if self._course is None or self._course.ledger is not ledger or self._course.taken > len(ledger.rounds):
-            self._course = Course(ledger)
+            self._course = AcceptanceHistory(ledger)
         self._course.catch_up()
         self.timeline.show_ledger(ledger)
         self.caption.setText(self.timeline.caption)

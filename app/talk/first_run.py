@@ -7,7 +7,7 @@ from PySide6.QtGui import QAccessible, QInputMethodEvent, QKeyEvent
 from PySide6.QtWidgets import QWidget
 
 from app.look.theme import Theme
-from app.messages.demonstration import Showing
+from app.messages.demonstration import Demonstration
 from app.messages.transcript import Transcript
 from app.talk.flight import FRAME
 from app.talk.worker import EngineWorker
@@ -44,7 +44,7 @@ class FirstRun(QObject):
     ) -> None:
         super().__init__(window)
         self._welcome, self._theme, self._settings, self._window = transcript.welcome, theme, settings, window
-        self.showing: Showing | None = None
+        self.demonstration: Demonstration | None = None
         self._opening: Opening | None = None
         self._request = Request(OWN, (("user", QUESTION),), PRESET, Chosen(temperature=0.0), LONGEST)
         self._tally, self._inbox = Tally(), list[Event]()
@@ -64,10 +64,10 @@ class FirstRun(QObject):
     def begin(self, models: ModelSet) -> None:
         """Have ``models`` answer; from now on it counts as seen, whatever becomes of it."""
         self._settings.setValue(SEEN, True)
-        self.showing = Showing(QUESTION, models.name, self._theme.palette, moving=not self._theme.still)
-        self.showing.skipped.connect(self.end)
-        self._theme.changed.connect(self.showing.set_palette)
-        self._welcome.give_way(self.showing)
+        self.demonstration = Demonstration(QUESTION, models.name, self._theme.palette, moving=not self._theme.still)
+        self.demonstration.skipped.connect(self.end)
+        self._theme.changed.connect(self.demonstration.set_palette)
+        self._welcome.give_way(self.demonstration)
         self._program().installEventFilter(self)
         self._opening = Opening(models, PRESET)
         self.open_wanted.emit(self._opening)
@@ -75,24 +75,24 @@ class FirstRun(QObject):
 
     def end(self, *, writing: bool = False) -> None:
         """Show the usual welcome again, and leave the engine to others."""
-        if self.showing is None or self._opening is None:
+        if self.demonstration is None or self._opening is None:
             return
         self._program().removeEventFilter(self)
         self._opening.abandoned.set()
         self._request.stop.set()
         self._frame.stop()
         self._turn.stop()
-        self.showing = None
+        self.demonstration = None
         self._welcome.give_way(None)
         self.over.emit(writing)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """End with Esc or a click on what is shown, which go no further, and with anything else somebody begins."""
-        if self.showing is None or not isinstance(watched, QWidget) or watched.window() is not self._window:
+        if self.demonstration is None or not isinstance(watched, QWidget) or watched.window() is not self._window:
             return False
         if event.type() == QEvent.Type.MouseButtonPress:
-            here = self._welcome.isAncestorOf(watched) and watched is not self.showing.skip
-            if watched is not self.showing.skip:
+            here = self._welcome.isAncestorOf(watched) and watched is not self.demonstration.skip
+            if watched is not self.demonstration.skip:
                 QTimer.singleShot(0, self, lambda: self.end(writing=not here))
             return here
         if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
@@ -106,7 +106,7 @@ class FirstRun(QObject):
         return False
 
     def _take(self, request: int, event: Event) -> None:
-        if request == OWN and self.showing is not None:
+        if request == OWN and self.demonstration is not None:
             self._inbox.append(event)
             if not self._frame.isActive():
                 self._frame.start()
@@ -114,31 +114,31 @@ class FirstRun(QObject):
     def _drain(self) -> None:
         """Show what arrived since the last frame; the first sentence comes with the first words."""
         events, self._inbox = tuple(self._inbox), []
-        if self.showing is None or not events:
+        if self.demonstration is None or not events:
             return
         self._tally.add(events)
-        self.showing.advance(events, self._tally)
+        self.demonstration.advance(events, self._tally)
         if not self._turn.isActive():
             self._explain()
 
     def _explain(self) -> None:
         """Say the next sentence; end where all is said."""
-        if self.showing is None:
+        if self.demonstration is None:
             return
-        if self.showing.explain(complete=self._complete):
+        if self.demonstration.explain(complete=self._complete):
             self._turn.start(HEARD if QAccessible.isActive() else TURN)
         elif self._complete:
             self.end()
 
     def _ended(self, request: int, failure: Failure | None) -> None:
-        if request != OWN or self.showing is None:
+        if request != OWN or self.demonstration is None:
             return
         self._drain()
         self._complete = True
         if failure is not None or not self._tally.tokens:
             self.end()
         else:
-            self.showing.answer.end("finished", self._tally)
+            self.demonstration.answer.end("finished", self._tally)
             if not self._turn.isActive():
                 self._explain()
 

@@ -19,7 +19,7 @@ from app.__main__ import Application
 from app.conversations.archive import Archive
 from app.conversations.conversation import Manner, Message
 from app.conversations.store import Store
-from app.messages.turn import Turn
+from app.messages.message_row import MessageRow
 from engine.config import PRESETS, Chosen, ModelSet
 from engine.events import Event, from_json
 from tests.app.conversations.test_store import answered, little_room
@@ -61,12 +61,12 @@ def said(running: Application) -> list[str]:
 
 def shown(running: Application) -> list[str]:
     """Return the texts of the transcript's messages."""
-    bodies = [turn.body for turn in running.window.transcript.turns]
+    bodies = [turn.body for turn in running.window.transcript.rows]
     return [body.text.toPlainText() if hasattr(body, "text") else body.source() for body in bodies]  # type: ignore[attr-defined]
 
 
-def turn(running: Application, index: int) -> Turn:
-    return running.window.transcript.turns[index]
+def turn(running: Application, index: int) -> MessageRow:
+    return running.window.transcript.rows[index]
 
 
 def test_a_conversation_is_there_at_the_next_start(kept: Kept, ask: Ask, qtbot: QtBot) -> None:
@@ -290,7 +290,7 @@ def test_what_models_cannot_go_on_with_is_said(start: Start, qtbot: QtBot, tmp_p
     store.put_note("open", str(talk.id))
     store.close()
     running = start(ModelSet("Bare", Path("target")), archive=Archive(tmp_path / "data"))
-    qtbot.waitUntil(lambda: len(running.window.transcript.turns) == 2)
+    qtbot.waitUntil(lambda: len(running.window.transcript.rows) == 2)
     turn(running, 1).resume.click()
     assert not running.chat.busy
     assert "begun with the method HSD" in running.window.banner.sentence.text()
@@ -411,7 +411,7 @@ def test_actions_wait_while_an_answer_runs(kept: Kept, ask: Ask, qtbot: QtBot, s
     session.play, session.delay = (lambda _: endless()), 0.003
     running.chat.send("Two")
     qtbot.waitUntil(lambda: running.chat.tally.tokens > 2)
-    for one in running.window.transcript.turns:
+    for one in running.window.transcript.rows:
         assert not any(button.isEnabled() for button in (one.redo, one.remove))
     assert not running.chat.regenerate(running.chat.conversation.messages[1].id)
     with qtbot.waitSignal(running.chat.answered):
@@ -539,19 +539,19 @@ def test_a_very_long_conversation_opens_at_its_end(kept: Kept, qtbot: QtBot, tmp
     running = kept()
     with qtbot.waitSignal(running.chat.page.turned):
         running.chat.open_chat(talk.id)
-    turns = running.window.transcript
-    assert len(turns.turns) == 8
-    qtbot.waitUntil(lambda: len(turns.turns) == 40)
-    assert turns.following
+    transcript = running.window.transcript
+    assert len(transcript.rows) == 8
+    qtbot.waitUntil(lambda: len(transcript.rows) == 40)
+    assert transcript.following
     assert shown(running)[-1] == "Question 149"
-    assert turns.turns[-1].message == talk.messages[-1].id
-    turns.show_earlier()
-    assert len(turns.turns) == 80
+    assert transcript.rows[-1].message == talk.messages[-1].id
+    transcript.show_earlier()
+    assert len(transcript.rows) == 80
     assert shown(running)[0] == "Question 70"
-    turns.go_to(talk.messages[0].id)
-    qtbot.waitUntil(lambda: 0 <= turn(running, 0).mapTo(turns.viewport(), QPoint(0, 0)).y() < 80)
+    transcript.go_to(talk.messages[0].id)
+    qtbot.waitUntil(lambda: 0 <= turn(running, 0).mapTo(transcript.viewport(), QPoint(0, 0)).y() < 80)
     assert shown(running)[:2] == ["Question 0", "Answer 0"]
-    assert [one.message for one in turns.turns] == [message.id for message in talk.messages]
+    assert [one.message for one in transcript.rows] == [message.id for message in talk.messages]
 
 
 def click(button: QWidget) -> None:

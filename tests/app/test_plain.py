@@ -34,7 +34,7 @@ def test_the_windows_of_a_chat(
     window = running.window
     session.play = lambda _: speculated(HOSTILE)
     ask(running, HOSTILE)
-    window.lens.show_view("trace")
+    window.inspector.show_view("trace")
     window.composer.chips.show_all([Attachment(IN_FILE, HOSTILE)])
     running.archive.rename(running.chat.conversation.id, HOSTILE)
     window.sidebar.search.setText("bold")

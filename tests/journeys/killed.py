@@ -56,7 +56,7 @@ def ask(window: Window, question: str) -> None:
 
 
 def look(window: Window) -> None:
-    turns = window.transcript.turns
+    turns = window.transcript.rows
     if len(turns) < 2 or not turns[1].resume.isVisible() or not log(window):
         QTimer.singleShot(PERIOD, window, lambda: look(window))
         return

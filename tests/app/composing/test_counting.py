@@ -80,12 +80,12 @@ def test_a_message_that_does_not_fit_is_not_sent(
     assert len(running.chat.conversation.messages) == 8
     assert not window.banner.isVisible()
     assert window.composer.text == ""
-    edge = window.transcript._column.edge
+    edge = window.transcript._list.edge
     assert edge.isVisible()
-    third = next(turn for turn in window.transcript.turns if turn.message == running.chat.first_told)
+    third = next(turn for turn in window.transcript.rows if turn.message == running.chat.first_told)
     assert edge.y() < third.y()
-    assert edge.y() > window.transcript.turns[3].y()
-    assert window.transcript.turns[-1].unread.text() == "the first 4 messages were not read for this answer"
+    assert edge.y() > window.transcript.rows[3].y()
+    assert window.transcript.rows[-1].unread.text() == "the first 4 messages were not read for this answer"
     ask(running, "More")
     assert session.asked[-1][0][1].startswith("Third")  # it stays left out
 
@@ -100,19 +100,19 @@ def test_what_was_left_out_is_kept_with_the_answer(
     running.window.close()
     running.end()
     again = start(archive=Archive(tmp_path / "data"))
-    turns = again.window.transcript
-    qtbot.waitUntil(lambda: len(turns.turns) == 8)
-    assert turns.turns[-1].unread.text() == "the first 4 messages were not read for this answer"
-    assert not turns.turns[-3].unread.text()
-    assert turns._column.edge.isVisible()
+    transcript = again.window.transcript
+    qtbot.waitUntil(lambda: len(transcript.rows) == 8)
+    assert transcript.rows[-1].unread.text() == "the first 4 messages were not read for this answer"
+    assert not transcript.rows[-3].unread.text()
+    assert transcript._list.edge.isVisible()
     ask(again, "Fifth")
     assert session.asked[-1][0][1].startswith("Third")
     session.limit = 1000
-    turns._column.edge.again.click()
-    assert not turns._column.edge.isVisible()
+    transcript._list.edge.again.click()
+    assert not transcript._list.edge.isVisible()
     ask(again, "Sixth")
     assert session.asked[-1][0][1].startswith("First")
-    assert [turn.unread.isVisible() for turn in turns.turns if not turn._asks][-2:] == [True, False]
+    assert [turn.unread.isVisible() for turn in transcript.rows if not turn._asks][-2:] == [True, False]
 
 
 def test_a_message_that_alone_is_too_long(start: Start, ask: Ask, qtbot: QtBot, session: ScriptedSession) -> None:
@@ -208,9 +208,9 @@ def test_a_question_being_edited_is_counted_in_its_place(start: Start, ask: Ask,
     first = running.chat.conversation.messages[0].id
     window.desk._edit(first)
     assert "one two three" in window.desk.editing.strip.label.text()
-    edited = [turn.body._bubble.property("edited") for turn in window.transcript.turns[::2]]  # type: ignore[attr-defined]
+    edited = [turn.body._bubble.property("edited") for turn in window.transcript.rows[::2]]  # type: ignore[attr-defined]
     assert edited == [True, None]
     qtbot.waitUntil(lambda: window.composer.meter.text() == "6 / 1,024 tokens")
     window.desk.editing.leave()
-    assert not window.transcript.turns[0].body._bubble.property("edited")  # type: ignore[attr-defined]
+    assert not window.transcript.rows[0].body._bubble.property("edited")  # type: ignore[attr-defined]
     qtbot.waitUntil(lambda: not window.composer.meter.text().startswith("6 /"))

@@ -12,11 +12,11 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
-from app.ink.card import TokenCard
 from app.ink.marks import Mark, inks, mark_of, text_format
+from app.ink.token_card import TokenCard
 from app.ink.trace import Trace
-from app.log.fate import fate_of
 from app.log.ledger import Ledger
+from app.log.token_fate import fate_of
 from app.look.palette import DARK, LIGHT, Palette
 from engine.events import Drafting, Finished, LevelInfo, Round, Token
 from tests.app.log.logs import STARTED, TOLD, ledger

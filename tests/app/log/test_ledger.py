@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.log.fate import fate_of, story
 from app.log.ledger import Ledger
+from app.log.token_fate import fate_of, story
 from engine.events import Drafting, Finished, LevelInfo, Pass, Round, Started
 from tests.app.log.logs import PASSES, STARTED, TOKENS, TOLD, judged, ledger
 from tests.app.scripted import speculated, token

@@ -7,7 +7,7 @@ from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
-from app.messages.announcer import Herald, Sentences
+from app.messages.announcer import Announcer, Sentences
 
 
 def test_sentences_are_said_once_they_are_whole() -> None:
@@ -44,12 +44,12 @@ def test_announcements_are_polite(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(QAccessible, "updateAccessibility", hear)
     label = QLabel()
     qtbot.addWidget(label)
-    herald = Herald(label)
-    herald.tell("Nobody hears this. ")
+    announcer = Announcer(label)
+    announcer.tell("Nobody hears this. ")
     assert heard == []
     listening = True
-    herald.tell("One. Two. Thr")
-    herald.end("Stopped.")
+    announcer.tell("One. Two. Thr")
+    announcer.end("Stopped.")
     assert heard == [
         ("One. Two.", QAccessible.AnnouncementPoliteness.Polite),
         ("Thr Stopped.", QAccessible.AnnouncementPoliteness.Polite),

@@ -132,7 +132,7 @@ def test_marks_come_back_when_a_text_is_written_anew(
         sheet.rebuild()
     qtbot.waitUntil(lambda: marked() == ["fox", "fox"])
     for view in ("trace", "reading"):
-        window.lens.views[view].trigger()
+        window.inspector.views[view].trigger()
         qtbot.waitUntil(lambda: marked() == ["fox", "fox"])
 
 
@@ -181,7 +181,7 @@ def test_a_long_chat_is_written_a_little_at_a_time(
     window = running.window
     qtbot.waitUntil(lambda: running.archive.ready)
     running.chat.open_chat(talk.id)
-    qtbot.waitUntil(lambda: len(window.transcript.turns) > 2)
+    qtbot.waitUntil(lambda: len(window.transcript.rows) > 2)
     written = list[int]()
     show = window.transcript.write_more
 

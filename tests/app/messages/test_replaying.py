@@ -19,7 +19,7 @@ def test_an_answer_is_played_again_and_left_as_it_was(start: Start, ask: Ask, qt
     first, last = window.transcript.answers
     stored = [message.reply for message in running.chat.conversation.messages]
     height = last.height()
-    last_turn = window.transcript.turns[-1]
+    last_turn = window.transcript.rows[-1]
     assert last_turn.replay.isVisible()
     QTest.mouseClick(last_turn.replay, Qt.MouseButton.LeftButton)
     assert window.transcript.view == "trace"
@@ -37,15 +37,15 @@ def test_an_answer_is_played_again_and_left_as_it_was(start: Start, ask: Ask, qt
     player.seek(0.05)
     assert len(last.texts[0].toPlainText()) < len(shown)
     QTest.keyClick(player.scrubber, Qt.Key.Key_Escape)
-    assert window.lens.views["reading"].isChecked()
+    assert window.inspector.views["reading"].isChecked()
     assert last.source() == STORY
     assert not player.isVisible()
     assert "replay" not in last.status.text()
     assert [message.reply for message in running.chat.conversation.messages] == stored
-    window.lens._replay(first)
+    window.inspector._replay(first)
     assert player.isVisible()
-    assert window.lens._subject is first
-    window.lens.show_view("reading")
+    assert window.inspector._subject is first
+    window.inspector.show_view("reading")
     assert not player.isVisible()
     assert first.texts[0].toPlainText() == STORY
 
@@ -85,7 +85,7 @@ def test_a_new_question_ends_the_replay(start: Start, ask: Ask) -> None:
     """Guards: an answer that grows unseen behind a replay."""
     running = start()
     ask(running, "Tell me a story")
-    running.window.lens.replay()
+    running.window.inspector.replay()
     assert running.window.player.isVisible()
     ask(running, "And another")
     assert not running.window.player.isVisible()
@@ -96,7 +96,7 @@ def test_stillness_is_respected(start: Start, ask: Ask) -> None:
     running = start()
     ask(running, "Tell me a story")
     running.window.transcript.set_motion(False)
-    running.window.lens.replay()
+    running.window.inspector.replay()
     assert not running.window.player.playing
 
 
@@ -112,13 +112,13 @@ def test_after_a_replay_the_end_is_whole_again(start: Start, ask: Ask, qtbot: Qt
     window.transcript.jump_to_latest()
     qtbot.waitUntil(lambda: bar.value() == bar.maximum())
     for way in ("escape", "reading"):
-        window.lens.replay()
+        window.inspector.replay()
         window.player.pass_time(0.1)
         qtbot.wait(50)
         if way == "escape":
             QTest.keyClick(window.player.scrubber, Qt.Key.Key_Escape)
         else:
-            window.lens.show_view("reading")
+            window.inspector.show_view("reading")
         qtbot.waitUntil(lambda: not window.player.isVisible())
         qtbot.wait(50)
         qtbot.waitUntil(lambda: bar.value() == bar.maximum())

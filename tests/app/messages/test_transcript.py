@@ -24,7 +24,7 @@ def test_an_answer_in_the_window(start: Start, ask: Ask) -> None:
     answer = running.window.transcript.answers[-1]
     assert answer.source() == STORY
     assert answer.reading.sheet.toPlainText() == STORY
-    running.window.lens.switch.trigger()
+    running.window.inspector.switch.trigger()
     marks = {mark.value for _, mark in answer.trace.shown}
     assert {"drafted", "corrected", "written", "rejected"} <= marks
     assert "pending" not in marks
@@ -118,7 +118,7 @@ def test_nothing_below_a_message_is_cut_off(start: Start, ask: Ask, qtbot: QtBot
     running.preferences.change(font_size=size)
     window.resize(width, 800)
     ask(running, "One")
-    turn = window.transcript.turns[-1]
+    turn = window.transcript.rows[-1]
     status = window.transcript.answers[-1].status
     qtbot.waitUntil(lambda: turn.width() <= window.transcript.viewport().width())
 
@@ -139,7 +139,7 @@ def test_the_line_of_actions_is_as_high_without_them(start: Start, ask: Ask) -> 
     running = start()
     running.preferences.change(font_size=32)
     ask(running, "One")
-    question = running.window.transcript.turns[0]
+    question = running.window.transcript.rows[0]
     before = question.sizeHint().height()
     assert not question.redo.isVisible()
     question.body.text.setFocus(Qt.FocusReason.TabFocusReason)  # type: ignore[attr-defined]
@@ -164,7 +164,7 @@ def test_nothing_leads_to_the_end_where_it_is_in_view(
     session.play = lambda _: plain("word " * 900)
     ask(running, "More")
     bar = transcript.verticalScrollBar()
-    transcript.show_top(transcript.turns[0])
+    transcript.show_top(transcript.rows[0])
     qtbot.waitUntil(pill.isVisible)
     bar.setValue(bar.maximum() - 20)  # as much as the pill would cover
     assert not pill.isVisible()

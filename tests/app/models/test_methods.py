@@ -13,9 +13,9 @@ from pytestqt.qtbot import QtBot
 from app.__main__ import Application
 from app.conversations.conversation import Message, Reply
 from app.look.palette import LIGHT
-from app.messages.actions import Wishes
+from app.messages.actions import MessageActions
 from app.messages.answer import Answer
-from app.messages.turn import Turn
+from app.messages.message_row import MessageRow
 from app.models.methods import KEPT, Methods
 from app.talk.chat import Engine
 from engine.config import ModelSet, tiny_models
@@ -67,7 +67,7 @@ def test_an_ordinary_model_is_not_slowed_and_keeps_what_is_chosen(
         return running.chat.preset.name
 
     assert opened(ordinary) == "lookup"
-    running.window.transcript.wishes.plain.emit()
+    running.window.transcript.message_actions.plain.emit()
     assert running.chat.preset.name == running.preferences.settings.preset == "plain"
     assert running.window.topbar.presets["plain"].isChecked()
     starter = tiny_models()
@@ -82,14 +82,14 @@ def test_a_slow_answer_offers_to_turn_speculation_off(start: Callable[..., Appli
     """Guards: "slower here" with nothing to be done about it, and the offer beside an answer that gained."""
     for seconds, offered in ((0.4, True), (0.035, False)):
         answer = Answer(LIGHT, marked=True, moving=False)
-        turn = Turn(answer, wishes := Wishes(), asks=False)
-        qtbot.addWidget(turn)
+        row = MessageRow(answer, actions := MessageActions(), asks=False)
+        qtbot.addWidget(row)
         events = tuple(speculated(STORY * 2, seconds=seconds))
         reply = Reply().after(events).ended("finished")
         answer.load(reply.text, reply.events, "finished")
-        turn.show_message(Message("assistant", reply.text, reply, 7), [7], last=True)
-        assert turn.plain.isVisibleTo(turn) == offered
+        row.show_message(Message("assistant", reply.text, reply, 7), [7], last=True)
+        assert row.plain.isVisibleTo(row) == offered
         if offered:
-            with qtbot.waitSignal(wishes.plain):
-                turn.plain.click()
-            assert not turn.plain.isVisibleTo(turn)
+            with qtbot.waitSignal(actions.plain):
+                row.plain.click()
+            assert not row.plain.isVisibleTo(row)

@@ -9,7 +9,7 @@ import pytest
 from PySide6.QtGui import QTextBlockFormat, QTextCharFormat, QTextListFormat
 from pytestqt.qtbot import QtBot
 
-from app.ink.edits import SOURCE_PROPERTY, own_text
+from app.ink.document_edit import SOURCE_PROPERTY, own_text
 from app.look.palette import LIGHT
 from app.reading.formats import LANGUAGE
 from app.reading.sheet import Sheet

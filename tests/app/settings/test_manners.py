@@ -66,7 +66,7 @@ def test_every_window_can_be_heard_and_reached(start: Start, ask: Ask, qtbot: Qt
     window = start().window
     assert complaints(window) == []
     ask_running(window, qtbot)
-    for view in window.lens.views.values():
+    for view in window.inspector.views.values():
         view.trigger()
         qtbot.wait(30)
         assert complaints(window) == []

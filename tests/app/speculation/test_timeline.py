@@ -9,9 +9,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from app.log.course import Course
+from app.log.acceptance_history import AcceptanceHistory
 from app.look.palette import LIGHT
-from app.speculation.charts import ByPlace, OverTime, per_pass
+from app.speculation.charts import AcceptanceByPosition, AcceptanceOverTime, per_pass
 from app.speculation.panel import SpeculationPanel
 from app.speculation.timeline import ROUNDS, Timeline
 from engine.events import PlainPace
@@ -83,9 +83,9 @@ def test_a_click_chooses_the_bar_under_it(timeline: Timeline) -> None:
 def test_every_chart_says_what_it_shows(qtbot: QtBot, timeline: Timeline) -> None:
     """Guards: pictures without words."""
     assert timeline.accessibleDescription().startswith("Last 6 rounds · 192 ms: Target 6 passes, 84.0 ms;")
-    course = Course(ledger(20))
+    course = AcceptanceHistory(ledger(20))
     course.catch_up()
-    line, bars = OverTime("Acceptance over time", LIGHT), ByPlace("Acceptance by place", LIGHT)
+    line, bars = AcceptanceOverTime("Acceptance over time", LIGHT), AcceptanceByPosition("Acceptance by place", LIGHT)
     for chart in (line, bars):
         qtbot.addWidget(chart)
         assert chart.explain() == "Nothing was proposed yet."
@@ -98,9 +98,9 @@ def test_every_chart_says_what_it_shows(qtbot: QtBot, timeline: Timeline) -> Non
 
 def test_charts_are_painted(qtbot: QtBot) -> None:
     """Guards: charts that stay empty."""
-    course = Course(ledger(20))
+    course = AcceptanceHistory(ledger(20))
     course.catch_up()
-    for chart in (OverTime("x", LIGHT), ByPlace("y", LIGHT)):
+    for chart in (AcceptanceOverTime("x", LIGHT), AcceptanceByPosition("y", LIGHT)):
         qtbot.addWidget(chart)
         before = chart.grab().toImage()
         chart.show_course(course)

@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from app.__main__ import Application
 from app.ink.marks import Mark
-from app.messages.demonstration import CAPTIONS, TITLE, Showing
+from app.messages.demonstration import CAPTIONS, TITLE, Demonstration
 from app.talk import first_run
 from app.talk.first_run import SEEN, FirstRun
 from engine.config import tiny_models
@@ -33,14 +33,14 @@ def first_of(running: Application) -> FirstRun:
     return running.first_run
 
 
-def shown(running: Application) -> Showing:
-    showing = first_of(running).showing
-    assert showing is not None
-    return showing
+def shown(running: Application) -> Demonstration:
+    demonstration = first_of(running).demonstration
+    assert demonstration is not None
+    return demonstration
 
 
-def told(showing: Showing) -> list[Mark]:
-    return [mark for mark, (_, sentence) in showing.captions.items() if not sentence.isHidden()]
+def told(demonstration: Demonstration) -> list[Mark]:
+    return [mark for mark, (_, sentence) in demonstration.captions.items() if not sentence.isHidden()]
 
 
 def usual(running: Application) -> bool:
@@ -52,16 +52,16 @@ def test_three_sentences_in_turn_and_then_the_usual(
 ) -> None:
     """Guards: sentences about marks that are not there, an answer kept as a chat, a model left out of place."""
     seen: list[list[Mark]] = []
-    explain = Showing.explain
+    explain = Demonstration.explain
 
-    def watched(showing: Showing, *, complete: bool) -> bool:
-        found = explain(showing, complete=complete)
-        seen.append(told(showing))
+    def watched(demonstration: Demonstration, *, complete: bool) -> bool:
+        found = explain(demonstration, complete=complete)
+        seen.append(told(demonstration))
         return found
 
-    monkeypatch.setattr(Showing, "explain", watched)
+    monkeypatch.setattr(Demonstration, "explain", watched)
     running = start(wait=False, first=True)
-    qtbot.waitUntil(lambda: first_of(running).showing is not None)
+    qtbot.waitUntil(lambda: first_of(running).demonstration is not None)
     assert not usual(running)
     with qtbot.waitSignal(first_of(running).over) as over:
         pass
@@ -111,7 +111,7 @@ def test_it_gives_way(
     """Guards: somebody who has to wait, a letter that is lost, a wizard over what is being written."""
     session.play, session.delay = lambda _: endless(), 0.005
     running = start(wait=False, first=True)
-    qtbot.waitUntil(lambda: first_of(running).showing is not None and bool(told(shown(running))))
+    qtbot.waitUntil(lambda: first_of(running).demonstration is not None and bool(told(shown(running))))
     with qtbot.waitSignal(first_of(running).over) as over:
         act(running)
     assert over.args == [writing]
@@ -142,12 +142,12 @@ def test_it_fits_the_smallest_window_and_keeps_still(
     (tmp_path / "settings.json").write_text('{"appearance": {"motion": "reduced"}}')
     running = start(wait=False, first=True)
     running.window.resize(800, 600)
-    qtbot.waitUntil(lambda: first_of(running).showing is not None and len(told(shown(running))) == 3)
-    showing, area = shown(running), running.window.transcript.viewport()
-    sentence = showing.captions[Mark.WRITTEN][1]
+    qtbot.waitUntil(lambda: first_of(running).demonstration is not None and len(told(shown(running))) == 3)
+    demonstration, area = shown(running), running.window.transcript.viewport()
+    sentence = demonstration.captions[Mark.WRITTEN][1]
     assert sentence.mapTo(area, sentence.rect().bottomLeft()).y() < area.height()
-    assert not showing.answer._moving
-    assert (showing.accessibleName(), sentence.text()) == (TITLE, CAPTIONS[Mark.WRITTEN][1])
+    assert not demonstration.answer._moving
+    assert (demonstration.accessibleName(), sentence.text()) == (TITLE, CAPTIONS[Mark.WRITTEN][1])
 
 
 def test_why_the_starter_is_not_there_is_said_once(start: Start) -> None:

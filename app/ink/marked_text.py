@@ -15,17 +15,17 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QTextEdit, QWidget
 
-from app.ink.edits import selected_text
+from app.ink.document_edit import selected_text
 from app.ink.fade import Fade
-from app.ink.layer import MarkLayer
+from app.ink.mark_layer import MarkLayer
 from app.ink.marks import OVERHANG, Ink, Mark
-from app.ink.prose import Prose
-from app.ink.strips import Strips
+from app.ink.paint_cache import PaintCache
+from app.ink.text_view import TextView
 from app.look.palette import Palette
 
 
-class Inked(Prose):
-    """Prose in the colours of a palette whose tokens stand in a layer; those that have just settled fade in.
+class MarkedText(TextView):
+    """TextView in the colours of a palette whose tokens stand in a layer; those that have just settled fade in.
 
     ``_paint_behind`` and ``_paint_before`` paint what goes under and over the letters. Whoever edits the document
     says so first, by ``_keep_above``.
@@ -38,7 +38,7 @@ class Inked(Prose):
         self._palette = palette
         self._layer = MarkLayer(self.document())
         self._fade = Fade(self, self._top_of)
-        self._strips = Strips(self, self._paint_firm)
+        self._cache = PaintCache(self, self._paint_firm)
         self._found = False  # a search has marked places
 
     def set_motion(self, moving: bool) -> None:
@@ -72,7 +72,7 @@ class Inked(Prose):
         ground = QColor(self._palette.background)
         painter.fillRect(rest, ground)
         if not (self._found or self._shows_cursor() or self.textCursor().hasSelection()):
-            rest = self._strips.paint(painter, rest, ground, self._fade.top - OVERHANG)
+            rest = self._cache.paint(painter, rest, ground, self._fade.top - OVERHANG)
         if not rest.isEmpty():
             self._paint_behind(painter, QRectF(rest))
             painter.end()
@@ -106,7 +106,7 @@ class Inked(Prose):
 
     def _keep_above(self, position: int) -> None:
         """Let go of the pictures of all that an edit at ``position`` may change."""
-        self._strips.cut(self._layer.firm_above(position) - OVERHANG)
+        self._cache.cut(self._layer.firm_above(position) - OVERHANG)
 
     def _top_of(self, index: int) -> float:
         """Return the y of a token; what is written anew may not have it yet."""

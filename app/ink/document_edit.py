@@ -13,7 +13,7 @@ SOURCE_PROPERTY = QTextFormat.Property.UserProperty + 5  # of a character that s
 _STAND_IN = "\ufffc"  # that character
 
 
-class Editing:
+class DocumentEdit:
     """One edit block that leaves the reader's own cursor and selection where they are."""
 
     def __init__(self, view: QTextEdit) -> None:

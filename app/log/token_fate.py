@@ -11,7 +11,7 @@ from engine.events import Token
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class LevelRow:
     """One level's line on the card."""
 
     level: int
@@ -28,12 +28,12 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
+class TokenFate:
     """All that a card says: the token itself, a sentence, a row a level (the target first) and the round's price."""
 
     quote: str
     story: str
-    rows: tuple[Row, ...]
+    rows: tuple[LevelRow, ...]
     round: str
 
     @property
@@ -43,14 +43,14 @@ class Fate:
         return f"{self.quote}. {self.story} {rows}. {self.round}"
 
 
-def fate_of(ledger: Ledger, index: int) -> Fate:
+def fate_of(ledger: Ledger, index: int) -> TokenFate:
     """Return what there is to say about the token at ``index`` of ``ledger``."""
     token = ledger.tokens[index]
     round_ = ledger.rounds[ledger.owners[index]]
     kept = len(round_.settled)
     price = f"Round {round_.index + 1}: {wording.milliseconds(1000 * round_.seconds)} for {words.tokens(kept)}"
     rows = tuple(_row(ledger, share) for share in ledger.shares(index))
-    return Fate(quoted(token.text), story(ledger, index), rows, price)
+    return TokenFate(quoted(token.text), story(ledger, index), rows, price)
 
 
 def story(ledger: Ledger, index: int) -> str:
@@ -100,10 +100,10 @@ def _replaced(ledger: Ledger, index: int) -> Token | None:
     return before if before is not None and before.rejected_by is not None else None
 
 
-def _row(ledger: Ledger, share: Share) -> Row:
+def _row(ledger: Ledger, share: Share) -> LevelRow:
     probability = "not asked" if share.probability is None else wording.chance(share.probability)
     rank = "" if share.rank is None else f"rank {share.rank:,}"
-    return Row(share.level, ledger.levels[share.level].title, probability, rank, _cost(share))
+    return LevelRow(share.level, ledger.levels[share.level].title, probability, rank, _cost(share))
 
 
 def _cost(share: Share) -> str:

@@ -11,7 +11,7 @@ from app.look.typeface import tabular
 GAP = "\u2003"
 
 
-class Status(Label):
+class StatusLine(Label):
     """Facts side by side, in a next line where one has no room; it never makes the column wider than the window."""
 
     def __init__(self, *facts: str) -> None:

@@ -10,7 +10,7 @@ SPAN = 8  # rounds that a point of the line looks back on
 PLACES = 8  # of the window that are told apart; proposals further back count at the last
 
 
-class Course:
+class AcceptanceHistory:
     """Counts what a growing ``ledger`` tells.
 
     ``rates`` holds, for each level that judges (bottom first, the drafter left out), the share of proposals that stood

@@ -7,7 +7,7 @@ from PySide6.QtGui import QResizeEvent, QTextOption, QWheelEvent
 from PySide6.QtWidgets import QApplication, QFrame, QTextBrowser, QWidget
 
 
-class Prose(QTextBrowser):
+class TextView(QTextBrowser):
     """Text that can be selected and copied but not changed; its height follows its document's."""
 
     reached = Signal(QRect)  # where the text cursor went, for the column to scroll there

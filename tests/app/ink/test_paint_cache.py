@@ -11,9 +11,9 @@ from PySide6.QtGui import QColor, QImage, QPainter, QRegion, QTextCursor
 from PySide6.QtWidgets import QTextBrowser
 from pytestqt.qtbot import QtBot
 
-from app.ink.inked import Inked
+from app.ink.marked_text import MarkedText
 from app.ink.marks import Mark
-from app.ink.strips import HEIGHT, Strips
+from app.ink.paint_cache import HEIGHT, PaintCache
 from app.ink.trace import Trace
 from app.log.ledger import Ledger
 from app.look.palette import DARK, LIGHT
@@ -46,7 +46,7 @@ def test_only_what_is_new_is_painted(qtbot: QtBot) -> None:
     with qtbot.waitExposed(view):
         view.show()
     port = view.viewport().rect()
-    strips = Strips(view, lambda _, box: drawn.append((round(box.top()), round(box.bottom()))))
+    strips = PaintCache(view, lambda _, box: drawn.append((round(box.top()), round(box.bottom()))))
     canvas = QImage(200, TALL, QImage.Format.Format_RGB32)
 
     def painted(end: float, exposed: QRect = port) -> tuple[list[tuple[int, int]], QRect]:
@@ -74,7 +74,7 @@ def test_nothing_is_shown_below_what_is_painted(qtbot: QtBot) -> None:
     view.resize(200, TALL)
     with qtbot.waitExposed(view):
         view.show()
-    strips = Strips(view, lambda painter, box: painter.fillRect(box, QColor("red")))
+    strips = PaintCache(view, lambda painter, box: painter.fillRect(box, QColor("red")))
     canvas = QImage(200, TALL, QImage.Format.Format_RGB32)
 
     def painted(end: float) -> list[str]:
@@ -90,7 +90,7 @@ def test_nothing_is_shown_below_what_is_painted(qtbot: QtBot) -> None:
     assert painted(100) == [red, white, white, white]
 
 
-Make = Callable[[QtBot], tuple[Inked, Callable[[int, int], None]]]
+Make = Callable[[QtBot], tuple[MarkedText, Callable[[int, int], None]]]
 
 
 def _trace(qtbot: QtBot) -> tuple[Trace, Callable[[int, int], None]]:
@@ -122,11 +122,11 @@ def _sheet(qtbot: QtBot) -> tuple[Sheet, Callable[[int, int], None]]:
     return view, grow
 
 
-def _picture(view: Inked) -> QImage:
+def _picture(view: MarkedText) -> QImage:
     return view.grab().toImage()
 
 
-def _shown(qtbot: QtBot, view: Inked, width: int = 420) -> None:
+def _shown(qtbot: QtBot, view: MarkedText, width: int = 420) -> None:
     view.set_motion(False)
     view.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # a view in which a cursor blinks is painted without pictures
     view.resize(width, 100)
@@ -177,7 +177,7 @@ def test_painting_in_pictures_is_painting(qtbot: QtBot, monkeypatch: pytest.Monk
     _shown(qtbot, view)
     grow(0, 60)
     from_pictures = _picture(view)
-    monkeypatch.setattr(view._strips, "paint", lambda _painter, exposed, _ground, _end: exposed)
+    monkeypatch.setattr(view._cache, "paint", lambda _painter, exposed, _ground, _end: exposed)
     assert _picture(view) == from_pictures
     assert view.height() > HEIGHT
 
@@ -207,7 +207,7 @@ def test_a_draft_that_wrapped_leaves_no_gap_when_it_goes(qtbot: QtBot, width: in
         view.grow([], random.choice(["", ".", "o", "\u0301", " "]), final=False)
         at += step
         shown = _picture(view)
-        view._strips.cut()
+        view._cache.cut()
         assert _picture(view) == shown, (text[:at], width)
 
 
@@ -223,10 +223,10 @@ def test_marks_stay_whole_wherever_a_picture_ends(qtbot: QtBot, make: Make, size
     grow(0, 60)
     whole = _picture(view)
     for y in range(8, 130):
-        view._strips.cut(y)
+        view._cache.cut(y)
         assert _picture(view) == whole, y
     for top in range(0, 60, 7):  # as a scrolled column exposes it, a band at a time
-        view._strips.cut()
+        view._cache.cut()
         port = view.viewport()
         canvas = QImage(whole.size(), whole.format())
         canvas.setDevicePixelRatio(whole.devicePixelRatio())

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QWidget
 from app.look.label import Label
 
 
-class Edge(QFrame):
+class ContextEdge(QFrame):
     """Says that what is above is left out. ``all_wanted``: it is to be read again."""
 
     all_wanted = Signal()

@@ -11,21 +11,21 @@ from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 from app.conversations.conversation import Message
 from app.look.label import Label
 from app.look.typeface import tabular
-from app.messages.actions import Wishes
+from app.messages.actions import MessageActions
 from app.messages.answer import Answer
-from app.messages.line import Line
+from app.messages.button_row import ButtonRow
 
 
-class Turn(QWidget):
+class MessageRow(QWidget):
     """Holds ``body``, a question or an answer. The actions show while the pointer or the keyboard is here.
 
     Which message it is and what can be done with it is set by ``show_message``; until then nothing can. What the
-    reader chooses goes out through ``wishes``.
+    reader chooses goes out through ``actions``.
     """
 
-    def __init__(self, body: QWidget, wishes: Wishes, *, asks: bool) -> None:
+    def __init__(self, body: QWidget, actions: MessageActions, *, asks: bool) -> None:
         super().__init__()
-        self.body, self._wishes = body, wishes
+        self.body, self._actions = body, actions
         self.message: int | None = None
         self.versions: Sequence[int] = ()
         self._asks, self._last, self._locked, self._open = asks, False, False, False
@@ -37,14 +37,14 @@ class Turn(QWidget):
         self.place.setFont(tabular(self.place.font()))
         self.later = self._button("›", "Next version", lambda: self._step(1))
         text, name = ("Answer", "Have the question answered") if asks else ("Continue", "Continue the answer")
-        self.resume = self._button(text, name, lambda: self._tell(wishes.go_on))
+        self.resume = self._button(text, name, lambda: self._tell(actions.resume))
         self.resume.setObjectName("turnMain")
-        self.copy = self._button("Copy", f"Copy the {kind} as Markdown", lambda: self._tell(wishes.copy))
+        self.copy = self._button("Copy", f"Copy the {kind} as Markdown", lambda: self._tell(actions.copy))
         text, name = ("Edit", "Edit the question") if asks else ("Regenerate", "Regenerate the answer")
-        self.redo = self._button(text, name, lambda: self._tell(wishes.edit if asks else wishes.again))
-        self.replay = self._button("Replay", "Replay how the answer came to be", lambda: wishes.replay.emit(body))
+        self.redo = self._button(text, name, lambda: self._tell(actions.edit if asks else actions.regenerate))
+        self.replay = self._button("Replay", "Replay how the answer came to be", lambda: actions.replay.emit(body))
         self.plain = self._button("Turn it off", "Answer without speculation, with this model", self._turn_off)
-        self.remove = self._button("Delete", f"Delete the {kind}", lambda: self._tell(wishes.remove))
+        self.remove = self._button("Delete", f"Delete the {kind}", lambda: self._tell(actions.delete))
         self.unread = Label()
         self.unread.setObjectName("turnNote")
         self.unread.hide()
@@ -109,16 +109,16 @@ class Turn(QWidget):
 
     def _turn_off(self) -> None:
         self._turned_off = True
-        self._wishes.plain.emit()
+        self._actions.plain.emit()
         self._show()
 
     def _step(self, by: int) -> None:
         if self.message is not None and not self._locked:
-            self._wishes.version.emit(self.versions[self.versions.index(self.message) + by])
+            self._actions.show_version.emit(self.versions[self.versions.index(self.message) + by])
 
-    def _tell(self, wish: SignalInstance) -> None:
+    def _tell(self, signal: SignalInstance) -> None:
         if self.message is not None:
-            wish.emit(self.message)
+            signal.emit(self.message)
 
     def _button(self, text: str, name: str, act: object) -> QPushButton:
         button = QPushButton(text)
@@ -139,4 +139,4 @@ class Turn(QWidget):
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(2)
         rows.addWidget(self.body)
-        rows.addWidget(Line(order, right=self._asks))
+        rows.addWidget(ButtonRow(order, right=self._asks))

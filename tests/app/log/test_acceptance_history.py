@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from app.log.course import PLACES, SPAN, Course, thinned
+from app.log.acceptance_history import PLACES, SPAN, AcceptanceHistory, thinned
 from app.log.ledger import Ledger
-from app.log.loss import findings, reason
+from app.log.slowdown import findings, reason
 from engine.events import LevelInfo, Pass, PlainPace, Round, Started, Token
 from engine.tally import Tally
 from tests.app.log.logs import STARTED, ledger
@@ -15,7 +15,7 @@ from tests.app.scripted import LEVELS, token
 
 def test_acceptance_round_by_round() -> None:
     """Guards: ghosts that count as accepted, tokens a level never saw in its denominator."""
-    course = Course(ledger())
+    course = AcceptanceHistory(ledger())
     course.catch_up()
     assert course.rates == [[pytest.approx(3 / 4)], [pytest.approx(2 / 5)]]
     assert course.places == [(1, 1), (1, 1), (1, 0), (1, 0), (1, 0)]
@@ -24,13 +24,13 @@ def test_acceptance_round_by_round() -> None:
 def test_a_course_grows_with_its_log() -> None:
     """Guards: rounds counted twice or skipped between two frames."""
     log = Ledger()
-    growing = Course(log)
+    growing = AcceptanceHistory(log)
     rounds = ledger(12).rounds
     log.add([STARTED])
     for round_ in rounds:
         log.add([round_])
         growing.catch_up()
-    whole = Course(log)
+    whole = AcceptanceHistory(log)
     whole.catch_up()
     assert growing.rates == whole.rates
     assert growing.places == whole.places == [(12, 12), (12, 12), (12, 0), (12, 0), (12, 0)]
@@ -42,7 +42,7 @@ def test_late_rounds_decide() -> None:
     good = [Round(i, (token("a"),), (), "a", i, 1) for i in range(20)]
     bad = [Round(20 + i, (token("b", 0, 1, rejected_by=2), token("c", 2, 2)), (), "c", 20 + i, 1) for i in range(SPAN)]
     log.add([STARTED, *good, *bad])
-    course = Course(log)
+    course = AcceptanceHistory(log)
     course.catch_up()
     assert course.rates[1][19] == 1
     assert course.rates[1][-1] == 0
@@ -52,7 +52,7 @@ def test_places_beyond_the_last_share_it() -> None:
     """Guards: a chart that grows without bound under a wide window."""
     log = Ledger()
     log.add([STARTED, Round(0, tuple(token("a") for _ in range(PLACES + 5)), (), "", 0, 1)])
-    course = Course(log)
+    course = AcceptanceHistory(log)
     course.catch_up()
     assert len(course.places) == PLACES
     assert course.places[-1] == (6, 6)

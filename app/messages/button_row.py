@@ -13,7 +13,7 @@ from app.look.flow import FlowLayout
 GAP = 2  # pixels
 
 
-class Line(QWidget):
+class ButtonRow(QWidget):
     """Holds ``widgets``, as high with all of them hidden as with a row of them, so that nothing moves.
 
     Those of an answer go on in a next row where the first is full; those of a question stand at the right.

@@ -22,7 +22,7 @@ class Strip:
     end: int
 
 
-class Strips:
+class PaintCache:
     """Keeps what ``draw`` paints on the ground of ``view``, as far as it is in view.
 
     Code that changes what would be painted has to call ``cut`` first.

@@ -15,7 +15,7 @@ LEISURE = 30  # ms between two bits of work that nobody waits for
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ReadingPlace:
     """Where the reader is: token ``offset`` of ``answer`` (None: its top) is ``below`` pixels under the edge."""
 
     answer: Answer
@@ -23,14 +23,14 @@ class Place:
     below: int
 
 
-class Views(QObject):
+class ViewSwitch(QObject):
     """Writes the answers near what ``area`` shows in the view chosen. What the reader reads stays where it is."""
 
     def __init__(self, area: QScrollArea, answers: Sequence[Answer], view: View) -> None:
         super().__init__(area)
         self.view = view
         self._area, self._answers = area, answers
-        self._place: Place | None = None
+        self._place: ReadingPlace | None = None
         self._soon = QTimer(self, singleShot=True, interval=0)
         self._soon.timeout.connect(self.tend)
         self._leisure = QTimer(self, singleShot=True, interval=LEISURE)
@@ -93,15 +93,15 @@ class Views(QObject):
         bar = self._area.verticalScrollBar()
         bar.setValue(bar.value() + self._top(place.answer) + inside - place.below)
 
-    def _find_place(self) -> Place | None:
+    def _find_place(self) -> ReadingPlace | None:
         """Return what stands at the top edge."""
         for answer in self._answers:
             top = self._top(answer)
             if top >= 0:
-                return Place(answer, None, top)
+                return ReadingPlace(answer, None, top)
             if top + answer.height() > 0:
                 offset = answer.offset_of(-top)
-                return Place(answer, offset, top + answer.y_of(offset))
+                return ReadingPlace(answer, offset, top + answer.y_of(offset))
         return None
 
     def _top(self, answer: Answer) -> int:

@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from app.ink.marks import Mark
 from app.look.palette import LIGHT
-from app.messages.inspector import Lens, remembered
+from app.messages.inspector import Inspector, remembered
 from app.messages.transcript import Transcript
 from app.speculation.panel import SpeculationPanel
 from app.speculation.player import Player
@@ -32,7 +32,7 @@ class Desk(QWidget):
         self.transcript = Transcript(LIGHT, marked=True, view=remembered(settings))
         self.panel = SpeculationPanel(LIGHT)
         self.player = Player(LIGHT)
-        self.lens = Lens(self.transcript, self.panel, self.player, settings, self)
+        self.inspector = Inspector(self.transcript, self.panel, self.player, settings, self)
         row = QHBoxLayout(self)
         row.addWidget(self.transcript, 1)
         row.addWidget(self.panel)
@@ -42,14 +42,14 @@ class Desk(QWidget):
         """Let an answer arrive event by event."""
         tally = Tally()
         self.transcript.begin_answer()
-        self.lens.begin()
+        self.inspector.begin()
         for event in told:
             tally.add([event])
             self.transcript.advance([event], tally)
             QApplication.processEvents()
         if ended:
             self.transcript.end_answer("finished", tally)
-        self.lens.show_figures(tally, running=not ended)
+        self.inspector.show_figures(tally, running=not ended)
         return tally
 
 
@@ -66,14 +66,14 @@ def add_answer(transcript: Transcript, text: str, log: Sequence[Event]) -> None:
     """Show a complete answer; it is written once it comes near what is in view."""
     answer = transcript._make_answer()
     answer.load(text, log, "finished")
-    transcript._column.add(answer)
-    transcript._views.later()
+    transcript._list.add(answer)
+    transcript._switch.later()
 
 
 def wait_written(qtbot: QtBot, desk: Desk) -> None:
     """Wait until the answers near the view are there in both views."""
-    qtbot.waitUntil(lambda: not any(answer.prepare() for answer in desk.transcript._views._near()))
-    qtbot.waitUntil(lambda: all(a.reading.complete for a in desk.transcript._views._near()))
+    qtbot.waitUntil(lambda: not any(answer.prepare() for answer in desk.transcript._switch._near()))
+    qtbot.waitUntil(lambda: all(a.reading.complete for a in desk.transcript._switch._near()))
 
 
 MARKDOWN = "# Fox\n\nOnce **upon** a time\n\n```python\nx = 1\n```"
@@ -91,7 +91,7 @@ def test_reading_is_typeset_and_trace_is_not(desk: Desk, qtbot: QtBot) -> None:
     answer = desk.transcript.answers[0]
     qtbot.waitUntil(lambda: answer.reading.complete)
     assert answer.reading.sheet.toPlainText().rstrip() == "Fox\nOnce upon a time\nx = 1"
-    desk.lens.show_view("trace")
+    desk.inspector.show_view("trace")
     assert answer.trace.toPlainText() == MARKDOWN
     assert answer.source() == MARKDOWN
     assert not answer.trace.isHidden()
@@ -100,15 +100,15 @@ def test_reading_is_typeset_and_trace_is_not(desk: Desk, qtbot: QtBot) -> None:
 
 def test_the_choice_is_remembered_and_switched_by_key(desk: Desk, settings: QSettings) -> None:
     """Guards: a view forgotten between starts, buttons that show another one."""
-    desk.addAction(desk.lens.switch)
+    desk.addAction(desk.inspector.switch)
     desk.activateWindow()
-    desk.lens.switch.trigger()
+    desk.inspector.switch.trigger()
     assert desk.transcript.view == "trace"
-    assert desk.lens.views["trace"].isChecked()
+    assert desk.inspector.views["trace"].isChecked()
     assert remembered(settings) == "trace"
-    desk.lens.views["reading"].trigger()
-    assert (remembered(settings), desk.lens.views["trace"].isChecked()) == ("reading", False)
-    assert desk.lens.switch.shortcut().toString() == "Ctrl+T"
+    desk.inspector.views["reading"].trigger()
+    assert (remembered(settings), desk.inspector.views["trace"].isChecked()) == ("reading", False)
+    assert desk.inspector.switch.shortcut().toString() == "Ctrl+T"
 
 
 def test_an_answer_can_change_views_while_it_grows(desk: Desk, qtbot: QtBot) -> None:
@@ -120,11 +120,11 @@ def test_an_answer_can_change_views_while_it_grows(desk: Desk, qtbot: QtBot) -> 
         tally.add([event])
         desk.transcript.advance([event], tally)
         if number % 3 == 0:
-            desk.lens.switch.trigger()
+            desk.inspector.switch.trigger()
     desk.transcript.end_answer("finished", tally)
     answer = desk.transcript.answers[0]
     for view in ("reading", "trace"):
-        desk.lens.show_view(view)
+        desk.inspector.show_view(view)
     qtbot.waitUntil(lambda: answer.reading.complete)
     kept = [text for text, mark in answer.trace.shown if mark not in (Mark.REJECTED, Mark.DISCARDED)]
     assert "".join(kept) == answer.source() == answer.reading.sheet.toPlainText()
@@ -176,7 +176,7 @@ def test_changing_the_view_of_8000_tokens_is_instant(desk: Desk, qtbot: QtBot, n
     add_answer(desk.transcript, novel[0], novel[1])
     qtbot.waitUntil(lambda: desk.transcript.answers[0].written)
     wait_written(qtbot, desk)
-    taken = [painted(desk, desk.lens.switch.trigger) for _ in range(4)]
+    taken = [painted(desk, desk.inspector.switch.trigger) for _ in range(4)]
     assert min(taken) < 0.05
     assert max(taken) < 0.25
 
@@ -196,15 +196,15 @@ def test_what_is_read_stays_in_place(desk: Desk, qtbot: QtBot, novel: tuple[str,
     wait_written(qtbot, desk)
 
     def at_the_top() -> int:
-        return answer.offset_of(-transcript._views._top(answer))
+        return answer.offset_of(-transcript._switch._top(answer))
 
     before = at_the_top()
     assert before > 1000
     for _ in range(2):
-        desk.lens.switch.trigger()
+        desk.inspector.switch.trigger()
         qtbot.waitUntil(lambda: abs(at_the_top() - before) <= 24)  # a line
     transcript.jump_to_latest()
-    desk.lens.switch.trigger()
+    desk.inspector.switch.trigger()
     qtbot.waitUntil(lambda: bar.value() == bar.maximum())
 
 
@@ -234,7 +234,7 @@ def test_a_token_outlines_its_bars(desk: Desk, qtbot: QtBot) -> None:
     """Guards: the panel showing the last answer's passes for a token of an older one."""
     desk.answer(events(9))
     desk.answer(written("Two."))
-    desk.lens.show_view("trace")
+    desk.inspector.show_view("trace")
     old = desk.transcript.answers[0]
     old.trace.chosen.emit(2 * len(TOKENS) + 2)
     assert desk.panel.timeline.picked == {(2, 2), (2, 6)}
@@ -254,7 +254,7 @@ def test_highlighting_is_for_reading(desk: Desk, qtbot: QtBot) -> None:
     marked = answer.reading.grab().toImage()
     desk.transcript.show_marks(False)
     assert answer.reading.grab().toImage() != marked
-    desk.lens.show_view("trace")
+    desk.inspector.show_view("trace")
     assert {mark for _, mark in answer.trace.shown} >= {Mark.REJECTED, Mark.DISCARDED, Mark.WRITTEN}
 
 
@@ -267,7 +267,7 @@ def test_an_answer_known_only_by_its_text(desk: Desk, qtbot: QtBot) -> None:
     answer.load("Once upon a", events(1), "stopped")
     assert answer.source() == "Once upon a"
     assert "stopped" in answer.status.text()
-    desk.lens.show_view("trace")
+    desk.inspector.show_view("trace")
     assert len(answer.trace.shown) == len(TOKENS)
 
 

@@ -6,14 +6,14 @@ from PySide6.QtCore import QRect, Qt, QTimer, Signal
 from PySide6.QtGui import QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QPushButton, QScrollArea, QWidget
 
-from app.ink.prose import Prose
+from app.ink.text_view import TextView
 from app.look.middle import SIDE, Middle
 
 NEAR_END = 4  # pixels
 PILL_GAP = 8  # pixels between the pill and the edge
 
 
-class Following(QScrollArea):
+class AutoscrollArea(QScrollArea):
     """Shows ``column`` in the middle, and a pill that leads back to the end while that is not followed.
 
     ``moved`` tells that the reader is elsewhere now, ``top_reached`` that it is the very beginning.
@@ -60,7 +60,7 @@ class Following(QScrollArea):
         self._following = False
         QTimer.singleShot(0, widget, lambda: self._scroll_to(widget))
 
-    def show_spot(self, text: Prose, spot: QRect) -> None:
+    def show_spot(self, text: TextView, spot: QRect) -> None:
         """Scroll to where the reader's cursor or selection in ``text`` went."""
         at = text.viewport().mapTo(self._middle, spot.center())
         self.ensureVisible(at.x(), at.y(), 0, 24)

@@ -8,7 +8,7 @@ from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtWidgets import QFrame, QGridLayout, QVBoxLayout, QWidget
 
 from app.ink.marks import level_colour
-from app.log.fate import Fate
+from app.log.token_fate import TokenFate
 from app.look.label import Label
 from app.look.palette import Palette
 from app.look.typeface import tabular
@@ -44,7 +44,7 @@ class TokenCard(QFrame):
         column.addWidget(self._round)
         self.hide()
 
-    def tell(self, fate: Fate, levels: Sequence[LevelInfo], palette: Palette, at: QRect) -> None:
+    def tell(self, fate: TokenFate, levels: Sequence[LevelInfo], palette: Palette, at: QRect) -> None:
         """Show ``fate`` beside ``at``, the token's place in the window."""
         self._token.setText(fate.quote)
         self._story.setText(fate.story)

@@ -15,18 +15,18 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QMenu, QWidget
 
-from app.ink.edits import Editing, units
-from app.ink.inked import Inked
+from app.ink.document_edit import DocumentEdit, units
+from app.ink.marked_text import MarkedText
 from app.ink.marks import GHOSTS, OUTSIDE, Mark, inks, mark_of, text_format
-from app.log.fate import visible
 from app.log.ledger import Ledger
+from app.log.token_fate import visible
 from app.look.palette import Palette
 from engine.events import Token
 
 LINE_HEIGHT = 165  # per cent; room for marks between the lines
 
 
-class TokenText(Inked):
+class TokenText(MarkedText):
     """Shows the tokens of ``ledger``, in its order and under its indices.
 
     Tokens of finished rounds are only ever appended; behind them stands the draft in progress, which is replaced as
@@ -74,7 +74,7 @@ class TokenText(Inked):
         self._keep_above(self._tail)
         fresh = self._count
         tokens = self._ledger.tokens[fresh : None if most is None else fresh + most]
-        with Editing(self) as cursor:
+        with DocumentEdit(self) as cursor:
             self._cut_tail(cursor)
             self._write(cursor, tokens)
             self._tail, self._count = cursor.position(), fresh + len(tokens)
