@@ -10,6 +10,7 @@ import torch
 from engine import config, gpus
 from engine.config import Preset, Role, Stage
 from engine.decoding.acceptance import rule_of
+from engine.decoding.goodput import Goodput
 from engine.decoding.hierarchy import Autoregressive, Drafter, Verifier
 from engine.decoding.laws import Sampler
 from engine.decoding.lookup import Lookup
@@ -22,14 +23,17 @@ Trunks = Mapping[Role, Trunk]
 KNOWN = "Use auto, cpu or cuda."
 
 
-def build(preset: Preset, trunks: Trunks, sampler: Sampler, vocabulary: int) -> Drafter:
-    """Return the top of the chain ``preset`` describes, cutting the target's trunk at the exits it uses."""
+def build(preset: Preset, trunks: Trunks, sampler: Sampler, vocabulary: int, goodput: Goodput | None = None) -> Drafter:
+    """Return the top of the chain ``preset`` describes, cutting the target's trunk at the exits it uses.
+
+    ``goodput``: what tells a lookup how many tokens pay; None: as many as asked.
+    """
     trunks["target"].cut(exits_of(preset, trunks["target"].model.layers))
     device = trunks["target"].model.device
     bottom, *judges = preset.stages
     chain: Drafter
     if isinstance(bottom.source, config.Lookup):
-        chain = Lookup(bottom.source, bottom.window, vocabulary, device, 0)
+        chain = Lookup(bottom.source, bottom.window, vocabulary, device, 0, goodput)
     else:
         chain = Autoregressive(_level(bottom, 0, trunks, sampler, vocabulary), bottom.window, sampler)
     for index, stage in enumerate(judges, start=1):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 import torch
@@ -10,6 +11,7 @@ from engine.account import EXACT
 from engine.config import Preset, Role, Sampling, Window
 from engine.decoding.chain import asked, build
 from engine.decoding.frequent import FrequentTokens
+from engine.decoding.goodput import Goodput
 from engine.decoding.hierarchy import Autoregressive, Drafter
 from engine.decoding.laws import Sampler
 from engine.decoding.tape import Tape
@@ -26,6 +28,7 @@ class EagerRunner:
         """``vocabulary``: how many tokens there are to choose from."""
         self.device, self.vocabulary = device, vocabulary
         self._trunks: dict[Role, Trunk] = {}
+        self._goodputs: dict[Preset, Goodput] = defaultdict(Goodput)
 
     @property
     def models(self) -> Mapping[Role, Transformer]:
@@ -58,12 +61,19 @@ class EagerRunner:
         return True
 
     def windows(self, preset: Preset) -> tuple[int, ...]:
-        """Return how many tokens each level below the top hands up at a time: as asked, for passes of any width."""
+        """Return how many tokens each level below the top hands up at a time: as asked, for passes of any width.
+
+        A lookup hands up fewer where more would not pay.
+        """
         return asked(preset)
 
     def chains(self, preset: Preset, _tape: Tape, sampling: Sampling) -> tuple[Drafter, PlainStep]:
-        """Return ``preset`` at work, and plain decoding over the same caches with random numbers of its own."""
-        chain = build(preset, self._trunks, Sampler(sampling, self.device), self.vocabulary)
+        """Return ``preset`` at work, and plain decoding over the same caches with random numbers of its own.
+
+        With a seed a lookup copies as much as it is asked to: what passes took must not decide what a seed writes.
+        """
+        goodput = self._goodputs[preset] if sampling.seed is None else None
+        chain = build(preset, self._trunks, Sampler(sampling, self.device), self.vocabulary, goodput)
         target, sampler = self._trunks["target"], Sampler(sampling, self.device)
         level = Exit(target, len(target.spans) - 1, self.vocabulary, sampler, 0)
         return chain, PlainStep(Autoregressive(level, Window(1), sampler))

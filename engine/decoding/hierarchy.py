@@ -89,6 +89,9 @@ class Drafter(Protocol):
 
     def draft(self, tape: Tape) -> Drafting: ...
 
+    def judged(self, fact: Judged) -> None:
+        """Learn from the verdict on what was drafted last."""
+
     def prefill(self, tape: Sequence[int], upto: int) -> None: ...
 
     def rewind(self, length: int) -> None: ...
@@ -113,6 +116,9 @@ class Autoregressive:
             yield Drafted(self.level.index, (token,), *given, law.positions, began, time.perf_counter() - began)
             if len(drawn) >= self.window.tokens or tape.full or _unsure(law, self.window):
                 return Laws.join(drawn)
+
+    def judged(self, fact: Judged) -> None:
+        """Do nothing: the window is as asked."""
 
     def prefill(self, tape: Sequence[int], upto: int) -> None:
         """Bring the level's caches to ``upto`` tokens."""
@@ -155,9 +161,14 @@ class Verifier:
             if following is not None:
                 tape.append(following)
             settled.append(own.first(len(tape) - mark))
-            yield self._judged(proposed, kept, following, own, began)
+            fact = self._judged(proposed, kept, following, own, began)
+            self.below.judged(fact)
+            yield fact
             if len(tape) - start >= self.window.tokens or tape.full:
                 return Laws.join(settled)
+
+    def judged(self, fact: Judged) -> None:
+        """Do nothing: the window is as asked."""
 
     def _judged(self, proposed: list[int], kept: int, following: int | None, own: Laws, began: float) -> Judged:
         rows, tokens = list(range(len(proposed))), list(proposed)

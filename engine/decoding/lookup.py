@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import torch
 
 from engine import config
-from engine.decoding.hierarchy import Drafted, Drafting
+from engine.decoding.goodput import LONG, Goodput
+from engine.decoding.hierarchy import Drafted, Drafting, Judged
 from engine.decoding.laws import Laws
 from engine.decoding.tape import Tape
 
@@ -19,10 +20,17 @@ class Lookup:
 
     Its laws are one-hot: the copied token had no alternative, so an exact judge keeps it with its own probability
     (prompt lookup decoding). Proposes nothing where nothing matches, and the judge above then simply decodes.
+    ``goodput``: what tells how many of the tokens pay; None: all are proposed.
     """
 
     def __init__(
-        self, source: config.Lookup, window: config.Window, vocabulary: int, device: torch.device, index: int
+        self,
+        source: config.Lookup,
+        window: config.Window,
+        vocabulary: int,
+        device: torch.device,
+        index: int,
+        goodput: Goodput | None = None,
     ) -> None:
         self.source, self.window, self.vocabulary, self.device, self.index = (
             source,
@@ -31,11 +39,16 @@ class Lookup:
             device,
             index,
         )
+        self._goodput = goodput
+        self._found, self._matched = list[int](), 0  # what could be copied last, and from behind how long a match
 
     def draft(self, tape: Tape) -> Drafting:
         """Append the copied tokens, if any."""
         began = time.perf_counter()
-        copied = continuation(tape, self.source, self.window.tokens)
+        self._matched, copied = _match(tape, self.source, self.window.tokens)
+        self._found = copied
+        if self._goodput is not None and copied:
+            copied = copied[: self._goodput.worth(self._matched, len(copied))]
         tape.extend(copied)
         probs = torch.zeros(len(copied), self.vocabulary, device=self.device)
         probs[range(len(copied)), copied] = 1.0
@@ -43,6 +56,14 @@ class Lookup:
             sure, first = (1.0,) * len(copied), (1,) * len(copied)
             yield Drafted(self.index, tuple(copied), sure, first, 0, began, time.perf_counter() - began)
         return Laws(probs, None)
+
+    def judged(self, fact: Judged) -> None:
+        """Learn what the pass took, and of all that could have been copied whether the judge wrote it."""
+        if self._goodput is None:
+            return
+        written = [*self._found[: fact.kept], *([] if fact.following is None else [fact.following])]
+        self._goodput.learn(self._matched, self._found, written)
+        self._goodput.time(fact.positions, fact.seconds)
 
     def prefill(self, tape: Sequence[int], upto: int) -> None:
         """Do nothing: the tape is all a lookup reads."""
@@ -53,12 +74,21 @@ class Lookup:
 
 def continuation(tape: Tape, source: config.Lookup, most: int) -> list[int]:
     """Return up to ``most`` tokens from behind an earlier occurrence of the tape's ending, none past its limit."""
+    return _match(tape, source, most)[1]
+
+
+def _match(tape: Tape, source: config.Lookup, most: int) -> tuple[int, list[int]]:
+    """Return how long a match was found, at most LONG tokens, and up to ``most`` tokens from behind it."""
     for length in range(source.longest, source.shortest - 1, -1):
         at = _last_occurrence(tape, length)
         if at is not None:
             room = min(most, tape.limit - len(tape))
-            return _until_end(tape[at + length : at + length + max(room, 0)], tape.ends)
-    return []
+            copied = _until_end(tape[at + length : at + length + max(room, 0)], tape.ends)
+            further = 0
+            while length + further < LONG and at > further and tape[at - further - 1] == tape[-length - further - 1]:
+                further += 1
+            return length + further, copied
+    return 0, []
 
 
 def _last_occurrence(tape: Sequence[int], length: int) -> int | None:

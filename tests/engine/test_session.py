@@ -14,6 +14,7 @@ import torch
 from tokenizers import Tokenizer
 
 from engine.config import PRESETS, ModelSet, Sampling, models_in
+from engine.decoding.goodput import Goodput
 from engine.errors import ContextFull, DeviceError, ModelSetError, SettingError
 from engine.events import (
     Drafting,
@@ -195,6 +196,27 @@ def test_same_seed_same_reply(open_session: Open) -> None:
     one, two = ask(open_session(), sampling=warm), ask(open_session(), sampling=warm)
     other = ask(open_session(), sampling=Sampling(temperature=1.5, seed=6))
     assert finished(one).text == finished(two).text != finished(other).text
+
+
+def test_only_without_a_seed_does_the_clock_decide_what_is_copied(
+    open_session: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What copying brings is learned from reply to reply; with a seed it must not change what is written."""
+    asked: list[Goodput] = []
+
+    def worth(goodput: Goodput, _length: int, _most: int) -> int:
+        asked.append(goodput)
+        return 0
+
+    monkeypatch.setattr(Goodput, "worth", worth)
+    session = open_session()
+    ask(session, preset="lookup", sampling=Sampling(temperature=0, seed=5))
+    assert not asked
+    for _ in range(2):
+        made = rounds(ask(session, preset="lookup"))
+        assert all(len(each.settled) == 1 for each in made), "nothing was proposed"
+    assert len(asked) > 2
+    assert len(set(asked)) == 1
 
 
 def test_context_is_counted_before_the_first_pass(open_session: Open) -> None:

@@ -11,6 +11,7 @@ from engine import config
 from engine.config import Acceptance, Window
 from engine.decoding import acceptance
 from engine.decoding.acceptance import Rule, rule_of
+from engine.decoding.goodput import Goodput
 from engine.decoding.hierarchy import Autoregressive, Drafter, Drafting, Verifier
 from engine.decoding.laws import Laws, Sampler
 from engine.decoding.lookup import Lookup
@@ -93,6 +94,37 @@ def test_lookup_keeps_the_law(rule: Rule) -> None:
         return reply(Verifier(target, below, rule, Window(1), fork), PROMPT, 3)
 
     assert distance(every_path(run), dict(law_of(target, PROMPT, 3))) < EXACT
+
+
+@pytest.mark.parametrize("rule", [acceptance.block, acceptance.token])
+def test_copying_as_much_as_pays_keeps_the_law(rule: Rule) -> None:
+    """How much is proposed hangs on what was written before, along every path; on nothing that is still in question."""
+    target, proposed = Table(1, 2, seed=1), set[int]()
+
+    def run(fork: Fork) -> tuple[int, ...]:
+        below = Lookup(config.Lookup(longest=2, shortest=1), Window(2), 2, CPU, 0, Steady(proposed))
+        return reply(Verifier(target, below, rule, Window(1), fork), PROMPT, 5)
+
+    assert distance(every_path(run), dict(law_of(target, PROMPT, 5))) < EXACT
+    assert proposed == {0, 1, 2}, "otherwise nothing was chosen"
+
+
+class Steady(Goodput):
+    """Knows what passes take, whatever a clock says, and notes how much it proposed."""
+
+    def __init__(self, proposed: set[int]) -> None:
+        super().__init__()
+        self._proposed = proposed
+        for width, seconds in ((1, 1.0), (2, 1.42), (3, 1.6)) * 2:
+            super().time(width, seconds)
+
+    def time(self, positions: int, seconds: float) -> None:
+        """Look at no clock: along the same path the same must happen again."""
+
+    def worth(self, length: int, most: int) -> int:
+        count = super().worth(length, most)
+        self._proposed.add(count)
+        return count
 
 
 def test_block_keeps_more_than_token_by_token() -> None:

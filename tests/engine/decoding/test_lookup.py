@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from engine import config
-from engine.config import Window
+from engine.config import Sampling, Window
+from engine.decoding import acceptance
+from engine.decoding.goodput import LONG, Goodput
+from engine.decoding.hierarchy import Verifier
+from engine.decoding.laws import Sampler
 from engine.decoding.lookup import Lookup
 from engine.decoding.tape import Tape
-from tests.engine.decoding.tables import CPU
+from tests.engine.decoding.tables import CPU, Table
 
 
 def copied(tokens: list[int], limit: int = 1000, ends: frozenset[int] = frozenset(), window: int = 4) -> list[int]:
@@ -41,3 +47,40 @@ def test_keeps_to_window_limit_and_end() -> None:
     assert copied(again, window=2) == [3, 4]
     assert copied(again, limit=9) == [3]
     assert copied(again, ends=frozenset({4})) == [3, 4]
+
+
+def test_tells_how_long_a_match_was() -> None:
+    """A passage that is copied goes on far more often than two words that meet again; one past LONG is no surer."""
+    seen = list[tuple[int, int]]()
+
+    class Noted(Goodput):
+        def worth(self, length: int, most: int) -> int:
+            seen.append((length, most))
+            return 1
+
+    for again in (2, 3, 5, LONG + 4):
+        tape = Tape([*range(100, 140), 1, *range(140 - again - 8, 140 - 8)])
+        for _ in Lookup(config.Lookup(3, 2), Window(6), 300, CPU, 0, Noted()).draft(tape):
+            pass
+        assert tape[-1] == 132, "one of them was proposed"
+    assert seen == [(2, 6), (3, 6), (5, 6), (LONG, 6)]
+
+
+def test_learns_from_what_it_did_not_propose() -> None:
+    """The judge wrote what could have been copied: that is known without having asked."""
+    learned = list[tuple[int, list[int], list[int]]]()
+
+    class Noted(Goodput):
+        def worth(self, _length: int, _most: int) -> int:
+            return 0
+
+        def learn(self, length: int, copied: Sequence[int], written: Sequence[int]) -> None:
+            learned.append((length, list(copied), list(written)))
+
+    target = Table(1, 6, seed=1)
+    lookup = Lookup(config.Lookup(3, 2), Window(2), 6, CPU, 0, Noted())
+    tape = Tape([1, 2, 3, 4, 5, 1, 2])
+    for _ in Verifier(target, lookup, acceptance.token, Window(1), Sampler(Sampling(seed=1), CPU)).draft(tape):
+        pass
+    assert learned == [(2, [3, 4], tape[7:])]
+    assert len(tape) == 8

@@ -14,6 +14,7 @@ from scipy.stats import chisquare
 from engine.config import PRESETS, Acceptance, ModelSet, Preset, Role, Sampling
 from engine.decoding.chain import build
 from engine.decoding.frequent import FrequentTokens
+from engine.decoding.goodput import Goodput
 from engine.decoding.laws import Sampler
 from engine.decoding.tape import Tape
 from engine.decoding.trunk import Trunk
@@ -44,11 +45,18 @@ def trunks(family: ModelSet) -> Family:
     return {role: trunk(role) for role in ROLES}
 
 
-def replies(preset: Preset, trunks: Family, sampling: Sampling, prompt: Sequence[int], length: int) -> Iterator[Reply]:
+def replies(
+    preset: Preset,
+    trunks: Family,
+    sampling: Sampling,
+    prompt: Sequence[int],
+    length: int,
+    goodput: Goodput | None = None,
+) -> Iterator[Reply]:
     """Yield replies of ``length`` tokens for ever; the caches are rewound to the prompt after each."""
     for trunk in trunks.values():
         trunk.rewind(0)
-    chain = build(preset, trunks, Sampler(sampling, CPU), VOCABULARY)
+    chain = build(preset, trunks, Sampler(sampling, CPU), VOCABULARY, goodput)
     chain.prefill(prompt, len(prompt) - 1)
     while True:
         tape = Tape(prompt, limit=len(prompt) + length)
@@ -59,9 +67,9 @@ def replies(preset: Preset, trunks: Family, sampling: Sampling, prompt: Sequence
         yield tuple(tape[len(prompt) : len(prompt) + length])
 
 
-def sampled(preset: Preset, trunks: Family) -> list[Reply]:
+def sampled(preset: Preset, trunks: Family, goodput: Goodput | None = None) -> list[Reply]:
     """Return SAMPLES replies of two tokens."""
-    return list(itertools.islice(replies(preset, trunks, SAMPLING, PROMPT, LENGTH), SAMPLES))
+    return list(itertools.islice(replies(preset, trunks, SAMPLING, PROMPT, LENGTH, goodput), SAMPLES))
 
 
 def exact_law(trunk: Trunk, sampling: Sampling) -> dict[Reply, float]:
@@ -100,6 +108,13 @@ def p_value(found: Sequence[Reply], law: dict[Reply, float]) -> float:
 def test_sampled_replies_have_the_targets_law(preset: Preset, trunks: Family) -> None:
     """Caches, exits and acceptance together: a state left over from a veto would show here (false alarm: 1e-4)."""
     assert p_value(sampled(preset, trunks), exact_law(trunks["target"], SAMPLING)) > 1e-4
+
+
+@torch.inference_mode()
+def test_a_lookup_that_proposes_what_pays_has_the_targets_law(trunks: Family) -> None:
+    """From reply to reply it learns, and what it learned decides how much is copied; the law must not notice."""
+    found = sampled(PRESETS["lookup"], trunks, Goodput())
+    assert p_value(found, exact_law(trunks["target"], SAMPLING)) > 1e-4
 
 
 @torch.inference_mode()
