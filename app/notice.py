@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
-from PySide6.QtWidgets import QFrame, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QProgressBar, QVBoxLayout, QWidget
 
 from app.log import wording
+from app.look.announce import announce
 from app.look.flow import FlowLayout
 from app.look.label import Label
+from app.look.quiet_button import QuietButton
 from app.threads.failure import Failure, Remedy
 from engine.events import Loading
 
@@ -73,11 +74,7 @@ class Banner(QFrame):
         self.sentence = _wrapped("bannerSentence")
         self.hint = _wrapped("bannerHint")
         self.buttons = {remedy: self._button(remedy, text) for remedy, text in REMEDIES.items()}
-        self.dismiss = QPushButton("Dismiss")
-        self.dismiss.setAccessibleName("Dismiss")
-        self.dismiss.setObjectName("quiet")
-        # A click makes it go away, which must not take the keyboard along.
-        self.dismiss.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.dismiss = QuietButton("Dismiss", "quiet")
         self.dismiss.clicked.connect(self.hide)
         buttons = FlowLayout(8)
         buttons.setContentsMargins(0, 6, 0, 0)
@@ -102,14 +99,10 @@ class Banner(QFrame):
             self.setProperty("calm", failure.calm)
             self.style().polish(self)  # the sheet looks at properties only then
         self.show()
-        said = QAccessibleAnnouncementEvent(self, f"{failure.sentence} {failure.hint}".strip())
-        said.setPoliteness(QAccessible.AnnouncementPoliteness.Assertive)
-        QAccessible.updateAccessibility(said)
+        announce(self, f"{failure.sentence} {failure.hint}".strip(), urgent=True)
 
-    def _button(self, remedy: Remedy, text: str) -> QPushButton:
-        button = QPushButton(text)
-        button.setAccessibleName(text.rstrip("…"))
-        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # as above
+    def _button(self, remedy: Remedy, text: str) -> QuietButton:
+        button = QuietButton(text)
         button.clicked.connect(lambda: self.remedy_chosen.emit(remedy))
         return button
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QTimer
-from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QWidget
+from PySide6.QtCore import QEvent, QObject, QPoint, QTimer
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
 
+from app.look.announce import announce
 from app.look.label import Label
+from app.look.quiet_button import QuietButton
 
 STAYS = 8_000  # ms; longer while the pointer or the keyboard is on it
 GAP = 14  # pixels between the message and what is below
@@ -22,11 +23,7 @@ class Toast(QFrame):
         self._under, self._anchor = parent, anchor
         self.setObjectName("toast")
         self.label = Label()
-        self.undo = QPushButton("Undo")
-        self.undo.setObjectName("toastUndo")
-        self.undo.setAccessibleName("Undo")
-        # A click makes it go away, which must not take the keyboard along.
-        self.undo.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.undo = QuietButton("Undo", "toastUndo")
         self.undo.clicked.connect(self._press)
         row = QHBoxLayout(self)
         row.setContentsMargins(16, 8, 8, 8)
@@ -60,7 +57,7 @@ class Toast(QFrame):
         self.raise_()
         self._place()
         self._timer.start()
-        QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, said))
+        announce(self, said)
 
     def _press(self) -> None:
         offer, self._offer = self._offer, None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QMargins, Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QWidget
+from PySide6.QtCore import QMargins, Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
 
 from app.composing.attachment import Attachment
 from app.look.flow import FlowLayout
 from app.look.label import Label
+from app.look.quiet_button import QuietButton
 from engine.words import size
 
 NAME = 32  # characters of a name that are shown
@@ -70,11 +71,8 @@ class Chip(QFrame):
         shown = name if len(name) <= NAME else f"{name[: NAME - 12]}…{name[-11:]}"
         label = Label(f"{shown} · {size(len(attachment.text.encode('utf-8', 'replace')))}")
         label.setObjectName("small")
-        self.remove = QPushButton("✕")
-        self.remove.setObjectName("turnAction")
-        self.remove.setAccessibleName(f"Remove {name}")
-        self.remove.setToolTip("Remove this text from the question")
-        self.remove.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click makes it go away, and leaves the keyboard alone
+        tip = "Remove this text from the question"
+        self.remove = QuietButton("✕", "turnAction", name=f"Remove {name}", tip=tip)
         self.remove.clicked.connect(self.removed)
         row = QHBoxLayout(self)
         row.setContentsMargins(10, 2, 2, 2)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QMimeData, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QFontMetrics, QInputMethodEvent, QKeyEvent, QKeySequence, QResizeEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QSizePolicy, QTextEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QTextEdit, QVBoxLayout, QWidget
 
 from app.composing.attachment import Attachment, joined, parted, too_long
 from app.composing.chips import Chips
 from app.composing.drop import local_files
 from app.composing.think_button import ThinkButton
 from app.look.label import Label
+from app.look.quiet_button import QuietButton
 from app.look.typeface import tabular
 
 NEAR = 0.85  # of the context, from where on the meter warns
@@ -49,9 +50,7 @@ class Composer(QFrame):
         self.meter.setObjectName("contextMeter")
         self.meter.setFont(tabular(self.meter.font()))
         self.meter.setAccessibleName("Context used")
-        self.button = QPushButton()
-        self.button.setObjectName("send")
-        self.button.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the keyboard in the field
+        self.button = QuietButton(style="send")
         self.button.clicked.connect(self._press)
         self._busy = self._stopping = False
         self._measured = ""  # of the context
@@ -142,15 +141,11 @@ class Composer(QFrame):
         row.insertWidget(0, self.clip, 0, bottom)  # the last one Tab comes to: that goes by when a widget was added
 
 
-class Clip(QPushButton):
+class Clip(QuietButton):
     """A paper clip, the sheet's: text files are attached with it."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.setObjectName("attach")
-        self.setAccessibleName("Attach text files")
-        self.setToolTip("Attach text files (Ctrl+Shift+O)")
-        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the keyboard in the field
+        super().__init__(style="attach", name="Attach text files", tip="Attach text files (Ctrl+Shift+O)")
 
     def sizeHint(self) -> QSize:
         """Be square: Qt leaves room for four letters where there is no text."""

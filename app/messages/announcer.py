@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 
-from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
+from PySide6.QtGui import QAccessible
 from PySide6.QtWidgets import QWidget
+
+from app.look.announce import announce
 
 WHOLE = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|(?<=[。！？])|\n+")
 FENCE = re.compile(r"\s*(?:`{3,}|~{3,})")
@@ -59,6 +61,4 @@ class Announcer:
 
     def _announce(self, sentences: list[str]) -> None:
         if sentences and QAccessible.isActive():
-            event = QAccessibleAnnouncementEvent(self._view, " ".join(sentences))
-            event.setPoliteness(QAccessible.AnnouncementPoliteness.Polite)
-            QAccessible.updateAccessibility(event)
+            announce(self._view, " ".join(sentences))

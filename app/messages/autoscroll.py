@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from PySide6.QtCore import QRect, Qt, QTimer, Signal
 from PySide6.QtGui import QResizeEvent, QWheelEvent
-from PySide6.QtWidgets import QPushButton, QScrollArea, QWidget
+from PySide6.QtWidgets import QScrollArea, QWidget
 
 from app.ink.text_view import TextView
 from app.look.middle import SIDE, Middle
+from app.look.quiet_button import QuietButton
 
 NEAR_END = 4  # pixels
 PILL_GAP = 8  # pixels between the pill and the edge
@@ -30,11 +31,7 @@ class AutoscrollArea(QScrollArea):
         self.setWidgetResizable(True)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._pill = QPushButton("↓  Jump to latest", self)
-        self._pill.setObjectName("pill")
-        self._pill.setAccessibleName("Jump to latest")
-        # A click makes it go away, which must not take the keyboard along.
-        self._pill.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self._pill = QuietButton("↓  Jump to latest", "pill", name="Jump to latest", parent=self)
         self._pill.clicked.connect(self.jump_to_latest)
         self._pill.hide()
         bar = self.verticalScrollBar()

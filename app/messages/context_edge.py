@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
 
 from app.look.label import Label
+from app.look.quiet_button import QuietButton
 
 
 class ContextEdge(QFrame):
@@ -19,12 +20,9 @@ class ContextEdge(QFrame):
         words = Label("What is above is left out: the model does not see it any more.")
         words.setObjectName("small")
         words.setWordWrap(True)
-        self.again = QPushButton("Read it again")
-        self.again.setObjectName("turnAction")
-        self.again.setAccessibleName("Let the model read what is above again")
-        # A click makes it go away, which must not take the keyboard along.
-        self.again.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.again.setToolTip("From the next question on; if it does not fit, there is a choice again")
+        name = "Let the model read what is above again"
+        tip = "From the next question on; if it does not fit, there is a choice again"
+        self.again = QuietButton("Read it again", "turnAction", name=name, tip=tip)
         self.again.clicked.connect(self.all_wanted)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 6, 0, 6)

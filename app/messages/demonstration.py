@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.ink.marks import Mark, mark_of
+from app.look.announce import announce
 from app.look.label import Label, label
 from app.look.palette import Palette
+from app.look.quiet_button import QuietButton
 from app.messages.answer import Answer
 from app.messages.question import Question
 from app.speculation.legend import Sample
@@ -39,10 +40,7 @@ class Demonstration(QWidget):
         self.answer = Answer(palette, marked=True, view="trace", moving=moving)
         self.answer.show_model(model)
         self.captions = {mark: (Sample(mark, word, palette), Label(said)) for mark, (word, said) in CAPTIONS.items()}
-        self.skip = QPushButton("Skip")
-        self.skip.setObjectName("quiet")
-        self.skip.setToolTip("Esc, a click or typing does so, too")
-        self.skip.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click makes it go away, with the keyboard elsewhere
+        self.skip = QuietButton("Skip", "quiet", tip="Esc, a click or typing does so, too")
         self.skip.clicked.connect(self.skipped)
         rows = QVBoxLayout(self)
         rows.setContentsMargins(0, 0, 0, 0)
@@ -55,7 +53,7 @@ class Demonstration(QWidget):
         rows.addWidget(self.answer)
         rows.addLayout(self._explanations())
         rows.addStretch(1)
-        self._say(f"{TITLE}. A first question, asked by itself: {question}")
+        announce(self, f"{TITLE}. A first question, asked by itself: {question}")
 
     def advance(self, events: Sequence[Event], tally: Tally) -> None:
         """Let the answer grow by ``events``."""
@@ -74,7 +72,7 @@ class Demonstration(QWidget):
             return False
         for widget in self.captions[mark]:
             widget.show()
-        self._say(self.captions[mark][1].text())
+        announce(self, self.captions[mark][1].text())
         return True
 
     def set_palette(self, palette: Palette) -> None:
@@ -98,8 +96,3 @@ class Demonstration(QWidget):
                 widget.hide()
                 grid.addWidget(widget, row, column)
         return grid
-
-    def _say(self, text: str) -> None:
-        said = QAccessibleAnnouncementEvent(self, text)
-        said.setPoliteness(QAccessible.AnnouncementPoliteness.Polite)
-        QAccessible.updateAccessibility(said)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from itertools import pairwise
 
 from PySide6.QtCore import QPoint, Qt, Signal
-from PySide6.QtWidgets import QApplication, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QSizePolicy, QVBoxLayout, QWidget
 
+from app.look.quiet_button import QuietButton
 from app.messages.actions import MessageActions
 from app.messages.answer import Answer
 from app.messages.context_edge import ContextEdge
@@ -29,7 +30,7 @@ class MessageList(QWidget):
         self.rows: list[MessageRow] = []
         self.answers: list[Answer] = []
         self.message_actions, self.welcome, self.edge = MessageActions(), Welcome(), ContextEdge(self)
-        self.earlier = QPushButton("Show earlier messages")
+        self.earlier = QuietButton("Show earlier messages", "pill")
         self._locked = False
         self._layout = QVBoxLayout(self)
         self._lay_out()
@@ -88,10 +89,6 @@ class MessageList(QWidget):
         return at.y(), at.x()
 
     def _lay_out(self) -> None:
-        self.earlier.setObjectName("pill")
-        self.earlier.setAccessibleName("Show earlier messages")
-        # A click makes it go away, which must not take the keyboard along.
-        self.earlier.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self._layout.setContentsMargins(0, 22, 0, 16)
         self._layout.setSpacing(6)  # below the line of each message

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QEvent, Qt, SignalInstance
+from PySide6.QtCore import QEvent, SignalInstance
 from PySide6.QtGui import QEnterEvent
-from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.conversations.conversation import Message
 from app.look.label import Label
+from app.look.quiet_button import QuietButton
 from app.look.typeface import tabular
 from app.messages.actions import MessageActions
 from app.messages.answer import Answer
@@ -120,12 +121,8 @@ class MessageRow(QWidget):
         if self.message is not None:
             signal.emit(self.message)
 
-    def _button(self, text: str, name: str, act: object) -> QPushButton:
-        button = QPushButton(text)
-        button.setObjectName("turnAction")
-        button.setAccessibleName(name)
-        button.setToolTip(name)
-        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the keyboard where it is: this may go away
+    def _button(self, text: str, name: str, act: object) -> QuietButton:
+        button = QuietButton(text, "turnAction", name=name, tip=name)
         button.clicked.connect(act)
         return button
 

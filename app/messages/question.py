@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.ink.text_view import TextView
+from app.look.quiet_button import QuietButton
 
 SHARE = 0.82  # of the column, at most
 FOLDED = 12  # lines shown of a question that is folded, of about LETTERS letters each
@@ -25,9 +26,7 @@ class Question(QWidget):
         self._whole = False
         self.text = TextView()
         self.text.setAccessibleName("Question")
-        self.fold = QPushButton()
-        self.fold.setObjectName("turnAction")
-        self.fold.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.fold = QuietButton(style="turnAction")
         self.fold.clicked.connect(lambda: self.show_all(whole=not self._whole))
         self._bubble = QFrame()
         self._bubble.setObjectName("bubble")

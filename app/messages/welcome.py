@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QIcon
-from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.look.assets import asset
 from app.look.label import Label, label
+from app.look.quiet_button import QuietButton
 
 EXAMPLES = (
     "What is the capital of France?",
@@ -55,11 +56,7 @@ class Welcome(QWidget):
             self._whole.addWidget(demonstration)
         self._usual.setVisible(demonstration is None)
 
-    def _example(self, text: str) -> QPushButton:
-        button = QPushButton(text)
-        button.setObjectName("example")
-        button.setAccessibleName(f"Ask: {text}")
-        # A click makes it go away, which must not take the keyboard along.
-        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    def _example(self, text: str) -> QuietButton:
+        button = QuietButton(text, "example", name=f"Ask: {text}")
         button.clicked.connect(lambda: self.chosen.emit(text))
         return button

@@ -16,9 +16,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.look.announce import announce
 from app.look.label import Label, plain_tip
 from app.models.asking import ask
-from app.models.labels import announce, button, note, paragraph
+from app.models.labels import button, note, paragraph
 from app.models.library import DownloadQueue, FileProgress, Progress, duration, size
 
 RESUME, AGAIN = "Resume", "Start again"

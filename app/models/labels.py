@@ -1,11 +1,11 @@
-"""The kinds of text the pages are set in, and saying something aloud."""
+"""The kinds of text the pages are set in."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
 from PySide6.QtWidgets import QFrame, QPushButton, QVBoxLayout, QWidget
 
+from app.look.announce import announce
 from app.look.flow import FlowLayout
 from app.look.label import Label, label
 from app.models.library import Trouble
@@ -93,10 +93,3 @@ class Alert(QFrame):
         self.hint.setText(trouble.hint)
         self.hint.setVisible(bool(trouble.hint))
         announce(self, f"{trouble.sentence} {trouble.hint}".strip())
-
-
-def announce(widget: QWidget, text: str) -> None:
-    """Say ``text`` to screen readers."""
-    said = QAccessibleAnnouncementEvent(widget, text)
-    said.setPoliteness(QAccessible.AnnouncementPoliteness.Polite)
-    QAccessible.updateAccessibility(said)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
-from app.models.labels import Alert, announce, button, note
+from app.look.announce import announce
+from app.models.labels import Alert, button, note
 from app.models.library import Errand, Trouble
 
 

@@ -8,8 +8,9 @@ from PySide6.QtCore import Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
+from app.look.announce import announce
 from app.look.label import Label
-from app.models.labels import announce, button, code_label, note, paragraph, row_of
+from app.models.labels import button, code_label, note, paragraph, row_of
 from app.models.library import DeviceCode, Errand, ModelLibrary, Offer, SignedIn, Trouble
 from app.models.wizard.page import ORDER, Page, Plan
 

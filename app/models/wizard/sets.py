@@ -8,11 +8,12 @@ from pathlib import Path
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
+from app.look.announce import announce
 from app.look.choosing import choose_file, choose_folder
 from app.look.label import Label
 from app.models.asking import ask
 from app.models.importing import GGUF_KINDS, GGUF_TITLE, imported
-from app.models.labels import announce, button, note, paragraph, row_of
+from app.models.labels import button, note, paragraph, row_of
 from app.models.library import Errand, ModelLibrary, Offer, Step, Survey, Trouble, size
 from app.models.offline import OfflineNote, said
 from app.models.wizard.length import LengthBox

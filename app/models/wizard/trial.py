@@ -6,7 +6,8 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtWidgets import QProgressBar, QTextEdit
 
 from app.conversations.conversation import Manner
-from app.models.labels import announce, button, note, row_of
+from app.look.announce import announce
+from app.models.labels import button, note, row_of
 from app.models.library import Listing, ModelLibrary, Trouble
 from app.models.wizard.page import Page, Plan
 from app.talk.chat import Chat, Engine
