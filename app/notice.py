@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QFrame, QProgressBar, QVBoxLayout, QWidget
 from app.log import wording
 from app.look.announce import announce
 from app.look.flow import FlowLayout
-from app.look.label import Label
+from app.look.label import Label, label
 from app.look.quiet_button import QuietButton
 from app.threads.failure import Failure, Remedy
 from engine.events import Loading
@@ -60,8 +60,38 @@ REMEDIES: dict[Remedy, str] = {  # what each button says, in the order they stan
 }
 
 
-class Banner(QFrame):
-    """A failure as a sentence, a hint, and a button for each thing that can be done about it.
+class Alert(QFrame):
+    """A failure as a sentence and a hint; hidden while there is none."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("banner")
+        self.sentence, self.hint = label("", "bannerSentence"), label("", "bannerHint")
+        for each in (self.sentence, self.hint):
+            each.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)  # there may be an address in it
+        self.rows = QVBoxLayout(self)
+        self.rows.setContentsMargins(16, 10, 16, 10)
+        self.rows.setSpacing(2)
+        self.rows.addWidget(self.sentence)
+        self.rows.addWidget(self.hint)
+        self.hide()
+
+    def tell(self, failure: Failure | None) -> None:
+        """Show ``failure`` and have screen readers say it at once; None clears it."""
+        self.setVisible(failure is not None)
+        if failure is None:
+            return
+        self.sentence.setText(failure.sentence)
+        self.hint.setText(failure.hint)
+        self.hint.setVisible(bool(failure.hint))
+        if failure.calm != bool(self.property("calm")):
+            self.setProperty("calm", failure.calm)
+            self.style().polish(self)  # the sheet looks at properties only then
+        announce(self, f"{failure.sentence} {failure.hint}".strip(), urgent=True)
+
+
+class Banner(Alert):
+    """An alert with a button for each thing that can be done about the failure, and one that dismisses it.
 
     ``remedy_chosen`` carries the Remedy whose button was pressed.
     """
@@ -70,9 +100,6 @@ class Banner(QFrame):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setObjectName("banner")
-        self.sentence = _wrapped("bannerSentence")
-        self.hint = _wrapped("bannerHint")
         self.buttons = {remedy: self._button(remedy, text) for remedy, text in REMEDIES.items()}
         self.dismiss = QuietButton("Dismiss", "quiet")
         self.dismiss.clicked.connect(self.hide)
@@ -80,36 +107,16 @@ class Banner(QFrame):
         buttons.setContentsMargins(0, 6, 0, 0)
         for button in (*self.buttons.values(), self.dismiss):
             buttons.addWidget(button)
-        rows = QVBoxLayout(self)
-        rows.setContentsMargins(16, 12, 16, 12)
-        rows.setSpacing(2)
-        rows.addWidget(self.sentence)
-        rows.addWidget(self.hint)
-        rows.addLayout(buttons)
-        self.hide()
+        self.rows.setContentsMargins(16, 12, 16, 12)
+        self.rows.addLayout(buttons)
 
-    def tell(self, failure: Failure) -> None:
-        """Show ``failure`` and the buttons of its remedies, and say it to screen readers."""
-        self.sentence.setText(failure.sentence)
-        self.hint.setText(failure.hint)
-        self.hint.setVisible(bool(failure.hint))
+    def tell(self, failure: Failure | None) -> None:
+        """Show ``failure`` and the buttons of its remedies."""
         for remedy, button in self.buttons.items():
-            button.setVisible(remedy in failure.remedies)
-        if failure.calm != bool(self.property("calm")):
-            self.setProperty("calm", failure.calm)
-            self.style().polish(self)  # the sheet looks at properties only then
-        self.show()
-        announce(self, f"{failure.sentence} {failure.hint}".strip(), urgent=True)
+            button.setVisible(failure is not None and remedy in failure.remedies)
+        super().tell(failure)
 
     def _button(self, remedy: Remedy, text: str) -> QuietButton:
         button = QuietButton(text)
         button.clicked.connect(lambda: self.remedy_chosen.emit(remedy))
         return button
-
-
-def _wrapped(name: str) -> Label:
-    label = Label()
-    label.setObjectName(name)
-    label.setWordWrap(True)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    return label

@@ -4,8 +4,11 @@
 class UpdraftError(Exception):
     """A foreseen failure: ``sentence`` says what happened, ``hint`` what to do about it.
 
-    Both are finished sentences, which the window and the terminal show unchanged.
+    Both are finished sentences, which the window and the terminal show unchanged. ``kind`` names the sort of trouble
+    where there are several that a window pairs with different buttons.
     """
+
+    kind: str = ""
 
     def __init__(self, sentence: str, hint: str = "") -> None:
         super().__init__(sentence)

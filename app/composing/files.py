@@ -62,4 +62,4 @@ class TextFiles(QObject):
         self.insert(choose_files(self._window, "Attach text files"))
 
     def _tell(self, refused: FileRefused) -> None:
-        self._banner.tell(Failure(refused.sentence, refused.hint, remedies=()))
+        self._banner.tell(Failure(refused.sentence, refused.hint))

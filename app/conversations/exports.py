@@ -81,11 +81,11 @@ class Exports(QObject):
             self._gather(job, found[0])
         else:
             sentence = f"{job.path.name} was not written: the chat is not there any more."
-            self._end(job, Failure(sentence, "If it was deleted meanwhile, it is in the trash.", remedies=()))
+            self._end(job, Failure(sentence, "If it was deleted meanwhile, it is in the trash."))
 
     def _unread(self, job: _Export) -> None:
         sentence = f"{job.path.name} was not written: the chat could not be read."
-        self._end(job, Failure(sentence, "Check the drive the data folder is on, and export it again.", remedies=()))
+        self._end(job, Failure(sentence, "Check the drive the data folder is on, and export it again."))
 
     def _gather(self, job: _Export, talk: Conversation) -> None:
         if needs_logs(job.path):
@@ -117,7 +117,7 @@ class Exports(QObject):
         except BaseException:  # the thread's border
             log.exception("exporting failed")
             hint = "The log (Help menu) has the details."
-            return Failure(f"{job.path.name} could not be written because of an unexpected fault.", hint, remedies=())
+            return Failure(f"{job.path.name} could not be written because of an unexpected fault.", hint)
         return None
 
     def _end(self, job: _Export, failure: Failure | None) -> None:

@@ -77,7 +77,7 @@ class Clerk(QObject):
             self._trouble(error)
         except BaseException:  # the thread's border: whatever else happens, the window is told
             log.exception("reading from the store failed")
-            self.noted.emit(Failure("Something could not be read because of an unexpected fault.", _LOG, remedies=()))
+            self.noted.emit(Failure("Something could not be read because of an unexpected fault.", _LOG))
         self.failed.emit(job)
 
     @Slot()
@@ -206,7 +206,7 @@ class Clerk(QObject):
         """Tell that a job cannot be done at all; one for a file that is no more is let go without a word."""
         if not self._of_old:
             sentence = "Something could not be saved because of an unexpected fault."
-            self.noted.emit(Failure(sentence, _LOG, remedies=()))
+            self.noted.emit(Failure(sentence, _LOG))
 
 
 def _salvage(folder: Path) -> Saved:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QPushButton, QVBoxLayout, QWidget
 
-from app.look.announce import announce
 from app.look.flow import FlowLayout
 from app.look.label import Label, label
-from app.models.library import Trouble
 
 
 def headline(text: str) -> Label:
@@ -66,30 +64,3 @@ def row_of(*widgets: QWidget) -> FlowLayout:
     for widget in widgets:
         row.addWidget(widget)
     return row
-
-
-class Alert(QFrame):
-    """A Trouble as a sentence and a hint; hidden while there is none."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setObjectName("banner")
-        self.sentence, self.hint = label("", "bannerSentence"), label("", "bannerHint")
-        for each in (self.sentence, self.hint):
-            each.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)  # there may be an address in it
-        rows = QVBoxLayout(self)
-        rows.setContentsMargins(16, 10, 16, 10)
-        rows.setSpacing(2)
-        rows.addWidget(self.sentence)
-        rows.addWidget(self.hint)
-        self.hide()
-
-    def tell(self, trouble: Trouble | None) -> None:
-        """Show ``trouble`` and say it to screen readers; None clears it."""
-        self.setVisible(trouble is not None)
-        if trouble is None:
-            return
-        self.sentence.setText(trouble.sentence)
-        self.hint.setText(trouble.hint)
-        self.hint.setVisible(bool(trouble.hint))
-        announce(self, f"{trouble.sentence} {trouble.hint}".strip())

@@ -18,10 +18,11 @@ from app.models.deleting import Deletion
 from app.models.importing import GGUF_KINDS, GGUF_TITLE, imported
 from app.models.job import RESUME, JobView
 from app.models.labels import button, headline, note, row_of
-from app.models.library import Checked, Installed, Listing, ModelLibrary, Offer, Progress, Step, Trouble, size
+from app.models.library import Checked, Installed, Listing, ModelLibrary, Offer, Progress, Step, size
 from app.models.models_table import ModelsTable
 from app.models.standing import Standing
 from app.talk.chat import Chat
+from app.threads.failure import Failure
 
 CONTEXT = 4096  # tokens for which a model is judged that is only fetched anew
 
@@ -212,7 +213,7 @@ class LibraryPage(QDialog):
             "Delete it and import its folder again." if own else f"Press “{RESUME}”: only what is missing is fetched."
         )
         removed = f"{', '.join(bad)}. {'It was' if len(bad) == 1 else 'They were'} removed."
-        self.standing.complain(Trouble(f"Damaged in {model.name}: {removed}", again, "damaged"))
+        self.standing.complain(Failure(f"Damaged in {model.name}: {removed}", again))
 
     def _copying(self, step: Step) -> None:
         self.standing.step(step.what, step.done, step.total)
@@ -235,9 +236,9 @@ class LibraryPage(QDialog):
         self.standing.say("")
         self._tell(self._library.downloads.get(offer))
 
-    def _tell(self, trouble: Trouble | None) -> None:
-        if trouble is not None:
-            self.standing.complain(trouble)
+    def _tell(self, failure: Failure | None) -> None:
+        if failure is not None:
+            self.standing.complain(failure)
 
     def _delete(self, chosen: Installed | str) -> None:
         library, name = self._library, chosen.name if isinstance(chosen, Installed) else chosen

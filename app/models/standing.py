@@ -6,8 +6,10 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
 from app.look.announce import announce
-from app.models.labels import Alert, button, note
-from app.models.library import Errand, Trouble
+from app.models.labels import button, note
+from app.models.library import Errand
+from app.notice import Alert
+from app.threads.failure import Failure
 
 
 class Standing(QWidget):
@@ -62,10 +64,10 @@ class Standing(QWidget):
         if text:
             announce(self, text)
 
-    def complain(self, trouble: Trouble) -> None:
+    def complain(self, failure: Failure) -> None:
         """Show what went wrong."""
         self.say("")
-        self.alert.tell(trouble)
+        self.alert.tell(failure)
 
     def forget(self) -> None:
         """Show nothing any more of what came of the last errand; of the one under way everything."""

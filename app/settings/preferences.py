@@ -38,7 +38,7 @@ class Preferences(QObject):
         try:
             self.file.write(different)
         except SettingError as error:
-            self.failed.emit(Failure(error.sentence, error.hint, remedies=()))
+            self.failed.emit(Failure(error.sentence, error.hint))
         self.changed.emit(before, self.settings)
 
 

@@ -11,16 +11,22 @@ _SPACE = "Close other programs, start a new chat, or choose a smaller model."
 def not_loaded(name: str, error: BaseException) -> Failure:
     """Return what to say when the set ``name`` could not be loaded because of ``error``."""
     if want_of_memory(error):
-        return Failure(f"{name} does not fit into the memory that is free.", _SPACE, True, ("model", "retry", "folder"))
-    sentence = f"{name} could not be loaded because of an unexpected fault."
-    return Failure(sentence, f"Try again, or choose another model. {_LOG}", down=True)
+        sentence, hint = f"{name} does not fit into the memory that is free.", _SPACE
+        return Failure(sentence, hint, remedies=("model", "retry", "folder"), down=True)
+    sentence, hint = (
+        f"{name} could not be loaded because of an unexpected fault.",
+        "Try again, or choose another model.",
+    )
+    return Failure(sentence, f"{hint} {_LOG}", remedies=("retry",), down=True)
 
 
 def not_answered(error: BaseException) -> Failure:
     """Return what to say when an answer was cut short by ``error``, after which the engine holds no model."""
     if want_of_memory(error):
-        return Failure("There is not enough memory to go on.", _SPACE, True, ("retry", "new chat", "model"))
-    return Failure("The engine stopped because of an unexpected fault.", f"Retry starts it again. {_LOG}", down=True)
+        sentence = "There is not enough memory to go on."
+        return Failure(sentence, _SPACE, remedies=("retry", "new chat", "model"), down=True)
+    sentence, hint = "The engine stopped because of an unexpected fault.", f"Retry starts it again. {_LOG}"
+    return Failure(sentence, hint, remedies=("retry",), down=True)
 
 
 def want_of_memory(error: BaseException) -> bool:

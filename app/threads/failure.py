@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Literal
 
 from engine.errors import CheckpointError, ContextFull, DeviceError, ModelSetError, TemplateError, UpdraftError
@@ -16,23 +16,28 @@ Remedy = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What went wrong, as finished sentences, and what can be done. ``down``: the engine holds no model any more.
+    """What went wrong and what to do about it, as finished sentences; ``remedies`` get a button each.
 
-    ``calm``: nothing failed, but it should be known.
+    ``kind`` is the error's, as in engine.errors. ``down``: the engine holds no model any more. ``calm``: nothing
+    failed, but it should be known.
     """
 
     sentence: str
-    hint: str
+    hint: str = ""
+    _: KW_ONLY
+    remedies: tuple[Remedy, ...] = ()
+    kind: str = ""
     down: bool = False
-    remedies: tuple[Remedy, ...] = ("retry",)
     calm: bool = False
 
     @classmethod
-    def of(cls, error: UpdraftError, *, down: bool = False) -> Failure:
-        """Return what ``error`` says, with the remedies for errors of its kind."""
-        found = next((means for kind, means in _REMEDIES if isinstance(error, kind)), ())
+    def of(cls, error: UpdraftError | OSError, *, down: bool = False) -> Failure:
+        """Return what ``error`` says, with the remedies for errors of its type."""
+        if isinstance(error, OSError):
+            return cls(f"{error.strerror or error}.", "Check the folder and its drive, then try again.")
+        found = next((means for type_, means in _REMEDIES if isinstance(error, type_)), ())
         remedies = dict.fromkeys((*found, "retry", "folder") if down else found or ("retry",))
-        return cls(error.sentence, error.hint, down, tuple(remedies))
+        return cls(error.sentence, error.hint, remedies=tuple(remedies), kind=error.kind, down=down)
 
 
 _REMEDIES: tuple[tuple[type[UpdraftError], tuple[Remedy, ...]], ...] = (

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import get_args
 
 import pytest
+from PySide6.QtWidgets import QAbstractButton
 from pytestqt.qtbot import QtBot
 
-from app.notice import REMEDIES, Banner
+from app.notice import REMEDIES, Alert, Banner
 from app.threads.failure import Failure, Remedy
 from engine.errors import CheckpointError, ContextFull, DeviceError, ModelSetError, UpdraftError
 from tests.app.scripted import ScriptedSession, speculated
@@ -90,3 +91,15 @@ def test_buttons_are_never_cut_off(qtbot: QtBot) -> None:
         qtbot.waitUntil(fit)
         heights.append(banner.height())
     assert heights[0] < heights[1] < heights[2]
+
+
+def test_an_alert_is_a_banner_without_buttons(qtbot: QtBot) -> None:
+    """Guards: a trouble of the disk that is shown without a hint, and one that stays when it is over."""
+    alert = Alert()
+    qtbot.addWidget(alert)
+    alert.tell(Failure.of(OSError(28, "No space left on device")))
+    assert alert.isVisible()
+    assert (alert.sentence.text(), alert.hint.isVisible()) == ("No space left on device.", True)
+    assert alert.findChildren(QAbstractButton) == []
+    alert.tell(None)
+    assert not alert.isVisible()

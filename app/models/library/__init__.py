@@ -8,7 +8,6 @@ from app.models.library.errand import Errand
 from app.models.library.library import ModelLibrary
 from app.models.library.listing import Listing
 from app.models.library.offers import Offer, Survey
-from app.models.library.trouble import Trouble
 from engine.library import (
     Checked,
     Connection,
@@ -45,7 +44,6 @@ __all__ = [
     "SignedIn",
     "Step",
     "Survey",
-    "Trouble",
     "Verdict",
     "Wanted",
     "duration",

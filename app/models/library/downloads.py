@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.models.library.errand import Errands
 from app.models.library.offers import Offer
-from app.models.library.trouble import Trouble
+from app.threads.failure import Failure
 from engine.errors import UpdraftError
 from engine.library import CATALOGUE, Connection, Downloads, Library, Patience, Progress, token
 
@@ -61,11 +61,11 @@ class DownloadQueue(QObject):
         """Go on with what an earlier window left."""
         self._errands.begin(self._start).over.connect(self._look.start)
 
-    def get(self, offer: Offer) -> Trouble | None:
+    def get(self, offer: Offer) -> Failure | None:
         """Queue the download of ``offer``, or resume it."""
         return self._try(lambda: self._downloads.add(offer.name, offer.wanted))
 
-    def pause(self, job: str) -> Trouble | None:
+    def pause(self, job: str) -> Failure | None:
         """Stop a job and keep what it has."""
         return self._try(lambda: self._downloads.pause(job))
 
@@ -77,11 +77,11 @@ class DownloadQueue(QObject):
         """True while a job that is under way or waits wants this model, which is then not to be deleted."""
         return self._downloads.wants(repository)
 
-    def resume(self, job: str) -> Trouble | None:
+    def resume(self, job: str) -> Failure | None:
         """Let a job go on."""
         return self._try(lambda: self._downloads.resume(job))
 
-    def cancel(self, job: str) -> Trouble | None:
+    def cancel(self, job: str) -> Failure | None:
         """Drop a job and what of it is not complete."""
         return self._try(lambda: self._downloads.cancel(job))
 
@@ -104,11 +104,11 @@ class DownloadQueue(QObject):
         if self._library.connected and self._library.folder.is_dir():
             self._downloads.start()
 
-    def _try(self, act: Callable[[], None]) -> Trouble | None:
+    def _try(self, act: Callable[[], None]) -> Failure | None:
         try:
             act()
         except (UpdraftError, OSError) as error:
-            return Trouble.of(error)
+            return Failure.of(error)
         except KeyError:
             return None  # the job ended a moment ago
         finally:

@@ -9,7 +9,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
-from app.models.library.trouble import Trouble
+from app.threads.failure import Failure
 from engine.errors import UpdraftError
 
 log = logging.getLogger(__name__)
@@ -20,13 +20,13 @@ LEAVING = 5.0  # seconds an errand has to end when the window closes
 class Errand(QObject):
     """Something that takes a while, on a thread of its own, begun once the event loop runs again.
 
-    ``finished`` carries the result, ``failed`` a Trouble; an errand that yields tells each step by ``stepped``, and
+    ``finished`` carries the result, ``failed`` a Failure; an errand that yields tells each step by ``stepped``, and
     its result is the tuple of them. Exactly one of finished, failed and stopped is the last, on the window's thread.
     """
 
     stepped = Signal(object)
     finished = Signal(object)
-    failed = Signal(object)  # Trouble
+    failed = Signal(object)  # Failure
     stopped = Signal()
     over = Signal()
     _told = Signal(str, object)
@@ -61,10 +61,10 @@ class Errand(QObject):
             if isinstance(result, Iterator):
                 result = tuple(self._steps(result))
         except (UpdraftError, OSError) as error:
-            return "failed", Trouble.of(error)
+            return "failed", Failure.of(error)
         except BaseException:  # the thread's border: whatever else happens, the window is told
             log.exception("an errand failed")
-            return "failed", Trouble("That failed because of an unexpected fault.", "The log has the details.")
+            return "failed", Failure("That failed because of an unexpected fault.", "The log has the details.")
         return ("stopped", None) if self._stop.is_set() else ("finished", result)
 
     def _steps(self, steps: Iterator[Any]) -> Iterator[Any]:

@@ -13,7 +13,7 @@ from app.models.library.downloads import DownloadQueue
 from app.models.library.errand import Errand, Errands
 from app.models.library.listing import Listing
 from app.models.library.offers import look_up, survey
-from app.models.library.trouble import Trouble
+from app.threads.failure import Failure
 from engine.config import ModelSet
 from engine.errors import UpdraftError
 from engine.library import (
@@ -149,7 +149,7 @@ class ModelLibrary(QObject):
         return self._errands.begin(sign_out)
 
     def check_access(self, repositories: Sequence[str]) -> Errand:
-        """Ask the Hub whether these may be read; finishes with a dict of those that may not, each with its Trouble."""
+        """Ask the Hub whether these may be read; finishes with a dict of those that may not, each with its Failure."""
         return self._errands.begin(lambda: self._refusals(repositories))
 
     # What is done to it
@@ -192,13 +192,13 @@ class ModelLibrary(QObject):
         errand.over.connect(self.look)
         return errand
 
-    def _refusals(self, repositories: Sequence[str]) -> dict[str, Trouble]:
+    def _refusals(self, repositories: Sequence[str]) -> dict[str, Failure]:
         refused = {}
         for repository in repositories:
             try:
                 inspect(repository, self._connection, token())
             except UpdraftError as error:
-                refused[repository] = Trouble.of(error)
+                refused[repository] = Failure.of(error)
         return refused
 
     def _mark_used(self, folders: Sequence[Path]) -> None:

@@ -11,8 +11,9 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLineEdit, QVBoxLayout, QW
 from app.look.announce import announce
 from app.look.label import Label
 from app.models.labels import button, code_label, note, paragraph, row_of
-from app.models.library import DeviceCode, Errand, ModelLibrary, Offer, SignedIn, Trouble
+from app.models.library import DeviceCode, Errand, ModelLibrary, Offer, SignedIn
 from app.models.wizard.page import ORDER, Page, Plan
+from app.threads.failure import Failure
 
 TOKENS = "settings/tokens"
 AGAIN = "Check again"
@@ -211,8 +212,8 @@ class AccessPage(Page):
         self.found.emit(offer)
         self._checked({})
 
-    def _refuse(self, trouble: Trouble) -> None:
-        self._checked({self.plan.asked: trouble})
+    def _refuse(self, failure: Failure) -> None:
+        self._checked({self.plan.asked: failure})
 
     @property
     def _gated(self) -> tuple[str, ...]:
@@ -226,19 +227,19 @@ class AccessPage(Page):
         offer = self.plan.offer
         return ORDER.index("try" if offer is not None and offer.installed else "place")
 
-    def _checked(self, refused: dict[str, Trouble]) -> None:
+    def _checked(self, refused: dict[str, Failure]) -> None:
         self._set_open(opened=not refused)
         if refused:
-            trouble = next(iter(refused.values()))
-            again = "" if trouble.kind == "signin" else f" Then press “{AGAIN}”."  # signing in checks by itself
-            self._complain(replace(trouble, hint=f"{trouble.hint}{again}".strip()))
+            failure = next(iter(refused.values()))
+            again = "" if failure.kind == "signin" else f" Then press “{AGAIN}”."  # signing in checks by itself
+            self._complain(replace(failure, hint=f"{failure.hint}{again}".strip()))
         else:
             self.alert.tell(None)
             self.status.setText("This account may read what was chosen. Next goes on.")
 
-    def _complain(self, trouble: Trouble) -> None:
+    def _complain(self, failure: Failure) -> None:
         self.status.clear()
-        self.alert.tell(trouble)
+        self.alert.tell(failure)
 
     def _set_open(self, *, opened: bool) -> None:
         self._open = opened
@@ -255,4 +256,4 @@ class AccessPage(Page):
     def _browse(self, page: str) -> None:
         address = self._library.address(page)
         if not QDesktopServices.openUrl(QUrl(address)):
-            self.alert.tell(Trouble("No browser could be opened here.", f"Open this address in any browser: {address}"))
+            self.alert.tell(Failure("No browser could be opened here.", f"Open this address in any browser: {address}"))

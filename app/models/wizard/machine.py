@@ -8,9 +8,10 @@ from PySide6.QtWidgets import QGridLayout
 from app.desktop.folders import as_told
 from app.look.label import Label
 from app.models.labels import button, card, row_of
-from app.models.library import Hardware, ModelLibrary, Survey, Trouble, size
+from app.models.library import Hardware, ModelLibrary, Survey, size
 from app.models.offline import OfflineNote
 from app.models.wizard.page import Page, Plan
+from app.threads.failure import Failure
 
 
 class MachinePage(Page):
@@ -73,10 +74,10 @@ class MachinePage(Page):
         for name, text in said.items():
             self.values[name].setText(text)
 
-    def _complain(self, trouble: Trouble) -> None:
+    def _complain(self, failure: Failure) -> None:
         for value in self.values.values():
             value.setText("Not measured")
-        self.alert.tell(trouble)
+        self.alert.tell(failure)
 
 
 def graphics(hardware: Hardware) -> str:

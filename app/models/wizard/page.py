@@ -8,8 +8,9 @@ from typing import Literal
 from PySide6.QtWidgets import QVBoxLayout, QWidget, QWizardPage
 
 from app.look.scrolled import Scrolled
-from app.models.labels import Alert, headline, note
+from app.models.labels import headline, note
 from app.models.library import Hardware, Offer
+from app.notice import Alert
 
 Step = Literal["machine", "sets", "access", "place", "download", "try", "done"]
 STEPS: dict[Step, str] = {

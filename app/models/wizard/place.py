@@ -11,11 +11,12 @@ from app.look.choosing import choose_folder
 from app.look.label import Label
 from app.models.asking import ask
 from app.models.labels import button, card, paragraph, row_of, small
-from app.models.library import Errand, Listing, ModelLibrary, Step, Trouble, size
+from app.models.library import Errand, Listing, ModelLibrary, Step, size
 from app.models.wizard.page import Page, Plan
+from app.threads.failure import Failure
 
 SPARE = 1 << 30  # bytes of the disk the downloads leave to others
-HALF_WAY = Trouble("The move was stopped half way.", "Choose the same folder again to go on with it.", "folder")
+HALF_WAY = Failure("The move was stopped half way.", "Choose the same folder again to go on with it.")
 
 
 class PlacePage(Page):
@@ -28,7 +29,7 @@ class PlacePage(Page):
         self._library = library
         self._room = False
         self._target = library.folder  # of a move
-        self._failure: Trouble | None = None  # of a move
+        self._failure: Failure | None = None  # of a move
         self._move: Errand | None = None
         self._listing: Listing | None = None
         frame, rows = card()
@@ -119,13 +120,11 @@ class PlacePage(Page):
         self.free.setText(f"{size(listing.free)} free")
         self.takes.setText(f"The download takes {size(needed)}; files that are there already are not fetched again.")
         if not listing.connected:
-            self.alert.tell(
-                Trouble("The models folder is not there.", "Connect its drive, or choose another folder.", "folder")
-            )
+            self.alert.tell(Failure("The models folder is not there.", "Connect its drive, or choose another folder."))
         elif not self._room:
             lacking = size(needed + SPARE - listing.free)
             hint = "Choose a folder on another disk, or free some space. 1 GB is left to other programs."
-            self.alert.tell(Trouble(f"This download needs {lacking} more than the disk has free.", hint, "space"))
+            self.alert.tell(Failure(f"This download needs {lacking} more than the disk has free.", hint))
         elif self._failure is None:
             self.alert.tell(None)
         if self._failure is not None:
@@ -140,8 +139,8 @@ class PlacePage(Page):
     def _stopped(self) -> None:
         self._not_moved(HALF_WAY)
 
-    def _not_moved(self, trouble: Trouble) -> None:
-        self._failure = trouble  # told once the folder is listed anew
+    def _not_moved(self, failure: Failure) -> None:
+        self._failure = failure  # told once the folder is listed anew
 
     def _moved(self) -> None:
         self._move = None

@@ -6,10 +6,11 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QWidget
 
 from app.models.labels import button
-from app.models.library import Errand, ModelLibrary, Offer, Trouble
+from app.models.library import Errand, ModelLibrary, Offer
 from app.models.wizard.page import Plan
+from app.threads.failure import Failure
 
-EMPTY = Trouble("There is nothing to look up yet.", "Write owner/name, or paste the address of a model's page.")
+EMPTY = Failure("There is nothing to look up yet.", "Write owner/name, or paste the address of a model's page.")
 
 
 class Search(QWidget):
@@ -18,7 +19,7 @@ class Search(QWidget):
     began = Signal()
     ended = Signal()
     found = Signal(object)  # Offer
-    failed = Signal(object)  # Trouble
+    failed = Signal(object)  # Failure
 
     def __init__(self, library: ModelLibrary, plan: Plan, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -66,9 +67,9 @@ class Search(QWidget):
         self._end()
         self.found.emit(offer)
 
-    def _failed(self, trouble: Trouble) -> None:
+    def _failed(self, failure: Failure) -> None:
         self._end()
-        self.failed.emit(trouble)
+        self.failed.emit(failure)
 
     def _end(self) -> None:
         self._errand = None

@@ -14,13 +14,14 @@ from app.look.label import Label
 from app.models.asking import ask
 from app.models.importing import GGUF_KINDS, GGUF_TITLE, imported
 from app.models.labels import button, note, paragraph, row_of
-from app.models.library import Errand, ModelLibrary, Offer, Step, Survey, Trouble, size
+from app.models.library import Errand, ModelLibrary, Offer, Step, Survey, size
 from app.models.offline import OfflineNote, said
 from app.models.wizard.length import LengthBox
 from app.models.wizard.offer_card import OfferCard
 from app.models.wizard.offer_list import Shelf
 from app.models.wizard.page import ORDER, Page, Plan
 from app.models.wizard.search import Search
+from app.threads.failure import Failure
 
 CHOOSE = "Choose one to go on; with “Skip for now” the starter stays."
 
@@ -229,11 +230,11 @@ class SetsPage(Page):
         self._say(f"Found {offer.title}: it is chosen above.")
         self.add(offer)
 
-    def _not_found(self, trouble: Trouble) -> None:
-        self._complain(trouble)
-        if trouble.kind in {"signin", "licence"}:
+    def _not_found(self, failure: Failure) -> None:
+        self._complain(failure)
+        if failure.kind in {"signin", "licence"}:
             self.sign_in.show()
-        elif trouble.kind == "missing":  # it may be a private one
+        elif failure.kind == "missing":  # it may be a private one
             self._library.signed_in().finished.connect(self._offer_sign_in)
 
     def _offer_sign_in(self, signed_in: bool) -> None:
@@ -283,9 +284,9 @@ class SetsPage(Page):
         self.status.show()
         announce(self, text)
 
-    def _complain(self, trouble: Trouble) -> None:
+    def _complain(self, failure: Failure) -> None:
         self._clear()
-        self.alert.tell(trouble)
+        self.alert.tell(failure)
 
     def _set_context(self, tokens: int) -> None:
         self.plan.context = self.plan.length = tokens

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QProgressBar, QTextEdit
 from app.conversations.conversation import Manner
 from app.look.announce import announce
 from app.models.labels import button, note, row_of
-from app.models.library import Listing, ModelLibrary, Trouble
+from app.models.library import Listing, ModelLibrary
 from app.models.wizard.page import Page, Plan
 from app.talk.chat import Chat, Engine
 from app.threads.failure import Failure
@@ -30,7 +30,7 @@ class Trial(QObject):
     loading = Signal(float)
     replied = Signal(str)  # the text so far
     ended = Signal()
-    failed = Signal(object)  # Trouble
+    failed = Signal(object)  # Failure
     put_back = Signal(str)  # the model there was before is loaded again, after a failure
 
     def __init__(self, chat: Chat, parent: QObject | None = None) -> None:
@@ -106,7 +106,7 @@ class Trial(QObject):
         if not self.running:
             return
         failed, self._models = self._models, None
-        self.failed.emit(Trouble(failure.sentence, failure.hint))
+        self.failed.emit(failure)
         QTimer.singleShot(0, self, lambda: self._put_back(failed))  # once everybody has heard of the failure
 
     def _put_back(self, failed: ModelSet | None) -> None:
@@ -188,7 +188,7 @@ class TryPage(Page):
         models = listing.find(self.plan.name)
         if models is None:
             self._complain(
-                Trouble(f"{self._library.downloads.title(self.plan.name)} is not complete.", "Go back and download it.")
+                Failure(f"{self._library.downloads.title(self.plan.name)} is not complete.", "Go back and download it.")
             )
         else:
             self.trial.start(models)
@@ -209,9 +209,9 @@ class TryPage(Page):
         self.again.setEnabled(True)
         announce(self, f"{self.status.text()} {self.reply.toPlainText()}")
 
-    def _complain(self, trouble: Trouble) -> None:
+    def _complain(self, failure: Failure) -> None:
         self.status.clear()
         self.bar.hide()
         self.again.setEnabled(True)
         self.go.show()
-        self.alert.tell(trouble)
+        self.alert.tell(failure)

@@ -13,9 +13,10 @@ from PySide6.QtWidgets import QAbstractButton
 from pytestqt.qtbot import QtBot
 
 from app.models.deleting import consequences
-from app.models.library import Installed, Listing, ModelLibrary, Offer, Trouble
+from app.models.library import Installed, Listing, ModelLibrary, Offer
 from app.models.library_page import LibraryPage
 from app.talk.chat import Chat
+from app.threads.failure import Failure
 from tests.app.models.conftest import TINY
 from tests.engine.library.hub import FakeHub
 
@@ -184,7 +185,7 @@ def test_no_button_moves_while_something_is_said(page: LibraryPage, qtbot: QtBot
     """Guards: a click that misses Delete, or hits another button, because a line appeared above it."""
     buttons = (page.get, page.take, page.shift, page.use, page.name, page.check, page.delete, page.go_on)
     before = [button.mapTo(page, QPoint(0, 0)) for button in buttons]
-    page.standing.complain(Trouble("Something that takes a line. " * 6, "And a hint. " * 9))
+    page.standing.complain(Failure("Something that takes a line. " * 6, "And a hint. " * 9))
     qtbot.wait(1)
     assert [button.mapTo(page, QPoint(0, 0)) for button in buttons] == before
     page.verify()

@@ -10,13 +10,14 @@ from pytestqt.qtbot import QtBot
 
 from app.models.asking import ask
 from app.models.job import JobView
-from app.models.labels import Alert
-from app.models.library import FileProgress, ModelLibrary, Offer, Progress, Trouble
+from app.models.library import FileProgress, ModelLibrary, Offer, Progress
 from app.models.library_page import LibraryPage
 from app.models.news import DownloadLine
 from app.models.wizard.offer_card import OfferCard
 from app.models.wizard.wizard import Wizard
+from app.notice import Alert
 from app.talk.chat import Chat
+from app.threads.failure import Failure
 from tests.app.models.conftest import TINY
 from tests.app.plain import HOSTILE, IN_FILE, everything, shown
 
@@ -31,7 +32,7 @@ def test_the_pages_of_the_wizard(wizard: Wizard, library: ModelLibrary, qtbot: Q
     card = OfferCard(offer, recommended=True)
     qtbot.addWidget(card)
     for alert in wizard.findChildren(Alert):
-        alert.tell(Trouble(HOSTILE, HOSTILE, "missing"))
+        alert.tell(Failure(HOSTILE, HOSTILE, kind="missing"))
     line = DownloadLine(library.downloads)
     qtbot.addWidget(line)
     line.resize(900, 30)
@@ -57,7 +58,7 @@ def test_the_models_there_are(qtbot: QtBot, library: ModelLibrary, chat: Chat, t
     page.take_in(source)
     qtbot.waitUntil(lambda: page.table.topLevelItemCount() == 1 and page.take.isEnabled())
     page._hear(Progress(HOSTILE, "failed", HOSTILE, HOSTILE))
-    page.standing.complain(Trouble(HOSTILE, HOSTILE, "missing"))
+    page.standing.complain(Failure(HOSTILE, HOSTILE, kind="missing"))
     page.deletion.ask(HOSTILE, None)
     page.ask_name()
     said = shown(everything())

@@ -11,13 +11,14 @@ from PySide6.QtWidgets import QApplication, QWidget, QWizard
 from pytestqt.qtbot import QtBot
 
 from app.look.label import Label
-from app.models.library import ModelLibrary, Progress, Trouble
+from app.models.library import ModelLibrary, Progress
 from app.models.library.errand import Errand
 from app.models.wizard.offer_card import OfferCard
 from app.models.wizard.page import ORDER
 from app.models.wizard.search import EMPTY
 from app.models.wizard.sets import SetsPage
 from app.models.wizard.wizard import Wizard
+from app.threads.failure import Failure
 from engine.library.protocol import State
 from tests.app.models.conftest import answer, checkpoint
 from tests.engine.library.conftest import MemoryKeyring
@@ -82,7 +83,7 @@ def test_a_look_up_that_hangs_can_be_stopped(
     assert not sets.halt.isVisible()
     assert sets.ask_hub.isEnabled()
     assert "Stopped" in sets.status.text()
-    hanging.failed.emit(Trouble("Too late."))
+    hanging.failed.emit(Failure("Too late."))
     assert not sets.alert.isVisible()
     qtbot.waitUntil(lambda: hanging.ended)
 
