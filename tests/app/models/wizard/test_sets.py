@@ -117,7 +117,7 @@ def test_what_does_not_fit_is_not_downloaded_unasked(
     wizard: Wizard, sets: SetsPage, room: Callable[[float], None], qtbot: QtBot
 ) -> None:
     """Guards against 21 GB for a model that cannot be loaded here."""
-    room(8)
+    room(6)
     wizard.sets.initializePage()
     qtbot.waitUntil(lambda: card(sets, "qwen3-8b").offer.verdict.answer == "no")
     card(sets, "qwen3-8b").choice.setChecked(True)
