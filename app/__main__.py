@@ -17,7 +17,7 @@ from PySide6.QtCore import QDeadlineTimer, QSettings, Qt, QThread, QTimer
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication, QMessageBox
 
-from app.composing.counting import Context
+from app.composing.token_counter import TokenCounter
 from app.conversations.archive import Archive
 from app.conversations.farewell import Farewell
 from app.conversations.safe import NAME as CONVERSATIONS
@@ -43,7 +43,7 @@ from app.talk.chat import Chat, Engine
 from app.talk.first_run import FirstRun
 from app.talk.worker import EngineWorker, OpenSession, SessionLike, open_engine
 from app.threads.failure import Failure
-from app.threads.queued import cross
+from app.threads.queued import connect_queued
 from app.window import Window
 from engine.config import PRESETS, ModelSet, Preset, models_in, tiny_models
 from engine.events import Loading
@@ -96,12 +96,12 @@ class Application:
         self.chat.preset = chosen.hierarchy(PRESETS[chosen.preset])
         self.methods = Methods(settings)
         self.chat.method_of = self._method_of
-        self.chat.page.set_default(manner_of(chosen))
+        self.chat.current.set_default(manner_of(chosen))
         self.theme = Theme(app, look_of(chosen))
         self.collector = Collector(self.chat)
-        self.context = Context(self.worker)
+        self.token_counter = TokenCounter(self.worker)
         known = [*known, *model_sets_under(chosen.models_folder)]
-        self.window = Window(self.chat, self.theme, self.preferences, self.context, settings, known, logs)
+        self.window = Window(self.chat, self.theme, self.preferences, self.token_counter, settings, known, logs)
         self._longer = QTimer(self.window, singleShot=True, interval=CHOOSING)
         self._connect_settings()
         self._connect_faults()
@@ -117,7 +117,7 @@ class Application:
         self.preferences.changed.connect(self._settings_changed)
         self.chat.options_changed.connect(lambda: self.preferences.change(preset=self.chat.preset.name))
         dialogs = self.window.dialogs
-        cross((dialogs.engine_wanted, self.worker.describe), (self.worker.described, dialogs.show_engine))
+        connect_queued((dialogs.engine_wanted, self.worker.describe), (self.worker.described, dialogs.show_engine))
 
     def _connect_faults(self) -> None:
         if self.crash is not None:
@@ -127,7 +127,7 @@ class Application:
         """Let everything that goes by the settings follow them."""
         self.theme.wear(look_of(now))
         self.window.transcript.set_motion(not self.theme.still)
-        self.chat.page.set_default(manner_of(now))
+        self.chat.current.set_default(manner_of(now))
         if self.models is not None:
             self.models.library.set_offline(offline=now.offline)
         if (now.room, now.threads) != (before.room, before.threads):

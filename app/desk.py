@@ -60,7 +60,7 @@ class Desk(QObject):
 
     def may_close(self) -> bool:
         """Tell whether nothing would be lost; asks where something could not be saved."""
-        self.chat.page.keep_draft()
+        self.chat.current.keep_draft()
         if not self.silent.hasExpired() or (self.archive.settle(SETTLE) and not self.archive.unsaved):
             return True
         sentence, more = "Some of what was written could not be saved.", "It is lost when Updraft closes."
@@ -97,8 +97,8 @@ class Desk(QObject):
     def restored(self, item: Thrown) -> None:
         """Show messages that are back from the trash, if their conversation is shown and nothing is in flight."""
         if item.messages and item.chat == self.chat.conversation.id and not self.chat.busy:
-            self.chat.page.keep_draft()
-            self.chat.page.open(item.chat, item.messages[0])
+            self.chat.current.keep_draft()
+            self.chat.current.open(item.chat, item.messages[0])
 
     def _exported(self, failure: Failure | None) -> None:
         if failure is not None:
@@ -119,7 +119,7 @@ class Desk(QObject):
 
     def _renamed(self, chat: int, title: str) -> None:
         if chat == self.chat.conversation.id:
-            self.chat.page.rename(title)
+            self.chat.current.rename(title)
 
     def _open(self, chat: int, message: int | None) -> None:
         self.chat.open_chat(chat, message)
@@ -160,11 +160,11 @@ class Desk(QObject):
     def _remove(self, message: int) -> None:
         if self.chat.busy:
             return
-        page = self.chat.page
-        removed = page.remove(message)
+        current = self.chat.current
+        removed = current.remove(message)
         more = len(removed.messages) - 1
         what = "A message is in the trash" + (f", with {more} that followed from it." if more else ".")
-        self.toast.tell(what, lambda: None if self.chat.busy else page.restore(removed))
+        self.toast.tell(what, lambda: None if self.chat.busy else current.restore(removed))
 
     # What the conversation says
 
@@ -205,16 +205,16 @@ class Desk(QObject):
         actions.read_all.connect(self.chat.tell_all)
 
     def _connect_page(self) -> None:
-        page = self.chat.page
-        page.cleared.connect(self.editing.forget)
-        page.turned.connect(self._turned)
-        page.recalled.connect(self.transcript.recall)
-        page.sought.connect(self.transcript.go_to)
-        page.draft_changed.connect(self._draft_changed)
+        current = self.chat.current
+        current.cleared.connect(self.editing.forget)
+        current.turned.connect(self._turned)
+        current.recalled.connect(self.transcript.recall)
+        current.sought.connect(self.transcript.go_to)
+        current.draft_changed.connect(self._draft_changed)
         self.transcript.earlier_shown.connect(self._changed)
-        for changed in (page.changed, self.chat.answering, self.chat.continuing, self.chat.answered):
+        for changed in (current.changed, self.chat.answering, self.chat.continuing, self.chat.answered):
             changed.connect(self._changed)
-        self.composer.changed.connect(lambda: page.write(self.editing.written))
+        self.composer.changed.connect(lambda: current.write(self.editing.written))
         self.editing.changed.connect(lambda: self.transcript.show_edited(self.editing.question))
 
 

@@ -49,8 +49,8 @@ class Dialogs(QObject):
 
     def chat_settings(self) -> MannerDialog:
         """Show the settings of the conversation shown."""
-        page = self._chat.page
-        return self._show("chat", lambda: MannerDialog(page, page.archive, self._window, self._suggested))
+        current = self._chat.current
+        return self._show("chat", lambda: MannerDialog(current, current.archive, self._window, self._suggested))
 
     @property
     def _suggested(self) -> Chosen:
@@ -67,7 +67,7 @@ class Dialogs(QObject):
         return self._show("trash", self._make_trash)
 
     def _make_trash(self) -> TrashDialog:
-        dialog = TrashDialog(self._chat.page.archive, self._window)
+        dialog = TrashDialog(self._chat.current.archive, self._window)
         dialog.restored.connect(self.restored)
         return dialog
 
@@ -102,7 +102,7 @@ class Dialogs(QObject):
         return self._show("report", lambda: ReportDialog("Fault report", sentence, text, self._window))
 
     def _diagnosis(self, engine: Facts) -> str:
-        kept = self._chat.page.archive.folder or Path("in memory")
+        kept = self._chat.current.archive.folder or Path("in memory")
         folders = {"Settings": self._preferences.file.path, "Data": kept, "Log": self._logs}
         return written((*facts_here(self._chat.models, folders), *engine))
 

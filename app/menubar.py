@@ -99,7 +99,7 @@ class MenuBar:
         add(menu, "Keyboard shortcuts", "Ctrl+/", dialogs.shortcuts)
         add(menu, "Diagnostics…", None, dialogs.diagnostics)
         menu.addSeparator()
-        add(menu, "Open data folder", None, lambda: show_folder(self._parts.chat.page.archive.folder))
+        add(menu, "Open data folder", None, lambda: show_folder(self._parts.chat.current.archive.folder))
         add(menu, "Open log folder", None, lambda: show_folder(self._logs))
         menu.addSeparator()
         add(menu, "About Updraft", None, dialogs.about, Role.AboutRole)

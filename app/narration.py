@@ -27,7 +27,7 @@ class Narration(QObject):
         self._show_state()
 
     def _connect(self) -> None:
-        chat, page = self.chat, self.chat.page
+        chat, current = self.chat, self.chat.current
         for signal, slot in (
             (chat.engine_changed, self._show_engine),
             (chat.loading, self._parts.loading.advance),
@@ -40,7 +40,7 @@ class Narration(QObject):
             (chat.answered, self._answered),
             (chat.failed, self._failed),
             (chat.context_changed, self._show_edge),
-            (page.changed, self._show_edge),
+            (current.changed, self._show_edge),
             (self._parts.transcript.turned, self._turned),
             (self._parts.transcript.recalled, self._recalled),
         ):
@@ -95,13 +95,13 @@ class Narration(QObject):
 
     def _show_figures(self, *, running: bool) -> None:
         self._parts.inspector.show_figures(self.chat.tally, running=running)
-        self._parts.gauge.show_growth()
+        self._parts.context_meter.show_growth()
         self._parts.find_bar.refresh()
 
     def _failed(self, failure: Failure) -> None:
         self._parts.banner.tell(failure)
         if "trim" in failure.remedies:
-            self._parts.gauge.explain()
+            self._parts.context_meter.explain()
         self._show_state()
 
     def _cleared(self) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from PySide6.QtGui import QAction
 
 from app.composing.composer import Composer
-from app.composing.context_meter import Gauge
+from app.composing.context_meter import ContextMeter
 from app.composing.files import TextFiles
 from app.conversations.sidebar import Sidebar
 from app.desk import Desk
@@ -43,7 +43,7 @@ class Parts:
     banner: Banner
     composer: Composer
     desk: Desk
-    gauge: Gauge
+    context_meter: ContextMeter
     files: TextFiles
     picker: Picker
     dialogs: Dialogs

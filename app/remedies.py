@@ -24,14 +24,14 @@ class Remedies(QObject):
 
     def do(self, remedy: Remedy) -> None:
         """Do one of the things a Failure offers."""
-        parts, archive = self._parts, self._parts.chat.page.archive
+        parts, archive = self._parts, self._parts.chat.current.archive
         {
             "retry": self.retry,
             "folder": parts.picker.choose_folder,
-            "new chat": parts.gauge.begin_anew,
+            "new chat": parts.context_meter.begin_anew,
             "model": parts.topbar.models.showMenu,
-            "trim": parts.gauge.trim,
-            "shorten": parts.gauge.shorten,
+            "trim": parts.context_meter.trim,
+            "shorten": parts.context_meter.shorten,
             "report": self._show_report,
             "data folder": lambda: show_folder(archive.folder),
             "save again": archive.save_again,

@@ -10,10 +10,10 @@ from PySide6.QtGui import QAction, QCloseEvent, QGuiApplication, QKeySequence, Q
 from PySide6.QtWidgets import QApplication, QMainWindow, QVBoxLayout, QWidget
 
 from app.composing.composer import Composer
-from app.composing.context_meter import Gauge
-from app.composing.counting import Context
+from app.composing.context_meter import ContextMeter
 from app.composing.files import TextFiles
 from app.composing.thinking import Thinking
+from app.composing.token_counter import TokenCounter
 from app.composing.waiting import Waiting
 from app.conversations.sidebar import Sidebar
 from app.desk import Desk
@@ -54,7 +54,7 @@ class Window(QMainWindow):
         chat: Chat,
         theme: Theme,
         preferences: Preferences,
-        context: Context,
+        context: TokenCounter,
         settings: QSettings,
         known: Sequence[ModelSet],
         logs: Path,
@@ -71,7 +71,7 @@ class Window(QMainWindow):
         self.picker = Picker(chat, self.topbar, preferences, known, self)
         self.matching = Matching(chat, self.picker, self.banner)
         Thinking(chat, self.composer.think)
-        self.gauge = Gauge(chat, context, self.composer, self.banner, self.desk.editing, self._send)
+        self.context_meter = ContextMeter(chat, context, self.composer, self.banner, self.desk.editing, self._send)
         self.menus = Menus(self.menuBar())
         self.dialogs = Dialogs(self, chat, preferences, self.menus, logs)
         self.files = TextFiles(self.composer, self.banner, self)
@@ -128,7 +128,7 @@ class Window(QMainWindow):
         self.activateWindow()
 
     def _send(self, text: str) -> None:
-        if self.gauge.fits(text):
+        if self.context_meter.fits(text):
             self.desk.send(text)
 
     def _send_example(self, text: str) -> None:
@@ -143,7 +143,7 @@ class Window(QMainWindow):
     # Construction
 
     def _make_widgets(self, settings: QSettings) -> None:
-        archive, palette, marked = self.chat.page.archive, self.theme.palette, self.preferences.settings.highlight
+        archive, palette, marked = self.chat.current.archive, self.theme.palette, self.preferences.settings.highlight
         self.highlight = _toggle(self, "Highlight tokens", "Ctrl+H", marked)
         self.panel_shown = _toggle(self, "Speculation", "Ctrl+J", checked=True)
         self.sidebar_shown = _toggle(self, "Chats", "Ctrl+B", checked=True)
@@ -196,7 +196,7 @@ class Window(QMainWindow):
             banner=self.banner,
             composer=self.composer,
             desk=self.desk,
-            gauge=self.gauge,
+            context_meter=self.context_meter,
             files=self.files,
             picker=self.picker,
             dialogs=self.dialogs,

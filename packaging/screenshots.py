@@ -145,7 +145,7 @@ class Photographer:
         """Take pictures of the choice when a message does not fit, and of what was left out."""
         self.show(sample.LONG)
         self.window.composer.field.setPlainText("And which of them is the oldest? " * 30)
-        until(lambda: self.running.context.fill is not None)
+        until(lambda: self.running.token_counter.fill is not None)
         self.window.composer.button.click()
         until(self.window.banner.isVisible)
         self.take("context")

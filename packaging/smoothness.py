@@ -202,7 +202,7 @@ def open_long(running: Application, clock: Clock, options: argparse.Namespace, l
             print(f"opened     {name:6}{_spread([getattr(spent, name) for spent in taken])}")
         loop.quit()
 
-    chat.page.turned.connect(shown)
+    chat.current.turned.connect(shown)
     running.archive.write(lambda store: store.put_whole(long), lambda _: QTimer.singleShot(500, running.window, show))
 
 

@@ -8,8 +8,8 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QTextCursor
 
 from app.composing.composer import Composer
-from app.composing.counting import Context
 from app.composing.editing import Editing
+from app.composing.token_counter import TokenCounter
 from app.composing.wording import excerpt
 from app.notice import Banner
 from app.talk.chat import Chat, Engine
@@ -17,7 +17,7 @@ from app.threads.exchange import Fill, Turns
 from app.threads.failure import Failure
 
 
-class Gauge(QObject):
+class ContextMeter(QObject):
     """Has what would be sent counted as it changes. ``send`` asks a question; it is the way out once there is room.
 
     A question that is being edited, as ``editing`` knows, is counted with what stands before it.
@@ -26,21 +26,21 @@ class Gauge(QObject):
     def __init__(
         self,
         chat: Chat,
-        context: Context,
+        counter: TokenCounter,
         composer: Composer,
         banner: Banner,
         editing: Editing,
         send: Callable[[str], object],
     ) -> None:
         super().__init__(banner)
-        self.chat, self.context, self.composer, self.banner = chat, context, composer, banner
+        self.chat, self.counter, self.composer, self.banner = chat, counter, composer, banner
         self._editing, self._send = editing, send
         self._explaining = False
         composer.changed.connect(self.look)
-        for changed in (chat.page.changed, chat.options_changed, chat.answered):
+        for changed in (chat.current.changed, chat.options_changed, chat.answered):
             changed.connect(self.look)
         chat.engine_changed.connect(self._engine_changed)
-        context.filled.connect(self._filled)
+        counter.filled.connect(self._filled)
 
     def look(self) -> None:
         """Count what would be sent now, shortly."""
@@ -48,7 +48,7 @@ class Gauge(QObject):
         if not turns or self.chat.next_models != self.chat.models:
             self._forget()
         elif not self.chat.busy and self.chat.engine is Engine.READY:
-            self.context.watch(turns, self.chat.preset, self.chat.max_tokens)
+            self.counter.watch(turns, self.chat.preset, self.chat.max_tokens)
 
     def show_growth(self) -> None:
         """Show how far the answer in flight has filled the context; the engine has no time to count."""
@@ -58,7 +58,7 @@ class Gauge(QObject):
 
     def fits(self, text: str) -> bool:
         """Return False, and offer a choice, if ``text`` is known not to fit."""
-        fill = self.context.known(self._turns(text))
+        fill = self.counter.known(self._turns(text))
         if fill is None or fill.fits:
             return True
         self._offer(fill)
@@ -67,12 +67,12 @@ class Gauge(QObject):
     def explain(self) -> None:
         """Find out what would have to go for the question that the engine refused, and offer the choice."""
         self._explaining = True
-        self.context.refresh()
+        self.counter.refresh()
         self.look()
 
     def trim(self) -> None:
         """Leave the oldest turns out, as offered, and ask."""
-        fill = self.context.fill
+        fill = self.counter.fill
         if fill is not None and fill.surplus:
             self.chat.leave_out(fill.surplus)
         self.banner.hide()
@@ -100,7 +100,7 @@ class Gauge(QObject):
         """Return the message in question, in the composer now; its old place in the tree is kept."""
         last = self.chat.conversation.messages[-1:]
         if not self.composer.text.strip() and last and last[0].role == "user" and not self.chat.busy:
-            self.chat.page.back_to(last[0].parent)
+            self.chat.current.back_to(last[0].parent)
             self.composer.show_text(last[0].text)
         return self.composer.text
 
@@ -112,7 +112,7 @@ class Gauge(QObject):
         return self.chat.turns(text, instead_of=self._editing.question)
 
     def _forget(self) -> None:
-        self.context.forget()
+        self.counter.forget()
         self.composer.show_context(0, 0)
 
     def _filled(self, fill: Fill) -> None:

@@ -17,7 +17,7 @@ class Thinking(QObject):
         super().__init__(button)
         self._chat, self._button = chat, button
         button.clicked.connect(self._change)
-        for changed in (chat.traits_changed, chat.page.changed):
+        for changed in (chat.traits_changed, chat.current.changed):
             changed.connect(self._show)
         self._show()
 
@@ -28,4 +28,4 @@ class Thinking(QObject):
 
     def _change(self, first: bool) -> None:
         manner = self._chat.conversation.manner
-        self._chat.page.set_manner(replace(manner, thinking=first))
+        self._chat.current.set_manner(replace(manner, thinking=first))

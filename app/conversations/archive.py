@@ -15,11 +15,11 @@ from shiboken6 import isValid
 
 from app.conversations.conversation import Conversation, Manner, whole
 from app.conversations.store import Store
-from app.conversations.store_thread import Clerk, Job
+from app.conversations.store_thread import Job, StoreThread
 from app.conversations.summaries import UNTITLED, Hit, Summary
 from app.conversations.trash import Thrown
 from app.threads.failure import Failure
-from app.threads.queued import cross
+from app.threads.queued import connect_queued
 
 T = TypeVar("T")
 
@@ -56,26 +56,26 @@ class Archive(QObject):
         self._owed = 0  # things that were given to be written and are not yet
         self._thread = QThread()
         self._thread.setObjectName("store")
-        self._clerk = Clerk(folder, make=make)
-        self._clerk.moveToThread(self._thread)
+        self._store_thread = StoreThread(folder, make=make)
+        self._store_thread.moveToThread(self._thread)
         self._again = QTimer(self, interval=RETRY)
         self._again.timeout.connect(self.save_again)
         self._connect()
 
     def _connect(self) -> None:
-        clerk = self._clerk
-        cross(
-            (self._job, clerk.do),
-            (self._flush_wanted, clerk.flush),
-            (self._folder_wanted, clerk.make_folder),
-            (self._settle_wanted, clerk.settle),
-            (self._leave_wanted, clerk.leave),
-            (clerk.done, self._done),
-            (clerk.failed, self._failed),
-            (clerk.troubled, self._troubled),
-            (clerk.mended, self._mended),
-            (clerk.noted, self.noted),
-            (clerk.replaced, self._replaced),
+        on_store_thread = self._store_thread
+        connect_queued(
+            (self._job, on_store_thread.do),
+            (self._flush_wanted, on_store_thread.flush),
+            (self._folder_wanted, on_store_thread.make_folder),
+            (self._settle_wanted, on_store_thread.settle),
+            (self._leave_wanted, on_store_thread.leave),
+            (on_store_thread.done, self._done),
+            (on_store_thread.failed, self._failed),
+            (on_store_thread.troubled, self._troubled),
+            (on_store_thread.mended, self._mended),
+            (on_store_thread.noted, self.noted),
+            (on_store_thread.replaced, self._replaced),
             (self._thread.finished, self.left),
         )
 
@@ -151,7 +151,7 @@ class Archive(QObject):
         if not self.running:
             return not self.unsaved
         self.leave(anyway=True)
-        return self._thread.wait(patience) and not self._clerk.waiting
+        return self._thread.wait(patience) and not self._store_thread.waiting
 
     # The list
 

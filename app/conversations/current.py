@@ -16,13 +16,13 @@ DRAFT = 300  # ms after the last key until what is being written is kept
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """What ``Page.restore`` needs to bring messages back."""
+    """What ``CurrentChat.restore`` needs to bring messages back."""
 
     before: Conversation
     messages: tuple[int, ...]
 
 
-class Page(QObject):
+class CurrentChat(QObject):
     """Owns the conversation shown and the draft of the next question.
 
     ``turned`` carries how many of the messages shown still stand; those behind them are others now. ``default`` is

@@ -14,7 +14,7 @@ from app.conversations.conversation import Conversation, Message
 from app.conversations.export import ExportError, export, needs_logs
 from app.conversations.leftovers import Leftovers
 from app.threads.failure import Failure
-from app.threads.queued import cross
+from app.threads.queued import connect_queued
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class Exports(QObject):
         self._under_way: list[_Export] = []
         self._pool = QThreadPool(self)
         self._pool.setMaxThreadCount(1)
-        cross((self._written, self._end))
+        connect_queued((self._written, self._end))
 
     @property
     def names(self) -> tuple[str, ...]:

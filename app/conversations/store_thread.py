@@ -39,7 +39,7 @@ class Job:
     otherwise: Callable[[], None] | None = None
 
 
-class Clerk(QObject):
+class StoreThread(QObject):
     """Does the jobs, in order, on its own thread; the only owner of the store. No slot lets an exception out."""
 
     done = Signal(object, object)  # Job, its result

@@ -24,7 +24,7 @@ class Matching(QObject):
         self._chat, self._picker, self._banner = chat, picker, banner
         self._shown: int | None = None  # the conversation looked at last
         self._complete = False  # whether the library has told what it has
-        chat.page.changed.connect(self._look)
+        chat.current.changed.connect(self._look)
         picker.offered.connect(self._offered)
 
     def _offered(self) -> None:

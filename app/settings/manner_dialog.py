@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
 
 from app.conversations.archive import Archive
 from app.conversations.conversation import Manner
-from app.conversations.current import Page
+from app.conversations.current import CurrentChat
 from app.look.calm_dialog import CalmDialog
 from app.look.label import Label
 from app.look.room import make_room
@@ -27,14 +27,14 @@ from engine.config import Chosen
 
 
 class MannerDialog(CalmDialog):
-    """Shows and changes the manner of the conversation on ``page``; ``archive`` keeps named ones.
+    """Shows and changes the manner of the conversation on ``current``; ``archive`` keeps named ones.
 
     ``suggested``: what the model loaded has for what nobody chose.
     """
 
-    def __init__(self, page: Page, archive: Archive, parent: QWidget, suggested: Chosen) -> None:
+    def __init__(self, current: CurrentChat, archive: Archive, parent: QWidget, suggested: Chosen) -> None:
         super().__init__(parent)
-        self.page, self.archive = page, archive
+        self.current, self.archive = current, archive
         self.setWindowTitle("Chat settings")
         make_room(self, 520, 640)
         self._kept: dict[str, Manner] = {}
@@ -56,17 +56,17 @@ class MannerDialog(CalmDialog):
         suggest(self.fields, suggested)
         self._lay_out()
         self.name.returnPressed.connect(self.keep.click)
-        page.changed.connect(self._show)
+        current.changed.connect(self._show)
         self._show()
         self._read()
 
     def _show(self) -> None:
-        values = values_of(self.page.conversation.manner)
+        values = values_of(self.current.conversation.manner)
         for name, field in self.fields.items():
             field.show_value(values[name])
 
     def _change(self, name: str, value: object) -> None:
-        self.page.set_manner(changed(self.page.conversation.manner, {name: value}))
+        self.current.set_manner(changed(self.current.conversation.manner, {name: value}))
 
     def _read(self) -> None:
         self.archive.manners(self._list)
@@ -81,11 +81,11 @@ class MannerDialog(CalmDialog):
 
     def _take(self, index: int) -> None:
         if index > 0:
-            self.page.set_manner(self._kept[self.names.itemText(index)])
+            self.current.set_manner(self._kept[self.names.itemText(index)])
         self._show_forget()
 
     def _keep(self) -> None:
-        self.archive.keep_manner(self.name.text().strip(), self.page.conversation.manner)
+        self.archive.keep_manner(self.name.text().strip(), self.current.conversation.manner)
         self.name.clear()
         self._read()
 

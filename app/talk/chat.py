@@ -10,13 +10,13 @@ from PySide6.QtCore import QObject, Signal
 
 from app.conversations.archive import Archive
 from app.conversations.conversation import Conversation, Manner, Message, Outcome, Reply
-from app.conversations.current import Page
+from app.conversations.current import CurrentChat
 from app.talk.flight import Flight
-from app.talk.trimming import Told, turns_before
+from app.talk.trimming import Trimming, turns_before
 from app.talk.worker import EngineWorker
 from app.threads.exchange import Opening, Turns
 from app.threads.failure import Failure
-from app.threads.queued import cross
+from app.threads.queued import connect_queued
 from engine.config import PRESETS, Chosen, ModelSet, Preset, Traits
 from engine.events import Loading
 from engine.tally import Tally
@@ -31,7 +31,7 @@ class Engine(Enum):
 
 
 class Chat(QObject):
-    """Has questions of the conversation on ``page`` answered, one at a time. Lives on the window's thread.
+    """Has questions of the conversation shown answered, one at a time. Lives on the window's thread.
 
     A question is saved before it is answered, an answer while it grows.
     """
@@ -55,17 +55,17 @@ class Chat(QObject):
 
     def __init__(self, worker: EngineWorker, archive: Archive, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.page = Page(archive, self)
+        self.current = CurrentChat(archive, self)
         self.engine = Engine.DOWN
         self.traits = Traits()  # of the model loaded last
         self.preset = PRESETS["plain"]
         self.method_of: Callable[[ModelSet], Preset | None] = lambda _models: None  # for models loaded anew
         self._archive = archive
-        self._flight = Flight(worker, self.page, archive, self)
-        self._told = Told()
+        self._flight = Flight(worker, self.current, archive, self)
+        self._trimming = Trimming()
         self._opening: Opening | None = None
         self._next: ModelSet | None = None  # what is loaded for the next question
-        cross(
+        connect_queued(
             (self.open_wanted, worker.open),
             (self.leave_wanted, worker.leave),
             (worker.loading, self._loading),
@@ -74,12 +74,12 @@ class Chat(QObject):
         )
         self._flight.arrived.connect(self.arrived)
         self._flight.ended.connect(self._ended)
-        self.page.cleared.connect(self._page_cleared)
+        self.current.cleared.connect(self._cleared)
 
     @property
     def conversation(self) -> Conversation:
         """The conversation shown."""
-        return self.page.conversation
+        return self.current.conversation
 
     @property
     def sampling(self) -> Chosen:
@@ -164,12 +164,12 @@ class Chat(QObject):
 
     def tune(self, sampling: Chosen, max_tokens: int | None) -> None:
         """Draw tokens of this conversation with ``sampling``, at most ``max_tokens`` an answer, from now on."""
-        self.page.set_manner(replace(self.conversation.manner, sampling=sampling, max_tokens=max_tokens))
+        self.current.set_manner(replace(self.conversation.manner, sampling=sampling, max_tokens=max_tokens))
 
     def leave(self) -> None:
         """Stop everything, keep what there is, and ask the worker to end its thread."""
         self._stop_here()
-        self.page.keep_draft()
+        self.current.keep_draft()
         if self._opening is not None:
             self._opening.abandoned.set()
         self._flight.rest()
@@ -177,7 +177,7 @@ class Chat(QObject):
 
     def keep(self) -> None:
         """Give the archive everything there is so far, as if this were the end."""
-        self.page.keep_draft()
+        self.current.keep_draft()
         self._flight.keep()
 
     # Questions and answers
@@ -187,8 +187,8 @@ class Chat(QObject):
         text = text.strip()
         if self.busy or not text:
             return False
-        self.page.ask(text)
-        if self._told.asked(self.conversation):
+        self.current.ask(text)
+        if self._trimming.asked(self.conversation):
             self.context_changed.emit()
         self.asked.emit(text)
         self._ask()
@@ -204,14 +204,14 @@ class Chat(QObject):
         if not messages or (messages[-1].reply is not None and messages[-1].reply.outcome == "finished"):
             return
         if messages[-1].role == "assistant":
-            self.page.back_to(messages[-1].parent)
+            self.current.back_to(messages[-1].parent)
         self._ask()
 
     def regenerate(self, answer: int) -> bool:
         """Give another version of ``answer``, the old one kept beside it; False while an answer is in flight."""
         if self.busy:
             return False
-        self.page.back_to(self.conversation.find(answer).parent)
+        self.current.back_to(self.conversation.find(answer).parent)
         self._ask()
         return True
 
@@ -220,7 +220,7 @@ class Chat(QObject):
         text = text.strip()
         if self.busy or not text:
             return False
-        self.page.back_to(self.conversation.find(question).parent)
+        self.current.back_to(self.conversation.find(question).parent)
         return self.send(text)
 
     def go_on(self) -> bool:
@@ -270,21 +270,21 @@ class Chat(QObject):
         conversation = self.conversation
         if instead_of is not None:
             conversation = conversation.back_to(conversation.find(instead_of).parent)
-        return self._told.turns(conversation, question)
+        return self._trimming.turns(conversation, question)
 
     @property
     def first_told(self) -> int | None:
         """The message the model's view of the conversation begins with; None: it sees all."""
-        return self._told.first(self.conversation)
+        return self._trimming.first(self.conversation)
 
     def leave_out(self, surplus: int) -> None:
         """Tell the model no more of the oldest ``surplus`` turns it is told now; they stay in the conversation."""
-        self._told.leave_out(self.conversation, surplus)
+        self._trimming.leave_out(self.conversation, surplus)
         self.context_changed.emit()
 
     def tell_all(self) -> None:
         """Tell the model the whole conversation again, from the next question on."""
-        self._told.tell_all(self.conversation)
+        self._trimming.tell_all(self.conversation)
         self.context_changed.emit()
 
     # Which conversation is shown
@@ -292,25 +292,25 @@ class Chat(QObject):
     def start_new(self) -> None:
         """Begin an empty conversation; an answer in flight is stopped, its text kept."""
         self._stop_here()
-        self.page.start_new()
+        self.current.start_new()
 
     def start_apart(self, manner: Manner) -> None:
         """Begin an empty conversation in ``manner`` beside the one not begun yet; an answer in flight is stopped."""
         self._stop_here()
-        self.page.start_new(apart=manner)
+        self.current.start_new(apart=manner)
 
     def open_chat(self, chat: int, message: int | None = None) -> None:
         """Show another conversation, on the branch with ``message``; an answer in flight is stopped, its text kept."""
         if chat != self.conversation.id:
             self._stop_here()
-            self.page.open(chat, message)
+            self.current.open(chat, message)
         elif message is not None and not self.busy:
-            self.page.seek(message)
+            self.current.seek(message)
 
     def show_version(self, message: int) -> None:
         """Show the branch with ``message`` in it; not while an answer is in flight."""
         if not self.busy:
-            self.page.show_version(message)
+            self.current.show_version(message)
 
     def _ask(self) -> None:
         """Have the last question of the branch shown answered."""
@@ -330,7 +330,7 @@ class Chat(QObject):
         if self.busy or self.conversation.leaf != cut.id:
             return
         if cut.recalled:
-            self.page.take_log(cut)
+            self.current.take_log(cut)
             self.go_on()
         else:
             self.regenerate(cut.id)
@@ -345,7 +345,7 @@ class Chat(QObject):
         self._flight.close(outcome)
         self.answered.emit(outcome)
         if not self.reply.text:
-            self.page.step_back()
+            self.current.step_back()
 
     # What the engine says
 
@@ -382,7 +382,7 @@ class Chat(QObject):
             self.engine = engine
             self.engine_changed.emit()
 
-    def _page_cleared(self) -> None:
-        self._told.forget_next()
+    def _cleared(self) -> None:
+        self._trimming.forget_next()
         self._flight.forget_figures()
         self.cleared.emit()

@@ -9,7 +9,7 @@ from engine.events import Event, Finished, Round, Started
 
 
 @dataclass(frozen=True, slots=True)
-class Sequel:
+class Continuation:
     """Continues ``before``, which was answered by the same levels and has at least one round."""
 
     before: Reply

@@ -13,7 +13,7 @@ from app.talk.flight import FRAME
 from app.talk.worker import EngineWorker
 from app.threads.exchange import Opening, Request
 from app.threads.failure import Failure
-from app.threads.queued import cross
+from app.threads.queued import connect_queued
 from engine.config import PRESETS, Chosen, ModelSet
 from engine.events import Event
 from engine.tally import Tally
@@ -53,8 +53,10 @@ class FirstRun(QObject):
         self._frame.timeout.connect(self._drain)
         self._turn = QTimer(self)
         self._turn.timeout.connect(self._explain)
-        cross((self.open_wanted, worker.open), (self.reply_wanted, worker.reply))
-        cross((worker.told, self._take), (worker.ended, self._ended), (worker.not_opened, self._not_opened))
+        connect_queued((self.open_wanted, worker.open), (self.reply_wanted, worker.reply))
+        connect_queued(
+            (worker.event_arrived, self._take), (worker.ended, self._ended), (worker.not_opened, self._not_opened)
+        )
 
     @property
     def due(self) -> bool:

@@ -10,13 +10,13 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.conversations.archive import Archive
 from app.conversations.conversation import Manner, Message, Outcome, Reply
-from app.conversations.current import Page
-from app.talk.continuation import Sequel
-from app.talk.saving import Record
+from app.conversations.current import CurrentChat
+from app.talk.answer_saver import AnswerSaver
+from app.talk.continuation import Continuation
 from app.talk.worker import EngineWorker
 from app.threads.exchange import Request, Turns
 from app.threads.failure import Failure
-from app.threads.queued import cross
+from app.threads.queued import connect_queued
 from engine.config import Preset
 from engine.events import Event
 from engine.tally import Tally
@@ -26,7 +26,7 @@ SLOWEST_FRAME = 120
 
 
 class Flight(QObject):
-    """Owns the answer being given to the conversation on ``page``: its ``reply`` so far and its ``tally``.
+    """Owns the answer being given to the conversation on ``current``: its ``reply`` so far and its ``tally``.
 
     Events are collected and handed on together once a frame. Whatever carries the id of an answer that is no longer
     in flight is dropped. Nothing is asked for before the question is saved.
@@ -37,19 +37,21 @@ class Flight(QObject):
 
     reply_wanted = Signal(object)  # Request, for the worker
 
-    def __init__(self, worker: EngineWorker, page: Page, archive: Archive, parent: QObject) -> None:
+    def __init__(self, worker: EngineWorker, current: CurrentChat, archive: Archive, parent: QObject) -> None:
         super().__init__(parent)
         self.reply, self.tally = Reply(), Tally()
-        self._page, self._archive = page, archive
-        self._record = Record(archive, self)
+        self._current, self._archive = current, archive
+        self._saver = AnswerSaver(archive, self)
         self._answer = Message("assistant", "")  # without its text
-        self._sequel: Sequel | None = None  # set while an answer is gone on with
+        self._continuation: Continuation | None = None  # set while an answer is gone on with
         self._request: Request | None = None
         self._taken = 0  # ids given so far
         self._inbox: list[Event] = []
         self._frame = QTimer(self, singleShot=True, interval=FRAME)
         self._frame.timeout.connect(self._drain)
-        cross((self.reply_wanted, worker.reply), (worker.told, self._take), (worker.ended, self._ended))
+        connect_queued(
+            (self.reply_wanted, worker.reply), (worker.event_arrived, self._take), (worker.ended, self._ended)
+        )
 
     @property
     def busy(self) -> bool:
@@ -64,13 +66,13 @@ class Flight(QObject):
     def begin(self, answer: Message, reply: Reply, turns: Turns, preset: Preset, manner: Manner) -> None:
         """Ask for ``answer`` to ``turns``; where ``reply`` has rounds already, for what follows them."""
         self._answer, self.reply = answer, reply
-        self._sequel = Sequel(reply) if reply.rounds else None
+        self._continuation = Continuation(reply) if reply.rounds else None
         self.tally = Tally(self.tally.pace)
         self.tally.add(reply.events)
         self._taken += 1
         request = Request(self._taken, turns, preset, manner.sampling, manner.max_tokens, reply.text, manner.thinking)
         self._request = request
-        self._record.begin(self._page.conversation.id, answer, reply)
+        self._saver.begin(self._current.conversation.id, answer, reply)
         self._archive.after(lambda: self._send(request))
 
     def stop(self) -> bool:
@@ -86,10 +88,10 @@ class Flight(QObject):
         self.reply = self.reply.ended(outcome)
         if self.reply.text:
             answer = replace(self._answer, text=self.reply.text, reply=self.reply)
-            self._page.settle(answer)
-            self._record.end(self._page.conversation, answer)
+            self._current.settle(answer)
+            self._saver.end(self._current.conversation, answer)
         else:
-            self._record.drop()
+            self._saver.drop()
         self._request = None
         self._inbox.clear()
         self._frame.stop()
@@ -98,7 +100,7 @@ class Flight(QObject):
     def keep(self) -> None:
         """Save all that arrived so far."""
         self._drain()
-        self._record.keep()
+        self._saver.keep()
 
     def forget_figures(self, *, pace: bool = True) -> None:
         """Begin the counts anew; the ``pace`` of plain decoding stays known unless the models are others."""
@@ -129,7 +131,7 @@ class Flight(QObject):
         if not events:
             return
         self.reply = self.reply.after(events)
-        self._record.advance(self.reply)
+        self._saver.advance(self.reply)
         self.tally.add(events)
         self.arrived.emit(events)
         spent = 1000 * (time.perf_counter() - began)
@@ -137,9 +139,9 @@ class Flight(QObject):
 
     def _in_place(self, events: Sequence[Event]) -> tuple[Event, ...]:
         """Return ``events`` as they follow what was written before."""
-        if self._sequel is None:
+        if self._continuation is None:
             return tuple(events)
-        placed = [self._sequel.follow(event) for event in events]
+        placed = [self._continuation.follow(event) for event in events]
         return tuple(event for event in placed if event is not None)
 
     def _ended(self, reply_id: int, failure: Failure | None) -> None:

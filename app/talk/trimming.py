@@ -6,7 +6,7 @@ from app.conversations.conversation import Conversation, Message
 from app.threads.exchange import Turns
 
 
-class Told:
+class Trimming:
     """Where the model's view of a conversation begins. It is remembered with each answer, and chosen anew here."""
 
     def __init__(self) -> None:

@@ -104,7 +104,7 @@ class EngineWorker(QObject):
     loading = Signal(object)  # Loading
     opened = Signal(object, object)  # Opening, Traits
     not_opened = Signal(object, object)  # Opening, Failure
-    told = Signal(int, object)  # request id, Event
+    event_arrived = Signal(int, object)  # request id, Event
     ended = Signal(int, object)  # request id, Failure or None
     counted = Signal(object)  # Fill
     described = Signal(object)  # tuple[tuple[str, str], ...]
@@ -184,7 +184,7 @@ class EngineWorker(QObject):
             thinking=request.thinking,
         )
         for event in events:
-            self.told.emit(request.id, event)
+            self.event_arrived.emit(request.id, event)
             if request.stop.is_set():
                 break
         if isinstance(events, Generator):

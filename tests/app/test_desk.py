@@ -126,7 +126,7 @@ def test_switching_keeps_both_and_their_drafts(kept: Kept, ask: Ask, qtbot: QtBo
     assert running.window.transcript.welcome.isVisible()
     ask(running, "Two")
     field.setPlainText("more of two")
-    with qtbot.waitSignal(running.chat.page.turned):
+    with qtbot.waitSignal(running.chat.current.turned):
         running.chat.open_chat(one)
     assert shown(running) == ["One", STORY]
     assert field.toPlainText() == "more of one"
@@ -152,7 +152,7 @@ def test_switching_while_an_answer_runs_keeps_it(kept: Kept, ask: Ask, qtbot: Qt
     counting = running.chat.conversation.id
     running.window.bar.new_chat.trigger()
     assert not running.chat.busy
-    with qtbot.waitSignal(running.chat.page.turned):
+    with qtbot.waitSignal(running.chat.current.turned):
         running.chat.open_chat(counting)
     assert shown(running)[1].startswith(" 0 1 2 3")
     assert running.chat.conversation.messages[-1].unfinished
@@ -268,7 +268,7 @@ def test_going_on_waits_for_the_log(kept: Kept, qtbot: QtBot, session: ScriptedS
     running = kept()
     session.play = lambda _: speculated(" The end.")
     with qtbot.waitSignal(running.chat.answered):
-        running.chat.page.turned.connect(lambda _: running.chat.go_on())
+        running.chat.current.turned.connect(lambda _: running.chat.go_on())
         running.chat.open_chat(talk.id)
     assert said(running) == ["Long", STORY * 60 + " The end."]
     assert session.openings == [STORY * 60]
@@ -323,7 +323,7 @@ def test_a_conversation_deleted_by_keyboard_comes_back_by_keyboard(kept: Kept, a
     QTest.keyClick(running.window.sidebar.list, Qt.Key.Key_Delete)
     focused = QApplication.focusWidget()
     assert focused is running.window.composer.field
-    with qtbot.waitSignal(running.chat.page.turned):
+    with qtbot.waitSignal(running.chat.current.turned):
         QTest.keyClick(focused, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert shown(running) == ["One", STORY]
     QTest.keyClicks(focused, "abc")
@@ -340,7 +340,7 @@ def test_deleting_a_conversation_can_be_undone(kept: Kept, ask: Ask, qtbot: QtBo
     QTest.keyClick(sidebar.list, Qt.Key.Key_Delete)
     assert running.archive.chats == {}
     assert running.window.transcript.welcome.isVisible()
-    with qtbot.waitSignal(running.chat.page.turned):
+    with qtbot.waitSignal(running.chat.current.turned):
         running.window.desk.toast.undo.click()
     assert shown(running) == ["One", STORY]
     assert len(running.archive.chats) == 1
@@ -357,7 +357,7 @@ def test_search_opens_the_branch_with_the_words(kept: Kept, ask: Ask, qtbot: QtB
     running.window.bar.search_chats.trigger()
     assert QApplication.focusWidget() is running.window.sidebar.search
     QTest.keyClicks(running.window.sidebar.search, "zebra")
-    with qtbot.waitSignal(running.chat.page.turned):
+    with qtbot.waitSignal(running.chat.current.turned):
         QTest.keyClick(running.window.sidebar.search, Qt.Key.Key_Return)
     assert shown(running)[0] == "First try about zebras"
 
@@ -388,7 +388,7 @@ def test_a_manner_belongs_to_its_conversation(kept: Kept, ask: Ask, qtbot: QtBot
     """Guards: a system prompt or a temperature that leaks into another conversation, or is lost by a restart."""
     running = kept()
     poet = Manner("Rhyme.", Chosen(temperature=1.1, seed=4), 33)
-    running.chat.page.set_manner(poet)
+    running.chat.current.set_manner(poet)
     ask(running, "Of foxes")
     assert session.asked == [(("system", "Rhyme."), ("user", "Of foxes"))]
     assert session.options[-1][1:] == (poet.sampling, 33)
@@ -399,7 +399,7 @@ def test_a_manner_belongs_to_its_conversation(kept: Kept, ask: Ask, qtbot: QtBot
     running.window.close()
     running.end()
     again = kept()
-    with qtbot.waitSignal(again.chat.page.turned):
+    with qtbot.waitSignal(again.chat.current.turned):
         again.chat.open_chat(poem)
     assert again.chat.conversation.manner == poet
 
@@ -537,7 +537,7 @@ def test_a_very_long_conversation_opens_at_its_end(kept: Kept, qtbot: QtBot, tmp
     store.put_whole(talk)
     store.close()
     running = kept()
-    with qtbot.waitSignal(running.chat.page.turned):
+    with qtbot.waitSignal(running.chat.current.turned):
         running.chat.open_chat(talk.id)
     transcript = running.window.transcript
     assert len(transcript.rows) == 8
@@ -567,7 +567,7 @@ def test_a_click_leaves_the_keyboard_in_the_field(kept: Kept, ask: Ask, qtbot: Q
     assert QApplication.focusWidget() is composer.field
     for button in ("redo", "earlier", "later", "remove"):
         session.delay = 0.0
-        with qtbot.waitSignal(running.chat.page.changed):
+        with qtbot.waitSignal(running.chat.current.changed):
             click(getattr(turn(running, 1), button))
         qtbot.waitUntil(lambda: not running.chat.busy)
         assert QApplication.focusWidget() is composer.field, button

@@ -58,7 +58,7 @@ class Trial(QObject):
         if self._chat.models != models or self._chat.engine is Engine.DOWN:
             self._former = self._chat.models if self._chat.engine is not Engine.DOWN else self._former
             self._chat.open(models)
-        self._before = self._chat.conversation.id if self._chat.page.kept else None
+        self._before = self._chat.conversation.id if self._chat.current.kept else None
         self._chat.start_apart(Manner())
         self._models = models
         self._conversation = self._chat.conversation.id
@@ -68,7 +68,7 @@ class Trial(QObject):
 
     def clear(self) -> None:
         """Put the trial's conversation away and show again what was shown before it."""
-        chat, archive = self._conversation, self._chat.page.archive
+        chat, archive = self._conversation, self._chat.current.archive
         self._conversation = None
         if chat is None:
             return

@@ -14,7 +14,7 @@ from app.conversations.archive import Archive
 from app.conversations.conversation import Conversation, Message
 from app.conversations.safe import NAME
 from app.conversations.store import Store
-from app.conversations.store_thread import Clerk, Job
+from app.conversations.store_thread import Job, StoreThread
 from app.threads.failure import Failure
 from tests.app.conversations.test_store import answered, keep, little_room
 
@@ -138,16 +138,16 @@ def test_a_kill_while_a_damaged_file_is_saved_loses_nothing(tmp_path: Path, mome
             raise KeyboardInterrupt
 
     def chats() -> int:
-        clerk, counts = Clerk(tmp_path, make=True), list[int]()
-        clerk.do(Job(lambda store: counts.append(len(store.chats())), None, writes=True))
-        clerk.do(Job(lambda store: store.abandon(), None, writes=True))
+        thread, counts = StoreThread(tmp_path, make=True), list[int]()
+        thread.do(Job(lambda store: counts.append(len(store.chats())), None, writes=True))
+        thread.do(Job(lambda store: store.abandon(), None, writes=True))
         return counts[0]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(moment, kill)
-        clerk = Clerk(tmp_path, make=True)
+        thread = StoreThread(tmp_path, make=True)
         with pytest.raises(KeyboardInterrupt):
-            clerk._replace()
+            thread._replace()
     assert chats() > 20
     assert [path.name for path in tmp_path.iterdir() if path.suffix == ".part"] == []
 

@@ -10,7 +10,7 @@ import pytest
 
 from app.conversations.conversation import TITLE, Conversation, Manner, Message, Reply, title_of
 from app.conversations.summaries import Summary, shelve
-from app.talk.continuation import Sequel
+from app.talk.continuation import Continuation
 from engine.events import Event, Finished, PlainPace, Round
 from engine.tally import Tally
 from tests.app.scripted import STORY, endless, speculated
@@ -129,9 +129,9 @@ def cut_at(events: Sequence[Event], rounds: int) -> Reply:
 def test_an_answer_gone_on_with_is_one_log() -> None:
     """Guards: rounds numbered twice, a clock that jumps back, counts or text of the second part alone."""
     first = cut_at(list(speculated()), 5)
-    sequel = Sequel(first)
+    continuation = Continuation(first)
     rest = list(speculated("and they lived happily ever after", seed=3))
-    placed = [event for event in map(sequel.follow, rest) if event is not None]
+    placed = [event for event in map(continuation.follow, rest) if event is not None]
     whole = first.after(placed)
     assert whole.started == first.started
     assert [round_.index for round_ in whole.rounds] == list(range(len(whole.rounds)))

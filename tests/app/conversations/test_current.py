@@ -11,11 +11,11 @@ from pytestqt.qtbot import QtBot
 
 from app.conversations.archive import Archive
 from app.conversations.conversation import Manner
-from app.conversations.current import Page
+from app.conversations.current import CurrentChat
 from app.conversations.store import Store
 from tests.app.conversations.test_store import answered, keep
 
-Begin = Callable[[], Page]
+Begin = Callable[[], CurrentChat]
 PIRATE = Manner(system="Talk like a pirate.")
 
 
@@ -24,24 +24,24 @@ def begin(qtbot: QtBot, tmp_path: Path) -> Iterator[Begin]:
     """Give a function that begins over the conversations on disk, as the program does."""
     archives: list[Archive] = []
 
-    def begun() -> Page:
+    def begun() -> CurrentChat:
         for archive in archives:
             archive.end()
         archives.append(archive := Archive(tmp_path))
-        page = Page(archive, archive)
+        current = CurrentChat(archive, archive)
         archive.load()
         qtbot.waitUntil(lambda: archive.ready)
-        settled(page, qtbot)
-        return page
+        settled(current, qtbot)
+        return current
 
     yield begun
     archives[-1].end()
 
 
-def settled(page: Page, qtbot: QtBot) -> None:
+def settled(current: CurrentChat, qtbot: QtBot) -> None:
     """Wait until the archive has done what it was asked for."""
     done: list[bool] = []
-    page.archive.after(lambda: done.append(True))
+    current.archive.after(lambda: done.append(True))
     qtbot.waitUntil(lambda: bool(done))
 
 
@@ -50,30 +50,30 @@ def test_the_manner_of_a_new_chat_waits_for_it(begin: Begin, tmp_path: Path, qtb
     store = Store(tmp_path)
     chat = keep(store, answered("Fox", "A lantern.")).id
     store.close()
-    page = begin()
-    page.set_manner(PIRATE)
-    page.write("Where is")
-    page.start_new()
-    assert (page.conversation.manner, page.draft) == (PIRATE, "Where is")
-    page.open(chat)
-    qtbot.waitUntil(lambda: page.conversation.id == chat)
-    assert page.conversation.manner == Manner()
-    page.start_new()
-    assert (page.conversation.manner, page.draft) == (PIRATE, "Where is")
-    settled(page, qtbot)
-    page = begin()
-    assert (page.conversation.manner, page.draft) == (PIRATE, "Where is")
+    current = begin()
+    current.set_manner(PIRATE)
+    current.write("Where is")
+    current.start_new()
+    assert (current.conversation.manner, current.draft) == (PIRATE, "Where is")
+    current.open(chat)
+    qtbot.waitUntil(lambda: current.conversation.id == chat)
+    assert current.conversation.manner == Manner()
+    current.start_new()
+    assert (current.conversation.manner, current.draft) == (PIRATE, "Where is")
+    settled(current, qtbot)
+    current = begin()
+    assert (current.conversation.manner, current.draft) == (PIRATE, "Where is")
 
 
 def test_a_chat_that_was_begun_takes_its_manner_with_it(begin: Begin, qtbot: QtBot) -> None:
     """Guards: a system prompt that stays for every chat after the one it was written for."""
-    page = begin()
-    page.set_manner(PIRATE)
-    page.ask("Where is the gold?")
-    assert page.conversation.manner == PIRATE
-    page.start_new()
-    assert page.conversation.manner == Manner()
-    settled(page, qtbot)
+    current = begin()
+    current.set_manner(PIRATE)
+    current.ask("Where is the gold?")
+    assert current.conversation.manner == PIRATE
+    current.start_new()
+    assert current.conversation.manner == Manner()
+    settled(current, qtbot)
     assert begin().conversation.manner == Manner()
 
 
@@ -82,32 +82,32 @@ def test_only_the_chat_it_was_written_for_uses_a_draft_up(begin: Begin, tmp_path
     store = Store(tmp_path)
     chat = keep(store, answered("Fox", "A lantern.")).id
     store.close()
-    page = begin()
-    page.write("Where is")
-    page.set_manner(PIRATE)
-    page.open(chat)
-    qtbot.waitUntil(lambda: page.conversation.id == chat)
-    page.ask("And then?")
-    page.start_new(apart=Manner())
-    assert (page.conversation.manner, page.draft) == (Manner(), "")
-    page.ask("What can you do?")
-    page.archive.write(lambda store: store.put_note("open", ""))  # as where a trial is left by a crash
-    settled(page, qtbot)
-    page = begin()
-    assert (page.conversation.manner, page.draft) == (PIRATE, "Where is")
-    page.ask("Where is the gold?")
-    settled(page, qtbot)
-    page = begin()
-    page.start_new()
-    assert (page.conversation.manner, page.draft) == (Manner(), "")
+    current = begin()
+    current.write("Where is")
+    current.set_manner(PIRATE)
+    current.open(chat)
+    qtbot.waitUntil(lambda: current.conversation.id == chat)
+    current.ask("And then?")
+    current.start_new(apart=Manner())
+    assert (current.conversation.manner, current.draft) == (Manner(), "")
+    current.ask("What can you do?")
+    current.archive.write(lambda store: store.put_note("open", ""))  # as where a trial is left by a crash
+    settled(current, qtbot)
+    current = begin()
+    assert (current.conversation.manner, current.draft) == (PIRATE, "Where is")
+    current.ask("Where is the gold?")
+    settled(current, qtbot)
+    current = begin()
+    current.start_new()
+    assert (current.conversation.manner, current.draft) == (Manner(), "")
 
 
 def test_another_default_leaves_what_was_chosen(begin: Begin) -> None:
     """Guards: a change in the settings that takes a system prompt away, or does not reach a chat without one."""
-    page = begin()
-    page.set_default(replace(Manner(), max_tokens=7))
-    assert page.conversation.manner.max_tokens == 7
-    page.set_manner(PIRATE)
-    page.set_default(Manner(max_tokens=9))
-    page.start_new()
-    assert page.conversation.manner == PIRATE
+    current = begin()
+    current.set_default(replace(Manner(), max_tokens=7))
+    assert current.conversation.manner.max_tokens == 7
+    current.set_manner(PIRATE)
+    current.set_default(Manner(max_tokens=9))
+    current.start_new()
+    assert current.conversation.manner == PIRATE

@@ -57,9 +57,9 @@ def test_a_replay_goes_on_while_older_logs_arrive(start: Start, ask: Ask) -> Non
         ask(running, question)
     running.window.panel.replay.click()
     _, first, _, last = running.chat.conversation.messages
-    running.chat.page.recalled.emit(first)
+    running.chat.current.recalled.emit(first)
     assert not running.window.panel.replay.isEnabled()  # it runs
-    running.chat.page.recalled.emit(last)
+    running.chat.current.recalled.emit(last)
     assert running.window.panel.replay.isEnabled()
 
 

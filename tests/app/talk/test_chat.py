@@ -69,8 +69,8 @@ def test_events_of_another_answer_are_dropped(start: Start, qtbot: QtBot, ask: A
     ask(running, "One")
     before = running.window.transcript.answers[-1].source()
     for event in speculated("Late words"):
-        running.worker.told.emit(1, event)
-        running.worker.told.emit(99, event)
+        running.worker.event_arrived.emit(1, event)
+        running.worker.event_arrived.emit(99, event)
     running.worker.ended.emit(99, None)
     qtbot.wait(80)
     assert running.window.transcript.answers[-1].source() == before

@@ -50,21 +50,21 @@ def test_a_failed_trial_puts_the_former_model_back(chat: Chat, opened: list[Mode
 
 def test_a_trial_shows_the_model_itself(chat: Chat, opened: list[ModelSet], qtbot: QtBot) -> None:
     """Guards: a model judged by somebody's system prompt and length; the loss of these, or of what they write."""
-    chat.page.set_default(Manner(system="Answer in one word.", max_tokens=1))
+    chat.current.set_default(Manner(system="Answer in one word.", max_tokens=1))
     chat.start_new()
     own = Manner(system="Rhyme.", max_tokens=3)
-    chat.page.set_manner(own)
-    chat.page.write("Where is")
+    chat.current.set_manner(own)
+    chat.current.write("Where is")
     trial = Trial(chat)
     shown: list[str] = []
-    chat.page.draft_changed.connect(shown.append)
+    chat.current.draft_changed.connect(shown.append)
     trial.start(WORKING)
     assert shown == [""]  # the composer is empty beside the trial
     assert chat.conversation.messages[0].text == QUESTION
     assert chat.conversation.manner == Manner()
     trial.clear()
     assert chat.conversation.manner == own
-    assert shown[1:] == [chat.page.draft] == ["Where is"]
+    assert shown[1:] == [chat.current.draft] == ["Where is"]
     assert opened == []
 
 

@@ -291,7 +291,7 @@ def test_a_drive_that_goes_while_downloading(
 
 def test_a_trial_goes_unless_it_is_gone_on_with(chat: Chat) -> None:
     """Guards: a list of conversations full of trials; a conversation somebody cares for that goes with one."""
-    chats = chat.page.archive.chats
+    chats = chat.current.archive.chats
     chat.send("Mine.")
     chat.stop()
     mine = chat.conversation.id

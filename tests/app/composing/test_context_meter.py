@@ -8,7 +8,7 @@ from pathlib import Path
 from pytestqt.qtbot import QtBot
 
 from app.__main__ import Application
-from app.composing.counting import PAUSE
+from app.composing.token_counter import PAUSE
 from app.conversations.archive import Archive
 from engine.config import ModelSet
 from engine.errors import ContextFull
@@ -39,13 +39,13 @@ def test_answers_to_old_questions_are_dropped(start: Start, qtbot: QtBot) -> Non
     """Guards: a number that belongs to an earlier text, shown last because it took longest."""
     running = start()
     running.window.composer.field.setPlainText("one")
-    qtbot.waitUntil(lambda: running.context.fill is not None)
-    stale = running.context.fill
+    qtbot.waitUntil(lambda: running.token_counter.fill is not None)
+    stale = running.token_counter.fill
     running.window.composer.field.setPlainText("one two three four")
     running.worker.counted.emit(stale)
     qtbot.wait(20)
-    assert running.context.fill is None
-    qtbot.waitUntil(lambda: running.context.fill is not None)
+    assert running.token_counter.fill is None
+    qtbot.waitUntil(lambda: running.token_counter.fill is not None)
     assert running.window.composer.meter.text().startswith("7 /")
 
 
@@ -66,7 +66,7 @@ def test_a_message_that_does_not_fit_is_not_sent(
     running = crowded(start, ask, session)
     window = running.window
     window.composer.field.setPlainText("word " * 30)
-    qtbot.waitUntil(lambda: running.context.fill is not None)
+    qtbot.waitUntil(lambda: running.token_counter.fill is not None)
     window.composer.field.entered.emit()
     assert window.banner.isVisible()
     assert "78 tokens" in window.banner.sentence.text()
@@ -120,7 +120,7 @@ def test_a_message_that_alone_is_too_long(start: Start, ask: Ask, qtbot: QtBot, 
     running = crowded(start, ask, session)
     window = running.window
     window.composer.field.setPlainText("word " * 80)
-    qtbot.waitUntil(lambda: running.context.fill is not None)
+    qtbot.waitUntil(lambda: running.token_counter.fill is not None)
     window.composer.field.entered.emit()
     assert not window.banner.buttons["trim"].isVisible()
     window.banner.buttons["shorten"].click()
@@ -132,7 +132,7 @@ def test_a_new_chat_takes_the_message_along(start: Start, ask: Ask, qtbot: QtBot
     running = crowded(start, ask, session)
     window = running.window
     window.composer.field.setPlainText("word " * 30)
-    qtbot.waitUntil(lambda: running.context.fill is not None)
+    qtbot.waitUntil(lambda: running.token_counter.fill is not None)
     window.composer.field.entered.emit()
     window.banner.buttons["new chat"].click()
     assert running.chat.conversation.messages == ()

@@ -11,7 +11,7 @@ from app.conversations.store import Growth
 PERIOD = 500  # ms
 
 
-class Record(QObject):
+class AnswerSaver(QObject):
     """Gives the archive what is new of one answer, and only that."""
 
     def __init__(self, archive: Archive, parent: QObject | None = None) -> None:

@@ -6,13 +6,13 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.talk.worker import EngineWorker
 from app.threads.exchange import Count, Fill, Turns
-from app.threads.queued import cross
+from app.threads.queued import connect_queued
 from engine.config import Preset
 
 PAUSE = 250  # ms without a change before the engine is asked
 
 
-class Context(QObject):
+class TokenCounter(QObject):
     """Has the turns given to ``watch`` counted, once they rest; answers about older ones are dropped.
 
     ``fill`` is what is known of them, None until the engine has told; ``filled`` says when it has.
@@ -28,7 +28,7 @@ class Context(QObject):
         self._watched: tuple[Turns, Preset, int | None] | None = None
         self._pause = QTimer(self, singleShot=True, interval=PAUSE)
         self._pause.timeout.connect(self._ask)
-        cross((self.count_wanted, worker.count), (worker.counted, self._told))
+        connect_queued((self.count_wanted, worker.count), (worker.counted, self._counted))
 
     def watch(self, turns: Turns, preset: Preset, room: int | None) -> None:
         """Count ``turns`` from now on; if they do not fit, so that ``room`` tokens are left for an answer."""
@@ -56,7 +56,7 @@ class Context(QObject):
             self._asked += 1
             self.count_wanted.emit(Count(self._asked, *self._watched))
 
-    def _told(self, fill: Fill) -> None:
+    def _counted(self, fill: Fill) -> None:
         if fill.id == self._asked and not self._pause.isActive():
             self.fill = fill
             self.filled.emit(fill)
