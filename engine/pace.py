@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import fmean, median, stdev
 from typing import Any
 
-from engine.events import WIDEST, Doubt, PlainPace
+from engine.events import WIDEST, Doubt, Pass, PlainPace
 
 KEPT = 12  # replies remembered for each length
 ENOUGH = 4  # measurements that a comparison rests on at least
@@ -123,6 +123,7 @@ class Watch:
         self._began = self._given_at = 0.0
         self._awake = self._passed = 0.0  # seconds of rounds: given to the thread, by the clock
         self.paused = 0.0  # seconds spent on measuring
+        self._known = 0.0  # seconds of plain steps, measured or part of the reply
 
     def due(self, length: int, elapsed: float) -> bool:
         """Tell whether a step may be measured now, ``elapsed`` seconds into a reply of ``length`` tokens by now."""
@@ -131,7 +132,15 @@ class Watch:
             return True  # nothing is known of this model: one step at once
         if not self._steps:
             return elapsed >= FIRST * now.seconds
-        return SHARE * elapsed >= self.paused + now.seconds
+        return SHARE * elapsed >= self._known + now.seconds
+
+    def plain(self, passes: Sequence[Pass]) -> float | None:
+        """Return the seconds of a round of ``passes`` that was a plain step as it is, None for any other.
+
+        Only where the thread computes itself: elsewhere what is put on its way ahead makes the two differ.
+        """
+        alone = self._given is not None and [made.tokens for made in passes] == [1]
+        return passes[0].seconds if alone else None
 
     def begin(self) -> None:
         """A round begins."""
@@ -147,6 +156,7 @@ class Watch:
         """Take in a plain step at ``length``; ``cost``: what measuring it added to the reply, 0 for one of its own."""
         self._steps.append((length, seconds))
         self.paused += cost
+        self._known += max(seconds, cost)
 
     def pace(self, length: int) -> PlainPace | None:
         """Return the pace at ``length`` as far as is known."""

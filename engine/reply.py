@@ -64,7 +64,7 @@ class Reply:
             if self.top == 0:
                 watch.add(len(self.tape), round_.seconds)
             elif measuring and self._reason() is None:
-                self._measure()
+                self._measure(round_)
             if measuring and (pace := watch.pace(len(self.tape))) is not None:
                 yield pace
         yield self._finished(reason, time.perf_counter() - epoch - watch.paused, index)
@@ -120,8 +120,11 @@ class Reply:
             return "stop"
         return self.limited_by if len(self.tape) >= self.tape.limit else None
 
-    def _measure(self) -> None:
-        """Time one plain step at this point of the reply; it leaves everything as it was."""
+    def _measure(self, round_: Round) -> None:
+        """Time a plain step at this point of the reply, which leaves everything as it was; ``round_`` may be one."""
+        if (seconds := self.watch.plain(round_.passes)) is not None:
+            self.watch.add(len(self.tape), seconds)
+            return
         began = time.perf_counter()
         seconds = self.chain.plain.measure(self.tape)
         self.watch.add(len(self.tape), seconds, time.perf_counter() - began)

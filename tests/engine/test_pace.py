@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from engine.events import PlainPace, compare
+from engine.events import Pass, PlainPace, compare
 from engine.pace import Paces, Pool, Watch, class_of, estimate, typical
 
 TRUE = 0.02  # seconds a plain step
@@ -73,6 +74,19 @@ def test_measuring_takes_few_of_a_replys_steps() -> None:
         watch, _, seconds, _ = reply(pool, clock, draw)
         assert 0 < watch.paused < 0.03 * seconds
         watch.keep()
+
+
+def test_a_round_that_is_a_plain_step_needs_no_other() -> None:
+    """A lookup that proposes nothing decodes plainly: timing one more step would only make the reply longer."""
+    alone, draft = Pass(1, "verify", 1, 0.0, TRUE), Pass(0, "draft", 1, 0.0, TRUE)
+    watch = Watch(Pool(), lambda: 0.0, lambda: 0.0)
+    assert watch.plain((alone,)) == TRUE
+    assert watch.plain((replace(alone, tokens=2),)) is watch.plain((draft, alone)) is None
+    assert Watch(Pool(), lambda: 0.0, None).plain((alone,)) is None, "a GPU is put to work ahead"
+    watch.add(100, TRUE)
+    assert watch.paused == 0
+    assert not watch.due(101, 20 * TRUE), "it counts as a measurement"
+    assert watch.due(101, 100 * TRUE)
 
 
 @pytest.mark.parametrize("seed", range(20))
