@@ -250,7 +250,7 @@ def _preset(arguments: argparse.Namespace, models: ModelSet) -> Preset:
     """Return the method asked for, or else the one ``models`` begin with in the window too."""
     if arguments.preset is not None:
         return PRESETS[arguments.preset]
-    return starting_preset(models, gpu=False if arguments.device == "cpu" else None)
+    return starting_preset(models)
 
 
 class Log:

@@ -153,10 +153,10 @@ class Session:
         ``sampling``: what of it was not chosen is as the model suggests. ``max_tokens`` None: as many as the context
         holds. ``opening``: how the answer already begins; the events tell only what follows it. ``thinking``: whether
         the model is to think first, where its template asks; None leaves it to the template.
-        A ``preset`` that is planned starts as given and may run another chain of its models later, and a lookup may
-        copy fewer tokens than it is asked to, unless the sampling has a seed. Raises ModelSetError for a preset the set
-        cannot run, TemplateError for a conversation the model's template cannot write, ContextFull before any pass for
-        a prompt that leaves no room, DeviceError when the GPU runs out of memory; what was yielded before stays valid.
+        A ``preset`` that is planned starts as given and may run another chain of its models later, unless the
+        sampling has a seed. Raises ModelSetError for a preset the set cannot run, TemplateError for a conversation the
+        model's template cannot write, ContextFull before any pass for a prompt that leaves no room, DeviceError when
+        the GPU runs out of memory; what was yielded before stays valid.
         """
         if isinstance(sampling, Chosen):
             sampling = sampling.over(self.traits.sampling.over(Sampling()))

@@ -11,7 +11,7 @@ from engine.account import EXACT
 from engine.config import Preset, Role, Sampling, Window
 from engine.decoding.chain import asked, build
 from engine.decoding.frequent import FrequentTokens
-from engine.decoding.goodput import Goodput
+from engine.decoding.goodput import Goodput, Unclocked
 from engine.decoding.hierarchy import Autoregressive, Drafter
 from engine.decoding.laws import Sampler
 from engine.decoding.tape import Tape
@@ -70,9 +70,9 @@ class EagerRunner:
     def chains(self, preset: Preset, _tape: Tape, sampling: Sampling) -> tuple[Drafter, PlainStep]:
         """Return ``preset`` at work, and plain decoding over the same caches with random numbers of its own.
 
-        With a seed a lookup copies as much as it is asked to: what passes took must not decide what a seed writes.
+        With a seed neither what passes took nor what was written before may decide what a lookup proposes.
         """
-        goodput = self._goodputs[preset] if sampling.seed is None else None
+        goodput = self._goodputs[preset] if sampling.seed is None else Unclocked()
         chain = build(preset, self._trunks, Sampler(sampling, self.device), self.vocabulary, goodput)
         target, sampler = self._trunks["target"], Sampler(sampling, self.device)
         level = Exit(target, len(target.spans) - 1, self.vocabulary, sampler, 0)

@@ -2,39 +2,25 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 from engine.architecture import read_architecture
 from engine.config import PRESETS, ModelSet, Preset
 from engine.errors import UpdraftError
-from engine.gpus import nvidia_smi, read_gpus
 from engine.library.catalogue import CATALOGUE
 
-ON_A_GPU = ("lookup",)  # begun with; packed on a CPU, a token costs too little for guesses that seldom hold
 
-
-def starting_preset(models: ModelSet, *, gpu: bool | None = None) -> Preset:
+def starting_preset(models: ModelSet) -> Preset:
     """Return the method to begin with: one that has a reason to be faster with ``models``, and never loses much.
 
     A set of the catalogue begins with the first it lists. Early exits are read only where the model was trained for
     them (``early_exits`` in config.json): an untrained one guesses badly and costs a third of every pass. Smaller
     models guess ahead where the set has any; a model by itself copies what was said already, which costs nothing where
-    there is nothing to copy. One that cannot be read is plain: loading it says why.
-
-    ``gpu``: there is one to run on; None: looked for. On a CPU a model by itself is plain: there lookup made .9 of
-    plain decoding's pace.
+    there is nothing to copy, and as much as pays where wider passes are dearer. One that cannot be read is plain:
+    loading it says why.
     """
-    there = has_gpu() if gpu is None else gpu
     for name in (*_listed(models), *_by_nature(models)):
-        if models.runs(PRESETS[name]) and (there or name not in ON_A_GPU):
+        if models.runs(PRESETS[name]):
             return PRESETS[name]
     return PRESETS["plain"]
-
-
-@cache
-def has_gpu() -> bool:
-    """Tell whether there is an NVIDIA GPU, without importing torch."""
-    return bool(read_gpus(nvidia_smi()))
 
 
 def _listed(models: ModelSet) -> tuple[str, ...]:

@@ -27,11 +27,6 @@ CONFIG = {
 }  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def _gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.library.starting.has_gpu", lambda: True)
-
-
 @pytest.fixture
 def ordinary(tmp_path: Path) -> ModelSet:
     """Give a model of which nobody trained the exits."""
