@@ -1,4 +1,7 @@
-"""Counts of one answer: what each level proposed, what stood, what it cost. No Qt."""
+"""Counts an answer from its events: what each level proposed, what was kept, what it cost.
+
+The window, the terminal and the benchmark take their figures from here.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +18,16 @@ RECENT = 1.0  # seconds of the reply's clock that "now" looks back on
 class LevelTally:
     """One level's share of an answer.
 
-    ``offered``: tokens handed up to it by the levels below, those dropped behind a veto included; ``stood``: how
-    many of them it let stand. ``written``: tokens of its own; ``kept``: those of them that are in the answer.
+    ``offered``: tokens handed up to it by the levels below, those dropped behind a veto included; ``judged``: how
+    many of them it looked at; ``stood``: how many it let stand. ``written``: tokens of its own; ``kept``: those of
+    them that are in the answer.
     """
 
     info: LevelInfo
     passes: int = 0
     seconds: float = 0.0
     offered: int = 0
+    judged: int = 0
     stood: int = 0
     written: int = 0
     kept: int = 0
@@ -93,6 +98,8 @@ class Tally:
         for above in range(token.level + 1, min(token.reached + 1, self._top) + 1):
             self.levels[above].offered += 1
             self.levels[above].stood += token.reached >= above
+        for judge, _ in token.judged[1:]:
+            self.levels[judge].judged += 1
 
     @property
     def _top(self) -> int:

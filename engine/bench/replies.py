@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 import psutil
@@ -12,10 +13,10 @@ from engine.bench.report import Report, Speed
 from engine.bench.rivals import rivals
 from engine.config import PRESETS, Preset, Sampling
 from engine.errors import ModelSetError
-from engine.events import Finished, LevelInfo, Loading, Prefill, Round, Started
+from engine.events import Prefill
 from engine.prompts import PROMPTS
 from engine.session import Session
-from engine.terminal import Tally
+from engine.tally import Tally
 
 PROSE = "The fox went over the hill and came to a river, where it sat down and looked at the water. "
 
@@ -49,7 +50,7 @@ def measure(
 
     Presets take turns prompt by prompt, so that a machine that slows down slows all of them.
     """
-    counts = {preset.name: _Count() for preset in presets}
+    counts: dict[str, list[Tally]] = {preset.name: [] for preset in presets}
     on_gpu = session.device.type == "cuda"
     for preset in presets:  # loads what is missing, records, warms up
         for _ in session.reply([("user", "Hi")], preset=preset, sampling=sampling, max_tokens=4):
@@ -58,9 +59,10 @@ def measure(
     for number, prompt in enumerate(PROMPTS, start=1):
         say(f"prompt {number} of {len(PROMPTS)}")
         for preset in presets:
-            for event in session.reply([("user", prompt)], preset=preset, sampling=sampling, max_tokens=max_tokens):
-                counts[preset.name].add(event)
-    speeds = [counts[preset.name].speed(preset) for preset in presets]
+            counted = Tally()
+            counted.add(session.reply([("user", prompt)], preset=preset, sampling=sampling, max_tokens=max_tokens))
+            counts[preset.name].append(counted)
+    speeds = [_speed(preset, counts[preset.name]) for preset in presets]
     prefill = _prefill(session, presets[0], context)
     peak = torch.cuda.max_memory_allocated() if on_gpu else psutil.Process().memory_info().rss
     say("passes")
@@ -96,38 +98,22 @@ def _prefill(session: Session, preset: Preset, context: int) -> dict[int, float]
     return speed
 
 
-class _Count:
-    """Sums over the replies of one preset, whose levels may be others from reply to reply."""
-
-    def __init__(self) -> None:
-        self._levels: tuple[LevelInfo, ...] = ()
-        self._tally = Tally()
-        self._kept: dict[str, list[int]] = {}  # a level's title to the tokens it kept and judged
-        self._replies: list[tuple[int, float]] = []
-        self.rounds = 0
-        self.busy = 0.0
-
-    def add(self, event: object) -> None:
-        if isinstance(event, Loading):
-            return
-        if isinstance(event, Started):
-            self._levels, self._tally = event.levels, Tally()
-        elif isinstance(event, Round):
-            self._tally.add(event)
-            self.rounds += 1
-            self.busy += sum(each.seconds for each in event.passes)
-        elif isinstance(event, Finished):
-            self._finish(event)
-
-    def _finish(self, event: Finished) -> None:
-        self._replies.append((event.tokens, event.seconds))
-        for index, info in enumerate(self._levels):
-            sums, tally = self._kept.setdefault(info.title, [0, 0]), self._tally.levels[index]
-            sums[:] = sums[0] + tally.kept, sums[1] + tally.judged
-
-    def speed(self, preset: Preset) -> Speed:
-        kept = {title: kept / judged for title, (kept, judged) in self._kept.items() if judged}
-        note, replies = "" if preset.lossless else "lossy", tuple(self._replies)
-        tokens, seconds = sum(tokens for tokens, _ in replies), sum(seconds for _, seconds in replies)
-        each, overhead = tokens / self.rounds, 1 - self.busy / seconds
-        return Speed(preset.name, note, tokens, seconds, kept, each, overhead, replies)
+def _speed(preset: Preset, replies: Sequence[Tally]) -> Speed:
+    """Return what the ``replies`` of one preset come to; their levels may be others from reply to reply."""
+    judged, stood = Counter[str](), Counter[str]()
+    for level in (level for reply in replies for level in reply.levels):
+        judged[level.info.title] += level.judged
+        stood[level.info.title] += level.stood
+    ends = tuple((reply.finished.tokens, reply.finished.seconds) for reply in replies if reply.finished)
+    tokens, seconds = sum(tokens for tokens, _ in ends), sum(seconds for _, seconds in ends)
+    busy = sum(level.seconds for reply in replies for level in reply.levels)
+    return Speed(
+        name=preset.name,
+        note="" if preset.lossless else "lossy",
+        tokens=tokens,
+        seconds=seconds,
+        kept={title: stood[title] / count for title, count in judged.items() if count},
+        tokens_per_round=tokens / sum(reply.rounds for reply in replies),
+        overhead=1 - busy / seconds,
+        replies=ends,
+    )

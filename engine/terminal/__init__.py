@@ -1,6 +1,6 @@
 """Talking in a terminal: what is typed there, and replies as coloured text."""
 
-from engine.terminal.shown import Tally, Terminal
+from engine.terminal.shown import Terminal
 from engine.terminal.typed import Keyboard
 
-__all__ = ["Keyboard", "Tally", "Terminal"]
+__all__ = ["Keyboard", "Terminal"]

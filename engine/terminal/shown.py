@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
-from dataclasses import dataclass, field
 from shutil import get_terminal_size
 from typing import TextIO
 
@@ -13,18 +11,17 @@ from engine.events import (
     Drafting,
     Event,
     Finished,
-    LevelInfo,
     Loading,
     Notice,
     Prefill,
     Round,
     Started,
     Token,
-    compare,
     figures,
     why_uncompared,
 )
 from engine.printable import printable
+from engine.tally import Tally
 
 RESET = "\x1b[0m"
 GREY_ITALIC = "\x1b[2;3;4m"
@@ -38,35 +35,6 @@ SAVE = "\x1b[s"
 KEEP = "\n\t"  # of a model's control characters: what an answer is laid out with
 
 
-@dataclass(slots=True)
-class LevelTally:
-    """What one level did in a reply: tokens it wrote, how many it kept of those it judged, its passes."""
-
-    wrote: int = 0
-    judged: int = 0
-    kept: int = 0
-    passes: int = 0
-    seconds: float = 0.0
-
-
-@dataclass(slots=True)
-class Tally:
-    """Per-level sums over the rounds of a reply."""
-
-    levels: dict[int, LevelTally] = field(default_factory=lambda: defaultdict(LevelTally))
-
-    def add(self, round_: Round) -> None:
-        """Count one round."""
-        for made in round_.passes:
-            self.levels[made.level].passes += 1
-            self.levels[made.level].seconds += made.seconds
-        for token in round_.tokens:
-            self.levels[token.level].wrote += 1
-            for level, _ in token.judged[1:]:
-                self.levels[level].judged += 1
-                self.levels[level].kept += token.reached >= level
-
-
 class Terminal:
     """Shows events as they come: marked text on a terminal that can, plain text anywhere else.
 
@@ -76,8 +44,6 @@ class Terminal:
     def __init__(self, out: TextIO, err: TextIO) -> None:
         self._out, self._err = out, err
         self._colour = out.isatty() and os.environ.get("TERM") != "dumb" and "NO_COLOR" not in os.environ
-        self._levels: tuple[LevelInfo, ...] = ()
-        self._lossless, self._method = True, ""
         self._tally = Tally()
         self.text = ""  # the reply so far
         self._column = 0  # where the cursor is, ghosts included
@@ -89,9 +55,8 @@ class Terminal:
         elif isinstance(event, Notice):
             self._err.write(f"{printable(event.sentence)}\n")
         elif isinstance(event, Started):
-            self._levels, self._lossless = event.levels, event.lossless
-            self._method = PRESETS[event.preset].title
             self._tally, self.text, self._column = Tally(), "", 0
+            self._tally.add([event])
         elif isinstance(event, Drafting):
             self._pending(event)
         elif isinstance(event, Round):
@@ -124,7 +89,7 @@ class Terminal:
         self._out.flush()
 
     def _settle(self, round_: Round) -> None:
-        self._tally.add(round_)
+        self._tally.add([round_])
         self.text += round_.text
         if self._colour:
             self._out.write("\x1b[J")
@@ -149,15 +114,17 @@ class Terminal:
         return f"{GREY_ITALIC if pending else self._style(token.level)}{text}{RESET}"
 
     def _style(self, level: int) -> str:
-        if len(self._levels) == 1:
+        levels = self._tally.levels
+        if self._tally.plain:
             return ""
-        if self._levels[level].kind == "lookup":
+        if levels[level].info.kind == "lookup":
             return LOOKUP
-        if level == len(self._levels) - 1:
+        if level == len(levels) - 1:
             return TARGET
         return DRAFT if level == 0 else MIDDLE
 
     def _finish(self, event: Finished) -> None:
+        self._tally.add([event])
         self._out.write("\n")
         self._out.flush()
         self._err.write("\n".join(["", *self._table(), self._verdict(event), ""]))
@@ -165,25 +132,22 @@ class Terminal:
 
     def _table(self) -> list[str]:
         """Return one line per level, the target first."""
-        total = sum(tally.seconds for tally in self._tally.levels.values()) or 1.0
+        total = sum(level.seconds for level in self._tally.levels) or 1.0
         lines = [f"{'level':<34}{'wrote':>7}{'kept':>14}{'passes':>8}{'ms/pass':>9}{'time':>6}"]
-        for index in reversed(range(len(self._levels))):
-            info, tally = self._levels[index], self._tally.levels[index]
-            kept = f"{tally.kept} of {tally.judged}" if tally.judged else "-"
-            each = 1000 * tally.seconds / tally.passes if tally.passes else 0.0
-            name = printable(f"{info.title} ({info.detail})")
-            lines.append(
-                f"{name:<34}{tally.wrote:>7}{kept:>14}{tally.passes:>8}{each:>9.2f}{tally.seconds / total:>6.0%}"
-            )
+        for level in reversed(self._tally.levels):
+            kept = f"{level.stood} of {level.judged}" if level.judged else "-"
+            each, share = level.per_pass or 0.0, level.seconds / total
+            name = printable(f"{level.info.title} ({level.info.detail})")
+            lines.append(f"{name:<34}{level.written:>7}{kept:>14}{level.passes:>8}{each:>9.2f}{share:>6.0%}")
         return lines
 
     def _verdict(self, event: Finished) -> str:
         """Return the figures of the reply in the window's words, behind the method that made it."""
-        plain = len(self._levels) == 1
-        passes = self._tally.levels[len(self._levels) - 1].passes
-        factor = None if plain else compare(event.tokens, event.seconds, passes, event.plain_seconds, event.plain_error)
-        parts = figures(event.tokens, event.tokens_per_second, factor, lossless=None if plain else self._lossless)
-        line = f"{self._method}: {' · '.join(parts)}"
+        plain, factor, started = self._tally.plain, self._tally.factor, self._tally.started
+        lossless = None if plain or started is None else started.lossless
+        parts = figures(event.tokens, event.tokens_per_second, factor, lossless=lossless)
+        method = "" if started is None else PRESETS[started.preset].title
+        line = f"{method}: {' · '.join(parts)}"
         if factor is not None:
             return f"{line} · {factor.outcome(event.seconds)}"
         why = "" if plain else why_uncompared(event.tokens, event.doubt)
