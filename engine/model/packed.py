@@ -1,8 +1,8 @@
 """Matrices that stay packed on a CPU: 4 or 8 bits a weight in groups of 32, and their product.
 
 A weight is code * scale + minimum, code 0 to 15; at 8 bits code * scale, code -127 to 127; as NF4 the level of its code
-times the largest weight of its block. Activations are packed to
-8 bits in the same groups as they come, so that products are of integers; norms, attention and sums stay float32.
+times the largest weight of its block. Activations are packed to 8 bits in the same groups as they come, so that
+products are of integers; norms, attention and sums stay float32.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from engine.model.cpu.compiled import Kernels, kernels
-from engine.model.cpu.layout import GROUP, LANES, LEVELS, NF4, ONE, TILE, Format
+from engine.model.cpu.crew import crew, stage, stages, workers
+from engine.model.cpu.layout import GROUP, LANES, LEVELS, NF4, ONE, Format
+
+QUANTISED, MULTIPLIED = 64, 500  # groups that take a microsecond to pack, and five to multiply by
 
 
 @dataclass(slots=True, eq=False)
@@ -68,26 +70,28 @@ class Activations:
     def of(cls, x: Tensor) -> Activations:
         """Pack float32 ``x`` [n, K]."""
         x = x.contiguous()
-        groups = x.numel() // GROUP
         packed = cls(torch.empty_like(x, dtype=torch.int8), *torch.empty(2, len(x), x.shape[1] // GROUP))
-        found().quantise(*(each.data_ptr() for each in (x, packed.codes, packed.scales, packed.sums)), groups)
+        addresses = (each.data_ptr() for each in (x, packed.codes, packed.scales, packed.sums))
+        crew.run(stages([stage("quantise", x.numel() // GROUP, QUANTISED, *addresses)]), workers())
         return packed
 
 
 def product(weight: Packed, x: Activations) -> Tensor:
     """Return float32 [n, N rounded up to eight]."""
-    blocks, groups, _ = weight.blocks.shape
-    result = torch.empty(len(x.codes), LANES * blocks)
-    for start in range(0, len(x.codes), TILE):
-        parts = [part[start : start + TILE] for part in (x.codes, x.scales, x.sums, result)]
-        call = found().products[weight.form, len(parts[0])]
-        call(weight.blocks.data_ptr(), *(part.data_ptr() for part in parts), groups, 0, blocks, LANES * blocks)
+    result = torch.empty(len(x.codes), LANES * len(weight.blocks))
+    activations = (part.data_ptr() for part in (x.codes, x.scales, x.sums))
+    work = multiplication(weight, (*activations, result.data_ptr()), result.shape[1], len(result))
+    crew.run(stages([work]), workers())
     return result
 
 
-def found() -> Kernels:
-    """Return the kernels; raises RuntimeError where there are none."""
-    made = kernels()
-    if not isinstance(made, Kernels):
-        raise RuntimeError(made.reason)  # noqa: TRY004 - nothing is packed without them
-    return made
+def multiplication(
+    weight: Packed, parts: tuple[int, ...], width: int, n: int, bias: int = 0, target: int = 0
+) -> list[int]:
+    """Return the stage that multiplies by ``weight``; see engine/model/cpu/multiply.py for its arguments.
+
+    ``parts``: addresses of the activations' three parts and of the result, whose rows have ``width`` floats.
+    """
+    blocks, groups, _ = weight.blocks.shape
+    address, grain = weight.blocks.data_ptr(), max(1, MULTIPLIED // groups)
+    return stage(f"multiply {weight.form.name}", blocks, grain, address, *parts, bias, target, groups, width, n)

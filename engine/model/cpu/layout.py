@@ -1,4 +1,4 @@
-"""How packed weights lie in memory, which those who pack them and the kernels agree on."""
+"""What kernels and those who use them agree on: how packed weights lie in memory, and what a stage of a pass is."""
 
 from __future__ import annotations
 
@@ -7,7 +7,25 @@ from typing import Literal
 
 from engine.architecture.form import GROUP
 
-__all__ = ["EIGHT", "FORMATS", "FOUR", "GROUP", "LANES", "LEVELS", "NF4", "ONE", "TILE", "Format"]
+__all__ = [
+    "ARGUMENTS",
+    "CREW",
+    "EIGHT",
+    "FORMATS",
+    "FOUR",
+    "GRAIN",
+    "GROUP",
+    "ITEMS",
+    "KERNEL",
+    "LANES",
+    "LEVELS",
+    "NF4",
+    "ONE",
+    "PIECES",
+    "STAGE",
+    "TILE",
+    "Format",
+]
 LANES = 8  # outputs of a block: floats of a vector
 TILE = 4  # rows of activations that share what is unpacked; more would not fit sixteen registers
 
@@ -40,3 +58,7 @@ FORMATS = FOUR, EIGHT, NF4
 # with eight bits it would be .4 %, and another word become the likeliest one time in fifty instead of two hundred.
 ONE = 503  # of the numbers below 512 the one with which they round best
 LEVELS = (0, 153, 239, 304, 360, 410, 457, 503, 543, 584, 627, 673, 725, 786, 867, 1006)  # times ONE, plus ONE
+
+STAGE = 20  # numbers of a stage of a pass, see engine/model/cpu/stages.py
+KERNEL, ITEMS, PIECES, GRAIN, ARGUMENTS = range(5)  # places among them; arguments go to the end
+CREW = 32  # numbers that threads share

@@ -13,30 +13,32 @@ from __future__ import annotations
 from typing import Any
 
 from engine.model.cpu.layout import EIGHT, FOUR, GROUP, LANES, LEVELS, NF4, ONE, Format
-from engine.model.cpu.writer import BIT, F16, F32, I8, I16, I32, Value, Writer, bytes_of, number, vector
+from engine.model.cpu.writer import BIT, F16, F32, I8, I16, I32, Kernel, Value, Writer, bytes_of, number, vector
 
+LINE = 64  # bytes that come from memory at a time
+AHEAD = 2048  # bytes fetched ahead: processors do so by themselves, but not across the edges of pages
 BYTES, PAIRS = vector(I8, 4 * LANES), vector(I16, 2 * LANES)
-
-
 PART = 5  # bits of each of the two parts of one of NF4's levels
 
 
 def write_product(module: Any, form: Format, rows: int, name: str) -> None:
-    """Write ``name``: the product blocks first .. last - 1 of a packed weight, for ``rows`` rows.
+    """Write ``name``: the product of some blocks of a packed weight, for ``rows`` rows.
 
     Arguments: the weight; activations as codes int8 [rows, K], scales and sums float32 [rows, K / 32]; the result,
-    float32 [rows, width]; then K / 32, first, last, width.
+    float32 [rows, width]; then K / 32, width. Items are blocks.
     """
-    w = Writer(module, name, 5, 4)
+    w = Kernel(module, name, 5, 2)
     weight, codes, scales, sums, result = w.pointers
-    groups, first, last, width = w.counts
+    groups, width = w.counts
     b, columns = w.b, w.b.mul(groups, number(GROUP))
     zero = number(0.0, vector(F32))
-    with w.loop(first, last) as block:
+    with w.loop(w.first, w.last) as block:
         totals = [w.variable(zero) for _ in range(rows)]
         base = w.at(weight, b.mul(block, b.mul(groups, number(form.stride))))
         with w.loop(number(0), groups) as group:
             here = w.at(base, b.mul(group, number(form.stride)))
+            for line in range(0, form.stride, LINE):
+                w.fetch(w.at(here, AHEAD + line))
             column = b.mul(group, number(GROUP))
             starts = [w.at(codes, b.mul(columns, number(row)), column) for row in range(rows)]
             dots = DOTS[form](w, here, starts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,6 +17,7 @@ BIT, I8, I16, I32, I64 = (ir.IntType(bits) for bits in (1, 8, 16, 32, 64))
 F16, F32 = ir.HalfType(), ir.FloatType()
 POINTER = ir.PointerType(I8)
 NOTHING = ir.VoidType()
+ENTRY = ir.FunctionType(NOTHING, [POINTER, I64, I64, I64])  # the arguments one after another; first, last, slot
 
 
 def vector(type_: Type, lanes: int = LANES) -> Type:
@@ -29,7 +30,7 @@ def number(value: float, type_: Type = I64) -> Value:
     return ir.Constant(type_, [value] * type_.count if isinstance(type_, ir.VectorType) else value)
 
 
-def indices(chosen: range) -> Value:
+def indices(chosen: Sequence[int]) -> Value:
     """Return which lanes a shuffle takes."""
     return ir.Constant(vector(I32, len(chosen)), list(chosen))
 
@@ -40,19 +41,11 @@ def bytes_of(sixteen: Sequence[int]) -> Value:
 
 
 class Writer:
-    """Writes one function, instruction by instruction; ``b`` is llvmlite's own builder.
+    """Writes one function, instruction by instruction; ``b`` is llvmlite's own builder."""
 
-    ``pointers`` and ``counts`` are its arguments: addresses of bytes that do not overlap, then 64-bit numbers.
-    """
-
-    def __init__(self, module: Any, name: str, pointers: int, counts: int) -> None:
-        signature = ir.FunctionType(NOTHING, [POINTER] * pointers + [I64] * counts)
-        self.module, self.function = module, ir.Function(module, signature, name)
-        self.pointers: Sequence[Value] = self.function.args[:pointers]
-        self.counts: Sequence[Value] = self.function.args[pointers:]
-        for pointer in self.pointers:
-            pointer.add_attribute("noalias")
-        self.b = ir.IRBuilder(self.function.append_basic_block())
+    def __init__(self, function: Any) -> None:
+        self.function, self.module = function, function.module
+        self.b = ir.IRBuilder(function.append_basic_block())
 
     def at(self, base: Value, *steps: Value | int) -> Value:
         """Return the address ``steps`` bytes behind ``base``."""
@@ -90,8 +83,12 @@ class Writer:
         suffix = {F32: "f32", F16: "f16", I8: "i8", I16: "i16", I32: "i32"}[each]
         return self.call(f"llvm.{name}.{lanes}{suffix}", type_, *arguments)
 
+    def fetch(self, address: Value) -> None:
+        """Bring what lies at ``address`` near, if there is anything."""
+        self.call("llvm.prefetch.p0i8", NOTHING, address, number(0, I32), number(3, I32), number(1, I32))
+
     @contextmanager
-    def loop(self, start: Value, stop: Value, step: int = 1) -> Iterator[Value]:
+    def loop(self, start: Value, stop: Value, step: Value | int = 1) -> Iterator[Value]:
         """Write what happens for start, start + step, ... below ``stop``; gives the running number."""
         before = self.b.block
         head, body, behind = (self.b.append_basic_block(name) for name in ("head", "body", "behind"))
@@ -102,7 +99,20 @@ class Writer:
         self.b.cbranch(self.b.icmp_signed("<", running, stop), body, behind)
         self.b.position_at_end(body)
         yield running
-        running.add_incoming(self.b.add(running, number(step)), self.b.block)
+        onwards = number(step) if isinstance(step, int) else step
+        running.add_incoming(self.b.add(running, onwards), self.b.block)
+        self.b.branch(head)
+        self.b.position_at_end(behind)
+
+    @contextmanager
+    def until(self, done: Callable[[], Value]) -> Iterator[None]:
+        """Write what happens again and again until ``done``, which writes what is asked before each time."""
+        head, body, behind = (self.b.append_basic_block(name) for name in ("head", "body", "behind"))
+        self.b.branch(head)
+        self.b.position_at_end(head)
+        self.b.cbranch(done(), behind, body)
+        self.b.position_at_end(body)
+        yield
         self.b.branch(head)
         self.b.position_at_end(behind)
 
@@ -113,6 +123,31 @@ class Writer:
         self.b.store(value, place)
         return place
 
+
+class Kernel(Writer):
+    """Writes a kernel: what a thread does of a stage.
+
+    ``pointers`` and ``counts`` are its arguments: addresses of bytes that do not overlap, then 64-bit numbers. It does
+    the items ``first`` .. ``last`` - 1 of the stage, as thread ``slot`` of those that share it.
+    """
+
+    def __init__(self, module: Any, name: str, pointers: int, counts: int) -> None:
+        signature = ir.FunctionType(NOTHING, [POINTER] * pointers + [I64] * (counts + 3))
+        super().__init__(ir.Function(module, signature, f"{name}_items"))
+        self.name, self.function.linkage = name, "internal"
+        self.pointers: Sequence[Value] = self.function.args[:pointers]
+        self.counts: Sequence[Value] = self.function.args[pointers:-3]
+        self.first, self.last, self.slot = self.function.args[-3:]
+        for pointer in self.pointers:
+            pointer.add_attribute("noalias")
+
     def end(self) -> None:
-        """End the function."""
+        """End it, and write how it is called from outside: as ENTRY."""
         self.b.ret_void()
+        w = Writer(ir.Function(self.module, ENTRY, self.name))
+        arguments, *items = w.function.args
+        count = len(self.pointers)
+        values = [w.load(w.at(arguments, 8 * at), I64) for at in range(count + len(self.counts))]
+        addresses = [w.b.inttoptr(value, POINTER) for value in values[:count]]
+        w.b.call(self.function, [*addresses, *values[count:], *items])
+        w.b.ret_void()
