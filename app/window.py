@@ -158,6 +158,7 @@ class Window(QMainWindow):
         self.find_bar = FindBar(self.transcript.texts, self.transcript.write_more, palette)
         self.player = Player(palette)
         self.inspector = Inspector(self.transcript, self.panel, self.player, settings, self)
+        self.inspector.show_technical(self.preferences.settings.technical)
         self.topbar.add_views(list(self.inspector.views.values()))
         self.desk = Desk(self.chat, archive, self.sidebar, self.transcript, self.composer, self)
         self.waiting = Waiting(self.chat, self.composer, self._send)
@@ -249,6 +250,8 @@ class Window(QMainWindow):
         if now.highlight != before.highlight:
             self.highlight.setChecked(now.highlight)
             self.transcript.show_marks(now.highlight)
+        if now.technical != before.technical:
+            self.inspector.show_technical(now.technical)
         self.composer.send_with(now.send_key)
         if now.theme != before.theme:
             next(action for choice, action in self.bar.themes.items() if choice == now.theme).setChecked(True)

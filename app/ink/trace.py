@@ -21,7 +21,7 @@ from app.ink.marks import OVERHANG
 from app.ink.token_card import TokenCard
 from app.ink.token_text import LINE_HEIGHT, TokenText
 from app.log.ledger import Ledger
-from app.log.token_fate import fate_of
+from app.log.token_fate import TokenFate, fate_of
 from app.look.palette import Palette
 
 STEPS = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
@@ -41,6 +41,7 @@ class Trace(TokenText):
         self._at: int | None = None  # the token the reader is at
         self._picked: frozenset[int] = frozenset()
         self._card: TokenCard | None = None
+        self._technical = False
         self.setCursorWidth(0)  # the ring around a token says where the reader is
         self.setMouseTracking(True)
         self.viewport().setMouseTracking(True)
@@ -54,6 +55,13 @@ class Trace(TokenText):
     def picked(self) -> frozenset[int]:
         """The tokens outlined because they were chosen elsewhere."""
         return self._picked
+
+    def show_technical(self, technical: bool) -> None:
+        """Call the levels by their ``technical`` names on the card, or by plain ones."""
+        self._technical = technical
+        self._hide_card()
+        if self._at is not None:
+            self.setAccessibleDescription(self._fate(self._at).spoken)
 
     def pick(self, indices: Iterable[int]) -> None:
         """Outline the tokens at ``indices`` and go to the first of them."""
@@ -171,7 +179,7 @@ class Trace(TokenText):
         self.viewport().update()
         self.reached.emit(self._box(index).toAlignedRect())
         QTimer.singleShot(0, self, lambda: self._show_card(index))  # once the column has scrolled there
-        self.setAccessibleDescription(fate_of(self._ledger, index).spoken)
+        self.setAccessibleDescription(self._fate(index).spoken)
         self.chosen.emit(index)
 
     def _under(self, point: QPointF) -> int | None:
@@ -188,7 +196,10 @@ class Trace(TokenText):
             self._card = TokenCard(self.window())
         box = self._box(index).toAlignedRect()
         corner = self.viewport().mapTo(self.window(), QPoint(box.left(), box.top()))
-        self._card.tell(fate_of(self._ledger, index), self._ledger.levels, self._palette, QRect(corner, box.size()))
+        self._card.tell(self._fate(index), self._ledger.levels, self._palette, QRect(corner, box.size()))
+
+    def _fate(self, index: int) -> TokenFate:
+        return fate_of(self._ledger, index, technical=self._technical)
 
     def _hide_card(self) -> None:
         if self._card is not None:

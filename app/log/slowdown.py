@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from app.log.captions import captions_of
 from engine.tally import LevelTally, Tally
 
 Cause = Literal["rejections", "drafting", "verifying", "overhead"]
@@ -47,44 +49,46 @@ def findings(tally: Tally) -> list[Finding]:
     return sorted(found, key=lambda finding: -finding.seconds)
 
 
-def reason(tally: Tally) -> str:
+def reason(tally: Tally, *, technical: bool) -> str:
     """Say in a sentence why this answer is slower than plain decoding; nothing where it is not or it is too early.
 
     Two causes are named where the second cost nearly as much as the first.
     """
     if tally.factor is None or not tally.factor.slower or tally.rounds < ENOUGH:
         return ""
-    if idle := _idle(tally):
-        return idle
+    nouns = [caption.noun for caption in captions_of([level.info for level in tally.levels], technical=technical)]
+    if idle := _idle(tally, nouns[0]):
+        return _sentence(idle)
     first, second, *_ = findings(tally)
-    clauses = [_clause(tally, first)]
+    clauses = [_clause(tally, first, nouns)]
     if second.seconds >= CLOSE * first.seconds:
-        clauses.append(_clause(tally, second))
-    said = ", and ".join(clauses)
-    return f"{said[0].upper()}{said[1:]}."
+        clauses.append(_clause(tally, second, nouns))
+    return _sentence(", and ".join(clauses))
 
 
-def _idle(tally: Tally) -> str:
+def _idle(tally: Tally, noun: str) -> str:
     """Say that a lookup mostly had nothing to copy; nothing where it had, or where a model drafts."""
     lookup, target = tally.levels[0], tally.levels[-1]
     if lookup.info.kind != "lookup" or lookup.passes > SELDOM * target.passes:
         return ""
     if not lookup.passes:
-        title = lookup.info.title
-        return f"{title} found nothing in the chat to copy, so there was nothing to gain."
-    return (
-        f"{lookup.info.title} found something to copy for only {lookup.passes:,} of {target.passes:,} passes, "
-        "so there was little to gain."
-    )
+        return f"{noun} found nothing in the chat to copy, so there was nothing to gain"
+    often = f"{lookup.passes:,} of {target.passes:,} passes"
+    return f"{noun} found something to copy for only {often}, so there was little to gain"
 
 
-def _clause(tally: Tally, finding: Finding) -> str:
+def _clause(tally: Tally, finding: Finding, nouns: Sequence[str]) -> str:
     target, share = tally.levels[-1], finding.seconds / tally.seconds
     if finding.cause == "rejections" and finding.level is not None:
-        return f"{finding.level.info.title} lets only {finding.level.rate:.0%} of the proposals stand"
+        return f"{nouns[tally.levels.index(finding.level)]} keeps only {finding.level.rate:.0%} of the guesses"
     if finding.cause == "drafting":
-        return f"the levels below {target.info.title} take {share:.0%} of the time, too much for what they save"
+        work = "guessing and checking" if len(nouns) > 2 else "guessing"
+        return f"{work} below {nouns[-1]} takes {share:.0%} of the time, too much for what it saves"
     if finding.cause == "verifying" and tally.factor is not None and target.per_pass is not None:
         times = target.per_pass / 1000 / (tally.factor.value * tally.seconds / tally.tokens)
-        return f"a pass of {target.info.title} over several tokens took about {times:.1f}× as long as a plain step"
-    return f"{share:.0%} of the time goes between the passes: sampling and bookkeeping, not the models"
+        return f"a pass of {nouns[-1]} over several tokens took about {times:.1f}× as long as one over a single token"
+    return f"{share:.0%} of the time goes between the passes: choosing tokens and bookkeeping, not the models"
+
+
+def _sentence(said: str) -> str:
+    return f"{said[0].upper()}{said[1:]}."

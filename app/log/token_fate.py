@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.log import wording
+from app.log.captions import Caption, captions_of
 from app.log.ledger import Ledger, Share
 from engine import words
 from engine.events import Token
@@ -43,26 +45,26 @@ class TokenFate:
         return f"{self.quote}. {self.story} {rows}. {self.round}"
 
 
-def fate_of(ledger: Ledger, index: int) -> TokenFate:
-    """Return what there is to say about the token at ``index`` of ``ledger``."""
+def fate_of(ledger: Ledger, index: int, *, technical: bool) -> TokenFate:
+    """Return what there is to say about the token at ``index`` of ``ledger``, in ``technical`` words or plain ones."""
     token = ledger.tokens[index]
     round_ = ledger.rounds[ledger.owners[index]]
     kept = len(round_.settled)
     price = f"Round {round_.index + 1}: {wording.milliseconds(1000 * round_.seconds)} for {words.tokens(kept)}"
-    rows = tuple(_row(ledger, share) for share in ledger.shares(index))
-    return TokenFate(quoted(token.text), story(ledger, index), rows, price)
+    captions = captions_of(ledger.levels, technical=technical)
+    rows = tuple(_row(captions, share) for share in ledger.shares(index))
+    return TokenFate(quoted(token.text), story(ledger, index, captions), rows, price)
 
 
-def story(ledger: Ledger, index: int) -> str:
+def story(ledger: Ledger, index: int, captions: Sequence[Caption]) -> str:
     """Say who proposed the token at ``index``, how far it rose, who vetoed it and what replaced it."""
-    token, titles = ledger.tokens[index], [level.title for level in ledger.levels]
-    top = len(titles) - 1
-    if top == 0:
-        return f"Written by {titles[0]}, one token a pass."
-    parts = [f"{'Guessed' if token.level == 0 else 'Written'} by {titles[token.level]}"]
-    parts += [f"kept by {titles[level]}" for level in range(token.level + 1, token.reached + 1)]
+    token, nouns = ledger.tokens[index], [caption.noun for caption in captions]
+    if len(nouns) == 1:
+        return f"Written by {nouns[0]}, one token a pass."
+    parts = [f"{'Guessed' if token.level == 0 else 'Written'} by {nouns[token.level]}"]
+    parts += [f"kept by {nouns[level]}" for level in range(token.level + 1, token.reached + 1)]
     if token.rejected_by is not None:
-        parts.append(f"rejected by {titles[token.rejected_by]}{_instead(ledger, index)}")
+        parts.append(f"rejected by {nouns[token.rejected_by]}{_instead(ledger, index, nouns)}")
     elif token.discarded:
         parts.append("dropped because a token before it was rejected")
     elif (vetoed := _replaced(ledger, index)) is not None:
@@ -80,14 +82,12 @@ def visible(character: str) -> str:
     return {"\n": "⏎", "\t": "⇥"}.get(character, character if character.isprintable() else "·")
 
 
-def _instead(ledger: Ledger, index: int) -> str:
+def _instead(ledger: Ledger, index: int, nouns: Sequence[str]) -> str:
     """Say what was written in place of the vetoed token at ``index``, and by whom if not by who vetoed it."""
     written = ledger.replacement(index)
     if written is None:
         return ""
-    writer = (
-        "which" if written.level == ledger.tokens[index].rejected_by else f"and {ledger.levels[written.level].title}"
-    )
+    writer = "which" if written.level == ledger.tokens[index].rejected_by else f"and {nouns[written.level]}"
     return f", {writer} wrote {quoted(written.text)} instead"
 
 
@@ -100,10 +100,10 @@ def _replaced(ledger: Ledger, index: int) -> Token | None:
     return before if before is not None and before.rejected_by is not None else None
 
 
-def _row(ledger: Ledger, share: Share) -> LevelRow:
+def _row(captions: Sequence[Caption], share: Share) -> LevelRow:
     probability = "not asked" if share.probability is None else wording.chance(share.probability)
     rank = "" if share.rank is None else f"rank {share.rank:,}"
-    return LevelRow(share.level, ledger.levels[share.level].title, probability, rank, _cost(share))
+    return LevelRow(share.level, captions[share.level].name, probability, rank, _cost(share))
 
 
 def _cost(share: Share) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.log.captions import Caption
 from engine import words
 from engine.events import LevelInfo, Loading, Prefill, figures, why_uncompared
 from engine.tally import LevelTally, Tally
@@ -79,12 +80,28 @@ def verb(info: LevelInfo, *, bottom: bool, top: bool) -> str:
     return "checks"
 
 
-def explain(level: LevelTally, *, bottom: bool, top: bool) -> str:
-    """Return a level's counts as a sentence, for tooltips and screen readers."""
-    return f"{_counted(level, bottom=bottom, top=top)}{_windowed(level.info, bottom=bottom)}"
+def kind(info: LevelInfo, *, bottom: bool) -> tuple[str, ...]:
+    """Say what a level is, and how far the lowest guesses ahead: the longest way first, for where there is room."""
+    what, ahead = "no model" if info.kind == "lookup" else info.detail, f"up to {info.window} ahead"
+    if not (bottom and info.window) or info.cut:
+        return (what,)
+    return (f"{what}, {ahead}", what) if what else (ahead,)
 
 
-def _windowed(info: LevelInfo, *, bottom: bool) -> str:
+def explain(level: LevelTally, caption: Caption, *, bottom: bool, top: bool) -> str:
+    """Return a level's counts as a sentence, for tool tips and screen readers."""
+    return f"{counted(level, caption, bottom=bottom, top=top)}{windowed(level.info, bottom=bottom)}"
+
+
+def explain_cost(level: LevelTally, caption: Caption, total: float) -> str:
+    """Return in a sentence what a level's passes took; before the first, what the figures will be."""
+    if level.per_pass is None or not total:
+        return f"The time each pass of {caption.noun} takes, and its share of the time for the answer."
+    share = f"{level.seconds / total:.0%} of the time for this answer"
+    return f"Each pass of {caption.noun} took {milliseconds(level.per_pass)} on average, all of them {share}."
+
+
+def windowed(info: LevelInfo, *, bottom: bool) -> str:
     """Say how many tokens a level hands up at a time, where that is known and worth a word; a space before it."""
     if not info.window or (info.window == 1 and not bottom and not info.cut):
         return ""
@@ -94,13 +111,14 @@ def _windowed(info: LevelInfo, *, bottom: bool) -> str:
     return f" {what}{short if info.cut else ''}."
 
 
-def _counted(level: LevelTally, *, bottom: bool, top: bool) -> str:
+def counted(level: LevelTally, caption: Caption, *, bottom: bool, top: bool) -> str:
+    """Say in a sentence what a level did and how much of it was kept."""
     if bottom and top:
-        return f"{level.info.title} wrote {level.written:,} tokens in {level.passes:,} passes."
+        return f"{caption.subject} wrote {level.written:,} tokens in {level.passes:,} passes."
     if bottom:
-        return f"{level.info.title} guessed {level.written:,} tokens ahead; {level.kept:,} of them are in the answer."
+        return f"{caption.subject} guessed {level.written:,} tokens ahead; {level.kept:,} of them are in the answer."
     return (
-        f"{level.info.title} checked {level.offered:,} guesses, kept {level.stood:,} of them "
+        f"{caption.subject} checked {level.offered:,} guesses, kept {level.stood:,} of them "
         f"and wrote {level.written:,} tokens of its own, in {level.passes:,} passes."
     )
 

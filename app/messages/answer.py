@@ -36,11 +36,19 @@ class Answer(QWidget):
     reached = Signal(object, QRect)  # TextView
     token_chosen = Signal(int)
 
-    def __init__(self, palette: Palette, *, marked: bool, view: View = "reading", moving: bool = True) -> None:
+    def __init__(
+        self,
+        palette: Palette,
+        *,
+        marked: bool,
+        view: View = "reading",
+        moving: bool = True,
+        technical: bool = False,
+    ) -> None:
         super().__init__()
         self._ledger, self._tally = Ledger(), Tally()
         self._loaded: tuple[str, Sequence[Event]] | None = None  # a text and its log that nobody has counted yet
-        self._palette, self._marked, self._moving = palette, marked, moving
+        self._palette, self._marked, self._moving, self._technical = palette, marked, moving, technical
         self._view, self._over = view, False
         self._outcome: Outcome = "finished"
         self._model: str | None = None
@@ -248,6 +256,13 @@ class Answer(QWidget):
         if self._reading is not None:
             self._reading.show_marks(marked)
 
+    def show_technical(self, technical: bool) -> None:
+        """Call the levels by their ``technical`` names on a token's card, or by plain ones."""
+        self._technical = technical
+        for trace in (self._trace, self._performed):
+            if trace is not None:
+                trace.show_technical(technical)
+
     def set_motion(self, moving: bool) -> None:
         """Let marks fade in, or appear at once."""
         self._moving = moving
@@ -278,6 +293,7 @@ class Answer(QWidget):
         trace = Trace(ledger, self._palette)
         trace.setAccessibleName(name)
         trace.set_motion(self._moving)
+        trace.show_technical(self._technical)
         trace.reached.connect(lambda spot: self.reached.emit(trace, spot))
         trace.chosen.connect(self.token_chosen)
         trace.copy_wanted.connect(lambda: copy_answer(ledger.text))

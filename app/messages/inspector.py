@@ -45,8 +45,8 @@ class Inspector(QObject):
         self.switch = QAction("Reading or Trace", self, shortcut=QKeySequence("Ctrl+T"))
         self.switch.triggered.connect(lambda: self.show_view("trace" if transcript.view == "reading" else "reading"))
         transcript.token_chosen.connect(self._token_chosen)
-        panel.timeline.chosen.connect(self._pass_chosen)
-        panel.replay.clicked.connect(self.replay)
+        panel.rounds.timeline.chosen.connect(self._pass_chosen)
+        panel.rounds.replay.clicked.connect(self.replay)
         transcript.message_actions.replay.connect(self._replay)
         player.moved.connect(self._replayed)
         player.closed.connect(self._replay_over)
@@ -59,11 +59,16 @@ class Inspector(QObject):
         self._settings.setValue("view", view)
         self._transcript.show_view(view)
 
+    def show_technical(self, technical: bool) -> None:
+        """Call the levels by their ``technical`` names wherever they are captioned, or by plain ones."""
+        self._transcript.show_technical(technical)
+        self._panel.show_technical(technical)
+
     def begin(self) -> None:
         """Turn to the answer that begins."""
         self._player.close_replay()
         self._about = None
-        self._panel.timeline.release()
+        self._panel.rounds.timeline.release()
 
     def show_figures(self, tally: Tally, *, running: bool) -> None:
         """Show the counts and rounds of the last answer, unless the panel is about another."""
@@ -92,7 +97,7 @@ class Inspector(QObject):
         self._transcript.show_view("trace")
         answer.show_view("trace")  # also where it is far from what is in view
         self._about = answer
-        self._panel.timeline.release()
+        self._panel.rounds.timeline.release()
         self._player.open_replay(Replay(answer.ledger, answer.tally), playing=self._transcript.moving)
 
     def _replayed(self, anew: bool) -> None:

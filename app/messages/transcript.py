@@ -46,7 +46,7 @@ class Transcript(AutoscrollArea):
         shown = MessageList()
         super().__init__(shown)
         self._list, self.message_actions, self.welcome = shown, shown.message_actions, shown.welcome
-        self._palette, self._marked, self._moving = palette, marked, True
+        self._palette, self._marked, self._moving, self._technical = palette, marked, True, False
         self._waiting: Sequence[Message] = ()  # the oldest of very many, not built before somebody looks
         self._switch = ViewSwitch(self, shown.answers, view)
         self.setObjectName("transcript")
@@ -237,6 +237,12 @@ class Transcript(AutoscrollArea):
         for answer in self.answers:
             answer.show_marks(marked)
 
+    def show_technical(self, technical: bool) -> None:
+        """Call the levels by their ``technical`` names on tokens' cards, or by plain ones."""
+        self._technical = technical
+        for answer in self.answers:
+            answer.show_technical(technical)
+
     def set_motion(self, moving: bool) -> None:
         """Let marks fade in, or appear at once."""
         self._moving = moving
@@ -252,7 +258,9 @@ class Transcript(AutoscrollArea):
     # Making messages
 
     def _make_answer(self) -> Answer:
-        answer = Answer(self._palette, marked=self._marked, view=self.view, moving=self._moving)
+        answer = Answer(
+            self._palette, marked=self._marked, view=self.view, moving=self._moving, technical=self._technical
+        )
         answer.reached.connect(self.show_spot)
         answer.token_chosen.connect(lambda index: self.token_chosen.emit(answer, index))
         return answer

@@ -140,6 +140,10 @@ class Settings:
     highlight: bool = _option(
         "appearance", "Highlight tokens", Switch(), True, "Mark in the text which model wrote each token."
     )
+    technical: bool = _option(
+        "appearance", "Technical words", Switch(), False,
+        "Call the parts by their names in research: Draft, Intermediate and Target for guesser, checker and big model.",
+    )  # fmt: skip
     motion: str = _option(
         "appearance", "Motion", Choice({"system": "As the desktop", "reduced": "Reduced", "full": "Full"}), "system",
         "Whether marks may fade.",

@@ -10,28 +10,30 @@ from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from app.ink.marks import level_colour
 from app.log.acceptance_history import PLACES, AcceptanceHistory, thinned
+from app.log.captions import captions_of
 from app.look.label import plain_tip
 from app.look.palette import Palette
 from engine import words
 
 HEIGHT = 44
 POINTS = 120
+NOTHING = "Nothing was guessed yet."
 DASHES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DotLine, Qt.PenStyle.DashLine)  # the target's, then downwards
 
 
 class Chart(QWidget):
-    """Shows a course. Text alternative: the accessible description, and a tooltip."""
+    """Shows a history of acceptance. Its text alternative is the accessible description, and a tool tip."""
 
     def __init__(self, name: str, palette: Palette, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAccessibleName(name)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._palette = palette
-        self._course: AcceptanceHistory | None = None
+        self._history: AcceptanceHistory | None = None
 
-    def show_course(self, course: AcceptanceHistory | None) -> None:
-        """Show ``course`` as it stands now."""
-        self._course = course
+    def show_history(self, history: AcceptanceHistory | None) -> None:
+        """Show ``history`` as far as it has come."""
+        self._history = history
         self.setAccessibleDescription(self.explain())
         self.update()
 
@@ -64,32 +66,43 @@ class Chart(QWidget):
 class AcceptanceOverTime(Chart):
     """A line a level that judges: the share of late proposals that stood, from the answer's beginning to now."""
 
+    def __init__(self, name: str, palette: Palette, parent: QWidget | None = None) -> None:
+        super().__init__(name, palette, parent)
+        self._technical = False
+
+    def show_technical(self, technical: bool) -> None:
+        """Call the levels by their ``technical`` names, or by plain ones."""
+        self._technical = technical
+        self.setAccessibleDescription(self.explain())
+
     def explain(self) -> str:
         """Return the newest share of each level, and the lowest and highest."""
-        parts = []
+        if self._history is None:
+            return NOTHING
+        captions, parts = captions_of(self._history.ledger.levels, technical=self._technical), []
         for level, rates in self._lines():
             known = [rate for rate in rates if rate is not None]
-            if known and self._course is not None:
-                title = self._course.ledger.levels[level].title
+            if known:
                 extent = f"between {min(known):.0%} and {max(known):.0%} so far"
-                parts.append(f"{title} keeps {known[-1]:.0%} of the latest guesses, {extent}")
-        return f"{'; '.join(parts)}." if parts else "Nothing was proposed yet."
+                parts.append(f"{captions[level].noun} keeps {known[-1]:.0%} of the latest guesses, {extent}")
+        said = "; ".join(parts)
+        return f"{said[0].upper()}{said[1:]}." if said else NOTHING
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         """Paint the lines, each in its level's colour and with dashes of its own."""
         painter = QPainter(self)
         self._grid(painter)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if self._course is None:
+        if self._history is None:
             return
-        levels = self._course.ledger.levels
+        levels = self._history.ledger.levels
         for number, (level, rates) in enumerate(self._lines()):
             pen = QPen(QColor(level_colour(level, levels, self._palette)), 1.6, DASHES[number % len(DASHES)])
             painter.setPen(pen)
             painter.drawPolyline(self._path(rates))
 
     def _lines(self) -> list[tuple[int, Sequence[float | None]]]:
-        rates = [] if self._course is None else self._course.rates
+        rates = [] if self._history is None else self._history.rates
         return [(level + 1, rates[level]) for level in reversed(range(len(rates)))]
 
     def _path(self, rates: Sequence[float | None]) -> QPolygonF:
@@ -104,11 +117,11 @@ class AcceptanceByPosition(Chart):
 
     def explain(self) -> str:
         """Return the share at each place."""
-        places = [] if self._course is None else self._course.places
+        places = [] if self._history is None else self._history.places
         said = [
             f"{_place(number)} {stood / offered:.0%} of {offered}" for number, (offered, stood) in enumerate(places)
         ]
-        return f"Stood, by place in the window: {', '.join(said)}." if said else "Nothing was proposed yet."
+        return f"Kept, by position of the guess: {', '.join(said)}." if said else NOTHING
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         """Paint a bar a place."""
@@ -117,11 +130,11 @@ class AcceptanceByPosition(Chart):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(self._palette.target))
-        if self._course is None or not self._course.places:
+        if self._history is None or not self._history.places:
             return
-        count = max(len(self._course.places), 4)
+        count = max(len(self._history.places), 4)
         step = self.width() / count
-        for number, (offered, stood) in enumerate(self._course.places):
+        for number, (offered, stood) in enumerate(self._history.places):
             tall = (self.height() - 2) * stood / offered
             painter.drawRoundedRect(QRectF(number * step + 2, self.height() - 1 - tall, step - 4, tall), 1.5, 1.5)
 

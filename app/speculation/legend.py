@@ -23,12 +23,21 @@ ENTRIES = {  # the word shown with its mark, what follows it, and all of it in a
     Mark.CORRECTED: (
         "corrected",
         "on the way",
-        "Written by the level in the middle in place of a wrong guess, and kept.",
+        "Written by the checker in place of a wrong guess, and kept by the big model.",
     ),
-    Mark.WRITTEN: ("written", "by the top", "Written by the highest level, the model itself."),
+    Mark.WRITTEN: ("written", "by big model", "Written by the big model itself."),
     Mark.REJECTED: ("rejected", "guess", "A wrong guess; what stands in its place follows it. Shown in the Trace."),
     Mark.PENDING: ("pending", "guess", "A guess that has not been checked yet."),
     Mark.DISCARDED: ("dropped", "guess", "Guessed after a wrong one, and dropped with it. Shown in the Trace."),
+}
+TECHNICAL = {  # the first two of them where technical words are wanted
+    Mark.DRAFTED: ("drafted", "and accepted"),
+    Mark.LOOKED_UP: ("looked up", "and accepted"),
+    Mark.CORRECTED: ("corrected", "midway"),
+    Mark.WRITTEN: ("written", "by target"),
+    Mark.REJECTED: ("rejected", "draft"),
+    Mark.PENDING: ("pending", "draft"),
+    Mark.DISCARDED: ("discarded", "draft"),
 }
 
 
@@ -46,8 +55,7 @@ class Legend(QWidget):
 
     def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._samples: list[Sample] = []
-        self._entries = {mark: self._make_entry(mark, palette) for mark in ENTRIES}
+        self._entries = {mark: Entry(mark, palette, self) for mark in ENTRIES}
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setHorizontalSpacing(10)
@@ -71,23 +79,39 @@ class Legend(QWidget):
 
     def set_palette(self, palette: Palette) -> None:
         """Paint in the colours of ``palette``."""
-        for sample in self._samples:
-            sample.set_palette(palette)
+        for entry in self._entries.values():
+            entry.sample.set_palette(palette)
 
-    def _make_entry(self, mark: Mark, palette: Palette) -> QWidget:
-        word, rest, sentence = ENTRIES[mark]
-        entry, sample, meaning = QWidget(self), Sample(mark, word, palette), Label(rest)
-        entry.setAccessibleName(f"{word} {rest}")
-        entry.setToolTip(sentence)
-        meaning.setObjectName("legend")
-        row = QHBoxLayout(entry)
+    def show_technical(self, technical: bool) -> None:
+        """Explain in ``technical`` words, or in plain ones."""
+        for entry in self._entries.values():
+            entry.show_technical(technical)
+
+
+class Entry(QWidget):
+    """One mark with its meaning beside it; the tool tip says it in a sentence."""
+
+    def __init__(self, mark: Mark, palette: Palette, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._mark = mark
+        self.sample, self.meaning = Sample(mark, "", palette), Label()
+        self.meaning.setObjectName("legend")
+        for explained in (self, self.sample, self.meaning):
+            explained.setToolTip(ENTRIES[mark][2])
+        row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(5)
-        row.addWidget(sample)
-        row.addWidget(meaning)
+        row.addWidget(self.sample)
+        row.addWidget(self.meaning)
         row.addStretch()
-        self._samples.append(sample)
-        return entry
+        self.show_technical(False)
+
+    def show_technical(self, technical: bool) -> None:
+        """Explain in ``technical`` words, or in plain ones."""
+        word, rest = TECHNICAL[self._mark] if technical else ENTRIES[self._mark][:2]
+        self.sample.show_word(word)
+        self.meaning.setText(rest)
+        self.setAccessibleName(f"{word} {rest}")
 
 
 class Sample(QWidget):
@@ -101,6 +125,12 @@ class Sample(QWidget):
     def set_palette(self, palette: Palette) -> None:
         """Paint in the colours of ``palette``."""
         self._palette = palette
+        self.update()
+
+    def show_word(self, word: str) -> None:
+        """Show ``word`` with the mark."""
+        self._word = word
+        self.updateGeometry()
         self.update()
 
     def sizeHint(self) -> QSize:

@@ -7,7 +7,8 @@ from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from app.log import wording
-from app.look.label import Label, plain_tip
+from app.log.captions import Caption
+from app.look.label import Label, label, plain_tip
 from app.look.palette import Palette
 from app.look.typeface import tabular
 from engine.events import LevelInfo
@@ -50,21 +51,25 @@ class Bar(QWidget):
 
 
 class LevelCard(QFrame):
-    """Shows one level; ``bottom`` and ``top`` say where in the chain it stands."""
+    """Shows the level ``info`` under ``caption``; ``bottom`` and ``top`` say where in the chain it stands.
 
-    def __init__(self, info: LevelInfo, *, bottom: bool, top: bool, parent: QWidget | None = None) -> None:
+    A caption with a word of the other vocabulary beside it is followed by what the level is, any other by what it does.
+    """
+
+    def __init__(
+        self, info: LevelInfo, caption: Caption, *, bottom: bool, top: bool, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self.setObjectName("card")
-        self._bottom, self._top = bottom, top
-        self.title, self.detail = Label(info.title), Elided(info.detail)
+        self.caption, self._bottom, self._top = caption, bottom, top
+        does, cut = wording.verb(info, bottom=bottom, top=top), info.ahead(bottom=bottom) if info.cut else ""
+        self.title = Label(caption.name)
         self.title.setObjectName("cardTitle")
-        self.detail.setObjectName("cardVerb")
+        self.detail = _quiet(*((caption.beside,) if caption.beside else (info.detail,)))
         self.cost = _figure("cardCost")
-        self.verb = Elided(wording.verb(info, bottom=bottom, top=top))
-        self.verb.setObjectName("cardVerb")
-        self.cut = Label(info.ahead(bottom=bottom) if info.cut else "")
-        self.cut.setObjectName("cardVerb")
-        if not info.cut:
+        self.verb = _quiet(*(wording.kind(info, bottom=bottom) if caption.beside else (does,)))
+        self.cut = label(cut, "cardVerb")
+        if not cut:
             self.cut.hide()
         self.counts = _figure("cardCounts")
         self.bar = Bar()
@@ -76,13 +81,20 @@ class LevelCard(QFrame):
         rows.addWidget(self.cut)
         rows.addSpacing(2)
         rows.addWidget(self.bar)
+        about = f"{caption.meaning}{wording.windowed(info, bottom=bottom)}"
+        for explained in (self.title, self.detail, self.verb, self.cut):
+            explained.setToolTip(plain_tip(about))
 
     def show_level(self, level: LevelTally, total: float) -> None:
         """Show the counts of ``level``, whose reply has taken ``total`` seconds so far."""
         self.cost.setText(wording.cost(level, total))
+        self.cost.setToolTip(plain_tip(wording.explain_cost(level, self.caption, total)))
         self.counts.setText(wording.counts(level, bottom=self._bottom, top=self._top))
         self.bar.show_share(1.0 if self._bottom and self._top and level.written else level.rate or 0.0)
-        said = wording.explain(level, bottom=self._bottom, top=self._top)
+        counted = wording.counted(level, self.caption, bottom=self._bottom, top=self._top)
+        self.counts.setToolTip(plain_tip(counted))
+        self.bar.setToolTip(plain_tip(counted))
+        said = wording.explain(level, self.caption, bottom=self._bottom, top=self._top)
         self.setToolTip(plain_tip(said))
         self.setAccessibleName(said)
 
@@ -93,10 +105,11 @@ class LevelCard(QFrame):
 
 
 class Elided(Label):
-    """A label that gives way: where there is no room its text ends in an ellipsis."""
+    """Shows the first of ``texts``, longest first, that there is room for; the last may end in an ellipsis."""
 
-    def __init__(self, text: str, parent: QWidget | None = None) -> None:
-        super().__init__(text, parent)
+    def __init__(self, *texts: str, parent: QWidget | None = None) -> None:
+        super().__init__(texts[0], parent)
+        self.texts = texts
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
 
     def minimumSizeHint(self) -> QSize:
@@ -105,8 +118,9 @@ class Elided(Label):
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         """Paint as much of the text as fits."""
-        painter = QPainter(self)
-        shown = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
+        painter, metrics = QPainter(self), self.fontMetrics()
+        fitting = (text for text in self.texts if metrics.horizontalAdvance(text) <= self.width())
+        shown = next(fitting, metrics.elidedText(self.texts[-1], Qt.TextElideMode.ElideRight, self.width()))
         painter.setPen(self.palette().windowText().color())
         painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, shown)
 
@@ -122,9 +136,15 @@ def _row(*widgets: QWidget) -> QHBoxLayout:
     return row
 
 
+def _quiet(*texts: str) -> Elided:
+    made = Elided(*texts)
+    made.setObjectName("cardVerb")
+    return made
+
+
 def _figure(name: str) -> Label:
-    label = Label("–")
-    label.setObjectName(name)
-    label.setFont(tabular(label.font()))
-    label.setAlignment(Qt.AlignmentFlag.AlignRight)
-    return label
+    made = Label("–")
+    made.setObjectName(name)
+    made.setFont(tabular(made.font()))
+    made.setAlignment(Qt.AlignmentFlag.AlignRight)
+    return made

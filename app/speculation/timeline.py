@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from app.ink.marks import level_colour
 from app.log import wording
+from app.log.captions import Caption, captions_of
 from app.log.ledger import Ledger
 from app.look.label import plain_tip
 from app.look.palette import Palette
@@ -34,6 +35,7 @@ class Timeline(QWidget):
         self._last: int | None = None  # the last round in view; None: the newest there is
         self._picked: frozenset[Spot] = frozenset()
         self._at: Spot | None = None
+        self._technical = False
         self.setAccessibleName("Timeline of rounds")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
@@ -75,6 +77,11 @@ class Timeline(QWidget):
             self._end = len(ledger.rounds)
             self.setAccessibleDescription(self._described())
             self.update()
+
+    def show_technical(self, technical: bool) -> None:
+        """Call the levels by their ``technical`` names, or by plain ones."""
+        self._technical = technical
+        self.setAccessibleDescription(self._described())
 
     def pick(self, at: int, passes: list[int]) -> None:
         """Outline ``passes`` of the round at ``at`` and bring it into view."""
@@ -149,11 +156,15 @@ class Timeline(QWidget):
         """Return a pass in words: level, what it did, its round, what it took."""
         at, number = spot
         pass_ = self._ledger.rounds[at].passes[number]
-        verb = "drafts" if pass_.kind == "draft" else "verifies"
+        verb = {True: ("drafts", "verifies"), False: ("guesses", "checks")}[self._technical][pass_.kind != "draft"]
         return (
-            f"{self._ledger.levels[pass_.level].title} {verb}: {wording.milliseconds(1000 * pass_.seconds)}, "
+            f"{self._captions[pass_.level].subject} {verb}: {wording.milliseconds(1000 * pass_.seconds)}, "
             f"{pass_.tokens} position{'s' * (pass_.tokens != 1)}, round {self._ledger.rounds[at].index + 1}"
         )
+
+    @property
+    def _captions(self) -> tuple[Caption, ...]:
+        return captions_of(self._ledger.levels, technical=self._technical)
 
     def _choose(self, spot: Spot) -> None:
         self._at = spot
@@ -193,7 +204,7 @@ class Timeline(QWidget):
         for level in reversed(range(len(self._ledger.levels))):
             own = [p.seconds for at in self.rounds for p in self._ledger.rounds[at].passes if p.level == level]
             parts.append(
-                f"{self._ledger.levels[level].title} {len(own)} pass{'es' * (len(own) != 1)}, "
+                f"{self._captions[level].noun} {len(own)} pass{'es' * (len(own) != 1)}, "
                 f"{wording.milliseconds(1000 * sum(own))}"
             )
         return f"{self.caption.capitalize()}: {'; '.join(parts)}."

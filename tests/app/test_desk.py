@@ -81,7 +81,7 @@ def test_a_conversation_is_there_at_the_next_start(kept: Kept, ask: Ask, qtbot: 
     assert second.chat.conversation.messages[-1].reply == reply
     assert second.window.transcript.answers[0].status.text() == first.window.transcript.answers[0].status.text()
     assert [chat.title for chat in second.archive.chats.values()] == ["Tell me of the fox."]
-    assert second.window.panel.verdict.text() == first.window.panel.verdict.text() != ""
+    assert second.window.panel.pace.verdict.text() == first.window.panel.pace.verdict.text() != ""
     assert second.window.sidebar.list.currentItem().text() == "Tell me of the fox."
 
 

@@ -148,14 +148,14 @@ def test_the_panel_shows_the_levels_from_the_top(start: Start, ask: Ask) -> None
     running = start()
     ask(running, "Hi")
     panel = running.window.panel
-    assert [card.title.text() for card in panel.cards] == ["Draft", "Intermediate", "Target"]
+    assert [card.title.text() for card in panel.cards] == ["Guesser", "Checker", "Big model"]
     tops = [card.mapTo(panel, card.rect().topLeft()).y() for card in panel.cards]
     assert tops == sorted(tops, reverse=True)
     tally = running.chat.tally
     target = tally.levels[-1]
     assert panel.cards[-1].counts.text().startswith(f"{target.stood} of {target.offered} kept")
-    assert panel.verdict.text() == "about 1.6× (± 0.1) plain decoding"
-    assert "would have taken" in panel.outcome.text()
+    assert panel.pace.verdict.text() == "about 1.6× (± 0.1) plain decoding"
+    assert "would have taken" in panel.pace.outcome.text()
 
 
 def test_every_control_has_a_name(start: Start, ask: Ask) -> None:

@@ -216,7 +216,7 @@ def test_tokens_are_walked_by_keyboard(walked: Trace, qtbot: QtBot) -> None:
     assert went == [1, 2, 1, 83, 83, 0]
     QTest.keyClick(walked, Qt.Key.Key_Left)
     assert walked.at == 0
-    assert "Guessed by Draft" in walked.accessibleDescription()
+    assert "Guessed by the guesser" in walked.accessibleDescription()
 
 
 def test_lines_are_walked_too(walked: Trace) -> None:
@@ -237,7 +237,7 @@ def test_the_card_follows_the_keyboard(walked: Trace, qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: card(walked) is not None and "there" in card(walked).accessibleName())  # type: ignore[union-attr]
     shown = card(walked)
     assert shown is not None
-    assert "rejected by Intermediate" in shown.accessibleName()
+    assert "rejected by the checker" in shown.accessibleName()
     assert walked.window().rect().contains(shown.geometry().topLeft())
     QTest.keyClick(walked, Qt.Key.Key_Escape)
     assert card(walked) is None
@@ -257,7 +257,7 @@ def test_the_card_has_room_for_all_it_says(qtbot: QtBot) -> None:
     shown = TokenCard(window)
     log = ledger(2, TOLD)
     for index in (13, 11, 13):
-        shown.tell(fate_of(log, index), log.levels, LIGHT, QRect(400, 300, 30, 20))
+        shown.tell(fate_of(log, index, technical=True), log.levels, LIGHT, QRect(400, 300, 30, 20))
         shown.grab()  # as it is painted first
         labels = [label for label in shown.findChildren(QLabel) if not label.wordWrap() and label.isVisible()]
         assert len(labels) == 2 + 4 * 3

@@ -85,12 +85,12 @@ VETOED = (
 @pytest.mark.parametrize(
     ("case", "cause", "words"),
     [
-        (tally(VETOED, ((0, 0.004), (1, 0.003), (2, 0.020)), 0.028, 0.02), "rejections", "Target lets only 0% of"),
-        (tally(STANDING, ((0, 0.050), (1, 0.010), (2, 0.021)), 0.082, 0.02), "drafting", "below Target take 73% of"),
+        (tally(VETOED, ((0, 0.004), (1, 0.003), (2, 0.020)), 0.028, 0.02), "rejections", "Target keeps only 0% of"),
+        (tally(STANDING, ((0, 0.050), (1, 0.010), (2, 0.021)), 0.082, 0.02), "drafting", "below Target takes 73%"),
         (
             tally(STANDING, ((0, 0.002), (1, 0.003), (2, 0.070)), 0.076, 0.02),
             "verifying",
-            "took about 3.5× as long as a plain step",
+            "took about 3.5× as long as one over a single",
         ),
         (
             tally(STANDING, ((0, 0.002), (1, 0.003), (2, 0.020)), 0.080, 0.02),
@@ -105,7 +105,7 @@ def test_a_loss_is_explained_by_its_dearest_cause(case: Tally, cause: str, words
     assert case.factor is not None
     assert case.factor.slower
     assert findings(case)[0].cause == cause
-    assert words in reason(case)
+    assert words in reason(case, technical=True)
 
 
 LOOKUP = (LevelInfo("Lookup", "", "lookup"), LevelInfo("Target", "", "model"))
@@ -119,22 +119,24 @@ def test_a_lookup_without_matches_is_said_to_be_one(hits: int, words: str) -> No
     for index in range(50):
         passes = (Pass(0, "draft", 0, 0, 1e-4),) * (index < hits) + (Pass(1, "verify", 1, 0, 0.023),)
         made.add([Round(index, (token("a", 1, 1),), passes, "a", 0.023 * index, 0.023)])
-    assert words in reason(made)
+    assert words in reason(made, technical=True)
 
 
 def test_two_causes_alike_are_both_named() -> None:
     """Guards: half the truth, where better drafts alone would not make up for what drafting costs."""
-    said = reason(tally(VETOED, ((0, 0.036), (1, 0.016), (2, 0.021)), 0.074, 0.02))
+    said = reason(tally(VETOED, ((0, 0.036), (1, 0.016), (2, 0.021)), 0.074, 0.02), technical=True)
     assert said == (
-        "Target lets only 0% of the proposals stand, and the levels below Target take 70% of the time, "
-        "too much for what they save."
+        "Target keeps only 0% of the guesses, and guessing and checking below Target takes 70% of the time, "
+        "too much for what it saves."
     )
 
 
 def test_a_middle_level_can_be_the_one_that_vetoes() -> None:
     """Guards: the target blamed for what the filter below it turned down."""
     tokens = (token("a", 0, 0, rejected_by=1), *(token("x", 0, 0, discarded=True) for _ in range(4)), token("c", 1, 2))
-    assert "Intermediate lets only 0%" in reason(tally(tokens, ((0, 0.004), (1, 0.003), (2, 0.02)), 0.028, 0.02))
+    assert "Intermediate keeps only 0%" in reason(
+        tally(tokens, ((0, 0.004), (1, 0.003), (2, 0.02)), 0.028, 0.02), technical=True
+    )
 
 
 def test_nothing_is_explained_where_nothing_is_lost() -> None:
@@ -142,8 +144,8 @@ def test_nothing_is_explained_where_nothing_is_lost() -> None:
     won = tally(STANDING, ((0, 0.002), (1, 0.003), (2, 0.020)), 0.026, 0.02)
     assert won.factor is not None
     assert won.factor.value > 1
-    assert reason(won) == ""
+    assert reason(won, technical=True) == ""
     early = Tally(PlainPace(0.001, 0.0001))
     early.add([STARTED, *ledger(2).rounds])
-    assert reason(early) == ""
+    assert reason(early, technical=True) == ""
     assert findings(Tally()) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from app.log.captions import captions_of
 from app.log.ledger import Ledger
 from app.log.token_fate import fate_of, story
 from engine.events import Drafting, Finished, LevelInfo, Pass, Round, Started
@@ -74,20 +75,21 @@ def test_a_newer_log_knows_the_pass(told: Ledger) -> None:
     assert [shares[level].others for level in (2, 1, 0)] == [5, 2, 0]
     assert [list(told.of_pass(1, number)) for number in (1, 5, 6)] == [[8], [10, 11, 12], [7, 9, 10, 11, 12, 13]]
     assert told.passes_of(9) == [2, 6]
-    assert [(row.rank, row.cost) for row in fate_of(told, 11).rows] == [
+    assert [(row.rank, row.cost) for row in fate_of(told, 11, technical=True).rows] == [
         ("rank 2", "14.0 ms with 5 others"),
         ("rank 2", "4.0 ms with 2 others"),
         ("rank 1", "2.0 ms alone"),
     ]
-    assert [(row.probability, row.cost) for row in fate_of(told, 13).rows[1:]] == [("not asked", "")] * 2
-    assert "Intermediate 60%, rank 2, 4.0 ms with 2 others" in fate_of(told, 11).spoken
-    assert fate_of(told, 13).spoken.count("not asked;") == 1
+    later = fate_of(told, 13, technical=True)
+    assert [(row.probability, row.cost) for row in later.rows[1:]] == [("not asked", "")] * 2
+    assert later.spoken.count("not asked;") == 1
+    assert "Intermediate 60%, rank 2, 4.0 ms with 2 others" in fate_of(told, 11, technical=True).spoken
 
 
 def test_the_story_of_every_kind_of_token() -> None:
     """Guards: a veto blamed on the wrong level, a correction that does not say what it corrects."""
     log = ledger()
-    assert [story(log, index) for index in range(7)] == [
+    assert [story(log, index, captions_of(log.levels, technical=True)) for index in range(7)] == [
         "Guessed by Draft, kept by Intermediate, kept by Target.",
         "Guessed by Draft, rejected by Intermediate, which wrote “ upon” instead.",
         "Written by Intermediate in place of “ there”, kept by Target.",
@@ -100,7 +102,7 @@ def test_the_story_of_every_kind_of_token() -> None:
 
 def test_the_card_s_figures() -> None:
     """Guards: a certainty that is none, a price that is not the round's."""
-    fate = fate_of(ledger(3), 13)
+    fate = fate_of(ledger(3), 13, technical=True)
     assert fate.quote == "“ a”"
     assert fate.round == "Round 2: 32.0 ms for 3 tokens"
     assert [(row.title, row.probability, row.cost) for row in fate.rows] == [
@@ -108,7 +110,7 @@ def test_the_card_s_figures() -> None:
         ("Intermediate", "not asked", "8.0 ms · 2 passes"),
         ("Draft", "not asked", "8.0 ms · 4 passes"),
     ]
-    assert fate_of(ledger(), 3).rows[0].probability == "0.4%"
+    assert fate_of(ledger(), 3, technical=True).rows[0].probability == "0.4%"
     assert "Target > 99.9%" in fate.spoken
 
 
@@ -128,7 +130,7 @@ def test_an_answer_without_a_log_is_its_text() -> None:
     log = Ledger()
     log.become("Yes.\n\nNo.")
     assert log.text == "Yes.\n\nNo."
-    assert story(log, 0) == "Written by Target, one token a pass."
+    assert story(log, 0, captions_of(log.levels, technical=True)) == "Written by Target, one token a pass."
     assert log.shares(0) == []
 
 
@@ -142,4 +144,5 @@ def test_a_veto_may_be_made_good_by_another_level() -> None:
     log = Ledger()
     tokens = (token(" day", 0, 0, rejected_by=1), token(" and", 0, 0, discarded=True), token(" night", 2, 2))
     log.add([STARTED, Round(0, tokens, PASSES, " night", 0, 0.1)])
-    assert story(log, 0) == "Guessed by Draft, rejected by Intermediate, and Target wrote “ night” instead."
+    captions = captions_of(log.levels, technical=True)
+    assert story(log, 0, captions) == "Guessed by Draft, rejected by Intermediate, and Target wrote “ night” instead."

@@ -67,11 +67,11 @@ def test_one_speed_everywhere(qtbot: QtBot) -> None:
     made.add([Round(20, (token("a"),), (), "a", 2.0, 1.5)])
     for running in (True, False):
         panel.show_tally(made, running=running)
-        assert panel.pace.text() == words.pace(made.average or 0)
-        assert f"{panel.pace.text()} tokens/s" in wording.line(made)
-        assert "average" in panel.unit.text()
+        assert panel.pace.figure.text() == words.pace(made.average or 0)
+        assert f"{panel.pace.figure.text()} tokens/s" in wording.line(made)
+        assert "average" in panel.pace.unit.text()
     panel.show_tally(made, running=True)
-    assert panel.now.text() == f"now {words.pace(made.now or 0)}"
+    assert panel.pace.now.text() == f"now {words.pace(made.now or 0)}"
 
 
 def test_the_end_says_what_plain_decoding_would_have_taken() -> None:

@@ -30,7 +30,7 @@ def test_an_answer_is_played_again_and_left_as_it_was(start: Start, ask: Ask, qt
     player.seek(0.2)
     shown = last.texts[0].toPlainText()
     assert 0 < len(shown) < len(STORY)
-    assert len(window.panel.timeline.rounds) > 0
+    assert len(window.panel.rounds.timeline.rounds) > 0
     assert last.status.text().startswith("replay")
     assert "real speed" in last.status.text()
     assert last.height() >= height - 40
@@ -55,12 +55,12 @@ def test_a_replay_goes_on_while_older_logs_arrive(start: Start, ask: Ask) -> Non
     running = start()
     for question in ("One", "Two"):
         ask(running, question)
-    running.window.panel.replay.click()
+    running.window.panel.rounds.replay.click()
     _, first, _, last = running.chat.conversation.messages
     running.chat.current.recalled.emit(first)
-    assert not running.window.panel.replay.isEnabled()  # it runs
+    assert not running.window.panel.rounds.replay.isEnabled()  # it runs
     running.chat.current.recalled.emit(last)
-    assert running.window.panel.replay.isEnabled()
+    assert running.window.panel.rounds.replay.isEnabled()
 
 
 def test_a_bar_of_the_timeline_is_a_place_in_the_replay(start: Start, ask: Ask) -> None:
@@ -69,16 +69,16 @@ def test_a_bar_of_the_timeline_is_a_place_in_the_replay(start: Start, ask: Ask) 
     ask(running, "Tell me a story")
     window = running.window
     window.transcript.set_motion(False)
-    window.panel.replay.click()
-    assert not window.panel.replay.isEnabled()
+    window.panel.rounds.replay.click()
+    assert not window.panel.rounds.replay.isEnabled()
     window.player.seek(0.3)
-    window.panel.timeline.chosen.emit(4, 0)
+    window.panel.rounds.timeline.chosen.emit(4, 0)
     replay = window.player.replay
     assert replay is not None
     assert replay.seconds == replay.end_of(4)
     assert len(replay.ledger.rounds) == 5
     QTest.keyClick(window.player.shut, Qt.Key.Key_Escape)
-    assert window.panel.replay.isEnabled()
+    assert window.panel.rounds.replay.isEnabled()
 
 
 def test_a_new_question_ends_the_replay(start: Start, ask: Ask) -> None:

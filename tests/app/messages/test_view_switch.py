@@ -224,7 +224,7 @@ def test_a_bar_outlines_its_tokens(desk: Desk) -> None:
     """Guards: a bar that outlines another round's tokens, or in a view that has none."""
     desk.answer(events(9), ended=False)
     answer = desk.transcript.answers[0]
-    desk.panel.timeline._choose((8, 2))
+    desk.panel.rounds.timeline._choose((8, 2))
     assert desk.transcript.view == "trace"
     first = 8 * len(TOKENS)
     assert answer.trace.picked == {first, first + 1, first + 2}
@@ -237,14 +237,14 @@ def test_a_token_outlines_its_bars(desk: Desk, qtbot: QtBot) -> None:
     desk.inspector.show_view("trace")
     old = desk.transcript.answers[0]
     old.trace.chosen.emit(2 * len(TOKENS) + 2)
-    assert desk.panel.timeline.picked == {(2, 2), (2, 6)}
-    assert [card.title.text() for card in desk.panel.cards] == ["Draft", "Intermediate", "Target"]
+    assert desk.panel.rounds.timeline.picked == {(2, 2), (2, 6)}
+    assert [card.title.text() for card in desk.panel.cards] == ["Guesser", "Checker", "Big model"]
     assert desk.panel.cards[2].counts.text().startswith("18 of 45")
-    desk.panel.timeline._choose((3, 0))
+    desk.panel.rounds.timeline._choose((3, 0))
     assert old.trace.picked == {3 * len(TOKENS)}
     desk.answer(events(2))
     assert desk.panel.cards[2].counts.text().startswith("4 of 10")
-    assert desk.panel.timeline.picked == frozenset()
+    assert desk.panel.rounds.timeline.picked == frozenset()
 
 
 def test_highlighting_is_for_reading(desk: Desk, qtbot: QtBot) -> None:

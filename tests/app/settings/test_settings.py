@@ -49,6 +49,7 @@ OTHER: dict[str, Any] = {  # a value for every option that is not its default
     "marks": "safe",
     "highlight": False,
     "send_key": "ctrl",
+    "technical": True,
     "motion": "reduced",
     "data_folder": str(Path("/data/Größe 雪").absolute()),
     "models_folder": str(Path("/models").absolute()),

@@ -67,7 +67,7 @@ def test_bars_are_walked_by_keyboard(timeline: Timeline) -> None:
     QTest.keyClick(timeline, Qt.Key.Key_End)
     assert timeline.caption.startswith("last 6 rounds")
     QTest.keyClick(timeline, Qt.Key.Key_Home)
-    assert timeline.accessibleDescription() == "Draft drafts: 2.0 ms, 1 position, round 1"
+    assert timeline.accessibleDescription() == "The guesser guesses: 2.0 ms, 1 position, round 1"
 
 
 def test_a_click_chooses_the_bar_under_it(timeline: Timeline) -> None:
@@ -82,18 +82,18 @@ def test_a_click_chooses_the_bar_under_it(timeline: Timeline) -> None:
 
 def test_every_chart_says_what_it_shows(qtbot: QtBot, timeline: Timeline) -> None:
     """Guards: pictures without words."""
-    assert timeline.accessibleDescription().startswith("Last 6 rounds · 192 ms: Target 6 passes, 84.0 ms;")
+    assert timeline.accessibleDescription().startswith("Last 6 rounds · 192 ms: the big model 6 passes, 84.0 ms;")
     course = AcceptanceHistory(ledger(20))
     course.catch_up()
-    line, bars = AcceptanceOverTime("Acceptance over time", LIGHT), AcceptanceByPosition("Acceptance by place", LIGHT)
+    line, bars = AcceptanceOverTime("Over time", LIGHT), AcceptanceByPosition("By position", LIGHT)
     for chart in (line, bars):
         qtbot.addWidget(chart)
-        assert chart.explain() == "Nothing was proposed yet."
-        chart.show_course(course)
+        assert chart.explain() == "Nothing was guessed yet."
+        chart.show_history(course)
         empty = chart.grab().toImage()
         assert empty.size().height() > 20
-    assert "Target keeps 40% of the latest guesses, between 40% and 40% so far" in line.accessibleDescription()
-    assert bars.accessibleDescription().startswith("Stood, by place in the window: 1 100% of 20, 2 100% of 20, 3 0%")
+    assert "The big model keeps 40% of the latest guesses, between 40% and 40% so far" in line.accessibleDescription()
+    assert bars.accessibleDescription().startswith("Kept, by position of the guess: 1 100% of 20, 2 100% of 20, 3 0%")
 
 
 def test_charts_are_painted(qtbot: QtBot) -> None:
@@ -103,7 +103,7 @@ def test_charts_are_painted(qtbot: QtBot) -> None:
     for chart in (AcceptanceOverTime("x", LIGHT), AcceptanceByPosition("y", LIGHT)):
         qtbot.addWidget(chart)
         before = chart.grab().toImage()
-        chart.show_course(course)
+        chart.show_history(course)
         assert chart.grab().toImage() != before
 
 
@@ -115,11 +115,11 @@ def test_a_loss_is_explained_in_the_panel(qtbot: QtBot) -> None:
     tally.add([*events(20), PlainPace(0.0085, 0.0003)])
     panel.show_tally(tally, running=False)
     panel.show_ledger(ledger(10))
-    assert panel.verdict.text() == "about 0.8× (± 0.1) plain: slower here"
-    assert panel.reason.text().startswith("The levels below Target take 50% of the time, too much for what they save")
+    assert panel.pace.verdict.text() == "about 0.8× (± 0.1) plain: slower here"
+    assert panel.pace.reason.text().startswith("Guessing and checking below the big model takes 50% of the time, too")
     assert panel.between.text().startswith("3.0 tokens a check")
     won = Tally()
     won.add([*events(20), PlainPace(0.02, 0.001)])
     panel.show_tally(won, running=False)
-    assert panel.reason.text() == ""
+    assert panel.pace.reason.text() == ""
     assert per_pass(0, 0) == ""

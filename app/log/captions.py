@@ -1,0 +1,66 @@
+"""What each level is called where people read it: guesser, checker, big model, or the technical words. No Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.events import LevelInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """The words for one level.
+
+    ``name`` stands first and ``beside`` after it, quieter: the word of the other vocabulary, or empty. ``noun`` is the
+    name within a sentence. ``meaning`` is a sentence that explains both, for a tool tip.
+    """
+
+    name: str
+    beside: str
+    noun: str
+    meaning: str
+
+    @property
+    def subject(self) -> str:
+        """The name at the beginning of a sentence."""
+        return self.noun[:1].upper() + self.noun[1:]
+
+
+def captions_of(levels: Sequence[LevelInfo], *, technical: bool) -> tuple[Caption, ...]:
+    """Return the caption of each of ``levels``, bottom first; ``technical`` words where those are wanted."""
+    return tuple(_caption(levels, index, technical=technical) for index in range(len(levels)))
+
+
+def _caption(levels: Sequence[LevelInfo], index: int, *, technical: bool) -> Caption:
+    title, plain = levels[index].title, plain_name(levels, index)
+    noun = f"the {plain.lower()}" if not plain[-1].isdigit() else plain.lower()
+    if technical:
+        return Caption(title, "", title, f"{title}, {noun}, {_task(levels, index)}.")
+    called = f"{noun[:1].upper()}{noun[1:]} (in technical words: {title}) {_task(levels, index)}."
+    return Caption(plain, title, noun, called)
+
+
+def plain_name(levels: Sequence[LevelInfo], index: int) -> str:
+    """Return what a newcomer would call a level, after what it does in the chain."""
+    if index == len(levels) - 1:
+        return "Big model"
+    if index == 0:
+        return "Copier" if levels[0].kind == "lookup" else "Guesser"
+    return "Checker" if len(levels) == 3 else f"Checker {index}"
+
+
+def _task(levels: Sequence[LevelInfo], index: int) -> str:
+    """Say what a level is and does, as the end of a sentence about it."""
+    info, top = levels[index], len(levels) - 1
+    if top == 0:
+        return "writes every word itself, one token at a time"
+    if index == top:
+        return "has the last word on every guess, and writes the right one where a guess was wrong"
+    own = f"is the first part of the big model ({info.detail})" if info.detail else "is the first part of the big model"
+    if index == 0:
+        if info.kind == "lookup":
+            return "guesses that words of this chat come again, and copies them; no model runs for that"
+        return f"{own if info.kind == 'exit' else 'is a small model'} that guesses the next words ahead"
+    kind = own if info.kind == "exit" else "is a smaller model"
+    return f"{kind} that sorts out wrong guesses before they reach the big model"
