@@ -7,12 +7,15 @@ import platform
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from engine.model.cpu.layout import FORMATS
+from engine.model.cpu.kept import kept
+from engine.model.cpu.layout import FORMATS, GROUP
 
+OPTION = "--enable-misched=0"  # that scheduler moves loads up until sixteen registers are not enough
 KERNELS = (
     *("quantise", "norm", "norm_heads", "rotate", "attend", "gate"),
     *(f"multiply {form.name}" for form in FORMATS),
@@ -38,7 +41,7 @@ class Refusal:
 
 @cache
 def kernels() -> Kernels | Refusal:
-    """Return the kernels, compiled, or why there are none; takes a second the first time."""
+    """Return the kernels, compiled, or why there are none."""
     if platform.machine().lower() not in {"x86_64", "amd64"}:
         return Refusal("Our CPU kernels are made for x86.")
     if torch.backends.cpu.get_cpu_capability() not in ("AVX2", "AVX512"):
@@ -58,19 +61,15 @@ def found() -> Kernels:
 
 
 def compiled() -> Kernels:
-    """Compile the kernels; raises ImportError without llvmlite, RuntimeError for what LLVM refuses."""
-    from llvmlite import binding as llvm
+    """Compile the kernels, or take them as they were kept.
 
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    llvm.set_option("updraft", "--enable-misched=0")  # it moves loads up until sixteen registers are not enough
-    machine = llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=3
-    )
-    code = llvm.parse_assembly(written())
-    passes = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=2))
-    passes.getModulePassManager().run(code, passes)
-    engine = llvm.create_mcjit_compiler(code, machine)
+    Raises ImportError without llvmlite, RuntimeError for what LLVM refuses.
+    """
+    from llvmlite import binding
+
+    code = machine_code()
+    engine = binding.create_mcjit_compiler(binding.parse_assembly(""), _machine())
+    engine.add_object_file(binding.ObjectFileRef.from_data(code))
     engine.finalize_object()
 
     def call(name: str, *arguments: Any) -> Callable[..., None]:
@@ -83,6 +82,54 @@ def compiled() -> Kernels:
         call("follow", pointer, number),
         engine,
     )
+
+
+def machine_code() -> bytes:
+    """Return the kernels as an object file; as it was kept, unless something it is made of changed."""
+    from llvmlite import __version__, binding
+
+    def make() -> bytes:
+        code, machine = binding.parse_assembly(written()), _machine()
+        passes = binding.create_pass_builder(machine, binding.create_pipeline_tuning_options(speed_level=2))
+        passes.getModulePassManager().run(code, passes)
+        return bytes(machine.emit_object(code))
+
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    made_of = (
+        __version__,
+        binding.llvm_version_info,
+        OPTION,
+        GROUP,
+        *_processor(),
+        *(each.read_bytes() for each in sources),
+    )
+    return kept(repr(made_of).encode(), make) if sources else make()
+
+
+def _machine() -> Any:
+    """Return what compiles for this processor, which an engine makes its own."""
+    from llvmlite import binding
+
+    _begin()
+    cpu, features = _processor()
+    return binding.Target.from_default_triple().create_target_machine(cpu=cpu, features=features, opt=3)
+
+
+@cache
+def _begin() -> None:
+    """Prepare LLVM, which takes an option once."""
+    from llvmlite import binding
+
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    binding.set_option("updraft", OPTION)
+
+
+def _processor() -> tuple[str, str]:
+    """Return the processor's name and what it can do, as LLVM says it."""
+    from llvmlite import binding
+
+    return binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten()
 
 
 def written() -> str:

@@ -144,6 +144,7 @@ print("right")
 """
 
 
+@pytest.mark.slow
 def test_a_process_that_forks_and_ends_waits_for_nobody() -> None:
     """Guards: threads that a copy of the process does not have, and an end that never comes."""
     made = subprocess.run(
