@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 import time
 
 from PySide6.QtCore import QTimer
@@ -59,11 +60,26 @@ class Journey:
         self.running.window.close()
 
 
+class Programs:
+    """Hears of every program this process starts, and on which thread: the window's has no time for that."""
+
+    def __init__(self) -> None:
+        self.by_window, self.by_others = list[str](), list[str]()
+        sys.addaudithook(self.hear)
+
+    def hear(self, event: str, arguments: tuple[object, ...]) -> None:
+        if event == "subprocess.Popen":
+            windows = threading.current_thread() is threading.main_thread()
+            (self.by_window if windows else self.by_others).append(str(arguments[0]))
+
+
 if __name__ == "__main__":
+    programs = Programs()
     application, models = prepare(["updraft", "--model", sys.argv[1]])
     application.chat.tune(application.chat.sampling, 48)
     journey = Journey(application, sys.argv[2], stop="stop" in sys.argv[3:])
     code = run(application, models)
     journey.seen["thread_ended"] = application.thread.isFinished()
+    journey.seen |= {"started_by_window": programs.by_window, "started_by_others": programs.by_others}
     print(json.dumps(journey.seen))  # noqa: T201
     sys.exit(code)

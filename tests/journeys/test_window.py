@@ -26,7 +26,8 @@ def family(tmp_path_factory: pytest.TempPathFactory) -> ModelSet:
 def travel(home: Path, models: ModelSet, *more: str) -> dict[str, Any]:
     """Run the journey with settings and logs below ``home``; returns what it saw."""
     folders = {name: str(home) for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME")}
-    environment = os.environ | folders | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    path = os.pathsep.join((str(silent_driver(home)), os.environ["PATH"]))
+    environment = os.environ | folders | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PATH": path}
     command = [sys.executable, "-X", "faulthandler", str(Path(__file__).with_name("drive.py"))]
     done = subprocess.run(
         [*command, str(models.target.parent), *more],
@@ -36,6 +37,14 @@ def travel(home: Path, models: ModelSet, *more: str) -> dict[str, Any]:
     assert (done.returncode, complaints) == (0, [])
     seen: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return seen
+
+
+def silent_driver(home: Path) -> Path:
+    """Return a folder with an nvidia-smi that finds no GPU, so that looking for one starts a program here as well."""
+    (folder := home / "driver").mkdir()
+    (folder / "nvidia-smi").write_text("#!/bin/sh\nexit 9\n")
+    (folder / "nvidia-smi").chmod(0o755)
+    return folder
 
 
 def test_a_question_asked_at_once_is_answered_through_three_levels(tmp_path: Path, family: ModelSet) -> None:
@@ -50,6 +59,8 @@ def test_a_question_asked_at_once_is_answered_through_three_levels(tmp_path: Pat
     assert "tokens/s" in seen["status"]
     assert "exact" in seen["status"]
     assert seen["thread_ended"] is True
+    assert seen["started_by_window"] == [], "each takes a moment in which nothing is drawn"
+    assert seen["started_by_others"], "looking for a GPU is one"
     assert (tmp_path / "Updraft").is_dir()
 
 
