@@ -28,12 +28,12 @@ from app.desktop.garbage import Collector
 from app.desktop.single_instance import SingleInstance
 from app.look.assets import asset
 from app.look.theme import Theme
+from app.models.chosen_methods import ChosenMethods
+from app.models.download_news import DownloadLine, DownloadNews
 from app.models.last_models import begun_with, forget, remember
 from app.models.library import ModelLibrary, starter_models, starter_trouble
-from app.models.methods import Methods
-from app.models.model_menu import ModelsCorner
+from app.models.model_dialogs import ModelDialogs
 from app.models.models_folder import model_sets_under
-from app.models.news import DownloadLine, DownloadNews
 from app.settings.arguments import parser, read_arguments
 from app.settings.file import SettingsFile
 from app.settings.manners import manner_of
@@ -94,7 +94,7 @@ class Application:
         self.chat = Chat(self.worker, self.archive)
         chosen = self.preferences.settings
         self.chat.preset = chosen.hierarchy(PRESETS[chosen.preset])
-        self.methods = Methods(settings)
+        self.methods = ChosenMethods(settings)
         self.chat.method_of = self._method_of
         self.chat.current.set_default(manner_of(chosen))
         self.theme = Theme(app, look_of(chosen))
@@ -109,7 +109,7 @@ class Application:
             changed.connect(self._rest)
         self.chat.engine_changed.connect(self.collector.settle)
         self.chat.engine_changed.connect(self._remember)
-        self.models: ModelsCorner | None = None
+        self.models: ModelDialogs | None = None
         self.first_run: FirstRun | None = None  # where it is to be: nobody has chatted here yet
 
     def _connect_settings(self) -> None:
@@ -154,7 +154,7 @@ class Application:
 
     def add_library(self, library: ModelLibrary, settings: QSettings) -> None:
         """Give the window its Model menu over ``library``; the wizard opens by itself where it was never seen."""
-        self.models = ModelsCorner(self.window, self.window.picker, library, self.chat, settings)
+        self.models = ModelDialogs(self.window, self.window.picker, library, self.chat, settings)
         self.models.length_chosen.connect(lambda tokens: self.preferences.change(room=tokens))
         self.window.sidebar.add_foot(self.models.library_action, "Models")
         line = DownloadLine(library.downloads)

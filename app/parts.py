@@ -17,7 +17,7 @@ from app.look.theme import Theme
 from app.messages.find import FindBar
 from app.messages.inspector import Inspector
 from app.messages.transcript import Transcript
-from app.models.picker import Picker
+from app.models.model_picker import ModelPicker
 from app.models.topbar import TopBar
 from app.notice import Banner, LoadingStrip
 from app.settings.preferences import Preferences
@@ -45,6 +45,6 @@ class Parts:
     desk: Desk
     context_meter: ContextMeter
     files: TextFiles
-    picker: Picker
+    picker: ModelPicker
     dialogs: Dialogs
     toggles: tuple[QAction, QAction, QAction]  # conversations, speculation panel, marks

@@ -29,8 +29,8 @@ from app.menus import Menus
 from app.messages.find import FindBar
 from app.messages.inspector import Inspector, remembered
 from app.messages.transcript import Transcript
-from app.models.matching import Matching
-from app.models.picker import Picker
+from app.models.model_matching import ModelMatching
+from app.models.model_picker import ModelPicker
 from app.models.topbar import TopBar
 from app.narration import Narration
 from app.notice import Banner, LoadingStrip
@@ -68,8 +68,8 @@ class Window(QMainWindow):
         self._make_widgets(settings)
         self.columns = Frame(self._main_column(), self.panel, self.topbar, self.sidebar)
         self.setCentralWidget(self.columns)
-        self.picker = Picker(chat, self.topbar, preferences, known, self)
-        self.matching = Matching(chat, self.picker, self.banner)
+        self.picker = ModelPicker(chat, self.topbar, preferences, known, self)
+        self.matching = ModelMatching(chat, self.picker, self.banner)
         Thinking(chat, self.composer.think)
         self.context_meter = ContextMeter(chat, context, self.composer, self.banner, self.desk.editing, self._send)
         self.menus = Menus(self.menuBar())

@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from app.conversations.archive import Archive
 from app.look.theme import Choice, Theme
 from app.models.library import Connection, ModelLibrary, Patience
-from app.models.model_menu import ModelsCorner
+from app.models.model_dialogs import ModelDialogs
 from app.talk.chat import Chat
 from app.talk.worker import EngineWorker, open_engine
 from engine.config import PRESETS, ModelSet
@@ -87,7 +87,7 @@ class Photographer:
         library = Library(home / "Updraft" / "models", home / "library.json")
         self.library = ModelLibrary(library, Connection(endpoint=hub.address), patience, spare=0)
         self.shell = Shell()
-        self.corner = ModelsCorner(self.shell, self.shell, self.library, self.chat, settings)
+        self.corner = ModelDialogs(self.shell, self.shell, self.library, self.chat, settings)
         self.shell.show()
         self.corner.open_wizard()
 
@@ -102,23 +102,23 @@ class Photographer:
         if wizard is None:
             sys.exit("The wizard did not open.")
         following = wizard.button(QWizard.WizardButton.NextButton)
-        until(lambda: "free" in wizard.machine.values["Memory"].text())
+        until(lambda: "free" in wizard.machine_page.values["Memory"].text())
         self.take("machine", wizard)
         wizard.next()
-        until(lambda: bool(wizard.sets.cards))
+        until(lambda: bool(wizard.model_page.cards))
         self.take("sets", wizard)
         self._choose("layerskip-1b")
         wizard.next()
-        until(lambda: "Not signed in" in wizard.access.status.text())
-        wizard.access.token.setText("hf_stranger")
-        wizard.access.sign_in()
-        until(wizard.access.alert.isVisible)
+        until(lambda: "Not signed in" in wizard.licence_page.status.text())
+        wizard.licence_page.token.setText("hf_stranger")
+        wizard.licence_page.sign_in()
+        until(wizard.licence_page.alert.isVisible)
         self.take("access", wizard)
-        wizard.access.sign_in_by_browser()
-        until(wizard.access.code.isVisible)
+        wizard.licence_page.sign_in_by_browser()
+        until(wizard.licence_page.code.isVisible)
         self.take("browser", wizard)
-        wizard.access.stop()
-        until(wizard.access.browser.isEnabled)
+        wizard.licence_page.stop()
+        until(wizard.licence_page.browser.isEnabled)
         wizard.back()
         self._choose("smollm2")
         wizard.next()
@@ -126,18 +126,18 @@ class Photographer:
         self.take("place", wizard)
         self.hub.faults[:] = [Fault("slow", WEIGHTS, at=4_000_000), Fault("stall", WEIGHTS, at=2_000_000)]
         wizard.next()
-        until(lambda: wizard.download.job is not None and "left" in wizard.download.job.figures.text())
+        until(lambda: wizard.download_page.job is not None and "left" in wizard.download_page.job.figures.text())
         self.take("download", wizard)
         self.shell.close()
         self.take("closing", self.shell.findChildren(QWidget, "qt_msgbox_label")[0].window())
-        until(lambda: wizard.download.job is not None and wizard.download.job.state == "stalled")
+        until(lambda: wizard.download_page.job is not None and wizard.download_page.job.state == "stalled")
         self.take("stalled", wizard)
         self.corner.open_library()
         rest(300)
         self.take("library-downloading", self.corner.page)
         until(following.isEnabled)
         wizard.next()
-        until(lambda: wizard.trial.tried)
+        until(lambda: wizard.trial_page.tried)
         self.take("try", wizard)
         wizard.next()
         self.take("done", wizard)
@@ -148,7 +148,7 @@ class Photographer:
 
     def _choose(self, name: str) -> None:
         wizard = self.corner.wizard
-        for card in wizard.sets.cards if wizard else ():
+        for card in wizard.model_page.cards if wizard else ():
             card.choice.setChecked(card.offer.name == name)
 
     def leave(self) -> None:

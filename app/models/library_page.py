@@ -13,14 +13,14 @@ from app.desktop.folders import as_told
 from app.look.choosing import choose_file, choose_folder
 from app.look.room import make_room
 from app.look.scrolled import Scrolled
-from app.models.closing import ClosingChoice
-from app.models.deleting import Deletion
+from app.models.closing_choice import ClosingChoice
+from app.models.deletion import Deletion
+from app.models.download_card import RESUME, DownloadCard
 from app.models.importing import GGUF_KINDS, GGUF_TITLE, imported
-from app.models.job import RESUME, JobView
-from app.models.labels import button, headline, note, row_of
 from app.models.library import Checked, Installed, Listing, ModelLibrary, Offer, Progress, Step, size
 from app.models.models_table import ModelsTable
-from app.models.standing import Standing
+from app.models.page_parts import button, headline, note, row_of
+from app.models.task_status import TaskStatus
 from app.talk.chat import Chat
 from app.threads.failure import Failure
 
@@ -45,8 +45,8 @@ class LibraryPage(QDialog):
         self.deletion = Deletion(chat, self)
         self._listing: Listing | None = None
         self._asking: QDialog | None = None
-        self.jobs: dict[str, JobView] = {}
-        self.place, self.table, self.standing = note(as_told(library.folder)), ModelsTable(), Standing()
+        self.jobs: dict[str, DownloadCard] = {}
+        self.place, self.table, self.task_status = note(as_told(library.folder)), ModelsTable(), TaskStatus()
         self.get, self.shift = button("Get a model…"), button("Move the folder…")
         self.take, self.unpack = button("Import a folder…"), button("Import a GGUF file…")
         self.use, self.name, self.check = button("Chat with it"), button("Rename…"), button("Verify")
@@ -82,9 +82,9 @@ class LibraryPage(QDialog):
         """Hash the files of the model picked."""
         model = self.chosen()
         if isinstance(model, Installed):
-            errand = self.standing.begin(self._library.verify(model), f"Verifying {model.name}")
-            errand.stepped.connect(self._checking)
-            errand.finished.connect(lambda files: self._checked(files, model))
+            task = self.task_status.begin(self._library.verify(model), f"Verifying {model.name}")
+            task.stepped.connect(self._checking)
+            task.finished.connect(lambda files: self._checked(files, model))
 
     def ask_name(self) -> None:
         """Ask what the model picked is to be called."""
@@ -102,8 +102,8 @@ class LibraryPage(QDialog):
     def rename(self, model: Installed, text: str) -> None:
         """Call ``model`` something else."""
         if text.strip() != model.name:
-            errand = self.standing.begin(self._library.rename(model, text), f"Renaming {model.name}")
-            errand.finished.connect(lambda renamed: self.standing.say(f"It is called {renamed.name} now."))
+            task = self.task_status.begin(self._library.rename(model, text), f"Renaming {model.name}")
+            task.finished.connect(lambda renamed: self.task_status.say(f"It is called {renamed.name} now."))
 
     def resume(self) -> None:
         """Fetch what is missing of the one picked."""
@@ -116,8 +116,8 @@ class LibraryPage(QDialog):
                 self._tell(self._library.downloads.resume(job.job))
                 return
         looked = self._library.inspect(repository, CONTEXT)
-        errand = self.standing.begin(looked, f"Asking Hugging Face about {repository}")
-        errand.finished.connect(self._fetch)
+        task = self.task_status.begin(looked, f"Asking Hugging Face about {repository}")
+        task.finished.connect(self._fetch)
 
     def ask_delete(self) -> None:
         """Ask, and then delete what is picked."""
@@ -130,17 +130,17 @@ class LibraryPage(QDialog):
     def take_in(self, source: Path) -> None:
         """Import a checkpoint folder or a GGUF file, and offer to chat with it."""
         before = {model.key for model in self._listing.models} if self._listing else set()
-        errand = self.standing.begin(self._library.take_in(source), f"Importing {source.name}")
-        errand.stepped.connect(self._copying)
-        errand.finished.connect(lambda steps: self._taken_in(steps, before))
-        errand.stopped.connect(lambda: self.standing.say("The import was stopped; nothing was kept of it."))
+        task = self.task_status.begin(self._library.take_in(source), f"Importing {source.name}")
+        task.stepped.connect(self._copying)
+        task.finished.connect(lambda steps: self._taken_in(steps, before))
+        task.stopped.connect(lambda: self.task_status.say("The import was stopped; nothing was kept of it."))
 
     def move_to(self, target: Path) -> None:
         """Move the library to ``target``."""
-        errand = self.standing.begin(self._library.move(target), f"Moving the models to {as_told(target)}")
-        errand.stepped.connect(self._copying)
-        errand.finished.connect(lambda _: self.standing.say(f"The models are in {as_told(target)} now."))
-        errand.stopped.connect(lambda: self.standing.say("Stopped half way. Moving to the same folder again goes on."))
+        task = self.task_status.begin(self._library.move(target), f"Moving the models to {as_told(target)}")
+        task.stepped.connect(self._copying)
+        task.finished.connect(lambda _: self.task_status.say(f"The models are in {as_told(target)} now."))
+        task.stopped.connect(lambda: self.task_status.say("Stopped half way. Moving to the same folder again goes on."))
 
     # What the library says
 
@@ -148,8 +148,8 @@ class LibraryPage(QDialog):
         self._listing = listing
         away = "" if listing.connected else " (its drive is not connected)"
         total = sum(model.size for model in listing.models)
-        if not listing.models and not listing.unfinished and self.standing.idle:
-            self.standing.say(self.standing.status.text() or "Nothing yet. The starter always works.")
+        if not listing.models and not listing.unfinished and self.task_status.idle:
+            self.task_status.say(self.task_status.status.text() or "Nothing yet. The starter always works.")
         self.place.setText(f"{as_told(listing.folder)}{away}  ·  {size(total)} of models  ·  {size(listing.free)} free")
         self.table.show_listing(listing, self._under_way())
         self._enable()
@@ -169,7 +169,7 @@ class LibraryPage(QDialog):
                 view.deleteLater()
         elif view is None:
             downloads = self._library.downloads
-            view = JobView(downloads, progress.job, downloads.title(progress.job), files=False)
+            view = DownloadCard(downloads, progress.job, downloads.title(progress.job), files=False)
             self.jobs[progress.job] = view
             self._queue.addWidget(view)
         if turned:
@@ -177,14 +177,14 @@ class LibraryPage(QDialog):
             if self._listing is not None:
                 self.table.show_listing(self._listing, self._under_way())
 
-    # Errands
+    # Tasks
 
     def _pick(self) -> None:
-        self.standing.forget()
+        self.task_status.forget()
         self._enable()
 
     def _enable(self) -> None:
-        idle, chosen = self.standing.idle and not self.deletion.waits, self.chosen()
+        idle, chosen = self.task_status.idle and not self.deletion.waits, self.chosen()
         here = isinstance(chosen, Installed) and chosen.present
         whole = isinstance(chosen, Installed) and here and chosen.whole
         damaged = isinstance(chosen, Installed) and here and not whole
@@ -200,23 +200,23 @@ class LibraryPage(QDialog):
         self.shift.setToolTip("Not while a download is under way" if self._library.downloads.under_way else "")
 
     def _checking(self, checked: Checked) -> None:
-        self.standing.step(checked.path, checked.done, checked.total)
+        self.task_status.step(checked.path, checked.done, checked.total)
 
     def _checked(self, files: tuple[Checked, ...], model: Installed) -> None:
         bad = [checked.path for checked in files if not checked.good]
         own = _own(model)
         if not bad:
             came = "imported" if own else "downloaded"
-            self.standing.say(f"{model.name}: all {len(files)} files are what they were when they were {came}.")
+            self.task_status.say(f"{model.name}: all {len(files)} files are what they were when they were {came}.")
             return
         again = (
             "Delete it and import its folder again." if own else f"Press “{RESUME}”: only what is missing is fetched."
         )
         removed = f"{', '.join(bad)}. {'It was' if len(bad) == 1 else 'They were'} removed."
-        self.standing.complain(Failure(f"Damaged in {model.name}: {removed}", again))
+        self.task_status.complain(Failure(f"Damaged in {model.name}: {removed}", again))
 
     def _copying(self, step: Step) -> None:
-        self.standing.step(step.what, step.done, step.total)
+        self.task_status.step(step.what, step.done, step.total)
 
     def _taken_in(self, steps: tuple[Step, ...], before: set[str]) -> None:
         """Pick what was imported as soon as it is listed, and say what came of it."""
@@ -227,24 +227,24 @@ class LibraryPage(QDialog):
                 self._library.listed.disconnect(pick)
                 self.table.pick(new.key)
                 self.use.setFocus()
-                self.standing.say(imported(steps))
+                self.task_status.say(imported(steps))
 
-        self.standing.say(imported(steps))
+        self.task_status.say(imported(steps))
         self._library.listed.connect(pick)
 
     def _fetch(self, offer: Offer) -> None:
-        self.standing.say("")
+        self.task_status.say("")
         self._tell(self._library.downloads.get(offer))
 
     def _tell(self, failure: Failure | None) -> None:
         if failure is not None:
-            self.standing.complain(failure)
+            self.task_status.complain(failure)
 
     def _delete(self, chosen: Installed | str) -> None:
         library, name = self._library, chosen.name if isinstance(chosen, Installed) else chosen
         remove = library.remove(chosen) if isinstance(chosen, Installed) else library.discard(chosen)
-        errand = self.standing.begin(remove, f"Deleting {name}")
-        errand.finished.connect(lambda _: self.standing.say(f"{name} was deleted."))
+        task = self.task_status.begin(remove, f"Deleting {name}")
+        task.finished.connect(lambda _: self.task_status.say(f"{name} was deleted."))
 
     # Construction
 
@@ -259,7 +259,7 @@ class LibraryPage(QDialog):
         rows.addLayout(row_of(self.get, self.take, self.unpack, self.shift))
         rows.addLayout(row_of(self.use, self.name, self.check, self.delete, self.go_on))
         rows.addWidget(self.table, 1)
-        rows.addWidget(self.standing)
+        rows.addWidget(self.task_status)
         rows.addLayout(self._queue)
         foot = QHBoxLayout()
         foot.setContentsMargins(24, 0, 24, 16)
@@ -279,7 +279,7 @@ class LibraryPage(QDialog):
         self.deletion.leave_wanted.connect(self.use_wanted)
         self.deletion.begun.connect(self._enable)
         self.deletion.ready.connect(self._delete)
-        self.standing.changed.connect(self._enable)
+        self.task_status.changed.connect(self._enable)
         self.table.picked.connect(self._pick)
         self.table.itemActivated.connect(lambda *_: self.chat_with())
         acts = (

@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from app.conversations.archive import Archive
 from app.conversations.store import Store
-from app.models.library.errand import Errand
+from app.models.library.task import Task
 from app.talk.chat import Engine
 from engine.config import ModelSet
 from engine.events import Event, Loading, Notice
@@ -94,7 +94,7 @@ def test_a_panic_in_an_errand_is_told(qtbot: QtBot) -> None:
     def work() -> None:
         raise Panic("errand")
 
-    errand = Errand(work)
+    errand = Task(work)
     with qtbot.waitSignal(errand.failed) as told:
         pass
     assert "unexpected fault" in told.args[0].sentence

@@ -3,11 +3,11 @@
 The parts that show it take their names from here.
 """
 
-from app.models.library.downloads import DownloadQueue
-from app.models.library.errand import Errand
-from app.models.library.library import ModelLibrary
+from app.models.library.download_queue import DownloadQueue
 from app.models.library.listing import Listing
+from app.models.library.model_library import ModelLibrary
 from app.models.library.offers import Offer, Survey
+from app.models.library.task import Task
 from engine.library import (
     Checked,
     Connection,
@@ -32,7 +32,6 @@ __all__ = [
     "Connection",
     "DeviceCode",
     "DownloadQueue",
-    "Errand",
     "FileProgress",
     "Hardware",
     "Installed",
@@ -44,6 +43,7 @@ __all__ = [
     "SignedIn",
     "Step",
     "Survey",
+    "Task",
     "Verdict",
     "Wanted",
     "duration",

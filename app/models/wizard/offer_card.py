@@ -7,8 +7,8 @@ from PySide6.QtWidgets import QFrame, QRadioButton, QVBoxLayout, QWidget
 
 from app.look.flow import FlowLayout
 from app.look.label import Label, plain_name
-from app.models.labels import paragraph, small
 from app.models.library import Offer, size
+from app.models.page_parts import paragraph, small
 
 
 class OfferCard(QFrame):

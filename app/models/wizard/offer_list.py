@@ -11,7 +11,7 @@ from app.models.library import Offer
 from app.models.wizard.offer_card import OfferCard
 
 
-class Shelf(QScrollArea):
+class OfferList(QScrollArea):
     """Shows ``cards``; ``chosen`` carries the Offer of the one that was picked."""
 
     chosen = Signal(object)

@@ -8,16 +8,16 @@ from PySide6.QtWidgets import QFrame, QSizePolicy, QVBoxLayout, QWidget, QWizard
 
 from app.look.label import Label
 from app.look.room import make_room
-from app.models.labels import small
 from app.models.library import ModelLibrary
-from app.models.wizard.access import AccessPage
-from app.models.wizard.done import DonePage
-from app.models.wizard.download import DownloadPage
-from app.models.wizard.machine import MachinePage
-from app.models.wizard.page import ORDER, STEPS, Page, Plan
-from app.models.wizard.place import PlacePage
-from app.models.wizard.sets import SetsPage
-from app.models.wizard.trial import TryPage
+from app.models.page_parts import small
+from app.models.wizard.done_page import DonePage
+from app.models.wizard.download_page import DownloadPage
+from app.models.wizard.folder_page import FolderPage
+from app.models.wizard.licence_page import LicencePage
+from app.models.wizard.machine_page import MachinePage
+from app.models.wizard.model_page import ModelPage
+from app.models.wizard.trial_page import TrialPage
+from app.models.wizard.wizard_page import ORDER, STEPS, Plan, WizardPage
 from app.talk.chat import Chat
 
 RULER = 2  # pixels
@@ -41,17 +41,17 @@ class Wizard(QWizard):
         self.setWizardStyle(QWizard.WizardStyle.ClassicStyle)
         self.setOption(QWizard.WizardOption.NoBackButtonOnStartPage)
         self.setOption(QWizard.WizardOption.NoCancelButtonOnLastPage)
-        self.machine, self.sets = MachinePage(library, self.plan), SetsPage(library, self.plan)
-        self.access, self.place = AccessPage(library, self.plan), PlacePage(library, self.plan)
-        self.download = DownloadPage(library, self.plan)
-        self.trial, self.done_page = TryPage(library, self.plan, chat), DonePage(library, self.plan)
-        pages: tuple[Page, ...] = (
-            self.machine,
-            self.sets,
-            self.access,
-            self.place,
-            self.download,
-            self.trial,
+        self.machine_page, self.model_page = MachinePage(library, self.plan), ModelPage(library, self.plan)
+        self.licence_page, self.folder_page = LicencePage(library, self.plan), FolderPage(library, self.plan)
+        self.download_page = DownloadPage(library, self.plan)
+        self.trial_page, self.done_page = TrialPage(library, self.plan, chat), DonePage(library, self.plan)
+        pages: tuple[WizardPage, ...] = (
+            self.machine_page,
+            self.model_page,
+            self.licence_page,
+            self.folder_page,
+            self.download_page,
+            self.trial_page,
             self.done_page,
         )
         for at, page in enumerate(pages):
@@ -60,11 +60,11 @@ class Wizard(QWizard):
         self.setSideWidget(self.rail)
         self._name_buttons()
         self.currentIdChanged.connect(self._arrive)
-        self.access.found.connect(self.sets.add)
+        self.licence_page.found.connect(self.model_page.add)
         for page in pages:
             page.completeChanged.connect(self._offer_next)
-        self.finished.connect(self.trial.trial.clear)
-        self.finished.connect(self.access.stop)
+        self.finished.connect(self.trial_page.trial.clear)
+        self.finished.connect(self.licence_page.stop)
         self.finished.connect(self.left)
         make_room(self, 900, 640)
 
@@ -83,7 +83,7 @@ class Wizard(QWizard):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Leave Enter in a text field to the field: there it looks up or signs in, and must not turn the page too."""
         typed = event.key() in {Qt.Key.Key_Return, Qt.Key.Key_Enter}
-        if typed and self.focusWidget() in {self.sets.address, self.access.token}:
+        if typed and self.focusWidget() in {self.model_page.address, self.licence_page.token}:
             event.accept()
             return
         super().keyPressEvent(event)
@@ -109,9 +109,9 @@ class Wizard(QWizard):
         self.rail.show_step(at)
         self.currentPage().setFocus()  # no control of it has the keyboard by chance
         self._offer_next()
-        if self.plan.length and at > ORDER.index("sets"):
+        if self.plan.length and at > ORDER.index("model"):
             self.length_chosen.emit(self.plan.length)
-        leaving = "&Close" if ORDER[at] in {"download", "try"} else "&Skip for now"
+        leaving = "&Close" if ORDER[at] in {"download", "trial"} else "&Skip for now"
         self.setButtonText(QWizard.WizardButton.CancelButton, leaving)
         self.button(QWizard.WizardButton.CancelButton).setAccessibleName(leaving.replace("&", ""))
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pytestqt.qtbot import QtBot
 
 from app.models.library import Listing, ModelLibrary, Offer
-from app.models.wizard.download import DownloadPage
-from app.models.wizard.page import Plan
+from app.models.wizard.download_page import DownloadPage
+from app.models.wizard.wizard_page import Plan
 from tests.engine.library.hub import FakeHub
 
 

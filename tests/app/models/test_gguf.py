@@ -42,4 +42,4 @@ def test_a_file_is_imported_from_a_dialog(
     QTest.mouseClick(page.unpack, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: page.table.topLevelItemCount() == 1 and page.unpack.isEnabled(), timeout=20_000)
     assert "*.gguf" in asked[0]
-    assert "compressed anew to 4 bits, with some loss" in page.standing.status.text()
+    assert "compressed anew to 4 bits, with some loss" in page.task_status.status.text()

@@ -12,7 +12,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton
 from pytestqt.qtbot import QtBot
 
-from app.models.deleting import consequences
+from app.models.deletion import consequences
 from app.models.library import Installed, Listing, ModelLibrary, Offer
 from app.models.library_page import LibraryPage
 from app.talk.chat import Chat
@@ -52,16 +52,16 @@ def test_what_is_there_is_shown(page: LibraryPage) -> None:
 def test_damage_is_found_and_said(page: LibraryPage, library: ModelLibrary, qtbot: QtBot) -> None:
     """Guards: a flipped bit that goes unnoticed, or whose finding tells nobody what to do."""
     page.verify()
-    qtbot.waitUntil(lambda: "files are what they were" in page.standing.status.text())
+    qtbot.waitUntil(lambda: "files are what they were" in page.task_status.status.text())
     weights = next(library.folder.rglob(WEIGHTS))
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1
     weights.unlink()  # it is linked to where it was imported from
     weights.write_bytes(content)
     page.verify()
-    qtbot.waitUntil(page.standing.alert.isVisible)
-    assert WEIGHTS in page.standing.alert.sentence.text()
-    assert page.standing.alert.hint.text()
+    qtbot.waitUntil(page.task_status.alert.isVisible)
+    assert WEIGHTS in page.task_status.alert.sentence.text()
+    assert page.task_status.alert.hint.text()
 
 
 def test_deleting_asks_first(page: LibraryPage, library: ModelLibrary, qtbot: QtBot) -> None:
@@ -94,15 +94,15 @@ def test_the_folder_moves_with_all_that_is_in_it(
     assert chosen.folder.is_relative_to(target)
     assert not list(before.rglob(WEIGHTS))
     page.move_to(target / "inside")
-    qtbot.waitUntil(page.standing.alert.isVisible)
-    assert page.standing.alert.hint.text()
+    qtbot.waitUntil(page.task_status.alert.isVisible)
+    assert page.task_status.alert.hint.text()
 
 
 def test_an_imported_name_twice_is_refused(page: LibraryPage, qtbot: QtBot, tmp_path: Path) -> None:
     """Guards: an import that overwrites another model of the same name."""
     page.take_in(tmp_path / "stick" / "tiny")
-    qtbot.waitUntil(page.standing.alert.isVisible)
-    assert "already" in page.standing.alert.sentence.text()
+    qtbot.waitUntil(page.task_status.alert.isVisible)
+    assert "already" in page.task_status.alert.sentence.text()
 
 
 def test_a_drive_that_is_not_connected(page: LibraryPage, library: ModelLibrary, qtbot: QtBot, tmp_path: Path) -> None:
@@ -115,8 +115,8 @@ def test_a_drive_that_is_not_connected(page: LibraryPage, library: ModelLibrary,
     assert not page.check.isEnabled()
     assert not page.delete.isEnabled()
     page.take_in(tmp_path / "stick" / "tiny")
-    qtbot.waitUntil(page.standing.alert.isVisible)
-    assert "Connect its drive" in page.standing.alert.hint.text()
+    qtbot.waitUntil(page.task_status.alert.isVisible)
+    assert "Connect its drive" in page.task_status.alert.hint.text()
     assert not library.folder.exists(), "something was written where the drive belongs"
     away.rename(library.folder)
     library.look()
@@ -143,7 +143,7 @@ def test_a_model_gets_a_name_and_is_chatted_with_under_it(page: LibraryPage, qtb
     assert isinstance(model, Installed)
     page.rename(model, "Pocket")
     qtbot.waitUntil(lambda: row(page)[0] == "Pocket" and page.use.isEnabled())
-    assert page.standing.status.text() == "It is called Pocket now."
+    assert page.task_status.status.text() == "It is called Pocket now."
     with qtbot.waitSignal(page.use_wanted) as wanted:
         page.use.click()
     assert wanted.args is not None
@@ -172,26 +172,26 @@ def test_two_versions_of_a_name_are_told_apart(page: LibraryPage, library: Model
 def test_what_was_found_goes_with_its_row(page: LibraryPage, library: ModelLibrary, qtbot: QtBot) -> None:
     """Guards: “all files are right” beside another model than the one that was looked at."""
     page.verify()
-    qtbot.waitUntil(lambda: page.standing.idle and page.standing.status.text().startswith("tiny: all"))
+    qtbot.waitUntil(lambda: page.task_status.idle and page.task_status.status.text().startswith("tiny: all"))
     listing = page._listing
     assert listing is not None
     page._show(replace(listing, models=(*listing.models, replace(listing.models[0], revision="f" * 40))))
-    assert page.standing.status.text()
+    assert page.task_status.status.text()
     page.table.pick(f"local/tiny@{'f' * 40}")
-    assert not page.standing.status.text()
+    assert not page.task_status.status.text()
 
 
 def test_no_button_moves_while_something_is_said(page: LibraryPage, qtbot: QtBot) -> None:
     """Guards: a click that misses Delete, or hits another button, because a line appeared above it."""
     buttons = (page.get, page.take, page.shift, page.use, page.name, page.check, page.delete, page.go_on)
     before = [button.mapTo(page, QPoint(0, 0)) for button in buttons]
-    page.standing.complain(Failure("Something that takes a line. " * 6, "And a hint. " * 9))
+    page.task_status.complain(Failure("Something that takes a line. " * 6, "And a hint. " * 9))
     qtbot.wait(1)
     assert [button.mapTo(page, QPoint(0, 0)) for button in buttons] == before
     page.verify()
     qtbot.wait(1)
     assert [button.mapTo(page, QPoint(0, 0)) for button in buttons] == before
-    qtbot.waitUntil(lambda: page.standing.idle)
+    qtbot.waitUntil(lambda: page.task_status.idle)
 
 
 def test_deleting_says_what_it_means(library: ModelLibrary, hub: FakeHub, qtbot: QtBot, chat: Chat) -> None:
@@ -227,8 +227,8 @@ def test_what_is_damaged_is_fetched_from_its_row(library: ModelLibrary, hub: Fak
     weights.unlink()
     weights.write_bytes(content)
     made.verify()
-    qtbot.waitUntil(lambda: made.standing.idle and row(made)[4:] == ["Not complete"], timeout=20_000)
-    assert made.standing.alert.sentence.text().startswith("Damaged in ")
+    qtbot.waitUntil(lambda: made.task_status.idle and row(made)[4:] == ["Not complete"], timeout=20_000)
+    assert made.task_status.alert.sentence.text().startswith("Damaged in ")
     before = len(hub.asked("/blobs/"))
     made.go_on.click()
     qtbot.waitUntil(lambda: row(made)[4:] == ["Verified"], timeout=20_000)

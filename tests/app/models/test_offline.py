@@ -43,12 +43,12 @@ def test_staying_offline_by_choice_has_a_way_back(serve: Serve, library: ModelLi
     running.models.open_wizard()
     wizard = running.models.wizard
     assert wizard is not None
-    assert wizard.machine.offline.isVisible()
-    assert "You chose to stay offline" in wizard.machine.offline.sentence.text()
-    wizard.machine.offline.go.click()
+    assert wizard.machine_page.offline.isVisible()
+    assert "You chose to stay offline" in wizard.machine_page.offline.sentence.text()
+    wizard.machine_page.offline.go.click()
     assert not running.preferences.settings.offline
     assert not library.offline
-    assert not wizard.machine.offline.isVisible()
+    assert not wizard.machine_page.offline.isVisible()
     assert window.sidebar.offline.isHidden()
     window.sidebar.offline.clicked.emit()
     settings = window.dialogs.settings()

@@ -30,7 +30,7 @@ def test_an_older_listing_replaces_no_newer_one(tmp_path: Path, monkeypatch: pyt
     qtbot.waitUntil(lambda: len(begun) == 1)
     with qtbot.waitSignal(library.listed):
         library.look()
-    overtaken = library._errands.under_way[-1]
+    overtaken = library._tasks.under_way[-1]
     with qtbot.waitSignal(overtaken.over):
         slow.set()
     assert len(told) == 1

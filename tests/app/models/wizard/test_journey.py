@@ -7,8 +7,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QWizard
 from pytestqt.qtbot import QtBot
 
-from app.models.wizard.page import ORDER
 from app.models.wizard.wizard import Wizard
+from app.models.wizard.wizard_page import ORDER
 from app.talk.chat import Engine
 from tests.app.models.conftest import FAMILY, TINY, Serve
 from tests.engine.library.hub import FakeHub, Fault
@@ -38,30 +38,30 @@ def test_from_first_start_to_a_reply(serve: Serve, hub: FakeHub, settings: QSett
     wizard = corner.wizard
     assert wizard is not None
     assert step(wizard) == "machine"
-    qtbot.waitUntil(lambda: "free" in wizard.machine.values["Memory"].text())
+    qtbot.waitUntil(lambda: "free" in wizard.machine_page.values["Memory"].text())
     press_next(wizard, qtbot)
 
-    qtbot.waitUntil(lambda: bool(wizard.sets.cards))
-    lengths, first = wizard.sets.context, wizard.sets.cards[0]
+    qtbot.waitUntil(lambda: bool(wizard.model_page.cards))
+    lengths, first = wizard.model_page.context, wizard.model_page.cards[0]
     lengths.setFocus()
     QTest.keyClick(lengths, Qt.Key.Key_End)
-    qtbot.waitUntil(lambda: wizard.sets.cards[0] is not first)
-    card = next(card for card in wizard.sets.cards if card.offer.name == "smollm2")
+    qtbot.waitUntil(lambda: wizard.model_page.cards[0] is not first)
+    card = next(card for card in wizard.model_page.cards if card.offer.name == "smollm2")
     card.choice.setFocus()
     QTest.keyClick(card.choice, Qt.Key.Key_Space)
     assert running.preferences.settings.room == 8192, "what is only looked at is no setting yet"
     press_next(wizard, qtbot)
     assert running.preferences.settings.room == 32_768, "the models were judged by a length that nobody gets"
-    assert step(wizard) == "place", "nothing is gated, so nobody is asked to sign in"
+    assert step(wizard) == "folder", "nothing is gated, so nobody is asked to sign in"
     press_next(wizard, qtbot)
 
     assert step(wizard) == "download"
     press_next(wizard, qtbot)  # opens once every file is verified
     assert hub.bytes_served(WEIGHTS) == len(FAMILY) * size, "a byte was fetched twice, or not at all"
 
-    assert step(wizard) == "try"
-    qtbot.waitUntil(lambda: wizard.trial.tried, timeout=60_000)
-    assert wizard.trial.reply.toPlainText().strip() == running.chat.conversation.messages[-1].text.strip()
+    assert step(wizard) == "trial"
+    qtbot.waitUntil(lambda: wizard.trial_page.tried, timeout=60_000)
+    assert wizard.trial_page.reply.toPlainText().strip() == running.chat.conversation.messages[-1].text.strip()
     assert running.chat.engine is Engine.READY
     assert running.chat.models is not None
     assert running.chat.models.name == "SmolLM2 1.7B"

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from pytestqt.qtbot import QtBot
 
-from app.models.asking import ask
-from app.models.job import JobView
+from app.models.confirm import confirm
+from app.models.download_card import DownloadCard
+from app.models.download_news import DownloadLine
 from app.models.library import FileProgress, ModelLibrary, Offer, Progress
 from app.models.library_page import LibraryPage
-from app.models.news import DownloadLine
 from app.models.wizard.offer_card import OfferCard
 from app.models.wizard.wizard import Wizard
 from app.notice import Alert
@@ -36,13 +36,13 @@ def test_the_pages_of_the_wizard(wizard: Wizard, library: ModelLibrary, qtbot: Q
     line = DownloadLine(library.downloads)
     qtbot.addWidget(line)
     line.resize(900, 30)
-    view = JobView(library.downloads, HOSTILE, HOSTILE)
+    view = DownloadCard(library.downloads, HOSTILE, HOSTILE)
     qtbot.addWidget(view)
     files = (FileProgress(HOSTILE, HOSTILE, 2, 1, "downloading"),)
     library.downloads._downloads.events.put(Progress(HOSTILE, "failed", HOSTILE, HOSTILE, files=files))
     library.downloads._hear()
     line.refresh()
-    ask(wizard, HOSTILE, HOSTILE, yes="Yes", no="No", act=lambda: None)
+    confirm(wizard, HOSTILE, HOSTILE, yes="Yes", no="No", act=lambda: None)
     said = shown(everything())
     assert said.count(HOSTILE) > len(wizard.pageIds()) + 8
     assert f"Download: {HOSTILE} · " in shown([line])
@@ -58,7 +58,7 @@ def test_the_models_there_are(qtbot: QtBot, library: ModelLibrary, chat: Chat, t
     page.take_in(source)
     qtbot.waitUntil(lambda: page.table.topLevelItemCount() == 1 and page.take.isEnabled())
     page._hear(Progress(HOSTILE, "failed", HOSTILE, HOSTILE))
-    page.standing.complain(Failure(HOSTILE, HOSTILE, kind="missing"))
+    page.task_status.complain(Failure(HOSTILE, HOSTILE, kind="missing"))
     page.deletion.ask(HOSTILE, None)
     page.ask_name()
     said = shown(everything())

@@ -12,11 +12,11 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QComboBox, QLineEdit, QProgressBar, QTextEdit, QTreeWidget, QWizard
 from pytestqt.qtbot import QtBot
 
-from app.models.job import JobView
+from app.models.download_card import DownloadCard
 from app.models.library import Connection, ModelLibrary, Offer, Wanted
-from app.models.wizard.page import ORDER
 from app.models.wizard.trial import Trial
 from app.models.wizard.wizard import Wizard
+from app.models.wizard.wizard_page import ORDER
 from app.talk.chat import Chat
 from engine.config import models_in
 from engine.library import Library
@@ -38,8 +38,8 @@ def go(wizard: Wizard, qtbot: QtBot) -> Callable[..., None]:
 
     def walk(page: str, name: str = "smollm2") -> None:
         wizard.next()
-        qtbot.waitUntil(lambda: bool(wizard.sets.cards))
-        next(card for card in wizard.sets.cards if card.offer.name == name).choice.setChecked(True)
+        qtbot.waitUntil(lambda: bool(wizard.model_page.cards))
+        next(card for card in wizard.model_page.cards if card.offer.name == name).choice.setChecked(True)
         button = wizard.button(QWizard.WizardButton.NextButton)
         while step(wizard) != page:
             qtbot.waitUntil(button.isEnabled)
@@ -61,10 +61,10 @@ def test_every_control_has_a_name_and_the_keyboard(wizard: Wizard) -> None:
 
 def test_skipping_is_possible_on_every_page(wizard: Wizard, go: Callable[..., None], qtbot: QtBot) -> None:
     """Guards: a wizard that has to be finished before anybody may chat."""
-    for page in ("machine", "sets", "place"):
-        if page == "sets":
-            go("sets")
-        elif page == "place":
+    for page in ("machine", "model", "folder"):
+        if page == "model":
+            go("model")
+        elif page == "folder":
             qtbot.waitUntil(wizard.button(QWizard.WizardButton.NextButton).isEnabled)
             wizard.next()
         assert step(wizard) == page
@@ -78,8 +78,8 @@ def test_a_gated_set_asks_for_a_token_and_checks_it_at_once(
 ) -> None:
     """Guards: a token that is only found bad after gigabytes, or one that lands in a file."""
     hub.publish(GATED, checkpoint(7), gated=True, members=frozenset({"ada"}))
-    go("access", "layerskip-1b")
-    access = wizard.access
+    go("licence", "layerskip-1b")
+    access = wizard.licence_page
     qtbot.waitUntil(lambda: "Not signed in" in access.status.text())
     button = wizard.button(QWizard.WizardButton.NextButton)
     assert not button.isEnabled()
@@ -88,7 +88,7 @@ def test_a_gated_set_asks_for_a_token_and_checks_it_at_once(
     QTest.keyClick(access.token, Qt.Key.Key_Return)
     qtbot.waitUntil(access.alert.isVisible)
     assert not memory_keyring.kept, "a refused token was kept"
-    assert step(wizard) == "access", "Enter in the field turned the page"
+    assert step(wizard) == "licence", "Enter in the field turned the page"
 
     access.token.setText("hf_stranger")  # an account that has not accepted the licence
     access.sign_in()
@@ -116,8 +116,8 @@ def test_signing_in_by_browser(
     opened: list[str] = []
     monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: opened.append(url.toString()))
     hub.publish(GATED, checkpoint(7), gated=True, members=frozenset({"ada"}))
-    go("access", "layerskip-1b")
-    access = wizard.access
+    go("licence", "layerskip-1b")
+    access = wizard.licence_page
     access.browser.click()
     qtbot.waitUntil(access.code.isVisible, timeout=10_000)
     access.halt.click()
@@ -138,7 +138,7 @@ def test_any_repository_is_looked_at_before_a_byte_of_weights(wizard: Wizard, hu
     hub.publish("ada/tiny", checkpoint(1))
     hub.publish("ada/mamba", checkpoint(2, family="mamba"))
     wizard.next()
-    sets = wizard.sets
+    sets = wizard.model_page
     sets.address.setText("ada/mamba")
     QTest.keyClick(sets.address, Qt.Key.Key_Return)
     qtbot.waitUntil(sets.alert.isVisible)
@@ -161,33 +161,33 @@ def test_a_download_is_paused_resumed_and_cancelled(
     """Guards: buttons that do not do what they say, bytes lost by a pause, leftovers after a cancel."""
     hub.faults += [Fault("slow", WEIGHTS, at=1_000_000)]
     go("download")
-    job = wizard.download.job
+    job = wizard.download_page.job
     assert job is not None
     qtbot.waitUntil(lambda: "/s" in job.figures.text(), timeout=10_000)
     job.pause.click()
-    qtbot.waitUntil(lambda: job.standing.text() == "Paused")
+    qtbot.waitUntil(lambda: job.state_label.text() == "Paused")
     assert job.pause.text() == "Resume"
     had = library.downloads.jobs[0].have
     assert had > 0
     hub.faults += [Fault("stall", WEIGHTS, at=0, times=99)]
     seen: list[str] = []
-    library.downloads.progressed.connect(lambda _: seen.append(f"{job.standing.text()}: {job.say.text()}"))
+    library.downloads.progressed.connect(lambda _: seen.append(f"{job.state_label.text()}: {job.say.text()}"))
     job.pause.click()
     qtbot.waitUntil(lambda: any(text.startswith("Nothing arrives: N") for text in seen), timeout=10_000)
     qtbot.waitUntil(lambda: library.downloads.jobs[0].have >= had, timeout=10_000)  # a pause loses nothing
-    assert not wizard.download.isComplete()
+    assert not wizard.download_page.isComplete()
     job.cancel.click()
     answer(job, "Go on with it")
     assert job.state != "cancelled"
     job.cancel.click()
     assert "deleted" in answer(job, "Cancel and delete")
-    qtbot.waitUntil(lambda: job.standing.text() == "Cancelled")
+    qtbot.waitUntil(lambda: job.state_label.text() == "Cancelled")
     assert not list(library.folder.rglob("*.safetensors*"))
     assert not job.figures.isVisible()
     hub.faults.clear()
     assert job.pause.text() == "Start again"
     job.pause.click()
-    qtbot.waitUntil(wizard.download.isComplete, timeout=20_000)
+    qtbot.waitUntil(wizard.download_page.isComplete, timeout=20_000)
 
 
 def test_a_model_that_is_gone_ends_in_a_sentence(
@@ -196,7 +196,7 @@ def test_a_model_that_is_gone_ends_in_a_sentence(
     """Guards: a wrong name in the catalogue that ends in an exception, or in a wait without end."""
     del hub.repositories[f"HuggingFaceTB/{FAMILY[0]}"]
     go("download")
-    job = wizard.download.job
+    job = wizard.download_page.job
     assert job is not None
     qtbot.waitUntil(lambda: job.state == "failed", timeout=10_000)
     assert FAMILY[0] in job.say.text()
@@ -207,29 +207,29 @@ def test_a_model_that_is_gone_ends_in_a_sentence(
 def test_an_imported_folder_is_a_model(wizard: Wizard, library: ModelLibrary, qtbot: QtBot, tmp_path: Path) -> None:
     """Guards: models brought on a stick that cannot be used or tried; something else that is copied first."""
     wizard.next()
-    qtbot.waitUntil(lambda: bool(wizard.sets.cards))
-    wizard.sets.take_in(tmp_path)
-    qtbot.waitUntil(wizard.sets.alert.isVisible)
-    qtbot.waitUntil(wizard.sets.folder.isEnabled)
+    qtbot.waitUntil(lambda: bool(wizard.model_page.cards))
+    wizard.model_page.take_in(tmp_path)
+    qtbot.waitUntil(wizard.model_page.alert.isVisible)
+    qtbot.waitUntil(wizard.model_page.folder.isEnabled)
     with qtbot.waitSignal(library.listed, check_params_cb=lambda listing: bool(listing.sets)) as listed:
-        wizard.sets.take_in(TINY)
+        wizard.model_page.take_in(TINY)
     assert listed.args is not None
     assert listed.args[0].sets["local/draft"].name == "draft"
-    assert not wizard.sets.alert.isVisible()
-    assert "no checksums" in wizard.sets.status.text()
+    assert not wizard.model_page.alert.isVisible()
+    assert "no checksums" in wizard.model_page.status.text()
     qtbot.waitUntil(lambda: wizard.plan.name == "local/draft")
-    assert ORDER[wizard.sets.after()] == "try", "what is there would be downloaded"
+    assert ORDER[wizard.model_page.after()] == "trial", "what is there would be downloaded"
 
 
 def test_an_import_can_be_stopped(wizard: Wizard, library: ModelLibrary, qtbot: QtBot) -> None:
     """Guards: a wrong folder of 16 GB that has to be read to its end."""
     wizard.next()
-    assert not wizard.sets.halt.isVisible()
-    wizard.sets.take_in(TINY)
-    wizard.sets.halt.click()
-    qtbot.waitUntil(lambda: "stopped" in wizard.sets.status.text())
-    assert not wizard.sets.halt.isVisible()
-    assert wizard.sets.folder.isEnabled()
+    assert not wizard.model_page.halt.isVisible()
+    wizard.model_page.take_in(TINY)
+    wizard.model_page.halt.click()
+    qtbot.waitUntil(lambda: "stopped" in wizard.model_page.status.text())
+    assert not wizard.model_page.halt.isVisible()
+    assert wizard.model_page.folder.isEnabled()
     assert not list(library.folder.rglob("*.json"))
 
 
@@ -239,7 +239,7 @@ def test_a_full_disk_is_said_and_waited_for(
     """Guards: a download that ends on a full disk without a word, or begins anew once there is room."""
     home, endpoint = tmp_path / "here", Connection(endpoint=hub.address)
     full = ModelLibrary(Library(home / "models", home / "library.json"), endpoint, FAST, spare=1 << 60)
-    view = JobView(full.downloads, "smollm2")
+    view = DownloadCard(full.downloads, "smollm2")
     qtbot.addWidget(view)
     offers: list[Offer] = []
     full.survey(4096).finished.connect(lambda survey: offers.extend(survey.offers))
@@ -251,7 +251,7 @@ def test_a_full_disk_is_said_and_waited_for(
     assert hub.bytes_served(WEIGHTS) == 0
     full.close()
     roomy = ModelLibrary(Library(home / "models", home / "library.json"), endpoint, FAST, spare=0)
-    view = JobView(roomy.downloads, "smollm2")
+    view = DownloadCard(roomy.downloads, "smollm2")
     qtbot.addWidget(view)
     roomy.downloads.go_on()
     qtbot.waitUntil(lambda: view.state == "paused")
@@ -266,7 +266,7 @@ def test_a_drive_that_goes_while_downloading(
     """Guards: a drive pulled half way that ends in a traceback, a new folder in its place, or bytes fetched twice."""
     hub.faults += [Fault("slow", WEIGHTS, at=500_000)]
     go("download")
-    job = wizard.download.job
+    job = wizard.download_page.job
     assert job is not None
     qtbot.waitUntil(lambda: "/s" in job.figures.text(), timeout=10_000)
     away = library.folder.rename(tmp_path / "unplugged")
@@ -278,14 +278,14 @@ def test_a_drive_that_goes_while_downloading(
     assert "Connect its drive" in job.hint.text()
     assert not library.folder.exists()
     wizard.back()
-    qtbot.waitUntil(wizard.place.alert.isVisible)
-    assert not wizard.place.isComplete()
+    qtbot.waitUntil(wizard.folder_page.alert.isVisible)
+    assert not wizard.folder_page.isComplete()
     away.rename(library.folder)
     hub.faults.clear()
     library.look()
-    qtbot.waitUntil(wizard.place.isComplete)
+    qtbot.waitUntil(wizard.folder_page.isComplete)
     wizard.next()
-    qtbot.waitUntil(wizard.download.isComplete, timeout=10_000)
+    qtbot.waitUntil(wizard.download_page.isComplete, timeout=10_000)
     assert f"bytes={kept}-" in [headers.get("range") for _, _, headers in hub.asked("/blobs/")]
 
 
@@ -318,15 +318,15 @@ def test_offline_is_said_and_kept(
     wizard = Wizard(library, chat)  # type: ignore[arg-type]
     qtbot.addWidget(wizard)
     wizard.show()
-    assert wizard.machine.offline.isVisible()
+    assert wizard.machine_page.offline.isVisible()
     wizard.next()
-    qtbot.waitUntil(lambda: bool(wizard.sets.cards))
-    assert not wizard.sets.address.isEnabled()
+    qtbot.waitUntil(lambda: bool(wizard.model_page.cards))
+    assert not wizard.model_page.address.isEnabled()
     assert not wizard.button(QWizard.WizardButton.NextButton).isEnabled()
-    assert wizard.sets.offline.isVisible(), "Next is grey without a reason"
-    assert "HF_HUB_OFFLINE" in wizard.sets.offline.sentence.text()
-    assert not wizard.sets.offline.go.isVisible(), "it cannot be switched off from here"
-    assert wizard.sets.folder.isEnabled(), "a folder needs no network"
+    assert wizard.model_page.offline.isVisible(), "Next is grey without a reason"
+    assert "HF_HUB_OFFLINE" in wizard.model_page.offline.sentence.text()
+    assert not wizard.model_page.offline.go.isVisible(), "it cannot be switched off from here"
+    assert wizard.model_page.folder.isEnabled(), "a folder needs no network"
     library.close()
     assert not hub.requests
 
@@ -335,12 +335,12 @@ def test_nothing_is_cut_off_in_large_text(wizard: Wizard, qtbot: QtBot) -> None:
     """Guards: steps that end in "This mac", and offers whose verdict is behind the edge."""
     wizard.setStyleSheet("* { font-size: 32px; }")
     wizard.next()
-    qtbot.waitUntil(lambda: bool(wizard.sets.cards) and wizard.sets.cards[0].isVisible())
+    qtbot.waitUntil(lambda: bool(wizard.model_page.cards) and wizard.model_page.cards[0].isVisible())
 
     def fits() -> None:
         for step_of in wizard.rail.steps:
             assert step_of.width() >= step_of.sizeHint().width(), step_of.text()
-        for card in wizard.sets.cards:
-            assert card.width() <= wizard.sets.area.viewport().width(), card.offer.title
+        for card in wizard.model_page.cards:
+            assert card.width() <= wizard.model_page.area.viewport().width(), card.offer.title
 
     qtbot.waitUntil(fits)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from app.models.job import JobView
-from app.models.labels import button, row_of
+from app.models.download_card import DownloadCard
 from app.models.library import ModelLibrary, Progress
-from app.models.offline import OfflineNote
-from app.models.wizard.page import ORDER, Page, Plan
+from app.models.offline_note import OfflineNote
+from app.models.page_parts import button, row_of
+from app.models.wizard.wizard_page import ORDER, Plan, WizardPage
 
 
-class DownloadPage(Page):
+class DownloadPage(WizardPage):
     """Queues the chosen set and shows its job; Next opens when every file was verified."""
 
     step = "download"
@@ -24,7 +24,7 @@ class DownloadPage(Page):
             "is compared with the checksum that Hugging Face (the Hub) gives for it.",
         )
         self._library = library
-        self.job: JobView | None = None
+        self.job: DownloadCard | None = None
         self.sign_in = button("Sign in…")
         self.sign_in.clicked.connect(self._sign_in)
         self.sign_in.hide()
@@ -42,7 +42,7 @@ class DownloadPage(Page):
                 self.rows.removeWidget(self.job)
                 self.job.hide()
                 self.job.deleteLater()
-            self.job = JobView(self._library.downloads, offer.name, offer.title)
+            self.job = DownloadCard(self._library.downloads, offer.name, offer.title)
             self.job.ended.connect(lambda _: self.completeChanged.emit())
             self.job.again.connect(self._get)
             self.rows.addWidget(self.job, 1)
@@ -63,7 +63,7 @@ class DownloadPage(Page):
         offer = self.plan.offer
         if offer is not None:
             wizard = self.wizard()
-            while wizard.currentId() > ORDER.index("sets"):
+            while wizard.currentId() > ORDER.index("model"):
                 wizard.back()
             self.plan.offer = replace(offer, gated=offer.repositories)
             wizard.next()

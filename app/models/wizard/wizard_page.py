@@ -8,18 +8,18 @@ from typing import Literal
 from PySide6.QtWidgets import QVBoxLayout, QWidget, QWizardPage
 
 from app.look.scrolled import Scrolled
-from app.models.labels import headline, note
 from app.models.library import Hardware, Offer
+from app.models.page_parts import headline, note
 from app.notice import Alert
 
-Step = Literal["machine", "sets", "access", "place", "download", "try", "done"]
+Step = Literal["machine", "model", "licence", "folder", "download", "trial", "done"]
 STEPS: dict[Step, str] = {
     "machine": "This machine",
-    "sets": "Choose a model",
-    "access": "Licence and sign-in",
-    "place": "Folder",
+    "model": "Choose a model",
+    "licence": "Licence and sign-in",
+    "folder": "Folder",
     "download": "Download and verify",
-    "try": "Try it",
+    "trial": "Try it",
     "done": "Done",
 }
 ORDER: tuple[Step, ...] = tuple(STEPS)
@@ -42,7 +42,7 @@ class Plan:
     loaded: bool = False
 
 
-class Page(QWizardPage):
+class WizardPage(QWizardPage):
     """One step, named ``step``; ``rows`` is where its parts go, ``alert`` what went wrong on it."""
 
     step: Step

@@ -9,20 +9,20 @@ from PySide6.QtWidgets import QProgressBar
 from app.desktop.folders import as_told
 from app.look.choosing import choose_folder
 from app.look.label import Label
-from app.models.asking import ask
-from app.models.labels import button, card, paragraph, row_of, small
-from app.models.library import Errand, Listing, ModelLibrary, Step, size
-from app.models.wizard.page import Page, Plan
+from app.models.confirm import confirm
+from app.models.library import Listing, ModelLibrary, Step, Task, size
+from app.models.page_parts import button, card, paragraph, row_of, small
+from app.models.wizard.wizard_page import Plan, WizardPage
 from app.threads.failure import Failure
 
 SPARE = 1 << 30  # bytes of the disk the downloads leave to others
 HALF_WAY = Failure("The move was stopped half way.", "Choose the same folder again to go on with it.")
 
 
-class PlacePage(Page):
+class FolderPage(WizardPage):
     """Shows the folder, what is free there and what the download takes; changing it moves what is there already."""
 
-    step = "place"
+    step = "folder"
 
     def __init__(self, library: ModelLibrary, plan: Plan) -> None:
         super().__init__(plan, "Where the models go", "One folder holds all models; nothing is kept twice.")
@@ -30,7 +30,7 @@ class PlacePage(Page):
         self._room = False
         self._target = library.folder  # of a move
         self._failure: Failure | None = None  # of a move
-        self._move: Errand | None = None
+        self._move: Task | None = None
         self._listing: Listing | None = None
         frame, rows = card()
         self.folder = Label()
@@ -71,9 +71,9 @@ class PlacePage(Page):
     def ask_move(self, target: Path) -> None:
         """Make ``target`` the models folder; where that brings models along, only after saying so."""
         self._target = target
-        errand = self._library.bytes_to_move(target)
-        errand.finished.connect(self._weigh)
-        errand.failed.connect(self.alert.tell)
+        task = self._library.bytes_to_move(target)
+        task.finished.connect(self._weigh)
+        task.failed.connect(self.alert.tell)
 
     def move_to(self, target: Path) -> None:
         """Make ``target`` the models folder; models that are there already come along."""
@@ -98,7 +98,7 @@ class PlacePage(Page):
         those = "The model that is" if models == 1 else f"All {models} models that are"
         copied = f"{size(count)} are copied to the other disk, of which 1 GB stays free." if count else ""
         more = f"{those} in {as_told(self._library.folder)} will be moved. {copied} Nothing is kept twice.".strip()
-        ask(
+        confirm(
             self,
             f"Move the models to {as_told(target)}?",
             more,

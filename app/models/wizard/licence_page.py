@@ -10,9 +10,9 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLineEdit, QVBoxLayout, QW
 
 from app.look.announce import announce
 from app.look.label import Label
-from app.models.labels import button, code_label, note, paragraph, row_of
-from app.models.library import DeviceCode, Errand, ModelLibrary, Offer, SignedIn
-from app.models.wizard.page import ORDER, Page, Plan
+from app.models.library import DeviceCode, ModelLibrary, Offer, SignedIn, Task
+from app.models.page_parts import button, code_label, note, paragraph, row_of
+from app.models.wizard.wizard_page import ORDER, Plan, WizardPage
 from app.threads.failure import Failure
 
 TOKENS = "settings/tokens"
@@ -22,13 +22,13 @@ CLOSED = "No browser could be opened here. Open this address in any browser, on 
 SELECT = Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
 
 
-class AccessPage(Page):
+class LicencePage(WizardPage):
     """Lets Next through once the Hub lets this account read every gated repository of the set.
 
     Where a model was looked up that asks for a sign-in, it is looked up again then; ``found`` carries the Offer.
     """
 
-    step = "access"
+    step = "licence"
     found = Signal(object)
 
     def __init__(self, library: ModelLibrary, plan: Plan) -> None:
@@ -41,7 +41,7 @@ class AccessPage(Page):
         self._library = library
         self._open = False
         self._pages = QVBoxLayout()
-        self._errand: Errand | None = None
+        self._task: Task | None = None
         self._asked: DeviceCode | None = None
         self.browser, self.halt = button("Sign in with the browser…"), button("Stop", "quiet")
         self.reopen = button("Open the page again", "quiet")
@@ -93,7 +93,7 @@ class AccessPage(Page):
         """Show the pages to accept on, and ask at once whether that has been done."""
         self._clear_pages()
         for repository in self._gated:
-            link = button(f"Page and licence of {repository}…")
+            link = button(f"WizardPage and licence of {repository}…")
             link.clicked.connect(lambda _, name=repository: self._browse(name))
             self._pages.addLayout(row_of(link))
         self._set_open(opened=False)
@@ -117,36 +117,36 @@ class AccessPage(Page):
         self.alert.tell(None)
         self.keep.setEnabled(False)
         self.status.setText("Checking the token…")
-        errand = self._library.sign_in(text, for_now=self.for_now.isChecked())
-        errand.finished.connect(self._signed_in)
-        errand.failed.connect(self._complain)
-        errand.over.connect(self._token_checked)
+        task = self._library.sign_in(text, for_now=self.for_now.isChecked())
+        task.finished.connect(self._signed_in)
+        task.failed.connect(self._complain)
+        task.over.connect(self._token_checked)
 
     def sign_in_by_browser(self) -> None:
         """Open the Hub's page, where the account confirms the code shown here."""
-        if self._errand is not None:
+        if self._task is not None:
             return
         self.alert.tell(None)
         self.browser.setEnabled(False)
         self.status.setText("Asking Hugging Face for a code…")
-        self._errand = self._library.sign_in_by_browser(for_now=self.for_now.isChecked())
-        self._errand.stepped.connect(self._wait_for)
-        self._errand.finished.connect(self._confirmed)
-        self._errand.stopped.connect(self._nobody)
-        self._errand.failed.connect(self._complain)
-        self._errand.over.connect(self._browser_over)
+        self._task = self._library.sign_in_by_browser(for_now=self.for_now.isChecked())
+        self._task.stepped.connect(self._wait_for)
+        self._task.finished.connect(self._confirmed)
+        self._task.stopped.connect(self._nobody)
+        self._task.failed.connect(self._complain)
+        self._task.over.connect(self._browser_over)
 
     def check(self) -> None:
         """Ask the Hub whether this account may read the set, or what the model is that was looked up."""
         self.status.setText("Asking Hugging Face whether this account may read the models…")
         if self.plan.asked:
-            errand = self._library.inspect(self.plan.asked, self.plan.context)
-            errand.finished.connect(self._found)
-            errand.failed.connect(self._refuse)
+            task = self._library.inspect(self.plan.asked, self.plan.context)
+            task.finished.connect(self._found)
+            task.failed.connect(self._refuse)
         else:
-            errand = self._library.check_access(self._gated)
-            errand.finished.connect(self._checked)
-            errand.failed.connect(self._complain)
+            task = self._library.check_access(self._gated)
+            task.finished.connect(self._checked)
+            task.failed.connect(self._complain)
 
     def _wait_for(self, told: DeviceCode | SignedIn | None) -> None:
         """Show the code there is, and open its page once."""
@@ -177,14 +177,14 @@ class AccessPage(Page):
         self.status.setText("Not signed in yet.")
 
     def _browser_over(self) -> None:
-        self._errand = None
+        self._task = None
         self.browser.setEnabled(True)
         self._wait_for(None)
 
     def stop(self) -> None:
         """End a sign-in by browser that waits to be confirmed."""
-        if self._errand is not None:
-            self._errand.stop()
+        if self._task is not None:
+            self._task.stop()
 
     def _known(self, signed_in: bool) -> None:
         self.out.setVisible(signed_in)
@@ -225,7 +225,7 @@ class AccessPage(Page):
     def after(self) -> int:
         """Go to the folder, or to the trial of what is there already."""
         offer = self.plan.offer
-        return ORDER.index("try" if offer is not None and offer.installed else "place")
+        return ORDER.index("trial" if offer is not None and offer.installed else "folder")
 
     def _checked(self, refused: dict[str, Failure]) -> None:
         self._set_open(opened=not refused)

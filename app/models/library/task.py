@@ -14,13 +14,13 @@ from engine.errors import UpdraftError
 
 log = logging.getLogger(__name__)
 
-LEAVING = 5.0  # seconds an errand has to end when the window closes
+LEAVING = 5.0  # seconds a task has to end when the window closes
 
 
-class Errand(QObject):
+class Task(QObject):
     """Something that takes a while, on a thread of its own, begun once the event loop runs again.
 
-    ``finished`` carries the result, ``failed`` a Failure; an errand that yields tells each step by ``stepped``, and
+    ``finished`` carries the result, ``failed`` a Failure; a task that yields tells each step by ``stepped``, and
     its result is the tuple of them. Exactly one of finished, failed and stopped is the last, on the window's thread.
     """
 
@@ -36,7 +36,7 @@ class Errand(QObject):
         self.ended = False
         self._work = work
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="errand", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="task", daemon=True)
         self._told.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
         QTimer.singleShot(0, self, self._thread.start)
 
@@ -53,7 +53,7 @@ class Errand(QObject):
         try:
             self._told.emit(*self._result())
         except RuntimeError:
-            log.info("an errand came back to a window that is gone")
+            log.info("a task came back to a window that is gone")
 
     def _result(self) -> tuple[str, object]:
         try:
@@ -63,7 +63,7 @@ class Errand(QObject):
         except (UpdraftError, OSError) as error:
             return "failed", Failure.of(error)
         except BaseException:  # the thread's border: whatever else happens, the window is told
-            log.exception("an errand failed")
+            log.exception("a task failed")
             return "failed", Failure("That failed because of an unexpected fault.", "The log has the details.")
         return ("stopped", None) if self._stop.is_set() else ("finished", result)
 
@@ -87,24 +87,24 @@ class Errand(QObject):
         self.over.emit()
 
 
-class Errands:
-    """Begins errands, and keeps each until it has ended: one that nobody holds would go with its thread running."""
+class Tasks:
+    """Begins tasks, and keeps each until it has ended: one that nobody holds would go with its thread running."""
 
     def __init__(self) -> None:
-        self.under_way: tuple[Errand, ...] = ()
+        self.under_way: tuple[Task, ...] = ()
 
-    def begin(self, work: Callable[[], Any]) -> Errand:
-        """Return a new errand that does ``work``."""
-        errand = Errand(work)
-        self.under_way = (errand, *(each for each in self.under_way if not each.ended))
-        return errand
+    def begin(self, work: Callable[[], Any]) -> Task:
+        """Return a new task that does ``work``."""
+        task = Task(work)
+        self.under_way = (task, *(each for each in self.under_way if not each.ended))
+        return task
 
     def stop(self) -> None:
-        """Let every errand end at its next step."""
-        for errand in self.under_way:
-            errand.stop()
+        """Let every task end at its next step."""
+        for task in self.under_way:
+            task.stop()
 
     def join(self) -> None:
         """Wait for them, for LEAVING each at most."""
-        for errand in self.under_way:
-            errand.join(LEAVING)
+        for task in self.under_way:
+            task.join(LEAVING)

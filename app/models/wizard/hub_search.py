@@ -5,15 +5,15 @@ from __future__ import annotations
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QWidget
 
-from app.models.labels import button
-from app.models.library import Errand, ModelLibrary, Offer
-from app.models.wizard.page import Plan
+from app.models.library import ModelLibrary, Offer, Task
+from app.models.page_parts import button
+from app.models.wizard.wizard_page import Plan
 from app.threads.failure import Failure
 
 EMPTY = Failure("There is nothing to look up yet.", "Write owner/name, or paste the address of a model's page.")
 
 
-class Search(QWidget):
+class HubSearch(QWidget):
     """A field and its button. ``began`` and ``ended`` surround a look-up, ``found`` and ``failed`` are its result."""
 
     began = Signal()
@@ -24,7 +24,7 @@ class Search(QWidget):
     def __init__(self, library: ModelLibrary, plan: Plan, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._library, self._plan = library, plan
-        self._errand: Errand | None = None
+        self._task: Task | None = None
         self.field, self.go = QLineEdit(), button("Look up")
         self.field.setPlaceholderText("Any other on Hugging Face: owner/name, or its address")
         self.field.setAccessibleName("Model on Hugging Face")
@@ -43,24 +43,24 @@ class Search(QWidget):
 
     def look_up(self) -> None:
         """Ask the Hub about the repository typed or pasted."""
-        if self._errand is not None:
+        if self._task is not None:
             return
         if not self.text:
             self.field.setFocus()
             self.failed.emit(EMPTY)
             return
-        errand = self._errand = self._library.inspect(self.text, self._plan.context)
+        task = self._task = self._library.inspect(self.text, self._plan.context)
         self.go.setEnabled(False)
         self.began.emit()
-        errand.finished.connect(self._found)
-        errand.failed.connect(self._failed)
+        task.finished.connect(self._found)
+        task.failed.connect(self._failed)
 
     def stop(self) -> None:
         """Wait no longer for an answer; one that comes after all is not looked at."""
-        if self._errand is not None:
-            self._errand.stop()
-            self._errand.finished.disconnect(self._found)
-            self._errand.failed.disconnect(self._failed)
+        if self._task is not None:
+            self._task.stop()
+            self._task.finished.disconnect(self._found)
+            self._task.failed.disconnect(self._failed)
             self._end()
 
     def _found(self, offer: Offer) -> None:
@@ -72,6 +72,6 @@ class Search(QWidget):
         self.failed.emit(failure)
 
     def _end(self) -> None:
-        self._errand = None
+        self._task = None
         self.go.setEnabled(True)
         self.ended.emit()

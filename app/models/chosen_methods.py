@@ -12,7 +12,7 @@ from engine.config import PRESETS, ModelSet
 KEPT = "models/methods"
 
 
-class Methods:
+class ChosenMethods:
     """Remembers in ``settings``, by the name of a set, what was chosen for it."""
 
     def __init__(self, settings: QSettings) -> None:

@@ -6,8 +6,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
 
 from app.look.label import label
-from app.models.labels import button
 from app.models.library import ModelLibrary
+from app.models.page_parts import button
 
 CHOSEN = "You chose to stay offline (Settings > Network), so nothing can be downloaded."
 FORCED = "The variable HF_HUB_OFFLINE keeps Updraft offline, so nothing can be downloaded."

@@ -16,7 +16,7 @@ from app.look.palette import LIGHT
 from app.messages.actions import MessageActions
 from app.messages.answer import Answer
 from app.messages.message_row import MessageRow
-from app.models.methods import KEPT, Methods
+from app.models.chosen_methods import KEPT, ChosenMethods
 from app.talk.chat import Engine
 from engine.config import ModelSet, tiny_models
 from tests.app.scripted import STORY, speculated
@@ -37,17 +37,17 @@ def ordinary(tmp_path: Path) -> ModelSet:
 
 def test_what_was_chosen_for_a_set_holds_for_it_alone(tmp_path: Path, ordinary: ModelSet) -> None:
     settings = QSettings(str(tmp_path / "kept.ini"), QSettings.Format.IniFormat)
-    methods = Methods(settings)
+    methods = ChosenMethods(settings)
     assert (methods.of(ordinary), methods.of(tiny_models())) == ("lookup", "hispec")
     methods.remember(ordinary, "lookup")
     assert settings.value(KEPT) is None, "what it begins with anyway may become better"
     methods.remember(ordinary, "plain")
-    again = Methods(settings)
+    again = ChosenMethods(settings)
     assert (again.of(ordinary), again.of(tiny_models())) == ("plain", "hispec")
     assert again.of(ModelSet("gone", tmp_path / "gone")) is None
     for damaged in ("", "[]", "{", '{"Ordinary": 3}', '{"Ordinary": "hsd"}'):
         settings.setValue(KEPT, damaged)
-        assert Methods(settings).of(ordinary) == "lookup"
+        assert ChosenMethods(settings).of(ordinary) == "lookup"
 
 
 def test_an_ordinary_model_is_not_slowed_and_keeps_what_is_chosen(

@@ -9,9 +9,9 @@ from PySide6.QtWidgets import QWizard
 from pytestqt.qtbot import QtBot
 
 from app.conversations.conversation import Manner
-from app.models.wizard.page import ORDER
 from app.models.wizard.trial import QUESTION, Trial
 from app.models.wizard.wizard import Wizard
+from app.models.wizard.wizard_page import ORDER
 from app.talk.chat import Chat, Engine
 from app.threads.failure import Failure
 from engine.config import ModelSet, models_in
@@ -70,9 +70,9 @@ def test_a_trial_shows_the_model_itself(chat: Chat, opened: list[ModelSet], qtbo
 
 def test_what_did_not_answer_is_not_called_ready(wizard: Wizard, chat: Chat, qtbot: QtBot) -> None:
     """Guards against "loaded and ready to chat" after a trial that failed, and a wizard nobody gets out of."""
-    page, button = wizard.trial, wizard.button(QWizard.WizardButton.NextButton)
+    page, button = wizard.trial_page, wizard.button(QWizard.WizardButton.NextButton)
     wizard.plan.name = "nothing"
-    wizard.setStartId(ORDER.index("try"))
+    wizard.setStartId(ORDER.index("trial"))
     wizard.restart()
     qtbot.waitUntil(page.alert.isVisible)
     assert not button.isEnabled()

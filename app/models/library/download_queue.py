@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from app.models.library.errand import Errands
 from app.models.library.offers import Offer
+from app.models.library.task import Tasks
 from app.threads.failure import Failure
 from engine.errors import UpdraftError
 from engine.library import CATALOGUE, Connection, Downloads, Library, Patience, Progress, token
@@ -27,11 +27,11 @@ class DownloadQueue(QObject):
     ended = Signal()
 
     def __init__(
-        self, library: Library, connection: Connection, patience: Patience | None, spare: int, errands: Errands
+        self, library: Library, connection: Connection, patience: Patience | None, spare: int, tasks: Tasks
     ) -> None:
         super().__init__()
         self._library, self._patience, self._spare = library, patience, spare
-        self._errands = errands
+        self._tasks = tasks
         self._downloads = self._new_downloads(connection)
         self._jobs: dict[str, Progress] = {}
         self._before: dict[str, Progress] = {}  # where they stood when the connection was changed
@@ -59,7 +59,7 @@ class DownloadQueue(QObject):
 
     def go_on(self) -> None:
         """Go on with what an earlier window left."""
-        self._errands.begin(self._start).over.connect(self._look.start)
+        self._tasks.begin(self._start).over.connect(self._look.start)
 
     def get(self, offer: Offer) -> Failure | None:
         """Queue the download of ``offer``, or resume it."""

@@ -18,9 +18,9 @@ from PySide6.QtWidgets import (
 
 from app.look.announce import announce
 from app.look.label import Label, plain_tip
-from app.models.asking import ask
-from app.models.labels import button, note, paragraph
+from app.models.confirm import confirm
 from app.models.library import DownloadQueue, FileProgress, Progress, duration, size
+from app.models.page_parts import button, note, paragraph
 
 RESUME, AGAIN = "Resume", "Start again"
 GO_ON = f"Then press “{RESUME}”."
@@ -37,7 +37,7 @@ STATES = {
 }
 
 
-class JobView(QFrame):
+class DownloadCard(QFrame):
     """Shows the job called ``name`` of ``downloads``. ``ended`` carries its last state.
 
     ``again`` asks for a job that was cancelled to be queued anew.
@@ -54,9 +54,9 @@ class JobView(QFrame):
         self._downloads, self.name = downloads, name
         self.state = ""
         self._items: dict[tuple[str, str], QTreeWidgetItem] = {}
-        self.title, self.standing = Label(title or name), Label(STATES["waiting"])
+        self.title, self.state_label = Label(title or name), Label(STATES["waiting"])
         self.title.setObjectName("offer")
-        self.standing.setObjectName("small")
+        self.state_label.setObjectName("small")
         self.bar = QProgressBar()
         self.bar.setRange(0, 1000)
         self.bar.setTextVisible(False)
@@ -80,7 +80,7 @@ class JobView(QFrame):
         head, foot = QHBoxLayout(), QHBoxLayout()
         head.addWidget(self.title)
         head.addStretch()
-        head.addWidget(self.standing)
+        head.addWidget(self.state_label)
         foot.addWidget(self.hurry)
         foot.addWidget(self.pause)
         foot.addWidget(self.cancel)
@@ -113,7 +113,7 @@ class JobView(QFrame):
         self.state = progress.state
         share = progress.have / progress.size if progress.size and progress.state != "cancelled" else 0.0
         self.bar.setValue(1000 if progress.state == "done" else round(1000 * share))
-        self.standing.setText(STATES[progress.state])
+        self.state_label.setText(STATES[progress.state])
         self.figures.setText(figures(progress))
         self._files_of = progress.files
         self.say.setText(self._turn_of(progress) or progress.say)
@@ -195,7 +195,7 @@ class JobView(QFrame):
         more = f"{gone} To keep them and go on later, pause it instead." if lost else gone
         question = f"Cancel the download of {self.title.text()}?"
         act = lambda: self._downloads.cancel(self.name)  # noqa: E731 # named for the line's length
-        ask(self, question, more, yes="Cancel and delete" if lost else "Cancel it", no="Go on with it", act=act)
+        confirm(self, question, more, yes="Cancel and delete" if lost else "Cancel it", no="Go on with it", act=act)
 
 
 def figures(progress: Progress) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from PySide6.QtWidgets import QMainWindow
 from pytestqt.qtbot import QtBot
 
+from app.models.download_news import DownloadLine, DownloadNews
 from app.models.library import ModelLibrary, Offer
-from app.models.news import DownloadLine, DownloadNews
 from app.toast import Toast
 from engine.config import ModelSet
 from tests.engine.library.hub import FakeHub, Fault

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from PySide6.QtCore import QObject, Signal
 
-from app.models.picker import Picker
+from app.models.model_picker import ModelPicker
 from app.notice import Banner
 from app.talk.chat import Chat
 from app.threads.failure import Failure
 
 
-class Matching(QObject):
+class ModelMatching(QObject):
     """Looks at every chat that is shown: whether ``picker`` offers what it was written with.
 
     Those models are loaded as the next question is begun, so that who only reads waits for nothing.
@@ -19,7 +19,7 @@ class Matching(QObject):
 
     told = Signal()
 
-    def __init__(self, chat: Chat, picker: Picker, banner: Banner) -> None:
+    def __init__(self, chat: Chat, picker: ModelPicker, banner: Banner) -> None:
         super().__init__(picker)
         self._chat, self._picker, self._banner = chat, picker, banner
         self._shown: int | None = None  # the conversation looked at last

@@ -1,4 +1,4 @@
-"""The model library's errands: what can be asked of it and done to it without the window ever waiting."""
+"""The model library's tasks: what can be asked of it and done to it without the window ever waiting."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
-from app.models.library.downloads import DownloadQueue
-from app.models.library.errand import Errand, Errands
+from app.models.library.download_queue import DownloadQueue
 from app.models.library.listing import Listing
 from app.models.library.offers import look_up, survey
+from app.models.library.task import Task, Tasks
 from app.threads.failure import Failure
 from engine.config import ModelSet
 from engine.errors import UpdraftError
@@ -55,9 +55,9 @@ class ModelLibrary(QObject):
         super().__init__()
         self._library, self._given, self._spare = library, connection, spare
         self._connection = replace(connection, offline=connection.offline or offline)
-        self._errands = Errands()
+        self._tasks = Tasks()
         self._looks, self._last_told = 0, 0  # each look is a thread of its own, and may be overtaken
-        self.downloads = DownloadQueue(library, self._connection, patience, spare, self._errands)
+        self.downloads = DownloadQueue(library, self._connection, patience, spare, self._tasks)
         self.downloads.ended.connect(self.look)
 
     @classmethod
@@ -105,9 +105,9 @@ class ModelLibrary(QObject):
 
     def close(self, *, leave_running: bool = False) -> None:
         """End here; the running download goes on by itself, or is resumed by the next window."""
-        self._errands.stop()
+        self._tasks.stop()
         self.downloads.close(leave_running=leave_running)
-        self._errands.join()
+        self._tasks.join()
 
     # What there is
 
@@ -115,82 +115,82 @@ class ModelLibrary(QObject):
         """Have the library listed anew; ``listed`` tells, unless a later look was faster."""
         self._looks += 1
         number = self._looks
-        self._errands.begin(lambda: Listing.of(self._library)).finished.connect(lambda found: self._tell(number, found))
+        self._tasks.begin(lambda: Listing.of(self._library)).finished.connect(lambda found: self._tell(number, found))
 
     def _tell(self, number: int, found: Listing) -> None:
         if number > self._last_told:
             self._last_told = number
             self.listed.emit(found)
 
-    def survey(self, context: int) -> Errand:
+    def survey(self, context: int) -> Task:
         """Measure this machine and judge every set at ``context`` tokens; finishes with a Survey."""
-        return self._errands.begin(lambda: survey(self._library, context))
+        return self._tasks.begin(lambda: survey(self._library, context))
 
-    def inspect(self, address: str, context: int) -> Errand:
+    def inspect(self, address: str, context: int) -> Task:
         """Ask the Hub what the model at ``address`` is; finishes with an Offer."""
-        return self._errands.begin(lambda: look_up(address, self._library, self._connection, context))
+        return self._tasks.begin(lambda: look_up(address, self._library, self._connection, context))
 
     # Who may have it
 
-    def signed_in(self) -> Errand:
+    def signed_in(self) -> Task:
         """Finishes with True where a token is kept; the keyring may ask its owner first."""
-        return self._errands.begin(lambda: token() is not None)
+        return self._tasks.begin(lambda: token() is not None)
 
-    def sign_in(self, text: str, *, for_now: bool = False) -> Errand:
+    def sign_in(self, text: str, *, for_now: bool = False) -> Task:
         """Have a token checked and kept in the keyring, or ``for_now`` until the end; finishes with whose it is."""
-        return self._errands.begin(lambda: sign_in(text, self._connection, for_now=for_now))
+        return self._tasks.begin(lambda: sign_in(text, self._connection, for_now=for_now))
 
-    def sign_in_by_browser(self, *, for_now: bool = False) -> Errand:
+    def sign_in_by_browser(self, *, for_now: bool = False) -> Task:
         """Have a sign-in confirmed on the Hub's page; steps are DeviceCode, the last of them SignedIn."""
-        return self._errands.begin(lambda: sign_in_by_browser(self._connection, for_now=for_now))
+        return self._tasks.begin(lambda: sign_in_by_browser(self._connection, for_now=for_now))
 
-    def sign_out(self) -> Errand:
+    def sign_out(self) -> Task:
         """Forget the token."""
-        return self._errands.begin(sign_out)
+        return self._tasks.begin(sign_out)
 
-    def check_access(self, repositories: Sequence[str]) -> Errand:
+    def check_access(self, repositories: Sequence[str]) -> Task:
         """Ask the Hub whether these may be read; finishes with a dict of those that may not, each with its Failure."""
-        return self._errands.begin(lambda: self._refusals(repositories))
+        return self._tasks.begin(lambda: self._refusals(repositories))
 
     # What is done to it
 
-    def verify(self, model: Installed) -> Errand:
+    def verify(self, model: Installed) -> Task:
         """Hash a model's files; steps are Checked. Bad files are removed, so that a download fetches only them."""
         return self._changing(lambda: self._library.verify(model))
 
-    def remove(self, model: Installed) -> Errand:
+    def remove(self, model: Installed) -> Task:
         """Delete a model; refused while a download wants it."""
         return self._changing(lambda: self._remove(model))
 
-    def discard(self, repository: str) -> Errand:
+    def discard(self, repository: str) -> Task:
         """Delete what there is of an unfinished download."""
         return self._changing(lambda: self._discard(repository))
 
-    def take_in(self, source: Path) -> Errand:
+    def take_in(self, source: Path) -> Task:
         """Import a checkpoint folder; steps are Step."""
         return self._changing(lambda: self._library.take_in(source))
 
-    def rename(self, model: Installed, name: str) -> Errand:
+    def rename(self, model: Installed, name: str) -> Task:
         """Call a model something else; conversations find it by its former name too."""
         return self._changing(lambda: self._library.rename(model, name))
 
-    def bytes_to_move(self, target: Path) -> Errand:
+    def bytes_to_move(self, target: Path) -> Task:
         """Finishes with the bytes that a move to ``target`` has to copy: 0 on the same disk."""
-        return self._errands.begin(lambda: self._library.bytes_to_move(target))
+        return self._tasks.begin(lambda: self._library.bytes_to_move(target))
 
-    def move(self, target: Path) -> Errand:
+    def move(self, target: Path) -> Task:
         """Move the library; steps are Step, over all models. Stopped half way, a second move goes on."""
         return self._changing(lambda: self._library.move(target, self._spare))
 
     def mark_used(self, models: ModelSet) -> None:
         """Note that ``models`` were loaded now; a model loaded by itself is offered by itself from then on."""
         folders = [folder for folder in (models.target, models.qualifier, models.draft) if folder is not None]
-        self._errands.begin(lambda: self._mark_used(folders)).finished.connect(self.look)
+        self._tasks.begin(lambda: self._mark_used(folders)).finished.connect(self.look)
 
-    def _changing(self, work: Callable[[], Any]) -> Errand:
-        errand = self._errands.begin(work)
-        errand.over.connect(self.look)
-        return errand
+    def _changing(self, work: Callable[[], Any]) -> Task:
+        task = self._tasks.begin(work)
+        task.over.connect(self.look)
+        return task
 
     def _refusals(self, repositories: Sequence[str]) -> dict[str, Failure]:
         refused = {}

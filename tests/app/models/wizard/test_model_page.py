@@ -12,12 +12,12 @@ from pytestqt.qtbot import QtBot
 
 from app.look.label import Label
 from app.models.library import ModelLibrary, Progress
-from app.models.library.errand import Errand
+from app.models.library.task import Task
+from app.models.wizard.hub_search import EMPTY
+from app.models.wizard.model_page import ModelPage
 from app.models.wizard.offer_card import OfferCard
-from app.models.wizard.page import ORDER
-from app.models.wizard.search import EMPTY
-from app.models.wizard.sets import SetsPage
 from app.models.wizard.wizard import Wizard
+from app.models.wizard.wizard_page import ORDER
 from app.threads.failure import Failure
 from engine.library.protocol import State
 from tests.app.models.conftest import answer, checkpoint
@@ -26,13 +26,13 @@ from tests.engine.library.hub import FakeHub
 
 
 @pytest.fixture
-def sets(wizard: Wizard, qtbot: QtBot) -> SetsPage:
+def sets(wizard: Wizard, qtbot: QtBot) -> ModelPage:
     wizard.next()
-    qtbot.waitUntil(lambda: bool(wizard.sets.cards))
-    return wizard.sets
+    qtbot.waitUntil(lambda: bool(wizard.model_page.cards))
+    return wizard.model_page
 
 
-def card(sets: SetsPage, name: str) -> OfferCard:
+def card(sets: ModelPage, name: str) -> OfferCard:
     return next(card for card in sets.cards if card.offer.name == name)
 
 
@@ -40,12 +40,12 @@ def step(wizard: Wizard) -> str:
     return ORDER[wizard.currentId()]
 
 
-def in_sight(sets: SetsPage, shown: QWidget) -> bool:
+def in_sight(sets: ModelPage, shown: QWidget) -> bool:
     top = shown.mapTo(sets.area.viewport(), QPoint(0, 0)).y()
     return top >= 0 and top + min(shown.height(), 40) <= sets.area.viewport().height()
 
 
-def test_what_was_found_is_seen(sets: SetsPage, hub: FakeHub, qtbot: QtBot) -> None:
+def test_what_was_found_is_seen(sets: ModelPage, hub: FakeHub, qtbot: QtBot) -> None:
     """Guards against a look-up whose result is out of sight, with not a word that there is one."""
     hub.publish("ada/tiny", checkpoint(1))
     sets.area.verticalScrollBar().setValue(sets.area.verticalScrollBar().maximum())
@@ -59,7 +59,7 @@ def test_what_was_found_is_seen(sets: SetsPage, hub: FakeHub, qtbot: QtBot) -> N
     assert sum(each.property("chosen") is True for each in sets.cards) == 1
 
 
-def test_nothing_to_look_up_is_said_in_place_of_an_old_error(sets: SetsPage, hub: FakeHub, qtbot: QtBot) -> None:
+def test_nothing_to_look_up_is_said_in_place_of_an_old_error(sets: ModelPage, hub: FakeHub, qtbot: QtBot) -> None:
     """Guards against an error that stays and belongs to something typed before, and against silence."""
     sets.address.setText("no model")
     sets.look_up()
@@ -71,10 +71,10 @@ def test_nothing_to_look_up_is_said_in_place_of_an_old_error(sets: SetsPage, hub
 
 
 def test_a_look_up_that_hangs_can_be_stopped(
-    sets: SetsPage, library: ModelLibrary, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+    sets: ModelPage, library: ModelLibrary, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ) -> None:
     """Guards against half a minute of waiting for a Hub that does not answer, and an answer nobody wants any more."""
-    hanging = Errand(lambda: None)
+    hanging = Task(lambda: None)
     monkeypatch.setattr(library, "inspect", lambda *_: hanging)
     sets.address.setText("ada/tiny")
     sets.look_up()
@@ -88,7 +88,7 @@ def test_a_look_up_that_hangs_can_be_stopped(
     qtbot.waitUntil(lambda: hanging.ended)
 
 
-def test_the_keyboard_comes_to_the_choices_first_and_rests_on_next(wizard: Wizard, sets: SetsPage) -> None:
+def test_the_keyboard_comes_to_the_choices_first_and_rests_on_next(wizard: Wizard, sets: ModelPage) -> None:
     """Guards against the point of the page at the end of the order, and a length changed by chance."""
     assert wizard.focusWidget() is wizard.button(QWizard.WizardButton.NextButton)
     order: list[QWidget] = []
@@ -114,24 +114,24 @@ def test_the_keyboard_comes_to_the_choices_first_and_rests_on_next(wizard: Wizar
 
 
 def test_what_does_not_fit_is_not_downloaded_unasked(
-    wizard: Wizard, sets: SetsPage, room: Callable[[float], None], qtbot: QtBot
+    wizard: Wizard, sets: ModelPage, room: Callable[[float], None], qtbot: QtBot
 ) -> None:
     """Guards against 21 GB for a model that cannot be loaded here."""
     room(6)
-    wizard.sets.initializePage()
+    wizard.model_page.initializePage()
     qtbot.waitUntil(lambda: card(sets, "qwen3-8b").offer.verdict.answer == "no")
     card(sets, "qwen3-8b").choice.setChecked(True)
     button = wizard.button(QWizard.WizardButton.NextButton)
     button.click()
     assert "this machine has" in answer(sets, "Choose another")
-    assert step(wizard) == "sets"
+    assert step(wizard) == "model"
     button.click()
     answer(sets, "Download it all the same")
-    assert step(wizard) == "place"
+    assert step(wizard) == "folder"
 
 
 def test_where_nothing_fits_it_is_said_and_next_is_explained(
-    wizard: Wizard, sets: SetsPage, room: Callable[[float], None], qtbot: QtBot
+    wizard: Wizard, sets: ModelPage, room: Callable[[float], None], qtbot: QtBot
 ) -> None:
     """Guards against a dozen cards that do not fit, a grey Next, and no word about either."""
     room(0.2)
@@ -147,7 +147,7 @@ def test_where_nothing_fits_it_is_said_and_next_is_explained(
 
 
 def test_what_begins_and_ends_beside_the_page_is_seen_on_it(
-    wizard: Wizard, sets: SetsPage, library: ModelLibrary, qtbot: QtBot
+    wizard: Wizard, sets: ModelPage, library: ModelLibrary, qtbot: QtBot
 ) -> None:
     """Guards: a card that says nothing of its download, and a focus or a place in the list lost where it says so."""
     downloads = library.downloads
@@ -183,32 +183,32 @@ def test_what_begins_and_ends_beside_the_page_is_seen_on_it(
     qtbot.waitUntil(lambda: "Being downloaded" in told())
 
 
-def test_only_the_latest_survey_is_shown(sets: SetsPage, library: ModelLibrary, qtbot: QtBot) -> None:
+def test_only_the_latest_survey_is_shown(sets: ModelPage, library: ModelLibrary, qtbot: QtBot) -> None:
     """Guards against verdicts for a length that was set before the present one, which arrive later."""
     seen: list[object] = []
     first = library.survey(4096)
     first.finished.connect(seen.append)
     qtbot.waitUntil(lambda: bool(seen))
-    errands: list[Errand] = []
+    tasks: list[Task] = []
 
-    def survey(_: int) -> Errand:
-        errands.append(Errand(lambda: seen[0]))
-        return errands[-1]
+    def survey(_: int) -> Task:
+        tasks.append(Task(lambda: seen[0]))
+        return tasks[-1]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(library, "survey", survey)
         sets.context.chosen.emit(8192)
         sets.context.chosen.emit(16384)
     shown = sets.cards
-    errands[0].finished.emit(seen[0])
+    tasks[0].finished.emit(seen[0])
     assert sets.cards is shown
-    errands[1].finished.emit(seen[0])
+    tasks[1].finished.emit(seen[0])
     assert sets.cards is not shown
-    qtbot.waitUntil(lambda: all(errand.ended for errand in errands))
+    qtbot.waitUntil(lambda: all(task.ended for task in tasks))
 
 
 def test_a_gated_model_by_name_leads_to_the_sign_in(
-    wizard: Wizard, sets: SetsPage, hub: FakeHub, memory_keyring: MemoryKeyring, qtbot: QtBot
+    wizard: Wizard, sets: ModelPage, hub: FakeHub, memory_keyring: MemoryKeyring, qtbot: QtBot
 ) -> None:
     """Guards against "sign in" with no place to do it."""
     hub.publish("ada/secret", checkpoint(3), gated=True, members=frozenset({"ada"}))
@@ -216,8 +216,8 @@ def test_a_gated_model_by_name_leads_to_the_sign_in(
     sets.look_up()
     qtbot.waitUntil(sets.sign_in.isVisible)
     sets.sign_in.click()
-    access = wizard.access
-    assert step(wizard) == "access"
+    access = wizard.licence_page
+    assert step(wizard) == "licence"
     qtbot.waitUntil(lambda: "Not signed in" in access.status.text())
     assert not access.isComplete()
     access.token.setText("hf_good")
@@ -225,7 +225,7 @@ def test_a_gated_model_by_name_leads_to_the_sign_in(
     qtbot.waitUntil(wizard.button(QWizard.WizardButton.NextButton).isEnabled)
     assert wizard.plan.name == "ada/secret"
     wizard.next()
-    assert step(wizard) == "place"
+    assert step(wizard) == "folder"
     wizard.back()
     wizard.back()
     qtbot.waitUntil(lambda: sets.cards[0].offer.name == "ada/secret")

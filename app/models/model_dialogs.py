@@ -22,7 +22,7 @@ _ACCEPT = QMessageBox.ButtonRole.AcceptRole
 SEEN, CLOSING = "wizard/seen", "downloads/closing"  # what the settings remember
 
 
-class Picker(Protocol):
+class OffersModels(Protocol):
     """Where model sets are offered."""
 
     def offer(self, library: tuple[ModelSet, ...], find: Callable[[str], ModelSet | None]) -> None:
@@ -38,7 +38,7 @@ class Picker(Protocol):
         """Load the models in ``folder`` and offer them from now on."""
 
 
-class ModelsCorner(QObject):
+class ModelDialogs(QObject):
     """Joins ``library`` to ``window``. ``settings`` remember whether the wizard was seen and what closing means.
 
     ``length_chosen``: how long a chat is to be, as chosen in the wizard.
@@ -47,7 +47,7 @@ class ModelsCorner(QObject):
     length_chosen = Signal(int)
 
     def __init__(
-        self, window: QMainWindow, picker: Picker, library: ModelLibrary, chat: Chat, settings: QSettings
+        self, window: QMainWindow, picker: OffersModels, library: ModelLibrary, chat: Chat, settings: QSettings
     ) -> None:
         super().__init__(window)
         self._window, self._picker, self._settings = window, picker, settings
@@ -81,7 +81,7 @@ class ModelsCorner(QObject):
     def end(self) -> None:
         """Close the library; a download goes on by itself where that was chosen. A trial leaves nothing behind."""
         if self._wizard is not None:
-            self._wizard.trial.trial.clear()
+            self._wizard.trial_page.trial.clear()
         self._window.removeEventFilter(self)
         self.library.close(leave_running=self.leave_running)
 

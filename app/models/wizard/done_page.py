@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from app.models.labels import paragraph
 from app.models.library import ModelLibrary
-from app.models.wizard.page import Page, Plan
+from app.models.page_parts import paragraph
+from app.models.wizard.wizard_page import Plan, WizardPage
 
 
-class DonePage(Page):
+class DonePage(WizardPage):
     """Says where the model is found."""
 
     step = "done"

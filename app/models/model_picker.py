@@ -18,7 +18,7 @@ from app.talk.chat import Chat
 from engine.config import ModelSet, models_in, tiny_models
 
 
-class Picker(QObject):
+class ModelPicker(QObject):
     """Offers sets in ``topbar``: those ``known`` at the start, the library's, and those of the models folder.
 
     ``opening`` tells that one was chosen and is about to be loaded, ``offered`` that the library has told what it has.

@@ -6,20 +6,20 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
 from app.look.announce import announce
-from app.models.labels import button, note
-from app.models.library import Errand
+from app.models.library import Task
+from app.models.page_parts import button, note
 from app.notice import Alert
 from app.threads.failure import Failure
 
 
-class Standing(QWidget):
-    """Follows one errand at a time; ``changed`` tells that one began or ended."""
+class TaskStatus(QWidget):
+    """Follows one task at a time; ``changed`` tells that one began or ended."""
 
     changed = Signal()
 
     def __init__(self) -> None:
         super().__init__()
-        self._errand: Errand | None = None
+        self._task: Task | None = None
         self._doing = ""
         self.status, self.alert, self.halt = note(), Alert(), button("Stop", "quiet")
         self.halt.clicked.connect(self.stop)
@@ -39,18 +39,18 @@ class Standing(QWidget):
     @property
     def idle(self) -> bool:
         """True while nothing is being done."""
-        return self._errand is None
+        return self._task is None
 
-    def begin(self, errand: Errand, doing: str) -> Errand:
-        """Follow ``errand``, which is ``doing`` something, as in “Verifying A”."""
-        self._errand, self._doing = errand, doing
+    def begin(self, task: Task, doing: str) -> Task:
+        """Follow ``task``, which is ``doing`` something, as in “Verifying A”."""
+        self._task, self._doing = task, doing
         self.alert.tell(None)
         self.say(f"{doing}…")
         self.bar.setValue(0)
-        errand.failed.connect(self.complain)
-        errand.over.connect(self._rest)
+        task.failed.connect(self.complain)
+        task.over.connect(self._rest)
         self._show()
-        return errand
+        return task
 
     def step(self, path: str, done: int, total: int) -> None:
         """Show that ``done`` of ``total`` bytes are through, the last of them those of ``path``, if it is a file."""
@@ -70,18 +70,18 @@ class Standing(QWidget):
         self.alert.tell(failure)
 
     def forget(self) -> None:
-        """Show nothing any more of what came of the last errand; of the one under way everything."""
+        """Show nothing any more of what came of the last task; of the one under way everything."""
         if self.idle:
             self.say("")
             self.alert.tell(None)
 
     def stop(self) -> None:
-        """End the errand at its next step."""
-        if self._errand is not None:
-            self._errand.stop()
+        """End the task at its next step."""
+        if self._task is not None:
+            self._task.stop()
 
     def _rest(self) -> None:
-        self._errand = None
+        self._task = None
         self._show()
 
     def _show(self) -> None:

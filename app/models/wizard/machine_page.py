@@ -7,14 +7,14 @@ from PySide6.QtWidgets import QGridLayout
 
 from app.desktop.folders import as_told
 from app.look.label import Label
-from app.models.labels import button, card, row_of
 from app.models.library import Hardware, ModelLibrary, Survey, size
-from app.models.offline import OfflineNote
-from app.models.wizard.page import Page, Plan
+from app.models.offline_note import OfflineNote
+from app.models.page_parts import button, card, row_of
+from app.models.wizard.wizard_page import Plan, WizardPage
 from app.threads.failure import Failure
 
 
-class MachinePage(Page):
+class MachinePage(WizardPage):
     """Measures GPU, memory and disk each time it is shown."""
 
     step = "machine"
@@ -47,9 +47,9 @@ class MachinePage(Page):
         for value in self.values.values():
             value.setText("Measuring…")
         self.offline.look()
-        errand = self._library.survey(self.plan.context)
-        errand.finished.connect(self._show)
-        errand.failed.connect(self._complain)
+        task = self._library.survey(self.plan.context)
+        task.finished.connect(self._show)
+        task.failed.connect(self._complain)
 
     def _line(self, name: str) -> Label:
         title, value = Label(name), Label()

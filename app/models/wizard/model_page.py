@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,25 +12,25 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 from app.look.announce import announce
 from app.look.choosing import choose_file, choose_folder
 from app.look.label import Label
-from app.models.asking import ask
+from app.models.confirm import confirm
 from app.models.importing import GGUF_KINDS, GGUF_TITLE, imported
-from app.models.labels import button, note, paragraph, row_of
-from app.models.library import Errand, ModelLibrary, Offer, Step, Survey, size
-from app.models.offline import OfflineNote, said
-from app.models.wizard.length import LengthBox
+from app.models.library import ModelLibrary, Offer, Step, Survey, Task, size
+from app.models.offline_note import OfflineNote, said
+from app.models.page_parts import button, note, paragraph, row_of
+from app.models.wizard.hub_search import HubSearch
+from app.models.wizard.length_box import LengthBox
 from app.models.wizard.offer_card import OfferCard
-from app.models.wizard.offer_list import Shelf
-from app.models.wizard.page import ORDER, Page, Plan
-from app.models.wizard.search import Search
+from app.models.wizard.offer_list import OfferList
+from app.models.wizard.wizard_page import ORDER, Plan, WizardPage
 from app.threads.failure import Failure
 
 CHOOSE = "Choose one to go on; with “Skip for now” the starter stays."
 
 
-class SetsPage(Page):
+class ModelPage(WizardPage):
     """Cards with the fit verdict, the best first; a field for any repository, and a button for a folder."""
 
-    step = "sets"
+    step = "model"
 
     def __init__(self, library: ModelLibrary, plan: Plan) -> None:
         super().__init__(
@@ -40,20 +41,20 @@ class SetsPage(Page):
         )
         self._library = library
         self._extra: list[Offer] = []
-        self._import: Errand | None = None
+        self._import: Task | None = None
         self._source = ""
         self._known: set[str] | None = None  # the offers before an import, whose own is to be chosen
         self._unfit: set[str] = set()  # what is to be had although it does not fit
         self._verdict = ""  # on all of them together
-        self._survey: Errand | None = None  # the latest
+        self._survey: Task | None = None  # the latest
         self._jobs: set[str] = set()  # what was being downloaded then
         self.none, self.context = paragraph(), LengthBox(plan.context)
-        self.search = Search(library, plan)
+        self.search = HubSearch(library, plan)
         self.address, self.ask_hub = self.search.field, self.search.go
         self.folder, self.file = button("Import a folder…"), button("Import a GGUF file…")
         self.sign_in = button("Sign in…")
         self.status, self.halt = note(), button("Stop", "quiet")
-        self.area = Shelf()
+        self.area = OfferList()
         self.offline = OfflineNote(library)
         self._lay_out()
         self._connect()
@@ -136,17 +137,17 @@ class SetsPage(Page):
         if offer.name in self._unfit:
             return True
         more = f"{offer.verdict.sentence} It can be downloaded ({size(offer.download)}), but not be loaded here now."
-        act = lambda: self._have_all_the_same(offer)  # noqa: E731 # a name for what is one line too long
-        ask(self, f"{offer.title} does not fit.", more, yes="Download it all the same", no="Choose another", act=act)
+        sentence, act = f"{offer.title} does not fit.", partial(self._have_all_the_same, offer)
+        confirm(self, sentence, more, yes="Download it all the same", no="Choose another", act=act)
         return False
 
     def after(self) -> int:
         """Skip what is not needed: for an installed set all up to the trial, else the licence of an open one."""
         offer = self.plan.offer
         if offer is not None and offer.installed and not self.plan.asked:
-            return ORDER.index("try")
+            return ORDER.index("trial")
         gated = self.plan.asked or (offer is not None and offer.gated)
-        return ORDER.index("access" if gated else "place")
+        return ORDER.index("licence" if gated else "folder")
 
     def look_up(self) -> None:
         """Ask the Hub about the repository typed or pasted."""

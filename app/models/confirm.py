@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QMessageBox, QWidget
 from app.look.box import Box
 
 
-def ask(parent: QWidget, question: str, more: str, *, yes: str, no: str, act: Callable[[], object]) -> Box:
+def confirm(parent: QWidget, question: str, more: str, *, yes: str, no: str, act: Callable[[], object]) -> Box:
     """Ask ``question``, explained by ``more``; ``yes`` is the button that does ``act``, Enter and Esc mean ``no``."""
     box = Box(parent.window().windowTitle(), question, more, parent)
     go = box.addButton(yes, QMessageBox.ButtonRole.DestructiveRole)

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QAbstractButton, QMainWindow, QMessageBox, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.models.library import Installed, Listing, ModelLibrary, Offer
-from app.models.model_menu import ModelsCorner
+from app.models.model_dialogs import ModelDialogs
 from app.talk.chat import Chat
 from engine.config import ModelSet
 from tests.app.plain import IN_FILE, shown
@@ -39,18 +39,18 @@ class Shell(QMainWindow):
         """Take a folder, of which nothing is shown."""
 
 
-Begin = Callable[..., tuple[Shell, ModelsCorner]]
+Begin = Callable[..., tuple[Shell, ModelDialogs]]
 
 
 @pytest.fixture
 def begin(qtbot: QtBot, library: ModelLibrary, chat: Chat, settings: QSettings) -> Iterator[Begin]:
     """Open a window with the Model menu."""
-    made: list[ModelsCorner] = []
+    made: list[ModelDialogs] = []
 
-    def start(*, greet: bool = True) -> tuple[Shell, ModelsCorner]:
+    def start(*, greet: bool = True) -> tuple[Shell, ModelDialogs]:
         shell = Shell()
         qtbot.addWidget(shell)
-        corner = ModelsCorner(shell, shell, library, chat, settings)
+        corner = ModelDialogs(shell, shell, library, chat, settings)
         made.append(corner)
         shell.show()
         corner.start(greet=greet)
@@ -91,7 +91,7 @@ def test_a_gguf_file_that_is_dropped_can_only_be_imported(begin: Begin) -> None:
     box.reject()
 
 
-def press(corner: ModelsCorner, text: str, *, always: bool = False) -> None:
+def press(corner: ModelDialogs, text: str, *, always: bool = False) -> None:
     box = corner._question
     assert isinstance(box, QMessageBox)
     tick = box.checkBox()
@@ -130,14 +130,14 @@ def test_answers_to_a_wizard_that_is_gone_go_nowhere(begin: Begin, library: Mode
     wizard = corner.wizard
     assert wizard is not None
     wizard.next()
-    wizard.sets.address.setText("ada/nothing")
-    wizard.sets.look_up()
-    wizard.access.token.setText("hf_wrong")
-    wizard.access.sign_in()
-    errands = library._errands.under_way
+    wizard.model_page.address.setText("ada/nothing")
+    wizard.model_page.look_up()
+    wizard.licence_page.token.setText("hf_wrong")
+    wizard.licence_page.sign_in()
+    tasks = library._tasks.under_way
     wizard.reject()
     del wizard
-    qtbot.waitUntil(lambda: all(errand.ended for errand in errands), timeout=10_000)
+    qtbot.waitUntil(lambda: all(task.ended for task in tasks), timeout=10_000)
 
 
 def test_closing_asks_about_a_download(begin: Begin, library: ModelLibrary, hub: FakeHub, qtbot: QtBot) -> None:

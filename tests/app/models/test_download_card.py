@@ -5,18 +5,18 @@ from __future__ import annotations
 import pytest
 from pytestqt.qtbot import QtBot
 
-from app.models.job import JobView, file_state, unfinished
+from app.models.download_card import DownloadCard, file_state, unfinished
 from app.models.library import FileProgress, ModelLibrary, Progress
-from app.models.wizard.download import DownloadPage
-from app.models.wizard.page import Plan
+from app.models.wizard.download_page import DownloadPage
+from app.models.wizard.wizard_page import Plan
 
 HALF = FileProgress("ada/tiny", "model.safetensors", 200, 100, "downloading")
 WHOLE = FileProgress("ada/small", "model.safetensors", 50, 50, "done")
 
 
 @pytest.fixture
-def view(qtbot: QtBot, library: ModelLibrary) -> JobView:
-    made = JobView(library.downloads, "smollm2", "SmolLM2 1.7B")
+def view(qtbot: QtBot, library: ModelLibrary) -> DownloadCard:
+    made = DownloadCard(library.downloads, "smollm2", "SmolLM2 1.7B")
     qtbot.addWidget(made)
     made.show()
     return made
@@ -30,7 +30,7 @@ def test_a_file_does_not_move_while_its_job_is_paused() -> None:
     assert unfinished((HALF, WHOLE)) == 100, "what is complete stays when a job is cancelled"
 
 
-def test_a_wait_can_be_cut_short(view: JobView, library: ModelLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wait_can_be_cut_short(view: DownloadCard, library: ModelLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
     """Guards against a minute of waiting for a connection that is back."""
     hurried: list[str] = []
     monkeypatch.setattr(library.downloads._downloads, "hurry", hurried.append)
@@ -43,7 +43,7 @@ def test_a_wait_can_be_cut_short(view: JobView, library: ModelLibrary, monkeypat
     assert hurried == ["smollm2"]
 
 
-def test_a_job_that_waits_says_what_for(view: JobView, library: ModelLibrary) -> None:
+def test_a_job_that_waits_says_what_for(view: DownloadCard, library: ModelLibrary) -> None:
     """Guards against "Waiting." and no more."""
     library.downloads._jobs["qwen3-4b"] = Progress("qwen3-4b", "downloading", "")
     library.downloads.progressed.emit(Progress("smollm2", "waiting", "Waiting."))
@@ -51,7 +51,7 @@ def test_a_job_that_waits_says_what_for(view: JobView, library: ModelLibrary) ->
 
 
 def test_going_offline_leaves_the_figures_and_says_where_to_go_online(
-    qtbot: QtBot, library: ModelLibrary, view: JobView
+    qtbot: QtBot, library: ModelLibrary, view: DownloadCard
 ) -> None:
     """Guards against an empty card for 770 MB that are there, and a switch nobody finds."""
     page = DownloadPage(library, Plan())

@@ -9,14 +9,14 @@ from PySide6.QtWidgets import QMessageBox
 from pytestqt.qtbot import QtBot
 
 from app.models.library import Listing, ModelLibrary
-from app.models.wizard.page import Plan
-from app.models.wizard.place import PlacePage
+from app.models.wizard.folder_page import FolderPage
+from app.models.wizard.wizard_page import Plan
 from tests.app.models.conftest import TINY, answer
 
 
 @pytest.fixture
-def page(qtbot: QtBot, library: ModelLibrary) -> PlacePage:
-    made = PlacePage(library, Plan())
+def page(qtbot: QtBot, library: ModelLibrary) -> FolderPage:
+    made = FolderPage(library, Plan())
     qtbot.addWidget(made)
     made.show()
     made.initializePage()
@@ -24,7 +24,7 @@ def page(qtbot: QtBot, library: ModelLibrary) -> PlacePage:
 
 
 def test_an_empty_library_goes_where_it_is_sent(
-    page: PlacePage, library: ModelLibrary, qtbot: QtBot, tmp_path: Path
+    page: FolderPage, library: ModelLibrary, qtbot: QtBot, tmp_path: Path
 ) -> None:
     """Guards against a question where there is nothing to ask."""
     page.ask_move(tmp_path / "other")
@@ -32,7 +32,7 @@ def test_an_empty_library_goes_where_it_is_sent(
 
 
 def test_models_are_moved_only_after_a_question(
-    page: PlacePage, library: ModelLibrary, qtbot: QtBot, tmp_path: Path
+    page: FolderPage, library: ModelLibrary, qtbot: QtBot, tmp_path: Path
 ) -> None:
     """Guards against a whole library moved by somebody who only wanted the next model elsewhere."""
     listings: list[Listing] = []
@@ -53,5 +53,5 @@ def test_models_are_moved_only_after_a_question(
     assert not page.halt.isVisible()
 
 
-def _asks(page: PlacePage) -> bool:
+def _asks(page: FolderPage) -> bool:
     return any(box.isVisible() for box in page.findChildren(QMessageBox))
