@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
@@ -13,6 +14,7 @@ from app.look.label import Label, label
 from app.look.palette import Palette
 from app.look.quiet_button import QuietButton
 from app.messages.answer import Answer
+from app.messages.answer_views import AnswerStyle
 from app.messages.question import Question
 from app.speculation.legend import Sample
 from engine.events import Event
@@ -37,7 +39,8 @@ class Demonstration(QWidget):
     def __init__(self, question: str, model: str, palette: Palette, *, moving: bool) -> None:
         super().__init__()
         self.setAccessibleName(TITLE)
-        self.answer = Answer(palette, marked=True, view="trace", moving=moving)
+        self._style = AnswerStyle(palette, moving=moving)
+        self.answer = Answer(self._style, "trace")
         self.answer.show_model(model)
         self.captions = {mark: (Sample(mark, word, palette), Label(said)) for mark, (word, said) in CAPTIONS.items()}
         self.skip = QuietButton("Skip", "quiet", tip="Esc, a click or typing does so, too")
@@ -77,7 +80,7 @@ class Demonstration(QWidget):
 
     def set_palette(self, palette: Palette) -> None:
         """Paint in the colours of ``palette``."""
-        self.answer.set_palette(palette)
+        self.answer.dress(replace(self._style, palette=palette))
         for sample, _ in self.captions.values():
             sample.set_palette(palette)
 

@@ -6,7 +6,8 @@ from PySide6.QtCore import QElapsedTimer, QObject, QSettings
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 
 from app.log.replay import Replay
-from app.messages.answer import Answer, View
+from app.messages.answer import Answer
+from app.messages.answer_views import View
 from app.messages.transcript import Transcript
 from app.speculation.panel import SpeculationPanel
 from app.speculation.player import Player

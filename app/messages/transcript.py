@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from time import perf_counter
 
 from PySide6.QtCore import QPoint, QRect, QSize, QTimer, Signal
@@ -10,7 +11,8 @@ from PySide6.QtCore import QPoint, QRect, QSize, QTimer, Signal
 from app.conversations.conversation import Conversation, Message, Outcome
 from app.ink.text_view import TextView
 from app.look.palette import Palette
-from app.messages.answer import Answer, View, guessed_height
+from app.messages.answer import Answer, guessed_height
+from app.messages.answer_views import AnswerStyle, View
 from app.messages.autoscroll import AutoscrollArea
 from app.messages.message_list import MessageList
 from app.messages.message_row import MessageRow
@@ -46,7 +48,7 @@ class Transcript(AutoscrollArea):
         shown = MessageList()
         super().__init__(shown)
         self._list, self.message_actions, self.welcome = shown, shown.message_actions, shown.welcome
-        self._palette, self._marked, self._moving, self._technical = palette, marked, True, False
+        self._style = AnswerStyle(palette, marked=marked)
         self._waiting: Sequence[Message] = ()  # the oldest of very many, not built before somebody looks
         self._switch = ViewSwitch(self, shown.answers, view)
         self.setObjectName("transcript")
@@ -61,7 +63,7 @@ class Transcript(AutoscrollArea):
     @property
     def moving(self) -> bool:
         """True unless things are to stand still."""
-        return self._moving
+        return self._style.moving
 
     @property
     def answers(self) -> Sequence[Answer]:
@@ -233,34 +235,29 @@ class Transcript(AutoscrollArea):
 
     def show_marks(self, marked: bool) -> None:
         """Show or hide the marks of all answers."""
-        self._marked = marked
-        for answer in self.answers:
-            answer.show_marks(marked)
+        self._dress(replace(self._style, marked=marked))
 
     def show_technical(self, technical: bool) -> None:
         """Call the levels by their ``technical`` names on tokens' cards, or by plain ones."""
-        self._technical = technical
-        for answer in self.answers:
-            answer.show_technical(technical)
+        self._dress(replace(self._style, technical=technical))
 
     def set_motion(self, moving: bool) -> None:
         """Let marks fade in, or appear at once."""
-        self._moving = moving
-        for answer in self.answers:
-            answer.set_motion(moving)
+        self._dress(replace(self._style, moving=moving))
 
     def set_palette(self, palette: Palette) -> None:
-        """Paint all answers in the colours of ``palette``."""
-        self._palette = palette
+        """Repaint all answers in the colours of ``palette``."""
+        self._dress(replace(self._style, palette=palette))
+
+    def _dress(self, style: AnswerStyle) -> None:
+        self._style = style
         for answer in self.answers:
-            answer.set_palette(palette)
+            answer.dress(style)
 
     # Making messages
 
     def _make_answer(self) -> Answer:
-        answer = Answer(
-            self._palette, marked=self._marked, view=self.view, moving=self._moving, technical=self._technical
-        )
+        answer = Answer(self._style, self.view)
         answer.reached.connect(self.show_spot)
         answer.token_chosen.connect(lambda index: self.token_chosen.emit(answer, index))
         return answer

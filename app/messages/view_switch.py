@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, QPoint, QTimer
 from PySide6.QtWidgets import QScrollArea
 
-from app.messages.answer import Answer, View
+from app.messages.answer import Answer
+from app.messages.answer_views import View
 
 DEPTH = 8  # widgets around a text, at most
 LEISURE = 30  # ms between two bits of work that nobody waits for

@@ -97,13 +97,13 @@ def test_colours_and_motion_reach_the_window(start: Start) -> None:
     running = start()
     running.preferences.change(theme="dark", marks="safe")
     assert running.theme.palette is DARK_SAFE
-    assert running.window.transcript._palette is DARK_SAFE
+    assert running.window.transcript._style.palette is DARK_SAFE
     assert running.window.bar.themes["dark"].isChecked()  # whoever changed it
     running.preferences.change(motion="reduced")
     assert running.theme.still
-    assert not running.window.transcript._moving
+    assert not running.window.transcript.moving
     running.preferences.change(motion="full")
-    assert running.window.transcript._moving
+    assert running.window.transcript.moving
 
 
 @pytest.mark.parametrize("palette", [DARK, DARK_SAFE, LIGHT, LIGHT_SAFE], ids=lambda palette: str(palette.dark))

@@ -15,6 +15,7 @@ from app.conversations.conversation import Message, Reply
 from app.look.palette import LIGHT
 from app.messages.actions import MessageActions
 from app.messages.answer import Answer
+from app.messages.answer_views import AnswerStyle
 from app.messages.message_row import MessageRow
 from app.models.chosen_methods import KEPT, ChosenMethods
 from app.talk.chat import Engine
@@ -76,7 +77,7 @@ def test_an_ordinary_model_is_not_slowed_and_keeps_what_is_chosen(
 def test_a_slow_answer_offers_to_turn_speculation_off(start: Callable[..., Application], qtbot: QtBot) -> None:
     """Guards: "slower here" with nothing to be done about it, and the offer beside an answer that gained."""
     for seconds, offered in ((0.4, True), (0.035, False)):
-        answer = Answer(LIGHT, marked=True, moving=False)
+        answer = Answer(AnswerStyle(LIGHT, moving=False))
         row = MessageRow(answer, actions := MessageActions(), asks=False)
         qtbot.addWidget(row)
         events = tuple(speculated(STORY * 2, seconds=seconds))

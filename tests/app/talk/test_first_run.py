@@ -146,7 +146,7 @@ def test_it_fits_the_smallest_window_and_keeps_still(
     demonstration, area = shown(running), running.window.transcript.viewport()
     sentence = demonstration.captions[Mark.WRITTEN][1]
     assert sentence.mapTo(area, sentence.rect().bottomLeft()).y() < area.height()
-    assert not demonstration.answer._moving
+    assert not demonstration.answer._style.moving
     assert (demonstration.accessibleName(), sentence.text()) == (TITLE, CAPTIONS[Mark.WRITTEN][1])
 
 
