@@ -48,6 +48,11 @@ class Grouped:
             return self.codes
         return torch.stack((self.codes & 15, self.codes >> 4), dim=-1).view(self.shape)
 
+    def between(self, rows: slice) -> Grouped:
+        """Return the matrix of the ``rows`` alone."""
+        codes, minimum = self.codes[rows], None if self.minimum is None else self.minimum[rows]
+        return Grouped(codes, self.scale[rows], minimum, self.bits, (len(codes), self.shape[1]))
+
     def parts(self) -> dict[str, Tensor]:
         """Return what a checkpoint holds of it besides the codes, by the last word of its name."""
         return {SCALE: self.scale} | ({} if self.minimum is None else {MINIMUM: self.minimum})

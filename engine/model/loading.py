@@ -25,7 +25,7 @@ from engine.model.kernels import available
 from engine.model.layer import Layer
 from engine.model.linear import Dense, Linear, Nf4, blocked, quantised, stacked
 from engine.model.packed import Packed
-from engine.model.packing import pack, pack_nf4, quantised_to, refusal
+from engine.model.packing import pack_grouped, pack_nf4, quantised_to, refusal
 from engine.model.transformer import Transformer
 
 
@@ -221,8 +221,7 @@ class _Packing(_Loader):
         """Return the matrix ``name``: as it is stored, where that is of few bits, otherwise packed as ``form``."""
         added = self.dense(bias) if bias in self.shapes else None
         if self.checkpoint.is_grouped(name):
-            stored = self.grouped(name)
-            return pack(FOUR if stored.bits == 4 else EIGHT, stored.unpacked(), stored.scale, stored.minimum, added)
+            return pack_grouped(self.grouped(name), added)
         rows, columns = self.shapes[name]
         if not self.checkpoint.is_packed(name):
             dense = self.raw(name)
