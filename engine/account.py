@@ -12,6 +12,7 @@ from math import inf
 from platform import machine
 from typing import Literal
 
+from engine.architecture.form import GROUP
 from engine.architecture.stored import Kept
 from engine.config import WEIGHTS, Weights
 from engine.dimensions import Dimensions
@@ -44,9 +45,9 @@ class Precision:
     ``tied_copy``: a tied head of at least this many weights is a copy of its own in ``head`` bytes (0: always).
     ``law``: of each entry of a level's laws. ``elsewhere``: an embedding that is not the head as well stays
     in the host's memory. ``table``: a weight of the embedding. ``cache``: of keys and values. ``twice``: of each weight
-    of the widest matrix, while it is there twice. ``dense``: an activation. ``chunk``: the prompt tokens of one prefill
-    pass: enough to be worth unpacking the weights for, few enough for progress and for Stop. ``kept``: of weights that
-    stay in the form they are stored in.
+    of the widest matrix, while it is there twice; ``head_twice``: the same of a head of its own. ``dense``: an
+    activation. ``chunk``: the prompt tokens of one prefill pass: enough to be worth unpacking the weights for, few
+    enough for progress and for Stop. ``kept``: of weights that stay in the form they are stored in.
     """
 
     linear: float
@@ -55,6 +56,7 @@ class Precision:
     table: float
     cache: int
     twice: float
+    head_twice: float
     dense: int
     law: int
     elsewhere: bool
@@ -68,16 +70,17 @@ class Precision:
         return others * self.linear + sum(self.kept.get(form, self.linear) * count for form, count in counts.items())
 
 
-GPU = Precision(NF4, NF4, tied_copy=SMALL_HEAD, table=2, cache=2, twice=2, dense=2, law=6, elsewhere=True, chunk=1024)
+GPU = Precision(
+    NF4, NF4, SMALL_HEAD, table=2, cache=2, twice=2, head_twice=2, dense=2, law=6, elsewhere=True, chunk=1024
+)
 DENSE_HEAD = replace(GPU, head=2, tied_copy=inf)
 _X86 = machine().lower() in {"x86_64", "amd64"}
 _COPIED = 0 if _X86 else inf  # a tied head is kept once more, in oneDNN's layout
-EXACT = Precision(4, 4, tied_copy=_COPIED, table=4, cache=4, twice=4, dense=4, law=12, elsewhere=False, chunk=256)
+EXACT = Precision(4, 4, _COPIED, table=4, cache=4, twice=4, head_twice=4, dense=4, law=12, elsewhere=False, chunk=256)
 _PACKED = 8.5 / 8  # a byte, and a float16 scale for every 32
 _GROUPED: dict[Kept, float] = {"4 bits": 5 / 8, "8 bits": _PACKED}  # half a byte and two float16 for every 32
-EIGHT = replace(
-    EXACT, linear=_PACKED, head=_PACKED, tied_copy=inf, table=_PACKED, cache=2, twice=_PACKED, kept=_GROUPED
-)
+EIGHT = replace(EXACT, linear=_PACKED, head=_PACKED, tied_copy=inf, table=_PACKED, cache=2)
+EIGHT = replace(EIGHT, twice=_PACKED, head_twice=0, kept=_GROUPED)  # it is packed a few rows at a time
 FOUR = replace(EIGHT, linear=5 / 8)
 STORED = replace(EIGHT, kept={**_GROUPED, "nf4": 9 / 16})
 # On x86; elsewhere all are exact.
@@ -203,9 +206,10 @@ def needs(
     take: all of RUNTIME in a new process, LIBRARIES where only the context was made, 0 where models ran before.
     ``dense_head``: a GPU keeps heads in 16 bits. ``weights``: as a CPU holds them.
     """
-    precision = (DENSE_HEAD if dense_head else GPU) if device == "cuda" else ON_CPU[weights if _X86 else "exact"]
+    precisions = [_precision(level, device, dense_head, weights) for level in levels]
     held = min(context, *(level.context for level in levels))
-    accounts = tuple(account(level, held, precision, has_exits=not index) for index, level in enumerate(levels))
+    pairs = list(zip(levels, precisions, strict=True))
+    accounts = tuple(account(level, held, precision, has_exits=not at) for at, (level, precision) in enumerate(pairs))
     return Needs(
         dimensions=tuple(levels),
         levels=accounts,
@@ -213,10 +217,10 @@ def needs(
         dense_head=dense_head,
         held=weights,
         context=held,
-        workspace=_laws(levels, precision) + max(_pass(level, precision) for level in levels),
+        workspace=_laws(levels, precisions[0]) + max(_pass(*pair) for pair in pairs),
         graphs=GRAPHS if device == "cuda" else 0,
         runtime=runtime if device == "cuda" else 0,
-        loading=_peak(levels, accounts, precision),
+        loading=_peak(levels, accounts, precisions),
     )
 
 
@@ -257,12 +261,22 @@ def _pass(d: Dimensions, precision: Precision) -> int:
     return precision.chunk * row * precision.dense + spread
 
 
-def _peak(levels: Sequence[Dimensions], accounts: Sequence[Account], precision: Precision) -> int:
+def _precision(d: Dimensions, device: Device, dense_head: bool, weights: Weights) -> Precision:
+    """Return how ``device`` keeps such a model: a CPU exactly where rows do not hold whole groups."""
+    if device == "cuda":
+        return DENSE_HEAD if dense_head else GPU
+    packs = _X86 and not any(size % GROUP for size in (d.hidden, d.intermediate, d.heads * d.head_dim))
+    return ON_CPU[weights if packs else "exact"]
+
+
+def _peak(levels: Sequence[Dimensions], accounts: Sequence[Account], precisions: Sequence[Precision]) -> int:
     """Return the most memory while the levels are loaded one after another, caches growing later."""
     before = most = 0
-    for level, kept in zip(levels, accounts, strict=True):
+    for level, kept, precision in zip(levels, accounts, precisions, strict=True):
         copied = not level.tied or level.embedding >= precision.tied_copy  # the head is packed from 16 bits
-        widest = max(2 * level.intermediate * level.hidden, level.embedding * copied)
-        most = max(most, before + kept.weights + round(widest * precision.twice))
+        head = level.embedding * copied * precision.head_twice
+        most = max(
+            most, before + kept.weights + round(max(2 * level.intermediate * level.hidden * precision.twice, head))
+        )
         before += kept.weights
     return most
