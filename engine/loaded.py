@@ -22,6 +22,7 @@ from engine.errors import DeviceError, ModelSetError
 from engine.events import Loading
 from engine.generation import suggested
 from engine.model import Transformer, load
+from engine.model.packing import refusal
 from engine.tokenizer import ChatTokenizer
 
 How = Literal["auto", "eager", "graphs"]
@@ -57,7 +58,7 @@ class Loaded:
 
     ``how``: "auto" is graphs on a GPU; where these cannot run a model, all go on "eager", and ``why_eager`` says why.
     ``room``: the most tokens of a conversation with graphs. ``dense_head``: keep heads in 16 bits on a GPU.
-    ``weights``: how a CPU holds them; recordings tried on one have them exact.
+    ``weights``: how a CPU holds them; exact where it lacks what our kernels need, and in recordings tried on one.
     """
 
     def __init__(
@@ -68,7 +69,8 @@ class Loaded:
         self.why_eager = "" if self.how == "graphs" else "as asked" if device.type == "cuda" else "there is no GPU"
         self.traits = Traits()  # of the target
         self.note = ""  # what its makers suggest that makes no sense
-        self.weights: Weights = weights if self.how == "eager" else "exact"
+        packs = self.how == "eager" and not (device.type == "cpu" and refusal())
+        self.weights: Weights = weights if packs else "exact"
         self._budget = Budget(models, device, dense_head=dense_head, weights=self.weights)
         self._runner: Runner | None = None
         self._parts: dict[Role, tuple[Transformer, FrequentTokens | None]] = {}
