@@ -7,12 +7,14 @@ then a PlainPace, and ends in Finished. Every view of a reply is a function of i
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Generator
 from dataclasses import dataclass
 from math import inf
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from engine import words
 
+T = TypeVar("T")
 PassKind = Literal["draft", "verify"]
 Reason = Literal["end", "stop", "length", "context"]
 Doubt = Literal[
@@ -255,6 +257,16 @@ class Finished:
 
 
 Event = Loading | Notice | Started | Prefill | Drafting | Round | PlainPace | Finished
+
+
+def finished(steps: Generator[object, None, T]) -> T:
+    """Run ``steps`` to their end, whatever they tell on the way, and return their result."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: T = end.value
+            return result
 
 
 def to_json(event: Event) -> dict[str, Any]:

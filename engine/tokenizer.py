@@ -10,8 +10,9 @@ from pathlib import Path
 
 from engine.encoder import Encoder
 from engine.errors import CheckpointError, ModelSetError, TemplateError
+from engine.events import finished
 from engine.files import read_object
-from engine.template import Messages, Prompt, Template, finished
+from engine.template import Messages, Prompt, Template
 from engine.textstream import Pieces, TextStream
 from engine.thoughts import Marks, Unified, answer_of
 from engine.tokenizer_files import read_tokenizer

@@ -4,7 +4,7 @@ For a model's card. The text lies beside this file (passages of H. G. Wells, The
 figure depends on it and on ``--window``, so it is worth
 something only beside another one that was measured alike:
 
-    python packaging/perplexity.py FOLDER [FOLDER ...] [--nf4]
+    python packaging/perplexity.py FOLDER [FOLDER ...] [--nf4 | --weights stored]
 """
 
 from __future__ import annotations
@@ -12,11 +12,14 @@ from __future__ import annotations
 import argparse
 import math
 from pathlib import Path
+from typing import get_args
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from engine.config import Weights
+from engine.events import finished
 from engine.model import Transformer, load
 from engine.model.linear import Blocked, Dense, Linear, blocked, quantised
 from engine.tokenizer_files import read_tokenizer
@@ -30,28 +33,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="perplexity on a fixed text")
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--nf4", action="store_true", help="the same model with NF4 matrices, too")
+    parser.add_argument("--weights", choices=get_args(Weights), default="exact", help="as a CPU holds them")
     parser.add_argument("--window", type=int, default=512, help="tokens read together")
     parser.add_argument("--tokens", type=int, default=8192)
     args = parser.parse_args()
     text = TEXT.read_text(encoding="utf-8")
     for folder in args.folders:
         ids = torch.tensor(read_tokenizer(folder).backend.encode(text, add_special_tokens=False).ids[: args.tokens])
-        model = loaded(folder)
-        print(f"{perplexity(model, ids, args.window):8.3f}  {folder.name}, as it is, {len(ids):,} tokens", flush=True)
+        model = finished(load(folder, torch.device("cpu"), weights=args.weights))
+        print(
+            f"{perplexity(model, ids, args.window):8.3f}  {folder.name}, {args.weights}, {len(ids):,} tokens",
+            flush=True,
+        )
         if args.nf4:
             pack(model)
             print(f"{perplexity(model, ids, args.window):8.3f}  {folder.name}, matrices NF4", flush=True)
-
-
-def loaded(folder: Path) -> Transformer:
-    """Load the model on the CPU."""
-    steps = load(folder, torch.device("cpu"))
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            model: Transformer = end.value
-            return model
 
 
 def perplexity(model: Transformer, ids: Tensor, window: int) -> float:

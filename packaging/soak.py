@@ -20,7 +20,7 @@ import psutil
 import torch
 
 from engine.config import PRESETS, Sampling, tiny_models
-from engine.events import Finished, Loading
+from engine.events import Finished, Loading, finished
 from engine.prompts import PROMPTS
 from engine.session import Session
 
@@ -93,13 +93,7 @@ def _live(dice: random.Random, until: float, device: str, counts: dict[str, int]
 
 def _opened(device: str) -> Session:
     """Return an engine with the starter models on ``device``."""
-    opening = Session.open(tiny_models(), device)
-    while True:
-        try:
-            next(opening)
-        except StopIteration as done:
-            session: Session = done.value
-            return session
+    return finished(Session.open(tiny_models(), device))
 
 
 def _reply(session: Session, messages: list[tuple[str, str]], dice: random.Random, counts: dict[str, int]) -> str:

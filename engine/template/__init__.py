@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from engine.errors import TemplateError
+from engine.events import finished
 from engine.template.process import Overrun, Renderer
 
 Messages = Sequence[tuple[str, str]]  # (role, content)
-T = TypeVar("T")
 
 SPARE = 100_000  # characters a template may write beside what was said, of which it may repeat some
 SWITCHES = ("enable_thinking", "thinking", "enable_reasoning")  # what templates call it
@@ -159,16 +158,6 @@ class Template:
 
 class RefusedError(TemplateError):
     """The template itself says why it does not write a conversation down."""
-
-
-def finished(steps: Generator[object, None, T]) -> T:
-    """Run ``steps`` to their end and return their result."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            result: T = end.value
-            return result
 
 
 def _fold(messages: Messages) -> Messages | None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
 from pathlib import Path
-from typing import Any, TypeVar
 
 import torch
 from safetensors.torch import save_file
@@ -13,24 +11,15 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import Tensor
 
 from engine.config import ModelSet, models_in
+from engine.events import finished
 
 TEXT = "The quick brown fox jumps over the lazy dog. 0123456789 Héllo wörld, naïve café — ¿qué? " * 3
 TEMPLATE = (
     "{% for m in messages %}<|{{ m['role'] }}|>{{ m['content'] }}<|end|>{% endfor %}"
     "{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
-T = TypeVar("T")
+finish = finished
 SPECIAL = ["<|end|>", "<|system|>", "<|user|>", "<|assistant|>"]
-
-
-def finish(steps: Generator[Any, None, T]) -> T:
-    """Run ``steps`` to its end and give what it returns."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            value: T = end.value
-            return value
 
 
 def write_tokenizer(folder: Path, *, chat: bool = True) -> int:

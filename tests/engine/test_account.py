@@ -15,8 +15,9 @@ from engine.account import CONTEXT, GPU, LEAST, LIBRARIES, NF4, ON_CPU, RUNTIME,
 from engine.config import Weights
 from engine.dimensions import Dimensions, read_dimensions
 from engine.errors import DeviceError
+from engine.events import finished
 from engine.library import CATALOGUE
-from engine.model import Transformer, load
+from engine.model import load
 from engine.model.grouped import Bits
 from engine.model.linear import Blocked, Dense, Linear, Nf4, Stacked, quantised
 from engine.model.packed import Packed
@@ -25,17 +26,6 @@ from tests.engine.model.tiny import SIZES, group, random_model
 GB = 10**9
 STARTER = Path(__file__).parents[2] / "assets" / "starter"
 EIGHT = CATALOGUE["llama-8b"].models["target"].architecture
-
-
-def loaded(folder: Path, weights: Weights) -> Transformer:
-    """Load a checkpoint on the CPU."""
-    loading = load(folder, torch.device("cpu"), weights=weights)
-    while True:
-        try:
-            next(loading)
-        except StopIteration as done:
-            model: Transformer = done.value
-            return model
 
 
 def stored(linear: Linear) -> int:
@@ -70,7 +60,7 @@ def test_grouped_files_are_counted_by_what_they_hold(
 
 def agree(folder: Path, weights: Weights) -> None:
     """Check the account of the checkpoint in ``folder``, part by part, against what is loaded."""
-    model = loaded(folder, weights)
+    model = finished(load(folder, torch.device("cpu"), weights=weights))
     cache = model.new_cache(100)
     said = account(read_dimensions(folder), 100, ON_CPU[weights])
     assert said.linears == sum(

@@ -21,6 +21,7 @@ from transformers import (
 )
 
 from engine.architecture.form import GROUP, RECIPE
+from engine.events import finished
 from engine.model import Transformer, load
 from engine.model.grouped import Bits, Grouped
 
@@ -94,13 +95,7 @@ def random_model(config: PretrainedConfig) -> PreTrainedModel:
 
 def loaded(folder: Path, device: str = "cpu") -> Transformer:
     """Return the model in ``folder``, its progress left aside."""
-    steps = load(folder, torch.device(device))
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            model: Transformer = end.value
-            return model
+    return finished(load(folder, torch.device(device)))
 
 
 def logits(model: Transformer, ids: Tensor) -> Tensor:

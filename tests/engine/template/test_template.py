@@ -16,7 +16,8 @@ import pytest
 from transformers.utils.chat_template_utils import render_jinja_template
 
 from engine.errors import TemplateError
-from engine.template import Template, finished
+from engine.events import finished
+from engine.template import Template
 from engine.template.process import Overrun, Renderer
 
 DATA = Path(__file__).with_name("data")
