@@ -1,4 +1,4 @@
-"""Blocks too long to be typeset in one piece: where they are cut, and how the next piece goes on. No Qt."""
+"""How much of a source is typeset at a time: complete blocks, and where those that are too long are cut. No Qt."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from app.reading.source import fence_of
+from app.reading.source import fence_of, settled
 
 HUGE = 8_000  # characters of one block that are typeset at once
+PIECE = 3_000  # characters typeset at a time where there are many
+DEARER = 10  # times as many take as long where they hold no formulas
 ROW = re.compile(r" {0,3}\|")
 DELIMITERS = re.compile(r" {0,3}\|[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*")
 ITEM_BELOW = re.compile(r"\n(?=(?:[-*+]|\d{1,9}[.)])[ \t])")
@@ -25,6 +27,23 @@ class Resumed:
     def fence(self) -> str:
         """The line that opened the code which goes on, or ""."""
         return self.prefix.removesuffix("\n") if self.kind == "code" else ""
+
+
+def next_end(source: str, start: int, resumed: Resumed, *, final: bool) -> tuple[int, Resumed]:
+    """Return up to where ``source`` from ``start`` on can be typeset as complete blocks, and how it goes on there.
+
+    ``resumed``: how it goes on at ``start``. ``final``: there is no more than ``source``.
+    """
+    length, size = len(source), PIECE
+    if any(source.find(sign, start, start + size) >= 0 for sign in ("$", "\\")):
+        size //= DEARER  # formulas take a while
+    while (end := settled(source, start, min(start + size, length), resumed.fence)) == start and size < HUGE:
+        if start + size >= length:
+            break
+        size *= 2  # a block longer than that
+    if end == start and length - start >= HUGE:
+        return cut_through(source, start, resumed)
+    return (length if end == start and final else end), Resumed()
 
 
 def cut_through(source: str, start: int, resumed: Resumed) -> tuple[int, Resumed]:

@@ -12,6 +12,7 @@ from PySide6.QtGui import (
     QFontInfo,
     QResizeEvent,
     QTextBlockFormat,
+    QTextCharFormat,
     QTextCursor,
 )
 from PySide6.QtWidgets import QWidget
@@ -21,22 +22,19 @@ from app.ink.marks import Mark, inks, text_format
 from app.look.palette import Palette
 from app.reading.alignment import begin_at
 from app.reading.copying import CopyButtons
-from app.reading.cutting import HUGE, Resumed, cut_through
+from app.reading.cutting import Resumed, next_end
 from app.reading.formats import INDENT, KIND, Formats
 from app.reading.inline import BREAK
 from app.reading.mathematics import Formulas
-from app.reading.source import settled
 from app.reading.tables import below_table
 from app.reading.tex import Foresight
 from app.reading.text import Page
-from app.reading.tip import Tip, continues, tip_of
+from app.reading.tip import Tip, continues, stays, tip_of
 from app.reading.typeset import Environment, Typesetter
 
 SLICE = 0.012  # seconds of typesetting before the window is looked after again
-PIECE = 3000  # characters typeset at a time where there are many
 CLOSING = ("$", r"\)", r"\]")  # may end a formula
 LONG = 2000  # characters of an open block from which on it is typeset anew only when a tenth was added
-DEARER = 10  # times as many take as long where they hold no formulas
 
 
 class Sheet(Page):
@@ -165,7 +163,8 @@ class Sheet(Page):
         self._placed = 0  # buttons that stand in their corners
         self._waiting = False
         self._rest.stop()
-        self._last_form = QTextBlockFormat()
+        self._as_is: Tip | None = None  # by which the open block was typeset, where it looks as if it were complete
+        self._last_form = self._tail_form = QTextBlockFormat()  # of the blocks that end at _open and at _tail
         self._layer.cut(0)
         self._cache.cut()
         self._dense = 0
@@ -179,14 +178,14 @@ class Sheet(Page):
     def _work(self) -> None:
         """Bring the document up to the source; what takes longer than a slice goes on after a rest."""
         until = time.perf_counter() + SLICE
-        end = self._next_end()
+        end = self._find_end()
         tip = self._tip() if end == self._typeset else None  # a block that ends leaves another one open
         self._keep_above(self._tail if tip is not None and self._goes_on(tip) else self._open)
         with DocumentEdit(self) as cursor:
-            self._cut(cursor, self._tail)
+            self._cut(cursor, self._tail, self._tail_form)
             while end > self._typeset and time.perf_counter() < until:
                 self._typeset_to(cursor, end)
-                end = self._next_end()
+                end = self._find_end()
             waited, self._waiting = self._waiting, end > self._typeset
             if not self._waiting:
                 self._write_open(cursor, self._tip() if tip is None else tip)
@@ -203,41 +202,33 @@ class Sheet(Page):
             self._known_links = len(self._environment["references"])
             self.rebuild()  # a link may stand before its target
 
-    def _next_end(self) -> int:
-        """Return up to where blocks can be typeset next."""
-        length, start, size = len(self._source), self._typeset, PIECE
-        if any(self._source.find(sign, start, start + size) >= 0 for sign in ("$", "\\")):
-            size //= DEARER  # formulas take a while
-        fence = self._resumed.fence
-        while (safe := settled(self._source, start, min(start + size, length), fence)) == start and size < HUGE:
-            if start + size >= length:
-                break
-            size *= 2  # a block longer than that
-        self._onward = Resumed()
-        if safe == start and length - start >= HUGE:
-            safe, self._onward = cut_through(self._source, start, self._resumed)
-        return length if safe == start and self._final else safe
+    def _find_end(self) -> int:
+        """Return up to where blocks can be typeset next, and note how it goes on from there."""
+        end, self._onward = next_end(self._source, self._typeset, self._resumed, final=self._final)
+        return end
 
-    def _cut(self, cursor: QTextCursor, position: int) -> None:
-        """Take away what stands behind ``position``."""
+    def _cut(self, cursor: QTextCursor, position: int, form: QTextBlockFormat) -> None:
+        """Take away what stands behind ``position``, where a block of the format ``form`` ends."""
         cursor.setPosition(position)
         cursor.movePosition(QTextCursor.MoveOperation.End, QTextCursor.MoveMode.KeepAnchor)
         if cursor.hasSelection():
             cursor.removeSelectedText()
-            if position == self._open:
-                cursor.setBlockFormat(self._last_form)  # an empty block takes on the form of what was behind it
+            if cursor.block().length() == 1:
+                cursor.setBlockFormat(form)  # an empty block takes on the format of what was behind it
 
     def _typeset_to(self, cursor: QTextCursor, end: int) -> None:
-        """Typeset the source up to ``end``, which ends a block."""
-        self._set(cursor, Tip(end - self._typeset), self._environment, whole=not self._onward.prefix)
-        self._typeset, self._dense, self._resumed = end, 0, self._onward
+        """Typeset the source up to ``end``, which ends a block; what stands there already as it will be stays."""
+        if not self._let_stand(cursor, end):
+            self._set(cursor, Tip(end - self._typeset), self._environment, whole=not self._onward.prefix)
+        self._typeset, self._written, self._dense, self._resumed = end, end, 0, self._onward
+        self._as_is = None
         self._open = self._tail
-        self._last_form = cursor.blockFormat()
+        self._last_form = self._tail_form = cursor.blockFormat()
         self._buttons.firm = len(self._buttons.all)
 
     def _set(self, cursor: QTextCursor, tip: Tip, environment: Environment, *, whole: bool) -> None:
         """Write what ``tip`` shows of the source from ``_typeset`` on in place of what stands there."""
-        self._cut(cursor, self._open)
+        self._cut(cursor, self._open, self._last_form)
         self._buttons.free(self._buttons.firm)
         start, end = self._typeset, self._typeset + tip.shown
         piece = self._source[start:end]
@@ -255,9 +246,26 @@ class Sheet(Page):
         offsets = (offset - start for offset in self._offsets[first:last])
         self._layer.starts += [before + at for at in begin_at(offsets, piece, shown, drawn)]
         self._layer.marks += self._marks[first:last]
-        self._written, self._tail = end, cursor.position()
+        self._written, self._tail, self._tail_form = end, cursor.position(), cursor.blockFormat()
 
     # The open block
+
+    def _let_stand(self, cursor: QTextCursor, end: int) -> bool:
+        """Complete the open block, which ends at ``end``, as it stands; False where it has to be typeset again."""
+        piece, shown = self._source[self._typeset : end], self._written - self._typeset
+        if self._as_is is None or self._onward.prefix or not stays(piece, shown, self._as_is):
+            return False
+        if not self._as_is.fence:
+            if cursor.blockFormat().property(KIND) == "code":
+                return False  # moved in: spaces at its end are part of it
+            self._append(cursor, self._typeset + len(piece.rstrip()), self._setter.letters)
+        self._setter.end_block(cursor)
+        rest = self._offsets[len(self._layer.starts) : bisect_left(self._offsets, end)]
+        breaks = self._source.startswith("\n", self._written)
+        self._layer.marks += self._marks[len(self._layer.starts) :][: len(rest)]
+        self._layer.starts += [self._tail if breaks and at == self._written else cursor.position() for at in rest]
+        self._tail = cursor.position()
+        return True
 
     def _tip(self) -> Tip:
         return tip_of(self._source[self._typeset :], self._resumed.fence)
@@ -271,43 +279,42 @@ class Sheet(Page):
 
     def _rests(self, tip: Tip) -> bool:
         """Tell whether the block is long, and typeset so lately that it is not typeset again for what ``tip`` adds."""
-        return self._dense > LONG and 0 <= tip.shown - self._dense < self._dense // DEARER
+        return self._dense > LONG and 0 <= tip.shown - self._dense < self._dense // 10
 
     def _write_open(self, cursor: QTextCursor, tip: Tip) -> None:
         """Show what ``tip`` shows of the block being written, and the draft."""
         if self._goes_on(tip):
-            added = self._source[self._written : self._typeset + tip.shown]
-            letters = cursor.charFormat() if tip.closing else self._setter.letters
-            self._place_tokens(cursor.position(), self._written, self._typeset + tip.shown)
-            cursor.insertText(added.replace("\r", "").replace("\n", BREAK), letters or self._formats.text)
-            self._written, self._tail = self._typeset + tip.shown, cursor.position()
+            if self._rests(tip) or tip.closing or tip.fence:
+                self._as_is = None
+            self._append(
+                cursor, self._typeset + tip.shown, cursor.charFormat() if tip.closing else self._setter.letters
+            )
         elif not self._rests(tip) and (tip.shown != self._written - self._typeset or not self._dense):
-            links = dict(self._environment.get("references", {}))  # those of an open block are not yet whole
+            known = self._environment.get("references", {})
+            links = dict(known)  # those of an open block are not yet whole
             self._set(cursor, tip, {**self._environment, "references": links}, whole=False)
             self._dense = tip.shown
+            self._as_is = None if tip.closing or len(links) > len(known) else tip
         draft = self._draft if self._marked and not below_table(cursor) else ""
         if draft:
             if not self._dense:
-                self._begin_paragraph(cursor)
+                self._setter.begin_paragraph(cursor)
             cursor.insertText(draft.replace("\n", BREAK), self._draft_format)
         if cursor.blockFormat().property(KIND) == "code":
             cursor.insertBlock(self._formats.spare())  # the bottom of its box is outside of the block
 
-    def _place_tokens(self, position: int, at: int, end: int) -> None:
-        """Note where tokens not yet placed begin: the source from ``at`` to ``end`` will stand at ``position``."""
-        for index in range(len(self._layer.starts), bisect_left(self._offsets, end)):
-            offset = max(self._offsets[index], at)
+    def _append(self, cursor: QTextCursor, end: int, letters: QTextCharFormat | None) -> None:
+        """Write the source up to ``end`` at ``cursor`` as plain words in ``letters``, and note where tokens begin."""
+        at, position = self._written, cursor.position()
+        text = self._source[at:end].replace("\r", "").replace("\n", BREAK)
+        cursor.insertText(text, letters or self._formats.text)
+        self._written, self._tail = end, cursor.position()
+        first, last = len(self._layer.starts), bisect_left(self._offsets, end)
+        for offset in self._offsets[first:last]:
             position += units(self._source[at:offset].replace("\r", ""))
-            at = offset
+            at = max(offset, at)
             self._layer.starts.append(position)
-            self._layer.marks.append(self._marks[index])
-
-    def _begin_paragraph(self, cursor: QTextCursor) -> None:
-        form = self._formats.paragraph()
-        self._setter.next_block(cursor)
-        if not cursor.position():
-            form.setTopMargin(0)
-        cursor.setBlockFormat(form)
+        self._layer.marks += self._marks[first:last]
 
     def _text_between(self, first: int, last: int) -> str:
         cursor = QTextCursor(self.document())

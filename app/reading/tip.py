@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from app.reading.cutting import ROW
-from app.reading.source import FENCE, fence_of, opens
+from app.reading.source import FENCE, closes, fence_of, opens
 
 SIGNS = re.compile(r"[ \t>]*(?:[-*+#=|:`~_ \t]*|\d{1,9}[.)]?[ \t]*|[-*+][ \t]+\[[ xX]?\]?[ \t]*)")
 BEGUN_DELIMITERS = re.compile(r"[ \t|:-]*")
@@ -22,6 +22,7 @@ EMPHASIS = [  # the sign, what it encloses where it is closed, and where it is n
     )
     for sign, before in (("***", ""), ("**", ""), ("~~", ""), ("*", r"(?:^|(?<=[\s(>]))"))
 ]
+FENCE_BELOW = re.compile(r"(\n?) {0,3}(`{3,}|~{3,})\s*")
 PLAIN = re.compile(r"[^\n*_`~\[\]<>|#\\$!&:/@^=+]*")
 
 
@@ -50,15 +51,14 @@ def tip_of(piece: str, fence: str = "") -> Tip:
     before = len(piece) - len(last)
     if fence:
         return Tip(before if last.strip() and set(last.strip()) == {fence[0]} else len(piece), fence=fence)
-    opened = FENCE.match(last)
-    if opened is not None or SIGNS.fullmatch(last):
+    last = last.rstrip()
+    if FENCE.match(last) or SIGNS.fullmatch(last):
         last = ""
     held = _table_begun(lines)
     if held is not None:
         before, last = held, ""
     if not last:
         return Tip(len(piece[:before].rstrip()))
-    last = last.rstrip()
     loose = LOOSE_END.search(last, max(len(last) - REACH, 0))
     last = last[: loose.start()].rstrip() if loose else last
     return Tip(before + len(last), closing=_closing(last))
@@ -70,6 +70,17 @@ def continues(piece: str, shown: int, tip: Tip) -> bool:
     if not shown or tip.shown < shown or piece[shown - 1] == "\n":
         return False
     return "\n" not in added if tip.fence else PLAIN.fullmatch(added) is not None
+
+
+def stays(piece: str, shown: int, tip: Tip) -> bool:
+    """Tell whether ``piece``, complete now, looks as its first ``shown`` characters do, with plain words added at most.
+
+    ``tip`` is what they were shown by. Code needs no more than its closing fence.
+    """
+    if not tip.fence:
+        return continues(piece, shown, Tip(len(piece.rstrip())))
+    below = FENCE_BELOW.fullmatch(piece, shown)
+    return below is not None and bool(below[1]) != (piece[shown - 1] == "\n") and closes(below[2], tip.fence)
 
 
 def _table_begun(lines: list[str]) -> int | None:

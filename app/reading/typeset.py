@@ -74,17 +74,30 @@ class Typesetter:
             step = self._steps.get(token.type)
             if step is not None:
                 step(token)
-        if whole and cursor.blockFormat().property(KIND) == "code":
-            cursor.insertBlock()  # the last block's bottom margin does not count
-            self._fresh = True
         if self._fresh:
             self._collapse()
+        if whole:
+            self.end_block(cursor)
         return self._drawn
+
+    def end_block(self, cursor: QTextCursor) -> None:
+        """Complete the last block written, at whose end ``cursor`` stands: code ends above a block without height."""
+        if cursor.blockFormat().property(KIND) == "code":
+            cursor.insertBlock()  # the last block's bottom margin does not count
+            cursor.setBlockFormat(self._formats.spare())
 
     def next_block(self, cursor: QTextCursor) -> None:
         """Go to an empty block at the end of the document, a new one where there is none."""
         if cursor.block().text() or cursor.blockFormat().property(KIND) in ("code", "rule"):
             cursor.insertBlock(QTextBlockFormat())
+
+    def begin_paragraph(self, cursor: QTextCursor) -> None:
+        """Go to an empty paragraph at the end of the document."""
+        form = self._formats.paragraph()
+        self.next_block(cursor)
+        if not cursor.position():
+            form.setTopMargin(0)
+        cursor.setBlockFormat(form)
 
     def _make_steps(self) -> dict[str, Callable[[Token], None]]:
         return {

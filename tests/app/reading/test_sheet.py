@@ -15,9 +15,10 @@ from pytestqt.qtbot import QtBot
 from app.ink.marks import Mark
 from app.look.palette import DARK, LIGHT
 from app.reading.copying import CopyButton
+from app.reading.cutting import PIECE
 from app.reading.decoration import code_box
 from app.reading.links import LinkQuestion
-from app.reading.sheet import PIECE, Sheet
+from app.reading.sheet import Sheet
 from tests.app.reading.test_source import SAMPLES
 
 CODE = "```python\ndef f(x):\n\n    return x  # one\n```"

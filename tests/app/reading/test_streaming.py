@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from PySide6.QtCore import Qt
@@ -26,6 +28,16 @@ CHANGES = {  # what Markdown itself changes: brackets and signs that turn out to
     "links": 2,
 }
 
+ODD = [  # what ends otherwise than it looked, or looks like something else on the way
+    "> ```\n\nafter a quote of nothing but a fence",
+    "- ```\n\n  x = 1\n\n  ```\n\nafter code in an item",
+    "    code    \n\nafter code that was moved in",
+    "a\n1. \xa0 word that is no item",
+    "```\nx\n\n```\n~~~\n~~~\nafter code",
+    "a &amp; b, **bold.**, `code`` and *more",
+    "[one] before\n\n[one]: https://example.org/page\n\n[one] after",
+]
+
 
 @pytest.fixture
 def sheet(qtbot: QtBot) -> Sheet:
@@ -42,6 +54,16 @@ def pieces(text: str) -> list[str]:
 
 def letters(sheet: Sheet) -> str:
     return re.sub(r"\s", "", sheet.toPlainText())
+
+
+def shape(sheet: Sheet) -> list[tuple[str, object]]:
+    """Return the text and the format of every block, without what the draft's place needs behind open code."""
+    block, found = sheet.document().begin(), list[tuple[str, object]]()
+    while block.isValid():
+        form = block.blockFormat()
+        found.append((block.text(), (form.properties() if block.textList() is None else form.indent())))
+        block = block.next()
+    return found
 
 
 def grow(sheet: Sheet, text: str, *, final: bool = False) -> None:
@@ -156,3 +178,65 @@ def test_no_block_is_too_long(qtbot: QtBot, sheet: Sheet, monkeypatch: pytest.Mo
     if text.startswith("|"):
         assert shown.startswith("abonetwo")
         assert shown.count("ab") == 1
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_however_it_is_cut_it_looks_as_if_written_at_once(qtbot: QtBot, sheet: Sheet, seed: int) -> None:
+    """Guards: a block kept as it was shown while it grew that should have been typeset again, at its end or before."""
+    draw = random.Random(seed)
+    parts = pieces("\n\n".join(draw.sample([*ANSWERS.values(), *ODD], 4)))
+    while parts:
+        count = draw.choice((1, 1, 2, 5, 40))
+        for piece in parts[:count] if draw.random() < 0.5 else ["".join(parts[:count])]:
+            grow(sheet, piece)
+        del parts[:count]
+        if not parts or (draw.random() < 0.05 and "]:" not in sheet.markdown):  # a link may stand before its target
+            grow(sheet, "", final=not parts)
+            whole = Sheet(LIGHT, marked=False)
+            qtbot.addWidget(whole)
+            whole.resize(420, 100)
+            grow(whole, sheet.markdown, final=not parts)
+            for shown in (sheet, whole):
+                qtbot.waitUntil(partial(getattr, shown, "complete"))
+            assert shape(sheet) == shape(whole), sheet.markdown[-80:]
+    assert sheet.toHtml() == whole.toHtml()
+
+
+def test_what_stands_as_it_will_be_is_not_typeset_again(sheet: Sheet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Guards: every paragraph, list, table and piece of code typeset once more as it ends."""
+    complete, write = [0], Typesetter.write
+
+    def counted(self: Typesetter, *given: object, whole: bool = True, resumed: str = "") -> list[str]:
+        complete[0] += whole
+        return write(self, *given, whole=whole, resumed=resumed)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Typesetter, "write", counted)
+    for text in (
+        "A **few** words.\n\n",
+        "- one\n- two\n\n",
+        "```python\nx = 1\n```\n\n",
+        "> said\n\n",
+        "# Head\n\nEnd.",
+    ):
+        for piece in pieces(text):
+            grow(sheet, piece)
+    assert complete[0] == 0
+    grow(sheet, "\n\nOne that comes as a whole.\n\nAnd")
+    assert complete[0] == 1
+
+
+@pytest.mark.parametrize("text", ["words and words. " * 600, "\n\n".join(ANSWERS.values())])
+def test_what_comes_at_once_is_typeset_once(
+    qtbot: QtBot, sheet: Sheet, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    """Guards: a kept answer typeset as if it were being written, and then again."""
+    written, write = list[str](), Typesetter.write
+
+    def counted(self: Typesetter, cursor: object, source: str, *rest: object, **more: object) -> list[str]:
+        written.append(source)
+        return write(self, cursor, source, *rest, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Typesetter, "write", counted)
+    grow(sheet, text, final=True)
+    qtbot.waitUntil(lambda: sheet.complete)
+    assert "".join(written) == text
