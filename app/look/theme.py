@@ -20,6 +20,7 @@ from app.look.typeface import choose_font
 Choice = Literal["system", "light", "dark"]
 CHOICES: tuple[Choice, ...] = ("system", "light", "dark")
 Motion = Literal["system", "reduced", "full"]
+STYLED = "updraftStyled"  # a property of the application that has its style
 TEXT = 14  # pixels at 96 dpi, the size the others are drawn for
 
 _SCHEMES = {
@@ -56,7 +57,9 @@ class Theme(QObject):
         self.palette = LIGHT
         self._motion = DesktopMotion(parent=self)
         self._motion.changed.connect(lambda: self.changed.emit(self.palette))
-        app.setStyle("fusion")
+        if not app.property(STYLED):  # only once: a QWizard's pages and buttons keep the style they were made in
+            app.setStyle("fusion")
+            app.setProperty(STYLED, True)
         hints = QGuiApplication.styleHints()
         hints.setColorScheme(_SCHEMES[look.choice])
         hints.colorSchemeChanged.connect(self._follow)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,18 @@ from app.look.theme import TEXT
 from engine.config import ModelSet
 from tests.app.scripted import Opener, ScriptedSession, speculated
 from tests.app.stage import MODELS, Ask, Start
+
+
+@pytest.fixture(autouse=True)
+def _collect_elsewhen() -> Iterator[None]:
+    """Keep the collector off the threads of a test, as the application does.
+
+    There it would destroy widgets, or cut a connection while the window's thread makes one: they wait for each other
+    for ever, one with Qt's lock and one with Python's.
+    """
+    gc.disable()
+    yield
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)

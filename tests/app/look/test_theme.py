@@ -8,7 +8,8 @@ from itertools import combinations
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAccessibilityHints
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWizard, QWizardPage
+from pytestqt.qtbot import QtBot
 
 from app.look.palette import DARK, DARK_SAFE, LIGHT, LIGHT_SAFE, Palette, blend, choose, contrast, strengthen
 from app.look.theme import Look, Theme
@@ -113,3 +114,14 @@ def test_the_tints_of_the_reading_view_can_be_seen(palette: Palette) -> None:
         tinted = blend(getattr(palette, name), palette.background, palette.tint * palette.faint)
         assert contrast(tinted, palette.background) >= (1.3 if palette.dark else 1.17), name
         assert contrast(palette.text, tinted) >= 4.5, name
+
+
+def test_a_second_look_leaves_the_style_alone(qapp: QApplication, qtbot: QtBot) -> None:
+    """Guards: a segmentation fault once a second window begins while a wizard is there: its pages keep their style."""
+    Theme(qapp)
+    wizard, gone = QWizard(), list[object]()
+    qtbot.addWidget(wizard)
+    wizard.addPage(QWizardPage())
+    wizard.page(0).style().destroyed.connect(lambda *_: gone.append(True))
+    Theme(qapp)
+    assert not gone
