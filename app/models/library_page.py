@@ -13,11 +13,12 @@ from app.desktop.folders import as_told
 from app.look.choosing import choose_file, choose_folder
 from app.look.room import make_room
 from app.look.scrolled import Scrolled
-from app.models.closing_choice import ClosingChoice
 from app.models.deletion import Deletion
-from app.models.download_card import RESUME, DownloadCard
+from app.models.download_card import RESUME
+from app.models.download_cards import DownloadCards
+from app.models.downloads_at_closing import ClosingChoice
 from app.models.importing import GGUF_KINDS, GGUF_TITLE, imported
-from app.models.library import Checked, Installed, Listing, ModelLibrary, Offer, Progress, Step, size
+from app.models.library import Checked, Installed, Listing, ModelLibrary, Offer, Step, size
 from app.models.models_table import ModelsTable
 from app.models.page_parts import button, headline, note, row_of
 from app.models.task_status import TaskStatus
@@ -45,7 +46,6 @@ class LibraryPage(QDialog):
         self.deletion = Deletion(chat, self)
         self._listing: Listing | None = None
         self._asking: QDialog | None = None
-        self.jobs: dict[str, DownloadCard] = {}
         self.place, self.table, self.task_status = note(as_told(library.folder)), ModelsTable(), TaskStatus()
         self.get, self.shift = button("Get a model…"), button("Move the folder…")
         self.take, self.unpack = button("Import a folder…"), button("Import a GGUF file…")
@@ -53,7 +53,7 @@ class LibraryPage(QDialog):
         self.delete, self.go_on = button("Delete…"), button(RESUME)
         self.shut = button("Close")
         self.closing = ClosingChoice(closing)
-        self._queue = QVBoxLayout()
+        self.downloads = DownloadCards(library.downloads)
         self._lay_out()
         self._connect()
         self._enable()
@@ -158,24 +158,11 @@ class LibraryPage(QDialog):
         jobs = (job for job in self._library.downloads.jobs if not job.over)
         return {file.repository for job in jobs for file in job.files}
 
-    def _hear(self, progress: Progress) -> None:
-        view = self.jobs.get(progress.job)
-        turned = view is None or view.state != progress.state
-        if progress.state in {"done", "cancelled"}:
-            if view is not None:
-                del self.jobs[progress.job]
-                self._queue.removeWidget(view)
-                view.hide()
-                view.deleteLater()
-        elif view is None:
-            downloads = self._library.downloads
-            view = DownloadCard(downloads, progress.job, downloads.title(progress.job), files=False)
-            self.jobs[progress.job] = view
-            self._queue.addWidget(view)
-        if turned:
-            self._enable()
-            if self._listing is not None:
-                self.table.show_listing(self._listing, self._under_way())
+    def _show_downloads(self) -> None:
+        """Leave in the list only what is not being downloaded."""
+        self._enable()
+        if self._listing is not None:
+            self.table.show_listing(self._listing, self._under_way())
 
     # Tasks
 
@@ -260,7 +247,7 @@ class LibraryPage(QDialog):
         rows.addLayout(row_of(self.use, self.name, self.check, self.delete, self.go_on))
         rows.addWidget(self.table, 1)
         rows.addWidget(self.task_status)
-        rows.addLayout(self._queue)
+        rows.addLayout(self.downloads)
         foot = QHBoxLayout()
         foot.setContentsMargins(24, 0, 24, 16)
         foot.addWidget(self.closing, 1)
@@ -272,9 +259,7 @@ class LibraryPage(QDialog):
     def _connect(self) -> None:
         library = self._library
         library.listed.connect(self._show)
-        library.downloads.progressed.connect(self._hear)
-        for job in library.downloads.jobs:
-            self._hear(job)
+        self.downloads.turned.connect(self._show_downloads)
         self.closing.chosen.connect(self.closing_chosen)
         self.deletion.leave_wanted.connect(self.use_wanted)
         self.deletion.begun.connect(self._enable)

@@ -1,4 +1,4 @@
-"""The window's models corner: the Model menu, the wizard on first start, and what to do with downloads at the end."""
+"""The Model menu, and the wizard, library page and question about a dropped model that it and the window open."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from PySide6.QtCore import QEvent, QObject, QSettings, Signal
-from PySide6.QtGui import QAction, QCloseEvent
-from PySide6.QtWidgets import QAbstractButton, QCheckBox, QMainWindow, QMenu, QMessageBox, QWidget
+from PySide6.QtCore import QObject, QSettings, Signal
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QMainWindow, QMenu, QMessageBox, QWidget
 
 from app.look.box import Box
+from app.models.downloads_at_closing import DownloadsAtClosing
 from app.models.library import Listing, ModelLibrary, starter_models
 from app.models.library_page import LibraryPage
 from app.models.wizard.wizard import Wizard
@@ -19,7 +20,7 @@ from engine.config import ModelSet
 
 MENU = "&Model"
 _ACCEPT = QMessageBox.ButtonRole.AcceptRole
-SEEN, CLOSING = "wizard/seen", "downloads/closing"  # what the settings remember
+SEEN = "wizard/seen"  # in the settings
 
 
 class OffersModels(Protocol):
@@ -39,9 +40,9 @@ class OffersModels(Protocol):
 
 
 class ModelDialogs(QObject):
-    """Joins ``library`` to ``window``. ``settings`` remember whether the wizard was seen and what closing means.
+    """Opens the wizard and the library page over ``window``. ``settings`` remember whether the wizard was seen.
 
-    ``length_chosen``: how long a chat is to be, as chosen in the wizard.
+    ``length_chosen`` carries the length of a chat that was chosen in the wizard.
     """
 
     length_chosen = Signal(int)
@@ -56,14 +57,11 @@ class ModelDialogs(QObject):
         self._page: LibraryPage | None = None
         self._greet = False
         self._listing: Listing | None = None
-        self._decided = False
-        self._question: QMessageBox | None = None
         self._question_of_folder: QMessageBox | None = None
-        self.leave_running = False
+        self.closing = DownloadsAtClosing(window, library.downloads, settings)
         self.menu = self._make_menu()
         library.listed.connect(self._list)
         chat.engine_changed.connect(self._note_use)
-        window.installEventFilter(self)
 
     def start(self, *, greet: bool = True) -> None:
         """List what is there and go on with downloads; ``greet`` as well, once that is listed."""
@@ -82,8 +80,8 @@ class ModelDialogs(QObject):
         """Close the library; a download goes on by itself where that was chosen. A trial leaves nothing behind."""
         if self._wizard is not None:
             self._wizard.trial_page.trial.clear()
-        self._window.removeEventFilter(self)
-        self.library.close(leave_running=self.leave_running)
+        self.closing.end()
+        self.library.close(leave_running=self.closing.leave_running)
 
     @property
     def wizard(self) -> Wizard | None:
@@ -94,10 +92,10 @@ class ModelDialogs(QObject):
     def page(self) -> LibraryPage:
         """The library page, made when it is first wanted."""
         if self._page is None:
-            self._page = LibraryPage(self.library, self.chat, self._window, closing=self._kept)
+            self._page = LibraryPage(self.library, self.chat, self._window, closing=self.closing.choice)
             self._page.use_wanted.connect(self.use)
             self._page.get_wanted.connect(self.open_wizard)
-            self._page.closing_chosen.connect(lambda answer: self._settings.setValue(CLOSING, answer))
+            self._page.closing_chosen.connect(self.closing.choose)
         return self._page
 
     def open_wizard(self) -> None:
@@ -141,13 +139,6 @@ class ModelDialogs(QObject):
         bring_up(self.page)
         return self.page
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Ask what is to become of a download before the window closes."""
-        if watched is self._window and isinstance(event, QCloseEvent) and not self._may_close():
-            event.ignore()
-            return True
-        return super().eventFilter(watched, event)
-
     def _left(self) -> None:
         self._settings.setValue(SEEN, True)
         if self._wizard is not None:
@@ -168,46 +159,6 @@ class ModelDialogs(QObject):
     def _note_use(self) -> None:
         if self.chat.engine is Engine.READY and self.chat.models is not None:
             self.library.mark_used(self.chat.models)
-
-    @property
-    def _kept(self) -> str:
-        """The answer to be given without asking; it can be changed on the library page."""
-        kept = str(self._settings.value(CLOSING, ""))
-        return kept if kept in {"leave", "pause"} else ""
-
-    def _may_close(self) -> bool:
-        if self._decided or not self.library.downloads.under_way:
-            return True
-        if self._kept:
-            self.leave_running = self._kept == "leave"
-            return True
-        self._ask()
-        return False
-
-    def _ask(self) -> None:
-        if self._question is not None:
-            return
-        more = "Should it go on without the window, or pause until Updraft is opened again?"
-        box = Box("Download", "A model is being downloaded.", more, self._window)
-        always = QCheckBox("Do the same next time (it can be changed in Models)")
-        box.setCheckBox(always)
-        leave = box.addButton("Keep downloading", QMessageBox.ButtonRole.AcceptRole)
-        pause = box.addButton("Pause", QMessageBox.ButtonRole.AcceptRole)
-        box.setEscapeButton(box.addButton("Stay", QMessageBox.ButtonRole.RejectRole))
-        box.setDefaultButton(leave)
-        answers: dict[QAbstractButton, str] = {leave: "leave", pause: "pause"}
-        box.finished.connect(lambda _: self._answered(answers.get(box.clickedButton(), ""), always.isChecked()))
-        self._question = box
-        box.open()
-
-    def _answered(self, answer: str, always: bool) -> None:
-        self._question = None
-        if not answer:
-            return
-        self.leave_running, self._decided = answer == "leave", True
-        if always:
-            self._settings.setValue(CLOSING, answer)
-        self._window.close()
 
     def _make_menu(self) -> QMenu:
         bar = self._window.menuBar()

@@ -149,10 +149,6 @@ class ModelPage(WizardPage):
         gated = self.plan.asked or (offer is not None and offer.gated)
         return ORDER.index("licence" if gated else "folder")
 
-    def look_up(self) -> None:
-        """Ask the Hub about the repository typed or pasted."""
-        self.search.look_up()
-
     def add(self, offer: Offer) -> None:
         """Show ``offer`` before the catalogue's, and choose it."""
         self._extra = [offer, *(known for known in self._extra if known.name != offer.name)]

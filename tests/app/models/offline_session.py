@@ -75,7 +75,7 @@ def main() -> int:
     until(lambda: bool(wizard.model_page.cards))
     assert not wizard.model_page.isComplete(), "a download is offered offline"
     wizard.model_page.address.setText("ada/tiny")
-    wizard.model_page.look_up()
+    wizard.model_page.search.look_up()
     until(wizard.model_page.alert.isVisible)
     assert "offline" in wizard.model_page.alert.sentence.text()
     wizard.licence_page.sign_in_by_browser()

@@ -92,7 +92,7 @@ def test_a_gguf_file_that_is_dropped_can_only_be_imported(begin: Begin) -> None:
 
 
 def press(corner: ModelDialogs, text: str, *, always: bool = False) -> None:
-    box = corner._question
+    box = corner.closing.question
     assert isinstance(box, QMessageBox)
     tick = box.checkBox()
     assert tick is not None
@@ -131,7 +131,7 @@ def test_answers_to_a_wizard_that_is_gone_go_nowhere(begin: Begin, library: Mode
     assert wizard is not None
     wizard.next()
     wizard.model_page.address.setText("ada/nothing")
-    wizard.model_page.look_up()
+    wizard.model_page.search.look_up()
     wizard.licence_page.token.setText("hf_wrong")
     wizard.licence_page.sign_in()
     tasks = library._tasks.under_way
@@ -151,7 +151,7 @@ def test_closing_asks_about_a_download(begin: Begin, library: ModelLibrary, hub:
     assert not shell.close()
     press(corner, "Pause")
     qtbot.waitUntil(lambda: not shell.isVisible())
-    assert not corner.leave_running
+    assert not corner.closing.leave_running
 
 
 def test_a_download_goes_on_without_the_window(

@@ -50,7 +50,7 @@ def test_what_was_found_is_seen(sets: ModelPage, hub: FakeHub, qtbot: QtBot) -> 
     hub.publish("ada/tiny", checkpoint(1))
     sets.area.verticalScrollBar().setValue(sets.area.verticalScrollBar().maximum())
     sets.address.setText("ada / tiny")
-    sets.look_up()
+    sets.search.look_up()
     qtbot.waitUntil(lambda: sets.cards[0].offer.name == "ada/tiny")
     qtbot.waitUntil(lambda: in_sight(sets, sets.cards[0]))
     assert sets.status.isVisible()
@@ -62,10 +62,10 @@ def test_what_was_found_is_seen(sets: ModelPage, hub: FakeHub, qtbot: QtBot) -> 
 def test_nothing_to_look_up_is_said_in_place_of_an_old_error(sets: ModelPage, hub: FakeHub, qtbot: QtBot) -> None:
     """Guards against an error that stays and belongs to something typed before, and against silence."""
     sets.address.setText("no model")
-    sets.look_up()
+    sets.search.look_up()
     qtbot.waitUntil(sets.alert.isVisible)
     sets.address.clear()
-    sets.look_up()
+    sets.search.look_up()
     assert sets.alert.sentence.text() == EMPTY.sentence
     assert sets.address.hasFocus() or sets.focusWidget() is sets.address
 
@@ -77,7 +77,7 @@ def test_a_look_up_that_hangs_can_be_stopped(
     hanging = Task(lambda: None)
     monkeypatch.setattr(library, "inspect", lambda *_: hanging)
     sets.address.setText("ada/tiny")
-    sets.look_up()
+    sets.search.look_up()
     assert sets.halt.isVisible()
     sets.halt.click()
     assert not sets.halt.isVisible()
@@ -213,7 +213,7 @@ def test_a_gated_model_by_name_leads_to_the_sign_in(
     """Guards against "sign in" with no place to do it."""
     hub.publish("ada/secret", checkpoint(3), gated=True, members=frozenset({"ada"}))
     sets.address.setText(f"{hub.address}/ada/secret")
-    sets.look_up()
+    sets.search.look_up()
     qtbot.waitUntil(sets.sign_in.isVisible)
     sets.sign_in.click()
     access = wizard.licence_page

@@ -57,7 +57,7 @@ def test_the_models_there_are(qtbot: QtBot, library: ModelLibrary, chat: Chat, t
     page.show()
     page.take_in(source)
     qtbot.waitUntil(lambda: page.table.topLevelItemCount() == 1 and page.take.isEnabled())
-    page._hear(Progress(HOSTILE, "failed", HOSTILE, HOSTILE))
+    page.downloads.show_progress(Progress(HOSTILE, "failed", HOSTILE, HOSTILE))
     page.task_status.complain(Failure(HOSTILE, HOSTILE, kind="missing"))
     page.deletion.ask(HOSTILE, None)
     page.ask_name()

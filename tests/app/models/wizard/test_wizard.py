@@ -146,7 +146,7 @@ def test_any_repository_is_looked_at_before_a_byte_of_weights(wizard: Wizard, hu
     assert hub.bytes_served(WEIGHTS) == 0
     qtbot.waitUntil(sets.ask_hub.isEnabled)
     sets.address.setText(f"{hub.address}/ada/tiny/tree/main")
-    sets.look_up()
+    sets.search.look_up()
     qtbot.waitUntil(lambda: bool(sets.cards) and sets.cards[0].offer.title == "ada/tiny")
     assert sets.cards[0].choice.isChecked()
     assert not sets.alert.isVisible()
