@@ -1,1 +1,1 @@
-"""Text that carries marks behind its letters."""
+"""Text widgets that paint token marks behind the letters."""

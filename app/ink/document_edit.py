@@ -1,4 +1,4 @@
-"""Edits of a document that somebody may be reading, selecting and copying from."""
+"""Edits a QTextDocument without disturbing the reader's selection, and extracts the answer's own text from it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _STAND_IN = "\ufffc"  # that character
 
 
 class DocumentEdit:
-    """One edit block that leaves the reader's own cursor and selection where they are."""
+    """Groups edits of ``view`` into one, and puts the reader's cursor and selection back afterwards."""
 
     def __init__(self, view: QTextEdit) -> None:
         self._view = view

@@ -1,4 +1,4 @@
-"""The one motion of the text: marks of tokens that have just settled fade in."""
+"""Fades in the marks of tokens that were just added: the only animation in the text."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ NONE = 1 << 62  # no token has an index this high
 
 
 class Fade:
-    """Tells with which opacity the tokens from ``first`` on are painted, and has ``view`` painted until it is 1.
+    """Computes the opacity of the tokens from ``first`` on, and repaints ``view`` until it is 1.
 
-    ``top`` returns the y of a token: what stands above it is not painted again.
+    ``top`` returns the y of a token: what is above it is not painted again.
     """
 
     def __init__(self, view: QAbstractScrollArea, top: Callable[[int], float]) -> None:

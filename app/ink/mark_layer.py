@@ -1,4 +1,4 @@
-"""Where tokens stand in a document, and the painting of their marks behind the letters."""
+"""Keeps the positions of tokens in a document and paints their marks behind the letters."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GAP = 120.0  # pixels without letters, at most, between two lines
 
 
 class MarkLayer:
-    """The position each shown token begins at, in ascending order, and its mark.
+    """Holds the position each shown token begins at, in ascending order, and its mark.
 
     A token reaches to where the next one begins, the last one to the end of its line or to ``end``.
     """

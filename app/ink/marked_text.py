@@ -1,4 +1,4 @@
-"""Text with ink behind its letters, painted once and then only where it changes."""
+"""A text widget with marks behind its letters; what was painted once is kept as a picture until it changes."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from app.look.palette import Palette
 
 
 class MarkedText(TextView):
-    """TextView in the colours of a palette whose tokens stand in a layer; those that have just settled fade in.
+    """A TextView in a palette's colours, with a layer of marks; the marks of new tokens fade in.
 
-    ``_paint_behind`` and ``_paint_before`` paint what goes under and over the letters. Whoever edits the document
-    says so first, by ``_keep_above``.
+    ``_paint_behind`` and ``_paint_before`` paint what goes under and over the letters. Code that edits the document
+    calls ``_keep_above`` first.
     """
 
     _inks: dict[Mark, Ink]
@@ -46,7 +46,7 @@ class MarkedText(TextView):
         self._fade.moving = moving
 
     def set_palette(self, palette: Palette) -> None:
-        """Paint in the colours of ``palette``."""
+        """Take on the colours of ``palette``; the text is written anew, as its letters have colours too."""
         self._palette = palette
         self._dress()
         self.rebuild()
@@ -86,7 +86,7 @@ class MarkedText(TextView):
         raise NotImplementedError
 
     def _paint_firm(self, painter: QPainter, exposed: QRectF) -> None:
-        """Paint ink and letters, as they stay."""
+        """Paint marks and letters as they will stay, for the pictures."""
         self._paint_behind(painter, exposed)
         context = QAbstractTextDocumentLayout.PaintContext()
         context.palette = self.palette()
@@ -105,11 +105,11 @@ class MarkedText(TextView):
         return self.hasFocus() and self.cursorWidth() > 0
 
     def _keep_above(self, position: int) -> None:
-        """Let go of the pictures of all that an edit at ``position`` may change."""
+        """Drop the pictures of everything that an edit at ``position`` may change."""
         self._cache.cut(self._layer.firm_above(position) - OVERHANG)
 
     def _top_of(self, index: int) -> float:
-        """Return the y of a token; what is written anew may not have it yet."""
+        """Return the y of a token; infinite for one that is not in the document yet."""
         return self._box(index).top() if index < len(self._layer.starts) else inf
 
     def _box(self, index: int) -> QRectF:

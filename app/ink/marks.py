@@ -1,4 +1,4 @@
-"""How a token shows where it came from: always a colour and a shape, so that either alone is enough."""
+"""The marks that show where a token came from: always a colour and a shape, so that either alone is enough."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Mark(Enum):
     CORRECTED = "corrected"
     WRITTEN = "written"
     REJECTED = "rejected"
-    DISCARDED = "discarded"  # never judged by who vetoed the token before it
+    DISCARDED = "discarded"  # never judged: a token before it was rejected
     PENDING = "pending"
 
 
@@ -46,7 +46,7 @@ def mark_of(token: Token, levels: Sequence[LevelInfo]) -> Mark:
 
 
 def writer_mark(level: int, levels: Sequence[LevelInfo]) -> Mark:
-    """Return the mark of what ``level`` wrote and all above let stand."""
+    """Return the mark of what ``level`` wrote and all above it kept."""
     if level == len(levels) - 1:
         return Mark.WRITTEN
     if levels[level].kind == "lookup":

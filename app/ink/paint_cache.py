@@ -1,4 +1,4 @@
-"""Pictures of text that no longer changes: a column that moves up as it grows is not painted anew each time."""
+"""Caches pictures of text that no longer changes, so that a growing column is not repainted each time it scrolls."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class PaintCache:
         self._look: tuple[int, float, str] | None = None  # width, pixels a pixel, ground of the kept ones
 
     def cut(self, top: float = -inf) -> None:
-        """Forget all that stands below ``top``."""
+        """Forget everything below ``top``."""
         self._kept = {number: strip for number, strip in self._kept.items() if strip.top < top}
         for strip in self._kept.values():
             strip.end = min(strip.end, floor(top))
@@ -69,7 +69,7 @@ class PaintCache:
         return strip
 
     def _fill(self, strip: Strip, end: int, ground: QColor) -> None:
-        """Paint ``strip`` down to ``end``, which what it has reaches already or not."""
+        """Paint ``strip`` down to ``end``, unless it reaches as far already."""
         if end <= strip.end:
             return
         box = QRect(0, strip.end, self._view.viewport().width(), end - strip.end)

@@ -1,4 +1,4 @@
-"""Read-only text as tall as what it holds, for a column that scrolls as a whole."""
+"""A read-only text widget as tall as its text, for a column that scrolls as a whole."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The card beside a token: its story and, level by level, what it was given and what that cost."""
+"""The card beside a token: what happened to it, and the probability and cost at each level."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class TokenCard(QFrame):
         return QPoint(left, above if above >= GAP else at.bottom() + GAP)
 
     def _make_cells(self, count: int) -> None:
-        """Have ``count`` labels, a row a level."""
+        """Make or remove labels until there are ``count``, one row per level."""
         while len(self._cells) > count:
             cell = self._cells.pop()
             self._rows.removeWidget(cell)

@@ -1,4 +1,4 @@
-"""The text of a reply token by token: ghosts in place, marks behind the letters, only its tail ever replaced."""
+"""Writes a reply token by token into a text widget, rejected ones included; only its end is ever replaced."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class TokenText(MarkedText):
 
     @property
     def end(self) -> QRect:
-        """Where the last token stands, of the draft in progress if there is one; the beginning if there is none."""
+        """The place of the last token, pending ones included; the beginning of the text if there is none."""
         return self._box(len(self._layer.starts) - 1).toAlignedRect() if self._layer.starts else QRect()
 
     def catch_up(self, most: int | None = None) -> None:
@@ -89,12 +89,12 @@ class TokenText(MarkedText):
         self.catch_up()
 
     def offset_of(self, y: float) -> int:
-        """Return how many tokens of the answer, ghosts apart, stand before the line at ``y``."""
+        """Return how many tokens of the answer, rejected ones not counted, come before the line at ``y``."""
         index = self._layer.first_below(y, self._metrics())
         return sum(mark not in GHOSTS for mark in self._layer.marks[:index])
 
     def y_of(self, offset: int) -> float:
-        """Invert ``offset_of``."""
+        """Return the y of the line that token ``offset`` is on: the inverse of ``offset_of``."""
         kept = [i for i, mark in enumerate(self._layer.marks) if mark not in GHOSTS]
         return self._box(kept[min(offset, len(kept) - 1)]).top() if kept else 0.0
 

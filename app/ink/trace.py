@@ -1,4 +1,4 @@
-"""The Trace view: every token of a reply, and the reader's way from one to the next."""
+"""The Trace view: every token of a reply with its card, walked by keyboard or mouse."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Arithmetic on the log of a reply. No Qt."""
+"""Computes figures and sentences from the log of a reply. No Qt."""

@@ -1,4 +1,4 @@
-"""How acceptance went: round by round, and by place in the target's window. No Qt."""
+"""Counts how many guesses were kept, round by round and by position in a row of guesses. No Qt."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from itertools import islice
 from app.log.ledger import Ledger
 
 SPAN = 8  # rounds that a point of the line looks back on
-PLACES = 8  # of the window that are told apart; proposals further back count at the last
+PLACES = 8  # in a row of guesses that are counted apart; later guesses count at the last
 
 
 class AcceptanceHistory:
-    """Counts what a growing ``ledger`` tells.
+    """Counts the guesses of a growing ``ledger`` and how many were kept.
 
     ``rates`` holds, for each level that judges (bottom first, the drafter left out), the share of proposals that stood
     over the last SPAN rounds, a value a round; None while nothing was proposed. ``places`` holds (proposed, stood)
@@ -56,7 +56,7 @@ class AcceptanceHistory:
             self.places[place] = (offered + 1, stood + stands)
 
     def _stands(self, at: int, level: int) -> list[bool]:
-        """Return for every token that came up to ``level`` in a round whether it stood there."""
+        """Return for each token that reached ``level`` in a round whether that level kept it."""
         tokens = self.ledger.rounds[at].tokens
         return [token.reached >= level for token in tokens if token.level < level <= token.reached + 1]
 

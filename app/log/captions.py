@@ -1,4 +1,4 @@
-"""What each level is called where people read it: guesser, checker, big model, or the technical words. No Qt."""
+"""Names the levels for people: guesser, checker and big model, or the technical words. No Qt."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from engine.events import LevelInfo
 class Caption:
     """The words for one level.
 
-    ``name`` stands first and ``beside`` after it, quieter: the word of the other vocabulary, or empty. ``noun`` is the
+    ``name`` comes first and ``beside`` after it, quieter: the word of the other vocabulary, or empty. ``noun`` is the
     name within a sentence. ``meaning`` is a sentence that explains both, for a tool tip.
     """
 
@@ -42,7 +42,7 @@ def _caption(levels: Sequence[LevelInfo], index: int, *, technical: bool) -> Cap
 
 
 def plain_name(levels: Sequence[LevelInfo], index: int) -> str:
-    """Return what a newcomer would call a level, after what it does in the chain."""
+    """Return the plain name of a level, by what it does in the chain."""
     if index == len(levels) - 1:
         return "Big model"
     if index == 0:

@@ -1,4 +1,4 @@
-"""The log of one reply in reading order: every token with its round, and which passes paid for it. No Qt."""
+"""Lists every token of a reply in reading order, with its round and the passes that computed it. No Qt."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from engine.events import Drafting, Event, Finished, LevelInfo, Round, Started, 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What one level gave a token, and spent on it: ``passes`` of ``seconds`` together.
+    """The probability one level gave a token, and the ``passes`` it spent, ``seconds`` together.
 
     ``probability`` and ``rank`` (1: its likeliest token) are None where the level never looked at the token or did not
     say. ``others``: how many more tokens the pass was for; None where the log does not say which pass it was, and the
@@ -26,7 +26,7 @@ class Share:
 
 
 class Ledger:
-    """Grows with a reply's events. ``tokens`` holds everything proposed or written, ghosts included.
+    """Lists the tokens of a growing reply. ``tokens`` holds everything proposed or written, rejected tokens included.
 
     ``owners`` gives the position in ``rounds`` of each token's round; ``pending`` is the round in progress.
     """
@@ -40,7 +40,7 @@ class Ledger:
         self._firsts: list[int] = []  # index of the first token of each round
 
     def become(self, text: str) -> None:
-        """Hold a reply of which nothing but its ``text`` is known."""
+        """Hold a reply without a log, as one token with all of its ``text``."""
         self.levels = (LevelInfo("Target", "", "model"),)
         self._add_round(Round(0, (Token(0, text, 0, 0),), (), text, 0.0, 0.0))
 
@@ -101,7 +101,7 @@ class Ledger:
         return [number for number in range(len(self.rounds[at].passes)) if index in self.of_pass(at, number)]
 
     def shares(self, index: int) -> list[Share]:
-        """Return what each level gave the token at ``index`` and spent on it, the target first.
+        """Return the share of each level in the token at ``index``, the target first.
 
         A level that had no part in its round is left out.
         """
@@ -111,7 +111,7 @@ class Ledger:
         return [self._share(index, level, asked.get(level)) for level in sorted(busy, reverse=True)]
 
     def replacement(self, index: int) -> Token | None:
-        """Return what was written in place of the vetoed token at ``index``, if anything was."""
+        """Return what was written in place of the rejected token at ``index``, if anything was."""
         rest = range(index + 1, self.of_round(self.owners[index]).stop)
         later = next((at for at in rest if not self.tokens[at].discarded), None)
         return None if later is None or self.tokens[later].level == 0 else self.tokens[later]

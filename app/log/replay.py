@@ -1,4 +1,4 @@
-"""A reply played again from its log: what stood at any moment, as far as the log tells. No engine, no Qt."""
+"""Rebuilds any moment of a reply from its log, for replaying it. No engine, no Qt."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from engine.tally import Tally
 
 
 class Replay:
-    """``ledger`` and ``tally`` as they stood ``seconds`` after the first round of a complete reply began.
+    """Holds ``ledger`` and ``tally`` as they were ``seconds`` after the first round of a complete reply began.
 
     They start empty and never share anything with the reply's own, ``whole`` and ``counted``. ``by_pass``: the log says
     which pass each token is from, so that a round comes to be pass by pass; the first version kept only whole rounds.
@@ -79,12 +79,12 @@ class Replay:
 
 
 def standing(round_: Round, seconds: float) -> Iterator[Token]:
-    """Yield the tokens of ``round_`` as the passes that were over by then had left them, in reading order."""
+    """Yield the tokens of ``round_`` as the passes completed by ``seconds`` had left them, in reading order."""
     over = [pass_.start + pass_.seconds <= seconds for pass_ in round_.passes]
     for token in round_.tokens:
         count = sum(over[number] for number in token.passes)
         if count and count == len(token.passes):
             yield token
-        elif count:  # all but the last of those who judged it let it stand
+        elif count:  # all of its judges but the last kept it
             told = {name: getattr(token, name)[:count] for name in ("judged", "ranks", "passes")}
             yield replace(token, reached=token.judged[count - 1][0], rejected_by=None, discarded=False, **told)

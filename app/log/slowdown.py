@@ -1,4 +1,4 @@
-"""Why speculation did not pay: which single cause, had it not been there, would have saved the most time. No Qt."""
+"""Explains why speculation was slower than plain decoding, by the cause that cost the most time. No Qt."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SELDOM = 0.25  # of the target's passes, below which a lookup counts as having h
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A cause and the ``seconds`` it cost; ``level`` is the one that let the least stand, for rejections."""
+    """A cause and the ``seconds`` it cost; for rejections, ``level`` is the one that kept the least."""
 
     cause: Cause
     seconds: float
@@ -25,7 +25,7 @@ class Finding:
 
 
 def findings(tally: Tally) -> list[Finding]:
-    """Return what cost time in comparison with plain decoding, the dearest first; empty for plain decoding.
+    """Return what cost time compared with plain decoding, the largest first; empty for plain decoding itself.
 
     rejections: had every proposal stood, the same passes would have written more tokens. drafting: the passes of the
     levels below the target. verifying: what the target's passes cost beyond a plain step each, at the

@@ -1,4 +1,4 @@
-"""What became of one token, in words: the sentence and the figures of its card. No Qt."""
+"""Puts into words what happened to one token: the sentence and the figures of its card. No Qt."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class LevelRow:
 
 @dataclass(frozen=True, slots=True)
 class TokenFate:
-    """All that a card says: the token itself, a sentence, a row a level (the target first) and the round's price."""
+    """The contents of a card: the token, a sentence, one row per level (the target first), and what its round cost."""
 
     quote: str
     story: str
@@ -46,7 +46,7 @@ class TokenFate:
 
 
 def fate_of(ledger: Ledger, index: int, *, technical: bool) -> TokenFate:
-    """Return what there is to say about the token at ``index`` of ``ledger``, in ``technical`` words or plain ones."""
+    """Return the card's contents for the token at ``index`` of ``ledger``, in ``technical`` words or plain ones."""
     token = ledger.tokens[index]
     round_ = ledger.rounds[ledger.owners[index]]
     kept = len(round_.settled)
@@ -57,7 +57,7 @@ def fate_of(ledger: Ledger, index: int, *, technical: bool) -> TokenFate:
 
 
 def story(ledger: Ledger, index: int, captions: Sequence[Caption]) -> str:
-    """Say who proposed the token at ``index``, how far it rose, who vetoed it and what replaced it."""
+    """Say which level wrote the token at ``index``, which kept or rejected it, and what replaced it."""
     token, nouns = ledger.tokens[index], [caption.noun for caption in captions]
     if len(nouns) == 1:
         return f"Written by {nouns[0]}, one token a pass."
@@ -83,7 +83,7 @@ def visible(character: str) -> str:
 
 
 def _instead(ledger: Ledger, index: int, nouns: Sequence[str]) -> str:
-    """Say what was written in place of the vetoed token at ``index``, and by whom if not by who vetoed it."""
+    """Say what was written in place of the rejected token at ``index``, and by which level if not by its judge."""
     written = ledger.replacement(index)
     if written is None:
         return ""
@@ -92,7 +92,7 @@ def _instead(ledger: Ledger, index: int, nouns: Sequence[str]) -> str:
 
 
 def _replaced(ledger: Ledger, index: int) -> Token | None:
-    """Return the vetoed token that the one at ``index`` stands for, if there is one."""
+    """Return the rejected token that the one at ``index`` replaces, if there is one."""
     first = ledger.of_round(ledger.owners[index]).start
     while index > first and ledger.tokens[index - 1].discarded:
         index -= 1

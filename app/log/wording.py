@@ -1,4 +1,4 @@
-"""Counts in words: the same sentence for the same number, wherever it is shown."""
+"""Puts counts into words, so that a number reads the same wherever it is shown."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def reading(event: Prefill) -> str:
 
 
 def line(tally: Tally) -> tuple[str, ...]:
-    """Return what stands under an answer: tokens, average speed, factor, exactness."""
+    """Return the facts shown below an answer: tokens, average speed, factor, exactness."""
     if tally.started is None or not tally.tokens:
         return ()
     lossless = None if tally.plain else tally.started.lossless
@@ -27,7 +27,7 @@ def line(tally: Tally) -> tuple[str, ...]:
 
 
 def ending(tally: Tally) -> tuple[str, ...]:
-    """Say why an answer ended where it was not its natural end."""
+    """Say why an answer was cut off; empty where it ended by itself."""
     if tally.finished is None:
         return ()
     return {"length": ("cut at the length limit",), "context": ("the context is full",)}.get(tally.finished.reason, ())
@@ -129,7 +129,7 @@ def percent(rate: float | None) -> str:
 
 
 def chance(probability: float) -> str:
-    """Return a probability in per cent; what is not quite nothing or everything never looks as if it were."""
+    """Return a probability in per cent, never rounded to 0% or 100% unless it is exactly that."""
     percent_ = 100 * probability
     if 0 < percent_ < 0.1:
         return "< 0.1%"

@@ -1,4 +1,4 @@
-"""Reads finished sentences of a growing answer to people who listen instead of looking."""
+"""Announces finished sentences to screen readers while an answer streams."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Sentences:
 
 
 class Announcer:
-    """Announces sentences of ``view`` politely, those of a frame together, where a screen reader is at work."""
+    """Announces sentences of ``view`` politely, those of one frame together, if a screen reader is running."""
 
     def __init__(self, view: QWidget) -> None:
         self._view = view

@@ -17,7 +17,7 @@ LETTERS, LINE = 88, 23  # of a line and pixels high, for an answer whose lines n
 
 
 class Answer(AnswerViews):
-    """One answer, growing or complete. A complete one is counted only once somebody wants to know."""
+    """One answer, growing or complete. The log of a complete one is counted only when it is first asked for."""
 
     def __init__(self, style: AnswerStyle, view: View = "reading") -> None:
         super().__init__(style, view)
@@ -74,7 +74,7 @@ class Answer(AnswerViews):
                 self._say_ended(self._outcome)
 
     def load(self, text: str, events: Iterable[Event], outcome: Outcome) -> None:
-        """Hold a complete answer; of one without ``events`` only its ``text`` is known."""
+        """Load a complete answer; without ``events`` only its ``text`` is known."""
         self._loaded = text, list(events)
         self._over, self._outcome = True, outcome
         self._drop_views()

@@ -17,7 +17,7 @@ PILL_GAP = 8  # pixels between the pill and the edge
 class AutoscrollArea(QScrollArea):
     """Shows ``column`` in the middle, and a pill that leads back to the end while that is not followed.
 
-    ``moved`` tells that the reader is elsewhere now, ``top_reached`` that it is the very beginning.
+    ``moved``: the reader has scrolled; ``top_reached``: to the very beginning.
     """
 
     moved = Signal()
@@ -64,14 +64,14 @@ class AutoscrollArea(QScrollArea):
         self._reconsider()
 
     def show_focus(self) -> None:
-        """Scroll to what has the keyboard, if that is in here: Qt does so only for who was in here before."""
+        """Scroll to the focused widget, if it is in here: Qt does so only when the focus was in here before."""
         focus = self.focusWidget()
         if focus is not None and focus.hasFocus() and self._middle.isAncestorOf(focus):
             self.ensureWidgetVisible(focus, 0, 24)
             self._reconsider()
 
     def hold(self) -> None:
-        """Let what is read stay where it is, as something is about to be added above; the end is held anyway."""
+        """Keep the reader's place while something is added above; the end stays in view anyway."""
         bar = self.verticalScrollBar()
         below = bar.maximum() - bar.value()
         if not self._following:

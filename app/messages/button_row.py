@@ -1,4 +1,4 @@
-"""The line below a message in which its actions stand."""
+"""The row of buttons below a message."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ GAP = 2  # pixels
 class ButtonRow(QWidget):
     """Holds ``widgets``, as high with all of them hidden as with a row of them, so that nothing moves.
 
-    Those of an answer go on in a next row where the first is full; those of a question stand at the right.
+    Those of an answer wrap into further rows; those of a question are on the right.
     """
 
     def __init__(self, widgets: Sequence[QWidget], *, right: bool) -> None:

@@ -1,4 +1,4 @@
-"""What an answer is on the clipboard: its Markdown without its thoughts, and the same as HTML."""
+"""Copies an answer to the clipboard, as Markdown without its thoughts and as HTML."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.reading.source import parts
 
 
 def copy_answer(text: str) -> None:
-    """Put the answer of the reply ``text`` on the clipboard; all of it where it has thoughts alone."""
+    """Put the answer of the reply ``text`` on the clipboard; the whole text if it is nothing but thoughts."""
     found = parts(text, final=True)
     answer = text if found.answer is None else text[found.answer.start : found.answer.stop]
     data = QMimeData()

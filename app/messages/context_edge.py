@@ -1,4 +1,4 @@
-"""The line in a conversation above which the model does not read any more."""
+"""The line in a conversation above which messages are left out of the model's context."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.look.quiet_button import QuietButton
 
 
 class ContextEdge(QFrame):
-    """Says that what is above is left out. ``all_wanted``: it is to be read again."""
+    """Says that the messages above are left out. ``all_wanted``: the reader wants them included again."""
 
     all_wanted = Signal()
 

@@ -1,4 +1,4 @@
-"""One answer that is given by itself at the very first start, with a sentence for each kind of mark in it."""
+"""Shows a first answer at the very first start, and explains each kind of mark in it with a sentence."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CAPTIONS = {  # the word shown with its mark, and what it says
 class Demonstration(QWidget):
     """Shows ``question`` and the trace of the answer of ``model`` as it grows; ``explain`` adds a sentence about it.
 
-    ``skipped``: it was seen enough.
+    ``skipped``: the reader wants to go on.
     """
 
     skipped = Signal()
@@ -79,7 +79,7 @@ class Demonstration(QWidget):
         return True
 
     def set_palette(self, palette: Palette) -> None:
-        """Paint in the colours of ``palette``."""
+        """Repaint the answer and the samples in the colours of ``palette``."""
         self.answer.dress(replace(self._style, palette=palette))
         for sample, _ in self.captions.values():
             sample.set_palette(palette)

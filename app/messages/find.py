@@ -1,4 +1,4 @@
-"""Finds words in the conversation shown: what matches is marked in place, one of them as the current one."""
+"""Finds words in the conversation and marks every match in the text, one of them as the current match."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Match:
 
 
 class FindBar(QFrame):
-    """A field, the place among the matches, and ways on and back. ``shown_wanted`` asks to scroll to a spot.
+    """A search field with a count of matches and buttons to step through them. ``shown_wanted`` asks to scroll.
 
     ``texts`` returns the texts to search, from the top; they are looked at anew with every search. ``more`` writes some
     that are not there yet, and returns False once all are.
@@ -111,7 +111,7 @@ class FindBar(QFrame):
             self._rest.start()
 
     def set_palette(self, palette: Palette) -> None:
-        """Mark in the colours of ``palette``."""
+        """Repaint the matches in the colours of ``palette``."""
         self._palette = palette
         self._mark()
 
@@ -131,7 +131,7 @@ class FindBar(QFrame):
         return super().eventFilter(watched, event)
 
     def _write(self) -> None:
-        """Have more written; what came is searched once all is there."""
+        """Have more of the conversation written; it is searched once all of it is there."""
         if self._more():
             self._soon.start()
         else:
@@ -216,7 +216,7 @@ class FindBar(QFrame):
 
 
 def find(text: QTextEdit, words: str) -> Iterator[Match]:
-    """Yield where ``words`` stand in ``text``, whatever their case; ghosts and drafts between letters do not part them.
+    """Yield where ``words`` occur in ``text``, ignoring case and rejected or pending tokens between their letters.
 
     Runs of space match each other, so that what was copied over two lines is found again.
     """
@@ -227,7 +227,7 @@ def find(text: QTextEdit, words: str) -> Iterator[Match]:
 
 
 def _searchable(document: QTextDocument) -> tuple[str, list[int]]:
-    """Return the text of ``document`` less what is not part of an answer, and where each character stands."""
+    """Return the text of ``document`` that is part of an answer, and the position of each character."""
     pieces: list[str] = []
     places: list[int] = []
     block = document.begin()

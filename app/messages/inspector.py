@@ -1,4 +1,4 @@
-"""What the reader looks at: which view of the answers, which answer the panel is about, and which moment of it."""
+"""Chooses what is inspected: the view of the answers, the answer the panel is about, and the moment of a replay."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ class Inspector(QObject):
             self._transcript.jump_to_latest()
 
     def _show(self, answer: Answer) -> None:
-        """Let the panel be about ``answer``."""
+        """Show the figures and rounds of ``answer`` in the panel."""
         self._about = None if answer is self._transcript.answers[-1] else answer
         self._panel.show_tally(answer.tally, running=False)
         self._panel.show_ledger(answer.ledger)

@@ -1,4 +1,4 @@
-"""Messages one below another, the way to earlier ones above them, and the welcome where there are none."""
+"""Stacks the messages of a conversation, below a button for earlier ones; the welcome page if there are none."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class MessageList(QWidget):
     """Holds ``rows``, oldest first, and the ``answers`` among them; ``message_actions`` has the clicks.
 
     The two lists stay the same objects, for others to look into; only ``add`` and ``remove`` change them.
-    ``abandoned``: the keyboard was in a message that is being taken away.
+    ``abandoned``: the focused message is about to be removed.
     """
 
     abandoned = Signal()
@@ -49,7 +49,7 @@ class MessageList(QWidget):
         return row
 
     def remove(self, row: MessageRow) -> None:
-        """Take a message away; first the keyboard, which Qt would give to whatever was made next."""
+        """Remove a message; the focus leaves it first, or Qt would give it to the widget made next."""
         focus = QApplication.focusWidget()
         if focus is not None and row.isAncestorOf(focus):
             self.abandoned.emit()
@@ -65,7 +65,7 @@ class MessageList(QWidget):
         return next((row for row in self.rows if row.message == message), None)
 
     def lock(self, *, locked: bool) -> None:
-        """Let nothing be done that changes the conversation, also with messages still to come."""
+        """Disable the actions that change the conversation, for messages added later too."""
         self._locked = locked
         for row in self.rows:
             row.lock(locked=locked)
@@ -98,7 +98,7 @@ class MessageList(QWidget):
         self._layout.addStretch(1)
 
     def _focus_moved(self, old: QWidget | None, new: QWidget | None) -> None:
-        """Let the messages the keyboard left and came to show what can be done with them."""
+        """Let the messages that lost and got the focus hide or show their buttons."""
         for row in self.rows:
             if any(widget is not None and row.isAncestorOf(widget) for widget in (old, new)):
                 row.reveal()

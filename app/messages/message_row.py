@@ -1,4 +1,4 @@
-"""One message of the transcript with what can be done with it on a line below: versions, copy, edit, answer anew."""
+"""A message of the transcript with its buttons below: versions, copy, edit, regenerate, delete."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class MessageRow(QWidget):
         self._show()
 
     def show_message(self, message: Message, versions: Sequence[int], *, last: bool) -> None:
-        """Say which message this is, which others stand in for it, and whether it is the last one shown."""
+        """Say which message this is, which other versions of it there are, and whether it is the last one shown."""
         self.message, self.versions, self._last = message.id, versions, last
         if isinstance(self.body, Answer):
             self.body.show_model(message.model)
@@ -73,22 +73,22 @@ class MessageRow(QWidget):
         self.unread.setVisible(bool(count))
 
     def lock(self, *, locked: bool) -> None:
-        """Let nothing be done that changes the conversation, as an answer is in flight."""
+        """Disable the actions that change the conversation while an answer is in flight."""
         self._locked = locked
         self._show()
 
     def enterEvent(self, event: QEnterEvent) -> None:
-        """Show what can be done."""
+        """Show the buttons."""
         super().enterEvent(event)
         self._show()
 
     def leaveEvent(self, event: QEvent) -> None:
-        """Hide it again, unless the keyboard is here."""
+        """Hide the buttons again, unless one of them has the focus."""
         super().leaveEvent(event)
         self._show()
 
     def reveal(self) -> None:
-        """Show or hide the actions, as the keyboard has come or gone or the answer is complete now."""
+        """Show or hide the buttons, after the focus moved or the answer ended."""
         self._show()
 
     def _show(self) -> None:

@@ -1,4 +1,4 @@
-"""A question as a bubble on the right, as wide as its text needs; of a long one the beginning and a way to the rest."""
+"""A question as a bubble on the right, as wide as its text; a long one is folded and can be unfolded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The conversation shown, as it is opened and as its last answer grows."""
+"""Shows a conversation: its messages as they were saved, and the last answer as it grows."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Transcript(AutoscrollArea):
     """Shows a conversation; ``message_actions`` carries what the reader asks for.
 
     ``example_chosen`` carries a question picked from the welcome page, ``token_chosen`` an answer and the index in its
-    ledger of a token the reader went to. ``abandoned``: the keyboard was in a message that is being taken away.
+    ledger of a token the reader went to. ``abandoned``: the focused message is about to be removed.
     """
 
     example_chosen = Signal(str)
@@ -62,7 +62,7 @@ class Transcript(AutoscrollArea):
 
     @property
     def moving(self) -> bool:
-        """True unless things are to stand still."""
+        """True if marks may fade in."""
         return self._style.moving
 
     @property
@@ -96,7 +96,7 @@ class Transcript(AutoscrollArea):
         self.turned.emit()
 
     def show_versions(self, conversation: Conversation, *, locked: bool) -> None:
-        """Let every message say which it is and what can be done with it; ``locked``: an answer is in flight."""
+        """Tell each row its message, its versions and its buttons; ``locked``: an answer is in flight."""
         shown = conversation.messages[len(self._waiting) :]
         for row, message in zip(self.rows, shown, strict=False):
             row.show_message(message, conversation.versions(message.id), last=message is shown[-1])
@@ -114,7 +114,7 @@ class Transcript(AutoscrollArea):
                 row.body.show_edited(edited=message is not None and row.message == message)
 
     def recall(self, message: Message) -> None:
-        """Let an answer have its log, now that it is there."""
+        """Give an answer its log, once it has been read from the disk."""
         self._waiting = [message if old.id == message.id else old for old in self._waiting]
         row = self._list.row_of(message.id)
         if row is not None and isinstance(row.body, Answer):
@@ -286,7 +286,7 @@ class Transcript(AutoscrollArea):
         return max(count, 1)
 
     def _fill_up(self) -> None:
-        """Build some more above what is in view, a few at a time, so that the window never stands still."""
+        """Build more messages above what is in view, a few at a time, so that the window never freezes."""
         if self._waiting and len(self.rows) < BATCH:
             self.show_earlier(STEP)
             QTimer.singleShot(BREATH, self, self._fill_up)

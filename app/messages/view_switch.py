@@ -1,4 +1,4 @@
-"""Which view answers are shown in: changed at once where the reader looks, elsewhere when the reader gets there."""
+"""Switches all answers between the views: at once those in view, the others when the reader scrolls to them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ReadingPlace:
 
 
 class ViewSwitch(QObject):
-    """Writes the answers near what ``area`` shows in the view chosen. What the reader reads stays where it is."""
+    """Writes the answers near the visible part of ``area`` in the chosen view, and keeps the reader's place."""
 
     def __init__(self, area: QScrollArea, answers: Sequence[Answer], view: View) -> None:
         super().__init__(area)
@@ -50,7 +50,7 @@ class ViewSwitch(QObject):
         self._hold()
 
     def let_go(self) -> None:
-        """Hold no place any more: the reader has moved."""
+        """Stop keeping the place: the reader has moved."""
         self._place = None
 
     def tend(self) -> None:
@@ -62,7 +62,7 @@ class ViewSwitch(QObject):
         self._leisure.start()
 
     def later(self) -> None:
-        """Tend once the answers have found their places."""
+        """Call ``tend`` once the answers are laid out."""
         self._soon.start()
 
     def _near(self) -> list[Answer]:
@@ -95,7 +95,7 @@ class ViewSwitch(QObject):
         bar.setValue(bar.value() + self._top(place.answer) + inside - place.below)
 
     def _find_place(self) -> ReadingPlace | None:
-        """Return what stands at the top edge."""
+        """Return the place at the top edge."""
         for answer in self._answers:
             top = self._top(answer)
             if top >= 0:

@@ -1,4 +1,4 @@
-"""What an empty conversation shows: where you are, and three questions to start with; at first, an answer by itself."""
+"""The page of an empty conversation: three example questions or, at the first start, the demonstration."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Welcome(QWidget):
         rows.addStretch(3)
 
     def give_way(self, demonstration: QWidget | None) -> None:
-        """Show ``demonstration`` in place of the usual, or, with None, that again."""
+        """Show ``demonstration`` in place of the usual page; None brings that back."""
         if self._demonstration is not None:
             self._whole.removeWidget(self._demonstration)
             self._demonstration.hide()

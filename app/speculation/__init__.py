@@ -1,1 +1,1 @@
-"""Views of how tokens came to be, all of them functions of a reply's events."""
+"""The panel and the replay: how an answer was made, drawn from a reply's events alone."""

@@ -1,4 +1,4 @@
-"""Two small charts: acceptance over the course of an answer, and by place in the target's window."""
+"""Two small charts of the share of guesses kept: over the course of an answer, and by position in a row."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Chart(QWidget):
         self.update()
 
     def set_palette(self, palette: Palette) -> None:
-        """Paint in the colours of ``palette``."""
+        """Repaint the chart in the colours of ``palette``."""
         self._palette = palette
         self.update()
 
@@ -51,20 +51,20 @@ class Chart(QWidget):
         return QSize(100, HEIGHT)
 
     def event(self, event: QEvent) -> bool:
-        """Say the chart in words beside the pointer."""
+        """Show the chart in words as a tool tip."""
         if isinstance(event, QHelpEvent):
             QToolTip.showText(event.globalPos(), plain_tip(self.explain()), self)
             return True
         return super().event(event)
 
     def _grid(self, painter: QPainter) -> None:
-        """Paint the lines of nothing and all."""
+        """Paint the lines at 0% and 100%."""
         for y in (0.5, self.height() - 0.5):
             painter.fillRect(QRectF(0, y - 0.5, self.width(), 1), QColor(self._palette.line))
 
 
 class AcceptanceOverTime(Chart):
-    """A line a level that judges: the share of late proposals that stood, from the answer's beginning to now."""
+    """One line for each level that checks: its share of recent guesses kept, from the beginning of the answer."""
 
     def __init__(self, name: str, palette: Palette, parent: QWidget | None = None) -> None:
         super().__init__(name, palette, parent)
@@ -113,10 +113,10 @@ class AcceptanceOverTime(Chart):
 
 
 class AcceptanceByPosition(Chart):
-    """A bar for each place in the target's window: the share of the proposals there that stood."""
+    """One bar for each position in a row of guesses: the share of guesses kept there."""
 
     def explain(self) -> str:
-        """Return the share at each place."""
+        """Return the share at each position."""
         places = [] if self._history is None else self._history.places
         said = [
             f"{_place(number)} {stood / offered:.0%} of {offered}" for number, (offered, stood) in enumerate(places)
@@ -124,7 +124,7 @@ class AcceptanceByPosition(Chart):
         return f"Kept, by position of the guess: {', '.join(said)}." if said else NOTHING
 
     def paintEvent(self, _event: QPaintEvent) -> None:
-        """Paint a bar a place."""
+        """Paint one bar per position."""
         painter = QPainter(self)
         self._grid(painter)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)

@@ -1,4 +1,4 @@
-"""What the marks mean, each shown the way it looks in the text."""
+"""The legend of the marks, each drawn the way it looks in the text."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ENTRIES = {  # the word shown with its mark, what follows it, and all of it in a
         "Written by the checker in place of a wrong guess, and kept by the big model.",
     ),
     Mark.WRITTEN: ("written", "by big model", "Written by the big model itself."),
-    Mark.REJECTED: ("rejected", "guess", "A wrong guess; what stands in its place follows it. Shown in the Trace."),
+    Mark.REJECTED: ("rejected", "guess", "A wrong guess; what replaces it follows. Shown in the Trace."),
     Mark.PENDING: ("pending", "guess", "A guess that has not been checked yet."),
     Mark.DISCARDED: ("dropped", "guess", "Guessed after a wrong one, and dropped with it. Shown in the Trace."),
 }
@@ -68,7 +68,7 @@ class Legend(QWidget):
         return [mark for mark, entry in self._entries.items() if entry.isVisibleTo(self)]
 
     def show_levels(self, levels: Sequence[LevelInfo]) -> None:
-        """Explain what can occur where ``levels`` answer."""
+        """Explain the marks that can occur where ``levels`` answer."""
         shown = marks_of(levels)
         for entry in self._entries.values():
             self._grid.removeWidget(entry)
@@ -78,7 +78,6 @@ class Legend(QWidget):
             self._entries[mark].show()
 
     def set_palette(self, palette: Palette) -> None:
-        """Paint in the colours of ``palette``."""
         for entry in self._entries.values():
             entry.sample.set_palette(palette)
 
@@ -123,7 +122,6 @@ class Sample(QWidget):
         self._mark, self._word, self._palette = mark, word, palette
 
     def set_palette(self, palette: Palette) -> None:
-        """Paint in the colours of ``palette``."""
         self._palette = palette
         self.update()
 

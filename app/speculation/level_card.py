@@ -1,4 +1,4 @@
-"""One level's card: what it costs and how much of what reached it it let stand."""
+"""The card of one level: its name, what its passes cost, and how many guesses were kept."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Bar(QWidget):
 
 
 class LevelCard(QFrame):
-    """Shows the level ``info`` under ``caption``; ``bottom`` and ``top`` say where in the chain it stands.
+    """Shows the level ``info`` under ``caption``; ``bottom`` and ``top``: its place in the chain.
 
     A caption with a word of the other vocabulary beside it is followed by what the level is, any other by what it does.
     """

@@ -1,4 +1,4 @@
-"""The controls of a replay: play, step, speed, and a strip of the whole reply to go about in."""
+"""The controls of a replay: play, step, speed, and a slider over the whole reply."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Shape = Literal["play", "pause", "back", "on"]
 
 
 class Player(QFrame):
-    """Plays a replay. ``moved`` tells that it stands elsewhere, and whether text already written was shortened."""
+    """Plays a replay. ``moved``: it is at another moment; the flag says whether text already written was shortened."""
 
     moved = Signal(bool)
     closed = Signal()
@@ -116,7 +116,7 @@ class Player(QFrame):
             self._moved(shortened=self.replay.step(by))
 
     def pass_time(self, seconds: float) -> None:
-        """Let that much time of the reader pass at the speed chosen."""
+        """Advance by ``seconds`` of the reader's time, at the chosen speed."""
         if self.replay is not None:
             self.seek(self.replay.seconds + seconds * SPEEDS[self.speed.currentText()])
             if self.replay.over:
@@ -124,7 +124,6 @@ class Player(QFrame):
                 self._tell()
 
     def set_palette(self, palette: Palette) -> None:
-        """Paint in the colours of ``palette``."""
         self.scrubber.set_palette(palette)
         for sign in (self.play, self.back, self.on):
             sign.set_palette(palette)
@@ -172,7 +171,7 @@ class Player(QFrame):
 
 
 class Sign(QPushButton):
-    """A button with a shape that every player has, drawn so that no font need know it."""
+    """A button with one of a player's usual symbols, drawn because not every font has them."""
 
     def __init__(self, shape: Shape, name: str, act: Callable[[], None], palette: Palette) -> None:
         super().__init__()
@@ -189,7 +188,6 @@ class Sign(QPushButton):
         self.update()
 
     def set_palette(self, palette: Palette) -> None:
-        """Paint in the colours of ``palette``."""
         self._palette = palette
         self.update()
 

@@ -1,4 +1,4 @@
-"""The whole of a reply as a strip: every pass in its level's lane, and where in it the reader is."""
+"""A slider that shows every pass of a reply in its level's lane, with a line at the current moment."""
 
 from __future__ import annotations
 
@@ -46,14 +46,13 @@ class Scrubber(QSlider):
         self.update()
 
     def show_place(self, seconds: float, said: str) -> None:
-        """Put the reader there; ``said`` is the place in words."""
+        """Move the line to ``seconds``; ``said`` is the moment in words."""
         self._told = True
         self.setValue(round(1000 * seconds))
         self._told = False
         self.setAccessibleDescription(said)
 
     def set_palette(self, palette: Palette) -> None:
-        """Paint in the colours of ``palette``."""
         self._palette, self._strip = palette, QPixmap()
         self.update()
 
@@ -122,7 +121,7 @@ class Scrubber(QSlider):
         return (self.width() - 2 * EDGE) / max(self._length, 1e-9)
 
     def _wish(self, milliseconds: int) -> None:
-        """Go where an assistive device asks to."""
+        """Go to the moment that an assistive device has set."""
         if not self._told:
             self.sought.emit(milliseconds / 1000)
 

@@ -1,4 +1,4 @@
-"""Late rounds as they ran: a lane a level, the target's on top, a bar a pass, as long as it took."""
+"""The latest rounds as bars over time: one lane per level, the target's on top, one bar per pass."""
 
 from __future__ import annotations
 
@@ -93,12 +93,11 @@ class Timeline(QWidget):
         self.update()
 
     def release(self) -> None:
-        """Outline nothing and follow the newest rounds again."""
+        """Remove the outlines and follow the newest rounds again."""
         self._picked, self._last, self._at = frozenset(), None, None
         self.update()
 
     def set_palette(self, palette: Palette) -> None:
-        """Paint in the colours of ``palette``."""
         self._palette = palette
         self.update()
 
