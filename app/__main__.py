@@ -5,15 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import tempfile
 from collections.abc import Generator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from platformdirs import user_config_path, user_data_path, user_log_path
-from PySide6.QtCore import QDeadlineTimer, QSettings, Qt, QThread, QTimer
+from PySide6.QtCore import QDeadlineTimer, QSettings, Qt, QTimer
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication, QMessageBox
 
@@ -23,8 +20,8 @@ from app.conversations.farewell import Farewell
 from app.conversations.safe import NAME as CONVERSATIONS
 from app.desktop.crash import CrashLog
 from app.desktop.ending import Ending
-from app.desktop.files import obstructed
 from app.desktop.garbage import Collector
+from app.desktop.logs import log_folder, write_log
 from app.desktop.single_instance import SingleInstance
 from app.look.assets import asset
 from app.look.theme import Theme
@@ -40,9 +37,10 @@ from app.settings.manners import manner_of
 from app.settings.options import Settings
 from app.settings.preferences import Preferences, look_of
 from app.talk.chat import Chat, Engine
+from app.talk.engine_thread import EngineThread
+from app.talk.faults import models_gone, no_starter, settings_unread
 from app.talk.first_run import FirstRun
-from app.talk.worker import EngineWorker, OpenSession, SessionLike, open_engine
-from app.threads.failure import Failure
+from app.talk.worker import OpenSession, SessionLike, open_engine
 from app.threads.queued import connect_queued
 from app.window import Window
 from engine.config import PRESETS, ModelSet, Preset, models_in, tiny_models
@@ -54,7 +52,6 @@ log = logging.getLogger("app")
 TOLD = "starter/told"  # the reason that was told last
 UNSEEN = 500  # ms after which the engine is begun though the window was not painted: it may be minimised
 CHOOSING = 1000  # ms after the last step until another length of conversation is taken for chosen
-PATIENCE = 15_000  # ms the engine has to end its round when the window closes
 LAST = 60_000  # ms the disk has where nobody can be asked: who sent a signal, or ends the session, ends it sooner
 COMMIT = 4_000  # ms the end of a session waits for what is being saved; Windows waits five seconds for us
 ALONE = 60_000  # ms for which nothing is asked then: the session may go on after all
@@ -85,12 +82,9 @@ class Application:
         self.missed: ModelSet | None = None  # the set used last, where it is gone
         self.trouble = ""  # why the starter could not be fetched, where it is what is begun with
         self._kept = settings
-        self._ended = False
         self._farewell: Farewell | None = None
-        self.thread = QThread()
-        self.thread.setObjectName("engine")
-        self.worker = EngineWorker(open_session)
-        self.worker.moveToThread(self.thread)
+        self.thread = EngineThread(open_session)
+        self.worker = self.thread.worker
         self.chat = Chat(self.worker, self.archive)
         chosen = self.preferences.settings
         self.chat.preset = chosen.hierarchy(PRESETS[chosen.preset])
@@ -101,10 +95,13 @@ class Application:
         self.collector = Collector(self.chat)
         self.token_counter = TokenCounter(self.worker)
         known = [*known, *model_sets_under(chosen.models_folder)]
-        self.window = Window(self.chat, self.theme, self.preferences, self.token_counter, settings, known, logs)
+        self.window = Window(
+            self.chat, self.archive, self.theme, self.preferences, self.token_counter, settings, known, logs
+        )
         self._longer = QTimer(self.window, singleShot=True, interval=CHOOSING)
         self._connect_settings()
-        self._connect_faults()
+        if crash is not None:
+            crash.happened.connect(lambda report: self.window.tell_fault(report, past=False))
         for changed in (self.chat.engine_changed, self.chat.answering, self.chat.answered):
             changed.connect(self._rest)
         self.chat.engine_changed.connect(self.collector.settle)
@@ -118,10 +115,6 @@ class Application:
         self.chat.options_changed.connect(lambda: self.preferences.change(preset=self.chat.preset.name))
         dialogs = self.window.dialogs
         connect_queued((dialogs.engine_wanted, self.worker.describe), (self.worker.described, dialogs.show_engine))
-
-    def _connect_faults(self) -> None:
-        if self.crash is not None:
-            self.crash.happened.connect(lambda report: self.window.remedies.tell_fault(report, past=False))
 
     def _settings_changed(self, before: Settings, now: Settings) -> None:
         """Let everything that goes by the settings follow them."""
@@ -160,10 +153,10 @@ class Application:
         line = DownloadLine(library.downloads)
         line.clicked.connect(self.models.open_library)
         self.window.sidebar.add_sign(line)
-        DownloadNews(library, self.window.desk.toast, self.models.use, self.models.told)
-        self.window.topbar.get_wanted.connect(self.models.open_wizard)
+        DownloadNews(library, self.window.toast, self.models.use, self.models.told)
+        for wanted in (self.window.topbar.get_wanted, self.window.get_wanted):
+            wanted.connect(self.models.open_wizard)
         self.window.files.model_given.connect(self.models.ask_folder)
-        self.window.remedies.get_models = self.models.open_wizard
         library.online_wanted.connect(lambda: self.preferences.change(offline=False))
         library.offline_changed.connect(self.window.sidebar.show_offline)
         self.window.sidebar.show_offline(library.offline)
@@ -172,9 +165,9 @@ class Application:
         """Show the window, and only then begin to load ``models``."""
         self.window.show()
         self.archive.load()
-        self.window.desk.exports.sweep()
-        self.window.seen.connect(self._begin_engine, Qt.ConnectionType.QueuedConnection)
-        QTimer.singleShot(UNSEEN, self.window, self._begin_engine)
+        self.window.conversations.exports.sweep()
+        self.window.first_paint.painted.connect(self.thread.begin, Qt.ConnectionType.QueuedConnection)
+        QTimer.singleShot(UNSEEN, self.window, self.thread.begin)
         first = self.first_run if self.first_run is not None and self.first_run.due else None
         if first is not None:
             QTimer.singleShot(0, self.window, lambda: first.begin(tiny_models()))
@@ -194,23 +187,17 @@ class Application:
             self.models.greet()
         self._tell_past()
 
-    def _begin_engine(self) -> None:
-        """Start the engine's thread, where what is wanted of it waits; once, and not after the end."""
-        if not (self._ended or self.thread.isRunning()):
-            self.thread.start()
-
     def _tell_past(self) -> None:
         """Say what should be known of the last run, and of settings that could not be read."""
         if self.crash is not None and self.crash.left:
-            self.window.remedies.tell_fault(self.crash.left, past=True)
+            self.window.tell_fault(self.crash.left, past=True)
         elif self.missed is not None:
-            self.window.remedies.tell_missing(self.missed.name)
+            self.window.banner.tell(models_gone(self.missed.name))
         elif self.trouble and self._kept.value(TOLD) != self.trouble:
             self._kept.setValue(TOLD, self.trouble)
-            self.window.remedies.tell_no_starter(self.trouble)
+            self.window.banner.tell(no_starter(self.trouble))
         elif self.preferences.problems:
-            hint = "The file is kept as it is; what you change in the window is added to it."
-            self.window.banner.tell(Failure(self.preferences.problems[0], hint, remedies=("settings",)))
+            self.window.banner.tell(settings_unread(self.preferences.problems[0]))
 
     def come_forward(self) -> None:
         """Show what there is: the window or, once that is closed, what is waited for."""
@@ -218,7 +205,7 @@ class Application:
 
     def hurry(self) -> None:
         """End now, without a question: the system wants it."""
-        self.window.desk.silent = QDeadlineTimer(QDeadlineTimer.ForeverConstant.Forever)
+        self.window.closing.silent = QDeadlineTimer(QDeadlineTimer.ForeverConstant.Forever)
         self.window.remember()
         QApplication.exit(0)  # of whatever loop it is: a question that is open is not waited for
 
@@ -226,30 +213,31 @@ class Application:
         """Stop the engine, have everything written, and wait for both; False if a thread is still running."""
         if self.models is not None:
             self.models.end()
-        self._ended = True
+        self.thread.begin_no_more()
         self.chat.leave()
         written = self._written()
-        stopped = not self.thread.isRunning() or self.thread.wait(PATIENCE)
+        stopped = self.thread.wait_for_end()
         self.collector.end()
         self._kept.sync()
         return stopped and written
 
     def commit(self) -> None:
         """Save everything while the system waits to end the session, and have nothing asked after that."""
-        self.window.desk.silent = QDeadlineTimer(ALONE)
-        self.chat.keep()
+        self.window.closing.silent = QDeadlineTimer(ALONE)
+        self.chat.current.keep_draft()
+        self.chat.flight.keep()
         self.archive.settle(COMMIT)
 
     def _written(self) -> bool:
         """Wait for what is being written; False if something still is, for which nobody waits any longer."""
-        desk = self.window.desk
-        if desk.silent.hasExpired():
-            self._farewell = Farewell(self.archive, desk.exports, anyway=desk.given_up)
+        closing, exports = self.window.closing, self.window.conversations.exports
+        if closing.silent.hasExpired():
+            self._farewell = Farewell(self.archive, exports, anyway=closing.given_up)
             self._farewell.wait()
-        if not desk.silent.hasExpired():  # by now
-            desk.exports.give_up()
+        if not closing.silent.hasExpired():  # by now
+            exports.give_up()
             self.archive.end(LAST)
-        return not (self.archive.running or desk.exports.at_work())
+        return not (self.archive.running or exports.at_work())
 
     def _remember(self) -> None:
         """Keep which models are used, once they have proved that they load."""
@@ -302,7 +290,7 @@ def furnish(beginning: Beginning) -> tuple[Application, ModelSet]:
     logs = log_folder(user_log_path("Updraft", appauthor=False))
     crash = CrashLog(logs)
     crash.watch()
-    _write_log(logs)
+    write_log(logs)
     sys.setswitchinterval(SWITCH)
     settings = QSettings(QSettings.Format.IniFormat, QSettings.Scope.UserScope, "Updraft", "Updraft")
     starter = starter_models()
@@ -327,17 +315,6 @@ def furnish(beginning: Beginning) -> tuple[Application, ModelSet]:
     running.add_library(ModelLibrary.here(offline=beginning.preferences.settings.offline), settings)
     os.environ.update(OFFLINE)
     return running, models
-
-
-def log_folder(wanted: Path) -> Path:
-    """Return ``wanted``, made if need be, or a folder for this run alone where the disk refuses it."""
-    try:
-        wanted.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=wanted) as probe:
-            probe.write(b"\n")
-    except OSError:
-        return Path(tempfile.mkdtemp(prefix="updraft-log-"))
-    return wanted
 
 
 def kept_in(data: Path, settings: QSettings) -> Archive:
@@ -380,18 +357,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     code = run(running, models)
     single.release()
     return code
-
-
-def _write_log(folder: Path) -> None:
-    """Keep warnings and errors of all threads in a file that does not grow without bound, where one can be had."""
-    root, path = logging.getLogger(), folder / "updraft.log"
-    root.setLevel(logging.INFO)
-    if obstructed(path):
-        return
-    with suppress(OSError):
-        handler = RotatingFileHandler(path, maxBytes=1_000_000, backupCount=2, encoding="utf-8")
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(threadName)s %(name)s: %(message)s"))
-        root.addHandler(handler)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,12 +11,12 @@ from PySide6.QtWidgets import QDialog, QWidget
 from shiboken6 import isValid
 
 from app.composing.composer import SENDS
+from app.conversations.archive import Archive
 from app.conversations.trash_dialog import TrashDialog
 from app.desktop.about import AboutDialog
 from app.desktop.diagnosis import Facts, facts_here, written
 from app.desktop.report import ReportDialog
 from app.desktop.shortcuts import ShortcutsDialog
-from app.menus import Menus
 from app.models.library import starter_models
 from app.settings.dialog import SettingsDialog
 from app.settings.fields import suggest
@@ -37,9 +37,18 @@ class Dialogs(QObject):
     engine_wanted = Signal()
     restored = Signal(object)  # Thrown: it is out of the trash
 
-    def __init__(self, window: QWidget, chat: Chat, preferences: Preferences, menus: Menus, logs: Path) -> None:
+    def __init__(
+        self,
+        window: QWidget,
+        chat: Chat,
+        archive: Archive,
+        preferences: Preferences,
+        shortcuts: Callable[[], Iterable[tuple[str, str, str]]],
+        logs: Path,
+    ) -> None:
         super().__init__(window)
-        self._window, self._chat, self._preferences, self._menus, self._logs = window, chat, preferences, menus, logs
+        self._window, self._chat, self._archive, self._preferences = window, chat, archive, preferences
+        self._shortcuts, self._logs = shortcuts, logs
         self._open: dict[str, QDialog] = {}
         chat.traits_changed.connect(self._suggest)
 
@@ -50,7 +59,7 @@ class Dialogs(QObject):
     def chat_settings(self) -> MannerDialog:
         """Show the settings of the conversation shown."""
         current = self._chat.current
-        return self._show("chat", lambda: MannerDialog(current, current.archive, self._window, self._suggested))
+        return self._show("chat", lambda: MannerDialog(current, self._archive, self._window, self._suggested))
 
     @property
     def _suggested(self) -> Chosen:
@@ -67,14 +76,14 @@ class Dialogs(QObject):
         return self._show("trash", self._make_trash)
 
     def _make_trash(self) -> TrashDialog:
-        dialog = TrashDialog(self._chat.current.archive, self._window)
+        dialog = TrashDialog(self._archive, self._window)
         dialog.restored.connect(self.restored)
         return dialog
 
     def shortcuts(self) -> ShortcutsDialog:
         """Show all shortcuts."""
         send = ("Composer", "Send", SENDS[self._preferences.settings.send_key])
-        return self._show("shortcuts", lambda: ShortcutsDialog((*self._menus.shortcuts(), send), self._window))
+        return self._show("shortcuts", lambda: ShortcutsDialog((*self._shortcuts(), send), self._window))
 
     def about(self) -> AboutDialog:
         """Show version and licences."""
@@ -102,7 +111,7 @@ class Dialogs(QObject):
         return self._show("report", lambda: ReportDialog("Fault report", sentence, text, self._window))
 
     def _diagnosis(self, engine: Facts) -> str:
-        kept = self._chat.current.archive.folder or Path("in memory")
+        kept = self._archive.folder or Path("in memory")
         folders = {"Settings": self._preferences.file.path, "Data": kept, "Log": self._logs}
         return written((*facts_here(self._chat.models, folders), *engine))
 

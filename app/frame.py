@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QResizeEvent
+from PySide6.QtGui import QAction, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
 NARROW = 900  # below this width the right side is a drawer
@@ -102,6 +102,13 @@ class Frame(QWidget):
     def left_wanted(self) -> bool:
         """True when the left column stands beside the main one where there is room."""
         return self._left_wing.wanted
+
+    def toggle_with(self, left: QAction, side: QAction) -> None:
+        """Let checkable actions show and hide the outer columns; they are checked while those are to be seen."""
+        left.triggered.connect(self.show_left)
+        self.left_shown.connect(left.setChecked)
+        side.triggered.connect(self.show_side)
+        self.side_shown.connect(side.setChecked)
 
     def close_drawers(self) -> None:
         """Close what lies over the main column."""

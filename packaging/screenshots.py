@@ -22,7 +22,7 @@ from PySide6.QtWidgets import QApplication, QMenu, QWidget
 
 from app.__main__ import Application
 from app.conversations.archive import Archive
-from app.conversations.conversation import title_of
+from app.conversations.conversation import Manner, title_of
 from app.conversations.store import Store
 from app.look.theme import CHOICES, Choice
 from app.talk.chat import Engine
@@ -73,14 +73,14 @@ class Photographer:
         until(lambda: archive.ready)
         chat = next(chat.id for chat in archive.chats.values() if chat.title == title)
         self.chat.open_chat(chat)
-        until(lambda: self.chat.conversation.id == chat)
+        until(lambda: self.chat.current.conversation.id == chat)
         rest(200)
 
     def series(self, preset: str) -> None:
         """Take every picture."""
         self.chat.choose(PRESETS[preset])
-        self.chat.tune(Chosen(temperature=0.7, seed=1), 160)
-        until(lambda: self.window.loading.bar.value() > 0 or self.chat.engine is not Engine.LOADING)
+        self.chat.current.set_manner(Manner(sampling=Chosen(temperature=0.7, seed=1), max_tokens=160))
+        until(lambda: self.window.footer.loading.bar.value() > 0 or self.chat.engine is not Engine.LOADING)
         self.take("loading")
         until(lambda: self.chat.engine is not Engine.LOADING)
         self.take("empty")
@@ -96,7 +96,7 @@ class Photographer:
     def answer(self) -> None:
         """Take pictures of an answer as it grows and when it has ended."""
         self.ask(QUESTION)
-        until(lambda: self.chat.tally.tokens > 45 or not self.chat.busy)
+        until(lambda: self.chat.flight.tally.tokens > 45 or not self.chat.busy)
         self.take("midway")
         self.answered()
         self.take("finished")
@@ -119,21 +119,21 @@ class Photographer:
 
     def conversations(self) -> None:
         """Take pictures of what can be done with conversations and messages."""
-        self.window.bar.new_chat.trigger()
+        self.window.menus.actions["New chat"].trigger()
         self.ask("Give me three tips for sleeping better.")
         self.answered()
-        self.chat.regenerate(self.chat.conversation.messages[-1].id)
+        self.chat.regenerate(self.chat.current.conversation.messages[-1].id)
         self.answered()
         self.take("versions")
-        self.window.desk.edit_last()
+        self.window.editing.begin_last()
         self.take("editing")
-        self.window.desk.editing.leave()
-        self.window.sidebar.delete_wanted.emit(self.chat.conversation.id)
+        self.window.editing.leave()
+        self.window.sidebar.delete_wanted.emit(self.chat.current.conversation.id)
         self.take("undo")
-        self.window.desk.toast.hide()
+        self.window.toast.hide()
         self.show("Why do cats purr?")
         self.window.transcript.rows[1].remove.click()
-        self.window.desk.toast.hide()
+        self.window.toast.hide()
         trash = self.window.dialogs.trash()
         until(lambda: trash.list.topLevelItemCount() == 2)
         self.take("trash", trash)
@@ -151,10 +151,10 @@ class Photographer:
         self.take("context")
         self.window.composer.field.setPlainText("And which of them is the oldest?")
         self.window.banner.hide()
-        self.chat.leave_out(10)
+        self.chat.trimming.leave_out(10)
         self.window.composer.button.click()
         self.answered()
-        self.window.transcript.go_to(self.chat.conversation.messages[10].id)
+        self.window.transcript.go_to(self.chat.current.conversation.messages[10].id)
         rest(100)
         bar = self.window.transcript.verticalScrollBar()
         bar.setValue(bar.value() - 200)
@@ -164,7 +164,7 @@ class Photographer:
 
     def search(self) -> None:
         """Take pictures of the search over all conversations and of the one within a conversation."""
-        self.window.bar.search_chats.trigger()
+        self.window.menus.actions["Search chats"].trigger()
         self.window.sidebar.search.setText("lantern")
         rest(500)
         self.take("search")
@@ -217,8 +217,8 @@ class Photographer:
 
     def troubles(self) -> None:
         """Take pictures of what is offered after a crash, and of models that are not there."""
-        self.window.bar.new_chat.trigger()
-        self.window.remedies.tell_fault("Fatal Python error: Segmentation fault", past=True)
+        self.window.menus.actions["New chat"].trigger()
+        self.window.tell_fault("Fatal Python error: Segmentation fault", past=True)
         self.take("crash")
         self.window.banner.hide()
         away = Path("/media/models/llama-layerskip")

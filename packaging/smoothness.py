@@ -29,7 +29,7 @@ from PySide6.QtCore import QEvent, QEventLoop, QObject, QSettings, Qt, QTimer
 from PySide6.QtWidgets import QApplication
 
 from app.__main__ import SWITCH, Application
-from app.conversations.conversation import Conversation, Message, Reply
+from app.conversations.conversation import Conversation, Manner, Message, Reply
 from app.talk.chat import Chat, Engine
 from app.talk.flight import Flight
 from app.talk.worker import OpenSession, open_engine
@@ -140,7 +140,7 @@ def _stat() -> list[str]:
 def answer(running: Application, clock: Clock, options: argparse.Namespace, loop: QEventLoop) -> None:
     """Have one question answered by the real engine, then rest."""
     chat = running.chat
-    chat.tune(chat.sampling, options.tokens)
+    chat.current.set_manner(Manner(max_tokens=options.tokens))
     chat.answering.connect(lambda: setattr(clock, "phase", "answering"))
     chat.answered.connect(lambda _: setattr(clock, "phase", "resting"))
     chat.answered.connect(lambda _: QTimer.singleShot(2000, loop.quit))
@@ -152,16 +152,17 @@ def play(running: Application, clock: Clock, options: argparse.Namespace, loop: 
     chat.answering.connect(lambda: setattr(clock, "phase", "filling"))
 
     def look() -> None:
-        if clock.phase == "filling" and chat.tally.tokens >= options.played:
+        if clock.phase == "filling" and chat.flight.tally.tokens >= options.played:
             clock.phase = "playing"
             QTimer.singleShot(1000 * options.seconds, chat.stop)
 
     def change() -> None:
         taken = [_painted(running.window.inspector.switch.trigger, running) for _ in range(6)]
-        print(f"changes of views of {chat.tally.tokens} tokens: {', '.join(f'{s.alone:.0f}' for s in taken)} ms alone")
+        alone = ", ".join(f"{spent.alone:.0f}" for spent in taken)
+        print(f"changes of views of {chat.flight.tally.tokens} tokens: {alone} ms alone")
         loop.quit()
 
-    chat.arrived.connect(look)
+    chat.flight.arrived.connect(look)
     chat.answered.connect(lambda _: setattr(clock, "phase", "resting"))
     chat.answered.connect(lambda _: QTimer.singleShot(1500, change))
 
@@ -187,7 +188,7 @@ def open_long(running: Application, clock: Clock, options: argparse.Namespace, l
         chat.open_chat(long.id)
 
     def shown() -> None:
-        if chat.conversation.id == long.id and len(taken) < len(begun):
+        if chat.current.conversation.id == long.id and len(taken) < len(begun):
             running.window.transcript.viewport().repaint()
             taken.append(Spent.so_far() - begun[-1])
             QTimer.singleShot(1000, running.window, leave)
@@ -248,7 +249,8 @@ def measure(app: QApplication, options: argparse.Namespace, opener: OpenSession,
             chat.engine_changed.connect(lambda: chat.engine is Engine.READY and chat.send("Tell me a long story."))
         loop.exec()
         clock.report()
-        print(f"{chat.tally.tokens} tokens, {chat.tally.average or 0.0:.1f} tokens/s, {chat.tally.rounds} rounds")
+        tally = chat.flight.tally
+        print(f"{tally.tokens} tokens, {tally.average or 0.0:.1f} tokens/s, {tally.rounds} rounds")
         running.window.close()
         running.end()
 

@@ -11,7 +11,7 @@ from app.composing.composer import Composer
 from app.composing.editing import Editing
 from app.composing.token_counter import TokenCounter
 from app.composing.wording import excerpt
-from app.notice import Banner
+from app.notices import Banner
 from app.talk.chat import Chat, Engine
 from app.threads.exchange import Fill, Turns
 from app.threads.failure import Failure
@@ -40,6 +40,7 @@ class ContextMeter(QObject):
         for changed in (chat.current.changed, chat.options_changed, chat.answered):
             changed.connect(self.look)
         chat.engine_changed.connect(self._engine_changed)
+        chat.failed.connect(self._failed)
         counter.filled.connect(self._filled)
 
     def look(self) -> None:
@@ -48,11 +49,11 @@ class ContextMeter(QObject):
         if not turns or self.chat.next_models != self.chat.models:
             self._forget()
         elif not self.chat.busy and self.chat.engine is Engine.READY:
-            self.counter.watch(turns, self.chat.preset, self.chat.max_tokens)
+            self.counter.watch(turns, self.chat.preset, self.chat.current.conversation.manner.max_tokens)
 
     def show_growth(self) -> None:
         """Show how far the answer in flight has filled the context; the engine has no time to count."""
-        tally = self.chat.tally
+        tally = self.chat.flight.tally
         if tally.started is not None:
             self.composer.show_context(tally.started.prompt + tally.tokens, tally.started.context)
 
@@ -64,17 +65,11 @@ class ContextMeter(QObject):
         self._offer(fill)
         return False
 
-    def explain(self) -> None:
-        """Find out what would have to go for the question that the engine refused, and offer the choice."""
-        self._explaining = True
-        self.counter.refresh()
-        self.look()
-
     def trim(self) -> None:
         """Leave the oldest turns out, as offered, and ask."""
         fill = self.counter.fill
         if fill is not None and fill.surplus:
-            self.chat.leave_out(fill.surplus)
+            self.chat.trimming.leave_out(fill.surplus)
         self.banner.hide()
         if self.composer.text.strip():
             self._send(self.composer.text)
@@ -98,18 +93,25 @@ class ContextMeter(QObject):
 
     def _take_back(self) -> str:
         """Return the message in question, in the composer now; its old place in the tree is kept."""
-        last = self.chat.conversation.messages[-1:]
+        last = self.chat.current.conversation.messages[-1:]
         if not self.composer.text.strip() and last and last[0].role == "user" and not self.chat.busy:
             self.chat.current.back_to(last[0].parent)
             self.composer.show_text(last[0].text)
         return self.composer.text
+
+    def _failed(self, failure: Failure) -> None:
+        """Find out what would have to go for a question that the engine refused, and offer the choice."""
+        if "trim" in failure.remedies:
+            self._explaining = True
+            self.counter.refresh()
+            self.look()
 
     def _engine_changed(self) -> None:
         self._forget()  # what the model before could hold is not what the next one can
         self.look()
 
     def _turns(self, text: str) -> Turns:
-        return self.chat.turns(text, instead_of=self._editing.question)
+        return self.chat.trimming.turns(text, instead_of=self._editing.question)
 
     def _forget(self) -> None:
         self.counter.forget()

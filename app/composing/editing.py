@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QWidget
 from app.composing.composer import Composer
 from app.composing.wording import excerpt
 from app.look.label import Label
+from app.talk.chat import Chat
 
 
 class EditStrip(QFrame):
@@ -40,13 +41,17 @@ class EditStrip(QFrame):
 
 
 class Editing(QObject):
-    """Which ``question`` the composer holds in place of a new one; None: no old one. ``changed``: another one."""
+    """Keeps track of what ``composer`` holds: a new question for ``chat``, or an old one that is asked again.
+
+    ``question`` is the old one, None for a new one; ``changed`` says that it is another. What is being written is kept
+    as the draft of the conversation shown.
+    """
 
     changed = Signal()
 
-    def __init__(self, composer: Composer) -> None:
+    def __init__(self, chat: Chat, composer: Composer) -> None:
         super().__init__(composer)
-        self.composer, self.strip = composer, EditStrip()
+        self.chat, self.composer, self.strip = chat, composer, EditStrip()
         self.question: int | None = None
         self._stash = ""  # what was being written before
         context = Qt.ShortcutContext.WidgetWithChildrenShortcut
@@ -54,6 +59,11 @@ class Editing(QObject):
         self._leave_keys.activated.connect(self.leave)
         self._leave_keys.setEnabled(False)
         self.strip.left.connect(self.leave)
+        composer.changed.connect(lambda: chat.current.write(self.written))
+        chat.current.cleared.connect(self.forget)
+        chat.current.draft_changed.connect(self._draft_changed)
+        for changed in (chat.current.changed, chat.answering, chat.continuing, chat.answered):
+            changed.connect(self._hold_escape)
 
     @property
     def written(self) -> str:
@@ -61,8 +71,9 @@ class Editing(QObject):
         parts = (self._stash, self.composer.text) if self.question is not None else (self.composer.text,)
         return "\n\n".join(part for part in parts if part)
 
-    def begin(self, question: int, text: str) -> None:
-        """Edit ``question``, which says ``text``."""
+    def begin(self, question: int) -> None:
+        """Put ``question`` into the composer to be changed; what was being written comes back afterwards."""
+        text = self.chat.current.conversation.find(question).text
         if self.question is None:
             self._stash = self.composer.text
         self.question = question
@@ -70,6 +81,20 @@ class Editing(QObject):
         self.changed.emit()
         self.show_text(text)
         self.composer.field.setFocus(Qt.FocusReason.OtherFocusReason)
+        self._hold_escape()
+
+    def begin_last(self) -> None:
+        """Edit the last question, unless an answer is in flight."""
+        asked = [message for message in self.chat.current.conversation.messages if message.role == "user"]
+        if asked and not self.chat.busy:
+            self.begin(asked[-1].id)
+
+    def send(self, text: str) -> bool:
+        """Ask ``text``, in place of the question being edited if there is one; False if it cannot be asked now."""
+        sent = self.chat.send(text) if self.question is None else self.chat.edit(self.question, text)
+        if sent:
+            self.finish()
+        return sent
 
     def finish(self) -> None:
         """End the editing, as the question was asked; what was being written before comes back."""
@@ -91,11 +116,15 @@ class Editing(QObject):
         self.strip.hide()
         self.changed.emit()
 
-    def hold_escape(self, *, free: bool) -> None:
-        """Let Escape end the editing while it is ``free``, as no answer is in flight that it would stop."""
-        self._leave_keys.setEnabled(free and self.question is not None)
-
     def show_text(self, text: str) -> None:
         """Put ``text`` into the composer, the cursor at its end."""
         self.composer.show_text(text)
         self.composer.field.moveCursor(QTextCursor.MoveOperation.End)
+
+    def _draft_changed(self, text: str) -> None:
+        if text != self.composer.text:
+            self.show_text(text)
+
+    def _hold_escape(self) -> None:
+        """Let Escape end the editing while no answer is in flight that it would stop."""
+        self._leave_keys.setEnabled(self.question is not None and not self.chat.busy)

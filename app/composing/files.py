@@ -13,7 +13,7 @@ from app.composing.composer import Composer
 from app.composing.drop import DropSign, FileDrop
 from app.composing.textfile import NO_PICTURES, FileRefused, read_attachment, require_size
 from app.look.choosing import choose_files
-from app.notice import Banner
+from app.notices import Banner
 from app.threads.failure import Failure
 from engine.config import holds_model
 

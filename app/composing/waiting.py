@@ -47,7 +47,7 @@ class Waiting(QObject):
         self.strip = WaitingStrip()
         self._waits = False
         composer.queued.connect(self.begin)
-        for ending in (composer.changed, chat.cleared, self.strip.left):
+        for ending in (composer.changed, chat.current.cleared, self.strip.left):
             ending.connect(self.leave)
         chat.answered.connect(self._answered)
 

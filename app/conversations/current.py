@@ -1,4 +1,4 @@
-"""The conversation shown: opened, begun, branched, tuned; what is being written in it. Kept on disk as it changes."""
+"""The conversation shown: opens, begins, branches and changes it, and has every change written to disk."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class Removed:
 
 
 class CurrentChat(QObject):
-    """Owns the conversation shown and the draft of the next question.
+    """Owns the conversation shown and the draft of the next question; ``archive`` writes both to disk.
 
-    ``turned`` carries how many of the messages shown still stand; those behind them are others now. ``default`` is
-    the manner new conversations begin with.
+    ``turned`` carries how many of the messages shown stay; those behind them are others now. ``default`` is the manner
+    in which new conversations begin.
     """
 
     cleared = Signal()
@@ -38,7 +38,7 @@ class CurrentChat(QObject):
 
     def __init__(self, archive: Archive, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.archive = archive
+        self._archive = archive
         self.default = Manner()
         self.conversation = Conversation(manner=self.default)
         self.draft = ""
@@ -58,7 +58,11 @@ class CurrentChat(QObject):
     @property
     def kept(self) -> bool:
         """True when the conversation has been given to the archive."""
-        return self.conversation.id in self.archive.chats
+        return self.is_kept(self.conversation.id)
+
+    def is_kept(self, chat: int | None) -> bool:
+        """Tell whether the archive has a conversation of that id."""
+        return chat in self._archive.chats
 
     # Opening and beginning
 
@@ -70,7 +74,7 @@ class CurrentChat(QObject):
         self._wanted = None
         self._leave()
         if self.conversation.tree:
-            self.archive.write(lambda store: store.put_note("open", ""), upkeep=True)
+            self._archive.write(lambda store: store.put_note("open", ""), upkeep=True)
         new = Conversation(manner=apart or self._new_manner or self.default)
         self._show(new, self._new_draft if apart is None else "", apart=apart is not None)
 
@@ -80,7 +84,7 @@ class CurrentChat(QObject):
         if chat in self._left:
             self._read(chat, message, self._left[chat])
         else:
-            self.archive.ask(lambda store: store.read(chat), lambda found: self._read(chat, message, found))
+            self._archive.ask(lambda store: store.read(chat), lambda found: self._read(chat, message, found))
 
     def _read(self, chat: int, message: int | None, found: tuple[Conversation, str] | None) -> None:
         if chat != self._wanted:
@@ -93,7 +97,7 @@ class CurrentChat(QObject):
             self._leave()
         if message is not None and all(shown.id != message for shown in conversation.messages):
             conversation = conversation.showing(message)
-        self.archive.write(lambda store: store.put_note("open", str(chat)), upkeep=True)
+        self._archive.write(lambda store: store.put_note("open", str(chat)), upkeep=True)
         self._show(conversation, draft)
         if message is not None:
             self.sought.emit(message)
@@ -110,12 +114,12 @@ class CurrentChat(QObject):
     def _leave(self) -> None:
         """Keep what is not on disk yet of the conversation shown."""
         self.keep_draft()
-        if self.archive.unsaved and self.conversation.tree:
+        if self._archive.unsaved and self.conversation.tree:
             self._left[self.conversation.id] = (self.conversation, self.draft)
 
     def _resume(self) -> None:
         """Go back to where the program was left, unless something has been begun meanwhile."""
-        self.archive.ask(lambda store: [store.note(name) for name in ("open", "draft", "manner")], self._resume_at)
+        self._archive.ask(lambda store: [store.note(name) for name in ("open", "draft", "manner")], self._resume_at)
 
     def _resume_at(self, notes: Sequence[str]) -> None:
         chat, self._new_draft, manner = notes
@@ -123,10 +127,14 @@ class CurrentChat(QObject):
             self._new_manner = manner_of(manner)
         if self.conversation.tree or self.draft or self._wanted is not None:
             return
-        if chat.isdecimal() and int(chat) in self.archive.chats:
+        if chat.isdecimal() and int(chat) in self._archive.chats:
             self.open(int(chat))
         elif self._new_draft or manner:
             self.start_new()
+
+    def delete(self, chat: int) -> None:
+        """Put a conversation that is not the one shown into the trash."""
+        self._archive.delete(chat)
 
     # Messages
 
@@ -137,16 +145,16 @@ class CurrentChat(QObject):
         self.conversation = conversation = self.conversation.plus(question)
         question = conversation.messages[-1]
         first = not self.kept
-        self.archive.write(lambda store: store.add_question(conversation, question))
+        self._archive.write(lambda store: store.add_question(conversation, question))
         if first:
-            self.archive.write(lambda store: store.put_note("open", str(conversation.id)), upkeep=True)
+            self._archive.write(lambda store: store.put_note("open", str(conversation.id)), upkeep=True)
         if first and not self._apart:  # the next one begins with nothing written and nothing chosen
             self._new_draft = ""
-            self.archive.write(lambda store: store.put_draft(None, ""), upkeep=True)
+            self._archive.write(lambda store: store.put_draft(None, ""), upkeep=True)
             self._keep_new_manner(self.default)
         self._drafting.stop()
         self.draft, self._unkept = "", False
-        self.archive.touch(conversation)
+        self._archive.touch(conversation)
         self.changed.emit()
 
     def settle(self, answer: Message) -> None:
@@ -154,7 +162,7 @@ class CurrentChat(QObject):
         conversation = self.conversation
         known = any(message.id == answer.id for message in conversation.tree)
         self.conversation = conversation.with_message(answer) if known else conversation.plus(answer)
-        self.archive.touch(self.conversation)
+        self._archive.touch(self.conversation)
         self.changed.emit()
 
     def back_to(self, message: int | None) -> None:
@@ -183,14 +191,14 @@ class CurrentChat(QObject):
         """Take a message and all that follows from it away; returns what ``restore`` needs."""
         before = self.conversation
         gone = before.below(message)
-        self.archive.write(lambda store: store.trash.take_messages(gone))
+        self._archive.write(lambda store: store.trash.take_messages(gone))
         self._turn(before.without(message))
         self._recall()
         return Removed(before, gone)
 
     def restore(self, removed: Removed) -> None:
         """Bring removed messages back."""
-        self.archive.write(lambda store: store.trash.give_messages(removed.messages))
+        self._archive.write(lambda store: store.trash.give_messages(removed.messages))
         if removed.before.id != self.conversation.id:
             return
         back = [message for message in removed.before.tree if message.id in removed.messages]
@@ -211,7 +219,7 @@ class CurrentChat(QObject):
         stands = _shared(self.conversation.messages, conversation.messages)
         self.conversation = conversation
         if self.kept:
-            self.archive.write(lambda store: store.put(conversation))
+            self._archive.write(lambda store: store.put(conversation))
         self.turned.emit(stands)
         self.changed.emit()
 
@@ -223,7 +231,7 @@ class CurrentChat(QObject):
             return
         self.conversation = conversation = replace(self.conversation, manner=manner)
         if self.kept:
-            self.archive.write(lambda store: store.put(conversation))
+            self._archive.write(lambda store: store.put(conversation))
         else:
             self._keep_new_manner(manner)
         self.changed.emit()
@@ -234,7 +242,7 @@ class CurrentChat(QObject):
         if chosen != self._new_manner:
             self._new_manner = chosen
             kept = "" if chosen is None else as_json(asdict(chosen))
-            self.archive.write(lambda store: store.put_note("manner", kept), upkeep=not kept)
+            self._archive.write(lambda store: store.put_note("manner", kept), upkeep=not kept)
 
     def set_default(self, manner: Manner) -> None:
         """Begin conversations in ``manner`` from now on, the empty one shown included."""
@@ -261,7 +269,7 @@ class CurrentChat(QObject):
         text, chat = self.draft, self.conversation.id if self.conversation.tree else None
         if chat is None:
             self._new_draft = text
-        self.archive.write(lambda store: store.put_draft(chat, text))
+        self._archive.write(lambda store: store.put_draft(chat, text))
 
     # Logs
 
@@ -272,7 +280,7 @@ class CurrentChat(QObject):
         if message is not None:
             self._tried.add(message.id)
             chat = self.conversation.id
-            self.archive.ask(lambda store: store.recall(message), lambda found: self._take_log(chat, found))
+            self._archive.ask(lambda store: store.recall(message), lambda found: self._take_log(chat, found))
 
     def _take_log(self, chat: int, message: Message) -> None:
         if chat == self.conversation.id and any(known.id == message.id for known in self.conversation.messages):
@@ -289,8 +297,8 @@ class CurrentChat(QObject):
         """Write the conversation shown into a file that was begun anew."""
         conversation = self.conversation
         if conversation.tree:
-            self.archive.write(lambda store: store.put_whole(conversation))
-            self.archive.touch(conversation)
+            self._archive.write(lambda store: store.put_whole(conversation))
+            self._archive.touch(conversation)
 
 
 def _shared(old: Sequence[Message], new: Sequence[Message]) -> int:

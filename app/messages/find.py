@@ -10,7 +10,7 @@ from typing import Any
 
 from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QTextCursor, QTextDocument
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QPushButton, QTextEdit
+from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QLineEdit, QPushButton, QTextEdit
 from shiboken6 import isValid
 
 from app.ink.marks import OUTSIDE_PROPERTY
@@ -19,6 +19,7 @@ from app.look.palette import Palette, blend
 from app.look.typeface import tabular
 
 REST = 150  # ms without a key, or without growth of an answer, before it searches
+LONGEST = 80  # characters of a selection that are searched for
 MOST = 2_000  # matches that are marked; the count goes on
 
 
@@ -89,6 +90,12 @@ class FindBar(QFrame):
         self.field.setFocus()
         self.field.selectAll()
         self._search_again()
+
+    def open_for_selection(self) -> None:
+        """Show the bar and search for what is selected, if that is short."""
+        chosen = QApplication.focusWidget()
+        words = chosen.textCursor().selectedText() if isinstance(chosen, QTextEdit) else ""
+        self.open(words if len(words) <= LONGEST else "")
 
     def dismiss(self) -> None:
         """Hide the bar and take the marks away."""

@@ -41,8 +41,6 @@ class Transcript(AutoscrollArea):
     token_chosen = Signal(object, int)  # Answer
     earlier_shown = Signal()  # messages were added above
     abandoned = Signal()
-    turned = Signal()  # other messages are shown than before
-    recalled = Signal(object)  # Message: its answer has its log now
 
     def __init__(self, palette: Palette, *, marked: bool, view: View = "reading") -> None:
         shown = MessageList()
@@ -93,7 +91,6 @@ class Transcript(AutoscrollArea):
         settle_layouts()
         self._switch.later()
         QTimer.singleShot(BREATH, self, self._fill_up)
-        self.turned.emit()
 
     def show_versions(self, conversation: Conversation, *, locked: bool) -> None:
         """Tell each row its message, its versions and its buttons; ``locked``: an answer is in flight."""
@@ -121,7 +118,6 @@ class Transcript(AutoscrollArea):
             _load(row.body, message)
             row.reveal()
             self._switch.later()
-            self.recalled.emit(message)
 
     def show_earlier(self, count: int = BATCH) -> None:
         """Build the next ``count`` of the oldest messages above, if there are any; what is read stays where it is."""

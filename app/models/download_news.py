@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QPushButton, QSizePolicy
 
 from app.look.label import plain_name, plain_tip
 from app.models.library import DownloadQueue, Listing, ModelLibrary, Progress
-from app.toast import Toast
+from app.notices import Toast
 from engine.config import ModelSet
 
 EDGE = 24  # pixels the sheet puts left and right of a button's text

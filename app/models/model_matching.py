@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QObject, Signal
 
 from app.models.model_picker import ModelPicker
-from app.notice import Banner
+from app.notices import Banner
 from app.talk.chat import Chat
 from app.threads.failure import Failure
 
@@ -34,12 +34,12 @@ class ModelMatching(QObject):
 
     def _look(self) -> None:
         """Match a conversation once, as it is shown: afterwards another model may have been chosen for it."""
-        if self._chat.conversation.id != self._shown:
-            self._shown = self._chat.conversation.id
+        if self._chat.current.conversation.id != self._shown:
+            self._shown = self._chat.current.conversation.id
             self._match()
 
     def _match(self) -> None:
-        name, present = self._chat.conversation.model, self._chat.models
+        name, present = self._chat.current.conversation.model, self._chat.models
         if name is None or present is None or name == present.name:
             self._chat.expect(None)
             return

@@ -94,7 +94,7 @@ class ModelPicker(QObject):
 
     def show_manner(self) -> None:
         """Show how tokens are drawn in the conversation shown."""
-        self._topbar.sampling.form.show_manner(self._chat.conversation.manner)
+        self._topbar.sampling.form.show_manner(self._chat.current.conversation.manner)
 
     def _settings_changed(self, before: Settings, now: Settings) -> None:
         if now.models_folder != before.models_folder:

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 from app.look.announce import announce
 from app.models.library import Task
 from app.models.page_parts import button, note
-from app.notice import Alert
+from app.notices import Alert
 from app.threads.failure import Failure
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +11,7 @@ from PySide6.QtCore import QObject, Signal
 
 from app.look.theme import CHOICES, MOTIONS, Look
 from app.settings.file import SettingsFile
+from app.settings.kinds import Unfit
 from app.settings.options import OPTIONS, Settings
 from app.threads.failure import Failure
 from engine.errors import SettingError
@@ -40,6 +42,13 @@ class Preferences(QObject):
         except SettingError as error:
             self.failed.emit(Failure(error.sentence, error.hint))
         self.changed.emit(before, self.settings)
+
+    def zoom(self, by: int | None) -> None:
+        """Make the text larger or smaller by ``by`` pixels, as far as it goes; None: as large as it was made."""
+        option = OPTIONS["font_size"]
+        size = option.default if by is None else self.settings.font_size + by
+        with suppress(Unfit):
+            self.change(font_size=option.kind.check(size))
 
 
 def look_of(settings: Settings) -> Look:

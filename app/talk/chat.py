@@ -1,4 +1,4 @@
-"""What can be asked of the conversation shown, and the engine that answers it: the window shows what this says."""
+"""Asks the engine the questions of the conversation shown, and keeps track of which model is loaded for that."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from enum import Enum
 from PySide6.QtCore import QObject, Signal
 
 from app.conversations.archive import Archive
-from app.conversations.conversation import Conversation, Manner, Message, Outcome, Reply
+from app.conversations.conversation import Manner, Message, Outcome, Reply
 from app.conversations.current import CurrentChat
+from app.talk.faults import not_continued
 from app.talk.flight import Flight
 from app.talk.trimming import Trimming, turns_before
 from app.talk.worker import EngineWorker
 from app.threads.exchange import Opening, Turns
 from app.threads.failure import Failure
 from app.threads.queued import connect_queued
-from engine.config import PRESETS, Chosen, ModelSet, Preset, Traits
+from engine.config import PRESETS, ModelSet, Preset, Traits
 from engine.events import Loading
-from engine.tally import Tally
 
 
 class Engine(Enum):
@@ -31,24 +31,22 @@ class Engine(Enum):
 
 
 class Chat(QObject):
-    """Has questions of the conversation shown answered, one at a time. Lives on the window's thread.
+    """Has questions answered one at a time: those of the conversation in ``current``, by the models opened last.
 
-    A question is saved before it is answered, an answer while it grows.
+    ``flight`` is the answer being written, ``trimming`` what the model sees of the conversation. A question is saved
+    before it is answered, an answer while it grows. Lives on the window's thread.
     """
 
     engine_changed = Signal()
     traits_changed = Signal()
+    options_changed = Signal()  # another method, or other models for the next question
     loading = Signal(object)  # Loading
-    cleared = Signal()
     asked = Signal(str)
-    answering = Signal()
-    continuing = Signal()  # the last answer is gone on with
-    arrived = Signal(object)  # tuple[Event, ...]
+    answering = Signal()  # a new answer begins
+    continuing = Signal()  # the last answer goes on
     stopping = Signal()
     answered = Signal(str)  # Outcome
     failed = Signal(object)  # Failure
-    options_changed = Signal()
-    context_changed = Signal()  # the model sees more or less of the conversation
 
     open_wanted = Signal(object)  # Opening, for the worker
     leave_wanted = Signal()
@@ -56,15 +54,16 @@ class Chat(QObject):
     def __init__(self, worker: EngineWorker, archive: Archive, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.current = CurrentChat(archive, self)
+        self.flight = Flight(worker, self.current, archive, self)
+        self.trimming = Trimming(self.current, self)
         self.engine = Engine.DOWN
         self.traits = Traits()  # of the model loaded last
         self.preset = PRESETS["plain"]
         self.method_of: Callable[[ModelSet], Preset | None] = lambda _models: None  # for models loaded anew
         self._archive = archive
-        self._flight = Flight(worker, self.current, archive, self)
-        self._trimming = Trimming()
         self._opening: Opening | None = None
         self._next: ModelSet | None = None  # what is loaded for the next question
+        self.flight.closed.connect(self._closed)
         connect_queued(
             (self.open_wanted, worker.open),
             (self.leave_wanted, worker.leave),
@@ -72,24 +71,6 @@ class Chat(QObject):
             (worker.opened, self._opened),
             (worker.not_opened, self._not_opened),
         )
-        self._flight.arrived.connect(self.arrived)
-        self._flight.ended.connect(self._ended)
-        self.current.cleared.connect(self._cleared)
-
-    @property
-    def conversation(self) -> Conversation:
-        """The conversation shown."""
-        return self.current.conversation
-
-    @property
-    def sampling(self) -> Chosen:
-        """How tokens are drawn in this conversation."""
-        return self.conversation.manner.sampling
-
-    @property
-    def max_tokens(self) -> int | None:
-        """The most tokens of an answer in this conversation; None: as many as the context holds."""
-        return self.conversation.manner.max_tokens
 
     @property
     def models(self) -> ModelSet | None:
@@ -106,24 +87,9 @@ class Chat(QObject):
         return None if self.models is None else self.models.name
 
     @property
-    def reply(self) -> Reply:
-        """The log of the answer in flight, or of the last one."""
-        return self._flight.reply
-
-    @property
-    def tally(self) -> Tally:
-        """The counts of the answer in flight, or of the last one."""
-        return self._flight.tally
-
-    @property
     def busy(self) -> bool:
         """True while an answer is in flight."""
-        return self._flight.busy
-
-    @property
-    def is_stopping(self) -> bool:
-        """True between a stop and its confirmation."""
-        return self._flight.is_stopping
+        return self.flight.busy
 
     # The engine
 
@@ -133,7 +99,7 @@ class Chat(QObject):
         if self._opening is not None:
             self._opening.abandoned.set()
         if models != self.models:
-            self._flight.forget_figures(pace=False)  # another model, another pace
+            self.flight.forget_figures(pace=False)  # another model, another pace
         self._next = None
         wanted = (self.method_of(models) if models != self.models else None) or self.preset
         preset = wanted if models.runs(wanted) else PRESETS["plain"]
@@ -162,23 +128,14 @@ class Chat(QObject):
         self.preset = preset
         self.options_changed.emit()
 
-    def tune(self, sampling: Chosen, max_tokens: int | None) -> None:
-        """Draw tokens of this conversation with ``sampling``, at most ``max_tokens`` an answer, from now on."""
-        self.current.set_manner(replace(self.conversation.manner, sampling=sampling, max_tokens=max_tokens))
-
     def leave(self) -> None:
         """Stop everything, keep what there is, and ask the worker to end its thread."""
         self._stop_here()
         self.current.keep_draft()
         if self._opening is not None:
             self._opening.abandoned.set()
-        self._flight.rest()
+        self.flight.rest()
         self.leave_wanted.emit()
-
-    def keep(self) -> None:
-        """Give the archive everything there is so far, as if this were the end."""
-        self.current.keep_draft()
-        self._flight.keep()
 
     # Questions and answers
 
@@ -188,8 +145,7 @@ class Chat(QObject):
         if self.busy or not text:
             return False
         self.current.ask(text)
-        if self._trimming.asked(self.conversation):
-            self.context_changed.emit()
+        self.trimming.question_added()
         self.asked.emit(text)
         self._ask()
         return True
@@ -200,7 +156,7 @@ class Chat(QObject):
             return
         if self.engine is Engine.DOWN and self.models is not None:
             self.open(self.models)
-        messages = self.conversation.messages
+        messages = self.current.conversation.messages
         if not messages or (messages[-1].reply is not None and messages[-1].reply.outcome == "finished"):
             return
         if messages[-1].role == "assistant":
@@ -211,7 +167,7 @@ class Chat(QObject):
         """Give another version of ``answer``, the old one kept beside it; False while an answer is in flight."""
         if self.busy:
             return False
-        self.current.back_to(self.conversation.find(answer).parent)
+        self.current.back_to(self.current.conversation.find(answer).parent)
         self._ask()
         return True
 
@@ -220,12 +176,12 @@ class Chat(QObject):
         text = text.strip()
         if self.busy or not text:
             return False
-        self.current.back_to(self.conversation.find(question).parent)
+        self.current.back_to(self.current.conversation.find(question).parent)
         return self.send(text)
 
     def go_on(self) -> bool:
         """Continue the last answer where it was cut, by the hierarchy that began it; False if nothing was done."""
-        messages = self.conversation.messages
+        messages = self.current.conversation.messages
         if self.busy or not messages or not messages[-1].unfinished:
             return False
         cut = messages[-1]
@@ -239,53 +195,22 @@ class Chat(QObject):
         preset = self.preset if self.preset.name == reply.started.preset else PRESETS.get(reply.started.preset)
         title = reply.started.preset if preset is None else preset.title
         if preset is None or (self.models is not None and not self.models.runs(preset)):
-            self.failed.emit(
-                Failure(
-                    f"This answer was begun with the method {title}, which {self._model_name} cannot run.",
-                    "Choose the model it was begun with, or regenerate the answer.",
-                    remedies=("retry", "model"),
-                )
-            )
+            self.failed.emit(not_continued(title, self._model_name))
             return False
         answer = cut.by(self._model_name)
-        self._begin(answer, replace(reply, finished=None, outcome=None), turns_before(self.conversation, cut), preset)
+        self._begin(
+            answer, replace(reply, finished=None, outcome=None), turns_before(self.current.conversation, cut), preset
+        )
         self.continuing.emit()
         return True
 
     def stop(self) -> None:
         """End the answer in flight within one round; its text stays. At once if it has not begun."""
-        if self._flight.stop():
+        if self.flight.stop():
             if self.engine is Engine.LOADING:
-                self._settle("stopped")
+                self.flight.close("stopped")
             else:
                 self.stopping.emit()
-
-    # What the model is told
-
-    def turns(self, question: str = "", *, instead_of: int | None = None) -> Turns:
-        """Return what the model would be told now, ``question`` last if there is one.
-
-        ``instead_of``: the message it stands in for, with all that followed from it.
-        """
-        conversation = self.conversation
-        if instead_of is not None:
-            conversation = conversation.back_to(conversation.find(instead_of).parent)
-        return self._trimming.turns(conversation, question)
-
-    @property
-    def first_told(self) -> int | None:
-        """The message the model's view of the conversation begins with; None: it sees all."""
-        return self._trimming.first(self.conversation)
-
-    def leave_out(self, surplus: int) -> None:
-        """Tell the model no more of the oldest ``surplus`` turns it is told now; they stay in the conversation."""
-        self._trimming.leave_out(self.conversation, surplus)
-        self.context_changed.emit()
-
-    def tell_all(self) -> None:
-        """Tell the model the whole conversation again, from the next question on."""
-        self._trimming.tell_all(self.conversation)
-        self.context_changed.emit()
 
     # Which conversation is shown
 
@@ -301,7 +226,7 @@ class Chat(QObject):
 
     def open_chat(self, chat: int, message: int | None = None) -> None:
         """Show another conversation, on the branch with ``message``; an answer in flight is stopped, its text kept."""
-        if chat != self.conversation.id:
+        if chat != self.current.conversation.id:
             self._stop_here()
             self.current.open(chat, message)
         elif message is not None and not self.busy:
@@ -315,19 +240,19 @@ class Chat(QObject):
     def _ask(self) -> None:
         """Have the last question of the branch shown answered."""
         self.load_next()
-        parent = self.conversation.leaf
-        answer = Message("assistant", "", parent=parent, told_from=self.first_told, model=self._model_name)
-        self._begin(answer, Reply(), self.turns(), self.preset)
+        parent = self.current.conversation.leaf
+        answer = Message("assistant", "", parent=parent, told_from=self.trimming.first, model=self._model_name)
+        self._begin(answer, Reply(), self.trimming.turns(), self.preset)
         self.answering.emit()
 
     def _begin(self, answer: Message, reply: Reply, turns: Turns, preset: Preset) -> None:
         if self.engine is Engine.DOWN and self.models is not None:
             self.open(self.models)
-        self._flight.begin(answer, reply, turns, preset, self.conversation.manner)
+        self.flight.begin(answer, reply, turns, preset, self.current.conversation.manner)
 
     def _go_on_recalled(self, cut: Message) -> None:
         """Continue ``cut`` now that its log is there; where it is not to be read, answer anew."""
-        if self.busy or self.conversation.leaf != cut.id:
+        if self.busy or self.current.conversation.leaf != cut.id:
             return
         if cut.recalled:
             self.current.take_log(cut)
@@ -338,14 +263,18 @@ class Chat(QObject):
     def _stop_here(self) -> None:
         """Stop the answer in flight without waiting for the engine."""
         if self.busy:
-            self._flight.stop()
-            self._settle("stopped")
+            self.flight.stop()
+            self.flight.close("stopped")
 
-    def _settle(self, outcome: Outcome) -> None:
-        self._flight.close(outcome)
+    def _closed(self, outcome: Outcome, failure: Failure | None) -> None:
+        """Say that the answer has ended; where it has no text the one before it is shown again."""
+        if failure is not None and failure.down:
+            self._set_engine(Engine.DOWN)
         self.answered.emit(outcome)
-        if not self.reply.text:
+        if not self.flight.reply.text:
             self.current.step_back()
+        if failure is not None:
+            self.failed.emit(failure)
 
     # What the engine says
 
@@ -364,25 +293,10 @@ class Chat(QObject):
             return
         self._set_engine(Engine.DOWN)
         if self.busy:
-            self._settle("failed")
-        self.failed.emit(failure)
-
-    def _ended(self, failure: Failure | None) -> None:
-        if failure is None:
-            cut = self.is_stopping and self.reply.finished is None
-            self._settle("stopped" if cut else "finished")
-            return
-        if failure.down:
-            self._set_engine(Engine.DOWN)
-        self._settle("failed")
+            self.flight.close("failed")
         self.failed.emit(failure)
 
     def _set_engine(self, engine: Engine) -> None:
         if engine is not self.engine:
             self.engine = engine
             self.engine_changed.emit()
-
-    def _cleared(self) -> None:
-        self._trimming.forget_next()
-        self._flight.forget_figures()
-        self.cleared.emit()

@@ -1,4 +1,4 @@
-"""What is said of faults nobody foresaw: plain words where memory ran out, the log for all others. No Qt."""
+"""Messages about what went wrong in loading and answering, each with a hint. No Qt."""
 
 from __future__ import annotations
 
@@ -27,6 +27,41 @@ def not_answered(error: BaseException) -> Failure:
         return Failure(sentence, _SPACE, remedies=("retry", "new chat", "model"), down=True)
     sentence, hint = "The engine stopped because of an unexpected fault.", f"Retry starts it again. {_LOG}"
     return Failure(sentence, hint, remedies=("retry",), down=True)
+
+
+def not_continued(method: str, model: str | None) -> Failure:
+    """Return what to say when the loaded ``model`` cannot run the ``method`` that an answer was begun with."""
+    sentence = f"This answer was begun with the method {method}, which {model} cannot run."
+    hint = "Choose the model it was begun with, or regenerate the answer."
+    return Failure(sentence, hint, remedies=("retry", "model"))
+
+
+def crashed(*, past: bool) -> Failure:
+    """Return what to say of a fault that left a report, in this run or in the ``past`` one."""
+    if past:
+        sentence, hint = "Updraft did not close properly last time.", "Your conversations were kept."
+    else:
+        sentence, hint = "Something went wrong that was not foreseen.", "What is on the screen stays."
+    return Failure(sentence, hint, remedies=("report",))
+
+
+def models_gone(name: str) -> Failure:
+    """Return what to say when the models used last are no longer there."""
+    hint = "The starter is open instead. If it is on a drive, connect that and choose it; or get it again."
+    return Failure(f"{name}, which you used last, is not there.", hint, remedies=("get", "model"), calm=True)
+
+
+def no_starter(reason: str) -> Failure:
+    """Return what to say when the tiny models answer in place of the starter; ``reason`` is a sentence."""
+    hint = "Tiny models answer meanwhile. Updraft tries again when it is started in an hour or later."
+    sentence = f"The starter model, SmolLM2, could not be fetched. {reason}"
+    return Failure(sentence, hint, remedies=(), calm=True)
+
+
+def settings_unread(problem: str) -> Failure:
+    """Return what to say when the settings file has a ``problem``, which is a sentence."""
+    hint = "The file is kept as it is; what you change in the window is added to it."
+    return Failure(problem, hint, remedies=("settings",))
 
 
 def want_of_memory(error: BaseException) -> bool:

@@ -1,4 +1,4 @@
-"""One answer in flight: asked for, collected frame by frame, saved as it grows, closed."""
+"""The answer in flight: asks the engine for it, collects its events frame by frame, saves it, and closes it."""
 
 from __future__ import annotations
 
@@ -26,14 +26,15 @@ SLOWEST_FRAME = 120
 
 
 class Flight(QObject):
-    """Owns the answer being given to the conversation on ``current``: its ``reply`` so far and its ``tally``.
+    """Owns the answer to the conversation in ``current`` that is being written: its ``reply`` so far, its ``tally``.
 
-    Events are collected and handed on together once a frame. Whatever carries the id of an answer that is no longer
-    in flight is dropped. Nothing is asked for before the question is saved.
+    Events are collected and handed on together once a frame. Those that carry the id of another answer are dropped.
+    The engine is asked only once the question is saved. ``closed`` comes once for every answer, when the conversation
+    has it and the archive as well.
     """
 
     arrived = Signal(object)  # tuple[Event, ...]
-    ended = Signal(object)  # Failure or None: the engine has no more to say
+    closed = Signal(str, object)  # Outcome; the Failure that cut the answer short, or None
 
     reply_wanted = Signal(object)  # Request, for the worker
 
@@ -49,8 +50,11 @@ class Flight(QObject):
         self._inbox: list[Event] = []
         self._frame = QTimer(self, singleShot=True, interval=FRAME)
         self._frame.timeout.connect(self._drain)
+        current.cleared.connect(self.forget_figures)
         connect_queued(
-            (self.reply_wanted, worker.reply), (worker.event_arrived, self._take), (worker.ended, self._ended)
+            (self.reply_wanted, worker.reply),
+            (worker.event_arrived, self._take),
+            (worker.ended, self._ended),
         )
 
     @property
@@ -82,8 +86,8 @@ class Flight(QObject):
         self._request.stop.set()
         return True
 
-    def close(self, outcome: Outcome) -> None:
-        """Let what arrived be the whole answer; its text joins the conversation. One without any is forgotten."""
+    def close(self, outcome: Outcome, failure: Failure | None = None) -> None:
+        """Make what arrived the whole answer and add it to the conversation; an answer without any text is dropped."""
         self._drain()
         self.reply = self.reply.ended(outcome)
         if self.reply.text:
@@ -96,6 +100,7 @@ class Flight(QObject):
         self._inbox.clear()
         self._frame.stop()
         self._frame.setInterval(FRAME)
+        self.closed.emit(outcome, failure)
 
     def keep(self) -> None:
         """Save all that arrived so far."""
@@ -145,6 +150,10 @@ class Flight(QObject):
         return tuple(event for event in placed if event is not None)
 
     def _ended(self, reply_id: int, failure: Failure | None) -> None:
-        if self._request is not None and reply_id == self._request.id:
-            self._drain()
-            self.ended.emit(failure)
+        if self._request is None or reply_id != self._request.id:
+            return
+        self._drain()
+        if failure is not None:
+            self.close("failed", failure)
+        else:
+            self.close("stopped" if self.is_stopping and self.reply.finished is None else "finished")

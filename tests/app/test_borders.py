@@ -42,7 +42,7 @@ def test_a_panic_in_mid_answer_ends_it(
     session.play = lambda _: speculated()
     with qtbot.waitSignal(running.chat.answered):
         running.window.banner.buttons["retry"].click()
-    assert [m.text for m in running.chat.conversation.messages] == ["Hello", STORY]
+    assert [m.text for m in running.chat.current.conversation.messages] == ["Hello", STORY]
 
 
 def test_a_panic_while_loading_is_told(start: Start, qtbot: QtBot, session: ScriptedSession) -> None:
@@ -85,7 +85,7 @@ def test_a_panic_while_counting_or_describing_is_survived(
     QMetaObject.invokeMethod(running.worker, "describe", Qt.ConnectionType.QueuedConnection)
     qtbot.waitUntil(lambda: told == [(("Engine", "did not answer; the log has the details"),)])
     ask(running, "Hello")
-    assert running.chat.conversation.messages[-1].text == STORY
+    assert running.chat.current.conversation.messages[-1].text == STORY
 
 
 def test_a_panic_in_an_errand_is_told(qtbot: QtBot) -> None:
@@ -129,4 +129,4 @@ def test_what_a_question_needed_is_said(start: Start, ask: Ask, qtbot: QtBot, se
     assert banner.sentence.text() == "Starter takes no system prompt."
     assert banner.property("calm") is True
     assert not any(button.isVisible() for button in banner.buttons.values())
-    assert running.chat.conversation.messages[-1].text == STORY
+    assert running.chat.current.conversation.messages[-1].text == STORY

@@ -36,10 +36,10 @@ def test_the_windows_of_a_chat(
     ask(running, HOSTILE)
     window.inspector.show_view("trace")
     window.composer.chips.show_all([Attachment(IN_FILE, HOSTILE)])
-    running.archive.rename(running.chat.conversation.id, HOSTILE)
+    running.archive.rename(running.chat.current.conversation.id, HOSTILE)
     window.sidebar.search.setText("bold")
     window.find_bar.open("bold")
-    window.desk.edit_last()
+    window.editing.begin_last()
     running.preferences.change(models_folder=str(tmp_path / IN_FILE), font_size=15)
     dialogs = window.dialogs
     for open_ in (dialogs.settings, dialogs.chat_settings, dialogs.shortcuts, dialogs.about, dialogs.diagnostics):
@@ -48,7 +48,7 @@ def test_the_windows_of_a_chat(
     said = shown(everything())
     assert said.count(HOSTILE) > 5
     assert said.count(IN_FILE) > 1
-    window.sidebar.delete_wanted.emit(running.chat.conversation.id)
+    window.sidebar.delete_wanted.emit(running.chat.current.conversation.id)
     trash = dialogs.trash()
     qtbot.waitUntil(lambda: trash.list.topLevelItemCount() == 1)
     trash.list.selectAll()

@@ -110,11 +110,11 @@ def test_a_preset_the_new_models_cannot_run_is_left(start: Start, qtbot: QtBot, 
 def test_themes_switch_at_once_and_are_remembered(start: Start, qapp: QApplication) -> None:
     """Guards: a theme that needs a restart, or that is forgotten by one."""
     running = start()
-    running.window.bar.themes["dark"].trigger()
+    running.window.themes["dark"].trigger()
     assert running.theme.palette is DARK
     assert qapp.palette().window().color().name() == DARK.background
     assert DARK.card in qapp.styleSheet()
-    running.window.bar.themes["light"].trigger()
+    running.window.themes["light"].trigger()
     assert qapp.palette().window().color().name() == LIGHT.background
     assert start().theme.palette is LIGHT
 
@@ -151,7 +151,7 @@ def test_the_panel_shows_the_levels_from_the_top(start: Start, ask: Ask) -> None
     assert [card.title.text() for card in panel.cards] == ["Guesser", "Checker", "Big model"]
     tops = [card.mapTo(panel, card.rect().topLeft()).y() for card in panel.cards]
     assert tops == sorted(tops, reverse=True)
-    tally = running.chat.tally
+    tally = running.chat.flight.tally
     target = tally.levels[-1]
     assert panel.cards[-1].counts.text().startswith(f"{target.stood} of {target.offered} kept")
     assert panel.pace.verdict.text() == "about 1.6× (± 0.1) plain decoding"
@@ -179,7 +179,7 @@ def test_an_example_is_one_click_away(start: Start, qtbot: QtBot, session: Scrip
         welcome.buttons[0].click()
     assert session.asked == [(("user", welcome.buttons[0].text()),)]
     assert not welcome.isVisible()
-    running.window.bar.new_chat.trigger()
+    running.window.menus.actions["New chat"].trigger()
     assert welcome.isVisible()
     assert running.window.transcript.answers == []
 
@@ -189,7 +189,7 @@ def test_closing_while_an_answer_runs(start: Start, qtbot: QtBot, session: Scrip
     session.play, session.delay = (lambda _: endless()), 0.003
     running = start()
     running.chat.send("Count.")
-    qtbot.waitUntil(lambda: running.chat.tally.tokens > 3)
+    qtbot.waitUntil(lambda: running.chat.flight.tally.tokens > 3)
     running.window.close()
     assert running.end()
     assert running.thread.isFinished()
@@ -201,7 +201,7 @@ def test_closing_while_the_model_loads(start: Start, qtbot: QtBot, opener: Opene
     """Guards: a program that cannot be left before a large model has loaded."""
     opener.steps, opener.delay = 10_000, 0.002
     running = start(wait=False)
-    qtbot.waitUntil(lambda: running.window.loading.label.text().startswith("Loading"))
+    qtbot.waitUntil(lambda: running.window.footer.loading.label.text().startswith("Loading"))
     running.window.close()
     assert running.end()
     assert opener.opened == []

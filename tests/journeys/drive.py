@@ -15,6 +15,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from app.__main__ import Application, prepare, run
+from app.conversations.conversation import Manner
 from app.talk.chat import Engine
 
 LIMIT = 60_000  # ms, after which the journey has failed
@@ -40,7 +41,7 @@ class Journey:
             QTest.keyClicks(window.composer.field, self.question)
             window.composer.button.click()
             self.seen["asked_while_loading"] = chat.engine is not Engine.READY
-        if self.stop and chat.tally.rounds > 2:
+        if self.stop and chat.flight.tally.rounds > 2:
             self.timer.stop()
             self.leave()
 
@@ -50,7 +51,7 @@ class Journey:
         self.seen["text"] = answer.source()
         self.seen["status"] = answer.status.text()
         self.seen["levels"] = [card.title.text() for card in self.running.window.panel.cards]
-        self.seen["reply"] = self.running.chat.conversation.messages[-1].text
+        self.seen["reply"] = self.running.chat.current.conversation.messages[-1].text
         if not self.stop:
             self.leave()
 
@@ -76,7 +77,7 @@ class Programs:
 if __name__ == "__main__":
     programs = Programs()
     application, models = prepare(["updraft", "--model", sys.argv[1]])
-    application.chat.tune(application.chat.sampling, 48)
+    application.chat.current.set_manner(Manner(max_tokens=48))
     journey = Journey(application, sys.argv[2], stop="stop" in sys.argv[3:])
     code = run(application, models)
     journey.seen["thread_ended"] = application.thread.isFinished()

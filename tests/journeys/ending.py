@@ -19,14 +19,14 @@ from tests.journeys.killed import PERIOD, Hand, tell
 
 
 def act(window: Window, target: Path) -> None:
-    archive = window.desk.archive
+    archive = window.archive
     if not archive.ready:
         QTimer.singleShot(PERIOD, window, lambda: act(window, target))
         return
     before, talk = set(target.parent.glob(".*")), answered("Kept")
     archive.write(lambda store: store.put_whole(talk))
     window.composer.field.setPlainText("half a sent")
-    window.desk.export(talk.id, target)
+    window.conversations.export(talk.id, target)
     watch = QTimer(window, interval=PERIOD)
     watch.timeout.connect(lambda: tell(left=len(set(target.parent.glob(".*")) & before)) if begun(target) else None)
     watch.start()

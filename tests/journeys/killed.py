@@ -51,7 +51,7 @@ def ask(window: Window, question: str) -> None:
     window.composer.button.click()
     QTest.keyClicks(window.composer.field, "and then")
     watch = QTimer(window, interval=PERIOD)
-    watch.timeout.connect(lambda: tell(at=time.time(), text=window.chat.reply.text))
+    watch.timeout.connect(lambda: tell(at=time.time(), text=window.chat.flight.reply.text))
     watch.start()
 
 
@@ -60,7 +60,7 @@ def look(window: Window) -> None:
     if len(turns) < 2 or not turns[1].resume.isVisible() or not log(window):
         QTimer.singleShot(PERIOD, window, lambda: look(window))
         return
-    messages = window.chat.conversation.messages
+    messages = window.chat.current.conversation.messages
     tell(
         texts=[message.text for message in messages],
         rounds=log(window),
@@ -69,18 +69,18 @@ def look(window: Window) -> None:
         title=window.sidebar.list.currentItem().text(),
     )
     window.chat.answered.connect(lambda _: leave(window))
-    window.chat.current.set_manner(type(window.chat.conversation.manner)(max_tokens=8))
+    window.chat.current.set_manner(type(window.chat.current.conversation.manner)(max_tokens=8))
     turns[1].resume.click()
 
 
 def log(window: Window) -> str:
     """Give the text of the answer by its log, which comes after the words where it is long."""
-    reply = window.chat.conversation.messages[1].reply
+    reply = window.chat.current.conversation.messages[1].reply
     return "".join(round_.text for round_ in reply.rounds) if reply else ""
 
 
 def leave(window: Window) -> None:
-    tell(whole=window.chat.conversation.messages[1].text, shown=window.transcript.answers[0].source())
+    tell(whole=window.chat.current.conversation.messages[1].text, shown=window.transcript.answers[0].source())
     QTimer.singleShot(0, window, window.close)
 
 

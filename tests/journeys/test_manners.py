@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from app.__main__ import log_folder
+from app.desktop.logs import log_folder
 
 ROOT = Path(__file__).parents[2]
 

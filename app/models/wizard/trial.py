@@ -37,7 +37,7 @@ class Trial(QObject):
         self._asking = False
         chat.asked.connect(self._asked)
         chat.loading.connect(self._loading)
-        chat.arrived.connect(self._arrived)
+        chat.flight.arrived.connect(self._arrived)
         chat.answered.connect(self._answered)
         chat.failed.connect(self._failed)
 
@@ -52,26 +52,26 @@ class Trial(QObject):
         if self._chat.models != models or self._chat.engine is Engine.DOWN:
             self._former = self._chat.models if self._chat.engine is not Engine.DOWN else self._former
             self._chat.open(models)
-        self._before = self._chat.conversation.id if self._chat.current.kept else None
+        self._before = self._chat.current.conversation.id if self._chat.current.kept else None
         self._chat.start_apart(Manner())
         self._models = models
-        self._conversation = self._chat.conversation.id
+        self._conversation = self._chat.current.conversation.id
         self._asking = True
         self._chat.send(QUESTION)
         self._asking = False
 
     def clear(self) -> None:
         """Put the trial's conversation away and show again what was shown before it."""
-        chat, archive = self._conversation, self._chat.current.archive
+        chat, current = self._conversation, self._chat.current
         self._conversation = None
         if chat is None:
             return
-        if self._chat.conversation.id == chat:
+        if current.conversation.id == chat:
             self._chat.start_new()
-            if self._before in archive.chats:
+            if self._before is not None and current.is_kept(self._before):
                 self._chat.open_chat(self._before)
-        if chat in archive.chats:
-            archive.delete(chat)
+        if current.is_kept(chat):
+            current.delete(chat)
 
     def stop(self) -> None:
         """End the answer where it is."""
@@ -79,7 +79,7 @@ class Trial(QObject):
             self._chat.stop()
 
     def _asked(self, _: str) -> None:
-        if not self._asking and self._chat.conversation.id == self._conversation:
+        if not self._asking and self._chat.current.conversation.id == self._conversation:
             self._conversation = None
 
     def _loading(self, loading: Loading) -> None:
@@ -88,12 +88,12 @@ class Trial(QObject):
 
     def _arrived(self, _: tuple[Event, ...]) -> None:
         if self.running:
-            self.replied.emit(self._chat.reply.text)
+            self.replied.emit(self._chat.flight.reply.text)
 
     def _answered(self, outcome: str) -> None:
         if self.running and outcome != "failed":  # what failed is told next
             self._models = None
-            self.replied.emit(self._chat.reply.text)
+            self.replied.emit(self._chat.flight.reply.text)
             self.ended.emit()
 
     def _failed(self, failure: Failure) -> None:

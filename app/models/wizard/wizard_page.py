@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget, QWizardPage
 from app.look.scrolled import Scrolled
 from app.models.library import Hardware, Offer
 from app.models.page_parts import headline, note
-from app.notice import Alert
+from app.notices import Alert
 
 Step = Literal["machine", "model", "licence", "folder", "download", "trial", "done"]
 STEPS: dict[Step, str] = {

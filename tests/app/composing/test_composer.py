@@ -99,15 +99,15 @@ def test_what_is_typed_during_an_answer_stays(start: Start, qtbot: QtBot, sessio
     window = running.window
     window.composer.field.setPlainText("First")
     QTest.keyClick(window.composer.field, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: running.chat.tally.tokens > 0)
+    qtbot.waitUntil(lambda: running.chat.flight.tally.tokens > 0)
     assert window.composer.button.text() == "Stop"
     QTest.keyClicks(window.composer.field, "Second")
     QTest.keyClick(window.composer.field, Qt.Key.Key_Return)
     assert window.composer.text == "Second"
-    assert len(running.chat.conversation.messages) == 1
-    assert window.waiting.strip.isVisible()
-    window.waiting.strip.cancel.click()
-    assert not window.waiting.strip.isVisible()
+    assert len(running.chat.current.conversation.messages) == 1
+    assert window.footer.waiting.strip.isVisible()
+    window.footer.waiting.strip.cancel.click()
+    assert not window.footer.waiting.strip.isVisible()
     window.activateWindow()
     with qtbot.waitSignal(running.chat.answered, timeout=2000):
         QTest.keyClick(window.composer.field, Qt.Key.Key_Escape)
@@ -142,17 +142,17 @@ def test_what_is_sent_during_an_answer_is_asked_next(start: Start, qtbot: QtBot,
     window.composer.field.entered.emit()
     window.composer.show_text("Second")
     window.composer.field.entered.emit()
-    assert window.waiting.strip.isVisible()
+    assert window.footer.waiting.strip.isVisible()
     qtbot.waitUntil(lambda: len(session.asked) == 2 and not chat.busy)
     assert [text for role, text in session.asked[1] if role == "user"] == ["First", "Second"]
     assert window.composer.text == ""
-    assert not window.waiting.strip.isVisible()
+    assert not window.footer.waiting.strip.isVisible()
     window.composer.show_text("Third")
     window.composer.field.entered.emit()
     window.composer.show_text("Fourth")
     window.composer.field.entered.emit()
     window.composer.field.insertPlainText(" and")
-    assert not window.waiting.strip.isVisible()
+    assert not window.footer.waiting.strip.isVisible()
     qtbot.waitUntil(lambda: not chat.busy)
     qtbot.wait(20)
     assert len(session.asked) == 3
@@ -166,11 +166,11 @@ def test_a_waiting_question_stays_with_its_chat(start: Start, qtbot: QtBot, sess
     window = running.window
     window.composer.show_text("First")
     window.composer.field.entered.emit()
-    qtbot.waitUntil(lambda: running.chat.tally.tokens > 0)
+    qtbot.waitUntil(lambda: running.chat.flight.tally.tokens > 0)
     window.composer.show_text("Second")
     window.composer.field.entered.emit()
     running.chat.start_new()
     qtbot.wait(50)
     assert len(session.asked) == 1
     assert window.composer.text == ""
-    assert not window.waiting.strip.isVisible()
+    assert not window.footer.waiting.strip.isVisible()

@@ -77,12 +77,12 @@ def test_a_message_that_does_not_fit_is_not_sent(
     with qtbot.waitSignal(running.chat.answered):
         window.banner.buttons["trim"].click()
     assert [text.split()[0] for _, text in session.asked[-1]] == ["Third", "an", "word"]
-    assert len(running.chat.conversation.messages) == 8
+    assert len(running.chat.current.conversation.messages) == 8
     assert not window.banner.isVisible()
     assert window.composer.text == ""
     edge = window.transcript._list.edge
     assert edge.isVisible()
-    third = next(turn for turn in window.transcript.rows if turn.message == running.chat.first_told)
+    third = next(turn for turn in window.transcript.rows if turn.message == running.chat.trimming.first)
     assert edge.y() < third.y()
     assert edge.y() > window.transcript.rows[3].y()
     assert window.transcript.rows[-1].unread.text() == "the first 4 messages were not read for this answer"
@@ -95,7 +95,7 @@ def test_what_was_left_out_is_kept_with_the_answer(
 ) -> None:
     """Guards: a restart that forgets what an answer was not told, or what is left out; no way to have it read again."""
     running = crowded(start, ask, session, Archive(tmp_path / "data"))
-    running.chat.leave_out(4)
+    running.chat.trimming.leave_out(4)
     ask(running, "Fourth")
     running.window.close()
     running.end()
@@ -135,7 +135,7 @@ def test_a_new_chat_takes_the_message_along(start: Start, ask: Ask, qtbot: QtBot
     qtbot.waitUntil(lambda: running.token_counter.fill is not None)
     window.composer.field.entered.emit()
     window.banner.buttons["new chat"].click()
-    assert running.chat.conversation.messages == ()
+    assert running.chat.current.conversation.messages == ()
     assert window.composer.text == "word " * 30
 
 
@@ -158,14 +158,14 @@ def test_a_refusal_by_the_engine_offers_the_same(
     qtbot.waitUntil(lambda: "the oldest 4 messages" in window.banner.hint.text())
     with qtbot.waitSignal(chat.answered):
         window.banner.buttons["trim"].click()
-    assert chat.conversation.messages[-1].text == "it fits"
+    assert chat.current.conversation.messages[-1].text == "it fits"
     session.limit = 40
     window.composer.field.setPlainText("word " * 40)
     window.composer.field.entered.emit()
     qtbot.waitUntil(lambda: "Even with nothing but this message" in window.banner.hint.text())
     window.banner.buttons["shorten"].click()
     assert window.composer.text == ("word " * 40).strip()
-    assert chat.conversation.messages[-1].text == "it fits"
+    assert chat.current.conversation.messages[-1].text == "it fits"
 
 
 def test_an_empty_chat_takes_nothing_of_another_model(
@@ -176,7 +176,7 @@ def test_an_empty_chat_takes_nothing_of_another_model(
     meter = running.window.composer.meter
     ask(running, "Hi")
     qtbot.waitUntil(lambda: meter.text() != "")
-    running.window.bar.new_chat.trigger()
+    running.window.menus.actions["New chat"].trigger()
     running.window.picker.open(ModelSet("Other", Path("other")))
     assert meter.text() == ""
     qtbot.waitUntil(lambda: running.chat.engine.value == "ready")
@@ -205,12 +205,12 @@ def test_a_question_being_edited_is_counted_in_its_place(start: Start, ask: Ask,
     window = running.window
     ask(running, "one two three")
     ask(running, "four")
-    first = running.chat.conversation.messages[0].id
-    window.desk._edit(first)
-    assert "one two three" in window.desk.editing.strip.label.text()
+    first = running.chat.current.conversation.messages[0].id
+    window.editing.begin(first)
+    assert "one two three" in window.editing.strip.label.text()
     edited = [turn.body._bubble.property("edited") for turn in window.transcript.rows[::2]]  # type: ignore[attr-defined]
     assert edited == [True, None]
     qtbot.waitUntil(lambda: window.composer.meter.text() == "6 / 1,024 tokens")
-    window.desk.editing.leave()
+    window.editing.leave()
     assert not window.transcript.rows[0].body._bubble.property("edited")  # type: ignore[attr-defined]
     qtbot.waitUntil(lambda: not window.composer.meter.text().startswith("6 /"))

@@ -160,10 +160,10 @@ def test_what_was_attached_is_kept_and_comes_back(
     assert not window.composer.chips.attached
     assert window.composer.text == ""
     window.composer.attach(Attachment("draft.txt", "half"))
-    window.desk.edit_last()
+    window.editing.begin_last()
     assert window.composer.field.toPlainText() == "Explain"
     assert [chip.name for chip in window.composer.chips.attached] == ["notes.py"]
-    window.desk.editing.leave()
+    window.editing.leave()
     assert [chip.name for chip in window.composer.chips.attached] == ["draft.txt"]
     running.chat.start_new()
     assert not window.composer.chips.attached

@@ -41,7 +41,7 @@ def begin(qtbot: QtBot, tmp_path: Path) -> Iterator[Begin]:
 def settled(current: CurrentChat, qtbot: QtBot) -> None:
     """Wait until the archive has done what it was asked for."""
     done: list[bool] = []
-    current.archive.after(lambda: done.append(True))
+    current._archive.after(lambda: done.append(True))
     qtbot.waitUntil(lambda: bool(done))
 
 
@@ -91,7 +91,7 @@ def test_only_the_chat_it_was_written_for_uses_a_draft_up(begin: Begin, tmp_path
     current.start_new(apart=Manner())
     assert (current.conversation.manner, current.draft) == (Manner(), "")
     current.ask("What can you do?")
-    current.archive.write(lambda store: store.put_note("open", ""))  # as where a trial is left by a crash
+    current._archive.write(lambda store: store.put_note("open", ""))  # as where a trial is left by a crash
     settled(current, qtbot)
     current = begin()
     assert (current.conversation.manner, current.draft) == (PIRATE, "Where is")

@@ -117,7 +117,7 @@ def test_an_export_is_finished_first(
         export(*what)  # type: ignore[arg-type]
 
     monkeypatch.setattr("app.conversations.exports.export", slow)
-    kept.window.desk.export(talk.id, tmp_path / "talk.md")
+    kept.window.conversations.export(talk.id, tmp_path / "talk.md")
     say(kept, "Important words")
     said: list[str] = []
 
@@ -136,7 +136,7 @@ def test_an_export_that_fails_meanwhile_is_said(kept: Application, tmp_path: Pat
     """Guards: a file that is not there, without a word, because the window was closed already."""
     talk = answered("Export me")
     kept.archive.write(lambda store: store.put_whole(talk))
-    kept.window.desk.export(talk.id, tmp_path / "missing" / "talk.md")
+    kept.window.conversations.export(talk.id, tmp_path / "missing" / "talk.md")
     said: list[str] = []
 
     def read(box: Farewell) -> None:
@@ -205,6 +205,6 @@ def test_a_session_that_ends_has_everything_saved(kept: Application, tmp_path: P
     store = Store(tmp_path / "data")
     assert store.note("draft") == "half a sent"
     store.abandon()
-    assert kept.window.desk.may_close()
-    assert not kept.window.desk.silent.hasExpired()
-    kept.window.desk.silent = QDeadlineTimer(0)
+    assert kept.window.closing.allowed()
+    assert not kept.window.closing.silent.hasExpired()
+    kept.window.closing.silent = QDeadlineTimer(0)

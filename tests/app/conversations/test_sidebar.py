@@ -182,7 +182,7 @@ def test_a_right_click_leaves_the_mark_where_it_is(start: Start, ask: Ask, qtbot
     running.chat.start_new()
     ask(running, "Two")
     rows = running.window.sidebar.list
-    here, other = rows.row_of(running.chat.conversation.id), 0
+    here, other = rows.row_of(running.chat.current.conversation.id), 0
     other = next(row for row in range(rows.count()) if rows.chat_at(row) is not None and row != here)
     assert rows.currentRow() == here
     QTest.mouseClick(

@@ -12,8 +12,9 @@ from PySide6.QtCore import QSettings
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from app.__main__ import Application, _write_log
+from app.__main__ import Application
 from app.desktop.crash import MOST, CrashLog
+from app.desktop.logs import write_log
 from app.desktop.report import ReportDialog
 from app.talk.chat import Engine
 from tests.app.scripted import Opener
@@ -87,7 +88,7 @@ def test_a_fault_in_every_frame_does_not_fill_the_disk(tmp_path: Path, capsys: p
 def test_the_report_is_offered_and_copied(start: Start, qtbot: QtBot, qapp: QApplication) -> None:
     """Guards: a report nobody can hand on."""
     window = start().window
-    window.remedies.tell_fault("Traceback: boom", past=True)
+    window.tell_fault("Traceback: boom", past=True)
     assert "did not close properly" in window.banner.sentence.text()
     window.banner.buttons["report"].click()
     dialog = window.findChild(ReportDialog)
@@ -134,7 +135,7 @@ def test_a_log_that_cannot_be_written_is_done_without(tmp_path: Path, kind: str)
             elif sys.platform != "win32":
                 os.mkfifo(logs / name)
     crash = CrashLog(logs)
-    _write_log(logs)
+    write_log(logs)
     crash.watch()
     crash.end()
     assert crash.left == ""

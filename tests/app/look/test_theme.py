@@ -99,7 +99,7 @@ def test_colours_and_motion_reach_the_window(start: Start) -> None:
     running.preferences.change(theme="dark", marks="safe")
     assert running.theme.palette is DARK_SAFE
     assert running.window.transcript._style.palette is DARK_SAFE
-    assert running.window.bar.themes["dark"].isChecked()  # whoever changed it
+    assert running.window.themes["dark"].isChecked()  # whoever changed it
     running.preferences.change(motion="reduced")
     assert running.theme.still
     assert not running.window.transcript.moving

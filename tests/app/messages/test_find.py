@@ -68,7 +68,7 @@ def test_going_from_match_to_match(start: Start, ask: Ask, session: ScriptedSess
     window = running.window
     ask(running, "Where is the fox?")
     window.show()
-    window.bar.find()
+    window.find_bar.open_for_selection()
     bar = window.find_bar
     assert bar.isVisible()
     QTest.keyClicks(bar.field, "FOX")
@@ -105,7 +105,7 @@ def test_a_growing_answer_is_searched_too(start: Start, ask: Ask, session: Scrip
     assert window.find_bar.count.text() == "1 of 1"
     ask(running, "And?")
     qtbot.waitUntil(lambda: window.find_bar.count.text() == "1 of 2")
-    window.bar.new_chat.trigger()
+    window.menus.actions["New chat"].trigger()
     QTest.qWait(1)  # let the messages go
     window.find_bar.set_palette(window.theme.palette)
     window.find_bar.open("fox")
@@ -153,7 +153,7 @@ def test_closing_the_search_leaves_the_reader_at_the_match(
     for question in ("One", "Two"):
         ask(running, question)
     window.activateWindow()
-    window.bar.find()
+    window.find_bar.open_for_selection()
     QTest.keyClicks(window.find_bar.field, "FOX")
     qtbot.waitUntil(lambda: len(window.find_bar.matches) == 2)
     window.find_bar.step(1)

@@ -17,7 +17,7 @@ def test_an_answer_is_played_again_and_left_as_it_was(start: Start, ask: Ask, qt
     ask(running, "And another")
     window = running.window
     first, last = window.transcript.answers
-    stored = [message.reply for message in running.chat.conversation.messages]
+    stored = [message.reply for message in running.chat.current.conversation.messages]
     height = last.height()
     last_turn = window.transcript.rows[-1]
     assert last_turn.replay.isVisible()
@@ -41,7 +41,7 @@ def test_an_answer_is_played_again_and_left_as_it_was(start: Start, ask: Ask, qt
     assert last.source() == STORY
     assert not player.isVisible()
     assert "replay" not in last.status.text()
-    assert [message.reply for message in running.chat.conversation.messages] == stored
+    assert [message.reply for message in running.chat.current.conversation.messages] == stored
     window.inspector._replay(first)
     assert player.isVisible()
     assert window.inspector._subject is first
@@ -56,7 +56,7 @@ def test_a_replay_goes_on_while_older_logs_arrive(start: Start, ask: Ask) -> Non
     for question in ("One", "Two"):
         ask(running, question)
     running.window.panel.rounds.replay.click()
-    _, first, _, last = running.chat.conversation.messages
+    _, first, _, last = running.chat.current.conversation.messages
     running.chat.current.recalled.emit(first)
     assert not running.window.panel.rounds.replay.isEnabled()  # it runs
     running.chat.current.recalled.emit(last)

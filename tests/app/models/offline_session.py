@@ -30,6 +30,7 @@ from PySide6.QtCore import QCoreApplication, QElapsedTimer, QEventLoop, QSetting
 from PySide6.QtWidgets import QApplication, QWizard  # noqa: E402
 
 from app.__main__ import Application  # noqa: E402
+from app.conversations.conversation import Manner  # noqa: E402
 from app.models.library import Connection, ModelLibrary  # noqa: E402
 from app.talk.worker import open_engine  # noqa: E402
 from engine.config import models_in  # noqa: E402
@@ -65,7 +66,7 @@ def main() -> int:
     until(lambda: corner.wizard is not None)
     wizard = corner.wizard
     assert wizard is not None
-    chat.tune(chat.sampling, 24)
+    chat.current.set_manner(Manner(max_tokens=24))
     for question in ("Hello", "And then?"):
         chat.send(question)
         until(lambda: not chat.busy)
@@ -87,7 +88,7 @@ def main() -> int:
     chat.send("One more.")
     until(lambda: not chat.busy)
     native()
-    assert len(chat.conversation.messages) == 6
+    assert len(chat.current.conversation.messages) == 6
     running.window.close()
     assert running.end()
     sys.stdout.write("\n".join(OPENED))

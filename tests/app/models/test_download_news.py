@@ -7,7 +7,7 @@ from pytestqt.qtbot import QtBot
 
 from app.models.download_news import DownloadLine, DownloadNews
 from app.models.library import ModelLibrary, Offer
-from app.toast import Toast
+from app.notices import Toast
 from engine.config import ModelSet
 from tests.engine.library.hub import FakeHub, Fault
 

@@ -22,17 +22,17 @@ def two(start: Start, ask: Ask, qtbot: QtBot, tmp_path: Path) -> tuple[Applicati
     other = ModelSet("Other", tmp_path)
     running.window.picker.offer([other])
     ask(running, "One")
-    first = running.chat.conversation.id
+    first = running.chat.current.conversation.id
     running.chat.start_new()
     running.window.picker.open(other)
     qtbot.waitUntil(lambda: running.chat.engine.value == "ready")
     ask(running, "Two")
-    return running, first, running.chat.conversation.id
+    return running, first, running.chat.current.conversation.id
 
 
 def show(qtbot: QtBot, running: Application, chat: int) -> None:
     running.chat.open_chat(chat)
-    qtbot.waitUntil(lambda: running.chat.conversation.id == chat)
+    qtbot.waitUntil(lambda: running.chat.current.conversation.id == chat)
 
 
 def test_the_line_below_an_answer_names_its_model(two: tuple[Application, int, int], qtbot: QtBot) -> None:
@@ -64,11 +64,11 @@ def test_only_who_writes_waits_for_models(
     assert running.chat.models == MODELS  # on its way while the question is written
     ask(running, "More")
     assert len(opener.opened) == loaded + 1
-    assert running.chat.conversation.messages[-1].model == "Starter"
+    assert running.chat.current.conversation.messages[-1].model == "Starter"
     show(qtbot, running, second)
     with qtbot.waitSignal(running.chat.answered):
-        assert running.chat.regenerate(running.chat.conversation.messages[-1].id)
-    assert running.chat.conversation.messages[-1].model == "Other"
+        assert running.chat.regenerate(running.chat.current.conversation.messages[-1].id)
+    assert running.chat.current.conversation.messages[-1].model == "Other"
 
 
 def test_a_choice_stands(two: tuple[Application, int, int], qtbot: QtBot, ask: Ask) -> None:
@@ -77,7 +77,7 @@ def test_a_choice_stands(two: tuple[Application, int, int], qtbot: QtBot, ask: A
     show(qtbot, running, first)
     running.window.picker.open(running.window.picker.named("Other"))  # type: ignore[arg-type]
     ask(running, "More")
-    assert running.chat.conversation.messages[-1].model == "Other"
+    assert running.chat.current.conversation.messages[-1].model == "Other"
     running.chat.start_new()
     assert running.window.topbar.models.text() == "Other"
 
@@ -98,7 +98,7 @@ def test_a_model_that_is_missing_is_named(
     assert [b.text() for b in window.banner.buttons.values() if b.isVisible()] == ["Get it…", "Use the present model"]
     assert window.banner.property("calm")
     got: list[bool] = []
-    window.remedies.get_models = lambda: got.append(True)
+    window.get_wanted.connect(lambda: got.append(True))
     window.banner.buttons["get"].click()
     assert got == [True]
     show(qtbot, running, first)
@@ -106,7 +106,7 @@ def test_a_model_that_is_missing_is_named(
     window.banner.buttons["present"].click()
     assert not window.banner.isVisible()
     ask(running, "More")
-    assert running.chat.conversation.messages[-1].model == "Starter"
+    assert running.chat.current.conversation.messages[-1].model == "Starter"
     assert len(opener.opened) == loaded + 1
 
 
@@ -121,16 +121,6 @@ def test_a_model_that_was_renamed_is_found(two: tuple[Application, int, int], qt
     show(qtbot, running, second)
     assert running.chat.next_models == renamed
     assert not running.window.banner.isVisible()
-
-
-def test_the_panel_follows_the_messages_shown(two: tuple[Application, int, int]) -> None:
-    """Guards: a panel that is right only because of the order in which two objects were connected."""
-    running, *_ = two
-    panel = running.window.panel
-    running.window.transcript.show_messages(0, ())
-    assert not panel.cards
-    running.window.transcript.show_messages(0, running.chat.conversation.messages)
-    assert len(panel.cards) == 3
 
 
 def test_the_tiny_models_are_known_by_their_former_name(start: Start, tmp_path: Path) -> None:

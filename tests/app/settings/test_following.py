@@ -78,7 +78,7 @@ def test_a_chat_keeps_what_was_chosen_for_it(start: Start, ask: Ask, session: Sc
     running = start()
     box(running.window.topbar.sampling.form.fields["top_p"]).setValue(0.8)
     ask(running, "One")
-    running.window.bar.new_chat.trigger()
+    running.window.menus.actions["New chat"].trigger()
     ask(running, "Two")
     assert [sampling for _, sampling, _ in session.options] == [Chosen(top_p=0.8), Chosen()]
     assert [most for _, _, most in session.options] == [None, None]
@@ -98,7 +98,7 @@ def test_thinking_is_switched_beside_the_composer(
     assert not think.isChecked()
     ask(running, "Two")
     assert session.thinking == [None, False]
-    running.window.bar.new_chat.trigger()
+    running.window.menus.actions["New chat"].trigger()
     assert think.isChecked()
     running.preferences.change(thinking="none")
     assert not think.isChecked()

@@ -70,8 +70,8 @@ def test_every_window_can_be_heard_and_reached(start: Start, ask: Ask, qtbot: Qt
         view.trigger()
         qtbot.wait(30)
         assert complaints(window) == []
-    window.bar.find()
-    window.remedies.tell_fault("x", past=False)
+    window.find_bar.open_for_selection()
+    window.tell_fault("x", past=False)
     assert complaints(window) == []
     assert complaints(window.topbar.sampling.form) == []
     settings = window.dialogs.settings()
@@ -150,20 +150,21 @@ def test_the_edit_menu_works_on_what_has_the_focus(start: Start, qapp: QApplicat
     field = window.composer.field
     field.setFocus()
     QTest.keyClicks(field, "words")
-    actions = {action.text(): action for action in window.menus.edit.actions()}
-    window.menus.edit.aboutToShow.emit()
+    edit = window.menus.all[1]
+    actions = {action.text(): action for action in edit.actions()}
+    edit.aboutToShow.emit()
     assert not actions["Copy"].isEnabled()
-    window.menus.edit.aboutToHide.emit()
+    edit.aboutToHide.emit()
     actions["Select all"].trigger()
-    window.menus.edit.aboutToShow.emit()
+    edit.aboutToShow.emit()
     assert actions["Cut"].isEnabled()
     actions["Cut"].trigger()
     assert (window.composer.text, qapp.clipboard().text()) == ("", "words")
-    window.menus.edit.aboutToHide.emit()
+    edit.aboutToHide.emit()
     actions["Undo"].trigger()
     assert window.composer.text == "words"
     told: list[bool] = []
-    window.desk.toast.tell("Gone.", lambda: told.append(True))
+    window.toast.tell("Gone.", lambda: told.append(True))
     window.composer.field.document().clearUndoRedoStacks()
     actions["Undo"].trigger()
     assert told == [True]
@@ -178,12 +179,12 @@ def test_zoom_changes_all_text_and_is_remembered(start: Start, qtbot: QtBot, qap
     before = qapp.font().pixelSize(), answer.texts[0].fontInfo().pixelSize(), answer.texts[0].height()
     QTest.keySequence(window, QKeySequence("Ctrl++"))
     for _ in range(5):
-        window.bar.zoom(1)
+        window.preferences.zoom(1)
     qtbot.waitUntil(lambda: answer.texts[0].height() > before[2])
     assert qapp.font().pixelSize() == before[0] + 6
     assert answer.texts[0].fontInfo().pixelSize() > before[1]
     for _ in range(40):
-        window.bar.zoom(1)
+        window.preferences.zoom(1)
     assert running.preferences.settings.font_size == 32
     assert Preferences(running.preferences.file).settings.font_size == 32
     QTest.keySequence(window, QKeySequence("Ctrl+0"))
@@ -194,9 +195,9 @@ def test_zoom_changes_all_text_and_is_remembered(start: Start, qtbot: QtBot, qap
 def test_full_screen_and_back(start: Start) -> None:
     """Guards: no way out of full screen."""
     window = start().window
-    window.bar.fill_screen()
+    window.fill_screen()
     assert window.isFullScreen()
-    window.bar.fill_screen()
+    window.fill_screen()
     assert not window.isFullScreen()
 
 
@@ -248,7 +249,7 @@ def test_diagnostics_while_the_engine_is_busy(start: Start, qtbot: QtBot, sessio
     session.play, session.delay = (lambda _: endless()), 0.003
     running = start()
     running.chat.send("Count.")
-    qtbot.waitUntil(lambda: running.chat.tally.tokens > 1)
+    qtbot.waitUntil(lambda: running.chat.flight.tally.tokens > 1)
     assert "has not answered yet" in running.window.dialogs.diagnostics().text.toPlainText()
     running.chat.stop()
 

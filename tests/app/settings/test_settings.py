@@ -346,7 +346,7 @@ def test_settings_of_one_chat_leave_the_others_alone(
     dialog.keep.click()
     qtbot.waitUntil(lambda: dialog.names.findText("Short") > 0)
     dialog.close()
-    window.bar.new_chat.trigger()
+    window.menus.actions["New chat"].trigger()
     ask(running, "Two")
     assert [most for _, _, most in session.options] == [None, None]
     again = window.dialogs.chat_settings()

@@ -23,17 +23,17 @@ def test_stop_ends_within_a_round_and_keeps_the_text(start: Start, qtbot: QtBot,
     running = start()
     chat = running.chat
     chat.send("Count.")
-    qtbot.waitUntil(lambda: chat.tally.tokens > 5)
+    qtbot.waitUntil(lambda: chat.flight.tally.tokens > 5)
     with qtbot.waitSignal(chat.answered, timeout=1000) as end:
         chat.stop()
         assert running.window.composer.button.text() == "Stopping…"
         assert not running.window.composer.button.isEnabled()
     assert end.args == ["stopped"]
     assert session.cut == 1
-    assert chat.conversation.messages[-1].text.startswith(" 0 1 2")
+    assert chat.current.conversation.messages[-1].text.startswith(" 0 1 2")
     answer = running.window.transcript.answers[-1]
     assert answer.status.text().startswith("stopped")
-    assert answer.source() == chat.conversation.messages[-1].text
+    assert answer.source() == chat.current.conversation.messages[-1].text
     assert running.window.composer.button.text() == "Send"
 
 
@@ -50,7 +50,7 @@ def test_an_answer_that_stalls_can_still_be_left(start: Start, qtbot: QtBot, ses
     session.play = stalled
     running = start()
     running.chat.send("Old")
-    qtbot.waitUntil(lambda: running.chat.tally.started is not None)
+    qtbot.waitUntil(lambda: running.chat.flight.tally.started is not None)
     running.chat.start_new()
     assert not running.chat.busy
     session.play = lambda _: speculated()
@@ -58,7 +58,7 @@ def test_an_answer_that_stalls_can_still_be_left(start: Start, qtbot: QtBot, ses
     release.set()
     with qtbot.waitSignal(running.chat.answered):
         pass
-    assert [m.text for m in running.chat.conversation.messages] == ["New", STORY]
+    assert [m.text for m in running.chat.current.conversation.messages] == ["New", STORY]
     assert len(running.window.transcript.answers) == 1
     assert running.window.transcript.answers[0].source() == STORY
 
@@ -74,7 +74,7 @@ def test_events_of_another_answer_are_dropped(start: Start, qtbot: QtBot, ask: A
     running.worker.ended.emit(99, None)
     qtbot.wait(80)
     assert running.window.transcript.answers[-1].source() == before
-    assert len(running.chat.conversation.messages) == 2
+    assert len(running.chat.current.conversation.messages) == 2
 
 
 def test_a_foreseen_error_is_shown_and_retried(start: Start, qtbot: QtBot, session: ScriptedSession) -> None:
@@ -97,7 +97,7 @@ def test_a_foreseen_error_is_shown_and_retried(start: Start, qtbot: QtBot, sessi
         banner.buttons["retry"].click()
     assert not banner.isVisible()
     assert session.asked == [(("user", "Too long?"),)] * 2
-    assert [m.text for m in running.chat.conversation.messages] == ["Too long?", STORY]
+    assert [m.text for m in running.chat.current.conversation.messages] == ["Too long?", STORY]
     assert len(running.window.transcript.answers) == 1
 
 
@@ -117,14 +117,14 @@ def test_an_unforeseen_fault_is_told_logged_and_survived(
     assert "unexpected fault" in running.window.banner.sentence.text()
     assert "boom" in caplog.text
     assert session.closed
-    partial = running.chat.conversation.messages[-1]
+    partial = running.chat.current.conversation.messages[-1]
     assert partial.role == "assistant"
     assert STORY.startswith(partial.text)
     session.play = lambda _: speculated()
     with qtbot.waitSignal(running.chat.answered):
         running.window.banner.buttons["retry"].click()
     assert len(opener.opened) == 2
-    assert [m.text for m in running.chat.conversation.messages] == ["Hello", STORY]
+    assert [m.text for m in running.chat.current.conversation.messages] == ["Hello", STORY]
 
 
 def test_a_model_that_cannot_be_loaded(start: Start, qtbot: QtBot, opener: Opener) -> None:
@@ -137,12 +137,12 @@ def test_a_model_that_cannot_be_loaded(start: Start, qtbot: QtBot, opener: Opene
     qtbot.waitUntil(running.window.banner.isVisible)
     assert running.window.banner.sentence.text() == "Starter has no weights."
     assert running.window.banner.buttons["folder"].isVisible()
-    assert not running.window.loading.isVisible()
+    assert not running.window.footer.loading.isVisible()
     assert not running.chat.busy
     opener.error = None
     with qtbot.waitSignal(running.chat.answered):
         running.window.banner.buttons["retry"].click()
-    assert [m.text for m in running.chat.conversation.messages] == ["Hello?", STORY]
+    assert [m.text for m in running.chat.current.conversation.messages] == ["Hello?", STORY]
 
 
 def test_an_unforeseen_fault_while_loading(start: Start, qtbot: QtBot, opener: Opener) -> None:
@@ -176,7 +176,7 @@ def test_another_length_of_conversation_is_loaded_once(
     session.play, session.delay = lambda _: endless(), 0.002
     running = start()
     running.chat.send("Tell me")
-    qtbot.waitUntil(lambda: running.chat.reply.started is not None)
+    qtbot.waitUntil(lambda: running.chat.flight.reply.started is not None)
     for room in (9216, 10240, 11264):
         running.preferences.change(room=room)
     qtbot.wait(120)
@@ -193,12 +193,12 @@ def test_a_question_waits_for_the_model(start: Start, qtbot: QtBot, opener: Open
     opener.delay = 0.1
     running = start(wait=False)
     qtbot.waitUntil(lambda: running.chat.engine is Engine.LOADING)
-    assert running.window.loading.isVisible()
+    assert running.window.footer.loading.isVisible()
     with qtbot.waitSignal(running.chat.answered):
         assert running.chat.send("Early")
         assert "waiting" in running.window.transcript.answers[-1].status.text()
-    assert running.chat.conversation.messages[-1].text == STORY
-    assert not running.window.loading.isVisible()
+    assert running.chat.current.conversation.messages[-1].text == STORY
+    assert not running.window.footer.loading.isVisible()
 
 
 def test_stop_while_the_model_loads_is_immediate(start: Start, qtbot: QtBot, opener: Opener) -> None:
@@ -229,15 +229,15 @@ def test_another_model_replaces_the_first(start: Start, qtbot: QtBot, ask: Ask, 
     """Guards: the old session left open, the pace of one model used for another."""
     running = start()
     ask(running, "Hi")
-    first = running.chat.tally
+    first = running.chat.flight.tally
     assert first.pace is not None
     (tmp_path / "target").mkdir()
     with qtbot.waitSignal(running.chat.engine_changed):
         running.window.picker.open_folder(tmp_path)
     qtbot.waitUntil(lambda: running.chat.engine is Engine.READY)
     assert opener.opened[-1] == ModelSet(tmp_path.name, tmp_path / "target")
-    assert running.chat.tally.pace is None
+    assert running.chat.flight.tally.pace is None
     assert running.window.topbar.models.text() == tmp_path.name
     ask(running, "Who are you now?")
-    assert [m.model for m in running.chat.conversation.messages if m.reply] == [MODELS.name, tmp_path.name]
-    assert running.chat.conversation.model == tmp_path.name
+    assert [m.model for m in running.chat.current.conversation.messages if m.reply] == [MODELS.name, tmp_path.name]
+    assert running.chat.current.conversation.model == tmp_path.name

@@ -50,7 +50,7 @@ def test_an_answer_for_which_memory_runs_out(
     session.play = lambda _: speculated()
     with qtbot.waitSignal(running.chat.answered):
         banner.buttons["retry"].click()
-    assert [message.text for message in running.chat.conversation.messages] == ["Too much?", STORY]
+    assert [message.text for message in running.chat.current.conversation.messages] == ["Too much?", STORY]
     assert "MemoryError" in caplog.text
 
 

@@ -70,7 +70,7 @@ def test_three_sentences_in_turn_and_then_the_usual(
     assert usual(running)
     qtbot.waitUntil(lambda: running.chat.engine.value == "ready")
     assert opener.opened == [tiny_models(), MODELS]
-    assert (running.chat.conversation.messages, running.archive.chats) == ((), {})
+    assert (running.chat.current.conversation.messages, running.archive.chats) == ((), {})
     assert settings.value(SEEN, False, bool)
 
 

@@ -61,7 +61,7 @@ def test_from_first_start_to_a_reply(serve: Serve, hub: FakeHub, settings: QSett
 
     assert step(wizard) == "trial"
     qtbot.waitUntil(lambda: wizard.trial_page.tried, timeout=60_000)
-    assert wizard.trial_page.reply.toPlainText().strip() == running.chat.conversation.messages[-1].text.strip()
+    assert wizard.trial_page.reply.toPlainText().strip() == running.chat.current.conversation.messages[-1].text.strip()
     assert running.chat.engine is Engine.READY
     assert running.chat.models is not None
     assert running.chat.models.name == "SmolLM2 1.7B"
@@ -72,6 +72,6 @@ def test_from_first_start_to_a_reply(serve: Serve, hub: FakeHub, settings: QSett
     menu = running.window.topbar.models.menu()
     assert menu is not None
     assert "SmolLM2 1.7B" in [action.text() for action in menu.actions()]
-    assert not running.chat.conversation.messages, "the trial is left standing in the chat"
+    assert not running.chat.current.conversation.messages, "the trial is left standing in the chat"
     assert not running.archive.chats, "the trial stays in the list of conversations"
     assert settings.value("wizard/seen", False, bool), "it would greet again at the next start"

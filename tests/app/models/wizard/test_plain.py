@@ -15,7 +15,7 @@ from app.models.library import FileProgress, ModelLibrary, Offer, Progress
 from app.models.library_page import LibraryPage
 from app.models.wizard.offer_card import OfferCard
 from app.models.wizard.wizard import Wizard
-from app.notice import Alert
+from app.notices import Alert
 from app.talk.chat import Chat
 from app.threads.failure import Failure
 from tests.app.models.conftest import TINY

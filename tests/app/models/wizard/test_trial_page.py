@@ -60,10 +60,10 @@ def test_a_trial_shows_the_model_itself(chat: Chat, opened: list[ModelSet], qtbo
     chat.current.draft_changed.connect(shown.append)
     trial.start(WORKING)
     assert shown == [""]  # the composer is empty beside the trial
-    assert chat.conversation.messages[0].text == QUESTION
-    assert chat.conversation.manner == Manner()
+    assert chat.current.conversation.messages[0].text == QUESTION
+    assert chat.current.conversation.manner == Manner()
     trial.clear()
-    assert chat.conversation.manner == own
+    assert chat.current.conversation.manner == own
     assert shown[1:] == [chat.current.draft] == ["Where is"]
     assert opened == []
 

@@ -291,23 +291,23 @@ def test_a_drive_that_goes_while_downloading(
 
 def test_a_trial_goes_unless_it_is_gone_on_with(chat: Chat) -> None:
     """Guards: a list of conversations full of trials; a conversation somebody cares for that goes with one."""
-    chats = chat.current.archive.chats
+    chats = chat.current._archive.chats
     chat.send("Mine.")
     chat.stop()
-    mine = chat.conversation.id
+    mine = chat.current.conversation.id
     trial = Trial(chat)
     for _ in range(2):  # the second is asked again
         trial.start(models_in(TINY))
     assert len(chats) == 2
     trial.clear()
     assert list(chats) == [mine]
-    assert not chat.conversation.messages or chat.conversation.id == mine
+    assert not chat.current.conversation.messages or chat.current.conversation.id == mine
     trial.start(models_in(TINY))
     chat.stop()
     assert chat.send("And what else?")
     trial.clear()
     assert len(chats) == 2
-    assert chat.conversation.messages[-1].text == "And what else?"
+    assert chat.current.conversation.messages[-1].text == "And what else?"
 
 
 def test_offline_is_said_and_kept(

@@ -56,7 +56,7 @@ def settle(running: Application, qtbot: QtBot) -> None:
 
 
 def said(running: Application) -> list[str]:
-    return [message.text for message in running.chat.conversation.messages]
+    return [message.text for message in running.chat.current.conversation.messages]
 
 
 def shown(running: Application) -> list[str]:
@@ -73,12 +73,12 @@ def test_a_conversation_is_there_at_the_next_start(kept: Kept, ask: Ask, qtbot: 
     """Guards: a restart that loses the conversation, its trace, or shows another one than was left."""
     first = kept()
     ask(first, "Tell me of the fox.\nAt length.")
-    reply = first.chat.conversation.messages[-1].reply
+    reply = first.chat.current.conversation.messages[-1].reply
     assert first.window.close()
     assert first.end()
     second = kept()
     assert shown(second) == ["Tell me of the fox.\nAt length.", STORY]
-    assert second.chat.conversation.messages[-1].reply == reply
+    assert second.chat.current.conversation.messages[-1].reply == reply
     assert second.window.transcript.answers[0].status.text() == first.window.transcript.answers[0].status.text()
     assert [chat.title for chat in second.archive.chats.values()] == ["Tell me of the fox."]
     assert second.window.panel.pace.verdict.text() == first.window.panel.pace.verdict.text() != ""
@@ -119,9 +119,9 @@ def test_switching_keeps_both_and_their_drafts(kept: Kept, ask: Ask, qtbot: QtBo
     running = kept()
     field = running.window.composer.field
     ask(running, "One")
-    one = running.chat.conversation.id
+    one = running.chat.current.conversation.id
     field.setPlainText("more of one")
-    running.window.bar.new_chat.trigger()
+    running.window.menus.actions["New chat"].trigger()
     assert field.toPlainText() == ""
     assert running.window.transcript.welcome.isVisible()
     ask(running, "Two")
@@ -130,7 +130,7 @@ def test_switching_keeps_both_and_their_drafts(kept: Kept, ask: Ask, qtbot: QtBo
         running.chat.open_chat(one)
     assert shown(running) == ["One", STORY]
     assert field.toPlainText() == "more of one"
-    running.window.bar.new_chat.trigger()
+    running.window.menus.actions["New chat"].trigger()
     field.setPlainText("not begun")
     settle(running, qtbot)
     QTest.qWait(400)
@@ -138,7 +138,7 @@ def test_switching_keeps_both_and_their_drafts(kept: Kept, ask: Ask, qtbot: QtBo
     running.end()
     again = kept()
     assert again.window.composer.field.toPlainText() == "not begun"
-    assert again.chat.conversation.tree == ()
+    assert again.chat.current.conversation.tree == ()
 
 
 def test_switching_while_an_answer_runs_keeps_it(kept: Kept, ask: Ask, qtbot: QtBot, session: ScriptedSession) -> None:
@@ -146,16 +146,16 @@ def test_switching_while_an_answer_runs_keeps_it(kept: Kept, ask: Ask, qtbot: Qt
     running = kept()
     ask(running, "One")
     session.play, session.delay = (lambda _: endless()), 0.003
-    running.window.bar.new_chat.trigger()
+    running.window.menus.actions["New chat"].trigger()
     running.chat.send("Count")
-    qtbot.waitUntil(lambda: running.chat.tally.tokens > 5)
-    counting = running.chat.conversation.id
-    running.window.bar.new_chat.trigger()
+    qtbot.waitUntil(lambda: running.chat.flight.tally.tokens > 5)
+    counting = running.chat.current.conversation.id
+    running.window.menus.actions["New chat"].trigger()
     assert not running.chat.busy
     with qtbot.waitSignal(running.chat.current.turned):
         running.chat.open_chat(counting)
     assert shown(running)[1].startswith(" 0 1 2 3")
-    assert running.chat.conversation.messages[-1].unfinished
+    assert running.chat.current.conversation.messages[-1].unfinished
 
 
 def test_an_edit_is_a_branch(kept: Kept, ask: Ask, qtbot: QtBot, session: ScriptedSession) -> None:
@@ -165,7 +165,7 @@ def test_an_edit_is_a_branch(kept: Kept, ask: Ask, qtbot: QtBot, session: Script
     running.window.composer.field.setPlainText("half a thought")
     turn(running, 0).redo.click()
     assert running.window.composer.field.toPlainText() == "Teh fox"
-    assert running.window.desk.editing.strip.isVisible()
+    assert running.window.editing.strip.isVisible()
     session.play = lambda _: plain("Better.")
     ask(running, "The fox")
     assert said(running) == shown(running) == ["The fox", "Better."]
@@ -188,7 +188,7 @@ def test_editing_can_be_left(kept: Kept, ask: Ask) -> None:
     turn(running, 0).redo.click()
     QTest.keyClick(running.window.composer.field, Qt.Key.Key_Escape)
     assert running.window.composer.field.toPlainText() == "half a thought"
-    assert not running.window.desk.editing.strip.isVisible()
+    assert not running.window.editing.strip.isVisible()
     ask(running, "Two")
     assert said(running) == ["One", STORY, "Two", STORY]
 
@@ -230,11 +230,11 @@ def test_a_cut_answer_goes_on(kept: Kept, qtbot: QtBot, session: ScriptedSession
     session.play, session.delay = (lambda _: endless()), 0.003
     running = kept()
     running.chat.send("Count")
-    qtbot.waitUntil(lambda: running.chat.tally.tokens > 5)
+    qtbot.waitUntil(lambda: running.chat.flight.tally.tokens > 5)
     with qtbot.waitSignal(running.chat.answered):
         running.chat.stop()
     before = said(running)[1]
-    first = running.chat.conversation.messages[1]
+    first = running.chat.current.conversation.messages[1]
     assert turn(running, 1).resume.isVisible()
     running.chat.choose(PRESETS["plain"])
     session.play, session.delay = (lambda _: speculated(" and so on.")), 0.0
@@ -244,7 +244,7 @@ def test_a_cut_answer_goes_on(kept: Kept, qtbot: QtBot, session: ScriptedSession
     assert session.asked[-1] == (("user", "Count"),)
     assert session.options[-1][0] == PRESETS["hispec"]  # the levels it was begun with
     assert said(running) == shown(running) == ["Count", before + " and so on."]
-    whole = running.chat.conversation.messages[1]
+    whole = running.chat.current.conversation.messages[1]
     assert whole.id == first.id
     assert whole.reply is not None
     assert first.reply is not None
@@ -254,7 +254,7 @@ def test_a_cut_answer_goes_on(kept: Kept, qtbot: QtBot, session: ScriptedSession
     running.window.close()
     running.end()
     again = kept()
-    assert again.chat.conversation.messages[1].reply == whole.reply
+    assert again.chat.current.conversation.messages[1].reply == whole.reply
 
 
 def test_going_on_waits_for_the_log(kept: Kept, qtbot: QtBot, session: ScriptedSession, tmp_path: Path) -> None:
@@ -272,7 +272,7 @@ def test_going_on_waits_for_the_log(kept: Kept, qtbot: QtBot, session: ScriptedS
         running.chat.open_chat(talk.id)
     assert said(running) == ["Long", STORY * 60 + " The end."]
     assert session.openings == [STORY * 60]
-    whole = running.chat.conversation.messages[1].reply
+    whole = running.chat.current.conversation.messages[1].reply
     assert whole is not None
     assert whole.rounds[: len(reply.rounds)] == reply.rounds
 
@@ -303,12 +303,12 @@ def test_deleting_a_message_can_be_undone(kept: Kept, ask: Ask, qtbot: QtBot) ->
     ask(running, "Two")
     turn(running, 2).remove.click()
     assert shown(running) == ["One", STORY]
-    toast = running.window.desk.toast
+    toast = running.window.toast
     assert toast.isVisible()
     assert "1 that followed" in toast.label.text()
     toast.undo.click()
     assert shown(running) == ["One", STORY, "Two", STORY]
-    assert turn(running, 3).message == running.chat.conversation.messages[3].id
+    assert turn(running, 3).message == running.chat.current.conversation.messages[3].id
     turn(running, 2).remove.click()
     running.window.close()
     running.end()
@@ -341,7 +341,7 @@ def test_deleting_a_conversation_can_be_undone(kept: Kept, ask: Ask, qtbot: QtBo
     assert running.archive.chats == {}
     assert running.window.transcript.welcome.isVisible()
     with qtbot.waitSignal(running.chat.current.turned):
-        running.window.desk.toast.undo.click()
+        running.window.toast.undo.click()
     assert shown(running) == ["One", STORY]
     assert len(running.archive.chats) == 1
 
@@ -352,9 +352,9 @@ def test_search_opens_the_branch_with_the_words(kept: Kept, ask: Ask, qtbot: QtB
     ask(running, "First try about zebras")
     turn(running, 0).redo.click()
     ask(running, "Second try about lions")
-    running.window.bar.new_chat.trigger()
+    running.window.menus.actions["New chat"].trigger()
     settle(running, qtbot)
-    running.window.bar.search_chats.trigger()
+    running.window.menus.actions["Search chats"].trigger()
     assert QApplication.focusWidget() is running.window.sidebar.search
     QTest.keyClicks(running.window.sidebar.search, "zebra")
     with qtbot.waitSignal(running.chat.current.turned):
@@ -392,8 +392,8 @@ def test_a_manner_belongs_to_its_conversation(kept: Kept, ask: Ask, qtbot: QtBot
     ask(running, "Of foxes")
     assert session.asked == [(("system", "Rhyme."), ("user", "Of foxes"))]
     assert session.options[-1][1:] == (poet.sampling, 33)
-    poem = running.chat.conversation.id
-    running.window.bar.new_chat.trigger()
+    poem = running.chat.current.conversation.id
+    running.window.menus.actions["New chat"].trigger()
     ask(running, "Plainly")
     assert session.asked[1:] == [(("user", "Plainly"),)]
     running.window.close()
@@ -401,7 +401,7 @@ def test_a_manner_belongs_to_its_conversation(kept: Kept, ask: Ask, qtbot: QtBot
     again = kept()
     with qtbot.waitSignal(again.chat.current.turned):
         again.chat.open_chat(poem)
-    assert again.chat.conversation.manner == poet
+    assert again.chat.current.conversation.manner == poet
 
 
 def test_actions_wait_while_an_answer_runs(kept: Kept, ask: Ask, qtbot: QtBot, session: ScriptedSession) -> None:
@@ -410,10 +410,10 @@ def test_actions_wait_while_an_answer_runs(kept: Kept, ask: Ask, qtbot: QtBot, s
     ask(running, "One")
     session.play, session.delay = (lambda _: endless()), 0.003
     running.chat.send("Two")
-    qtbot.waitUntil(lambda: running.chat.tally.tokens > 2)
+    qtbot.waitUntil(lambda: running.chat.flight.tally.tokens > 2)
     for one in running.window.transcript.rows:
         assert not any(button.isEnabled() for button in (one.redo, one.remove))
-    assert not running.chat.regenerate(running.chat.conversation.messages[1].id)
+    assert not running.chat.regenerate(running.chat.current.conversation.messages[1].id)
     with qtbot.waitSignal(running.chat.answered):
         running.chat.stop()
     assert turn(running, 1).redo.isEnabled()
@@ -449,18 +449,18 @@ def test_a_full_disk_keeps_what_is_typed(kept: Kept, ask: Ask, qtbot: QtBot, tmp
 
     with little_room(tmp_path / "data", 2000):
         ask(running, "Two " + "word " * 20_000)
-        qtbot.waitUntil(running.window.desk.banner.isVisible)
+        qtbot.waitUntil(running.window.footer.disk_banner.isVisible)
         assert said(running)[-1] == STORY
-        long = running.chat.conversation.id
-        running.window.bar.new_chat.trigger()
+        long = running.chat.current.conversation.id
+        running.window.menus.actions["New chat"].trigger()
         running.chat.open_chat(long)
         assert len(said(running)) == 4  # not read back from a disk that lacks it
         QTimer.singleShot(0, answer_box)
         assert not running.window.close()
         assert asked == ["Some of what was written could not be saved."]
     with qtbot.waitSignal(running.archive.mended):
-        running.window.desk.banner.buttons["save again"].click()
-    assert not running.window.desk.banner.isVisible()
+        running.window.footer.disk_banner.buttons["save again"].click()
+    assert not running.window.footer.disk_banner.isVisible()
     running.window.close()
     running.end()
     assert len(said(kept())) == 4
@@ -473,7 +473,7 @@ def test_export(kept: Kept, ask: Ask, qtbot: QtBot, session: ScriptedSession, tm
     running = kept()
     ask(running, "What <b>now</b>?")
     path = tmp_path / f"out.{ending}"
-    running.window.desk.export(running.chat.conversation.id, path)
+    running.window.conversations.export(running.chat.current.conversation.id, path)
     qtbot.waitUntil(path.exists)
     text = path.read_text("utf-8")
     if ending == "md":
@@ -487,7 +487,7 @@ def test_export(kept: Kept, ask: Ask, qtbot: QtBot, session: ScriptedSession, tm
         assert "What &lt;b&gt;now&lt;/b&gt;?" in text
     else:
         value = json.loads(text)
-        answer: Message = running.chat.conversation.messages[1]
+        answer: Message = running.chat.current.conversation.messages[1]
         assert answer.reply is not None
         assert tuple(from_json(event) for event in value["messages"][1]["events"]) == answer.reply.events
         assert value["shown"] == [message["id"] for message in value["messages"]]
@@ -502,15 +502,15 @@ def test_an_export_is_named(
     """Guards: titles read as folders, and names refused for having a dot."""
     running, proposed = kept(), list[str]()
     ask(running, "AC/DC?")
-    chat = running.chat.conversation.id
-    running.window.bar.new_chat.trigger()
+    chat = running.chat.current.conversation.id
+    running.window.menus.actions["New chat"].trigger()
 
     def choose(_over: object, _title: str, name: str, _filters: str) -> tuple[str, str]:
         proposed.append(Path(name).name)
         return str(tmp_path / typed), "Markdown (*.md)"
 
     monkeypatch.setattr("app.look.choosing.QFileDialog.getSaveFileName", choose)
-    running.window.desk.choose_file(chat)
+    running.window.conversations.choose_file(chat)
     qtbot.waitUntil((tmp_path / written).exists)
     assert proposed == ["AC DC.md"]
 
@@ -519,13 +519,13 @@ def test_an_export_that_fails_is_said(kept: Kept, ask: Ask, qtbot: QtBot, tmp_pa
     """Guards: a file that is not there, without a word."""
     running = kept()
     ask(running, "One")
-    running.window.desk.export(running.chat.conversation.id, tmp_path / "missing" / "out.md")
-    qtbot.waitUntil(running.window.desk.banner.isVisible)
-    assert "out.md could not be written" in running.window.desk.banner.sentence.text()
-    running.window.desk.banner.hide()
-    running.window.desk.export(running.chat.conversation.id, tmp_path / "out.doc")
-    qtbot.waitUntil(running.window.desk.banner.isVisible)
-    assert ".md, .html and .json" in running.window.desk.banner.sentence.text()
+    running.window.conversations.export(running.chat.current.conversation.id, tmp_path / "missing" / "out.md")
+    qtbot.waitUntil(running.window.footer.disk_banner.isVisible)
+    assert "out.md could not be written" in running.window.footer.disk_banner.sentence.text()
+    running.window.footer.disk_banner.hide()
+    running.window.conversations.export(running.chat.current.conversation.id, tmp_path / "out.doc")
+    qtbot.waitUntil(running.window.footer.disk_banner.isVisible)
+    assert ".md, .html and .json" in running.window.footer.disk_banner.sentence.text()
 
 
 def test_a_very_long_conversation_opens_at_its_end(kept: Kept, qtbot: QtBot, tmp_path: Path) -> None:
@@ -574,7 +574,7 @@ def test_a_click_leaves_the_keyboard_in_the_field(kept: Kept, ask: Ask, qtbot: Q
     session.play, session.delay = (lambda _: endless()), 0.003
     composer.field.setPlainText("Two")
     click(composer.button)
-    qtbot.waitUntil(lambda: running.chat.tally.tokens > 2)
+    qtbot.waitUntil(lambda: running.chat.flight.tally.tokens > 2)
     assert QApplication.focusWidget() is composer.field
     with qtbot.waitSignal(running.chat.answered):
         click(composer.button)
@@ -628,10 +628,25 @@ def test_a_click_on_what_goes_away_leaves_the_keyboard(kept: Kept, qtbot: QtBot)
     with qtbot.waitSignal(running.chat.answered):
         click(window.transcript.welcome.buttons[0])
     assert QApplication.focusWidget() is field
-    window.remedies.tell_fault("x", past=True)
+    window.tell_fault("x", past=True)
     click(window.banner.dismiss)
     assert QApplication.focusWidget() is field
     click(turn(running, 1).remove)
-    click(window.desk.toast.undo)
+    click(window.toast.undo)
     assert len(said(running)) == 2
     assert QApplication.focusWidget() is field
+
+
+def test_the_panel_follows_the_messages_shown(kept: Kept, ask: Ask, qtbot: QtBot) -> None:
+    """Guards: a panel about an answer that is not shown, because two receivers of a signal were connected in turn."""
+    running = kept()
+    ask(running, "One")
+    panel, current = running.window.panel, running.chat.current
+    assert len(panel.cards) == 3
+    whole = current.conversation
+    current.conversation = replace(whole, leaf=None)
+    current.turned.emit(0)
+    assert not panel.cards
+    current.conversation = whole
+    current.turned.emit(0)
+    assert len(panel.cards) == 3

@@ -8,7 +8,7 @@ import pytest
 from PySide6.QtWidgets import QAbstractButton
 from pytestqt.qtbot import QtBot
 
-from app.notice import REMEDIES, Alert, Banner
+from app.notices import REMEDIES, Alert, Banner
 from app.threads.failure import Failure, Remedy
 from engine.errors import CheckpointError, ContextFull, DeviceError, ModelSetError, UpdraftError
 from tests.app.scripted import ScriptedSession, speculated
@@ -33,12 +33,12 @@ def test_every_failure_has_a_button_that_helps(qtbot: QtBot, error: UpdraftError
     banner.tell(Failure.of(error, down=down))
     shown = [remedy for remedy, button in banner.buttons.items() if button.isVisible()]
     assert shown == [remedy for remedy in REMEDIES if remedy in offered.split(", ")]
+    assert banner.hint.isVisible() == bool(error.hint)
     chosen: list[str] = []
     banner.remedy_chosen.connect(chosen.append)
     for remedy in shown:
         banner.buttons[remedy].click()
     assert chosen == shown
-    assert banner.hint.isVisible() == bool(error.hint)
 
 
 def test_every_remedy_has_a_button_and_does_something(start: Start) -> None:
@@ -64,9 +64,9 @@ def test_out_of_memory_can_be_gone_on_from(start: Start, qtbot: QtBot, session: 
     window = running.window
     running.chat.send("Hello")
     qtbot.waitUntil(window.banner.isVisible)
-    assert running.chat.conversation.messages[-1].text
+    assert running.chat.current.conversation.messages[-1].text
     window.banner.buttons["new chat"].click()
-    assert running.chat.conversation.messages == ()
+    assert running.chat.current.conversation.messages == ()
     assert not window.banner.isVisible()
     session.play = lambda _: speculated()
     with qtbot.waitSignal(running.chat.answered):
