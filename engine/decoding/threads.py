@@ -52,7 +52,8 @@ class Threads:
     def settle(self, model: Transformer, remembered: Callable[[str], Pool]) -> None:
         """Keep to what is fastest for ``model``, where that is to be measured; ``remembered`` gives a pool by name."""
         if self._measured:
-            form = f"{model.layers} layers, {model.parameters:,} weights, {model.dtype}"
+            kind = "packed" if model.steps else model.dtype  # which kernels: they share their work differently
+            form = f"{model.layers} layers, {model.parameters:,} weights, {kind}"
             pool = remembered(f"threads, up to {self._most} | {form}")
             self.number, self._why = choose(self._most, pool, partial(pass_seconds, model)), "the fastest measured"
         self.apply()

@@ -6,6 +6,7 @@ import atexit
 import os
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
 
 import numpy as np
 import torch
@@ -65,18 +66,25 @@ class Crew:
             found().lead(self.address, work.ctypes.data, len(work), 1)
 
     def _lead(self, work: Stages, threads: int) -> None:
-        np.minimum(work[:, ITEMS] // work[:, GRAIN], EACH * threads, out=work[:, PIECES])
-        while len(self.followers) < threads - 1:
-            self.followers.append(_Follower(self.address, len(self.followers) + 1))
-        for follower in self.followers[: threads - 1]:
-            follower.call()
+        pieces = np.minimum(work[:, ITEMS] // work[:, GRAIN], EACH * threads, out=work[:, PIECES])
+        if pieces.max() > 1:
+            self._call(threads - 1)
         found().lead(self.address, work.ctypes.data, len(work), threads)
 
+    def _call(self, count: int) -> None:
+        """Wake so many followers, or as many as the system has threads for."""
+        with suppress(RuntimeError):
+            while len(self.followers) < count:
+                self.followers.append(_Follower(self.address, len(self.followers) + 1))
+        for follower in self.followers[:count]:
+            follower.call()
+
     def leave(self) -> None:
-        """Let all followers end."""
-        for follower in self.followers:
-            follower.leave()
-        self.followers.clear()
+        """Let all followers end, for good: passes that come later, as a process ends, go alone."""
+        if self.leading.acquire(timeout=SECONDS):
+            for follower in self.followers:
+                follower.leave()
+            self.followers.clear()
 
 
 class _Follower:

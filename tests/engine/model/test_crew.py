@@ -121,6 +121,26 @@ def test_followers_sleep_when_there_is_nothing_to_do() -> None:
     assert len(threads) == 2
     own.leave()
     assert not any(thread.is_alive() for thread in threads)
+    codes.zero_()
+    own.run(work, 3)  # as a process ends: nothing is begun anew
+    assert codes.any()
+    assert not own.followers
+
+
+def test_a_system_without_threads_to_spare_computes_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Guards: an answer that fails because the system gives no more threads."""
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    packed, x, own = matrix(EIGHT), torch.randn(2, 640), Crew()
+    torch.set_num_threads(1)
+    alone = packed(x)
+    torch.set_num_threads(4)
+    monkeypatch.setattr("engine.model.packed.crew", own)
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    assert torch.equal(packed(x), alone)
+    assert not own.followers
 
 
 CHILD = """
