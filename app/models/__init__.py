@@ -1,1 +1,1 @@
-"""Which model answers: the library, downloads, the wizard, and what is chosen above the conversation."""
+"""Models: the library page, downloads, the wizard, and the pickers in the top bar."""

@@ -1,4 +1,4 @@
-"""Which method each model set answers by: the one chosen for it, else one that suits it."""
+"""Remembers which method was chosen for each model set."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ class ChosenMethods:
         self._settings = settings
 
     def of(self, models: ModelSet) -> str | None:
-        """Return the name of the method for ``models``; None where nothing speaks for any, since they are not there."""
+        """Return the method chosen for ``models``, else one that suits them; None if they are not on disk."""
         chosen = self._chosen().get(models.name)
         if chosen is not None and chosen in PRESETS and models.runs(PRESETS[chosen]):
             return chosen
         return starting_preset(models).name if (models.target / "config.json").is_file() else None
 
     def remember(self, models: ModelSet, name: str) -> None:
-        """Keep ``name`` for ``models``, if it is not what they begin with anyway."""
+        """Remember method ``name`` for ``models``, unless they start with it anyway."""
         if name != self.of(models):
             kept = json.dumps({**self._chosen(), models.name: name}, ensure_ascii=False)
             self._settings.setValue(KEPT, kept)

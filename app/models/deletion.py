@@ -1,4 +1,4 @@
-"""The question before a model is deleted: what becomes free, what ends, and what can no longer be used."""
+"""Asks before a model is deleted, saying how much space it frees and which models need it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from engine.config import ModelSet
 
 
 class Deletion(QObject):
-    """Asks before something is deleted, and has ``chat`` let go of it: files in use cannot be deleted everywhere.
+    """Asks before a model is deleted, and first has ``chat`` unload it: Windows cannot delete files in use.
 
-    ``leave_wanted`` asks for the models to chat with instead, None being what is used where there is no other;
-    ``ready`` carries what is to be deleted now; ``begun`` tells that it has to wait for the engine.
+    ``leave_wanted`` carries the models to chat with instead (None: the starter). ``begun``: the model is in use, so
+    the deletion waits for the engine. ``ready`` carries what can be deleted now.
     """
 
     leave_wanted = Signal(object)  # ModelSet | None
@@ -31,11 +31,11 @@ class Deletion(QObject):
 
     @property
     def waits(self) -> bool:
-        """True while the engine still has what is to be deleted."""
+        """True while the engine still holds the model that will be deleted."""
         return self._leaving is not None
 
     def ask(self, chosen: Installed | str, listing: Listing | None) -> None:
-        """Ask whether ``chosen`` is to be deleted, and say what that means."""
+        """Ask whether to delete ``chosen``, and say what that means."""
         name = chosen.name if isinstance(chosen, Installed) else chosen
         told = consequences(chosen, listing, used=self._used(chosen), answering=self._chat.busy)
         box = Box("Delete", f"Delete {name} from disk?", "\n\n".join(told), self._over)
@@ -89,7 +89,7 @@ def consequences(chosen: Installed | str, listing: Listing | None, *, used: bool
         told.append(f"{_list(sets)} cannot be used as a whole without it.{rest}")
     own = chosen.source == "folder"
     again = "The folder it was imported from is not touched." if own else "It can be downloaded again."
-    told.append(f"{size(chosen.size)} are free again afterwards. {again}")
+    told.append(f"This frees {size(chosen.size)}. {again}")
     return told
 
 

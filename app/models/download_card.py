@@ -1,4 +1,4 @@
-"""One download: how far each file is, how fast, how long it takes, and what can be done about it."""
+"""A card for one download: its files, progress, speed and time left, with buttons to pause or cancel it."""
 
 from __future__ import annotations
 
@@ -129,13 +129,13 @@ class DownloadCard(QFrame):
                 self.ended.emit(progress.state)
 
     def _turn_of(self, progress: Progress) -> str:
-        """Return what a job waits for, empty where it does not wait for another."""
+        """Say which download this one waits for; empty if it waits for none."""
         others = (job for job in self._downloads.jobs if not job.over and job.job != self.name)
         first = next(others, None) if progress.state == "waiting" else None
         return f"Begins when {self._downloads.title(first.job)} is done." if first else ""
 
     def _show_buttons(self, progress: Progress) -> None:
-        """Offer what can be done now; the keyboard does not wander off with a button that goes."""
+        """Show the buttons that apply now; if one that is hidden had the keyboard, another gets it."""
         cancelled = progress.state == "cancelled"
         self.pause.setText(AGAIN if cancelled else RESUME if progress.over else "Pause")
         self.pause.setAccessibleName(self.pause.text())
@@ -189,7 +189,7 @@ class DownloadCard(QFrame):
             self.hint.setVisible(bool(trouble.hint))
 
     def _ask_cancel(self) -> None:
-        """Say what goes with the job, and cancel it only then."""
+        """Ask before the job is cancelled, saying what would be deleted."""
         lost = unfinished(self._files_of)
         gone = f"{size(lost)} that have arrived are deleted." if lost else "Nothing of it has arrived yet."
         more = f"{gone} To keep them and go on later, pause it instead." if lost else gone
@@ -199,7 +199,7 @@ class DownloadCard(QFrame):
 
 
 def figures(progress: Progress) -> str:
-    """Return how much, how fast and how long, as far as that is known."""
+    """Return the size so far, speed and time left, as far as they are known."""
     if not progress.size or progress.state == "cancelled":
         return ""
     parts = [f"{size(progress.have)} of {size(progress.size)}"]
@@ -210,7 +210,7 @@ def figures(progress: Progress) -> str:
 
 
 def file_state(file: FileProgress, job: Progress) -> str:
-    """Return where one file of ``job`` stands, in words: none moves while the job does not."""
+    """Return the state of one file of ``job`` in words; while the job is stopped, so are its files."""
     if file.state in {"downloading", "checking"} and file.size:
         still = job.over or job.state == "stalled"
         return f"{STATES[job.state if still else file.state]}, {100 * file.have // file.size} %"
@@ -218,6 +218,6 @@ def file_state(file: FileProgress, job: Progress) -> str:
 
 
 def unfinished(files: Sequence[FileProgress]) -> int:
-    """Return the bytes there are of checkpoints that are not complete, which go when a job is cancelled."""
+    """Return the bytes of incomplete checkpoints, which are deleted when a job is cancelled."""
     open_ones = {file.repository for file in files if file.state != "done"}
     return sum(file.have for file in files if file.repository in open_ones)

@@ -1,4 +1,4 @@
-"""What the main window shows of downloads: a line while there are any, and a word when a model is ready."""
+"""Shows downloads in the main window: a line while one runs, and a message when a model is ready."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WORDS = {
 
 
 class DownloadLine(QPushButton):
-    """Names the download under way and how far it is; hidden while there is none. Changes only when it tells more."""
+    """Names the running download and its progress; hidden while there is none."""
 
     def __init__(self, downloads: DownloadQueue) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ class DownloadLine(QPushButton):
 
 
 class DownloadNews(QObject):
-    """Tells through ``toast`` that a model is ready, and offers to ``use`` it, unless ``told`` says it is known."""
+    """Says in ``toast`` that a model is ready and offers to ``use`` it, unless ``told`` says the wizard does."""
 
     def __init__(
         self, library: ModelLibrary, toast: Toast, use: Callable[[ModelSet], object], told: Callable[[], bool]
@@ -95,7 +95,7 @@ class DownloadNews(QObject):
 
 
 def how_far(progress: Progress) -> str:
-    """Return how far a job is, in a word or as a share."""
+    """Return the progress of a job as a word, a percentage or both."""
     share = f"{100 * progress.have // progress.size} %" if progress.size else ""
     word = WORDS.get(progress.state, "")
     return ", ".join(filter(None, (word, share))) or "begins"

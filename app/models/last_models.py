@@ -30,12 +30,12 @@ def remembered(settings: QSettings) -> ModelSet | None:
 
 
 def forget(settings: QSettings) -> None:
-    """Begin with the starter from now on, whichever that is by then."""
+    """Start with the starter from now on."""
     settings.remove(KEPT)
 
 
 def begun_with(settings: QSettings, starter: ModelSet) -> tuple[ModelSet, ModelSet | None]:
-    """Return the set to begin with: the one used last, or ``starter``, and then what is missing for that."""
+    """Return the set to start with, and the set used last if it is missing, so that ``starter`` takes its place."""
     last, tiny = remembered(settings), tiny_models()
     if last is None or last.name in (starter.name, FORMER):
         return starter, None

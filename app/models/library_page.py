@@ -1,4 +1,4 @@
-"""The library page: what is on disk, what is under way, and what can be done with it."""
+"""The library page: lists the models on disk and the downloads, with buttons to use, check, rename or delete them."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ CONTEXT = 4096  # tokens for which a model is judged that is only fetched anew
 class LibraryPage(QDialog):
     """Lists models, unfinished downloads and the queue.
 
-    ``closing``: what becomes of a download when the window closes; ``closing_chosen`` tells another.
-    ``get_wanted`` asks for the wizard, ``use_wanted`` for a model set, or None for what is used where there is none.
+    ``closing``: what happens to a download when the window closes; ``closing_chosen`` carries a new choice.
+    ``get_wanted`` asks for the wizard, ``use_wanted`` for a model set to chat with (None: the starter).
     """
 
     get_wanted = Signal()
@@ -60,7 +60,7 @@ class LibraryPage(QDialog):
         make_room(self, 860, 600)
 
     def showEvent(self, event: QShowEvent) -> None:
-        """Begin in the list."""
+        """Put the keyboard into the list."""
         super().showEvent(event)
         self.table.setFocus()
 
@@ -68,7 +68,7 @@ class LibraryPage(QDialog):
         """Return the model picked, or the repository of an unfinished download."""
         return self.table.chosen()
 
-    # What can be done with the one picked
+    # Actions on the model picked
 
     def chat_with(self) -> None:
         """Load the model picked, by itself."""
@@ -103,10 +103,10 @@ class LibraryPage(QDialog):
         """Call ``model`` something else."""
         if text.strip() != model.name:
             task = self.task_status.begin(self._library.rename(model, text), f"Renaming {model.name}")
-            task.finished.connect(lambda renamed: self.task_status.say(f"It is called {renamed.name} now."))
+            task.finished.connect(lambda renamed: self.task_status.say(f"It is now called {renamed.name}."))
 
     def resume(self) -> None:
-        """Fetch what is missing of the one picked."""
+        """Download what is missing of the model picked."""
         chosen = self.chosen()
         if chosen is None:
             return
@@ -125,7 +125,7 @@ class LibraryPage(QDialog):
         if chosen is not None:
             self.deletion.ask(chosen, self._listing)
 
-    # What can be done with all of them
+    # Actions on the whole library
 
     def take_in(self, source: Path) -> None:
         """Import a checkpoint folder or a GGUF file, and offer to chat with it."""
@@ -142,7 +142,7 @@ class LibraryPage(QDialog):
         task.finished.connect(lambda _: self.task_status.say(f"The models are in {as_told(target)} now."))
         task.stopped.connect(lambda: self.task_status.say("Stopped half way. Moving to the same folder again goes on."))
 
-    # What the library says
+    # Showing the library's state
 
     def _show(self, listing: Listing) -> None:
         self._listing = listing
@@ -194,7 +194,7 @@ class LibraryPage(QDialog):
         own = _own(model)
         if not bad:
             came = "imported" if own else "downloaded"
-            self.task_status.say(f"{model.name}: all {len(files)} files are what they were when they were {came}.")
+            self.task_status.say(f"{model.name}: all {len(files)} files are as they were when they were {came}.")
             return
         again = (
             "Delete it and import its folder again." if own else f"Press “{RESUME}”: only what is missing is fetched."
@@ -294,5 +294,5 @@ class LibraryPage(QDialog):
 
 
 def _own(chosen: Installed | str | None) -> bool:
-    """Tell whether it was imported, so that there is nowhere to fetch it from."""
+    """Tell whether ``chosen`` was imported, so that it cannot be downloaded again."""
     return isinstance(chosen, Installed) and chosen.source == "folder"

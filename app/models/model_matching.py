@@ -1,4 +1,4 @@
-"""Lets a chat be answered by the models it was written with, and says so where they are missing."""
+"""Switches to the models a chat was written with, or says that they are missing."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from app.threads.failure import Failure
 
 
 class ModelMatching(QObject):
-    """Looks at every chat that is shown: whether ``picker`` offers what it was written with.
+    """Finds the models a chat was written with among those ``picker`` offers, whenever a chat is shown.
 
-    Those models are loaded as the next question is begun, so that who only reads waits for nothing.
-    ``told``: it was said that they are missing.
+    They are loaded when the next question is begun: to read a chat nothing has to be loaded.
+    ``told``: the banner said that they are missing.
     """
 
     told = Signal()
@@ -51,7 +51,7 @@ class ModelMatching(QObject):
     def _tell(self, name: str, present: str) -> None:
         sentence = f"{name}, which wrote this chat, is not on this computer."
         ways = (
-            "If it is on a drive, connect it; if its folder is called something else now, open that; or get it again."
+            "If it is on a drive, connect the drive; if its folder was renamed, open that folder; or download it again."
         )
         hint = f"{present} would answer the next question. {ways}"
         self._banner.tell(Failure(sentence, hint, remedies=("get", "present"), calm=True))

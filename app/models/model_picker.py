@@ -1,4 +1,4 @@
-"""Which model sets and hierarchies are offered above the conversation, and what becomes of a choice."""
+"""Offers model sets and methods in the top bar, and opens the one chosen."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from engine.config import ModelSet, models_in, tiny_models
 class ModelPicker(QObject):
     """Offers sets in ``topbar``: those ``known`` at the start, the library's, and those of the models folder.
 
-    ``opening`` tells that one was chosen and is about to be loaded, ``offered`` that the library has told what it has.
+    ``opening``: a set was chosen and is about to be loaded. ``offered``: the library has listed what it has.
     """
 
     opening = Signal()

@@ -1,4 +1,4 @@
-"""Model sets in a folder of the person's own."""
+"""Finds model sets in a folder the user chose."""
 
 from __future__ import annotations
 

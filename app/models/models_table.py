@@ -1,4 +1,4 @@
-"""What is on disk, a row a model: also what is damaged, away with its drive, or only begun."""
+"""The table of models on disk, including damaged and unfinished ones and those on a drive that is not connected."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LEAST = 130  # pixels: the names of the columns and a few rows
 
 
 class ModelsTable(QTreeWidget):
-    """One row can be picked; ``picked`` tells that it is another one now, also because the former is gone."""
+    """One row can be picked. ``picked``: another row is picked now, or the one picked is gone."""
 
     picked = Signal()
 
@@ -53,7 +53,7 @@ class ModelsTable(QTreeWidget):
                 self.setCurrentItem(item)
 
     def show_listing(self, listing: Listing, under_way: Collection[str]) -> None:
-        """List what there is, what is being fetched left out; the row that was picked stays picked."""
+        """List all models but those being downloaded; the row that was picked stays picked."""
         with QSignalBlocker(self):
             self.clear()
             often = Counter(model.name for model in listing.models)
@@ -85,12 +85,12 @@ class ModelsTable(QTreeWidget):
 
 
 def key(chosen: Installed | str | None) -> str | None:
-    """Return what tells one row from every other."""
+    """Return the key that identifies a row."""
     return chosen.key if isinstance(chosen, Installed) else chosen
 
 
 def state(model: Installed) -> str:
-    """Return how a model stands, in a word or two."""
+    """Return the state of a model in a word or two."""
     if not model.present:
         return "Drive not connected"
     if not model.whole:
@@ -99,7 +99,7 @@ def state(model: Installed) -> str:
 
 
 def _version(model: Installed) -> str:
-    """Return what tells a model from another of its name."""
+    """Return date and version, to tell apart models of the same name."""
     return f"{_when(model.added)} · {model.revision[:7]}"
 
 

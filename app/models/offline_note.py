@@ -1,4 +1,4 @@
-"""Says calmly that Updraft stays offline as it was asked to, with a way back."""
+"""A note that Updraft is offline, with a button to go online."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ STILL = "Models in a folder can still be imported, and the starter always works.
 
 
 class OfflineNote(QFrame):
-    """Shown while ``library`` is offline; its button asks to go online, where that is for the person to say."""
+    """Shown while ``library`` is offline. The button is hidden where an environment variable keeps it offline."""
 
     def __init__(self, library: ModelLibrary, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -32,12 +32,12 @@ class OfflineNote(QFrame):
         self.look()
 
     def look(self) -> None:
-        """Show how it stands."""
+        """Show or hide the note."""
         self.sentence.setText(said(self._library))
         self.go.setVisible(self._library.offline_by_choice)
         self.setVisible(self._library.offline)
 
 
 def said(library: ModelLibrary) -> str:
-    """Return why nothing can be downloaded and what can be done all the same."""
+    """Return why nothing can be downloaded and what still works."""
     return f"{CHOSEN if library.offline_by_choice else FORCED} {STILL}"

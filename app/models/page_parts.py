@@ -1,4 +1,4 @@
-"""The kinds of text the pages are set in."""
+"""Labels, buttons and cards for the pages of the wizard and the library."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is being done to the library, how far that is, and what came of it."""
+"""Shows the progress and the result of a task on the library."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.threads.failure import Failure
 
 
 class TaskStatus(QWidget):
-    """Follows one task at a time; ``changed`` tells that one began or ended."""
+    """Follows one task at a time. ``changed``: a task began or ended."""
 
     changed = Signal()
 
@@ -53,7 +53,7 @@ class TaskStatus(QWidget):
         return task
 
     def step(self, path: str, done: int, total: int) -> None:
-        """Show that ``done`` of ``total`` bytes are through, the last of them those of ``path``, if it is a file."""
+        """Show that ``done`` of ``total`` bytes are done, up to and including the file ``path``, if there is one."""
         self.bar.setValue(round(1000 * done / max(1, total)))
         self.status.setText(f"{self._doing}: {path} is through." if path else f"{self._doing}…")
 
@@ -70,7 +70,7 @@ class TaskStatus(QWidget):
         self.alert.tell(failure)
 
     def forget(self) -> None:
-        """Show nothing any more of what came of the last task; of the one under way everything."""
+        """Clear the result of the last task, unless one is running."""
         if self.idle:
             self.say("")
             self.alert.tell(None)

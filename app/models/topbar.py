@@ -115,7 +115,7 @@ class TopBar(QFrame):
             action.setIconText(title)
             action.setEnabled(not lacking)
             action.setChecked(name == current.name)
-            note = f"It {needs}, and {models.name} has none. There are some in Models." if lacking and models else ""
+            note = f"It {needs}, which {models.name} lacks. You can get some in Models." if lacking and models else ""
             action.setToolTip(plain_tip(f"{preset.summary}\n{note}".strip()))
         self.folded.setText(self.presets[current.name].iconText())
 

@@ -1,4 +1,4 @@
-"""The model library: which model sets exist, what fits this machine, downloads that cannot be lost, what is there.
+"""The model library: the catalogue, what fits this machine, resumable downloads, and the models on disk.
 
 Nothing here imports torch, and nothing opens a socket: that is left to the downloader, a process of its own.
 """

@@ -1,4 +1,4 @@
-"""What people paste when they mean a model: a name, or the address of its page."""
+"""Reads the name of a model, or the address of its page on the Hub."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Questions to the Hub that come before a download."""
+"""Asks the Hub about models before a download."""
 
 from __future__ import annotations
 

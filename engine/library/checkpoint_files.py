@@ -1,4 +1,4 @@
-"""Which files of a repository or a folder make up a checkpoint, and whether they are what they say."""
+"""Picks the files of a repository or folder that make up a checkpoint, and checks them."""
 
 from __future__ import annotations
 

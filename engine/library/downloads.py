@@ -1,4 +1,4 @@
-"""The download queue: what was asked for, kept on disk, worked off by one downloader process at a time."""
+"""The download queue: kept on disk, and carried out by one downloader process at a time."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Job:
 
 
 class Downloads:
-    """The queue of one library. Every method returns at once; what happens is told on ``events``.
+    """The queue of one library. Every method returns at once; progress is put on ``events``.
 
     A job is a set of checkpoints under one name. The queue is written to disk at every change, so the next
     Downloads on the same folder goes on where this one was closed, killed or cut off from power.
@@ -123,7 +123,7 @@ class Downloads:
             self.add(name, [replace(wanted, revision=None) for wanted in job.wanted] if gone else job.wanted)
 
     def cancel(self, name: str) -> None:
-        """Stop a job and remove what of it is not complete and no other job wants."""
+        """Stop a job and remove its incomplete files, unless another job needs them."""
         with self._lock:
             self._halt(name)
             job = self._jobs.pop(name)

@@ -1,4 +1,4 @@
-"""What can go wrong with the model library, in words and in a kind that a window can pair with a button."""
+"""The error of the model library, with a kind that a window can pair with a button."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Kind = Literal[
 
 
 class LibraryError(UpdraftError):
-    """The model library could not do what was asked; ``kind`` says which sort of trouble it was."""
+    """The model library could not do what was asked; ``kind`` says why."""
 
     def __init__(self, kind: Kind, sentence: str, hint: str) -> None:
         super().__init__(sentence, hint)

@@ -1,4 +1,4 @@
-"""Whether a model set fits this machine, and if not, what would."""
+"""Tells whether a model set fits this machine's memory, and at what length of conversation."""
 
 from __future__ import annotations
 

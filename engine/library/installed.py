@@ -1,4 +1,4 @@
-"""What is on disk: the models of one library folder, and what can be done with them without a network."""
+"""The models in one library folder, and everything that can be done with them offline."""
 
 from __future__ import annotations
 
@@ -95,7 +95,9 @@ class Library:
         best = max(self.models(), key=lambda model: model.answers_to(name), default=None)  # of equal ones the first
         if best is not None and best.answers_to(name):
             return best
-        raise LibraryError("missing", f"“{name}” is not installed.", "See what is with: python -m engine models list.")
+        raise LibraryError(
+            "missing", f"“{name}” is not installed.", "List what is installed with: python -m engine models list."
+        )
 
     def model_sets(self) -> dict[str, ModelSet]:
         """Return what is offered to load, by catalogue name or repository."""

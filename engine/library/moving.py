@@ -27,7 +27,7 @@ def move(manifests: Sequence[Manifest], source: Path, target: Path, spare: int) 
     damaged); what has moved by then is there, and the rest is here.
     """
     if target.resolve() == source.resolve() or target.resolve().is_relative_to(source.resolve()):
-        raise LibraryError("folder", f"{target} lies in the present folder.", "Choose a folder outside of it.")
+        raise LibraryError("folder", f"{target} is inside the present folder.", "Choose a folder outside of it.")
     total, done = sum(manifest.size for manifest in manifests), 0
     try:
         target.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What an imported model is called, where its folder does not know it."""
+"""Finds a name for an imported model whose folder does not give one."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def plain_name(name: str) -> str:
 
 
 def checked_name(text: str) -> str:
-    """Return the name a person typed, blanks around it removed; raises LibraryError (folder) for what is none."""
+    """Return the name a person typed, blanks around it removed; raises LibraryError (folder) if it cannot be one."""
     name = " ".join(text.split())
     if not name or len(name) > LONGEST or not name.isprintable():
         raise LibraryError(

@@ -1,4 +1,4 @@
-"""Where files may lie: every path that is made of names from outside is made here, and none leads out of its root."""
+"""Builds paths from names that come from outside, so that none leads out of its root."""
 
 from __future__ import annotations
 

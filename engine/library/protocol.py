@@ -17,7 +17,7 @@ State = Literal["waiting", "looking", "downloading", "stalled", "checking", "pau
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long the downloader puts up with what, in seconds.
+    """How long the downloader waits before it reports a stall, reconnects or tries again, in seconds.
 
     It calls a file stalled after ``quiet`` without a byte and reconnects after ``silence``; it waits ``first``
     before the second attempt and doubles that up to ``most``. ``tries`` attempts in a row without a new byte are
@@ -134,7 +134,7 @@ class SignedIn:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An order ended in trouble: an inspection, a sign-in, or a download whose token cannot be used."""
+    """An order that failed: a LibraryError on its way out of the downloader, as JSON can carry it."""
 
     kind: Kind
     sentence: str

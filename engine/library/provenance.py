@@ -1,4 +1,4 @@
-"""What a folder knows of where its checkpoint came from: the model's name on the Hub, its version, its files' hashes.
+"""Finds where a folder's checkpoint came from: the model's name on the Hub, its version, its files' hashes.
 
 Three kinds are understood: a folder of another Updraft library, a snapshot in the Hub client's cache, and a folder
 its download command wrote. What they say is used to check the bytes, offline.
@@ -46,7 +46,7 @@ def checkpoint_in(folder: Path) -> Path:
 
 
 def provenance(folder: Path) -> Provenance:
-    """Return what ``folder`` knows of itself; nothing where it knows nothing or what it says is no use."""
+    """Return where ``folder`` says it came from; an empty Provenance if it says nothing usable."""
     return _of_library(folder) or _of_cache(folder) or _of_download(folder) or Provenance()
 
 

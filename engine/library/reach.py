@@ -1,4 +1,4 @@
-"""What a Hub, or whatever answers in its place, may make this process do: no endless answers, no private addresses.
+"""Limits what a Hub can make this process do: no endless answers, no redirects to private addresses.
 
 Hangs on the HTTP client itself, because the Hub's own library asks most of the questions.
 """

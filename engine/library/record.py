@@ -1,4 +1,4 @@
-"""What the library held when it was last seen, kept outside of it: its drive may be away."""
+"""Keeps a list of the library's models outside of it, for when its drive is not connected."""
 
 from __future__ import annotations
 

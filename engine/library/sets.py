@@ -1,4 +1,4 @@
-"""Which hierarchies the models on disk make up."""
+"""Finds the sets that the models on disk make up."""
 
 from __future__ import annotations
 

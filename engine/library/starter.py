@@ -114,4 +114,4 @@ def _unpacked(package: Path, work: Path) -> bytes:
                 shutil.copyfileobj(there, here, 1 << 20)
             return next((whole.read(name) for path, name in files.items() if path.name == "LICENSE"), b"")
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise LibraryError("damaged", f"{package.name} is damaged.", "It is fetched anew at the next start.") from error
+        raise LibraryError("damaged", f"{package.name} is damaged.", "The next start fetches it again.") from error

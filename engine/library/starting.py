@@ -1,4 +1,4 @@
-"""Which method a model set begins with, until somebody chooses another for it."""
+"""Chooses the method a model set starts with, until the user picks another."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a job's state is, kept by the thread that works and told by another, so silence is noticed too."""
+"""Keeps the state of a job and reports it from a thread of its own, so that a stall is reported too."""
 
 from __future__ import annotations
 

@@ -189,7 +189,7 @@ def _follow(downloads: Downloads, name: str) -> int:
 
 
 def _gave_up(downloads: Downloads, progress: Progress) -> int:
-    """Say why; what can be gone on with stays in the queue."""
+    """Say why it stopped; a job that can be resumed stays in the queue."""
     if progress.kind in HOPELESS:
         downloads.cancel(progress.job)
         return _trouble(progress.say, progress.hint)

@@ -1,4 +1,4 @@
-"""Whether the levels of a set share one vocabulary, found from their tokenizers without loading a model."""
+"""Checks that the models of a set share one vocabulary, from their tokenizer files alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The queue of downloads as the window sees it: what is asked of it, and what it reports, on the window's thread."""
+"""The download queue for the window: takes requests and reports progress on the window's thread."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ LOOK = 100  # ms between two looks at what the downloads told
 
 
 class DownloadQueue(QObject):
-    """Jobs that fill ``library``, one after the other. What is asked of it returns what stands against that, if any.
+    """Downloads into ``library``, one after the other. A method that returns a Failure could not do what was asked.
 
-    ``progressed`` tells how far a job is, ``ended`` that the library holds something else now.
+    ``progressed`` carries the Progress of a job. ``ended``: a job ended, so the library may hold other files now.
     """
 
     progressed = Signal(object)  # Progress
@@ -40,7 +40,7 @@ class DownloadQueue(QObject):
 
     @property
     def jobs(self) -> tuple[Progress, ...]:
-        """Where every job stands, in the order of the queue."""
+        """The progress of every job, in the order of the queue."""
         return tuple(self._jobs.values())
 
     @property
@@ -54,7 +54,7 @@ class DownloadQueue(QObject):
         return {job.job for job in self._jobs.values() if not job.over}
 
     def title(self, job: str) -> str:
-        """Return what a job is called on its card."""
+        """Return the title of a job for its card."""
         return CATALOGUE[job].title if job in CATALOGUE else job
 
     def go_on(self) -> None:

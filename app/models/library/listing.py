@@ -1,4 +1,4 @@
-"""What the library holds, read at one moment."""
+"""A snapshot of what the library holds."""
 
 from __future__ import annotations
 

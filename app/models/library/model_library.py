@@ -1,4 +1,4 @@
-"""The model library's tasks: what can be asked of it and done to it without the window ever waiting."""
+"""The model library for the window: every question and change runs as a background task."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ HUB = "https://huggingface.co"
 
 
 class ModelLibrary(QObject):
-    """What is installed, what could be, and the downloads between. Lives on the window's thread and never blocks it.
+    """The installed models, those on offer, and the downloads. Lives on the window's thread and never blocks it.
 
     ``connection`` is how the environment lets the Hub be reached; ``offline`` adds the window's own switch.
     """
@@ -112,7 +112,7 @@ class ModelLibrary(QObject):
     # What there is
 
     def look(self) -> None:
-        """Have the library listed anew; ``listed`` tells, unless a later look was faster."""
+        """List the library again; ``listed`` carries the result, unless a later one came first."""
         self._looks += 1
         number = self._looks
         self._tasks.begin(lambda: Listing.of(self._library)).finished.connect(lambda found: self._tell(number, found))

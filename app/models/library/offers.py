@@ -1,4 +1,4 @@
-"""What can be had, each set judged for this machine, and which of it is best."""
+"""Lists the model sets that can be downloaded, says which fit this machine, and ranks them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What takes a while, done on threads of their own and heard on the window's."""
+"""Background tasks: work on a thread of its own, with the result delivered on the window's thread."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ LEAVING = 5.0  # seconds a task has to end when the window closes
 
 
 class Task(QObject):
-    """Something that takes a while, on a thread of its own, begun once the event loop runs again.
+    """Work on a thread of its own, which starts once the event loop runs again.
 
-    ``finished`` carries the result, ``failed`` a Failure; a task that yields tells each step by ``stepped``, and
+    ``finished`` carries the result, ``failed`` a Failure; a task that yields reports each step by ``stepped``, and
     its result is the tuple of them. Exactly one of finished, failed and stopped is the last, on the window's thread.
     """
 

@@ -1,1 +1,1 @@
-"""From nothing to a real model on disk: the wizard, the library page, and what joins them to the window."""
+"""The wizard that leads to a first model: choose, sign in, download, try."""

@@ -1,4 +1,4 @@
-"""Last page: what there is now, and where it is found again."""
+"""The last page: says which model is ready and where to find it."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class DonePage(WizardPage):
         title = offer.title if offer else self.plan.name
         if self.plan.loaded:
             self.sentence.setText(f"{title} is loaded and ready to chat.")
-            where = "It stands in the model picker beside the starter, which stays."
+            where = "You find it in the model picker, beside the starter."
         else:
             self.sentence.setText(f"{title} is not in use: it has not answered yet.")
-            where = "The model you had before stays in use. The model picker has both, where the new one is complete."
+            where = "The model you had before stays in use. Once the new one is complete, the model picker lists both."
         texts = (
             where,
             "Model > Models… shows sizes, checks files, deletes and moves models.",
-            "From here on no network is needed: chatting opens no connection.",
+            "No network is needed from here on: chatting opens no connection.",
         )
         for line, text in zip(self.lines, texts, strict=True):
             line.setText(text)

@@ -1,4 +1,4 @@
-"""Fifth page: the download, every file verified as it arrives."""
+"""The fifth page: downloads the chosen set and verifies every file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class DownloadPage(WizardPage):
         super().__init__(
             plan,
             "Download and verify",
-            "This window may be closed meanwhile; the download goes on, and Model > Models… shows it. Every file "
+            "You can close this window meanwhile: the download goes on, and Model > Models… shows it. Every file "
             "is compared with the checksum that Hugging Face (the Hub) gives for it.",
         )
         self._library = library

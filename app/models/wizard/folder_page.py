@@ -1,4 +1,4 @@
-"""Fourth page: where the models go, and whether there is room."""
+"""The fourth page: shows the models folder and its free space, and lets the user move it."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class FolderPage(WizardPage):
             self.move_to(target)
             return
         those = "The model that is" if models == 1 else f"All {models} models that are"
-        copied = f"{size(count)} are copied to the other disk, of which 1 GB stays free." if count else ""
+        copied = f"{size(count)} will be copied to the other disk; 1 GB of it stays free." if count else ""
         more = f"{those} in {as_told(self._library.folder)} will be moved. {copied} Nothing is kept twice.".strip()
         confirm(
             self,
@@ -118,7 +118,7 @@ class FolderPage(WizardPage):
         self._room = listing.connected and listing.free - SPARE >= needed
         self.folder.setText(as_told(listing.folder))
         self.free.setText(f"{size(listing.free)} free")
-        self.takes.setText(f"The download takes {size(needed)}; files that are there already are not fetched again.")
+        self.takes.setText(f"The download takes {size(needed)}; files that are already there are not downloaded again.")
         if not listing.connected:
             self.alert.tell(Failure("The models folder is not there.", "Connect its drive, or choose another folder."))
         elif not self._room:

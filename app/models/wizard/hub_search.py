@@ -1,4 +1,4 @@
-"""The field in which any model on the Hub is named, and what asking about it comes to."""
+"""A field to look up any model on the Hub."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class HubSearch(QWidget):
         task.failed.connect(self._failed)
 
     def stop(self) -> None:
-        """Wait no longer for an answer; one that comes after all is not looked at."""
+        """Stop waiting for the answer; one that comes later is ignored."""
         if self._task is not None:
             self._task.stop()
             self._task.finished.disconnect(self._found)

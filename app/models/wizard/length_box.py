@@ -1,4 +1,4 @@
-"""How long a conversation is to be, in tokens and in words."""
+"""A field to choose the length of a conversation, in tokens and in words."""
 
 from __future__ import annotations
 

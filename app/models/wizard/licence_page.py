@@ -23,9 +23,9 @@ SELECT = Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.T
 
 
 class LicencePage(WizardPage):
-    """Lets Next through once the Hub lets this account read every gated repository of the set.
+    """Enables Next once the Hub lets this account read every gated repository of the set.
 
-    Where a model was looked up that asks for a sign-in, it is looked up again then; ``found`` carries the Offer.
+    A model whose look-up asked for a sign-in is then looked up again; ``found`` carries the Offer.
     """
 
     step = "licence"
@@ -101,7 +101,7 @@ class LicencePage(WizardPage):
         self._library.signed_in().finished.connect(self._known)
 
     def cleanupPage(self) -> None:
-        """Give up a sign-in that waits, and what was looked up, when the page is left."""
+        """Stop a sign-in in progress and forget the model that was looked up, when the page is left."""
         self.stop()
         self.plan.asked = ""
 
@@ -137,7 +137,7 @@ class LicencePage(WizardPage):
         self._task.over.connect(self._browser_over)
 
     def check(self) -> None:
-        """Ask the Hub whether this account may read the set, or what the model is that was looked up."""
+        """Ask the Hub whether this account may read the set, or look up again the model that asked for a sign-in."""
         self.status.setText("Asking Hugging Face whether this account may read the models…")
         if self.plan.asked:
             task = self._library.inspect(self.plan.asked, self.plan.context)

@@ -1,4 +1,4 @@
-"""Second page: which model set, from the catalogue, from anywhere on the Hub, or from a folder."""
+"""The second page: choose a model set from the catalogue, from anywhere on the Hub, or from a folder."""
 
 from __future__ import annotations
 
@@ -79,12 +79,12 @@ class ModelPage(WizardPage):
             self.completeChanged.emit()
 
     def showEvent(self, event: QShowEvent) -> None:
-        """Judge anew what changed while another page was shown; Qt calls coming back no entering."""
+        """Update the cards when coming back to this page: Qt calls initializePage only when going forward."""
         super().showEvent(event)
         self._job_moved()
 
     def _job_moved(self) -> None:
-        """Judge anew where a download began or ended: the cards say so, and what is free is another."""
+        """Update the cards when a download began or ended: they show that, and less or more memory is free."""
         if self.isVisible() and self._jobs != self._library.downloads.names_under_way:
             self._judge()
 
@@ -136,13 +136,13 @@ class ModelPage(WizardPage):
             return True
         if offer.name in self._unfit:
             return True
-        more = f"{offer.verdict.sentence} It can be downloaded ({size(offer.download)}), but not be loaded here now."
+        more = f"{offer.verdict.sentence} You can download it ({size(offer.download)}), but not load it here now."
         sentence, act = f"{offer.title} does not fit.", partial(self._have_all_the_same, offer)
         confirm(self, sentence, more, yes="Download it all the same", no="Choose another", act=act)
         return False
 
     def after(self) -> int:
-        """Skip what is not needed: for an installed set all up to the trial, else the licence of an open one."""
+        """Skip pages that are not needed: up to the trial for an installed set, the licence for an open one."""
         offer = self.plan.offer
         if offer is not None and offer.installed and not self.plan.asked:
             return ORDER.index("trial")
@@ -271,7 +271,7 @@ class ModelPage(WizardPage):
         self.completeChanged.emit()
 
     def _clear(self) -> None:
-        """Say nothing any more of what was tried before."""
+        """Clear the messages about earlier attempts."""
         self.alert.tell(None)
         self.sign_in.hide()
         self.status.hide()

@@ -14,7 +14,7 @@ QUESTION = "Tell me in one or two sentences what you can do."
 
 
 class Trial(QObject):
-    """Has ``chat`` load a model set and ask it one question in a conversation of its own, which goes with the trial.
+    """Has ``chat`` load a model set and ask it one question in a temporary conversation.
 
     It is answered as the model's makers suggest: a system prompt or a length somebody chose for their chats says
     nothing about the model. These stay with their chats, as does what is being written there. A conversation somebody

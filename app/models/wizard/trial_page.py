@@ -1,4 +1,4 @@
-"""Sixth page: one real reply from the new model, in the chat as well as here."""
+"""The sixth page: loads the new model and shows its first reply, here and in the chat."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class TrialPage(WizardPage):
         self.trial.put_back.connect(lambda name: self.status.setText(f"{name}, which was loaded before, is put back."))
 
     def initializePage(self) -> None:
-        """Begin by itself."""
+        """Start the trial at once."""
         self.begin()
 
     def isComplete(self) -> bool:

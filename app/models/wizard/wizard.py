@@ -28,7 +28,7 @@ SKIP = "The starter always works, so all of this can be skipped and taken up aga
 class Wizard(QWizard):
     """Leads from this machine to a first reply. Leaving it leaves a download running.
 
-    ``length_chosen`` carries the length of a chat somebody chose, once the models judged by it are gone on with.
+    ``length_chosen`` carries the chosen length of a chat, once the user goes on from the page of models.
     """
 
     left = Signal()

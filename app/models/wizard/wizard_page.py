@@ -1,4 +1,4 @@
-"""What every page of the wizard shares: the plan being made, a headline, a sentence, room below."""
+"""The base of all pages of the wizard, and the plan they fill in together."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ ORDER: tuple[Step, ...] = tuple(STEPS)
 class Plan:
     """What has been decided so far. ``name`` is the model set to try, once it is installed.
 
-    ``context`` is the length of a chat that models are judged by, ``length`` the one somebody chose (0: nobody yet).
-    ``asked`` is a model that was looked up and asks for a sign-in first; ``loaded`` that the trial has loaded the set.
+    ``context`` is the length of a chat for which models must fit, ``length`` the one the user chose (0: none yet).
+    ``asked`` is a model that was looked up and needs a sign-in first; ``loaded``: the trial has loaded the set.
     """
 
     offer: Offer | None = None

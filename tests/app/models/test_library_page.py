@@ -52,7 +52,7 @@ def test_what_is_there_is_shown(page: LibraryPage) -> None:
 def test_damage_is_found_and_said(page: LibraryPage, library: ModelLibrary, qtbot: QtBot) -> None:
     """Guards: a flipped bit that goes unnoticed, or whose finding tells nobody what to do."""
     page.verify()
-    qtbot.waitUntil(lambda: "files are what they were" in page.task_status.status.text())
+    qtbot.waitUntil(lambda: "files are as they were" in page.task_status.status.text())
     weights = next(library.folder.rglob(WEIGHTS))
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1
@@ -143,7 +143,7 @@ def test_a_model_gets_a_name_and_is_chatted_with_under_it(page: LibraryPage, qtb
     assert isinstance(model, Installed)
     page.rename(model, "Pocket")
     qtbot.waitUntil(lambda: row(page)[0] == "Pocket" and page.use.isEnabled())
-    assert page.task_status.status.text() == "It is called Pocket now."
+    assert page.task_status.status.text() == "It is now called Pocket."
     with qtbot.waitSignal(page.use_wanted) as wanted:
         page.use.click()
     assert wanted.args is not None
