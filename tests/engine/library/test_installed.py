@@ -144,7 +144,7 @@ def test_move(filled: Library, tmp_path: Path) -> None:
     assert all(checked.good for checked in filled.verify(model))
     assert not (tmp_path / "models").exists()
     assert (target / "downloads.json").exists()
-    with pytest.raises(LibraryError, match="lies in the present folder"):
+    with pytest.raises(LibraryError, match="is inside the present folder"):
         list(filled.move(target / "inside"))
 
 
