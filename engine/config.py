@@ -195,7 +195,7 @@ PRESETS = MappingProxyType(
             Preset(
                 "draft",
                 "Draft",
-                "A small model guesses ahead, the large one checks.",
+                "A small model guesses ahead, the big one checks.",
                 (Stage(Model("draft"), Window(6, entropy=1.0)), Stage(TARGET)),
             ),
             Preset(
@@ -224,7 +224,7 @@ PRESETS = MappingProxyType(
             Preset(
                 "pyramid",
                 "Pyramid",
-                "As HSD with a tolerance: can be faster, but answers are not quite the large model's own.",
+                "As HSD with a tolerance: can be faster, but answers are not quite the big model's own.",
                 (
                     Stage(Model("draft"), Window(4)),
                     Stage(Model("qualifier"), Window(8), Acceptance("fuzzy", tau=0.3)),

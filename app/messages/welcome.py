@@ -35,7 +35,7 @@ class Welcome(QWidget):
         logo = Label()
         logo.setPixmap(QIcon(str(asset("icons", "updraft.svg"))).pixmap(44, 44))
         rows.addWidget(logo, 0, Qt.AlignmentFlag.AlignHCenter)
-        claim = "Small models guess ahead, the large one checks every word. You see both."
+        claim = "Small models guess ahead, the big one checks every word. You see both."
         for said in (label("What would you like to know?", "headline"), label(claim, "subline")):
             said.setAlignment(Qt.AlignmentFlag.AlignHCenter)
             rows.addWidget(said)

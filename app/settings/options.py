@@ -30,7 +30,7 @@ NO_LIMIT = 0  # of an answer's tokens
 USUAL = Sampling()  # for models that suggest nothing
 THINKING = MappingProxyType({"model": None, "first": True, "none": False})
 LOSSY = (
-    "Exact: answers are just what the large model alone would give. Fuzzy also keeps guesses the large model only "
+    "Exact: answers are just what the big model alone would give. Fuzzy also keeps guesses the big model only "
     "nearly agrees with: more of them are kept, but the answer is no longer quite its own. Updraft calls that lossy."
 )
 
@@ -142,7 +142,7 @@ class Settings:
     )
     technical: bool = _option(
         "appearance", "Technical words", Switch(), False,
-        "Call the parts by their names in research: Draft, Intermediate and Target for guesser, checker and big model.",
+        "Call the guesser, the checker and the big model what research does: draft, intermediate and target.",
     )  # fmt: skip
     motion: str = _option(
         "appearance", "Motion", Choice({"system": "As the desktop", "reduced": "Reduced", "full": "Full"}), "system",

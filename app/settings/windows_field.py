@@ -57,9 +57,9 @@ class WindowsField(Field):
         self._table = QWidget()
         form = QFormLayout(self._table)
         form.setContentsMargins(0, 0, 0, 0)
-        self.boxes = [self._box(stage) for stage in self._stages]
-        for stage, box in reversed(list(zip(self._stages, self.boxes, strict=True))):  # drafts rise
-            label = Label(source_name(stage))
+        self.boxes = [self._box(stage, level) for level, stage in enumerate(self._stages)]
+        for level, box in reversed(list(enumerate(self.boxes))):  # drafts rise
+            label = Label(level_name(self._stages[level], level))
             label.setMinimumHeight(box.sizeHint().height())
             label.setBuddy(box)
             form.addRow(label, box)
@@ -70,15 +70,15 @@ class WindowsField(Field):
             made.setSizePolicy(made.sizePolicy().Policy.Fixed, made.sizePolicy().Policy.Fixed)
             form.addRow("", made)
         else:
-            form.addRow(Label("The target writes alone: nothing is handed up."))
+            form.addRow(Label("The big model writes alone: nothing is guessed."))
         self._rows.addWidget(self._table)
 
-    def _box(self, stage: Stage) -> QSpinBox:
+    def _box(self, stage: Stage, level: int) -> QSpinBox:
         box = QSpinBox()
         calm(box)
         box.lineEdit().setTextMargins(6, 0, 0, 0)
         box.setRange(1, WIDEST)
-        box.setAccessibleName(f"Window: {source_name(stage)}")
+        box.setAccessibleName(f"Window: {level_name(stage, level)}")
         box.setAccessibleDescription(self.option.sentence)
         box.valueChanged.connect(lambda: self._choose(tuple(box.value() for box in self.boxes)))
         return box
@@ -89,11 +89,12 @@ class WindowsField(Field):
         self.changed.emit(tuple(sorted([*others, (self._preset, sizes)] if sizes else others)))
 
 
-def source_name(stage: Stage) -> str:
-    """Say where the laws of ``stage`` come from."""
+def level_name(stage: Stage, level: int) -> str:
+    """Return what ``stage`` does, the lowest ``level`` being 0, and what does it."""
+    does = "Checker" if level else "Guesser"
     match stage.source:
         case Exit(depth):
-            return f"First {Fraction(depth).limit_denominator(64)} of the layers"
+            return f"{does}: first {Fraction(depth).limit_denominator(64)} of the layers"
         case Model(role):
-            return f"{role.capitalize()} model"
-    return "Lookup"
+            return f"{does}: {role} model"
+    return "Copier: what the chat has said"
