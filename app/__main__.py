@@ -1,4 +1,4 @@
-"""Starts the window: the one place where its parts are made and handed to each other."""
+"""Starts the program: reads the command line, opens what is on disk, shows the window until it is closed."""
 
 from __future__ import annotations
 
@@ -10,248 +10,33 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from platformdirs import user_config_path, user_data_path, user_log_path
-from PySide6.QtCore import QDeadlineTimer, QSettings, Qt, QTimer
+from PySide6.QtCore import QSettings
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication, QMessageBox
 
-from app.composing.token_counter import TokenCounter
+from app.application import Application
 from app.conversations.archive import Archive
-from app.conversations.farewell import Farewell
 from app.conversations.safe import NAME as CONVERSATIONS
 from app.desktop.crash import CrashLog
 from app.desktop.ending import Ending
-from app.desktop.garbage import Collector
 from app.desktop.logs import log_folder, write_log
 from app.desktop.single_instance import SingleInstance
 from app.look.assets import asset
-from app.look.theme import Theme
-from app.models.chosen_methods import ChosenMethods
-from app.models.download_news import DownloadLine, DownloadNews
-from app.models.last_models import begun_with, forget, remember
+from app.models.last_models import begun_with
 from app.models.library import ModelLibrary, starter_models, starter_trouble
-from app.models.model_dialogs import ModelDialogs
-from app.models.models_folder import model_sets_under
 from app.settings.arguments import parser, read_arguments
 from app.settings.file import SettingsFile
-from app.settings.manners import manner_of
-from app.settings.options import Settings
-from app.settings.preferences import Preferences, look_of
-from app.talk.chat import Chat, Engine
-from app.talk.engine_thread import EngineThread
-from app.talk.faults import models_gone, no_starter, settings_unread
-from app.talk.first_run import FirstRun
-from app.talk.worker import OpenSession, SessionLike, open_engine
-from app.threads.queued import connect_queued
-from app.window import Window
-from engine.config import PRESETS, ModelSet, Preset, models_in, tiny_models
+from app.settings.preferences import Preferences
+from app.talk.worker import SessionLike, open_engine
+from engine.config import ModelSet, models_in, tiny_models
 from engine.events import Loading
 from engine.template.process import serve
 
 log = logging.getLogger("app")
 
-TOLD = "starter/told"  # the reason that was told last
-UNSEEN = 500  # ms after which the engine is begun though the window was not painted: it may be minimised
-CHOOSING = 1000  # ms after the last step until another length of conversation is taken for chosen
-LAST = 60_000  # ms the disk has where nobody can be asked: who sent a signal, or ends the session, ends it sooner
-COMMIT = 4_000  # ms the end of a session waits for what is being saved; Windows waits five seconds for us
-ALONE = 60_000  # ms for which nothing is asked then: the session may go on after all
 # The engine has no business on the network; downloads are a process of their own, with its own environment.
 OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
 SWITCH = 0.0002  # seconds a thread may hold the interpreter while the window waits for it; in a frame it does so often
-
-
-class Application:
-    """Everything that lives as long as the program: engine thread, chat, theme, window."""
-
-    def __init__(
-        self,
-        app: QApplication,
-        open_session: OpenSession,
-        settings: QSettings,
-        known: Sequence[ModelSet],
-        logs: Path,
-        archive: Archive | None = None,
-        preferences: Preferences | None = None,
-        crash: CrashLog | None = None,
-    ) -> None:
-        self.archive = archive or Archive()
-        beside = Path(settings.fileName()).with_name("settings.json")
-        self.preferences = preferences or Preferences(SettingsFile(beside))
-        self.crash = crash
-        self.passing: ModelSet | None = None  # of the command line: it holds for this run and is not remembered
-        self.missed: ModelSet | None = None  # the set used last, where it is gone
-        self.trouble = ""  # why the starter could not be fetched, where it is what is begun with
-        self._kept = settings
-        self._farewell: Farewell | None = None
-        self.thread = EngineThread(open_session)
-        self.worker = self.thread.worker
-        self.chat = Chat(self.worker, self.archive)
-        chosen = self.preferences.settings
-        self.chat.preset = chosen.hierarchy(PRESETS[chosen.preset])
-        self.methods = ChosenMethods(settings)
-        self.chat.method_of = self._method_of
-        self.chat.current.set_default(manner_of(chosen))
-        self.theme = Theme(app, look_of(chosen))
-        self.collector = Collector(self.chat)
-        self.token_counter = TokenCounter(self.worker)
-        known = [*known, *model_sets_under(chosen.models_folder)]
-        self.window = Window(
-            self.chat, self.archive, self.theme, self.preferences, self.token_counter, settings, known, logs
-        )
-        self._longer = QTimer(self.window, singleShot=True, interval=CHOOSING)
-        self._connect_settings()
-        if crash is not None:
-            crash.happened.connect(lambda report: self.window.tell_fault(report, past=False))
-        for changed in (self.chat.engine_changed, self.chat.answering, self.chat.answered):
-            changed.connect(self._rest)
-        self.chat.engine_changed.connect(self.collector.settle)
-        self.chat.engine_changed.connect(self._remember)
-        self.models: ModelDialogs | None = None
-        self.first_run: FirstRun | None = None  # where it is to be: nobody has chatted here yet
-
-    def _connect_settings(self) -> None:
-        self._longer.timeout.connect(self._load_again)
-        self.preferences.changed.connect(self._settings_changed)
-        self.chat.options_changed.connect(lambda: self.preferences.change(preset=self.chat.preset.name))
-        dialogs = self.window.dialogs
-        connect_queued((dialogs.engine_wanted, self.worker.describe), (self.worker.described, dialogs.show_engine))
-
-    def _settings_changed(self, before: Settings, now: Settings) -> None:
-        """Let everything that goes by the settings follow them."""
-        self.theme.wear(look_of(now))
-        self.window.transcript.set_motion(not self.theme.still)
-        self.chat.current.set_default(manner_of(now))
-        if self.models is not None:
-            self.models.library.set_offline(offline=now.offline)
-        if (now.room, now.threads) != (before.room, before.threads):
-            self._longer.start()
-        wanted = now.hierarchy(PRESETS[now.preset])
-        if wanted != before.hierarchy(PRESETS[before.preset]) and wanted != self.chat.preset:
-            self.chat.choose(wanted)
-        if now.preset != before.preset and self.chat.next_models is not None:
-            self.methods.remember(self.chat.next_models, now.preset)
-
-    def _method_of(self, models: ModelSet) -> Preset | None:
-        """Return the method ``models`` are to begin with; the command line's goes first, for the models it opens."""
-        if self.chat.models is None and "preset" in self.preferences.given:
-            return None
-        name = self.methods.of(models)
-        return None if name is None else self.preferences.settings.hierarchy(PRESETS[name])
-
-    def _load_again(self) -> None:
-        """Load the model with the length of conversation that was chosen, once no answer is in flight."""
-        if self.chat.busy:
-            self._longer.start()
-        elif self.chat.models is not None:
-            self.chat.open(self.chat.models)
-
-    def add_library(self, library: ModelLibrary, settings: QSettings) -> None:
-        """Give the window its Model menu over ``library``; the wizard opens by itself where it was never seen."""
-        self.models = ModelDialogs(self.window, self.window.picker, library, self.chat, settings)
-        self.models.length_chosen.connect(lambda tokens: self.preferences.change(room=tokens))
-        self.window.sidebar.add_foot(self.models.library_action, "Models")
-        line = DownloadLine(library.downloads)
-        line.clicked.connect(self.models.open_library)
-        self.window.sidebar.add_sign(line)
-        DownloadNews(library, self.window.toast, self.models.use, self.models.told)
-        for wanted in (self.window.topbar.get_wanted, self.window.get_wanted):
-            wanted.connect(self.models.open_wizard)
-        self.window.files.model_given.connect(self.models.ask_folder)
-        library.online_wanted.connect(lambda: self.preferences.change(offline=False))
-        library.offline_changed.connect(self.window.sidebar.show_offline)
-        self.window.sidebar.show_offline(library.offline)
-
-    def start(self, models: ModelSet) -> None:
-        """Show the window, and only then begin to load ``models``."""
-        self.window.show()
-        self.archive.load()
-        self.window.conversations.exports.sweep()
-        self.window.first_paint.painted.connect(self.thread.begin, Qt.ConnectionType.QueuedConnection)
-        QTimer.singleShot(UNSEEN, self.window, self.thread.begin)
-        first = self.first_run if self.first_run is not None and self.first_run.due else None
-        if first is not None:
-            QTimer.singleShot(0, self.window, lambda: first.begin(tiny_models()))
-        QTimer.singleShot(0, self.window, lambda: self.chat.open(models))
-        if self.models is not None:
-            self.models.start(greet=first is None)
-        if first is None:
-            self._tell_past()
-
-    def add_first_run(self) -> None:
-        """Let an answer be given by itself at the first start, before the wizard greets."""
-        self.first_run = FirstRun(self.worker, self.window.transcript, self.theme, self._kept, self.window)
-        self.first_run.over.connect(self._first_run_over)
-
-    def _first_run_over(self, writing: bool) -> None:
-        if self.models is not None and not writing:
-            self.models.greet()
-        self._tell_past()
-
-    def _tell_past(self) -> None:
-        """Say what should be known of the last run, and of settings that could not be read."""
-        if self.crash is not None and self.crash.left:
-            self.window.tell_fault(self.crash.left, past=True)
-        elif self.missed is not None:
-            self.window.banner.tell(models_gone(self.missed.name))
-        elif self.trouble and self._kept.value(TOLD) != self.trouble:
-            self._kept.setValue(TOLD, self.trouble)
-            self.window.banner.tell(no_starter(self.trouble))
-        elif self.preferences.problems:
-            self.window.banner.tell(settings_unread(self.preferences.problems[0]))
-
-    def come_forward(self) -> None:
-        """Show what there is: the window or, once that is closed, what is waited for."""
-        (self._farewell or self.window).come_forward()
-
-    def hurry(self) -> None:
-        """End now, without a question: the system wants it."""
-        self.window.closing.silent = QDeadlineTimer(QDeadlineTimer.ForeverConstant.Forever)
-        self.window.remember()
-        QApplication.exit(0)  # of whatever loop it is: a question that is open is not waited for
-
-    def end(self) -> bool:
-        """Stop the engine, have everything written, and wait for both; False if a thread is still running."""
-        if self.models is not None:
-            self.models.end()
-        self.thread.begin_no_more()
-        self.chat.leave()
-        written = self._written()
-        stopped = self.thread.wait_for_end()
-        self.collector.end()
-        self._kept.sync()
-        return stopped and written
-
-    def commit(self) -> None:
-        """Save everything while the system waits to end the session, and have nothing asked after that."""
-        self.window.closing.silent = QDeadlineTimer(ALONE)
-        self.chat.current.keep_draft()
-        self.chat.flight.keep()
-        self.archive.settle(COMMIT)
-
-    def _written(self) -> bool:
-        """Wait for what is being written; False if something still is, for which nobody waits any longer."""
-        closing, exports = self.window.closing, self.window.conversations.exports
-        if closing.silent.hasExpired():
-            self._farewell = Farewell(self.archive, exports, anyway=closing.given_up)
-            self._farewell.wait()
-        if not closing.silent.hasExpired():  # by now
-            exports.give_up()
-            self.archive.end(LAST)
-        return not (self.archive.running or exports.at_work())
-
-    def _remember(self) -> None:
-        """Keep which models are used, once they have proved that they load."""
-        models = self.chat.models
-        if self.chat.engine is Engine.READY and models is not None and models != self.passing:
-            if models == starter_models():
-                forget(self._kept)
-            else:
-                remember(self._kept, models)
-
-    def _rest(self) -> None:
-        """Let the collector know when a pause would go unnoticed."""
-        loading = self.chat.engine is Engine.LOADING
-        self.collector.suit(loading=loading, resting=not (loading or self.chat.busy))
 
 
 def prepare(argv: Sequence[str]) -> tuple[Application, ModelSet]:

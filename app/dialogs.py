@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 from PySide6.QtCore import QObject, Qt, Signal
-from PySide6.QtWidgets import QDialog, QWidget
+from PySide6.QtWidgets import QDialog, QMainWindow
 from shiboken6 import isValid
 
 from app.composing.composer import SENDS
@@ -17,6 +17,7 @@ from app.desktop.about import AboutDialog
 from app.desktop.diagnosis import Facts, facts_here, written
 from app.desktop.report import ReportDialog
 from app.desktop.shortcuts import ShortcutsDialog
+from app.menus import shortcuts_in
 from app.models.library import starter_models
 from app.settings.dialog import SettingsDialog
 from app.settings.fields import suggest
@@ -37,18 +38,10 @@ class Dialogs(QObject):
     engine_wanted = Signal()
     restored = Signal(object)  # Thrown: it is out of the trash
 
-    def __init__(
-        self,
-        window: QWidget,
-        chat: Chat,
-        archive: Archive,
-        preferences: Preferences,
-        shortcuts: Callable[[], Iterable[tuple[str, str, str]]],
-        logs: Path,
-    ) -> None:
+    def __init__(self, window: QMainWindow, chat: Chat, archive: Archive, preferences: Preferences, logs: Path) -> None:
         super().__init__(window)
-        self._window, self._chat, self._archive, self._preferences = window, chat, archive, preferences
-        self._shortcuts, self._logs = shortcuts, logs
+        self._window, self._chat, self._archive = window, chat, archive
+        self._preferences, self._logs = preferences, logs
         self._open: dict[str, QDialog] = {}
         chat.traits_changed.connect(self._suggest)
 
@@ -83,7 +76,9 @@ class Dialogs(QObject):
     def shortcuts(self) -> ShortcutsDialog:
         """Show all shortcuts."""
         send = ("Composer", "Send", SENDS[self._preferences.settings.send_key])
-        return self._show("shortcuts", lambda: ShortcutsDialog((*self._shortcuts(), send), self._window))
+        return self._show(
+            "shortcuts", lambda: ShortcutsDialog((*shortcuts_in(self._window.menuBar()), send), self._window)
+        )
 
     def about(self) -> AboutDialog:
         """Show version and licences."""

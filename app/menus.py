@@ -121,11 +121,6 @@ class Menus(QObject):
             self.all.append(menu)
             self._fill(menu, entries, undo_else)
 
-    def shortcuts(self) -> Iterator[tuple[str, str, str]]:
-        """Yield (menu, action, keys) for every action that has keys, submenus included."""
-        for menu in self.all:
-            yield from _shortcuts(menu, menu.title().replace("&", ""))
-
     def _fill(self, menu: QMenu, entries: Iterable[Item | Group | None], undo_else: Callable[[], object]) -> None:
         for entry in entries:
             if entry is LINE:
@@ -226,6 +221,14 @@ def can(text: QWidget | None, name: str) -> bool:
         return False
     able = {"undo": undo, "redo": redo, "cut": chosen, "paste": True}
     return {"copy": chosen, "selectAll": True}.get(name, not fixed and able.get(name, False))
+
+
+def shortcuts_in(bar: QMenuBar) -> Iterator[tuple[str, str, str]]:
+    """Yield (menu, action, keys) for every action of ``bar`` that has keys, submenus included."""
+    for action in bar.actions():
+        menu = action.menu()
+        if isinstance(menu, QMenu):
+            yield from _shortcuts(menu, menu.title().replace("&", ""))
 
 
 def _shortcuts(menu: QMenu, title: str) -> Iterator[tuple[str, str, str]]:

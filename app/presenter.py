@@ -54,6 +54,7 @@ class Presenter(QObject):
             (current.sought, self._transcript.go_to),
             (current.changed, self._show_conversation),
             (self._transcript.earlier_shown, self._show_conversation),
+            (self._sidebar.chosen, self._focus),
             (chat.trimming.changed, self._show_edge),
             (chat.engine_changed, self._show_engine),
             (chat.loading, self._loading.advance),
@@ -77,6 +78,11 @@ class Presenter(QObject):
         self._banner.hide()
         self._show_state()
         self._composer.field.setFocus()
+
+    def _focus(self, chat: int) -> None:
+        """Put the keyboard into the composer, as the conversation shown was chosen again."""
+        if chat == self.chat.current.conversation.id:
+            self._composer.field.setFocus()
 
     def _show_messages(self, stands: int) -> None:
         """Show the messages of the conversation, of which the first ``stands`` are shown already."""

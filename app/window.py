@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QSettings, Qt, Signal
@@ -74,7 +74,7 @@ class Window(QMainWindow):
         self.setCentralWidget(self.columns)
         self.picker = ModelPicker(chat, self.topbar, preferences, known, self)
         self.matching = ModelMatching(chat, self.picker, self.banner)
-        self.dialogs = Dialogs(self, chat, archive, preferences, self._shortcuts, logs)
+        self.dialogs = Dialogs(self, chat, archive, preferences, logs)
         self.files = TextFiles(self.composer, self.banner, self)
         self.conversations = ConversationCommands(chat, archive, self.sidebar, self.footer.disk_banner, self.toast)
         self.messages = MessageCommands(chat, self.transcript, self.editing.begin, self.toast)
@@ -139,17 +139,6 @@ class Window(QMainWindow):
         if not self.sidebar.isVisible():
             self.columns.show_left(True)
         self.sidebar.focus_search()
-
-    def _shortcuts(self) -> Iterable[tuple[str, str, str]]:
-        return self.menus.shortcuts()
-
-    def _focus_chosen(self, chat: int) -> None:
-        if chat == self.chat.current.conversation.id:
-            self.composer.field.setFocus()
-
-    def _retry(self) -> None:
-        self.banner.hide()
-        self.chat.retry()
 
     # Construction
 
@@ -221,7 +210,7 @@ class Window(QMainWindow):
             "Replay the answer": self.inspector.replay,
             "Jump to latest": self.transcript.jump_to_latest,
             "Stop": self.chat.stop,
-            "Retry": self._retry,
+            "Retry": self.footer.retry,
             "Continue the answer": self.chat.go_on,
             "Regenerate the answer": self.messages.regenerate_last,
             "Edit the last question": self.editing.begin_last,
@@ -263,7 +252,6 @@ class Window(QMainWindow):
         self.sidebar.offline_chosen.connect(lambda: self.dialogs.settings().show_section("network"))
         self.dialogs.restored.connect(self.conversations.show_restored)
         self.topbar.sampling.form.more_wanted.connect(self.dialogs.chat_settings)
-        self.sidebar.chosen.connect(self._focus_chosen)
         self._presenter.figures_shown.connect(self.context_meter.show_growth)
         self._presenter.figures_shown.connect(self.find_bar.refresh)
         self._presenter.busy_changed.connect(self.menus.actions["Stop"].setEnabled)

@@ -20,7 +20,7 @@ from PySide6.QtCore import QSettings, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMenu, QWidget
 
-from app.__main__ import Application
+from app.application import Application
 from app.conversations.archive import Archive
 from app.conversations.conversation import Manner, title_of
 from app.conversations.store import Store

@@ -28,7 +28,8 @@ from played import Played
 from PySide6.QtCore import QEvent, QEventLoop, QObject, QSettings, Qt, QTimer
 from PySide6.QtWidgets import QApplication
 
-from app.__main__ import SWITCH, Application
+from app.__main__ import SWITCH
+from app.application import Application
 from app.conversations.conversation import Conversation, Manner, Message, Reply
 from app.talk.chat import Chat, Engine
 from app.talk.flight import Flight

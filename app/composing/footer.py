@@ -48,6 +48,11 @@ class Footer(QWidget):
         self.composer.show_text(text)
         self.send(text)
 
+    def retry(self) -> None:
+        """Try again what failed."""
+        self.banner.hide()
+        self._chat.retry()
+
     def _load_ahead(self) -> None:
         """Load the models of the chat shown while a question to them is still being written."""
         if self.composer.field.hasFocus() and self.composer.text.strip():

@@ -214,15 +214,13 @@ class Chat(QObject):
 
     # Which conversation is shown
 
-    def start_new(self) -> None:
-        """Begin an empty conversation; an answer in flight is stopped, its text kept."""
-        self._stop_here()
-        self.current.start_new()
+    def start_new(self, *, apart: Manner | None = None) -> None:
+        """Begin an empty conversation; an answer in flight is stopped, its text kept.
 
-    def start_apart(self, manner: Manner) -> None:
-        """Begin an empty conversation in ``manner`` beside the one not begun yet; an answer in flight is stopped."""
+        ``apart``: in this manner, beside the conversation that is not begun yet.
+        """
         self._stop_here()
-        self.current.start_new(apart=manner)
+        self.current.start_new(apart)
 
     def open_chat(self, chat: int, message: int | None = None) -> None:
         """Show another conversation, on the branch with ``message``; an answer in flight is stopped, its text kept."""

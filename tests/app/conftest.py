@@ -13,7 +13,7 @@ from PySide6.QtGui import QCursor
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from app.__main__ import Application
+from app.application import Application
 from app.conversations.archive import Archive
 from app.look.theme import TEXT
 from engine.config import ModelSet

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from app.__main__ import Application
+from app.application import Application
 from engine.config import ModelSet
 
 MODELS = ModelSet("Starter", Path("target"), Path("qualifier"), Path("draft"))

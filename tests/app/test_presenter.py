@@ -15,7 +15,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMessageBox, QWidget
 from pytestqt.qtbot import QtBot
 
-from app.__main__ import Application
+from app.application import Application
 from app.conversations.archive import Archive
 from app.conversations.conversation import Manner, Message
 from app.conversations.store import Store

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
-from app.__main__ import UNSEEN
+from app.application import UNSEEN
 from app.look.palette import DARK, LIGHT, Palette, contrast
 from app.models.topbar import ActionButton
 from engine.config import PRESETS, ModelSet

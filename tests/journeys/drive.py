@@ -14,7 +14,8 @@ from PySide6.QtCore import QTimer
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
-from app.__main__ import Application, prepare, run
+from app.__main__ import prepare, run
+from app.application import Application
 from app.conversations.conversation import Manner
 from app.talk.chat import Engine
 

@@ -53,7 +53,7 @@ class Trial(QObject):
             self._former = self._chat.models if self._chat.engine is not Engine.DOWN else self._former
             self._chat.open(models)
         self._before = self._chat.current.conversation.id if self._chat.current.kept else None
-        self._chat.start_apart(Manner())
+        self._chat.start_new(apart=Manner())
         self._models = models
         self._conversation = self._chat.current.conversation.id
         self._asking = True

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pytestqt.qtbot import QtBot
 
-from app.__main__ import Application
+from app.application import Application
 from app.composing.token_counter import PAUSE
 from app.conversations.archive import Archive
 from engine.config import ModelSet

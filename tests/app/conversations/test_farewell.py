@@ -13,7 +13,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from app.__main__ import Application
+from app.application import Application
 from app.conversations.archive import Archive
 from app.conversations.conversation import Conversation, Message
 from app.conversations.farewell import Farewell

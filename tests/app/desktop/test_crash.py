@@ -12,7 +12,7 @@ from PySide6.QtCore import QSettings
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from app.__main__ import Application
+from app.application import Application
 from app.desktop.crash import MOST, CrashLog
 from app.desktop.logs import write_log
 from app.desktop.report import ReportDialog

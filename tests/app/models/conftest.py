@@ -12,7 +12,7 @@ from PySide6.QtCore import QSettings
 from PySide6.QtWidgets import QApplication, QMessageBox, QWidget
 from pytestqt.qtbot import QtBot
 
-from app.__main__ import Application
+from app.application import Application
 from app.conversations.archive import Archive
 from app.models.library import ModelLibrary, offers
 from app.models.wizard.wizard import Wizard

@@ -29,7 +29,7 @@ import psutil  # noqa: E402 - nothing is imported before the hook
 from PySide6.QtCore import QCoreApplication, QElapsedTimer, QEventLoop, QSettings  # noqa: E402
 from PySide6.QtWidgets import QApplication, QWizard  # noqa: E402
 
-from app.__main__ import Application  # noqa: E402
+from app.application import Application  # noqa: E402
 from app.conversations.conversation import Manner  # noqa: E402
 from app.models.library import Connection, ModelLibrary  # noqa: E402
 from app.talk.worker import open_engine  # noqa: E402

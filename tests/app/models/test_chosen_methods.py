@@ -10,7 +10,7 @@ import pytest
 from PySide6.QtCore import QSettings
 from pytestqt.qtbot import QtBot
 
-from app.__main__ import Application
+from app.application import Application
 from app.conversations.conversation import Message, Reply
 from app.look.palette import LIGHT
 from app.messages.actions import MessageActions

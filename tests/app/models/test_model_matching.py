@@ -8,7 +8,7 @@ import pytest
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from app.__main__ import Application
+from app.application import Application
 from app.conversations.archive import Archive
 from engine.config import ModelSet, tiny_models
 from tests.app.scripted import Opener

@@ -172,7 +172,7 @@ def test_another_length_of_conversation_is_loaded_once(
     start: Start, qtbot: QtBot, opener: Opener, session: ScriptedSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Guards: a model loaded at every step of a field, and an answer ended by it."""
-    monkeypatch.setattr("app.__main__.CHOOSING", 40)
+    monkeypatch.setattr("app.application.CHOOSING", 40)
     session.play, session.delay = lambda _: endless(), 0.002
     running = start()
     running.chat.send("Tell me")

@@ -10,7 +10,7 @@ from PySide6.QtCore import QPoint, QSettings, Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from app.__main__ import Application
+from app.application import Application
 from app.ink.marks import Mark
 from app.messages.demonstration import CAPTIONS, TITLE, Demonstration
 from app.talk import first_run

@@ -11,7 +11,7 @@ from PySide6.QtCore import QPoint, QRect, QSettings, QSize
 from PySide6.QtWidgets import QAbstractButton, QDialog, QScrollArea, QWidget, QWizard
 from pytestqt.qtbot import QtBot
 
-from app.__main__ import Application
+from app.application import Application
 from app.look.room import FRAME
 from app.models.library import ModelLibrary
 from engine.library import Connection, Library
