@@ -104,15 +104,22 @@ def _penalised(logits: Tensor, tape: Sequence[int], mark: int, penalty: float) -
 def _nucleus(probs: Tensor, top_p: float) -> Tensor:
     """Keep per row the likeliest tokens until their mass reaches ``top_p``, all that tie with the last, nothing else.
 
-    float32 [n, vocabulary] twice. Sorting a whole vocabulary is slow, so a short head is tried first and grown while
-    its mass falls short; the answer is the same.
+    float32 [n, vocabulary] twice.
     """
-    vocabulary = probs.shape[1]
-    size = min(64, vocabulary)
-    while True:
-        head = probs.topk(size).values  # [n, size], falling
-        before = head.cumsum(dim=1) - head
-        if size == vocabulary or bool((before[:, -1] >= top_p).all()):
-            least = head.where(before < top_p, torch.inf).amin(dim=1, keepdim=True)
-            return probs.where(probs >= least, 0)
-        size = min(size * 8, vocabulary)
+    return probs.where(probs >= _least(probs, top_p, 64), 0)
+
+
+def _least(probs: Tensor, top_p: float, size: int) -> Tensor:
+    """Return per row [n, 1] the probability of the last token kept, looked for among the ``size`` likeliest.
+
+    Sorting a whole vocabulary is slow, so a short head is tried first, and a longer one for the rows whose mass falls
+    short: a single flat row would make the others ten times as dear. The answer is the same.
+    """
+    size = min(size, probs.shape[1])
+    head = probs.topk(size).values  # [n, size], falling
+    before = head.cumsum(dim=1) - head
+    least = head.where(before < top_p, torch.inf).amin(dim=1, keepdim=True)
+    short = before[:, -1] < top_p  # the last one may still not be the last to keep
+    if size < probs.shape[1] and bool(short.any()):
+        least[short] = _least(probs[short], top_p, 8 * size)
+    return least

@@ -59,6 +59,17 @@ def test_ties_with_the_last_token_kept_are_kept() -> None:
         assert law[0, kept] == pytest.approx(logits[0, kept].softmax(dim=0))
 
 
+def test_rows_beside_it_change_nothing_of_a_row() -> None:
+    """Heads of several lengths are looked at; a row gets what it gets alone, or replies would hang on windows."""
+    peaks = torch.tensor([30.0, 4.0, 3.0, 1.0, 0.0])[:, None]
+    logits = torch.randn(5, 9000, generator=torch.Generator().manual_seed(2)) * peaks
+    rows = shaped(logits, Sampling(temperature=1, top_p=0.95), 1)
+    kept = rows.count_nonzero(dim=1).tolist()
+    assert kept[0] < 64 < kept[1] < 512 < kept[2] < 4096 < kept[3] < kept[4] == 9000
+    for row, alone in zip(rows, logits, strict=True):
+        assert row.equal(shaped(alone[None], Sampling(temperature=1, top_p=0.95), 1)[0])
+
+
 def test_rows_see_only_their_own_past() -> None:
     """The penalty of a drafted token must not reach the rows before it, or judge and proposer differ in history."""
     logits = torch.ones(3, 1000)
