@@ -199,11 +199,11 @@ class Timeline(QWidget):
         """Return the rounds in view in a sentence."""
         if not self.rounds:
             return "No rounds yet."
-        parts = []
+        captions, parts = self._captions, list[str]()
         for level in reversed(range(len(self._ledger.levels))):
             own = [p.seconds for at in self.rounds for p in self._ledger.rounds[at].passes if p.level == level]
             parts.append(
-                f"{self._captions[level].noun} {len(own)} pass{'es' * (len(own) != 1)}, "
+                f"{captions[level].noun} {len(own)} pass{'es' * (len(own) != 1)}, "
                 f"{wording.milliseconds(1000 * sum(own))}"
             )
         return f"{self.caption.capitalize()}: {'; '.join(parts)}."

@@ -24,6 +24,7 @@ from app.settings.kinds import Folder, Unfit
 from app.settings.manners import NAMES, changed, manner_of, values_of
 from app.settings.options import OPTIONS, SECTIONS, Settings
 from app.settings.preferences import Preferences
+from app.settings.windows_field import level_name
 from engine.config import PRESETS, Chosen
 from engine.errors import SettingError
 from tests.app.scripted import ScriptedSession
@@ -398,3 +399,12 @@ def test_enter_in_a_field_presses_no_button(qtbot: QtBot, file: SettingsFile) ->
         QTest.keyClick(field.path, Qt.Key.Key_Return)
     assert pressed == []
     assert dialog.isVisible()
+
+
+def test_windows_are_named_as_in_the_panel() -> None:
+    """Guards: a window for "Draft model" beside a panel that speaks of a guesser."""
+    named = {name: [level_name(stage, at) for at, stage in enumerate(PRESETS[name].stages[:-1])] for name in PRESETS}
+    assert named["plain"] == []
+    assert named["lookup"] == ["Copier: what the chat has said"]
+    assert named["hispec"] == ["Guesser: first 1/8 of the layers", "Checker: first 1/4 of the layers"]
+    assert named["hsd"] == ["Guesser: draft model", "Checker: qualifier model"]
