@@ -61,6 +61,7 @@ class Steps:
         kinds = np.array([kind for layer in layers for _, kind in layer])
         self.products, self.rotations = kinds == "product", np.flatnonzero(kinds == "rotation")
         self.items[self.rotations + 1] = 0  # attention's are not by the row
+        self.rows = 0  # that they are for
 
     def _layer(self, block: Layer) -> Iterator[tuple[list[int], str]]:
         """Yield the stages of ``block`` for one row, and of which kind they are."""
@@ -111,21 +112,26 @@ class Steps:
 
     def _bring(self, n: int, layers: range, past: NDArray[np.int64], start: int, threads: int) -> None:
         """Fill in what a pass of ``n`` rows from ``start`` on brings; ``past``: keys, values and room by layer."""
-        a = self.shape
-        size = space(a.heads // a.kv_heads, int(past[:, 2].max()), a.head_dim)
+        dim, arguments = self.shape.head_dim, self.stages[:, ARGUMENTS:]
+        size = space(self.shape.heads // self.shape.kv_heads, int(past[:, 2].max()), dim)
+        rotations = self.rotations[layers.start : layers.stop]
+        attentions = rotations + 1
+        if n != self.rows:
+            self._widen(n)
         if len(self.space) < threads * size:
             self.space = torch.empty(threads * size)
-        these = slice(self.begins[layers.start], self.begins[layers.stop])
-        self.stages[these, ITEMS] = np.where(self.products[these], self.items[these], n * self.items[these])
-        arguments = self.stages[:, ARGUMENTS:]
-        arguments[self.products, 9] = n
-        rotations = self.rotations[layers.start : layers.stop]
+            arguments[self.rotations + 1, 3] = self.space.data_ptr()
         arguments[rotations, 1:3] = [part.data_ptr() for part in self.rotation.between(start, start + n)]
-        arguments[rotations, 3:5] = past[:, :2] + 2 * start * a.head_dim
-        arguments[rotations, 8] = past[:, 2]
-        attentions = rotations + 1
-        self.stages[attentions, ITEMS] = -(-n // TILE) * a.kv_heads
+        arguments[rotations, 3:5] = past[:, :2] + 2 * start * dim
+        arguments[rotations, 8] = arguments[attentions, 10] = past[:, 2]
         arguments[attentions, 1:3] = past[:, :2]
-        arguments[attentions, 3] = self.space.data_ptr()
-        arguments[attentions, 10] = past[:, 2]
-        arguments[attentions, 11:14] = n, start, 4 * size
+        arguments[attentions, 12:14] = start, 4 * size
+
+    def _widen(self, n: int) -> None:
+        """Let the stages of all layers be for ``n`` rows, which seldom changes."""
+        self.rows = n
+        arguments, attentions = self.stages[:, ARGUMENTS:], self.rotations + 1
+        self.stages[:, ITEMS] = np.where(self.products, self.items, n * self.items)
+        self.stages[attentions, ITEMS] = -(-n // TILE) * self.shape.kv_heads
+        arguments[self.products, 9] = n
+        arguments[attentions, 11] = n
