@@ -41,7 +41,7 @@ PATIENCE = 60_000  # ms
 
 
 class Shell(QMainWindow):
-    """The least of a window that the models corner can stand in."""
+    """The least of a window that ModelDialogs can be opened over."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -87,9 +87,9 @@ class Photographer:
         library = Library(home / "Updraft" / "models", home / "library.json")
         self.library = ModelLibrary(library, Connection(endpoint=hub.address), patience, spare=0)
         self.shell = Shell()
-        self.corner = ModelDialogs(self.shell, self.shell, self.library, self.chat, settings)
+        self.dialogs = ModelDialogs(self.shell, self.shell, self.library, self.chat, settings)
         self.shell.show()
-        self.corner.open_wizard()
+        self.dialogs.open_wizard()
 
     def take(self, name: str, widget: QWidget) -> None:
         """Keep a picture of ``widget`` as it stands."""
@@ -98,7 +98,7 @@ class Photographer:
 
     def series(self) -> None:
         """Take every picture."""
-        wizard = self.corner.wizard
+        wizard = self.dialogs.wizard
         if wizard is None:
             sys.exit("The wizard did not open.")
         following = wizard.button(QWizard.WizardButton.NextButton)
@@ -132,9 +132,9 @@ class Photographer:
         self.take("closing", self.shell.findChildren(QWidget, "qt_msgbox_label")[0].window())
         until(lambda: wizard.download_page.job is not None and wizard.download_page.job.state == "stalled")
         self.take("stalled", wizard)
-        self.corner.open_library()
+        self.dialogs.open_library()
         rest(300)
-        self.take("library-downloading", self.corner.page)
+        self.take("library-downloading", self.dialogs.page)
         until(following.isEnabled)
         wizard.next()
         until(lambda: wizard.trial_page.tried)
@@ -142,18 +142,18 @@ class Photographer:
         wizard.next()
         self.take("done", wizard)
         wizard.accept()
-        self.corner.open_library()
+        self.dialogs.open_library()
         rest(300)
-        self.take("library", self.corner.page)
+        self.take("library", self.dialogs.page)
 
     def _choose(self, name: str) -> None:
-        wizard = self.corner.wizard
+        wizard = self.dialogs.wizard
         for card in wizard.model_page.cards if wizard else ():
             card.choice.setChecked(card.offer.name == name)
 
     def leave(self) -> None:
         """Close everything."""
-        self.corner.end()
+        self.dialogs.end()
         self.chat.leave()
         self.thread.wait(PATIENCE)
         self.archive.end()

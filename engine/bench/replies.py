@@ -50,19 +50,12 @@ def measure(
 
     Presets take turns prompt by prompt, so that a machine that slows down slows all of them.
     """
-    counts: dict[str, list[Tally]] = {preset.name: [] for preset in presets}
     on_gpu = session.device.type == "cuda"
     for preset in presets:  # loads what is missing, records, warms up
         for _ in session.reply([("user", "Hi")], preset=preset, sampling=sampling, max_tokens=4):
             pass
     weights = torch.cuda.memory_allocated() if on_gpu else psutil.Process().memory_info().rss
-    for number, prompt in enumerate(PROMPTS, start=1):
-        say(f"prompt {number} of {len(PROMPTS)}")
-        for preset in presets:
-            counted = Tally()
-            counted.add(session.reply([("user", prompt)], preset=preset, sampling=sampling, max_tokens=max_tokens))
-            counts[preset.name].append(counted)
-    speeds = [_speed(preset, counts[preset.name]) for preset in presets]
+    speeds = _speeds(session, presets, sampling, max_tokens, say)
     prefill = _prefill(session, presets[0], context)
     peak = torch.cuda.max_memory_allocated() if on_gpu else psutil.Process().memory_info().rss
     say("passes")
@@ -96,6 +89,20 @@ def _prefill(session: Session, preset: Preset, context: int) -> dict[int, float]
             if isinstance(event, Prefill) and event.total:
                 speed = {event.total: event.done / event.seconds}
     return speed
+
+
+def _speeds(
+    session: Session, presets: Sequence[Preset], sampling: Sampling, max_tokens: int, say: Callable[[str], None]
+) -> list[Speed]:
+    """Answer every prompt through every preset, in turns."""
+    replies: dict[str, list[Tally]] = {preset.name: [] for preset in presets}
+    for number, prompt in enumerate(PROMPTS, start=1):
+        say(f"prompt {number} of {len(PROMPTS)}")
+        for preset in presets:
+            counted = Tally()
+            counted.add(session.reply([("user", prompt)], preset=preset, sampling=sampling, max_tokens=max_tokens))
+            replies[preset.name].append(counted)
+    return [_speed(preset, replies[preset.name]) for preset in presets]
 
 
 def _speed(preset: Preset, replies: Sequence[Tally]) -> Speed:

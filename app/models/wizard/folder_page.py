@@ -118,7 +118,7 @@ class FolderPage(WizardPage):
         self._room = listing.connected and listing.free - SPARE >= needed
         self.folder.setText(as_told(listing.folder))
         self.free.setText(f"{size(listing.free)} free")
-        self.takes.setText(f"The download takes {size(needed)}; files that are already there are not downloaded again.")
+        self.takes.setText(f"The download takes {size(needed)}; files already there are not downloaded again.")
         if not listing.connected:
             self.alert.tell(Failure("The models folder is not there.", "Connect its drive, or choose another folder."))
         elif not self._room:

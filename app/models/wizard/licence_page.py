@@ -93,7 +93,7 @@ class LicencePage(WizardPage):
         """Show the pages to accept on, and ask at once whether that has been done."""
         self._clear_pages()
         for repository in self._gated:
-            link = button(f"WizardPage and licence of {repository}…")
+            link = button(f"Page and licence of {repository}…")
             link.clicked.connect(lambda _, name=repository: self._browse(name))
             self._pages.addLayout(row_of(link))
         self._set_open(opened=False)

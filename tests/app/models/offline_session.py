@@ -62,9 +62,9 @@ def main() -> int:
     running.add_library(library, settings)
     running.start(models_in(starter))
     assert running.models is not None
-    corner, chat = running.models, running.chat
-    until(lambda: corner.wizard is not None)
-    wizard = corner.wizard
+    dialogs, chat = running.models, running.chat
+    until(lambda: dialogs.wizard is not None)
+    wizard = dialogs.wizard
     assert wizard is not None
     chat.current.set_manner(Manner(max_tokens=24))
     for question in ("Hello", "And then?"):
@@ -84,7 +84,7 @@ def main() -> int:
     wizard.model_page.take_in(starter)
     until(lambda: wizard.plan.offer is not None)
     wizard.reject()
-    corner.open_library()
+    dialogs.open_library()
     chat.send("One more.")
     until(lambda: not chat.busy)
     native()

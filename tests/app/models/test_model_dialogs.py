@@ -50,15 +50,15 @@ def begin(qtbot: QtBot, library: ModelLibrary, chat: Chat, settings: QSettings) 
     def start(*, greet: bool = True) -> tuple[Shell, ModelDialogs]:
         shell = Shell()
         qtbot.addWidget(shell)
-        corner = ModelDialogs(shell, shell, library, chat, settings)
-        made.append(corner)
+        dialogs = ModelDialogs(shell, shell, library, chat, settings)
+        made.append(dialogs)
         shell.show()
-        corner.start(greet=greet)
-        return shell, corner
+        dialogs.start(greet=greet)
+        return shell, dialogs
 
     yield start
-    for corner in made:
-        corner.end()
+    for dialogs in made:
+        dialogs.end()
 
 
 def download(library: ModelLibrary, hub: FakeHub, qtbot: QtBot, speed: int = 400_000) -> None:
@@ -73,9 +73,9 @@ def download(library: ModelLibrary, hub: FakeHub, qtbot: QtBot, speed: int = 400
 
 def test_a_folder_that_is_dropped_is_called_as_it_is(begin: Begin) -> None:
     """Guards: a picture in a folder's name that is opened."""
-    shell, corner = begin()
-    corner.ask_folder(Path(IN_FILE))
-    box = corner._question_of_folder
+    shell, dialogs = begin()
+    dialogs.ask_folder(Path(IN_FILE))
+    box = dialogs._question_of_folder
     assert box is not None
     assert f"“{IN_FILE}” is a model." in shown([*shell.findChildren(QWidget), *box.findChildren(QWidget)])
     box.reject()
@@ -83,16 +83,16 @@ def test_a_folder_that_is_dropped_is_called_as_it_is(begin: Begin) -> None:
 
 def test_a_gguf_file_that_is_dropped_can_only_be_imported(begin: Begin) -> None:
     """Guards: a file that is opened as if it were a folder with a model in it."""
-    _, corner = begin()
-    corner.ask_folder(Path("tiny.gguf"))
-    box = corner._question_of_folder
+    _, dialogs = begin()
+    dialogs.ask_folder(Path("tiny.gguf"))
+    box = dialogs._question_of_folder
     assert box is not None
     assert {button.text().replace("&", "") for button in box.buttons()} == {"Import", "Cancel"}
     box.reject()
 
 
-def press(corner: ModelDialogs, text: str, *, always: bool = False) -> None:
-    box = corner.closing.question
+def press(dialogs: ModelDialogs, text: str, *, always: bool = False) -> None:
+    box = dialogs.closing.question
     assert isinstance(box, QMessageBox)
     tick = box.checkBox()
     assert tick is not None
@@ -102,32 +102,32 @@ def press(corner: ModelDialogs, text: str, *, always: bool = False) -> None:
 
 def test_the_wizard_greets_once(begin: Begin, qtbot: QtBot, settings: QSettings) -> None:
     """Guards: a first start that says nothing of models, and later ones that say it again."""
-    _, corner = begin()
-    qtbot.waitUntil(lambda: corner.wizard is not None)
-    assert corner.wizard is not None
-    corner.wizard.reject()
-    qtbot.waitUntil(lambda: corner.wizard is None)
-    shell, corner = begin()
+    _, dialogs = begin()
+    qtbot.waitUntil(lambda: dialogs.wizard is not None)
+    assert dialogs.wizard is not None
+    dialogs.wizard.reject()
+    qtbot.waitUntil(lambda: dialogs.wizard is None)
+    shell, dialogs = begin()
     qtbot.waitUntil(lambda: bool(shell.offered))
-    assert corner.wizard is None
-    corner.get_action.trigger()
-    assert corner.wizard is not None
+    assert dialogs.wizard is None
+    dialogs.get_action.trigger()
+    assert dialogs.wizard is not None
 
 
 def test_the_wizard_waits_for_the_first_run(begin: Begin, qtbot: QtBot) -> None:
     """Guards: a wizard over the answer that is shown at the first start; one that never comes afterwards."""
-    _, corner = begin(greet=False)
-    qtbot.waitUntil(lambda: corner._listing is not None)
-    assert corner.wizard is None
-    corner.greet()
-    assert corner.wizard is not None
+    _, dialogs = begin(greet=False)
+    qtbot.waitUntil(lambda: dialogs._listing is not None)
+    assert dialogs.wizard is None
+    dialogs.greet()
+    assert dialogs.wizard is not None
 
 
 def test_answers_to_a_wizard_that_is_gone_go_nowhere(begin: Begin, library: ModelLibrary, qtbot: QtBot) -> None:
     """Guards: a slow Hub that answers a wizard closed meanwhile, which then writes into widgets that are gone."""
-    _, corner = begin()
-    qtbot.waitUntil(lambda: corner.wizard is not None)
-    wizard = corner.wizard
+    _, dialogs = begin()
+    qtbot.waitUntil(lambda: dialogs.wizard is not None)
+    wizard = dialogs.wizard
     assert wizard is not None
     wizard.next()
     wizard.model_page.address.setText("ada/nothing")
@@ -142,33 +142,33 @@ def test_answers_to_a_wizard_that_is_gone_go_nowhere(begin: Begin, library: Mode
 
 def test_closing_asks_about_a_download(begin: Begin, library: ModelLibrary, hub: FakeHub, qtbot: QtBot) -> None:
     """Guards: a download that dies silently with the window, or a window that cannot be kept open after all."""
-    shell, corner = begin()
+    shell, dialogs = begin()
     download(library, hub, qtbot)
     assert not shell.close()
-    press(corner, "Stay")
+    press(dialogs, "Stay")
     assert shell.isVisible()
     assert library.downloads.under_way
     assert not shell.close()
-    press(corner, "Pause")
+    press(dialogs, "Pause")
     qtbot.waitUntil(lambda: not shell.isVisible())
-    assert not corner.closing.leave_running
+    assert not dialogs.closing.leave_running
 
 
 def test_a_download_goes_on_without_the_window(
     begin: Begin, library: ModelLibrary, hub: FakeHub, qtbot: QtBot, settings: QSettings
 ) -> None:
     """Guards: “keep downloading” that does not; an answer to be remembered that is asked for again."""
-    shell, corner = begin()
+    shell, dialogs = begin()
     download(library, hub, qtbot, speed=3_000_000)
     assert not shell.close()
-    press(corner, "Keep downloading", always=True)
+    press(dialogs, "Keep downloading", always=True)
     qtbot.waitUntil(lambda: not shell.isVisible())
     hub.faults.clear()
-    corner.end()
+    dialogs.end()
     qtbot.waitUntil(lambda: len(list(library.folder.rglob(WEIGHTS))) == 3, timeout=30_000)
     assert settings.value("downloads/closing") == "leave"
-    assert corner.page.closing.box.currentText() == "Keep downloading"
-    QTest.keyClick(corner.page.closing.box, Qt.Key.Key_Up)
+    assert dialogs.page.closing.box.currentText() == "Keep downloading"
+    QTest.keyClick(dialogs.page.closing.box, Qt.Key.Key_Up)
     assert settings.value("downloads/closing") == "", "the answer cannot be taken back"
 
 

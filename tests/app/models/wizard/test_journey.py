@@ -33,9 +33,9 @@ def test_from_first_start_to_a_reply(serve: Serve, hub: FakeHub, settings: QSett
     hub.faults += [Fault("cut", WEIGHTS, at=size // 3), Fault("status", WEIGHTS, status=500)]
     running = serve()
     assert running.models is not None
-    corner = running.models
-    qtbot.waitUntil(lambda: corner.wizard is not None and corner.wizard.isVisible(), timeout=20_000)
-    wizard = corner.wizard
+    dialogs = running.models
+    qtbot.waitUntil(lambda: dialogs.wizard is not None and dialogs.wizard.isVisible(), timeout=20_000)
+    wizard = dialogs.wizard
     assert wizard is not None
     assert step(wizard) == "machine"
     qtbot.waitUntil(lambda: "free" in wizard.machine_page.values["Memory"].text())
@@ -68,7 +68,7 @@ def test_from_first_start_to_a_reply(serve: Serve, hub: FakeHub, settings: QSett
     press_next(wizard, qtbot)
     wizard.button(QWizard.WizardButton.FinishButton).click()
 
-    qtbot.waitUntil(lambda: corner.wizard is None)
+    qtbot.waitUntil(lambda: dialogs.wizard is None)
     menu = running.window.topbar.models.menu()
     assert menu is not None
     assert "SmolLM2 1.7B" in [action.text() for action in menu.actions()]

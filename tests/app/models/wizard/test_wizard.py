@@ -9,7 +9,16 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QComboBox, QLineEdit, QProgressBar, QTextEdit, QTreeWidget, QWizard
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QComboBox,
+    QLineEdit,
+    QProgressBar,
+    QPushButton,
+    QTextEdit,
+    QTreeWidget,
+    QWizard,
+)
 from pytestqt.qtbot import QtBot
 
 from app.models.download_card import DownloadCard
@@ -83,6 +92,7 @@ def test_a_gated_set_asks_for_a_token_and_checks_it_at_once(
     qtbot.waitUntil(lambda: "Not signed in" in access.status.text())
     button = wizard.button(QWizard.WizardButton.NextButton)
     assert not button.isEnabled()
+    assert f"Page and licence of {GATED}…" in {each.text() for each in access.findChildren(QPushButton)}
 
     access.token.setText("hf_wrong")
     QTest.keyClick(access.token, Qt.Key.Key_Return)
