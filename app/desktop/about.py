@@ -1,4 +1,4 @@
-"""What Updraft is, which version, and under which licences it and what it is made of may be used."""
+"""Shows what Updraft is, its version, and the licences of it and of its components."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ QT = (
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """Something Updraft is made of; ``text`` is its licence in full, or where it stands."""
+    """A part of Updraft; ``text`` is its full licence, or says where to find it."""
 
     name: str
     version: str
@@ -40,7 +40,7 @@ class Component:
 
 
 class AboutDialog(QDialog):
-    """Says what Updraft is; under it every component, the model in ``starter`` among them, and its licence."""
+    """Describes Updraft and lists every component with its licence, the model in ``starter`` included."""
 
     def __init__(self, starter: Path, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -83,9 +83,9 @@ class AboutDialog(QDialog):
 
 
 def components(starter: Path) -> list[Component]:
-    """Return Updraft itself, what came with it, and every distribution it uses that is installed.
+    """Return Updraft, what is bundled with it, and every installed distribution it uses.
 
-    ``starter``: the folder of the model set-up fetched; it need not be there.
+    ``starter`` is the folder of the model that set-up fetched; it need not exist.
     """
     here = [
         Component("Updraft", updraft(), "Apache-2.0", _own_licence()),
@@ -155,7 +155,7 @@ def _first(found: Distribution, field: str) -> str:
 
 
 def _own_licence() -> str:
-    """Return our licence: beside the sources, or with the installed distribution."""
+    """Return Updraft's licence, from beside the sources or from the installed distribution."""
     beside = Path(__file__).resolve().parents[2] / "LICENSE"
     if beside.is_file():
         return beside.read_text("utf-8")

@@ -1,7 +1,7 @@
-"""What is kept of a crash: a file that says what happened, offered at the next start.
+"""Records crashes in a file, which is offered at the next start.
 
-Faults of Python, of its threads, of Qt and of native code (by faulthandler) all end in the same file. A program that
-is closed in good order leaves it empty.
+Faults of Python, of its threads, of Qt and of native code (by faulthandler) all go to the same file. A normal exit
+leaves it empty.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ _LEVELS = {
 
 
 class CrashLog(QObject):
-    """Writes to ``crash.log`` in ``folder`` from ``watch`` to ``end``. ``left``: what the last run left there.
+    """Writes to ``crash.log`` in ``folder`` from ``watch`` to ``end``. ``left`` is what the last run wrote there.
 
-    ``happened`` carries the report of a fault the program survived, from whatever thread. Where no such file can be
-    written, the program runs all the same and nothing is kept.
+    ``happened`` carries the report of a fault the program survived, from any thread. Where the file cannot be written,
+    the program runs all the same and nothing is recorded.
     """
 
     happened = Signal(str)
@@ -59,7 +59,7 @@ class CrashLog(QObject):
         self._before: tuple[Callable[..., object], Callable[..., object]] | None = None
 
     def watch(self) -> None:
-        """Take over every hook through which a fault can be heard of."""
+        """Install the hooks that report faults."""
         faulthandler.enable(self._file, all_threads=True)
         self._before = sys.excepthook, threading.excepthook
         sys.excepthook = self._uncaught
@@ -67,7 +67,7 @@ class CrashLog(QObject):
         qInstallMessageHandler(_log_qt)
 
     def end(self) -> None:
-        """Hand the hooks back and leave nothing to offer at the next start."""
+        """Restore the hooks and leave nothing to offer at the next start."""
         if self._before is not None:
             sys.excepthook, threading.excepthook = self._before
             qInstallMessageHandler(None)
@@ -101,7 +101,7 @@ def about_here() -> str:
 
 
 def _opened(path: Path) -> TextIO:
-    """Open ``path`` for writing, or nothing in its place where that is impossible."""
+    """Open ``path`` for writing, or the null device where that is impossible."""
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         if not obstructed(path):
@@ -119,7 +119,7 @@ def _read(path: Path) -> str:
 
 
 def _log_qt(kind: QtMsgType, context: QMessageLogContext, message: str) -> None:
-    """Keep what Qt says; warnings go where Qt itself would write them, too."""
+    """Record Qt's messages; warnings also go where Qt itself would write them."""
     level = _LEVELS.get(kind, logging.WARNING)
     log.log(level, "Qt (%s): %s", context.category, message)
     if level >= logging.WARNING and sys.stderr is not None:  # a program without a terminal may have none

@@ -1,4 +1,4 @@
-"""What Updraft runs on, for a person with a question or a report to write."""
+"""Collects what Updraft runs on, for a question or a bug report."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Facts = Iterable[tuple[str, str]]
 
 
 def facts_here(models: ModelSet | None, folders: dict[str, Path]) -> Facts:
-    """Yield what is known without the engine: versions, screen, folders, models."""
+    """Yield the facts known without the engine: versions, screen, folders, models."""
     yield "Updraft", updraft()
     yield "Python", f"{platform.python_version()} ({sys.executable})"
     yield "System", platform.platform()
@@ -36,7 +36,7 @@ def facts_here(models: ModelSet | None, folders: dict[str, Path]) -> Facts:
 
 
 def written(facts: Facts) -> str:
-    """Return ``facts`` as lines whose values stand under each other."""
+    """Format ``facts`` as lines with aligned values."""
     pairs = list(facts)
     wide = max((len(name) for name, _ in pairs), default=0)
     return "\n".join(f"{name:{wide}}  {value}" for name, value in pairs)

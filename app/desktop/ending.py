@@ -1,4 +1,4 @@
-"""Hears when the system wants the program to end: a signal, as a service manager or a terminal sends it."""
+"""Turns a signal to end, from a service manager or a terminal, into an orderly end of the program."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ _NAMES = ("SIGTERM", "SIGINT", "SIGHUP", "SIGBREAK")
 
 
 class Ending(QObject):
-    """``wanted`` tells of the first signal, in the event loop; a second one ends the program where it is.
+    """Emits ``wanted`` in the event loop at the first signal; a second one ends the program at once.
 
-    Python runs its own handlers only between two instructions of its own, and while Qt waits there are none.
+    Python runs signal handlers only between its own instructions, and while Qt waits there are none.
     """
 
     wanted = Signal()
 
     def watch(self) -> None:
-        """Take signals over, but those that are ignored (nohup). To be called on the main thread."""
+        """Take over every signal that is not ignored already (nohup). Call this on the main thread."""
         self._here, self._there = socket.socketpair()
         for end in (self._here, self._there):
             end.setblocking(False)

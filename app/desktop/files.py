@@ -1,4 +1,4 @@
-"""Files of the program's own and of others, read and written with care."""
+"""Reads and writes files safely, Updraft's own and those of other programs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def regular(path: Path) -> bool:
-    """Tell whether ``path`` is a file: not a folder, nor a pipe or device, at which reading and writing may wait."""
+    """Return whether ``path`` is a regular file: reading a pipe or a device might block."""
     try:
         return path.is_file()
     except (OSError, ValueError):
@@ -15,7 +15,7 @@ def regular(path: Path) -> bool:
 
 
 def obstructed(path: Path) -> bool:
-    """Tell whether something stands at ``path`` that is no file, so that it can neither be read nor written there."""
+    """Return whether ``path`` exists but is no regular file, so that it can be neither read nor written."""
     try:
         return path.exists() and not path.is_file()
     except (OSError, ValueError):
@@ -23,9 +23,9 @@ def obstructed(path: Path) -> bool:
 
 
 def replace_text(path: Path, text: str, growing: Path) -> None:
-    """Put ``text`` in the place of ``path`` in one step, so that a full disk leaves what was there.
+    """Replace the file at ``path`` by ``text`` in one step, so that a full disk leaves the old file.
 
-    It is written to ``growing`` first, a free name in the same folder, which only this user can read. Raises OSError.
+    Writes to ``growing`` first, a free name in the same folder, readable by this user only. Raises OSError.
     """
     try:
         growing.touch(0o600, exist_ok=False)

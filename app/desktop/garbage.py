@@ -1,4 +1,4 @@
-"""Collects cyclic garbage on the window's thread only: elsewhere it could destroy widgets from a foreign thread."""
+"""Collects cyclic garbage on the window's thread only: another thread must not destroy widgets."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ BRISK = 100  # while modules are imported, which make a thousand objects in no t
 
 
 class Collector(QObject):
-    """Takes over from Python's automatic collection for as long as it lives; same thresholds, this thread.
+    """Replaces Python's automatic collection while it lives: same thresholds, on this thread.
 
-    How much of it at a time goes by ``suit``.
+    ``suit`` says how much may be collected at a time.
     """
 
     def __init__(self, parent: QObject) -> None:
@@ -26,10 +26,10 @@ class Collector(QObject):
         self._timer.start()
 
     def suit(self, *, loading: bool, resting: bool) -> None:
-        """Collect fully only while ``resting``, as that can take longer than a frame.
+        """Allow a full collection only while ``resting``, as it can take longer than a frame.
 
-        While ``loading`` look at the youngest alone: what is imported stays, and going through all of it stopped the
-        window for 0.2 s.
+        While ``loading`` collect only the youngest generation: imports leave little garbage, and going through them all
+        stopped the window for 0.2 s.
         """
         self._loading, self._resting = loading, resting
         self._timer.setInterval(BRISK if loading else PERIOD)
@@ -45,11 +45,11 @@ class Collector(QObject):
             gc.collect(0)
 
     def settle(self) -> None:
-        """Take what lives now, torch's many objects above all, out of every later collection."""
+        """Exempt everything alive now, mostly torch's many objects, from later collections."""
         gc.freeze()
 
     def end(self) -> None:
-        """Hand collection back to Python."""
+        """Turn Python's automatic collection back on."""
         self._timer.stop()
         gc.unfreeze()
         gc.enable()

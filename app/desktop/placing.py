@@ -47,7 +47,7 @@ def keep_place(window: QWidget, settings: QSettings) -> None:
 
 
 def placed(frame: QRect, screens: Sequence[QRect]) -> QRect:
-    """Return ``frame`` moved, and shrunk if need be, onto the screen it covers most; the first if it covers none."""
+    """Return ``frame`` moved, and shrunk if needed, onto the screen it covers most, or onto the first screen."""
     if not screens:
         return frame
     home = max(screens, key=lambda screen: _area(screen.intersected(frame)))

@@ -1,4 +1,4 @@
-"""A text to read and to hand on: what a crash left behind, or what the engine runs on."""
+"""Shows a report to read and copy: a crash, or what the engine runs on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.look.room import make_room
 
 
 class ReportDialog(QDialog):
-    """Shows ``text`` under a sentence, with a button that copies it whole; one more has a ``look`` again, if given."""
+    """Shows ``text`` under a sentence, with a Copy button and, if ``look`` is given, one that looks again."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class ReportDialog(QDialog):
         rows.addLayout(buttons)
 
     def show_text(self, text: str) -> None:
-        """Show ``text`` in place of what was there."""
+        """Replace the text shown by ``text``."""
         self.text.setPlainText(text)
         self.copy.setText("Copy report")
 

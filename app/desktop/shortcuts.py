@@ -1,4 +1,4 @@
-"""All shortcuts on one page, read from the menus, so that the page cannot be out of date."""
+"""Lists all shortcuts on one page, read from the menus so that it is never out of date."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ELSEWHERE = (  # what no menu has
 
 
 class ShortcutsDialog(QDialog):
-    """Lists ``shortcuts``, which are (menu, action, keys), and what is known to every widget."""
+    """Lists ``shortcuts``, which are (menu, action, keys), and the keys every widget has."""
 
     def __init__(self, shortcuts: Iterable[tuple[str, str, str]], parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -42,7 +42,7 @@ class ShortcutsDialog(QDialog):
         rows.addWidget(close)
 
     def show_shortcuts(self, shortcuts: Iterable[tuple[str, str, str]]) -> None:
-        """Show ``shortcuts`` under the menu each is in."""
+        """Show ``shortcuts`` grouped by menu."""
         self.tree.clear()
         groups: dict[str, QTreeWidgetItem] = {}
         for menu, action, keys in (*shortcuts, *ELSEWHERE):

@@ -1,4 +1,4 @@
-"""One window for a person and a data folder: a second start raises the first and leaves."""
+"""Runs one window per user and data folder: a second start raises the first window and exits."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ log = logging.getLogger(__name__)
 
 
 class SingleInstance(QObject):
-    """Claims a data folder by a local socket where only this user can make one.
+    """Claims a data folder with a local socket in a place only this user can write to.
 
-    ``raise_wanted`` tells the first that another was started. ``claim`` once, before anything in the folder is touched.
-    Where there is no such place every start is the first.
+    ``raise_wanted`` is emitted in the first instance when another starts. Call ``claim`` once, before touching anything
+    in the folder. Where there is no such place, every start counts as the first.
     """
 
     raise_wanted = Signal()
@@ -42,7 +42,7 @@ class SingleInstance(QObject):
         self._server: QLocalServer | None = None
 
     def claim(self) -> bool:
-        """Return True if this is the first; else have the first raised, wait for its word, and return False.
+        """Return True if this is the first instance; else raise the first, wait for its answer, and return False.
 
         Raises TimeoutError if the first does not answer.
         """
@@ -59,7 +59,7 @@ class SingleInstance(QObject):
             self._lock.unlock()
 
     def release(self) -> None:
-        """Let another be the first."""
+        """Give up the claim, so that another start is the first."""
         if self._server is not None:
             self._server.close()
             self._server = None
@@ -72,7 +72,7 @@ class SingleInstance(QObject):
         self._server.listen(name)
 
     def _raise_other(self, name: str) -> bool:
-        """Return False if nobody listens, or one who does not speak as Updraft does."""
+        """Ask the first instance to come forward; return False if nobody answers as Updraft does."""
         socket = QLocalSocket()
         socket.connectToServer(name)
         if not socket.waitForConnected(PATIENCE):
@@ -100,7 +100,7 @@ class SingleInstance(QObject):
 
 
 def private_folder() -> Path | None:
-    """Return a folder in which nobody but this user can make or open anything, or None where there is none.
+    """Return a folder only this user can use, or None where there is none.
 
     The system's own for a session, one in the user's caches, or, where its path is too long for a socket, a closed one
     among the temporary files. A temporary folder as such would be anybody's.
@@ -132,13 +132,13 @@ def _is_private(folder: Path) -> bool:
 
 
 def _digest(data: Path) -> str:
-    """Return what stands for this user and that data folder alone."""
+    """Return a digest that is unique to this user and this data folder."""
     whose = f"{getpass.getuser()}\n{data.absolute()}"
     return hashlib.sha256(whose.encode(errors="surrogatepass")).hexdigest()[:DIGITS]
 
 
 def _key(folder: Path) -> str:
-    """Return a random word kept in ``folder``, made when first asked for."""
+    """Return the random key kept in ``folder``, creating it the first time."""
     path = folder / "key"
     with suppress(FileExistsError), path.open("x", encoding="ascii") as file:
         file.write(secrets.token_hex(8))
@@ -146,7 +146,7 @@ def _key(folder: Path) -> str:
 
 
 def _let_others_come_forward() -> None:
-    """Windows lets a window come to the front only if the process in front allows it."""
+    """Let another process bring its window to the front: Windows asks the process in front to allow it."""
     if sys.platform == "win32":
         import ctypes
 

@@ -1,4 +1,4 @@
-"""Which version of what is running, and what Updraft asks for."""
+"""Finds the versions of Updraft and of the packages it requires."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OURS = "updraft-chat"
 
 
 def updraft() -> str:
-    """Return Updraft's version; of a checkout the one its pyproject.toml says."""
+    """Return Updraft's version, in a checkout from its pyproject.toml."""
     try:
         return version(OURS)
     except PackageNotFoundError:
@@ -20,7 +20,7 @@ def updraft() -> str:
 
 
 def requirements() -> list[str]:
-    """Return the names of the distributions Updraft asks for, checks aside, in the packaging standard's spelling."""
+    """Return the normalised names of the distributions Updraft requires, without those for checks."""
     try:
         asked = requires(OURS) or []
     except PackageNotFoundError:
@@ -30,7 +30,7 @@ def requirements() -> list[str]:
 
 
 def installed(name: str) -> str:
-    """Return the version of an installed distribution, in words where there is none."""
+    """Return the version of an installed distribution, or "not installed"."""
     try:
         return version(name)
     except PackageNotFoundError:
@@ -38,7 +38,7 @@ def installed(name: str) -> str:
 
 
 def _project() -> dict[str, Any]:
-    """Return what the pyproject.toml of a checkout says of it."""
+    """Return the project table of the checkout's pyproject.toml."""
     path = Path(__file__).resolve().parents[2] / "pyproject.toml"
     project: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))["project"] if path.is_file() else {}
     return project

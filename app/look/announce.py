@@ -1,4 +1,4 @@
-"""Has a screen reader say something that happened."""
+"""Tells screen readers about something that happened."""
 
 from __future__ import annotations
 

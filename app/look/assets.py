@@ -1,4 +1,4 @@
-"""Where the files that come with Updraft lie."""
+"""Finds the files that come with Updraft."""
 
 from __future__ import annotations
 

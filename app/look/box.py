@@ -1,4 +1,4 @@
-"""A question or a warning in a window of its own, whose words are shown as they stand."""
+"""A message box for questions and warnings that shows its words literally."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QMessageBox, QWidget
 
 
 class Box(QMessageBox):
-    """Says ``sentence`` and, in smaller type, ``more``: names of files and models in them are no HTML."""
+    """Shows ``sentence`` and, in smaller type, ``more``, both as plain text: a file's name is never read as HTML."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""A dialog in which Enter belongs to the field it is pressed in."""
+"""A dialog in which Enter acts on the focused field and presses no default button."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from PySide6.QtWidgets import QDialog
 
 
 class CalmDialog(QDialog):
-    """Presses no button for Enter but the one that has the keyboard, which sees to that itself."""
+    """On Enter presses only the focused button, which handles the key itself."""
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Keep Enter from the button Qt would take for the default: the first it finds, whatever that does."""
+        """Keep Enter from pressing the button Qt makes the default: the first it finds, whatever it does."""
         if event.key() in {Qt.Key.Key_Return, Qt.Key.Key_Enter}:
             event.accept()
         else:

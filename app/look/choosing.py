@@ -1,4 +1,4 @@
-"""Asks for files and folders, beginning where the last ones were chosen."""
+"""Asks for files and folders, starting in the folder used last."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ PLACE = "dialogs/folder"
 
 
 def choose_files(parent: QWidget, title: str) -> list[Path]:
-    """Return the files chosen for reading; none if the person changes their mind."""
+    """Ask for files to read; return an empty list if the person cancels."""
     names, _ = QFileDialog.getOpenFileNames(parent, title, str(last_place()))
     return [_noted(Path(name)) for name in names]
 
 
 def choose_file(parent: QWidget, title: str, kinds: str) -> Path | None:
-    """Return the file chosen, None if the person changes their mind. ``kinds``: as Qt writes them, "Texts (*.txt)"."""
+    """Ask for one file; return None if the person cancels. ``kinds`` is a Qt name filter, "Texts (*.txt)"."""
     name, _ = QFileDialog.getOpenFileName(parent, title, str(last_place()), kinds)
     return _noted(Path(name)) if name else None
 
 
 def choose_folder(parent: QWidget, title: str, begin: Path | None = None) -> Path | None:
-    """Return the folder chosen, None if the person changes their mind. ``begin``: where to begin if not there."""
+    """Ask for a folder; return None if the person cancels. ``begin`` replaces the folder to start in."""
     name = QFileDialog.getExistingDirectory(parent, title, str(_existing(begin) or last_place()))
     if not name:
         return None
@@ -33,13 +33,13 @@ def choose_folder(parent: QWidget, title: str, begin: Path | None = None) -> Pat
 
 
 def choose_target(parent: QWidget, title: str, name: str, filters: Sequence[str]) -> tuple[Path, str] | None:
-    """Return where a file is to be written and the filter chosen; ``name``: what it is called unless changed."""
+    """Ask where to write a file; return the path and the filter chosen. ``name`` is the suggested file name."""
     path, chosen = QFileDialog.getSaveFileName(parent, title, str(last_place() / name), ";;".join(filters))
     return (_noted(Path(path)), chosen) if path else None
 
 
 def last_place() -> Path:
-    """Return the folder in which something was chosen last, in this run or an earlier one; at first the home folder."""
+    """Return the folder something was last chosen in, in this run or an earlier one; the home folder at first."""
     kept = str(_settings().value(PLACE, ""))
     return (_existing(Path(kept)) if kept else None) or Path(QDir.homePath())
 

@@ -1,4 +1,4 @@
-"""A row of widgets that goes on in a next row where the first is full."""
+"""A layout that wraps its widgets into rows, as words wrap into lines."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QLayout, QLayoutItem, QWidget
 
 
 class FlowLayout(QLayout):
-    """Lays its widgets out from left to right, each as wide as it wants to be, in as many rows as that takes."""
+    """Lays out widgets from left to right at their preferred width, in as many rows as needed."""
 
     def __init__(self, gap: int, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -15,31 +15,31 @@ class FlowLayout(QLayout):
         self.setSpacing(gap)
 
     def addItem(self, item: QLayoutItem) -> None:
-        """Take ``item`` in at the end."""
+        """Append ``item``."""
         self._items.append(item)
 
     def count(self) -> int:
-        """Return how many items there are."""
+        """Return the number of items."""
         return len(self._items)
 
     def itemAt(self, index: int) -> QLayoutItem | None:
-        """Return an item, None past the end: that is how Qt finds the end."""
+        """Return an item, or None past the end, which is how Qt finds the end."""
         return self._items[index] if 0 <= index < len(self._items) else None
 
     def takeAt(self, index: int) -> QLayoutItem | None:
-        """Give an item away, None past the end."""
+        """Remove and return an item; None past the end."""
         return self._items.pop(index) if 0 <= index < len(self._items) else None
 
     def expandingDirections(self) -> Qt.Orientation:
-        """Want no more room than is needed."""
+        """Ask for no extra room in either direction."""
         return Qt.Orientation(0)
 
     def hasHeightForWidth(self) -> bool:
-        """Be as high as the rows take at some width."""
+        """Say that the height depends on the width."""
         return True
 
     def heightForWidth(self, width: int) -> int:
-        """Return how high that is."""
+        """Return the height of the rows at ``width``."""
         return self._place(QRect(0, 0, width, 0), move=False)
 
     def setGeometry(self, rect: QRect) -> None:
@@ -48,11 +48,11 @@ class FlowLayout(QLayout):
         self._place(rect, move=True)
 
     def sizeHint(self) -> QSize:
-        """As narrow as the widest widget; the width comes from elsewhere."""
+        """Ask for the width of the widest widget; the parent decides the real width."""
         return self.minimumSize()
 
     def minimumSize(self) -> QSize:
-        """As wide as the widest widget, as high as the highest."""
+        """Return the width of the widest widget and the height of the tallest."""
         size = QSize()
         for item in self._items:
             if not item.isEmpty():
@@ -60,7 +60,7 @@ class FlowLayout(QLayout):
         return size.grownBy(self.contentsMargins())
 
     def _place(self, rect: QRect, *, move: bool) -> int:
-        """Place the widgets within ``rect``, or only find out; returns the height they take."""
+        """Place the widgets within ``rect``, or only measure; return the height they take."""
         inner = rect.marginsRemoved(self.contentsMargins())
         x, y, high = inner.x(), inner.y(), 0
         for item in self._items:

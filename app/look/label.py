@@ -1,4 +1,4 @@
-"""Text that is shown as it stands, no matter who wrote it: labels, tool tips, and names in menus and on buttons."""
+"""Shows text literally, never as HTML: labels, tool tips, and names in menus and on buttons."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QLabel, QWidget
 
 
 class Label(QLabel):
-    """A label that takes nothing for HTML: Qt would decide that by the look of the text, and open what it refers to."""
+    """A label that never reads its text as HTML: Qt would guess from the text, and open the files it refers to."""
 
     def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
         super().__init__(text, parent)
@@ -16,7 +16,7 @@ class Label(QLabel):
 
 
 def label(text: str, name: str) -> Label:
-    """Return ``text``, wrapped where it is long, in the style that the sheet calls ``name``."""
+    """Return ``text``, wrapped where it is long, styled by the style sheet's rule for ``name``."""
     made = Label(text)
     made.setObjectName(name)
     made.setWordWrap(True)
@@ -24,13 +24,13 @@ def label(text: str, name: str) -> Label:
 
 
 def plain_tip(text: str) -> str:
-    """Return ``text`` for a tool tip that would take it for HTML: shown as it stands, nothing is loaded.
+    """Escape ``text`` for a tool tip, so that it is shown literally and loads nothing.
 
-    Qt decides by the look of a text whether it is HTML, and opens the files that its pictures name.
+    Qt guesses from a text whether it is HTML, and opens the files that its pictures name.
     """
     return Gui.convertFromPlainText(text) if Gui.mightBeRichText(text) else text
 
 
 def plain_name(text: str) -> str:
-    """Return ``text`` for a menu or a button: an & in it is no key, a tab begins no column of shortcuts."""
+    """Escape ``text`` for a menu or a button, where & would mark a key and a tab would begin the shortcut column."""
     return text.replace("\t", " ").replace("&", "&&")

@@ -1,4 +1,4 @@
-"""A column in the middle of a window that may be much wider: long lines are hard to read."""
+"""Centres a column of readable width in a window that may be much wider."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ SIDE = 24  # free pixels on both sides, at least
 
 
 class Middle(QWidget):
-    """Keeps ``column`` in its middle, WIDEST at most."""
+    """Centres ``column``, which grows to WIDEST pixels at most."""
 
     def __init__(self, column: QWidget) -> None:
         super().__init__()
@@ -21,5 +21,5 @@ class Middle(QWidget):
         self.give_way(0)
 
     def give_way(self, taken: int) -> None:
-        """Leave the column where it is although something takes ``taken`` pixels at the right."""
+        """Keep the column where it is when something takes ``taken`` pixels at the right."""
         self._sides.setContentsMargins(SIDE, 0, SIDE - taken, 0)

@@ -1,4 +1,4 @@
-"""Whether the desktop asks for stillness. Qt tells from 6.12 on; until then each system is asked in its own way.
+"""Finds out whether the desktop asks for reduced motion. Qt will know from 6.12 on; until then each system is asked.
 
 Linux answers through the settings portal (XDG Desktop Portal, org.freedesktop.portal.Settings), Windows through
 SPI_GETCLIENTAREAANIMATION, macOS through its defaults.
@@ -27,7 +27,7 @@ SPI_GETCLIENTAREAANIMATION = 0x1042
 
 
 class DesktopMotion(QObject):
-    """``reduced``: nothing should move that need not. ``changed`` tells when that is another.
+    """Watches the desktop's wish for ``reduced`` motion; ``changed`` is emitted when it changes.
 
     It begins as False and is right once the desktop has answered; a desktop that does not answer is not waited for.
     """
@@ -51,7 +51,7 @@ class DesktopMotion(QObject):
 
     @Slot("QDBusMessage")
     def portal_changed(self, message: Any) -> None:
-        """Hear from the portal that a setting is another."""
+        """Take a changed setting from the portal."""
         namespace, key, value = message.arguments()
         self._answer((namespace, key), value)
 
@@ -96,6 +96,6 @@ def _windows_is_still() -> bool:
 
 
 def _has_session() -> bool:
-    """Tell whether there is a session bus already; asking without one would start it."""
+    """Return whether a session bus is running; asking without one would start it."""
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     return "DBUS_SESSION_BUS_ADDRESS" in os.environ or (runtime is not None and Path(runtime, "bus").exists())

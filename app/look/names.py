@@ -1,4 +1,4 @@
-"""A list of names to pick from, beside what each of them stands for."""
+"""A list of names to pick from, as wide as its longest row."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ EDGE = 20  # pixels: what the sheet puts left and right of the rows
 
 
 class Names(QListWidget):
-    """As wide as its longest row in whatever size of text, ``least`` pixels at least."""
+    """Fits its longest row at any text size; ``least`` is its smallest width in pixels."""
 
     def __init__(self, least: int) -> None:
         super().__init__()
@@ -19,7 +19,7 @@ class Names(QListWidget):
         self.ensurePolished()  # else the rows are laid out before the sheet is known
 
     def sizeHint(self) -> QSize:
-        """Be as wide as the rows, and a scroll bar where they are many."""
+        """Ask for the width of the rows, plus that of a scroll bar where one is needed."""
         bar = self.verticalScrollBar()
         taken = bar.sizeHint().width() if bar.maximum() > 0 else 0
         return QSize(max(self._least, self.sizeHintForColumn(0) + EDGE + taken), super().sizeHint().height())

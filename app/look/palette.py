@@ -1,4 +1,4 @@
-"""The palettes: every colour the window paints with, as ``#rrggbb``."""
+"""Defines every colour the window paints with, as ``#rrggbb``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True, slots=True)
 class Palette:
-    """Colours by what they are for; text and marks reach a contrast of 4.5:1 on every surface they are used on."""
+    """Names colours by their use; text and marks reach a contrast of 4.5:1 on every surface they appear on."""
 
     dark: bool
     background: str
@@ -28,7 +28,7 @@ class Palette:
 
     @property
     def surfaces(self) -> tuple[str, str, str]:
-        """What marks and muted text are painted on."""
+        """Return the colours that marks and muted text are painted on."""
         return self.background, self.side, self.card
 
 

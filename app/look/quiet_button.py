@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QPushButton, QWidget
 
 
 class QuietButton(QPushButton):
-    """Takes the keyboard by Tab but not by a click: many of these go away when pressed, and it would go with them.
+    """Takes the focus by Tab but not by a click: many such buttons vanish when pressed, and the focus with them.
 
     ``style`` is its name in the style sheet. Screen readers say ``name``, which is the text unless given.
     """

@@ -1,4 +1,4 @@
-"""How large a window opens: as it was drawn, larger where the text is, never larger than the screen."""
+"""Decides how large a window opens: larger for larger text, never larger than the screen."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ FRAME = QSize(12, 40)  # pixels a desktop's frame and title take at most, before
 
 
 def available(window: QWidget) -> QRect:
-    """Return the part of the window's screen that no panel of the desktop covers."""
+    """Return the part of the window's screen that desktop panels leave free."""
     return window.screen().availableGeometry()
 
 
 def room(window: QWidget) -> QSize:
-    """Return how large ``window`` may be, so that its frame is on the screen as well."""
+    """Return the largest size at which ``window`` and its frame fit on the screen."""
     return available(window).size() - FRAME
 
 
 def make_room(window: QWidget, width: int, height: int) -> None:
-    """Give ``window`` the size it was drawn with, in larger text more of it, but no more than the screen has."""
+    """Resize ``window`` to its designed size, scaled with the text and limited by the screen."""
     growth = max(window.font().pixelSize() / TEXT, 1.0)
     window.resize(QSize(round(width * growth), round(height * growth)).boundedTo(room(window)))

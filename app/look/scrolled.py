@@ -1,4 +1,4 @@
-"""A column of widgets that scrolls where the window is too low or too narrow for it."""
+"""A column of widgets that scrolls when the window is too small for it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 
 class Scrolled(QScrollArea):
-    """Shows ``rows``, which fill it; bars appear only where the rows cannot be made small enough."""
+    """Fills itself with ``rows``; scroll bars appear only when the rows cannot shrink enough."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -21,18 +21,18 @@ class Scrolled(QScrollArea):
         self.setWidget(self._column)
 
     def sizeHint(self) -> QSize:
-        """Want all of the rows to be seen."""
+        """Ask for room to show every row."""
         return self._column.sizeHint()
 
     def minimumSizeHint(self) -> QSize:
-        """Give way as far as the window needs it."""
+        """Allow the window to shrink this."""
         return QSize(160, 80)
 
 
 class _Column(QWidget):
-    """As high as its rows need at a width, not as high as they would like: that is what makes a bar appear."""
+    """Takes the height its rows need at a width, not the height they prefer, which would bring up a scroll bar."""
 
     def heightForWidth(self, width: int) -> int:
-        """Return that height."""
+        """Return the height the rows need at ``width``."""
         layout = self.layout()
         return layout.totalMinimumHeightForWidth(width) if layout is not None else -1

@@ -34,7 +34,7 @@ _SIZES = {"tiny": 11, "small": 12, "text": TEXT, "title": 18, "headline": 24, "b
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a person chose of the look; ``size`` is the text's height in pixels at 96 dpi."""
+    """The look a person chose; ``size`` is the text's height in pixels at 96 dpi."""
 
     choice: Choice = "system"
     size: int = TEXT
@@ -43,7 +43,7 @@ class Look:
 
 
 class Theme(QObject):
-    """The application's look. Where "system" is chosen it follows the desktop, live, as it does for high contrast."""
+    """Applies the look to the application; follows the desktop's scheme (if "system" is chosen) and contrast, live."""
 
     changed = Signal(object)  # Palette
 
@@ -68,17 +68,17 @@ class Theme(QObject):
 
     @property
     def choice(self) -> Choice:
-        """Light, dark or as the desktop has it."""
+        """Return the scheme chosen: light, dark or the desktop's."""
         return self.look.choice
 
     @property
     def growth(self) -> float:
-        """How much larger the text is than it was drawn."""
+        """Return the text's size relative to the designed one."""
         return self.look.size / TEXT
 
     @property
     def still(self) -> bool:
-        """True where nothing may move that need not: as chosen, or as the desktop or its style says."""
+        """Return whether to avoid motion: as chosen, or as the desktop or its style asks."""
         if self.look.motion == "system":
             style = self._app.style()
             return self._motion.reduced or style.styleHint(QStyle.StyleHint.SH_Widget_Animation_Duration) == 0

@@ -1,4 +1,4 @@
-"""Which font the window is set in: the system's own, or the bundled Inter where the system's is poor."""
+"""Chooses the window's font: the system's own, or the bundled Inter where the system's is poor."""
 
 from __future__ import annotations
 
