@@ -1,1 +1,1 @@
-"""Conversations kept: what was said, its branches, the database, the list at the left."""
+"""Keeps conversations: what was said, its branches, the database, the list at the left."""

@@ -1,4 +1,4 @@
-"""The conversations kept: their list in memory, everything else on the store's own thread."""
+"""Gives the window its conversations: their list in memory, everything else on the store's own thread."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ PATIENCE = 10_000  # ms the store has to write the last things when the window c
 
 
 class Archive(QObject):
-    """The conversations as the window knows them. ``folder`` None keeps them in memory; ``make``: it may be made.
+    """Lists and changes the conversations kept in ``folder`` (None: in memory); ``make`` allows creating it.
 
-    ``chats`` is the list, by id. What is changed here shows at once and is written as soon as the disk takes it.
+    ``chats`` is the list, by id. Changes show at once and are written as soon as the disk accepts them.
     """
 
     listed = Signal()  # the list has been read for the first time
@@ -84,45 +84,45 @@ class Archive(QObject):
     def ask(
         self, run: Callable[[Store], T], then: Callable[[T], None], otherwise: Callable[[], None] | None = None
     ) -> None:
-        """Read something; if that fails ``otherwise`` is called in place of ``then``, and ``troubled`` says why."""
+        """Read something on the store's thread; on failure emit ``troubled`` and call ``otherwise``, not ``then``."""
         self._job.emit(Job(run, then, writes=False, otherwise=otherwise))
 
     def write(
         self, run: Callable[[Store], T], then: Callable[[T], None] | None = None, *, upkeep: bool = False
     ) -> None:
-        """Write something, now or as soon as the disk takes it; ``then`` is called when that is done.
+        """Write something, retrying until the disk accepts it; call ``then`` when it is done.
 
-        ``upkeep``: nobody would miss it, so that it does not count as unsaved.
+        ``upkeep`` marks work that would not be missed and does not count as unsaved.
         """
         self._owed += not upkeep
         self._job.emit(Job(run, then, writes=True, upkeep=upkeep))
 
     @property
     def unsaved(self) -> bool:
-        """True while something somebody wrote waits because the disk refuses it."""
+        """Return whether something a person wrote still waits because the disk refuses it."""
         return self._in_trouble and self._owed > 0
 
     def after(self, then: Callable[[], None]) -> None:
-        """Call ``then`` once everything asked for before has been done, or waits because the disk refuses it."""
+        """Call ``then`` once every earlier request is done, or waits because the disk refuses it."""
         self._job.emit(Job(None, lambda _: then(), writes=False))
 
     def load(self) -> None:
-        """Begin: read the list, and erase for good what was deleted long ago."""
+        """Start the thread: read the list, and erase for good what was deleted long ago."""
         if not self._thread.isRunning():
             self._thread.start()
         self.ask(lambda store: store.chats(), self._begin)
         self.write(lambda store: store.trash.tidy(), upkeep=True)
 
     def save_again(self) -> None:
-        """Try to write what waits."""
+        """Try again to write what waits."""
         self._flush_wanted.emit()
 
     def make_folder(self) -> None:
-        """Make the data folder that is gone anew."""
+        """Create the missing data folder again."""
         self._folder_wanted.emit()
 
     def settle(self, patience: int) -> bool:
-        """Wait ``patience`` ms at most for what was given to be written; False if the disk refuses some of it."""
+        """Wait at most ``patience`` ms until everything is written; return False if the disk refuses some of it."""
         if not self.running:
             return not self.unsaved
         refused: SimpleQueue[int] = SimpleQueue()
@@ -133,20 +133,20 @@ class Archive(QObject):
 
     @property
     def running(self) -> bool:
-        """True from the beginning until all is written and the file is closed."""
+        """Return whether the thread runs: until all is written and the file is closed."""
         return self._thread.isRunning()
 
     def leave(self, *, anyway: bool = False) -> None:
         """Write what waits, close the file and end the thread; ``left`` follows.
 
-        Where the disk refuses something, ``troubled`` says so and the thread stays; not if it is to end ``anyway``.
+        Where the disk refuses something, emit ``troubled`` and keep the thread, unless it must end ``anyway``.
         """
         self._leaving = True
         if self.running:
             self._leave_wanted.emit(anyway)
 
     def end(self, patience: int = PATIENCE) -> bool:
-        """Leave, whatever the disk refuses, and wait for that; False if something could not be written in time."""
+        """End the thread whatever the disk refuses, and wait; return False if something was not written in time."""
         self._again.stop()
         if not self.running:
             return not self.unsaved
@@ -156,7 +156,7 @@ class Archive(QObject):
     # The list
 
     def touch(self, conversation: Conversation) -> None:
-        """Show ``conversation`` as used just now; it may be new."""
+        """Move ``conversation``, which may be new, to the top of the list as just used."""
         known = self.chats.get(conversation.id)
         title = conversation.title or UNTITLED
         self._put(Summary(conversation.id, title, time(), known.pinned if known else False))
@@ -170,12 +170,12 @@ class Archive(QObject):
         self.write(lambda store: store.rename(chat, title))
 
     def pin(self, chat: int, *, pinned: bool) -> None:
-        """Keep a conversation on top, or no longer."""
+        """Pin a conversation to the top of the list, or unpin it."""
         self._put(replace(self.chats[chat], pinned=pinned))
         self.write(lambda store: store.pin(chat, pinned=pinned))
 
     def delete(self, chat: int) -> Summary:
-        """Take a conversation away; returns what ``restore`` needs to bring it back."""
+        """Move a conversation to the trash; return what ``restore`` needs to bring it back."""
         gone = self.chats.pop(chat)
         self.write(lambda store: store.trash.take_chat(chat))
         self.changed.emit()
@@ -193,7 +193,7 @@ class Archive(QObject):
         self.ask(lambda store: store.trash.items(), then)
 
     def bring_back(self, item: Thrown, then: Callable[[], None]) -> None:
-        """Take ``item`` out of the trash; ``then`` is called when it is where it was."""
+        """Take ``item`` out of the trash and call ``then`` once it is back in its place."""
 
         def give(store: Store) -> tuple[Summary, ...]:
             if item.messages:
@@ -224,7 +224,7 @@ class Archive(QObject):
         self.ask(lambda store: store.manners(), then)
 
     def keep_manner(self, name: str, manner: Manner | None) -> None:
-        """Keep ``manner`` under ``name``, in place of what had that name; None forgets it."""
+        """Save ``manner`` under ``name``, replacing any other of that name; None deletes it."""
         self.write(lambda store: store.put_manner(name, manner))
 
     def _put(self, chat: Summary) -> None:
@@ -237,7 +237,7 @@ class Archive(QObject):
         self.listed.emit()
 
     def _list(self, chats: tuple[Summary, ...]) -> None:
-        """Take ``chats``, as they were read, into the list; what is in it already is newer."""
+        """Add ``chats``, as read from disk, to the list; entries already in it are newer and stay."""
         self.chats = {chat.id: chat for chat in chats} | self.chats
         self.changed.emit()
 

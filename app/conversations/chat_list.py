@@ -1,4 +1,4 @@
-"""Rows of conversations under headings, by pointer and by keys."""
+"""The list widget of conversations, grouped under headings, for mouse and keyboard."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.conversations.summaries import Hit, Summary
 
 
 class ChatList(QListWidget):
-    """Rows of conversations under headings; the keyboard skips the headings."""
+    """Lists conversations under headings; the keyboard skips the headings."""
 
     key_pressed = Signal(int)
     left_at_top = Signal()
@@ -81,14 +81,14 @@ class ChatList(QListWidget):
         return next((row for row in range(self.count()) if chat is not None and self.chat_at(row) == chat), -1)
 
     def select(self, chat: int | None) -> None:
-        """Mark ``chat``, and nothing where it is not listed."""
+        """Select ``chat``, or nothing if it is not listed."""
         row = self.row_of(chat)
         self.setCurrentRow(row)
         if row < 0:
             self.clearSelection()
 
     def enter(self) -> None:
-        """Put the keyboard on the marked conversation, else on the first."""
+        """Focus the selected conversation, else the first."""
         self.setFocus(Qt.FocusReason.OtherFocusReason)
         if self.currentRow() < 0:
             rows = (row for row in range(self.count()) if self.chat_at(row) is not None)
@@ -99,7 +99,7 @@ class ChatList(QListWidget):
         return _Rebuilding(self)
 
     def viewportEvent(self, event: QEvent) -> bool:
-        """Take the button away once the pointer leaves."""
+        """Hide the button once the pointer leaves."""
         if event.type() == QEvent.Type.Leave:
             self.more.hide()
         return super().viewportEvent(event)
@@ -115,13 +115,13 @@ class ChatList(QListWidget):
         self.customContextMenuRequested.emit(QPoint(self.more.geometry().bottomLeft()))
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
-        """Tell that the keyboard has gone, unless it is in the title being edited."""
+        """Signal that the focus has gone, unless it is in the title being edited."""
         super().focusOutEvent(event)
         if self.state() != QListWidget.State.EditingState and event.reason() != Qt.FocusReason.PopupFocusReason:
             self.left.emit()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Tell of the keys that do something with a conversation; Up at the top leaves the list."""
+        """Signal the keys that act on a conversation; Up at the top leaves the list."""
         if event.key() in (Qt.Key.Key_F2, Qt.Key.Key_Delete, Qt.Key.Key_P, Qt.Key.Key_Menu) and not event.modifiers():
             self.key_pressed.emit(event.key())
             return
@@ -133,7 +133,7 @@ class ChatList(QListWidget):
 
 
 class _Rebuilding:
-    """Replaces all rows without a flicker and without telling of it as edits."""
+    """Replaces all rows without flicker and without emitting edits."""
 
     def __init__(self, rows: ChatList) -> None:
         self._rows = rows
@@ -152,6 +152,6 @@ class _Rebuilding:
 
 
 def _tip(chat: Summary) -> str:
-    """Return the whole title and when it was last used; a title is never read as markup."""
+    """Return a tool tip: the whole title, never read as markup, and when it was last used."""
     used = datetime.fromtimestamp(chat.used).astimezone().strftime("%Y-%m-%d %H:%M") if chat.used else ""
     return f"<p>{html.escape(chat.title)}</p>" + (f"<p>Last used {used}</p>" if used else "")

@@ -1,4 +1,4 @@
-"""Frozen values as their fields declare them: what a damaged file brings in must not reach the window. No Qt."""
+"""Checks dataclasses read from disk against their declared types, so that damage stays out of the window. No Qt."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LARGEST = 2.0**63
 
 
 def fits(value: Any) -> bool:
-    """Tell whether every field of ``value``, a dataclass, holds what it declares; numbers are finite."""
+    """Return whether every field of the dataclass ``value`` holds its declared type and only finite numbers."""
     kind: Any = type(value)
     return _dataclass(kind)(value)
 
@@ -26,7 +26,7 @@ def _dataclass(kind: Any) -> Fits:
 
 
 def _of(hint: Any) -> Fits:
-    """Return what tells whether a value is one of ``hint``."""
+    """Return a check for values of the type ``hint``."""
     origin, inner = get_origin(hint), get_args(hint)
     if origin is Literal:
         return lambda value: isinstance(value, str) and value in inner

@@ -1,4 +1,4 @@
-"""What was said, as a tree of which one branch is shown, and the log of how each answer came to be. Frozen, no Qt."""
+"""Models a conversation: a tree of messages with one branch shown, and the log of each answer. Frozen, no Qt."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _MARKUP = "#>*-`_~ \t"  # what may stand before the words of a Markdown line
 
 
 def new_id() -> int:
-    """Return a number nothing else bears; it survives JSON readers that know only doubles."""
+    """Return a random id small enough for JSON readers that know only doubles."""
     return secrets.randbits(53)
 
 
 def whole(text: str) -> str:
-    """Return ``text`` without halves of characters, which a paste can bring and no file takes."""
+    """Return ``text`` without lone surrogates, which a paste can bring in and no file accepts."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def title_of(text: str) -> str:
-    """Return the first line with words of ``text``, without markup, cut at a word if it is long."""
+    """Return a title: the first line of ``text`` that has words, without markup, cut at a word if it is long."""
     lines = (" ".join(line.strip(_MARKUP).split()) for line in text.splitlines())
     line = next((line for line in lines if line), "")
     if len(line) <= TITLE:
@@ -51,14 +51,14 @@ class Reply:
 
     @property
     def text(self) -> str:
-        """What has become final so far."""
+        """Return the text that is final so far."""
         if self.finished is not None:
             return self.finished.text
         return "".join(round_.text for round_ in self.rounds)
 
     @property
     def events(self) -> tuple[Event, ...]:
-        """What a view needs to show the answer again."""
+        """Return the events a view needs to show the answer again."""
         found = (self.started, *self.rounds, self.pace, self.finished)
         return tuple(event for event in found if event is not None)
 
@@ -86,7 +86,7 @@ class Reply:
 class Message:
     """One turn; an answer carries its log. ``parent``: the message it follows; ``created``: seconds since 1970.
     ``told_from``: the message the model's view of the conversation began with for this answer; None: with the first.
-    ``model``: the name of the model that wrote this answer, None where nobody knows; of several one by one, THEN
+    ``model``: the name of the model that wrote this answer, None if unknown; of several in turn, THEN
     between their names.
 
     An answer read from disk may come with an empty log, which is recalled later; its ``text`` is always whole.
@@ -102,7 +102,7 @@ class Message:
     model: str | None = None
 
     def by(self, model: str | None) -> Message:
-        """Return the answer as ``model`` goes on with it."""
+        """Return the answer as continued by ``model``."""
         last = None if self.model is None else self.model.rpartition(THEN)[2]
         if model is None or model == last:
             return self
@@ -110,7 +110,7 @@ class Message:
 
     @property
     def unfinished(self) -> bool:
-        """True for an answer that can be gone on with."""
+        """Return whether the answer stopped early and can be continued."""
         if self.reply is None or not self.text:
             return False
         ended = self.reply.finished
@@ -118,15 +118,15 @@ class Message:
 
     @property
     def recalled(self) -> bool:
-        """True unless the log of an answer is still on disk."""
+        """Return whether the log is in memory rather than only on disk."""
         return self.reply is None or not self.text or bool(self.reply.rounds)
 
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How a conversation is answered: what the model is told first, how tokens are drawn, the longest answer.
+    """Says how a conversation is answered: the system prompt, the sampling, the longest answer.
 
-    What is None was not chosen: it is as the model has it, and an answer as long as the context holds.
+    None means not chosen: the model's own default, and an answer as long as the context holds.
     """
 
     system: str = ""
@@ -152,7 +152,7 @@ class Conversation:
 
     @cached_property
     def messages(self) -> tuple[Message, ...]:
-        """The branch shown, oldest first."""
+        """Return the messages of the branch shown, oldest first."""
         return tuple(self._up(self.leaf))[::-1]
 
     @cached_property
@@ -185,7 +185,7 @@ class Conversation:
         return replace(self, leaf=message)
 
     def showing(self, message: int) -> Conversation:
-        """Return the conversation with a branch shown that holds ``message``: its newest."""
+        """Return the conversation showing the newest branch that holds ``message``."""
         passed: set[int] = set()
         while message not in passed and (children := self._children.get(message)):
             passed.add(message)
@@ -193,7 +193,7 @@ class Conversation:
         return replace(self, leaf=message)
 
     def versions(self, message: int) -> tuple[int, ...]:
-        """Return the messages that stand in for each other at one place, oldest first."""
+        """Return the alternative versions of ``message``, oldest first."""
         return tuple(self._children[self._known[message].parent])
 
     def below(self, message: int) -> tuple[int, ...]:
@@ -225,7 +225,7 @@ class Conversation:
         return ((("system", self.manner.system),) if self.manner.system else ()) + said
 
     def start_after(self, surplus: int, starts: Container[int] = ()) -> int | None:
-        """Return the message ``turns`` would begin with were its oldest ``surplus`` left out, None if there is none."""
+        """Return the message ``turns`` would begin with if the oldest ``surplus`` were left out, if any."""
         turns = self._turns(starts)
         return turns[surplus][0].id if surplus < len(turns) else None
 
@@ -236,12 +236,12 @@ class Conversation:
 
     @property
     def model(self) -> str | None:
-        """The name of the model this conversation was last written with, None where nobody knows."""
+        """Return the name of the model that wrote last in this conversation; None if unknown."""
         named = (message.model for message in reversed(self.tree) if message.model)
         return next((name.rpartition(THEN)[2] for name in named), None)
 
     def unread(self, answer: int) -> int:
-        """Return how many messages, the oldest of the branch, the model was not told for ``answer``."""
+        """Return how many of the branch's oldest messages were left out of the prompt for ``answer``."""
         first = self._known[answer].told_from
         if first is None:
             return 0
@@ -265,7 +265,7 @@ class Conversation:
         return turns
 
     def _up(self, message: int | None) -> Iterator[Message]:
-        """Yield ``message`` and those it follows; messages that follow each other in a circle come once."""
+        """Yield ``message`` and its ancestors; stop where a damaged file made them a circle."""
         passed: set[int] = set()
         while message is not None and message not in passed:
             passed.add(message)

@@ -1,4 +1,4 @@
-"""What was said, made fit to stand within a Markdown document of another's headings. No Qt."""
+"""Fits a message into a Markdown document that has headings of its own. No Qt."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _MARKDOWN = MarkdownIt("commonmark")
 
 
 def enclosed(text: str, *, typed: bool = False) -> str:
-    """Return Markdown that ends where ``text`` ends, its headings below those around it.
+    """Return ``text`` as closed Markdown, its headings lowered below those around it.
 
-    A fence, comment or formula left open is closed. ``typed``: by hand, so that what looks like a heading is none.
+    Closes an open fence, comment or formula. ``typed`` text was written by hand: what looks like a heading is none.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n").strip()
     while typed and (escaped := _remade(text, _escaped)) != text:
@@ -35,7 +35,7 @@ def enclosed(text: str, *, typed: bool = False) -> str:
 
 
 def _remade(text: str, remake: Callable[[Sequence[str], Token], list[str]]) -> str:
-    """Return ``text`` with the lines of each heading that is in nothing else made anew."""
+    """Return ``text`` with the lines of each top-level heading rewritten."""
     lines = text.split("\n")
     for token in reversed(_MARKDOWN.parse(text)):
         if token.type == "heading_open" and token.level == 0 and token.map is not None:
@@ -60,7 +60,7 @@ def _escaped(lines: Sequence[str], heading: Token) -> list[str]:
 
 
 def _closed(text: str) -> str:
-    """Return ``text`` with an end for what would take in all that follows."""
+    """Return ``text`` with open blocks closed, which would swallow all that follows."""
     tokens = _MARKDOWN.parse(text + _PROBE)
     if tokens[-1].type != "heading_close":
         text += f"\n{_end(tokens[-1])}"
@@ -79,7 +79,7 @@ def _end(block: Token) -> str:
 
 
 def _in_formula(tokens: Sequence[Token]) -> bool:
-    """Tell whether a formula begun by $$ at the start of a line has no end; code may hold any $$."""
+    """Return whether a formula begun by $$ at the start of a line has no end; $$ in code does not count."""
     inside = False
     for block in tokens:
         words = "".join("\n" if t.type.endswith("break") else t.content for t in block.children or () if _plain(t))

@@ -1,4 +1,4 @@
-"""A conversation as a file: Markdown, HTML or JSON with the log of every answer. No Qt."""
+"""Writes a conversation to a file: Markdown, HTML, or JSON with the log of every answer. No Qt."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class ExportError(UpdraftError):
 def export(conversation: Conversation, path: Path, leftovers: Leftovers) -> None:
     """Write the branch shown (JSON: every branch) to ``path``, whose ending says how; all of it or nothing.
 
-    ``leftovers`` knows what to remove should the program be killed meanwhile.
+    ``leftovers`` remembers the unfinished file, in case the program is killed meanwhile.
 
     Raises ExportError for an ending that is none of FORMATS, or where the disk refuses.
     """
@@ -81,18 +81,18 @@ def export(conversation: Conversation, path: Path, leftovers: Leftovers) -> None
 
 
 def needs_logs(path: Path) -> bool:
-    """Tell whether a file of this name says how each answer came to be."""
+    """Return whether a file of this name holds the log of each answer."""
     return path.suffix.lower() == ".json"
 
 
 def file_name(title: str) -> str:
-    """Return a name every system accepts for the file of a conversation of this ``title``, without its ending."""
+    """Return a file name for ``title`` that every system accepts, without its ending."""
     kept = "".join(c if c.isalnum() or c in " -_.,()" else " " for c in title or UNTITLED)
     return " ".join(kept.split()).strip(". ")[:80] or UNTITLED
 
 
 def markdown(conversation: Conversation) -> str:
-    """Return the branch shown as Markdown under headings that nothing said can take in or be taken for."""
+    """Return the branch shown as Markdown whose headings no message can swallow or imitate."""
     parts = [f"# {conversation.title or UNTITLED}"]
     if conversation.manner.system:
         parts += ["## System", enclosed(conversation.manner.system, typed=True)]
@@ -104,7 +104,7 @@ def markdown(conversation: Conversation) -> str:
 
 
 def page(conversation: Conversation) -> str:
-    """Return the branch shown as one HTML page that needs nothing else and runs nothing."""
+    """Return the branch shown as one self-contained HTML page without scripts."""
     articles = "\n".join(
         f'<article class="{message.role}">\n<div class="said">{_said(conversation, message)}</div>\n'
         f"{_body(message)}\n</article>"
@@ -158,7 +158,7 @@ def _said(conversation: Conversation, message: Message) -> str:
 
 
 def _unread(conversation: Conversation, message: Message) -> str:
-    """Say what was left out for an answer, nothing if nothing was."""
+    """Return a note of what was left out of the prompt for an answer, or ""."""
     count = conversation.unread(message.id)
     return f"not read for this answer: the first {count} messages" if count else ""
 
@@ -168,7 +168,7 @@ def _who(message: Message) -> str:
 
 
 def _by(message: Message) -> str:
-    """Name the model an answer was written by, where it is known."""
+    """Return the name of the model that wrote an answer, if known."""
     return f"written by {message.model}" if message.model else ""
 
 

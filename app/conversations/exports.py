@@ -1,4 +1,4 @@
-"""Exports under way: read answer by answer between what is being saved, written on a thread of their own."""
+"""Runs exports: reads answers one at a time between saves, and writes on a thread of its own."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class _Export:
 class Exports(QObject):
     """Writes conversations of ``archive`` to files, one after the other.
 
-    ``ended`` carries a Failure, or None as all went well; ``idle`` tells that nothing is under way any more.
+    ``ended`` carries a Failure, or None on success; ``idle`` is emitted when nothing is left to do.
     """
 
     ended = Signal(object)
@@ -51,15 +51,15 @@ class Exports(QObject):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of the files that are not complete yet."""
+        """Return the names of the files that are not complete yet."""
         return tuple(job.path.name for job in self._under_way)
 
     def at_work(self) -> bool:
-        """Tell whether the thread does something, if only looking for leftovers, and goes on with it."""
+        """Return whether the thread is busy, if only looking for leftovers."""
         return not self._pool.waitForDone(BRIEF)
 
     def sweep(self) -> None:
-        """Remove what exports of an earlier run left half-written."""
+        """Remove files an earlier run left half-written."""
         self._pool.start(self._leftovers.sweep)
 
     def begin(self, chat: int, path: Path, conversation: Conversation | None = None) -> None:
@@ -73,7 +73,7 @@ class Exports(QObject):
             self._archive.ask(lambda store: store.read(chat), read, unread)
 
     def give_up(self) -> None:
-        """Drop what is not being written yet."""
+        """Drop the exports that are not being written yet."""
         self._under_way = [job for job in self._under_way if job.writing]
 
     def _read(self, job: _Export, found: tuple[Conversation, str] | None) -> None:
@@ -93,7 +93,7 @@ class Exports(QObject):
         self._recall(job, talk)
 
     def _recall(self, job: _Export, talk: Conversation) -> None:
-        """Ask for the next log; write when all are there."""
+        """Ask for the next log; write once all have arrived."""
         if job not in self._under_way:
             return
         message = next(job.wanted, None)
@@ -109,7 +109,7 @@ class Exports(QObject):
         self._recall(job, talk)
 
     def _write(self, job: _Export, talk: Conversation) -> Failure | None:
-        """Export, and return what went wrong; on the thread for it."""
+        """Export on the export thread; return the failure, if any."""
         try:
             export(replace(talk, tree=tuple(job.logs.get(m.id, m) for m in talk.tree)), job.path, self._leftovers)
         except ExportError as error:

@@ -1,4 +1,4 @@
-"""The end of the program waits for what is still being written, and says so if that takes long."""
+"""Keeps the program open until everything is written, and says so if that takes long."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _BY_ITSELF = "Updraft closes by itself as soon as this is done."
 
 
 class Farewell(QDialog):
-    """Waits, once the window is closed, until ``exports`` and then ``archive`` are done; the person may leave before.
+    """Waits after the window is closed until ``exports`` and ``archive`` are done; the person can leave earlier.
 
-    ``anyway``: it is known that the disk refuses something, and agreed that it is lost.
+    ``anyway`` means the person has agreed to lose what the disk refuses.
     """
 
     def __init__(self, archive: Archive, exports: Exports, *, anyway: bool = False) -> None:
@@ -37,7 +37,7 @@ class Farewell(QDialog):
         archive.left.connect(self._archive_left)
 
     def wait(self) -> None:
-        """Return once all is written, or the person or ``leave`` will not wait; whether it is, the archive knows."""
+        """Return once all is written, or when the person or ``leave`` ends the wait; the archive knows which."""
         if not self._exports.names:
             self._end_archive()
         else:
@@ -50,13 +50,13 @@ class Farewell(QDialog):
         self.deleteLater()
 
     def come_forward(self) -> None:
-        """Be seen."""
+        """Show the dialog in front."""
         self.show()
         self.raise_()
         self.activateWindow()
 
     def leave(self) -> None:
-        """Wait no longer: not for an export, or, where there is none, for nothing at all."""
+        """Stop waiting for the exports or, if none is left, for anything."""
         if self._exports.names:
             self._exports.give_up()
             self._end_archive()
@@ -64,10 +64,10 @@ class Farewell(QDialog):
             self._loop.quit()
 
     def reject(self) -> None:
-        """Stay: Escape decides nothing."""
+        """Ignore Escape, which decides nothing here."""
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Stay: the frame's button decides nothing."""
+        """Ignore the frame's close button, which decides nothing here."""
         event.ignore()
 
     def _furnish(self) -> None:
@@ -98,7 +98,7 @@ class Farewell(QDialog):
         self._archive.leave(anyway=self._anyway)
 
     def _archive_left(self) -> None:
-        """Be done, unless there is something the person has to know."""
+        """Finish, unless something must be shown to the person."""
         if self._failed:
             self._say(self._failed[0].sentence, self._failed[0].hint, "Close")
             self.come_forward()
@@ -119,7 +119,7 @@ class Farewell(QDialog):
         self._say(f"Still writing {what}…", hint, "Close without exporting")
 
     def _refused(self, failure: Failure) -> None:
-        """Say why something cannot be saved; it is tried again now and then, and when the person says so."""
+        """Say why something cannot be saved; try again now and then, and when the person asks to."""
         if not self._anyway:
             hint = f"{failure.sentence} {failure.hint}"
             self._say("Some of what you wrote is not saved yet.", hint, "Close without saving", again=True)

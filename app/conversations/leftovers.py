@@ -1,4 +1,4 @@
-"""Half-written exports that a kill left behind: listed in the data folder, removed at the next start. No Qt."""
+"""Tracks half-written exports in the data folder, to remove them at the next start after a kill. No Qt."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _OURS = re.compile(r"\.updraft-[0-9a-f]{16}\.part")
 
 
 class Leftovers:
-    """The files begun beside the exports of one data ``folder``; without one nothing is remembered.
+    """Lists the temporary files of exports in the data ``folder``; remembers nothing without one.
 
-    One thread uses it. Where the disk refuses the list, exports are made all the same.
+    Used by one thread. Where the list cannot be written, exports go on all the same.
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -27,7 +27,7 @@ class Leftovers:
 
     @contextmanager
     def growing(self, target: Path) -> Iterator[Path]:
-        """Give a free name beside ``target`` to write to; nothing is left there afterwards, or after the next start."""
+        """Yield a free name beside ``target`` to write to, and clean it up afterwards or at the next start."""
         part = target.absolute().with_name(f".updraft-{secrets.token_hex(8)}.part")
         self._keep([*self._kept(), part])
         try:
@@ -36,13 +36,13 @@ class Leftovers:
             self._keep([path for path in self._kept() if path != part])
 
     def sweep(self) -> None:
-        """Remove what an earlier run left; what is on a drive that is not there is looked for again the next time."""
+        """Remove what an earlier run left; keep entries on drives that are not connected for the next time."""
         kept = self._kept()
         if kept:
             self._keep([path for path in kept if not _removed(path)])
 
     def _kept(self) -> list[Path]:
-        """Return what is listed and can be ours; a list nobody can read is none."""
+        """Return the listed files that can be ours; an unreadable list counts as empty."""
         if self._list is None or obstructed(self._list):
             return []
         with suppress(OSError, ValueError, RecursionError):
@@ -62,7 +62,7 @@ class Leftovers:
 
 
 def _removed(path: Path) -> bool:
-    """Remove a file; a link or a folder of such a name is none of ours. False if it can only be tried again later."""
+    """Remove a file, but no link or folder of that name, which is not ours; return False to try again later."""
     try:
         if stat.S_ISREG(path.lstat().st_mode):
             path.unlink()

@@ -20,7 +20,7 @@ Index = QModelIndex | QPersistentModelIndex
 
 
 class ShelfPaint(QStyledItemDelegate):
-    """Draws with the colours of ``palette``; long titles keep both ends, as many begin alike."""
+    """Draws rows in the colours of ``palette``; elides long titles in the middle, as many begin alike."""
 
     def __init__(self, palette: Palette, view: QListWidget) -> None:
         super().__init__(view)
@@ -46,7 +46,7 @@ class ShelfPaint(QStyledItemDelegate):
         painter.restore()
 
     def createEditor(self, parent: QWidget, option: QStyleOptionViewItem, index: Index) -> QWidget:
-        """Rename in place."""
+        """Make the editor that renames a row in place."""
         editor = super().createEditor(parent, option, index)
         if isinstance(editor, QLineEdit):
             editor.setObjectName("renameChat")

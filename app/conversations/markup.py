@@ -1,4 +1,4 @@
-"""An answer as HTML that loads nothing and runs nothing: Markdown typeset, HTML shown as text, images named. No Qt."""
+"""Turns an answer into HTML that loads and runs nothing: raw HTML becomes text, images their names. No Qt."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def last_code(text: str) -> str | None:
 def _image(
     _: RendererProtocol, tokens: Sequence[Token], at: int, __: OptionsDict, ___: MutableMapping[str, Any]
 ) -> str:
-    """Name an image in place of showing it: a page that is opened must not fetch anything."""
+    """Write an image's name instead of the image: opening the page must not fetch anything."""
     token = tokens[at]
     return html.escape(f"[image: {token.content}] {token.attrs.get('src', '')}".strip())
 
 
 def _web(address: str) -> bool:
-    """Tell whether a link may stay one: an address of the web, or of mail; no file, no share of a network."""
+    """Return whether a link may be kept: web and mail addresses, but no files or network shares."""
     return address.lower().startswith(("http:", "https:", "mailto:"))
 
 

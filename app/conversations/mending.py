@@ -1,4 +1,4 @@
-"""Makes a tree of messages whose parents a damaged file lost, tangled or pointed elsewhere. No Qt."""
+"""Repairs the tree of messages whose parents a damaged file lost or tangled. No Qt."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from app.conversations.conversation import Message
 
 
 def mended(messages: Sequence[Message]) -> list[Message]:
-    """Return ``messages``, oldest first, so that every parent is one of them and no way up leads in a circle.
+    """Return ``messages``, oldest first, with every parent among them and no circles.
 
     What lost its parent follows the message before it in time, so that it is shown with what came earlier.
     """

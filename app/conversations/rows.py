@@ -1,6 +1,6 @@
-"""Messages, events and manners as rows hold them, and back; what cannot be read any more is left out. No Qt.
+"""Converts messages, events and manners to database rows and back, skipping what cannot be read. No Qt.
 
-SQLite lets any column hold anything, and damage makes use of that: every value is checked on its way in.
+SQLite lets any column hold anything, so a damaged file can too: every value read is checked.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ def message_of(row: tuple[Any, ...]) -> Message:
 
 
 def _pace_of(kept: object) -> PlainPace | None:
-    """Return the pace kept as JSON or, by earlier versions, as a number of seconds that rests on too little."""
+    """Return the pace kept as JSON or, by earlier versions, as a number of seconds measured too briefly."""
     if isinstance(kept, float):
         return PlainPace(kept) if 0 < kept < math.inf else None
     return event_of(kept, PlainPace)
 
 
 def text_of(value: object) -> str:
-    """Return what a column for text holds as text, whatever it is."""
+    """Return the value of a text column as text, whatever its type."""
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     return "" if value is None else str(value)
@@ -112,7 +112,7 @@ def manner_of(kept: object) -> Manner:
 
 
 def as_json(value: object) -> str:
-    """Return ``value`` as JSON without a needless character, nor one that no file takes."""
+    """Return ``value`` as compact JSON, without lone surrogates."""
     return whole(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
 
 

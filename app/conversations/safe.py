@@ -1,4 +1,4 @@
-"""A database file that is opened with care: a damaged one is set aside, an older one migrated after a backup. No Qt."""
+"""Opens the database file safely: sets a damaged one aside, migrates an older one after a backup. No Qt."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class StoreError(UpdraftError):
 
 
 class FolderGoneError(StoreError):
-    """The data folder that was used before is not there; it is not made anew without being asked for."""
+    """The data folder used before is missing; it is created again only on request."""
 
 
 class DamagedError(StoreError):
@@ -36,7 +36,7 @@ class DamagedError(StoreError):
 def connect(folder: Path | None, notes: list[Failure], *, make: bool = True) -> sqlite3.Connection:
     """Open the file of ``folder``, or a database in memory where there is no folder; what was done to it is noted.
 
-    ``make``: the folder may be made. Raises FolderGoneError, DamagedError (the file is left alone) or StoreError.
+    ``make`` allows creating the folder. Raises FolderGoneError, DamagedError (the file is left alone) or StoreError.
     """
     if folder is None:
         return _ready(sqlite3.connect(":memory:", isolation_level=None), None, notes)
@@ -63,7 +63,7 @@ def connect(folder: Path | None, notes: list[Failure], *, make: bool = True) -> 
 
 
 def connect_for_reading(folder: Path) -> sqlite3.Connection:
-    """Return what the file of ``folder`` holds, in memory, where it cannot be written: nothing on disk is touched.
+    """Return an in-memory copy of the file of ``folder``, for a disk that cannot be written: touches nothing on it.
 
     What the program had not yet moved out of the file beside it is read as well, from a copy. Raises StoreError.
     """
@@ -114,9 +114,9 @@ def room_beside(folder: Path) -> Path:
 
 
 def take_up(folder: Path) -> None:
-    """Put the new file in the place of the damaged one, if that has been set aside; until then it may be half of one.
+    """Move the new file into the damaged one's place, if that one was set aside; before, the new one may be half done.
 
-    So a program that is killed at any moment does one or the other again.
+    A program killed at any moment then repeats one step or the other.
     """
     file, new = folder / NAME, folder / BESIDE / NAME
     with told("The conversations could not be opened"):
@@ -128,7 +128,7 @@ def take_up(folder: Path) -> None:
 
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Write all of what is inside, or nothing."""
+    """Run the block as one transaction: all of it is written, or nothing."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -141,7 +141,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 @contextmanager
 def told(what: str, *, opening: bool = False) -> Iterator[None]:
-    """Turn what a disk can do wrong into a sentence and a hint.
+    """Turn disk errors within the block into a StoreError with a sentence and a hint.
 
     While ``opening``, what is not foreseen is damage: tables are missing, or are not those the file says it has.
     """
@@ -185,7 +185,7 @@ _HINTS = {
 
 
 def _writable(folder: Path) -> bool:
-    """Tell whether the file, and others beside it, may be written; SQLite does not always say which it is."""
+    """Return whether the file and its neighbours can be written; SQLite does not always say."""
     file = folder / NAME
     return os.access(folder, os.W_OK) and (not file.exists() or os.access(file, os.W_OK))
 

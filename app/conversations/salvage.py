@@ -1,4 +1,4 @@
-"""Takes what can still be read of a damaged file into a new one, row by row. SQLite, no Qt.
+"""Copies what can still be read of a damaged file into a new one, row by row. SQLite, no Qt.
 
 A scan ends at the first page that is broken. So the rows are looked for from both ends and by every id that another
 table or an index still names.
@@ -86,7 +86,7 @@ def _ids(old: sqlite3.Connection, table: str) -> set[int]:
 
 
 def _put_chat(fresh: sqlite3.Connection, chats: dict[int, Row], message: Row) -> None:
-    """Make the chat ``message`` belongs to, once; where its own row is lost, as far as can be told."""
+    """Create the chat ``message`` belongs to, once, with what is known of it where its own row is lost."""
     id_, created = message["chat"], moment_of(message.get("created"))
     row = chats.get(id_, {})
     title = text_of(row.get("title")) or title_of(text_of(message.get("text")))

@@ -1,4 +1,4 @@
-"""The conversations at the left: a list by date with search above it. Everything in it is done with keys as well."""
+"""The sidebar: conversations by date, with search above. Everything works by keyboard too."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MIDNIGHT = 60_000  # ms between two looks at whether it is another day
 
 
 class Sidebar(QFrame):
-    """Shows ``archive`` as a list. What is to be done is told by signals, but for renaming and pinning."""
+    """Lists the conversations of ``archive``. Renames and pins them itself; emits signals for everything else."""
 
     new_wanted = Signal()
     chosen = Signal(object, object)  # id of a chat (too large for a C int), and of the message found in it or None
@@ -86,7 +86,7 @@ class Sidebar(QFrame):
         self._fill()
 
     def show_current(self, chat: int | None) -> None:
-        """Mark the conversation shown beside."""
+        """Select the conversation that the window shows."""
         self._current = chat
         self._mark()
 
@@ -100,12 +100,12 @@ class Sidebar(QFrame):
         self.list.viewport().update()
 
     def focus_search(self) -> None:
-        """Put the keyboard into the search field, what was sought selected."""
+        """Focus the search field and select its text."""
         self.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.search.selectAll()
 
     def add_foot(self, action: QAction, text: str) -> None:
-        """Put a button for ``action`` at the lower end, above those already there."""
+        """Add a button for ``action`` at the bottom, above those already there."""
         button = QPushButton(text)
         button.setObjectName("sidebarFoot")
         button.setAccessibleName(button.text())
@@ -115,7 +115,7 @@ class Sidebar(QFrame):
         QWidget.setTabOrder(self.list, button)  # Tab goes down, as they stand
 
     def add_sign(self, sign: QWidget) -> None:
-        """Put ``sign`` below the list, above the buttons: it comes and goes."""
+        """Add ``sign``, which comes and goes, between the list and the buttons."""
         self.foot.insertWidget(0, sign)
         QWidget.setTabOrder(self.list, sign)
 
@@ -182,7 +182,7 @@ class Sidebar(QFrame):
             self.chosen.emit(hits[0].chat, hits[0].message)
 
     def _mark(self, chat: int | None = None) -> None:
-        """Select the conversation shown, or ``chat`` where the keyboard was on another one."""
+        """Select the conversation shown, or ``chat`` where the focus was on another one."""
         self.list.select(chat if chat is not None else self._current)
 
     def _look_at_clock(self) -> None:

@@ -1,6 +1,6 @@
-"""Conversations on disk: SQLite with a row a message and the log of an answer in parts as it grew. No Qt.
+"""Keeps conversations in SQLite: one row per message, the log of an answer in parts as it grew. No Qt.
 
-One thread owns a store. Every method that writes is one transaction; StoreError says that nothing of it was written.
+One thread owns a store. Every writing method is one transaction: after a StoreError nothing of it was written.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _NOT_READ = "The conversations could not be read"
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """What became of an answer since it was last saved: new ``rounds``, its new ``text``, and what is known of it."""
+    """Says what changed in an answer since it was last saved: new ``rounds``, its ``text``, and its other facts."""
 
     message: Message
     rounds: tuple[Round, ...]
@@ -72,7 +72,7 @@ class Store:
             raise
 
     def close(self) -> None:
-        """Close the file in good order, so that the next start need not check it."""
+        """Close the file cleanly, so that the next start need not check it."""
         with suppress(sqlite3.Error):
             self._db.execute("INSERT OR REPLACE INTO notes VALUES ('closed', '')")
         self._db.close()
@@ -82,7 +82,7 @@ class Store:
         self._db.close()
 
     def take_in(self, damaged: Path) -> Saved:
-        """Take over what can be read of a ``damaged`` file. This one is to be new."""
+        """Copy what can be read of a ``damaged`` file into this new one."""
         with told("What can be read of the damaged file could not be saved"), transaction(self._db):
             return salvage(damaged, self._db)
 
@@ -166,7 +166,7 @@ class Store:
     # Writing
 
     def add_question(self, conversation: Conversation, message: Message) -> None:
-        """Keep ``message``, and with the first one the conversation; what was being written in it is done with."""
+        """Keep ``message``, and with the first one the conversation; drop its draft."""
         with told(_NOT_SAVED), transaction(self._db):
             self._put_chat(conversation, message.created)
             self._put_message(conversation.id, message)
@@ -193,7 +193,7 @@ class Store:
             self._put_chat(conversation, None)
 
     def put_whole(self, conversation: Conversation) -> None:
-        """Keep all of a conversation, logs included, whatever there was of it."""
+        """Save a whole conversation, logs included, replacing any older state."""
         with told(_NOT_SAVED), transaction(self._db):
             self._put_chat(conversation, conversation.tree[-1].created if conversation.tree else time.time())
             for message in conversation.tree:
@@ -210,7 +210,7 @@ class Store:
             self._title(chat, title)
 
     def pin(self, chat: int, *, pinned: bool) -> None:
-        """Keep a conversation on top, or no longer."""
+        """Pin a conversation to the top of the list, or unpin it."""
         with told(_NOT_SAVED), transaction(self._db):
             self._db.execute("UPDATE chats SET pinned = ? WHERE id = ?", (pinned, chat))
 

@@ -1,4 +1,4 @@
-"""Does what the store is asked for, in order, on a thread of its own; what the disk refuses is tried again later."""
+"""Runs the store's jobs in order on a thread of its own; retries what the disk refuses."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _LOG = "The log (Help menu) has the details."
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Something to do on the store's thread; ``then`` hears the result on the window's.
+    """A piece of work for the store's thread; ``then`` is called with the result on the window's.
 
-    ``writes``: it waits in memory and is tried again where the disk refuses it. ``upkeep``: nobody would miss it if it
+    ``writes``: it waits in memory and is retried where the disk refuses it. ``upkeep``: it would not be missed if it
     were never done. ``otherwise`` is called in place of ``then`` where reading fails. ``run`` None: only the order
     matters.
     """
@@ -40,7 +40,7 @@ class Job:
 
 
 class StoreThread(QObject):
-    """Does the jobs, in order, on its own thread; the only owner of the store. No slot lets an exception out."""
+    """Owns the store and runs its jobs in order; no slot lets an exception out."""
 
     done = Signal(object, object)  # Job, its result
     failed = Signal(object)  # Job that was to read
@@ -60,12 +60,12 @@ class StoreThread(QObject):
 
     @property
     def waiting(self) -> int:
-        """How many jobs that matter could not be written; for the window only once the thread has ended."""
+        """Return how many jobs that matter could not be written; the window may ask only once the thread has ended."""
         return sum(not job.upkeep for job in self._waiting)
 
     @Slot(object)
     def do(self, job: Job) -> None:
-        """Do ``job``; one that writes stands behind those that wait."""
+        """Run ``job``, a writing one after those that wait."""
         if job.writes:
             self._waiting.append(job)
             self.flush()
@@ -82,7 +82,7 @@ class StoreThread(QObject):
 
     @Slot()
     def flush(self) -> None:
-        """Do what waits, as far as the disk takes it."""
+        """Run the waiting jobs, as far as the disk accepts them."""
         while self._waiting:
             job = self._waiting[0]
             try:
@@ -107,7 +107,7 @@ class StoreThread(QObject):
 
     @Slot()
     def make_folder(self) -> None:
-        """Make the data folder anew, and do what waits."""
+        """Create the data folder again, and run the waiting jobs."""
         self._make = True
         self.flush()
 
@@ -154,7 +154,7 @@ class StoreThread(QObject):
             return self._replace()
 
     def _to_read(self) -> Store:
-        """Return the store; where it cannot be opened to write, what is on the disk all the same."""
+        """Return the store, or a read-only copy where it cannot be opened for writing."""
         if self._readable is not None:
             return self._readable  # whether it can be written by now is tried when something is
         try:
@@ -170,7 +170,7 @@ class StoreThread(QObject):
             return self._readable
 
     def _trouble(self, error: StoreError) -> None:
-        """Tell why something waits; after damage, go on with what can be read of the file."""
+        """Report why something waits; after damage, continue with what can be read of the file."""
         if isinstance(error, DamagedError) and self._store is not None:
             try:
                 self._begin_anew(self._store)
@@ -203,7 +203,7 @@ class StoreThread(QObject):
         return Store(self._folder, make=self._make)
 
     def _give_up(self) -> None:
-        """Tell that a job cannot be done at all; one for a file that is no more is let go without a word."""
+        """Report that a job cannot be done at all; drop one for a replaced file silently."""
         if not self._of_old:
             sentence = "Something could not be saved because of an unexpected fault."
             self.noted.emit(Failure(sentence, _LOG))

@@ -1,4 +1,4 @@
-"""What the list of conversations is made of, and how it is ordered. No Qt."""
+"""Defines the entries of the conversation list and orders them. No Qt."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """Where a search found something: in ``message``, or in the title alone (None). ``excerpt``: the words around."""
+    """A search result: in ``message``, or in the title alone (None). ``excerpt`` holds the words around it."""
 
     chat: int
     title: str
@@ -31,14 +31,14 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """Conversations of one time under a heading, the newest first."""
+    """A heading and its conversations, the newest first."""
 
     heading: str
     chats: tuple[Summary, ...]
 
 
 def shelve(chats: Iterable[Summary], today: date) -> tuple[Shelf, ...]:
-    """Return the pinned ones first, then the others by the day they were last used, in local time."""
+    """Group conversations under headings: pinned ones first, then by the local day of last use."""
     week = [today - timedelta(days=7), today - timedelta(days=1), today]
     found: dict[str, list[Summary]] = {
         heading: [] for heading in ("Pinned", "Today", "Yesterday", "Previous 7 days", "Earlier")

@@ -1,4 +1,4 @@
-"""What was deleted: kept for a while, listed, brought back or erased for good. SQLite, on the store's thread. No Qt."""
+"""Keeps deleted rows for a while, lists, restores and erases them. SQLite, on the store's thread. No Qt."""
 
 from __future__ import annotations
 
@@ -57,24 +57,24 @@ class Trash:
         return tuple(sorted(found, key=lambda item: item.when, reverse=True))
 
     def take_chat(self, chat: int) -> None:
-        """Put a conversation in."""
+        """Move a conversation to the trash."""
         with told(_NOT_SAVED), transaction(self._db):
             self._db.execute("UPDATE chats SET deleted = ? WHERE id = ?", (self._now(), chat))
 
     def give_chat(self, chat: int) -> None:
-        """Bring a conversation back."""
+        """Take a conversation out of the trash."""
         with told(_NOT_SAVED), transaction(self._db):
             self._db.execute("UPDATE chats SET deleted = NULL WHERE id = ?", (chat,))
 
     def take_messages(self, messages: Iterable[int]) -> None:
-        """Put messages in, which are one item from now on."""
+        """Move messages to the trash as one item."""
         with told(_NOT_SAVED), transaction(self._db):
             when = self._now()
             rows = [(when, message) for message in messages]
             self._db.executemany("UPDATE messages SET deleted = ? WHERE id = ?", rows)
 
     def give_messages(self, messages: Sequence[int]) -> None:
-        """Bring messages back, and those they follow: none may hang from one that is gone.
+        """Take messages out of the trash with their ancestors, so that none lacks its parent.
 
         Their conversation will be opened on the branch that has the last of them.
         """
@@ -101,7 +101,7 @@ class Trash:
                     self._erase_chats([(item.chat,)])
 
     def tidy(self) -> None:
-        """Erase for good what was deleted longer ago than it is KEPT.
+        """Erase for good what was deleted longer than KEPT ago.
 
         A clock can be wrong for a day, so the last AGREE days this was called on have to agree about that.
         """

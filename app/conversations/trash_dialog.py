@@ -1,4 +1,4 @@
-"""The trash: what was deleted, to be brought back or erased for good. Erasing is asked about, restoring is not."""
+"""A dialog that lists the trash, restores from it, and erases for good after asking."""
 
 from __future__ import annotations
 

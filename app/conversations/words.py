@@ -1,4 +1,4 @@
-"""Text as the search index takes it: scripts without spaces are cut into their characters. No Qt."""
+"""Prepares text for the search index: scripts without spaces are split into characters. No Qt."""
 
 from __future__ import annotations
 
