@@ -1,1 +1,1 @@
-"""Where a question is written, and how much room is left for it."""
+"""Takes a question, its attachments, and shows how much context is left for it."""

@@ -1,4 +1,4 @@
-"""Text attached to a question: a chip while the question is written, and part of its text once it is asked. No Qt."""
+"""Attaches texts to a question: a chip while it is written, part of its text once it is asked. No Qt."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ _LANGUAGES = {".md": "markdown", ".py": "python", ".js": "javascript", ".rs": "r
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A ``text`` under the ``name`` of its file."""
+    """An attached ``text`` and the ``name`` of its file."""
 
     name: str
     text: str
 
 
 def joined(typed: str, attached: Sequence[Attachment]) -> str:
-    """Return the question: what was ``typed``, and below it every attachment under its name."""
+    """Return the question: the ``typed`` text, then every attachment under its name."""
     return "\n\n".join(part for part in (typed, *map(_quoted, attached)) if part) if attached else typed
 
 
 def parted(question: str) -> tuple[str, list[Attachment]]:
-    """Return what was typed of ``question`` and what was attached to it: undoes ``joined``.
+    """Split ``question`` into the typed text and the attachments: the inverse of ``joined``.
 
-    Too long a text to be written in is taken for an attachment, too.
+    A text too long for the field becomes an attachment, too.
     """
     lines, attached = question.split("\n"), list[Attachment]()
     while (found := _last(lines)) is not None:
@@ -43,12 +43,12 @@ def parted(question: str) -> tuple[str, list[Attachment]]:
 
 
 def too_long(text: str) -> bool:
-    """Tell whether laying ``text`` out in a field would be felt."""
+    """Return whether ``text`` is so long that laying it out in a field would be felt."""
     return len(text) > LONG or any(len(word) > WORD for word in text.split())
 
 
 def _quoted(attachment: Attachment) -> str:
-    """Return the text fenced, so that a model sees where it begins and ends."""
+    """Fence the text, so that a model sees where it begins and ends."""
     fence = _FENCE
     while fence in attachment.text:
         fence += "`"

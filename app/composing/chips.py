@@ -1,4 +1,4 @@
-"""What is attached to the question being written: a chip for each text, with a way to take it off again."""
+"""Shows a chip for each attached text, with a button that removes it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NAME = 32  # characters of a name that are shown
 
 
 class Chips(QWidget):
-    """Shows ``attached`` in rows, nothing where there is none. ``changed``: one was taken off or put on."""
+    """Shows ``attached`` in rows; emits ``changed`` when one is added or removed."""
 
     changed = Signal()
 
@@ -30,11 +30,11 @@ class Chips(QWidget):
 
     @property
     def attached(self) -> Sequence[Attachment]:
-        """The attachments, in the order they came."""
+        """Return the attachments in the order they were added."""
         return [chip.attachment for chip in self._chips]
 
     def show_all(self, attached: Sequence[Attachment]) -> None:
-        """Show ``attached`` in place of those before."""
+        """Replace the attachments shown by ``attached``."""
         if attached == self.attached:
             return
         for chip in self._chips:
@@ -59,7 +59,7 @@ class Chips(QWidget):
 
 
 class Chip(QFrame):
-    """One attachment: its name, its size, and a button that takes it off."""
+    """Shows one attachment: its name, its size, and a button that removes it."""
 
     removed = Signal()
 

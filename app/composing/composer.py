@@ -1,4 +1,4 @@
-"""Where questions are written. Enter sends, or Ctrl+Enter; Shift+Enter breaks the line; Send is Stop meanwhile."""
+"""The box questions are written in. Enter or Ctrl+Enter sends, Shift+Enter breaks the line; Send doubles as Stop."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ SENDS = {"enter": "Enter", "ctrl": "Ctrl+Enter"}
 
 
 class Composer(QFrame):
-    """A text field, and what is attached to it. Nothing is lost: the text leaves only when another is shown.
+    """Holds the question and its attachments. Nothing is lost: the text stays until another is shown.
 
-    ``submitted`` carries a question to be asked now, ``queued`` says that it is to be asked once the answer in flight
-    is complete; ``changed``: the question is another.
+    ``submitted`` carries a question to ask now, ``queued`` asks for it once the current answer is complete; ``changed``
+    is emitted when the question changes.
     """
 
     submitted = Signal(str)
@@ -59,11 +59,11 @@ class Composer(QFrame):
 
     @property
     def text(self) -> str:
-        """The question: what is written in the field, with what is attached."""
+        """Return the question: the text of the field with its attachments."""
         return joined(self.field.toPlainText(), self.chips.attached)
 
     def show_text(self, text: str) -> None:
-        """Put a question into the composer in place of what is there, what was attached to it as chips again."""
+        """Replace the composer's content by a question, its attachments as chips again."""
         typed, attached = parted(text)
         self.chips.show_all(attached)
         self.field.setPlainText(typed)
@@ -93,12 +93,12 @@ class Composer(QFrame):
         self.meter.setToolTip("How many tokens this chat takes with what you write, and how many the model can hold")
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Leave the field its part of a narrow window."""
+        """Keep room for the field in a narrow window."""
         super().resizeEvent(event)
         self._show_meter()
 
     def _show_meter(self) -> None:
-        """Show the figures; the unit only where all of it takes no more than a third."""
+        """Show the meter's figures, with the unit only while they take a third of the width at most."""
         wide = 3 * self.meter.fontMetrics().horizontalAdvance(self._measured) < self.width()
         self.meter.setText(self._measured if wide else self._measured.removesuffix(" tokens"))
 
@@ -142,18 +142,18 @@ class Composer(QFrame):
 
 
 class Clip(QuietButton):
-    """A paper clip, the sheet's: text files are attached with it."""
+    """The paper-clip button, which attaches text files."""
 
     def __init__(self) -> None:
         super().__init__(style="attach", name="Attach text files", tip="Attach text files (Ctrl+Shift+O)")
 
     def sizeHint(self) -> QSize:
-        """Be square: Qt leaves room for four letters where there is no text."""
+        """Ask for a square: Qt would leave room for four letters where there is no text."""
         return QSize(super().sizeHint().height(), super().sizeHint().height())
 
 
 class Field(QTextEdit):
-    """Plain text that grows with its lines. ``entered``: the key that sends was pressed, and not to end a composition.
+    """A plain text field that grows with its lines. ``entered``: the key that sends, unless it ends a composition.
 
     That is Enter, or with a ``send_key`` of "ctrl" only Ctrl+Enter.
     """
@@ -178,7 +178,7 @@ class Field(QTextEdit):
         self._fit()
 
     def event(self, event: QEvent) -> bool:
-        """Leave Undo to the menu while there is nothing to undo in here: it may bring a conversation back."""
+        """Leave Undo to the menu while there is nothing to undo here: it may restore a conversation."""
         if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
             undoes = event.matches(QKeySequence.StandardKey.Undo)
             if undoes and not self.document().isUndoAvailable():
@@ -210,7 +210,7 @@ class Field(QTextEdit):
         return bool(local_files(source)) or source.hasImage() or super().canInsertFromMimeData(source)
 
     def insertFromMimeData(self, source: QMimeData) -> None:
-        """Hand on what is no text or too long, insert the rest."""
+        """Pass on files and texts that are too long, insert the rest."""
         if files := local_files(source):
             self.files_given.emit(files)
         elif source.hasImage() and not source.hasText():
@@ -233,7 +233,7 @@ class Field(QTextEdit):
         self._invite()
 
     def changeEvent(self, event: QEvent) -> None:
-        """Say as much as there is room for in a new size of text, and be as high as a line of it."""
+        """Refit text and height to a new font."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.FontChange:
             self._invite()

@@ -1,4 +1,4 @@
-"""Files dropped anywhere on the window."""
+"""Takes files dropped anywhere on the window."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.look.label import label
 
 
 class FileDrop(QObject):
-    """Lets ``target`` take files; ``dropped`` carries their paths, ``hovered`` tells that some are held over it."""
+    """Makes ``target`` accept files; ``dropped`` carries their paths, ``hovered`` whether some are held over it."""
 
     dropped = Signal(object)  # list[Path]
     hovered = Signal(bool)
@@ -23,7 +23,7 @@ class FileDrop(QObject):
         target.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Take what holds files of this computer, leave the rest."""
+        """Accept drags of local files and ignore the rest."""
         if isinstance(event, QDropEvent) and local_files(event.mimeData()):
             event.acceptProposedAction()
             held = isinstance(event, QDragEnterEvent | QDragMoveEvent)
@@ -37,7 +37,7 @@ class FileDrop(QObject):
 
 
 class DropSign(QFrame):
-    """Lies over ``window`` while files are held over it, and says that they may be dropped."""
+    """Covers ``window`` while files are held over it, and says that they can be dropped."""
 
     def __init__(self, window: QWidget) -> None:
         super().__init__(window)
@@ -58,5 +58,5 @@ class DropSign(QFrame):
 
 
 def local_files(data: QMimeData) -> list[Path]:
-    """Return the files of this computer in ``data``."""
+    """Return the local files in ``data``."""
     return [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]

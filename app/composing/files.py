@@ -1,4 +1,4 @@
-"""Texts on their way to a question: files chosen, dropped or pasted, and pastes too long for the field."""
+"""Attaches files that are chosen, dropped or pasted, and pastes too long for the field."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from engine.config import holds_model
 
 
 class TextFiles(QObject):
-    """Attaches what is dropped on ``window`` or chosen there to ``composer``; ``banner`` says what cannot be taken.
+    """Attaches files dropped on ``window`` or chosen there to ``composer``; ``banner`` says which are refused.
 
     ``model_given`` carries a folder that holds a model, or a GGUF file.
     """
@@ -38,7 +38,7 @@ class TextFiles(QObject):
         self.drop.hovered.connect(sign.show_over)
 
     def insert(self, paths: Sequence[Path]) -> None:
-        """Attach the files at ``paths``; one that is refused does not hold up the others."""
+        """Attach the files at ``paths``; a refused one does not stop the others."""
         for path in paths:
             if holds_model(path) or path.suffix.lower() == ".gguf":
                 self.model_given.emit(path)
@@ -58,7 +58,7 @@ class TextFiles(QObject):
             self._tell(refused)
 
     def choose(self) -> None:
-        """Ask which files."""
+        """Ask for files and attach them."""
         self.insert(choose_files(self._window, "Attach text files"))
 
     def _tell(self, refused: FileRefused) -> None:

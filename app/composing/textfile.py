@@ -1,4 +1,4 @@
-"""A file as text for a question: small enough, and really text."""
+"""Reads text files for a question, refusing those that are too large or no text."""
 
 from __future__ import annotations
 

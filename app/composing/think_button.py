@@ -1,4 +1,4 @@
-"""The switch beside the composer's button for models that can think before they answer, or not."""
+"""The switch beside Send that makes a model think before it answers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from app.look.quiet_button import QuietButton
 
 
 class ThinkButton(QuietButton):
-    """Pressed in: the model thinks first. Hidden where it cannot choose."""
+    """A toggle: while pressed, the model thinks first. Hidden for models without that choice."""
 
     def __init__(self) -> None:
         tip = "Let the model think before it answers: slower, and better for hard questions"

@@ -1,4 +1,4 @@
-"""Whether a model that can do either thinks before it answers in the conversation shown."""
+"""Connects the Think button to the conversation shown."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.talk.chat import Chat
 
 
 class Thinking(QObject):
-    """Has ``button`` show and change whether the model of ``chat`` thinks first in the conversation shown."""
+    """Makes ``button`` show and change whether the model of ``chat`` thinks first in the conversation shown."""
 
     def __init__(self, chat: Chat, button: ThinkButton) -> None:
         super().__init__(button)

@@ -1,4 +1,4 @@
-"""How full the context is, counted by the engine with the real tokenizer; what is typed counts too."""
+"""Counts how full the context is, with the engine's tokenizer, including what is being typed."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ PAUSE = 250  # ms without a change before the engine is asked
 
 
 class TokenCounter(QObject):
-    """Has the turns given to ``watch`` counted, once they rest; answers about older ones are dropped.
+    """Counts the turns given to ``watch`` once they stop changing, and drops counts of older ones.
 
-    ``fill`` is what is known of them, None until the engine has told; ``filled`` says when it has.
+    ``fill`` is the latest count, None until the engine has answered; ``filled`` is emitted when it has.
     """
 
     filled = Signal(object)  # Fill
@@ -37,18 +37,18 @@ class TokenCounter(QObject):
             self._pause.start()
 
     def forget(self) -> None:
-        """Count nothing any more; an answer that is under way is about something else."""
+        """Stop counting, and ignore a count that is under way."""
         self._pause.stop()
         self._watched = self.fill = None
         self._asked += 1
 
     def refresh(self) -> None:
-        """Count again: the engine may answer otherwise than before, or for the first time."""
+        """Count again: the engine may have changed or just become ready."""
         self.fill = None
         self._pause.start()
 
     def known(self, turns: Turns) -> Fill | None:
-        """Return what is known of exactly ``turns``."""
+        """Return the count of exactly ``turns``, if known."""
         return self.fill if self._watched is not None and turns == self._watched[0] else None
 
     def _ask(self) -> None:

@@ -1,4 +1,4 @@
-"""A question sent while an answer is being written: it waits in the composer and is asked when the answer is done."""
+"""Holds a question sent while an answer is being written, and asks it when the answer is done."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.talk.chat import Chat
 
 
 class WaitingStrip(QFrame):
-    """Says above the composer that its question is sent next. ``left``: it is not to be after all."""
+    """Says above the composer that its question is sent next; ``left`` is emitted to cancel."""
 
     left = Signal()
 
@@ -36,9 +36,9 @@ class WaitingStrip(QFrame):
 
 
 class Waiting(QObject):
-    """Lets the question in ``composer`` wait while ``chat`` is busy, and gives it to ``send`` when it no longer is.
+    """Keeps the question in ``composer`` while ``chat`` is busy, then passes it to ``send``.
 
-    It waits no more once it is changed, another chat is shown, or the answer fails; it stays in the composer then.
+    Stops waiting, leaving it in the composer, if it is changed, another chat is shown, or the answer fails.
     """
 
     def __init__(self, chat: Chat, composer: Composer, send: Callable[[str], object]) -> None:
@@ -52,12 +52,12 @@ class Waiting(QObject):
         chat.answered.connect(self._answered)
 
     def begin(self) -> None:
-        """Let the question wait."""
+        """Queue the question."""
         self._waits = True
         self.strip.show()
 
     def leave(self) -> None:
-        """Let it wait no more."""
+        """Take the question out of the queue."""
         self._waits = False
         self.strip.hide()
 

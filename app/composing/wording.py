@@ -1,4 +1,4 @@
-"""A message named by its first words. No Qt."""
+"""Names a message by its first words. No Qt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which character of a Markdown source each character of its typeset form came from. No Qt."""
+"""Maps each character of typeset Markdown back to its place in the source. No Qt."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ REACH = 400  # characters of markup, at most, between two that are shown
 
 
 def align(source: str, shown: str, drawn: Sequence[str] = ()) -> Iterator[int]:
-    """Yield, for every character of ``shown``, where in ``source`` it stands; never descending.
+    """Yield the position in ``source`` of every character of ``shown``, in ascending order.
 
     What is shown is the source with markup taken out, so each character is looked for behind the one before it. White
     space, and signs that are not in the source, stand where the last character found ends. ``drawn``: what stands in

@@ -1,4 +1,4 @@
-"""What is selected in typeset Markdown, as plain text that keeps numbers, bullets and columns, and as HTML."""
+"""Copies selected typeset Markdown as plain text, with numbers, bullets and columns, and as HTML."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ORDERED = QTextListFormat.Style.ListDecimal
 
 
 def clipping(selection: QTextCursor) -> QMimeData:
-    """Return what ``selection`` holds; text is copied without its signs where it lies within one block."""
+    """Return ``selection`` for the clipboard; text within one block is copied without bullet or number."""
     data = QMimeData()
     data.setText("".join(_pieces(selection)))
     data.setHtml(_html(selection))
@@ -32,7 +32,7 @@ def clipping(selection: QTextCursor) -> QMimeData:
 
 
 def _pieces(selection: QTextCursor) -> Iterator[str]:
-    """Yield the selected text block by block, and what parts one from the next."""
+    """Yield the selected text block by block, with the separators between."""
     first, last = selection.selectionStart(), selection.selectionEnd()
     document = selection.document()
     block, above = document.findBlock(first), QTextBlock()
@@ -49,7 +49,7 @@ def _pieces(selection: QTextCursor) -> Iterator[str]:
 
 
 def _between(above: QTextBlock, below: QTextBlock) -> str:
-    """Return what stands between two blocks: a tab between the cells of a row."""
+    """Return the separator between two blocks: a tab between the cells of a row."""
     table = QTextCursor(above).currentTable()
     if table is None or table != QTextCursor(below).currentTable():
         return "\n"
@@ -58,7 +58,7 @@ def _between(above: QTextBlock, below: QTextBlock) -> str:
 
 
 def _dressed(block: QTextBlock, text: str) -> str:
-    """Return ``text`` with what is drawn beside ``block``: the sign of its list, the bars of its quotes."""
+    """Return ``text`` with what is drawn beside ``block``: its bullet or number, its quote bars."""
     form = block.blockFormat()
     listed: QTextList | None = block.textList()  # None for a block of no list, which the stubs do not say
     sign = ""
@@ -76,7 +76,7 @@ def _dressed(block: QTextBlock, text: str) -> str:
 
 
 def _html(selection: QTextCursor) -> str:
-    """Return the selection as HTML in the colours of the page it comes to, without what is no part of the answer."""
+    """Return the selection as HTML without this window's colours and what is not part of the answer."""
     document = QTextDocument()
     QTextCursor(document).insertFragment(selection.selection())
     for position, length, form in reversed(list(_runs(document))):
@@ -109,7 +109,7 @@ def _runs(document: QTextDocument) -> Iterator[tuple[int, int, QTextCharFormat]]
 
 
 def _bare(form: QTextCharFormat) -> QTextCharFormat:
-    """Return ``form`` without the colours of this window, and without a link that nobody should follow."""
+    """Return ``form`` without this window's colours and without unsafe links."""
     plain = QTextCharFormat(form)
     plain.clearForeground()
     plain.clearBackground()

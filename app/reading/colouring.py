@@ -1,4 +1,4 @@
-"""Colours for code, from the window's palette."""
+"""Colours code by its syntax, in the window's palette."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LONGEST = 40_000  # characters; longer code stays in one colour
 
 
 def coloured(code: str, language: str, palette: Palette) -> Iterator[tuple[str, str]]:
-    """Yield ``code`` in pieces with their colours (``#rrggbb``); in one piece if the language is not known."""
+    """Yield ``code`` in pieces with their colours (``#rrggbb``); in one piece if the language is unknown."""
     try:
         lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False) if len(code) <= LONGEST else None
     except ClassNotFound:

@@ -1,4 +1,4 @@
-"""The button at the top right of a code block."""
+"""The Copy buttons at the top right of code blocks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ THANKS = 1500  # ms
 
 
 class CopyButton(QPushButton):
-    """Puts the code of a block, as it is by then, on the clipboard and says so for a moment."""
+    """Copies the current code of its block and says so for a moment."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__("Copy", parent)
@@ -25,13 +25,13 @@ class CopyButton(QPushButton):
         self.clicked.connect(self._copy)
 
     def belong_to(self, block: QTextBlock) -> None:
-        """Copy the code of ``block`` from now on."""
+        """Attach the button to ``block``."""
         self._block = block
         language = str(block.blockFormat().property(LANGUAGE) or "")
         self.setAccessibleName(f"Copy {language} code" if language else "Copy code")
 
     def place(self) -> None:
-        """Go to the top right corner of the code, and be seen."""
+        """Move to the top right corner of the code, and show."""
         box = code_box(self._block)
         self.adjustSize()
         self.move(round(box.right()) - self.width() - 4, round(box.top()) + (BAR - self.height()) // 2 + 1)
@@ -48,7 +48,7 @@ class CopyButton(QPushButton):
 
 
 class CopyButtons:
-    """The buttons on ``viewport``, in the order of their code blocks. Those of code being written stay in use."""
+    """Manages the buttons on ``viewport``, in the order of their code blocks; reuses those of code being written."""
 
     def __init__(self, viewport: QWidget) -> None:
         self._viewport = viewport
@@ -57,7 +57,7 @@ class CopyButtons:
         self._spare: list[CopyButton] = []
 
     def free(self, count: int) -> None:
-        """Keep the first ``count``; the others are there for the next code, until ``sweep``."""
+        """Keep the first ``count`` buttons; offer the others for reuse until ``sweep``."""
         self._spare[:0] = self.all[count:]
         del self.all[count:]
         self.firm = min(self.firm, count)
@@ -73,12 +73,12 @@ class CopyButtons:
             block = block.next()
 
     def place(self, first: int) -> None:
-        """Put those from ``first`` on in their corners."""
+        """Move the buttons from ``first`` on to their corners."""
         for button in self.all[first:]:
             button.place()
 
     def sweep(self) -> None:
-        """Take away those that no code needs any more."""
+        """Delete the buttons that no code needs any more."""
         for button in self._spare:
             button.hide()
             button.deleteLater()
@@ -86,7 +86,7 @@ class CopyButtons:
 
 
 def _code_of(block: QTextBlock) -> str:
-    """Return the code in ``block`` to the letter, without a draft that stands behind it."""
+    """Return the code in ``block`` exactly, without the draft that may follow it."""
     pieces, fragments = list[str](), block.begin()
     while not fragments.atEnd():
         if not fragments.fragment().charFormat().hasProperty(OUTSIDE_PROPERTY):

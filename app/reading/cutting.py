@@ -1,4 +1,4 @@
-"""How much of a source is typeset at a time: complete blocks, and where those that are too long are cut. No Qt."""
+"""Decides how much of a source is typeset at a time, and where blocks that are too long are cut. No Qt."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ ITEM_BELOW = re.compile(r"\n(?=(?:[-*+]|\d{1,9}[.)])[ \t])")
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """What has to be read before the rest of a block that was cut: the line that opened code, or a table's head."""
+    """Says how to parse the rest of a block that was cut: behind the line that opened code, or a table's head."""
 
     prefix: str = ""
     kind: Literal["", "code", "table"] = ""
 
     @property
     def fence(self) -> str:
-        """The line that opened the code which goes on, or ""."""
+        """Return the line that opened the code being continued, or ""."""
         return self.prefix.removesuffix("\n") if self.kind == "code" else ""
 
 
@@ -65,7 +65,7 @@ def cut_through(source: str, start: int, resumed: Resumed) -> tuple[int, Resumed
 
 
 def _head(lines: list[str]) -> str:
-    """Return the first two lines of the table that ``lines`` end in, or ""."""
+    """Return the first two lines of the table at the end of ``lines``, or ""."""
     first = len(lines)
     while first and ROW.match(lines[first - 1]):
         first -= 1

@@ -1,4 +1,4 @@
-"""What is painted behind typeset blocks: boxes around code, bars beside quotes, rules."""
+"""Paints behind typeset blocks: boxes around code, bars beside quotes, rules."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def code_box(block: QTextBlock) -> QRectF:
 
 
 def decorate(painter: QPainter, block: QTextBlock, palette: Palette, small: QFont) -> None:
-    """Paint what belongs behind ``block``; ``small`` is the font of a code block's language."""
+    """Paint the box, bars or rule behind ``block``; ``small`` is the font of a code block's language."""
     form = block.blockFormat()
     painter.setPen(Qt.PenStyle.NoPen)
     for depth in range(int(form.property(QUOTED) or 0)):

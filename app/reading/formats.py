@@ -1,4 +1,4 @@
-"""How typeset blocks and letters look: the formats of a document, which also tell what is no plain text."""
+"""Makes the formats of typeset blocks and letters, which also mark what is not plain text."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _FIXED = QTextBlockFormat.LineHeightTypes.FixedHeight.value
 
 
 class Formats:
-    """Makes formats in the colours of ``palette`` and the sizes of ``font``; letters take after those around them."""
+    """Makes formats in the colours of ``palette`` and the sizes of ``font``; letters inherit from those around them."""
 
     def __init__(self, palette: Palette, font: QFont) -> None:
         self.palette = palette
@@ -92,7 +92,7 @@ class Formats:
         return form
 
     def displayed(self) -> QTextBlockFormat:
-        """Return the format of a formula in lines of its own."""
+        """Return the format of a formula on lines of its own."""
         form = self.paragraph()
         form.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         form.setLineHeight(100, _PROPORTIONAL)
@@ -100,7 +100,7 @@ class Formats:
         return form
 
     def spare(self) -> QTextBlockFormat:
-        """Return the format of an empty block that has no height to speak of."""
+        """Return the format of an empty block of hardly any height."""
         form = QTextBlockFormat()
         form.setLineHeight(1, _FIXED)
         form.setProperty(KIND, "spare")
@@ -123,7 +123,7 @@ class Formats:
         return form
 
     def cell(self, align: str) -> QTextBlockFormat:
-        """Return the format of what stands in a cell, ``align`` as in a style sheet."""
+        """Return the format of a cell's text; ``align`` as in a style sheet."""
         form = QTextBlockFormat()
         form.setLineHeight(LINE_HEIGHT, _PROPORTIONAL)
         sides = {"right": Qt.AlignmentFlag.AlignRight, "center": Qt.AlignmentFlag.AlignHCenter}
@@ -139,7 +139,7 @@ class Formats:
         return form
 
     def strong(self, form: QTextCharFormat) -> QTextCharFormat:
-        """Return ``form`` with some weight."""
+        """Return ``form`` in bold type."""
         inner = QTextCharFormat(form)
         inner.setFontWeight(QFont.Weight.DemiBold)
         return inner
@@ -167,7 +167,7 @@ class Formats:
         return inner
 
     def monospace(self, form: QTextCharFormat) -> QTextCharFormat:
-        """Return ``form`` in letters of one width."""
+        """Return ``form`` in a monospace font."""
         inner = QTextCharFormat(form)
         inner.setFontFamilies(self._fixed)
         inner.setFontFixedPitch(True)

@@ -106,14 +106,14 @@ def _closed(source: str, start: int, opening: str) -> tuple[str, int] | None:
 
 
 def _certain(before: str, content: str, after: str) -> bool:
-    """Tell whether dollars around ``content`` mean a formula."""
+    """Return whether dollars around ``content`` mean a formula."""
     if before.isalnum() or after.isalnum() or content != content.strip() or "`" in content or "\n" in content:
         return False
     return MARKUP.search(content) is not None or len(content.split()) == 1 or WORD.search(content) is None
 
 
 def _prose(content: str, opening: str) -> bool:
-    """Tell whether what stands between longer delimiters reads like words, or like what a shell is given."""
+    """Return whether ``content`` between longer delimiters reads like prose or a shell command."""
     if "`" in content or '"' in content:
         return True
     if SENTENCE.search(COMMAND.sub(" ; ", content)):

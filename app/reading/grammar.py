@@ -1,4 +1,4 @@
-"""The Markdown of replies: CommonMark with tables, strikethrough and formulas, of which no line vanishes. No Qt."""
+"""Parses the Markdown of replies: CommonMark with tables, strikethrough and formulas; no line vanishes. No Qt."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CJK = re.compile(
 
 
 def grammar() -> MarkdownIt:
-    """Return a parser; HTML stays text."""
+    """Return a parser that leaves HTML as text."""
     markdown = MarkdownIt("commonmark", {"html": False, "store_labels": True})
     markdown.enable(["table", "strikethrough"]).use(formulas)
     markdown.block.ruler.at("reference", _definitions)
@@ -32,7 +32,7 @@ def grammar() -> MarkdownIt:
 
 
 def _definitions(state: StateBlock, first: int, last: int, silent: bool) -> bool:
-    """Take link targets as they are defined, and keep their lines as a paragraph: a reader wants to see a source."""
+    """Parse link definitions, and keep their lines as a paragraph: readers want to see sources."""
     if silent:
         return False
     line = first
@@ -79,7 +79,7 @@ def _text(content: str) -> Token:
 
 
 def _wide_table(state: StateBlock, first: int, last: int, silent: bool) -> bool:
-    """Take a table, also those cells of a row that its header has no column for."""
+    """Parse a table, keeping cells beyond its header's last column."""
     before = len(state.tokens)
     if not table(state, first, last, silent):
         return False
@@ -111,7 +111,7 @@ def _cells(line: str) -> list[str]:
 
 
 def _emphasis(state: StateInline, silent: bool) -> bool:
-    """Take stars and underscores; beside letters of Chinese, Japanese and Korean, which need no space around them.
+    """Parse stars and underscores as emphasis, beside Chinese, Japanese and Korean letters without spaces too.
 
     CommonMark asks for white space or punctuation outside of ``**「so」**``.
     """

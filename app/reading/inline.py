@@ -1,4 +1,4 @@
-"""Writes what stands inside a block: words and their emphasis, links, code, formulas."""
+"""Writes the inside of a block: words and their emphasis, links, code, formulas."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def write_inline(cursor: QTextCursor, tokens: Sequence[Token], letters: QTextCha
 
 
 def write_formula(cursor: QTextCursor, token: Token, letters: QTextCharFormat, formats: Formats) -> list[str]:
-    """Write a formula as one character that is drawn, and return its source; where it cannot be, as that source."""
+    """Write a formula as one drawn character and return its source; if it cannot be drawn, write the source."""
     displayed = token.markup in DISPLAYED
     form = format_of(token.content, token.info, letters, formats.font(letters), displayed=displayed)
     if form is None:
@@ -57,7 +57,7 @@ def write_formula(cursor: QTextCursor, token: Token, letters: QTextCharFormat, f
 
 
 def take_box(tokens: list[Token], form: QTextBlockFormat) -> None:
-    """Make a check box of the ``[ ]`` or ``[x]`` that the item of a list begins with."""
+    """Turn the ``[ ]`` or ``[x]`` at the start of a list item into a check box."""
     found = TASK.match(tokens[0].content) if tokens and tokens[0].type == "text" else None
     if found is not None:
         tokens[0].content = tokens[0].content[found.end() :]
@@ -66,14 +66,14 @@ def take_box(tokens: list[Token], form: QTextBlockFormat) -> None:
 
 
 def _brackets(token: Token, following: Token | None) -> tuple[str, str]:
-    """Return what is written around a link: brackets where its words are but the name of its target, as of a source."""
+    """Return the text around a link: brackets if its words only name its target, as for a source."""
     label = token.meta.get("label")
     bare = label and following is not None and normalizeReference(following.content) == normalizeReference(label)
     return ("[", "]") if bare else ("", "")
 
 
 def _dressed(form: QTextCharFormat, token: Token, formats: Formats) -> QTextCharFormat:
-    """Return ``form`` as the text inside an opening ``token`` looks."""
+    """Return ``form`` changed as the opening ``token`` asks."""
     match token.type:
         case "strong_open":
             return formats.strong(form)

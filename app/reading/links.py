@@ -1,4 +1,4 @@
-"""Links in a reply: a model wrote them, so nothing opens before the reader has seen where they lead."""
+"""Opens links in a reply only after showing where they lead: a model wrote them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ OPENABLE = ("http", "https", "mailto")
 
 
 def address(target: QUrl) -> str:
-    """Return ``target`` in ASCII: letters that look like others, and signs that turn the writing round, show up."""
+    """Return ``target`` in ASCII, which exposes look-alike letters and signs that reverse the direction of text."""
     return bytes(target.toEncoded(QUrl.ComponentFormattingOption.FullyEncoded).data()).decode("ascii")
 
 
 class LinkQuestion(Box):
-    """Asks whether to open ``target``; offers only to copy what is no web or mail address."""
+    """Asks whether to open ``target``; anything but a web or mail address can only be copied."""
 
     def __init__(self, target: QUrl, parent: QWidget) -> None:
         openable = target.scheme().lower() in OPENABLE

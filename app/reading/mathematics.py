@@ -1,4 +1,4 @@
-"""Formulas in a document: each is one character, drawn like a large letter of its line."""
+"""Draws formulas in a document: each is one character, drawn like a large letter of its line."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Formulas(QPyTextObject):
         document.documentLayout().registerHandler(OBJECT, self)
 
     def intrinsicSize(self, document: QTextDocument, _position: int, form: QTextFormat) -> QSizeF:
-        """Return the room a formula takes; Qt asks again and again, for every place it looks up on a line."""
+        """Return a formula's size; Qt asks for it at every look-up on a line."""
         wide, room = form.doubleProperty(WIDE), document.textWidth() - ASIDE
         if wide <= room or room <= 0:
             return QSizeF(wide, form.doubleProperty(TALL))
@@ -64,7 +64,7 @@ class Formulas(QPyTextObject):
 def format_of(
     tex: str, source: str, letters: QTextCharFormat, font: QFont, *, displayed: bool
 ) -> QTextCharFormat | None:
-    """Return the format of the one character that stands for a formula, None where it cannot be drawn.
+    """Return the format of the character that stands for a formula; None if it cannot be drawn.
 
     ``source``, the formula with its delimiters, is what is copied. ``font`` is that of the ``letters`` around it.
     """
@@ -87,7 +87,7 @@ def format_of(
 
 
 def source_at(cursor: QTextCursor) -> str:
-    """Return the source of the formula on either side of ``cursor``, nothing where there is none."""
+    """Return the source of the formula beside ``cursor``, or ""."""
     before = str(cursor.charFormat().property(SOURCE_PROPERTY) or "")
     if before or cursor.atBlockEnd():
         return before

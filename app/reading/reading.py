@@ -19,7 +19,7 @@ from app.reading.thoughts import Thoughts
 
 @dataclass(slots=True)
 class _Feed:
-    """What ``sheet`` has been given: the source from ``start`` to ``at``, which begins with token ``first``."""
+    """Tracks what ``sheet`` was given: the source from ``start`` to ``at``, beginning with token ``first``."""
 
     sheet: Sheet
     start: int = 0
@@ -28,8 +28,8 @@ class _Feed:
 
 
 class Reading(QWidget):
-    """Shows ``ledger`` as text. ``reached`` tells where in which sheet the reader's cursor went, ``completed`` that
-    what had to be typeset in slices is."""
+    """Shows ``ledger`` as text. ``reached`` carries the sheet and place the reader's cursor went to; ``completed`` is
+    emitted when a text typeset in slices is done."""
 
     reached = Signal(object, QRect)  # TextView
     completed = Signal()
@@ -54,16 +54,16 @@ class Reading(QWidget):
 
     @property
     def sheets(self) -> list[Sheet]:
-        """Every sheet there is, in reading order."""
+        """Return every sheet, in reading order."""
         return [self.sheet] if self.thoughts is None else [self.thoughts.sheet, self.sheet]
 
     @property
     def complete(self) -> bool:
-        """True when all that was taken is in the document."""
+        """Return whether everything taken is in the document."""
         return all(sheet.complete for sheet in self.sheets)
 
     def catch_up(self, *, final: bool) -> None:
-        """Take what the ledger has gained; ``final``: nothing more will come."""
+        """Show what the ledger has gained; ``final``: nothing more will come."""
         self._take()
         draft = "".join(token.text for token in self._ledger.pending if not token.ghost)
         found = parts(self._source, final=final)
@@ -76,7 +76,7 @@ class Reading(QWidget):
             self._feed(self._answering, found.answer, draft, final=final)
 
     def rebuild(self) -> None:
-        """Forget what was taken: the ledger has lost some of it."""
+        """Start over, because the ledger has lost tokens."""
         self._count, self._source = 0, ""
         self._offsets.clear()
         self._marks.clear()
@@ -101,7 +101,7 @@ class Reading(QWidget):
             self.thoughts.set_palette(palette)
 
     def lay_out(self, width: int) -> None:
-        """Take ``width`` even while hidden."""
+        """Lay the text out at ``width``, even while hidden."""
         for sheet in self.sheets:
             sheet.lay_out(width)
 
@@ -137,7 +137,7 @@ class Reading(QWidget):
         self._source = "".join(pieces)
 
     def _feed(self, feed: _Feed, part: range, draft: str, *, final: bool) -> None:
-        """Give a sheet what it lacks of ``part`` of the source; it begins anew where it was given too much."""
+        """Give a sheet the missing rest of ``part`` of the source; restart it if it was given too much."""
         kept = part.start == feed.start and part.stop >= feed.at
         if not kept or not self._source.startswith(feed.sheet.markdown, feed.start):
             feed.sheet.clear()

@@ -1,4 +1,4 @@
-"""The text of one part of a reply, typeset: complete blocks once, the block being written as far as it is certain."""
+"""Typesets one part of a reply as it grows: complete blocks once, the open block as far as it is certain."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ LONG = 2000  # characters of an open block from which on it is typeset anew only
 
 
 class Sheet(Page):
-    """Shows Markdown as it grows. Marks, where wanted, are faint.
+    """Shows growing Markdown, with faint marks if wanted.
 
-    The source is a run of tokens with their marks. Complete blocks are not touched again. The one being written is
-    typeset as if it ended here, anew wherever more than plain words are added to it; what may still become something
-    else is held back; behind it stands the draft in progress. Much source at once is typeset in slices, so that the
-    window never waits.
+    The source is a run of tokens with their marks. Complete blocks are not touched again. The open one is
+    typeset as if it ended here, and again whenever more than plain words are added; what may still change its meaning
+    is held back; the draft in progress follows it. Much source at once is typeset in slices, so that the window never
+    waits.
     """
 
     completed = Signal()  # the last slice is typeset
@@ -66,24 +66,24 @@ class Sheet(Page):
 
     @property
     def markdown(self) -> str:
-        """The Markdown given so far."""
+        """Return the Markdown given so far."""
         return self._source
 
     @property
     def complete(self) -> bool:
-        """True when nothing waits for a next slice."""
+        """Return whether no slice is left to typeset."""
         return not self._waiting
 
     @property
     def marked_text(self) -> list[tuple[str, Mark]]:
-        """Every token's text as it stands in the document, with its mark."""
+        """Return every token's text in the document, with its mark."""
         whole = self._text_between(0, self._tail).encode("utf-16-le")
         spans = pairwise([*self._layer.starts, self._tail])
         texts = [whole[2 * first : 2 * last].decode("utf-16-le") for first, last in spans]
         return list(zip(texts, self._layer.marks, strict=True))
 
     def grow(self, tokens: Sequence[tuple[str, Mark]], draft: str, *, final: bool) -> None:
-        """Append ``tokens`` and show ``draft`` behind them in place of the last one; ``final``: there is no more."""
+        """Append ``tokens`` and replace the draft behind them by ``draft``; ``final``: there is no more."""
         fresh = len(self._offsets)
         pieces = [self._source]
         at = len(self._source)
@@ -100,7 +100,7 @@ class Sheet(Page):
         self._fade.begin(fresh, len(self._layer.starts))
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Clear source and document."""
         self._source, self._draft, self._final = "", "", False
         self._offsets.clear()
         self._marks.clear()
@@ -108,7 +108,7 @@ class Sheet(Page):
         self._reset()
 
     def rebuild(self) -> None:
-        """Write everything anew."""
+        """Typeset everything again."""
         self._reset()
         self._work()
 
@@ -121,7 +121,7 @@ class Sheet(Page):
             self.viewport().update()
 
     def offset_of(self, y: float) -> int:
-        """Return how many tokens stand before the line at ``y``."""
+        """Return the number of tokens before the line at ``y``."""
         return self._layer.first_below(y, self._metrics())
 
     def y_of(self, offset: int) -> float:
@@ -136,7 +136,7 @@ class Sheet(Page):
             self._buttons.place(0)
 
     def changeEvent(self, event: QEvent) -> None:
-        """Typeset anew for a new font."""
+        """Typeset everything again in a new font."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.FontChange:
             self._dress()
@@ -176,7 +176,7 @@ class Sheet(Page):
             cursor.setBlockFormat(QTextBlockFormat())
 
     def _work(self) -> None:
-        """Bring the document up to the source; what takes longer than a slice goes on after a rest."""
+        """Bring the document up to date; after each slice let the window work, then continue."""
         until = time.perf_counter() + SLICE
         end = self._find_end()
         tip = self._tip() if end == self._typeset else None  # a block that ends leaves another one open
@@ -203,12 +203,12 @@ class Sheet(Page):
             self.rebuild()  # a link may stand before its target
 
     def _find_end(self) -> int:
-        """Return up to where blocks can be typeset next, and note how it goes on from there."""
+        """Return the end of the next blocks to typeset, and note how the source continues there."""
         end, self._onward = next_end(self._source, self._typeset, self._resumed, final=self._final)
         return end
 
     def _cut(self, cursor: QTextCursor, position: int, form: QTextBlockFormat) -> None:
-        """Take away what stands behind ``position``, where a block of the format ``form`` ends."""
+        """Delete everything behind ``position``, where a block of the format ``form`` ends."""
         cursor.setPosition(position)
         cursor.movePosition(QTextCursor.MoveOperation.End, QTextCursor.MoveMode.KeepAnchor)
         if cursor.hasSelection():
@@ -217,7 +217,7 @@ class Sheet(Page):
                 cursor.setBlockFormat(form)  # an empty block takes on the format of what was behind it
 
     def _typeset_to(self, cursor: QTextCursor, end: int) -> None:
-        """Typeset the source up to ``end``, which ends a block; what stands there already as it will be stays."""
+        """Complete the blocks up to ``end``, typesetting only what is not shown yet as it will be."""
         if not self._let_stand(cursor, end):
             self._set(cursor, Tip(end - self._typeset), self._environment, whole=not self._onward.prefix)
         self._typeset, self._written, self._dense, self._resumed = end, end, 0, self._onward
@@ -227,7 +227,7 @@ class Sheet(Page):
         self._buttons.firm = len(self._buttons.all)
 
     def _set(self, cursor: QTextCursor, tip: Tip, environment: Environment, *, whole: bool) -> None:
-        """Write what ``tip`` shows of the source from ``_typeset`` on in place of what stands there."""
+        """Replace the open block by what ``tip`` shows of the source from ``_typeset`` on."""
         self._cut(cursor, self._open, self._last_form)
         self._buttons.free(self._buttons.firm)
         start, end = self._typeset, self._typeset + tip.shown
@@ -251,7 +251,7 @@ class Sheet(Page):
     # The open block
 
     def _let_stand(self, cursor: QTextCursor, end: int) -> bool:
-        """Complete the open block, which ends at ``end``, as it stands; False where it has to be typeset again."""
+        """Complete the open block, ending at ``end``, as it is shown; return False if it must be typeset again."""
         piece, shown = self._source[self._typeset : end], self._written - self._typeset
         if self._as_is is None or self._onward.prefix or not stays(piece, shown, self._as_is):
             return False
@@ -271,18 +271,18 @@ class Sheet(Page):
         return tip_of(self._source[self._typeset :], self._resumed.fence)
 
     def _goes_on(self, tip: Tip) -> bool:
-        """Tell whether what ``tip`` adds can be put behind what is there."""
+        """Return whether what ``tip`` adds can simply be appended."""
         if not self._dense or self._setter.letters is None:
             return False
         shown = self._written - self._typeset
         return self._rests(tip) or continues(self._source[self._typeset :], shown, tip)
 
     def _rests(self, tip: Tip) -> bool:
-        """Tell whether the block is long, and typeset so lately that it is not typeset again for what ``tip`` adds."""
+        """Return whether the open block is long and was typeset too recently to do so again for what ``tip`` adds."""
         return self._dense > LONG and 0 <= tip.shown - self._dense < self._dense // 10
 
     def _write_open(self, cursor: QTextCursor, tip: Tip) -> None:
-        """Show what ``tip`` shows of the block being written, and the draft."""
+        """Write what ``tip`` shows of the open block, and the draft."""
         if self._goes_on(tip):
             if self._rests(tip) or tip.closing or tip.fence:
                 self._as_is = None
@@ -304,7 +304,7 @@ class Sheet(Page):
             cursor.insertBlock(self._formats.spare())  # the bottom of its box is outside of the block
 
     def _append(self, cursor: QTextCursor, end: int, letters: QTextCharFormat | None) -> None:
-        """Write the source up to ``end`` at ``cursor`` as plain words in ``letters``, and note where tokens begin."""
+        """Write the source up to ``end`` at ``cursor`` as plain words in ``letters``; record where tokens begin."""
         at, position = self._written, cursor.position()
         text = self._source[at:end].replace("\r", "").replace("\n", BREAK)
         cursor.insertText(text, letters or self._formats.text)

@@ -1,4 +1,4 @@
-"""The Markdown of a growing reply: its thoughts, its answer, and how much of either can no longer change. No Qt."""
+"""Splits a growing reply into thoughts and answer, and finds how much of either can no longer change. No Qt."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PERHAPS_ITEM = re.compile(r" {0,3}(?:[-*+]|\d{1,9}[.)]?)?$")
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Where a reply's thoughts and its answer lie in its source, tags excluded; ``answer`` is None while it thinks."""
+    """The ranges of a reply's thoughts and answer in its source, without tags; ``answer`` is None while it thinks."""
 
     thoughts: range | None
     answer: range | None
@@ -42,12 +42,12 @@ def parts(source: str, *, final: bool = False) -> Parts:
 
 
 def _begun(source: str) -> int:
-    """Return how many characters of a closing tag ``source`` ends in."""
+    """Return how many characters of a closing tag are at the end of ``source``."""
     return next((count for count in range(7, 0, -1) if source.endswith("</think>"[:count])), 0)
 
 
 def settled(source: str, start: int, end: int, fence: str = "") -> int:
-    """Return up to where the blocks from ``start`` on are complete, whatever is written behind ``end``.
+    """Return the end of the blocks from ``start`` on that are complete, whatever follows ``end``.
 
     Two blocks part at a blank line, unless what follows may still continue a list; code parts at its closing fence, a
     long list between two items. ``fence``: the line that opened the code in which ``start`` lies, if it does.
@@ -68,13 +68,13 @@ def opens(line: str) -> str:
 
 
 def closes(line: str, fence: str) -> bool:
-    """Tell whether ``line`` closes the code that ``fence`` opened."""
+    """Return whether ``line`` closes the code that ``fence`` opened."""
     closing = line.strip()
     return len(closing) >= len(fence) and set(closing) == {fence[0]}
 
 
 def fence_of(lines: list[str]) -> str:
-    """Return the line that opened the code which goes on behind ``lines``, or ""."""
+    """Return the line that opened code still open after ``lines``, or ""."""
     opening = ""
     for line in lines:
         if not opening:

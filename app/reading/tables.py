@@ -21,7 +21,7 @@ Row = list[tuple[Token, str]]  # of each cell what stands in it, and to which si
 def write_table(
     cursor: QTextCursor, tokens: Iterable[Token], formats: Formats, left: int, *, headed: bool = True
 ) -> list[str]:
-    """Write the table that ``tokens`` are the inside of, and leave ``cursor`` in the empty block below.
+    """Write the table whose inside is ``tokens``, and leave ``cursor`` in the empty block below.
 
     ``left``: how far it is moved in. ``headed``: its first row is written. Returns the source of every formula
     drawn, in order.
@@ -42,7 +42,7 @@ def write_table(
 
 
 def below_table(cursor: QTextCursor) -> bool:
-    """Tell whether a table ends right before ``cursor``."""
+    """Return whether a table ends right before ``cursor``."""
     return cursor.document().characterAt(cursor.position() - 1) == END_OF_FRAME
 
 

@@ -1,4 +1,4 @@
-"""TeX as SVG, drawn by ziamath: without a network, a browser or TeX itself. No Qt."""
+"""Draws TeX as SVG with ziamath: without a network, a browser or TeX itself. No Qt."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TAG = re.compile(r"\\tag\*?\{([^{}]*)\}")
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A formula as SVG. ``width``, and ``ascent`` and ``descent`` from the base line, in ems."""
+    """A formula drawn as SVG. ``width``, and ``ascent`` and ``descent`` from the base line, in ems."""
 
     svg: str
     width: float
@@ -31,7 +31,7 @@ class Picture:
 
 @lru_cache(maxsize=REMEMBERED)
 def picture(tex: str, *, displayed: bool) -> Picture | None:
-    """Return ``tex`` drawn, or None where a command or letter is unknown or it is no TeX: then its source is shown.
+    """Draw ``tex``; return None, to show its source, if a command or letter is unknown or it is not TeX.
 
     Takes some ten milliseconds the first time; on any thread.
     """
@@ -44,20 +44,20 @@ def picture(tex: str, *, displayed: bool) -> Picture | None:
 
 
 class Foresight:
-    """Draws formulas on a thread of its own while the text around them is still being written."""
+    """Draws formulas ahead of time, on a thread of its own, while the text around them is being written."""
 
     def __init__(self) -> None:
         self._thread: Thread | None = None
 
     def look(self, source: str) -> None:
-        """Draw the formulas of ``source``, so that ``picture`` knows them then; not while others are being drawn."""
+        """Start drawing the formulas of ``source`` for ``picture``, unless others are being drawn."""
         if self._thread is None or not self._thread.is_alive():
             self._thread = Thread(target=_draw_all, args=(source,), name="formulas", daemon=True)
             self._thread.start()
 
 
 class Pen:
-    """Holds the one ziamath there is: it shares its font between formulas, so that they are drawn one at a time."""
+    """Owns ziamath, which shares its font between formulas, so draws them one at a time."""
 
     def __init__(self) -> None:
         from ziamath.config import config
@@ -69,7 +69,7 @@ class Pen:
         self._drawn = lru_cache(maxsize=REMEMBERED)(self._draw)  # another thread may have been at the same one
 
     def picture(self, tex: str, *, displayed: bool) -> Picture | None:
-        """Return ``tex`` drawn, or None where something in it is not known; raises whatever its parsers do."""
+        """Draw ``tex``; return None if something in it is unknown; raises whatever the parsers raise."""
         with self._lock:
             return self._drawn(tex, displayed=displayed)
 
@@ -94,6 +94,6 @@ def _draw_all(source: str) -> None:
 
 
 def _known(drawn: Any) -> bool:
-    """Tell whether all letters are in the font and no command was left as it stands, as latex2mathml does."""
+    """Return whether the font has all letters and no command was left over, as latex2mathml does."""
     text = "".join(drawn.mathml.itertext())
     return UNKNOWN.search(text) is None and all(map(drawn.font.glyphindex, "".join(text.split())))

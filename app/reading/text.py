@@ -1,4 +1,4 @@
-"""A typeset text to read, select, copy and follow links in; what is written on it is somebody else's business."""
+"""The widget for typeset text: read, select, copy, follow links. Subclasses write the text."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class Page(MarkedText):
         self.anchorClicked.connect(self._ask)
 
     def loadResource(self, _kind: int, _name: QUrl | str) -> object:
-        """Load nothing: no picture of a reply is fetched, from anywhere."""
+        """Load nothing: pictures in a reply are never fetched."""
         return None
 
     def createMimeDataFromSelection(self) -> QMimeData:
-        """Copy what is selected with the signs of its lists and the columns of its tables."""
+        """Copy the selection with its bullets, numbers and table columns."""
         return clipping(self.textCursor())
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:

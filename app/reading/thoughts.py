@@ -1,4 +1,4 @@
-"""What a model thought before it answered, folded away."""
+"""Shows what a model thought before it answered, folded away."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.reading.sheet import Sheet
 
 
 class Thoughts(QWidget):
-    """A button that unfolds a sheet of muted text."""
+    """Folds and unfolds a sheet of muted text with a button."""
 
     def __init__(self, palette: Palette, *, marked: bool, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -1,4 +1,4 @@
-"""The end of Markdown that is still being written: what of it can be shown already, as what it will be. No Qt."""
+"""Decides how much of the end of growing Markdown can be shown already in its final form. No Qt."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PLAIN = re.compile(r"[^\n*_`~\[\]<>|#\\$!&:/@^=+]*")
 class Tip:
     """``shown`` characters of a piece can be shown as if ``closing`` followed.
 
-    ``fence``: that of the code they end in, "" where they do not.
+    ``fence`` is that of the code they end in, or "".
     """
 
     shown: int
@@ -39,7 +39,7 @@ class Tip:
 
 
 def tip_of(piece: str, fence: str = "") -> Tip:
-    """Return how much of ``piece``, blocks that may go on, is certain enough to be shown.
+    """Return how much of ``piece``, whose last block may continue, is certain enough to show.
 
     ``fence``: the line that opened the code in which it begins, if it does.
 
@@ -65,7 +65,7 @@ def tip_of(piece: str, fence: str = "") -> Tip:
 
 
 def continues(piece: str, shown: int, tip: Tip) -> bool:
-    """Tell whether what ``tip`` adds to the ``shown`` characters of ``piece`` only goes on with their last line."""
+    """Return whether ``tip`` only continues the last line of the ``shown`` characters of ``piece``."""
     added = piece[shown : tip.shown]
     if not shown or tip.shown < shown or piece[shown - 1] == "\n":
         return False
@@ -73,9 +73,9 @@ def continues(piece: str, shown: int, tip: Tip) -> bool:
 
 
 def stays(piece: str, shown: int, tip: Tip) -> bool:
-    """Tell whether ``piece``, complete now, looks as its first ``shown`` characters do, with plain words added at most.
+    """Return whether ``piece``, now complete, looks like its first ``shown`` characters plus plain words at most.
 
-    ``tip`` is what they were shown by. Code needs no more than its closing fence.
+    ``tip`` is how they were shown. Code may only gain its closing fence.
     """
     if not tip.fence:
         return continues(piece, shown, Tip(len(piece.rstrip())))
@@ -84,7 +84,7 @@ def stays(piece: str, shown: int, tip: Tip) -> bool:
 
 
 def _table_begun(lines: list[str]) -> int | None:
-    """Return where a table begins at the end of ``lines`` whose second line is not complete; None where none does."""
+    """Return where an unfinished table head at the end of ``lines`` begins, or None."""
     for back in (1, 2):
         if len(lines) < back or not ROW.match(lines[-back]):
             continue
@@ -96,7 +96,7 @@ def _table_begun(lines: list[str]) -> int | None:
 
 
 def _closing(line: str) -> str:
-    """Return the signs that end what is open at the end of ``line``."""
+    """Return the sign that closes what is open at the end of ``line``, or ""."""
     if len(line) > LONGEST:
         return ""
     rest = SPAN.sub("", line)

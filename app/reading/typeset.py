@@ -23,7 +23,7 @@ Environment = MutableMapping[str, Any]
 
 
 class _List:
-    """A list in progress: Qt numbers the blocks that were added to it."""
+    """A list being written: Qt numbers the blocks added to it."""
 
     def __init__(self, form: QTextListFormat) -> None:
         self._form = form
@@ -61,11 +61,11 @@ class Typesetter:
     def write(
         self, cursor: QTextCursor, source: str, environment: Environment, *, whole: bool = True, resumed: str = ""
     ) -> list[str]:
-        """Append ``source`` at ``cursor``, which stands in an empty document or in the block ``next_block`` gave.
+        """Append ``source`` at ``cursor``, which is in an empty document or in the block from ``next_block``.
 
         ``environment`` keeps the link targets that earlier pieces of the same text defined. ``whole``: its last block
-        is complete; otherwise the document ends in it. ``resumed``: it begins with "code" or a "table" that goes on
-        with the one above. Returns the source of every formula that a single character stands for now, in order.
+        is complete; otherwise the document ends in it. ``resumed``: it begins with "code" or a "table" that continues
+        the one above. Returns the source of every formula drawn as a character, in order.
         """
         self._cursor, self._fresh, self._drawn = cursor, True, list[str]()
         self.letters, self._resumed = None, resumed
@@ -81,18 +81,18 @@ class Typesetter:
         return self._drawn
 
     def end_block(self, cursor: QTextCursor) -> None:
-        """Complete the last block written, at whose end ``cursor`` stands: code ends above a block without height."""
+        """Complete the last block, with ``cursor`` at its end: code is followed by a block of hardly any height."""
         if cursor.blockFormat().property(KIND) == "code":
             cursor.insertBlock()  # the last block's bottom margin does not count
             cursor.setBlockFormat(self._formats.spare())
 
     def next_block(self, cursor: QTextCursor) -> None:
-        """Go to an empty block at the end of the document, a new one where there is none."""
+        """Move to an empty block at the end of the document, adding one if there is none."""
         if cursor.block().text() or cursor.blockFormat().property(KIND) in ("code", "rule"):
             cursor.insertBlock(QTextBlockFormat())
 
     def begin_paragraph(self, cursor: QTextCursor) -> None:
-        """Go to an empty paragraph at the end of the document."""
+        """Move to an empty paragraph at the end of the document."""
         form = self._formats.paragraph()
         self.next_block(cursor)
         if not cursor.position():
@@ -121,7 +121,7 @@ class Typesetter:
         }
 
     def _begin(self, form: QTextBlockFormat) -> None:
-        """Begin a block, in the empty one at the cursor if there is one."""
+        """Begin a block, reusing an empty one at the cursor."""
         if not self._fresh:
             self._cursor.insertBlock()
         self._fresh = self._hollow = False
@@ -140,7 +140,7 @@ class Typesetter:
             self._cursor.setBlockFormat(form)
 
     def _collapse(self) -> None:
-        """Give the empty block at the cursor no height to speak of."""
+        """Shrink the empty block at the cursor to hardly any height."""
         self._cursor.setBlockFormat(self._formats.spare())
 
     def _open_paragraph(self, token: Token) -> None:

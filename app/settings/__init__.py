@@ -1,1 +1,1 @@
-"""What can be set, where it is kept, and the windows that show it."""
+"""Defines the settings, stores them, and shows the dialogs that change them."""

@@ -1,4 +1,4 @@
-"""The command line of the window, built from the settings: each can be set for one run."""
+"""Builds the window's command line from the settings: each can be set for one run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.settings.options import OPTIONS, SECTIONS, Option, in_section
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """What the command line says: a model folder to open, settings for this run, what is left for Qt."""
+    """The parsed command line: a model folder to open, settings for this run, arguments left for Qt."""
 
     model: Path | None
     given: dict[str, Any]
@@ -22,7 +22,7 @@ class Arguments:
 
 
 def read_arguments(words: Sequence[str]) -> Arguments:
-    """Read ``words``, the program's name not among them; leaves with a usage line where they make no sense."""
+    """Parse ``words`` (without the program's name); exit with a usage line where they make no sense."""
     known, rest = parser().parse_known_args(words)
     values = vars(known)
     model = values.pop("model")

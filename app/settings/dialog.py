@@ -1,4 +1,4 @@
-"""Settings: a page for each section, built from the options. A change holds at once."""
+"""The Settings dialog: a page for each section, built from the options. Changes apply at once."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ NOTHING = Chosen()
 
 
 class SettingsDialog(CalmDialog):
-    """Shows and changes ``preferences``; what they could not read in their file is said on top.
+    """Shows and changes ``preferences``; says at the top what could not be read in their file.
 
-    ``suggested``: what the model loaded has for what nobody chose.
+    ``suggested`` holds the loaded model's values for what was not chosen.
     """
 
     def __init__(self, preferences: Preferences, parent: QWidget | None = None, suggested: Chosen = NOTHING) -> None:
@@ -59,7 +59,7 @@ class SettingsDialog(CalmDialog):
         self._show()
 
     def showEvent(self, event: QShowEvent) -> None:
-        """Begin in the list of sections, from where the arrow keys go."""
+        """Focus the list of sections, so that the arrow keys work."""
         super().showEvent(event)
         self.sections.setFocus()
 

@@ -1,4 +1,4 @@
-"""A widget for each kind of setting, made from what the option declares."""
+"""Makes a widget for each kind of setting from what the option declares."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ REST = 500  # ms without a keystroke before a text counts as given
 
 
 class Field(QWidget):
-    """Shows one option's value and lets it be changed; ``changed`` tells only what a person did."""
+    """Shows and edits one option; ``changed`` is emitted only for what a person does."""
 
     changed = Signal(object)
 
@@ -52,11 +52,11 @@ class Field(QWidget):
 
     @abstractmethod
     def show_value(self, value: Any) -> None:
-        """Show ``value`` without telling."""
+        """Show ``value`` without emitting ``changed``."""
 
 
 class NumberField(Field):
-    """A number in steps; the lowest may have a name."""
+    """Edits a number in steps; the lowest may have a name."""
 
     def __init__(self, option: Option, kind: Decimal | Whole) -> None:
         self.box = QDoubleSpinBox() if isinstance(kind, Decimal) else QSpinBox()
@@ -78,7 +78,7 @@ class NumberField(Field):
 
 
 class FollowingField(NumberField):
-    """A number that is the model's own until another is chosen, and a button that goes back to that."""
+    """Edits a number that defaults to the model's own, with a button that goes back to it."""
 
     def __init__(self, option: Option, kind: Follows[Any]) -> None:
         inner = kind.inner
@@ -95,12 +95,12 @@ class FollowingField(NumberField):
         self.show_value(None)
 
     def suggest(self, value: Any) -> None:
-        """Take note of what the model suggests; None: it says nothing."""
+        """Remember what the model suggests; None if it says nothing."""
         self._suggested = value
         self.show_value(self._value)
 
     def show_value(self, value: Any) -> None:
-        """Show what was chosen or, for None, what holds instead and where it comes from."""
+        """Show the chosen number or, for None, the default in force and where it comes from."""
         self._value = value
         source = "usual" if self._suggested is None else "from the model"
         said = "" if value is not None else f"  {source}"
@@ -133,7 +133,7 @@ class SwitchField(Field):
 
 
 class ChoiceField(Field):
-    """A list to pick from."""
+    """Offers a list to pick from."""
 
     def __init__(self, option: Option, kind: Choice) -> None:
         self.box = QComboBox()
@@ -176,29 +176,29 @@ class Lines(QPlainTextEdit):
         self.textChanged.connect(self._rest.start)
 
     def sizeHint(self) -> QSize:
-        """Be as high as the lines in whatever size of text."""
+        """Ask for the height of the lines at the current text size."""
         return QSize(super().sizeHint().width(), self._lines * self.fontMetrics().lineSpacing() + 20)
 
     def minimumSizeHint(self) -> QSize:
-        """Give way to one line rather than lose an edge where a dialog is too small."""
+        """Allow shrinking to one line, so that a small dialog cuts nothing off."""
         return QSize(super().minimumSizeHint().width(), self.fontMetrics().lineSpacing() + 20)
 
     def show_text(self, text: str) -> None:
-        """Show ``text``, unless something is being typed here that was not told yet."""
+        """Show ``text``, unless typing here has not been emitted yet."""
         self._told = text
         if text != self.toPlainText() and not self._rest.isActive():
             with QSignalBlocker(self):
                 self.setPlainText(text)
 
     def settle(self) -> None:
-        """Tell now what was typed."""
+        """Emit what was typed now."""
         self._rest.stop()
         if self.toPlainText() != self._told:
             self._told = self.toPlainText()
             self.settled.emit(self._told)
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
-        """Tell at once."""
+        """Emit what was typed at once."""
         super().focusOutEvent(event)
         self.settle()
 
@@ -255,13 +255,13 @@ def make_field(option: Option) -> Field:
 
 
 def suggest(fields: Mapping[str, Field], suggested: Chosen) -> None:
-    """Let the ``fields``, by their option's name, show what a model suggests."""
+    """Show what a model suggests in the ``fields``, by their option's name."""
     for name, field in fields.items():
         if isinstance(field, FollowingField):
             field.suggest(getattr(suggested, name))
 
 
 def calm(box: QAbstractSpinBox) -> None:
-    """Let ``box`` tell a number when it is complete, not with every digit."""
+    """Make ``box`` emit a number when it is complete, not at every digit."""
     box.setKeyboardTracking(False)
     box.setSizePolicy(box.sizePolicy().Policy.Fixed, box.sizePolicy().Policy.Fixed)

@@ -1,4 +1,4 @@
-"""The settings as one readable file: only what was changed, by section. What is not understood is said and kept."""
+"""Stores changed settings in one readable file, by section; reports and keeps what it does not understand."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Document = dict[str, Any]  # section -> option -> value, as it stands in the fil
 
 
 class SettingsFile:
-    """The settings kept at ``path``, which need not exist."""
+    """Reads and writes the settings at ``path``, which need not exist."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -35,7 +35,7 @@ class SettingsFile:
         return replace(Settings(), **values), tuple(f"{self.path.name}: {complaint}" for complaint in complaints)
 
     def write(self, changes: Mapping[str, Any]) -> None:
-        """Put ``changes`` into the file, leaving all else in it as it stands; the old file stays until then.
+        """Write ``changes`` into the file and leave the rest alone; the old file stays until the new one is complete.
 
         A file that is no JSON is first set aside under a name with the date. Raises SettingError if the disk refuses.
         """
@@ -77,7 +77,7 @@ class SettingsFile:
 
 
 def _understand(document: Document) -> tuple[dict[str, Any], list[str]]:
-    """Return the values that can be used, and what is wrong with the others."""
+    """Return the usable values, and what is wrong with the others."""
     values: dict[str, Any] = {}
     complaints: list[str] = []
     for section, entries in document.items():

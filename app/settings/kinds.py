@@ -1,4 +1,4 @@
-"""The kinds of values a setting can have: how each is checked, read from the command line and written to a file."""
+"""Defines the kinds of settings: how each is checked, read from the command line and written to a file."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ WIDEST = 32  # tokens of a window
 
 
 class Unfit(ValueError):  # noqa: N818 - said of a value
-    """A value an option cannot have; the message says, after the option's name, what it must be."""
+    """Raised for a value an option cannot have; the message says, after the option's name, what it must be."""
 
 
 class Kind(ABC, Generic[T]):
-    """What values of an option may be."""
+    """Checks and converts the values of an option."""
 
     @abstractmethod
     def check(self, value: object) -> T:
@@ -88,7 +88,7 @@ class Whole(Kind[int]):
 
 @dataclass(frozen=True)
 class Follows(Kind[T | None]):
-    """What ``inner`` has, or None: as the model suggests it and, where that says nothing, ``usual``."""
+    """A value of ``inner``, or None for the model's suggestion, with ``usual`` where it makes none."""
 
     inner: Kind[T]
     usual: T
@@ -145,9 +145,9 @@ class Text(Kind[str]):
 
 @dataclass(frozen=True)
 class Folder(Kind[str]):
-    """An absolute path, or nothing for what is called ``usual``. It need not exist: a drive may not be connected.
+    """An absolute path, or nothing for what is called ``usual``. It need not exist: a drive may be unplugged.
 
-    ``back`` is the button that leads there.
+    ``back`` labels the button that returns to ``usual``.
     """
 
     usual: str = "Updraft's own folder"
@@ -165,7 +165,7 @@ class Folder(Kind[str]):
 
 
 def _can_be(path: str) -> bool:
-    """Tell whether a file could be called so."""
+    """Return whether a file can have this name."""
     try:
         return b"\0" not in os.fsencode(path)
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""The settings of one conversation: what the model is told first and how tokens are drawn; named ones to reuse."""
+"""The dialog for one conversation: its system prompt and sampling, which can be named and reused."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from engine.config import Chosen
 class MannerDialog(CalmDialog):
     """Shows and changes the manner of the conversation on ``current``; ``archive`` keeps named ones.
 
-    ``suggested``: what the model loaded has for what nobody chose.
+    ``suggested`` holds the loaded model's values for what was not chosen.
     """
 
     def __init__(self, current: CurrentChat, archive: Archive, parent: QWidget, suggested: Chosen) -> None:

@@ -1,4 +1,4 @@
-"""How a conversation is answered, in the terms of the settings: the same options, a conversation's own values."""
+"""Converts between settings and a conversation's manner, which has values of its own for the same options."""
 
 from __future__ import annotations
 

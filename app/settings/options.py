@@ -1,4 +1,4 @@
-"""What can be set: every option declared once, with its type, default, bounds and sentence. Frozen values, no Qt.
+"""Declares every setting once, with its type, default, bounds and sentence. Frozen values, no Qt.
 
 The dialog, the command line and the checks of the settings file are all built from these fields.
 """
@@ -37,7 +37,7 @@ LOSSY = (
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One thing that can be set. ``sentence`` says what it does; ``default`` is checked by ``kind`` like any value."""
+    """A setting. ``sentence`` says what it does; ``default`` is checked by ``kind`` like any value."""
 
     name: str
     section: str
@@ -48,7 +48,7 @@ class Option:
 
     @property
     def flag(self) -> str:
-        """The option's name on the command line."""
+        """Return the option's name on the command line."""
         return "--" + self.name.replace("_", "-")
 
 
@@ -58,7 +58,7 @@ def _option(section: str, title: str, kind: Kind[T], default: T, sentence: str) 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything that can be set; a change is a new object (``dataclasses.replace``)."""
+    """The values of all settings; a change is a new object (``dataclasses.replace``)."""
 
     temperature: float | None = _option(
         "generation", "Temperature", Follows(Decimal(0, 2), USUAL.temperature), None,
@@ -170,7 +170,7 @@ class Settings:
 
     @property
     def sampling(self) -> Chosen:
-        """How tokens are drawn, as far as it was chosen."""
+        """Return the sampling values that were chosen."""
         return Chosen(
             temperature=self.temperature,
             top_k=self.top_k,

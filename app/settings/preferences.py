@@ -1,4 +1,4 @@
-"""The settings in force: the one object that replaces them, keeps them, and tells everybody once."""
+"""Holds the settings in force: replaces them, saves them, and emits each change once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from engine.errors import SettingError
 
 
 class Preferences(QObject):
-    """Holds ``settings``; ``given`` are values from the command line, which hold for this run and are not kept."""
+    """Holds ``settings``; ``given`` are values from the command line, which apply to this run and are not saved."""
 
     changed = Signal(object, object)  # the Settings before, the Settings now
     failed = Signal(object)  # Failure: a change holds, but could not be kept
@@ -31,7 +31,7 @@ class Preferences(QObject):
         self.given = frozenset(given or {})
 
     def change(self, **values: Any) -> None:
-        """Take ``values`` over and keep those that differ; raises Unfit for one its option cannot have."""
+        """Apply ``values`` and save those that differ; raises Unfit for one its option cannot have."""
         checked = {name: OPTIONS[name].kind.check(value) for name, value in values.items()}
         different = {name: value for name, value in checked.items() if value != getattr(self.settings, name)}
         if not different:

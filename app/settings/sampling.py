@@ -1,4 +1,4 @@
-"""How tokens of the conversation shown are drawn: a button that opens the few options that matter."""
+"""The button that opens the main sampling options of the conversation shown."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class SamplingButton(QPushButton):
 
 
 class SamplingForm(QFrame):
-    """Some options of a Manner; every change is signalled at once. ``more_wanted`` asks for all of them."""
+    """Edits the main options of a Manner and emits every change at once; ``more_wanted`` asks for all of them."""
 
     changed = Signal(object)  # Manner
     more_wanted = Signal()
@@ -65,7 +65,7 @@ class SamplingForm(QFrame):
         form.addRow(more)
 
     def show_manner(self, manner: Manner) -> None:
-        """Show ``manner`` without telling."""
+        """Show ``manner`` without emitting a change."""
         self._manner = manner
         values = values_of(manner)
         for name, field in self.fields.items():
