@@ -1,4 +1,4 @@
-"""Keeps the context meter true, and offers a choice when a message does not fit: nothing is cut in silence."""
+"""Keeps the context meter up to date, and offers a choice when a message does not fit: nothing is cut silently."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from app.threads.failure import Failure
 
 
 class ContextMeter(QObject):
-    """Has what would be sent counted as it changes. ``send`` asks a question; it is the way out once there is room.
+    """Counts what would be sent as it changes. ``send`` asks the question once there is room.
 
-    A question that is being edited, as ``editing`` knows, is counted with what stands before it.
+    A question that ``editing`` is changing is counted with the messages before it.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class ContextMeter(QObject):
         counter.filled.connect(self._filled)
 
     def look(self) -> None:
-        """Count what would be sent now, shortly."""
+        """Count what would be sent, after a short pause."""
         turns = self._turns(self.composer.text)
         if not turns or self.chat.next_models != self.chat.models:
             self._forget()
@@ -58,7 +58,7 @@ class ContextMeter(QObject):
             self.composer.show_context(tally.started.prompt + tally.tokens, tally.started.context)
 
     def fits(self, text: str) -> bool:
-        """Return False, and offer a choice, if ``text`` is known not to fit."""
+        """Return whether ``text`` fits as far as is known; if it does not, offer a choice."""
         fill = self.counter.known(self._turns(text))
         if fill is None or fill.fits:
             return True
@@ -77,7 +77,7 @@ class ContextMeter(QObject):
             self.chat.retry()
 
     def shorten(self) -> None:
-        """Let the message be changed; one that was sent comes back to the composer."""
+        """Return the message to the composer, so that it can be shortened."""
         self._take_back()
         self.banner.hide()
         self.composer.field.moveCursor(QTextCursor.MoveOperation.End)
@@ -85,14 +85,14 @@ class ContextMeter(QObject):
         self.composer.field.setFocus()
 
     def begin_anew(self) -> None:
-        """Take the message along to an empty conversation."""
+        """Start a new conversation with the message."""
         text = self._take_back()
         self.chat.start_new()
         if text:
             self.composer.show_text(text)
 
     def _take_back(self) -> str:
-        """Return the message in question, in the composer now; its old place in the tree is kept."""
+        """Move the message back into the composer and return it; its old place in the tree stays."""
         last = self.chat.current.conversation.messages[-1:]
         if not self.composer.text.strip() and last and last[0].role == "user" and not self.chat.busy:
             self.chat.current.back_to(last[0].parent)

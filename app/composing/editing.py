@@ -1,4 +1,4 @@
-"""A question being edited: it is asked anew from the composer, and what was being written there comes back."""
+"""Edits an earlier question in the composer, and restores the draft afterwards."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.talk.chat import Chat
 
 
 class EditStrip(QFrame):
-    """Says above the composer that a question is being edited. ``left``: it is not to be after all."""
+    """Says above the composer that a question is being edited; ``left`` is emitted to cancel."""
 
     left = Signal()
 
@@ -67,7 +67,7 @@ class Editing(QObject):
 
     @property
     def written(self) -> str:
-        """What would be lost were it not kept: the composer's text, and what waits until the editing ends."""
+        """Return the draft to save: the composer's text, or the one set aside while editing."""
         parts = (self._stash, self.composer.text) if self.question is not None else (self.composer.text,)
         return "\n\n".join(part for part in parts if part)
 
@@ -97,7 +97,7 @@ class Editing(QObject):
         return sent
 
     def finish(self) -> None:
-        """End the editing, as the question was asked; what was being written before comes back."""
+        """End the editing after the question was asked, and restore the draft."""
         stash, self.question, self._stash = self._stash, None, ""
         self.strip.hide()
         self.changed.emit()
@@ -105,13 +105,13 @@ class Editing(QObject):
         self.composer.show_text(stash)
 
     def leave(self) -> None:
-        """Edit no longer after all."""
+        """Cancel the editing."""
         if self.question is not None:
             self.finish()
             self.composer.field.setFocus()
 
     def forget(self) -> None:
-        """Edit no longer, as another conversation is shown."""
+        """Stop editing because another conversation is shown."""
         self.question, self._stash = None, ""
         self.strip.hide()
         self.changed.emit()

@@ -16,7 +16,7 @@ DRAFT = 300  # ms after the last key until what is being written is kept
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """What ``CurrentChat.restore`` needs to bring messages back."""
+    """Remembers removed messages, for ``CurrentChat.restore``."""
 
     before: Conversation
     messages: tuple[int, ...]
@@ -57,7 +57,7 @@ class CurrentChat(QObject):
 
     @property
     def kept(self) -> bool:
-        """True when the conversation has been given to the archive."""
+        """Return whether the conversation has been given to the archive."""
         return self.is_kept(self.conversation.id)
 
     def is_kept(self, chat: int | None) -> bool:
@@ -67,9 +67,9 @@ class CurrentChat(QObject):
     # Opening and beginning
 
     def start_new(self, apart: Manner | None = None) -> None:
-        """Show the conversation that is not begun yet, with what was written and chosen for it.
+        """Show the new, empty conversation, with the draft and manner kept for it.
 
-        ``apart``: show another one instead, which begins in this manner and leaves those alone.
+        ``apart`` shows another new one instead, which begins in that manner and leaves the kept ones alone.
         """
         self._wanted = None
         self._leave()
@@ -112,13 +112,13 @@ class CurrentChat(QObject):
         self._recall()
 
     def _leave(self) -> None:
-        """Keep what is not on disk yet of the conversation shown."""
+        """Save what is not on disk yet of the conversation shown."""
         self.keep_draft()
         if self._archive.unsaved and self.conversation.tree:
             self._left[self.conversation.id] = (self.conversation, self.draft)
 
     def _resume(self) -> None:
-        """Go back to where the program was left, unless something has been begun meanwhile."""
+        """Reopen the conversation of the last session, unless something was begun meanwhile."""
         self._archive.ask(lambda store: [store.note(name) for name in ("open", "draft", "manner")], self._resume_at)
 
     def _resume_at(self, notes: Sequence[str]) -> None:
@@ -158,7 +158,7 @@ class CurrentChat(QObject):
         self.changed.emit()
 
     def settle(self, answer: Message) -> None:
-        """Take an answer in, new or gone on with; the archive has been given it already."""
+        """Add a finished or continued answer, which the archive has already."""
         conversation = self.conversation
         known = any(message.id == answer.id for message in conversation.tree)
         self.conversation = conversation.with_message(answer) if known else conversation.plus(answer)
@@ -166,7 +166,7 @@ class CurrentChat(QObject):
         self.changed.emit()
 
     def back_to(self, message: int | None) -> None:
-        """Show the branch only up to ``message``, to go on from there in another way."""
+        """Cut the branch shown after ``message``, to continue from there differently."""
         self._turn(self.conversation.back_to(message))
 
     def show_version(self, message: int) -> None:
@@ -175,20 +175,20 @@ class CurrentChat(QObject):
         self._recall()
 
     def step_back(self) -> None:
-        """Show the newest answer to the last question again, where another was begun and came to nothing."""
+        """Show the last question's newest answer again after another attempt produced nothing."""
         last = self.conversation.messages[-1:]
         versions = [message.id for message in self.conversation.tree if last and message.parent == last[0].id]
         if versions and last[0].role == "user":
             self.show_version(versions[-1])
 
     def seek(self, message: int) -> None:
-        """Go to ``message``, on another branch if it is not on the one shown."""
+        """Show ``message``, switching branches if it is not on the one shown."""
         if all(shown.id != message for shown in self.conversation.messages):
             self.show_version(message)
         self.sought.emit(message)
 
     def remove(self, message: int) -> Removed:
-        """Take a message and all that follows from it away; returns what ``restore`` needs."""
+        """Remove a message and all that follows from it; return what ``restore`` needs."""
         before = self.conversation
         gone = before.below(message)
         self._archive.write(lambda store: store.trash.take_messages(gone))
@@ -209,13 +209,13 @@ class CurrentChat(QObject):
         self._turn(conversation)
 
     def rename(self, title: str) -> None:
-        """Take over a title given by hand."""
+        """Set a title given by hand."""
         if title != self.conversation.title:
             self.conversation = replace(self.conversation, title=title, named=True)
             self.changed.emit()
 
     def _turn(self, conversation: Conversation) -> None:
-        """Show ``conversation``, which is the same one on another branch."""
+        """Show ``conversation``, the same one on another branch."""
         stands = _shared(self.conversation.messages, conversation.messages)
         self.conversation = conversation
         if self.kept:
@@ -226,7 +226,7 @@ class CurrentChat(QObject):
     # Manner
 
     def set_manner(self, manner: Manner) -> None:
-        """Answer this conversation in ``manner`` from the next question on."""
+        """Use ``manner`` from the next question on."""
         if manner == self.conversation.manner:
             return
         self.conversation = conversation = replace(self.conversation, manner=manner)
@@ -237,7 +237,7 @@ class CurrentChat(QObject):
         self.changed.emit()
 
     def _keep_new_manner(self, manner: Manner) -> None:
-        """Keep the manner of the conversation not begun yet beside its draft; the default need not be kept."""
+        """Save the manner of the new conversation beside its draft, unless it is the default."""
         chosen = None if manner == self.default else manner
         if chosen != self._new_manner:
             self._new_manner = chosen
@@ -254,14 +254,14 @@ class CurrentChat(QObject):
     # Draft
 
     def write(self, text: str) -> None:
-        """Note what is being written; it is kept shortly after the last key."""
+        """Take the draft; save it shortly after the last key."""
         text = whole(text)
         if text != self.draft:
             self.draft, self._unkept = text, True
             self._drafting.start()
 
     def keep_draft(self) -> None:
-        """Keep what is being written now."""
+        """Save the draft now."""
         if not self._unkept:
             return
         self._drafting.stop()
@@ -274,7 +274,7 @@ class CurrentChat(QObject):
     # Logs
 
     def _recall(self) -> None:
-        """Ask for the newest log of the branch shown that is still on disk."""
+        """Load the newest log of the branch shown that is not in memory."""
         missing = (m for m in reversed(self.conversation.messages) if not m.recalled and m.id not in self._tried)
         message = next(missing, None)
         if message is not None:
@@ -288,13 +288,13 @@ class CurrentChat(QObject):
             self._recall()
 
     def take_log(self, message: Message) -> None:
-        """Let a message of the branch shown have its log, if it has one and lacks it."""
+        """Give a message of the branch shown the log it lacks."""
         if message.recalled and not self.conversation.find(message.id).recalled:
             self.conversation = self.conversation.with_message(message)
             self.recalled.emit(message)
 
     def _save_whole(self) -> None:
-        """Write the conversation shown into a file that was begun anew."""
+        """Write the whole conversation shown into a new file."""
         conversation = self.conversation
         if conversation.tree:
             self._archive.write(lambda store: store.put_whole(conversation))
