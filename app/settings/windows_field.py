@@ -1,4 +1,4 @@
-"""The windows of one hierarchy: a number for each level below the target."""
+"""Edits the windows of one hierarchy: a number for each level below the target."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from engine.config import PRESETS, Exit, Model, Stage
 
 
 class WindowsField(Field):
-    """Shows the windows of the hierarchy given to ``show_preset``; those of the others are kept as they are."""
+    """Edits the windows of the hierarchy given to ``show_preset`` and leaves those of the others alone."""
 
     def __init__(self, option: Option) -> None:
         body = QWidget()
@@ -84,7 +84,7 @@ class WindowsField(Field):
         return box
 
     def _choose(self, sizes: tuple[int, ...]) -> None:
-        """Tell ``sizes`` for the hierarchy shown; none: as it was made."""
+        """Emit ``sizes`` for the hierarchy shown; none means its own."""
         others = [(name, kept) for name, kept in self._sizes if name != self._preset]
         self.changed.emit(tuple(sorted([*others, (self._preset, sizes)] if sizes else others)))
 
