@@ -44,6 +44,8 @@ def token(tokens: Sequence[int], guess: Laws, own: Laws, sampler: Sampler) -> Ve
 def block(tokens: Sequence[int], guess: Laws, own: Laws, sampler: Sampler) -> Verdict:
     """Keep the longest prefix whose joint test passes."""
     n = len(tokens)
+    if not n:
+        return _all_stand(n, own, sampler)  # as what follows would, at once: a lookup often proposes nothing
     weight = _weights(_likelihoods(tokens, own), _likelihoods(tokens, guess))
     surplus = _surplus(guess, own, weight)
     coins = sampler.uniform(n)

@@ -51,8 +51,8 @@ class Lookup:
             copied = copied[: self._goodput.worth(self._matched, len(copied))]
         tape.extend(copied)
         probs = torch.zeros(len(copied), self.vocabulary, device=self.device)
-        probs[range(len(copied)), copied] = 1.0
         if copied:
+            probs[range(len(copied)), copied] = 1.0
             sure, first = (1.0,) * len(copied), (1,) * len(copied)
             yield Drafted(self.index, tuple(copied), sure, first, 0, began, time.perf_counter() - began)
         return Laws(probs, None)
