@@ -20,8 +20,8 @@ from app.models.last_models import forget, remember
 from app.models.library import ModelLibrary, starter_models
 from app.models.model_dialogs import ModelDialogs
 from app.models.models_folder import model_sets_under
+from app.settings.chat_settings import chat_settings_of
 from app.settings.file import SettingsFile
-from app.settings.manners import manner_of
 from app.settings.options import Settings
 from app.settings.preferences import Preferences, look_of
 from app.talk.chat import Chat, Engine
@@ -71,7 +71,7 @@ class Application:
         self.chat.preset = chosen.hierarchy(PRESETS[chosen.preset])
         self.methods = ChosenMethods(settings)
         self.chat.method_of = self._method_of
-        self.chat.current.set_default(manner_of(chosen))
+        self.chat.current.set_default(chat_settings_of(chosen))
         self.theme = Theme(app, look_of(chosen))
         self.collector = Collector(self.chat)
         self.token_counter = TokenCounter(self.worker)
@@ -101,7 +101,7 @@ class Application:
         """Let everything that goes by the settings follow them."""
         self.theme.wear(look_of(now))
         self.window.transcript.set_motion(not self.theme.still)
-        self.chat.current.set_default(manner_of(now))
+        self.chat.current.set_default(chat_settings_of(now))
         if self.models is not None:
             self.models.library.set_offline(offline=now.offline)
         if (now.room, now.threads) != (before.room, before.threads):

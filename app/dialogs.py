@@ -19,9 +19,9 @@ from app.desktop.report import ReportDialog
 from app.desktop.shortcuts import ShortcutsDialog
 from app.menus import shortcuts_in
 from app.models.library import starter_models
+from app.settings.chat_settings_dialog import ChatSettingsDialog
 from app.settings.dialog import SettingsDialog
 from app.settings.fields import suggest
-from app.settings.manner_dialog import MannerDialog
 from app.settings.preferences import Preferences
 from app.talk.chat import Chat
 from engine.config import Chosen
@@ -49,10 +49,10 @@ class Dialogs(QObject):
         """Show the settings."""
         return self._show("settings", lambda: SettingsDialog(self._preferences, self._window, self._suggested))
 
-    def chat_settings(self) -> MannerDialog:
+    def chat_settings(self) -> ChatSettingsDialog:
         """Show the settings of the conversation shown."""
         current = self._chat.current
-        return self._show("chat", lambda: MannerDialog(current, self._archive, self._window, self._suggested))
+        return self._show("chat", lambda: ChatSettingsDialog(current, self._archive, self._window, self._suggested))
 
     @property
     def _suggested(self) -> Chosen:
@@ -61,7 +61,7 @@ class Dialogs(QObject):
     def _suggest(self) -> None:
         """Let open settings show what another model suggests."""
         for dialog in self._open.values():
-            if isValid(dialog) and isinstance(dialog, SettingsDialog | MannerDialog):
+            if isValid(dialog) and isinstance(dialog, SettingsDialog | ChatSettingsDialog):
                 suggest(dialog.fields, self._suggested)
 
     def trash(self) -> TrashDialog:

@@ -17,7 +17,7 @@ from PIL import Image
 from PySide6.QtWidgets import QApplication
 from screenshots import Photographer
 
-from app.conversations.conversation import Manner
+from app.conversations.conversation import ChatSettings
 from app.talk.chat import Engine
 from engine.config import PRESETS, Chosen, tiny_models
 
@@ -38,7 +38,7 @@ def film(photographer: Photographer) -> tuple[list[Image.Image], list[int]]:
     until(lambda: photographer.chat.engine is Engine.READY)
     photographer.window.inspector.show_view("trace")  # every token with its mark, ghosts in place
     photographer.chat.choose(PRESETS["hispec"])
-    photographer.chat.current.set_manner(Manner(sampling=Chosen(temperature=0.7, seed=2), max_tokens=110))
+    photographer.chat.current.set_chat_settings(ChatSettings(sampling=Chosen(temperature=0.7, seed=2), max_tokens=110))
     photographer.ask(QUESTION)
     pictures, times = [frame(photographer)], []
     since = time.monotonic()

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import QApplication, QMenu, QWidget
 
 from app.application import Application
 from app.conversations.archive import Archive
-from app.conversations.conversation import Manner, title_of
+from app.conversations.conversation import ChatSettings, title_of
 from app.conversations.store import Store
 from app.look.theme import CHOICES, Choice
 from app.talk.chat import Engine
@@ -79,7 +79,7 @@ class Photographer:
     def series(self, preset: str) -> None:
         """Take every picture."""
         self.chat.choose(PRESETS[preset])
-        self.chat.current.set_manner(Manner(sampling=Chosen(temperature=0.7, seed=1), max_tokens=160))
+        self.chat.current.set_chat_settings(ChatSettings(sampling=Chosen(temperature=0.7, seed=1), max_tokens=160))
         until(lambda: self.window.footer.loading.bar.value() > 0 or self.chat.engine is not Engine.LOADING)
         self.take("loading")
         until(lambda: self.chat.engine is not Engine.LOADING)

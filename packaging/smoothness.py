@@ -30,7 +30,7 @@ from PySide6.QtWidgets import QApplication
 
 from app.__main__ import SWITCH
 from app.application import Application
-from app.conversations.conversation import Conversation, Manner, Message, Reply
+from app.conversations.conversation import ChatSettings, Conversation, Message, Reply
 from app.talk.chat import Chat, Engine
 from app.talk.flight import Flight
 from app.talk.worker import OpenSession, open_engine
@@ -141,7 +141,7 @@ def _stat() -> list[str]:
 def answer(running: Application, clock: Clock, options: argparse.Namespace, loop: QEventLoop) -> None:
     """Have one question answered by the real engine, then rest."""
     chat = running.chat
-    chat.current.set_manner(Manner(max_tokens=options.tokens))
+    chat.current.set_chat_settings(ChatSettings(max_tokens=options.tokens))
     chat.answering.connect(lambda: setattr(clock, "phase", "answering"))
     chat.answered.connect(lambda _: setattr(clock, "phase", "resting"))
     chat.answered.connect(lambda _: QTimer.singleShot(2000, loop.quit))

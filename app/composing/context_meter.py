@@ -49,7 +49,7 @@ class ContextMeter(QObject):
         if not turns or self.chat.next_models != self.chat.models:
             self._forget()
         elif not self.chat.busy and self.chat.engine is Engine.READY:
-            self.counter.watch(turns, self.chat.preset, self.chat.current.conversation.manner.max_tokens)
+            self.counter.watch(turns, self.chat.preset, self.chat.current.conversation.chat_settings.max_tokens)
 
     def show_growth(self) -> None:
         """Show how far the answer in flight has filled the context; the engine has no time to count."""

@@ -22,10 +22,10 @@ class Thinking(QObject):
         self._show()
 
     def _show(self) -> None:
-        unasked, chosen = self._chat.traits.thinks, self._chat.current.conversation.manner.thinking
+        unasked, chosen = self._chat.traits.thinks, self._chat.current.conversation.chat_settings.thinking
         self._button.setVisible(unasked is not None)
         self._button.setChecked(bool(unasked if chosen is None else chosen))
 
     def _change(self, first: bool) -> None:
-        manner = self._chat.current.conversation.manner
-        self._chat.current.set_manner(replace(manner, thinking=first))
+        chat_settings = self._chat.current.conversation.chat_settings
+        self._chat.current.set_chat_settings(replace(chat_settings, thinking=first))

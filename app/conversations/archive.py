@@ -13,7 +13,7 @@ from typing import TypeVar
 from PySide6.QtCore import QObject, QThread, QTimer, Signal
 from shiboken6 import isValid
 
-from app.conversations.conversation import Conversation, Manner, whole
+from app.conversations.conversation import ChatSettings, Conversation, whole
 from app.conversations.store import Store
 from app.conversations.store_thread import Job, StoreThread
 from app.conversations.summaries import UNTITLED, Hit, Summary
@@ -217,15 +217,15 @@ class Archive(QObject):
         """Find conversations by title and content."""
         self.ask(lambda store: store.search(text), then)
 
-    # Manners kept under a name
+    # Chat settings kept under a name
 
-    def manners(self, then: Callable[[dict[str, Manner]], None]) -> None:
-        """Read the named manners."""
-        self.ask(lambda store: store.manners(), then)
+    def named_settings(self, then: Callable[[dict[str, ChatSettings]], None]) -> None:
+        """Read the chat settings that were given a name."""
+        self.ask(lambda store: store.named_settings(), then)
 
-    def keep_manner(self, name: str, manner: Manner | None) -> None:
+    def keep_named_settings(self, name: str, chat_settings: ChatSettings | None) -> None:
         """Save ``manner`` under ``name``, replacing any other of that name; None deletes it."""
-        self.write(lambda store: store.put_manner(name, manner))
+        self.write(lambda store: store.put_named_settings(name, chat_settings))
 
     def _put(self, chat: Summary) -> None:
         self.chats[chat.id] = chat

@@ -123,7 +123,7 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
+class ChatSettings:
     """Says how a conversation is answered: the system prompt, the sampling, the longest answer.
 
     None means not chosen: the model's own default, and an answer as long as the context holds.
@@ -147,7 +147,7 @@ class Conversation:
     leaf: int | None = None
     title: str = ""
     named: bool = False
-    manner: Manner = Manner()
+    chat_settings: ChatSettings = ChatSettings()
     id: int = field(default_factory=new_id)
 
     @cached_property
@@ -222,7 +222,7 @@ class Conversation:
         """Return (role, text) pairs, the system's first, with alternating roles: a question left unanswered joins the
         one after it. What stands before the last message of ``starts`` is left out."""
         said = tuple((turn[0].role, "\n\n".join(m.text for m in turn)) for turn in self._turns(starts))
-        return ((("system", self.manner.system),) if self.manner.system else ()) + said
+        return ((("system", self.chat_settings.system),) if self.chat_settings.system else ()) + said
 
     def start_after(self, surplus: int, starts: Container[int] = ()) -> int | None:
         """Return the message ``turns`` would begin with if the oldest ``surplus`` were left out, if any."""

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, replace
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.conversations.archive import Archive
-from app.conversations.conversation import Conversation, Manner, Message, whole
-from app.conversations.rows import as_json, manner_of
+from app.conversations.conversation import ChatSettings, Conversation, Message, whole
+from app.conversations.rows import as_json, chat_settings_of
 
 DRAFT = 300  # ms after the last key until what is being written is kept
 
@@ -25,8 +25,8 @@ class Removed:
 class CurrentChat(QObject):
     """Owns the conversation shown and the draft of the next question; ``archive`` writes both to disk.
 
-    ``turned`` carries how many of the messages shown stay; those behind them are others now. ``default`` is the manner
-    in which new conversations begin.
+    ``turned`` carries how many of the messages shown stay; those behind them are others now. ``default`` is the
+    settings that new conversations begin with.
     """
 
     cleared = Signal()
@@ -39,13 +39,13 @@ class CurrentChat(QObject):
     def __init__(self, archive: Archive, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._archive = archive
-        self.default = Manner()
-        self.conversation = Conversation(manner=self.default)
+        self.default = ChatSettings()
+        self.conversation = Conversation(chat_settings=self.default)
         self.draft = ""
         self._unkept = False
         self._new_draft = ""  # of the conversation not begun yet
         self._apart = False  # whether the conversation shown is another than that, though not begun yet
-        self._new_manner: Manner | None = None  # chosen for it, where that is not the default
+        self._new_settings: ChatSettings | None = None  # chosen for it, where that is not the default
         self._wanted: int | None = None  # the conversation being read
         self._left: dict[int, tuple[Conversation, str]] = {}  # with something in them that waits to be saved
         self._tried: set[int] = set()  # messages whose logs were asked for
@@ -66,7 +66,7 @@ class CurrentChat(QObject):
 
     # Opening and beginning
 
-    def start_new(self, apart: Manner | None = None) -> None:
+    def start_new(self, apart: ChatSettings | None = None) -> None:
         """Show the new, empty conversation, with the draft and manner kept for it.
 
         ``apart`` shows another new one instead, which begins in that manner and leaves the kept ones alone.
@@ -75,7 +75,7 @@ class CurrentChat(QObject):
         self._leave()
         if self.conversation.tree:
             self._archive.write(lambda store: store.put_note("open", ""), upkeep=True)
-        new = Conversation(manner=apart or self._new_manner or self.default)
+        new = Conversation(chat_settings=apart or self._new_settings or self.default)
         self._show(new, self._new_draft if apart is None else "", apart=apart is not None)
 
     def open(self, chat: int, message: int | None = None) -> None:
@@ -122,14 +122,14 @@ class CurrentChat(QObject):
         self._archive.ask(lambda store: [store.note(name) for name in ("open", "draft", "manner")], self._resume_at)
 
     def _resume_at(self, notes: Sequence[str]) -> None:
-        chat, self._new_draft, manner = notes
-        if manner and self._new_manner is None:
-            self._new_manner = manner_of(manner)
+        chat, self._new_draft, chat_settings = notes
+        if chat_settings and self._new_settings is None:
+            self._new_settings = chat_settings_of(chat_settings)
         if self.conversation.tree or self.draft or self._wanted is not None:
             return
         if chat.isdecimal() and int(chat) in self._archive.chats:
             self.open(int(chat))
-        elif self._new_draft or manner:
+        elif self._new_draft or chat_settings:
             self.start_new()
 
     def delete(self, chat: int) -> None:
@@ -151,7 +151,7 @@ class CurrentChat(QObject):
         if first and not self._apart:  # the next one begins with nothing written and nothing chosen
             self._new_draft = ""
             self._archive.write(lambda store: store.put_draft(None, ""), upkeep=True)
-            self._keep_new_manner(self.default)
+            self._keep_new_settings(self.default)
         self._drafting.stop()
         self.draft, self._unkept = "", False
         self._archive.touch(conversation)
@@ -223,33 +223,33 @@ class CurrentChat(QObject):
         self.turned.emit(stands)
         self.changed.emit()
 
-    # Manner
+    # Chat settings
 
-    def set_manner(self, manner: Manner) -> None:
+    def set_chat_settings(self, chat_settings: ChatSettings) -> None:
         """Use ``manner`` from the next question on."""
-        if manner == self.conversation.manner:
+        if chat_settings == self.conversation.chat_settings:
             return
-        self.conversation = conversation = replace(self.conversation, manner=manner)
+        self.conversation = conversation = replace(self.conversation, chat_settings=chat_settings)
         if self.kept:
             self._archive.write(lambda store: store.put(conversation))
         else:
-            self._keep_new_manner(manner)
+            self._keep_new_settings(chat_settings)
         self.changed.emit()
 
-    def _keep_new_manner(self, manner: Manner) -> None:
+    def _keep_new_settings(self, chat_settings: ChatSettings) -> None:
         """Save the manner of the new conversation beside its draft, unless it is the default."""
-        chosen = None if manner == self.default else manner
-        if chosen != self._new_manner:
-            self._new_manner = chosen
+        chosen = None if chat_settings == self.default else chat_settings
+        if chosen != self._new_settings:
+            self._new_settings = chosen
             kept = "" if chosen is None else as_json(asdict(chosen))
             self._archive.write(lambda store: store.put_note("manner", kept), upkeep=not kept)
 
-    def set_default(self, manner: Manner) -> None:
-        """Begin conversations in ``manner`` from now on, the empty one shown included."""
-        untouched = self.conversation.manner == self.default
-        self.default = manner
+    def set_default(self, chat_settings: ChatSettings) -> None:
+        """Begin conversations with ``chat_settings`` from now on, the empty one shown included."""
+        untouched = self.conversation.chat_settings == self.default
+        self.default = chat_settings
         if untouched and not self.conversation.tree:
-            self.set_manner(manner)
+            self.set_chat_settings(chat_settings)
 
     # Draft
 

@@ -94,8 +94,8 @@ def file_name(title: str) -> str:
 def markdown(conversation: Conversation) -> str:
     """Return the branch shown as Markdown whose headings no message can swallow or imitate."""
     parts = [f"# {conversation.title or UNTITLED}"]
-    if conversation.manner.system:
-        parts += ["## System", enclosed(conversation.manner.system, typed=True)]
+    if conversation.chat_settings.system:
+        parts += ["## System", enclosed(conversation.chat_settings.system, typed=True)]
     for message in conversation.messages:
         notes = filter(None, (_by(message), _unread(conversation, message)))
         said = enclosed(message.text, typed=message.role == "user")
@@ -121,7 +121,7 @@ def data(conversation: Conversation) -> str:
         "format": "updraft-conversation",
         "version": 1,
         "title": conversation.title,
-        "manner": asdict(conversation.manner),
+        "manner": asdict(conversation.chat_settings),
         "shown": [message.id for message in conversation.messages],
         "messages": [_message(message) for message in conversation.tree],
     }

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any, TypeVar, get_args
 
 from app.conversations.checked import fits
-from app.conversations.conversation import Manner, Message, Outcome, Reply, whole
+from app.conversations.conversation import ChatSettings, Message, Outcome, Reply, whole
 from engine.config import Chosen
 from engine.errors import SettingError
 from engine.events import Event, Finished, PlainPace, Round, Started, from_json, to_json
@@ -101,14 +101,15 @@ def event_of(kept: object, kind: type[E]) -> E | None:
     return None
 
 
-def manner_of(kept: object) -> Manner:
-    """Return the manner kept as JSON; what is unknown or out of range falls back to the usual."""
+def chat_settings_of(kept: object) -> ChatSettings:
+    """Return the chat settings kept as JSON; what is unknown or out of range falls back to the usual."""
     with suppress(SettingError, *_UNREADABLE):
         value = json.loads(text_of(kept))
-        manner = Manner(**{**value, "sampling": Chosen(**value.get("sampling", {}))}) if value else Manner()
-        if fits(manner):
-            return replace(manner, system=whole(manner.system))
-    return Manner()
+        value = {**value, "sampling": Chosen(**value.get("sampling", {}))} if value else {}
+        chat_settings = ChatSettings(**value)
+        if fits(chat_settings):
+            return replace(chat_settings, system=whole(chat_settings.system))
+    return ChatSettings()
 
 
 def as_json(value: object) -> str:

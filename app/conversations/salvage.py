@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from app.conversations.conversation import title_of
-from app.conversations.rows import as_json, manner_of, moment_of, text_of
+from app.conversations.rows import as_json, chat_settings_of, moment_of, text_of
 from app.conversations.schema import TABLES
 from app.conversations.words import indexed
 
@@ -97,15 +97,15 @@ def _put_chat(fresh: sqlite3.Connection, chats: dict[int, Row], message: Row) ->
         (
             id_, title, bool(row.get("named")), bool(row.get("pinned")), moment_of(row.get("used", created)),
             None if deleted is None else moment_of(deleted), leaf if isinstance(leaf, int) else None,
-            _manner(row.get("manner")), text_of(row.get("draft")),
+            _chat_settings(row.get("manner")), text_of(row.get("draft")),
         ),
     ).rowcount  # fmt: skip
     if made:
         fresh.execute("INSERT INTO titles (rowid, text) VALUES (?, ?)", (id_, indexed(title)))
 
 
-def _manner(kept: object) -> str:
-    return text_of(kept) if kept is not None and manner_of(kept) != manner_of("{}") else as_json({})
+def _chat_settings(kept: object) -> str:
+    return text_of(kept) if kept is not None and chat_settings_of(kept) != chat_settings_of("{}") else as_json({})
 
 
 def _put_message(fresh: sqlite3.Connection, row: Row) -> None:

@@ -15,7 +15,8 @@ VERSION = 4
 
 # ``words`` holds the text of every message that is complete, as ``indexed`` has it, under the message's id; ``titles``
 # those of chats. ``told_from``: the message an answer's view of the conversation begins with, NULL for the first;
-# ``model``: the name of the model that wrote an answer, NULL where it is not known.
+# ``model``: the name of the model that wrote an answer, NULL where it is not known. ``manner`` and ``manners`` hold
+# ChatSettings, by the name they had when the tables were made.
 _CREATE = """
 CREATE TABLE chats (
     id INTEGER PRIMARY KEY,

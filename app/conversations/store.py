@@ -12,13 +12,13 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from app.conversations.conversation import Conversation, Manner, Message, Reply
+from app.conversations.conversation import ChatSettings, Conversation, Message, Reply
 from app.conversations.mending import mended
 from app.conversations.rows import (
     COLUMNS,
     as_json,
+    chat_settings_of,
     event_as_row,
-    manner_of,
     message_of,
     moment_of,
     packed,
@@ -114,11 +114,12 @@ class Store:
                 "ORDER BY created, rowid", (chat,)
             ).fetchall()  # fmt: skip
             tree = self._with_logs(mended([message_of(row) for row in rows]))
-        title, named, leaf, manner, draft = head
+        title, named, leaf, kept, draft = head
         known = {message.id for message in tree}
         if leaf not in known:
             leaf = tree[-1].id if tree else None
-        return Conversation(tuple(tree), leaf, _line(title), bool(named), manner_of(manner), chat), text_of(draft)
+        settings = chat_settings_of(kept)
+        return Conversation(tuple(tree), leaf, _line(title), bool(named), settings, chat), text_of(draft)
 
     def recall(self, message: Message) -> Message:
         """Return ``message`` with its log; without one if it has none."""
@@ -157,11 +158,11 @@ class Store:
             row = self._db.execute("SELECT value FROM notes WHERE name = ?", (name,)).fetchone()
         return text_of(row[0]) if row else ""
 
-    def manners(self) -> dict[str, Manner]:
-        """Return the manners kept under a name, by name."""
+    def named_settings(self) -> dict[str, ChatSettings]:
+        """Return the chat settings kept under a name, by name."""
         with told(_NOT_READ):
             rows = self._db.execute("SELECT name, manner FROM manners ORDER BY name COLLATE NOCASE").fetchall()
-        return {text_of(name): manner_of(kept) for name, kept in rows}
+        return {text_of(name): chat_settings_of(kept) for name, kept in rows}
 
     # Writing
 
@@ -188,7 +189,7 @@ class Store:
             self._put_chat(conversation, time.time())
 
     def put(self, conversation: Conversation) -> None:
-        """Keep the title, manner and branch of a conversation that is on disk already; when it was used stays."""
+        """Keep the title, settings and branch of a conversation that is on disk already; when it was used stays."""
         with told(_NOT_SAVED), transaction(self._db):
             self._put_chat(conversation, None)
 
@@ -227,18 +228,18 @@ class Store:
         with told(_NOT_SAVED), transaction(self._db):
             self._db.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (name, value))
 
-    def put_manner(self, name: str, manner: Manner | None) -> None:
-        """Keep ``manner`` under ``name``; None forgets it."""
+    def put_named_settings(self, name: str, chat_settings: ChatSettings | None) -> None:
+        """Keep ``chat_settings`` under ``name``; None forgets it."""
         with told(_NOT_SAVED), transaction(self._db):
-            if manner is None:
+            if chat_settings is None:
                 self._db.execute("DELETE FROM manners WHERE name = ?", (name,))
             else:
-                self._db.execute("INSERT OR REPLACE INTO manners VALUES (?, ?)", (name, as_json(asdict(manner))))
+                self._db.execute("INSERT OR REPLACE INTO manners VALUES (?, ?)", (name, as_json(asdict(chat_settings))))
 
     # Rows
 
     def _put_chat(self, conversation: Conversation, used: float | None) -> None:
-        kept = (conversation.title, conversation.named, conversation.leaf, as_json(asdict(conversation.manner)))
+        kept = (conversation.title, conversation.named, conversation.leaf, as_json(asdict(conversation.chat_settings)))
         if used is None:
             self._db.execute(
                 "UPDATE chats SET title = ?, named = ?, leaf = ?, manner = ? WHERE id = ?", (*kept, conversation.id)

@@ -38,13 +38,13 @@ class ModelPicker(QObject):
         topbar.model_chosen.connect(self.open)
         topbar.folder_wanted.connect(self.choose_folder)
         topbar.preset_chosen.connect(lambda preset: preferences.change(preset=preset.name))
-        topbar.sampling.form.changed.connect(chat.current.set_manner)
+        topbar.sampling.form.changed.connect(chat.current.set_chat_settings)
         chat.traits_changed.connect(lambda: topbar.sampling.form.suggest(chat.traits.sampling))
         chat.options_changed.connect(self.show)
-        chat.current.changed.connect(self.show_manner)
+        chat.current.changed.connect(self.show_chat_settings)
         preferences.changed.connect(self._settings_changed)
         self.show()
-        self.show_manner()
+        self.show_chat_settings()
 
     def open(self, models: ModelSet) -> None:
         """Load ``models``."""
@@ -92,9 +92,9 @@ class ModelPicker(QObject):
         self._topbar.show_models(self._known, models)
         self._topbar.show_preset(self._chat.preset, models, self._preferences.settings)
 
-    def show_manner(self) -> None:
+    def show_chat_settings(self) -> None:
         """Show how tokens are drawn in the conversation shown."""
-        self._topbar.sampling.form.show_manner(self._chat.current.conversation.manner)
+        self._topbar.sampling.form.show_chat_settings(self._chat.current.conversation.chat_settings)
 
     def _settings_changed(self, before: Settings, now: Settings) -> None:
         if now.models_folder != before.models_folder:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtWidgets import QFormLayout, QFrame, QPushButton, QWidget
 
-from app.conversations.conversation import Manner
+from app.conversations.conversation import ChatSettings
 from app.look.label import Label
+from app.settings.chat_settings import changed, values_of
 from app.settings.fields import make_field, suggest
-from app.settings.manners import changed, values_of
 from app.settings.options import OPTIONS
 from engine.config import Chosen
 
@@ -39,13 +39,13 @@ class SamplingButton(QPushButton):
 class SamplingForm(QFrame):
     """Edits the main options of a Manner and emits every change at once; ``more_wanted`` asks for all of them."""
 
-    changed = Signal(object)  # Manner
+    changed = Signal(object)  # ChatSettings
     more_wanted = Signal()
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent, Qt.WindowType.Popup)
         self.setObjectName("popover")
-        self._manner = Manner()
+        self._chat_settings = ChatSettings()
         self.fields = {name: make_field(OPTIONS[name]) for name in SHOWN}
         form = QFormLayout(self)
         form.setContentsMargins(16, 14, 16, 14)
@@ -64,10 +64,10 @@ class SamplingForm(QFrame):
         more.clicked.connect(self._ask_for_more)
         form.addRow(more)
 
-    def show_manner(self, manner: Manner) -> None:
+    def show_chat_settings(self, chat_settings: ChatSettings) -> None:
         """Show ``manner`` without emitting a change."""
-        self._manner = manner
-        values = values_of(manner)
+        self._chat_settings = chat_settings
+        values = values_of(chat_settings)
         for name, field in self.fields.items():
             field.show_value(values[name])
 
@@ -76,8 +76,8 @@ class SamplingForm(QFrame):
         suggest(self.fields, suggested)
 
     def _change(self, name: str, value: object) -> None:
-        self._manner = changed(self._manner, {name: value})
-        self.changed.emit(self._manner)
+        self._chat_settings = changed(self._chat_settings, {name: value})
+        self.changed.emit(self._chat_settings)
 
     def _ask_for_more(self) -> None:
         self.hide()

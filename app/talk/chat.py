@@ -9,7 +9,7 @@ from enum import Enum
 from PySide6.QtCore import QObject, Signal
 
 from app.conversations.archive import Archive
-from app.conversations.conversation import Manner, Message, Outcome, Reply
+from app.conversations.conversation import ChatSettings, Message, Outcome, Reply
 from app.conversations.current import CurrentChat
 from app.talk.faults import not_continued
 from app.talk.flight import Flight
@@ -214,10 +214,10 @@ class Chat(QObject):
 
     # Which conversation is shown
 
-    def start_new(self, *, apart: Manner | None = None) -> None:
+    def start_new(self, *, apart: ChatSettings | None = None) -> None:
         """Begin an empty conversation; an answer in flight is stopped, its text kept.
 
-        ``apart``: in this manner, beside the conversation that is not begun yet.
+        ``apart``: with these settings, beside the conversation that is not begun yet.
         """
         self._stop_here()
         self.current.start_new(apart)
@@ -246,7 +246,7 @@ class Chat(QObject):
     def _begin(self, answer: Message, reply: Reply, turns: Turns, preset: Preset) -> None:
         if self.engine is Engine.DOWN and self.models is not None:
             self.open(self.models)
-        self.flight.begin(answer, reply, turns, preset, self.current.conversation.manner)
+        self.flight.begin(answer, reply, turns, preset, self.current.conversation.chat_settings)
 
     def _go_on_recalled(self, cut: Message) -> None:
         """Continue ``cut`` now that its log is there; where it is not to be read, answer anew."""

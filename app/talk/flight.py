@@ -9,7 +9,7 @@ from dataclasses import replace
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.conversations.archive import Archive
-from app.conversations.conversation import Manner, Message, Outcome, Reply
+from app.conversations.conversation import ChatSettings, Message, Outcome, Reply
 from app.conversations.current import CurrentChat
 from app.talk.answer_saver import AnswerSaver
 from app.talk.continuation import Continuation
@@ -67,14 +67,16 @@ class Flight(QObject):
         """True between a stop and its confirmation."""
         return self._request is not None and self._request.stop.is_set()
 
-    def begin(self, answer: Message, reply: Reply, turns: Turns, preset: Preset, manner: Manner) -> None:
+    def begin(self, answer: Message, reply: Reply, turns: Turns, preset: Preset, settings: ChatSettings) -> None:
         """Ask for ``answer`` to ``turns``; where ``reply`` has rounds already, for what follows them."""
         self._answer, self.reply = answer, reply
         self._continuation = Continuation(reply) if reply.rounds else None
         self.tally = Tally(self.tally.pace)
         self.tally.add(reply.events)
         self._taken += 1
-        request = Request(self._taken, turns, preset, manner.sampling, manner.max_tokens, reply.text, manner.thinking)
+        request = Request(
+            self._taken, turns, preset, settings.sampling, settings.max_tokens, reply.text, settings.thinking
+        )
         self._request = request
         self._saver.begin(self._current.conversation.id, answer, reply)
         self._archive.after(lambda: self._send(request))

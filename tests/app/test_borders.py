@@ -114,7 +114,7 @@ def test_a_panic_in_the_store_holds_up_nothing_else(qtbot: QtBot, tmp_path: Path
     archive.write(panics)
     with qtbot.waitSignal(archive.noted):
         pass
-    archive.ask(lambda store: store.manners(), heard.append)
+    archive.ask(lambda store: store.named_settings(), heard.append)
     qtbot.waitUntil(lambda: heard == [{}])
     assert archive.end()
 

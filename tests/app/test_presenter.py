@@ -17,7 +17,7 @@ from pytestqt.qtbot import QtBot
 
 from app.application import Application
 from app.conversations.archive import Archive
-from app.conversations.conversation import Manner, Message
+from app.conversations.conversation import ChatSettings, Message
 from app.conversations.store import Store
 from app.messages.message_row import MessageRow
 from engine.config import PRESETS, Chosen, ModelSet
@@ -384,11 +384,11 @@ def test_the_last_code_block_is_one_key_away(kept: Kept, ask: Ask, session: Scri
     assert QGuiApplication.clipboard().text() == "b = 2\n"
 
 
-def test_a_manner_belongs_to_its_conversation(kept: Kept, ask: Ask, qtbot: QtBot, session: ScriptedSession) -> None:
+def test_chat_settings_belong_to_one_chat(kept: Kept, ask: Ask, qtbot: QtBot, session: ScriptedSession) -> None:
     """Guards: a system prompt or a temperature that leaks into another conversation, or is lost by a restart."""
     running = kept()
-    poet = Manner("Rhyme.", Chosen(temperature=1.1, seed=4), 33)
-    running.chat.current.set_manner(poet)
+    poet = ChatSettings("Rhyme.", Chosen(temperature=1.1, seed=4), 33)
+    running.chat.current.set_chat_settings(poet)
     ask(running, "Of foxes")
     assert session.asked == [(("system", "Rhyme."), ("user", "Of foxes"))]
     assert session.options[-1][1:] == (poet.sampling, 33)
@@ -401,7 +401,7 @@ def test_a_manner_belongs_to_its_conversation(kept: Kept, ask: Ask, qtbot: QtBot
     again = kept()
     with qtbot.waitSignal(again.chat.current.turned):
         again.chat.open_chat(poem)
-    assert again.chat.current.conversation.manner == poet
+    assert again.chat.current.conversation.chat_settings == poet
 
 
 def test_actions_wait_while_an_answer_runs(kept: Kept, ask: Ask, qtbot: QtBot, session: ScriptedSession) -> None:

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QApplication
 
 from app.__main__ import prepare, run
 from app.application import Application
-from app.conversations.conversation import Manner
+from app.conversations.conversation import ChatSettings
 from app.talk.chat import Engine
 
 LIMIT = 60_000  # ms, after which the journey has failed
@@ -78,7 +78,7 @@ class Programs:
 if __name__ == "__main__":
     programs = Programs()
     application, models = prepare(["updraft", "--model", sys.argv[1]])
-    application.chat.current.set_manner(Manner(max_tokens=48))
+    application.chat.current.set_chat_settings(ChatSettings(max_tokens=48))
     journey = Journey(application, sys.argv[2], stop="stop" in sys.argv[3:])
     code = run(application, models)
     journey.seen["thread_ended"] = application.thread.isFinished()

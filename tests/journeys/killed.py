@@ -69,7 +69,7 @@ def look(window: Window) -> None:
         title=window.sidebar.list.currentItem().text(),
     )
     window.chat.answered.connect(lambda _: leave(window))
-    window.chat.current.set_manner(type(window.chat.current.conversation.manner)(max_tokens=8))
+    window.chat.current.set_chat_settings(type(window.chat.current.conversation.chat_settings)(max_tokens=8))
     turns[1].resume.click()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from app.conversations.conversation import Manner
+from app.conversations.conversation import ChatSettings
 from app.talk.chat import Chat, Engine
 from app.threads.failure import Failure
 from engine.config import ModelSet
@@ -53,7 +53,7 @@ class Trial(QObject):
             self._former = self._chat.models if self._chat.engine is not Engine.DOWN else self._former
             self._chat.open(models)
         self._before = self._chat.current.conversation.id if self._chat.current.kept else None
-        self._chat.start_new(apart=Manner())
+        self._chat.start_new(apart=ChatSettings())
         self._models = models
         self._conversation = self._chat.current.conversation.id
         self._asking = True

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from app.conversations.conversation import TITLE, Conversation, Manner, Message, Reply, title_of
+from app.conversations.conversation import TITLE, ChatSettings, Conversation, Message, Reply, title_of
 from app.conversations.summaries import Summary, shelve
 from app.talk.continuation import Continuation
 from engine.events import Event, Finished, PlainPace, Round
@@ -37,7 +37,7 @@ def test_an_unanswered_question_joins_the_next() -> None:
 
 def test_the_system_prompt_comes_first() -> None:
     """Guards: a system prompt lost, or given as a turn of its own when there is none."""
-    talk = Conversation(manner=Manner("Be brief.")).plus(Message("user", "Hi"))
+    talk = Conversation(chat_settings=ChatSettings("Be brief.")).plus(Message("user", "Hi"))
     assert talk.turns() == (("system", "Be brief."), ("user", "Hi"))
     assert Conversation().plus(Message("user", "Hi")).turns() == (("user", "Hi"),)
 

@@ -84,7 +84,8 @@ def test_random_damage(tmp_path: Path, damage: Callable[[bytearray, random.Rando
             store = Store(folder)
             for talk in talks:
                 read_whole(store, talk.id)
-            list(store.chats()), store.search("lantern"), store.trash.items(), store.note("draft"), store.manners()
+            list(store.chats()), store.search("lantern"), store.trash.items(), store.note("draft")
+            store.named_settings()
         except DamagedError:
             if store is not None:
                 store.abandon()
@@ -164,7 +165,7 @@ def test_columns_that_hold_something_else(tmp_path: Path, column: str) -> None:
 
 
 def test_lists_with_odd_values(tmp_path: Path) -> None:
-    """Guards: the whole list gone because of one date; a manner that is none."""
+    """Guards: the whole list gone because of one date; chat settings that are none."""
     talks = filled(tmp_path)
     for at, odd in enumerate(["9e999", "1e300", "-1e15", "'text'", "x'ff'"]):
         change(tmp_path, f"UPDATE chats SET used = {odd}, title = {odd}, manner = {odd} WHERE id = {talks[at].id}")
@@ -172,7 +173,7 @@ def test_lists_with_odd_values(tmp_path: Path) -> None:
     store = Store(tmp_path)
     assert len(store.chats()) == 6
     assert all(0 <= chat.used < 4e10 for chat in store.chats())
-    assert {(store.read(talk.id) or (talk, ""))[0].manner for talk in talks} == {talks[0].manner}
+    assert {(store.read(talk.id) or (talk, ""))[0].chat_settings for talk in talks} == {talks[0].chat_settings}
 
 
 def test_a_log_that_would_fill_the_memory() -> None:

@@ -7,7 +7,7 @@ import random
 import pytest
 from markdown_it import MarkdownIt
 
-from app.conversations.conversation import Conversation, Manner, Message, Reply
+from app.conversations.conversation import ChatSettings, Conversation, Message, Reply
 from app.conversations.enclosed import enclosed
 from app.conversations.export import markdown
 
@@ -35,10 +35,10 @@ def test_whatever_is_said_the_export_keeps_its_headings() -> None:
     chance = random.Random(7)
     for _ in range(200):
         said = ["\n".join(chance.choices(PIECES, k=chance.randint(1, 9))) for _ in range(4)]
-        talk = Conversation(title="Title", manner=Manner(said[0] or "x"))
+        talk = Conversation(title="Title", chat_settings=ChatSettings(said[0] or "x"))
         talk = talk.plus(Message("user", said[1])).plus(Message("assistant", said[2], Reply()))
         talk = talk.plus(Message("user", said[3]))
-        shown = ["Title", *(["System"] if talk.manner.system else []), "You", "Updraft", "You"]
+        shown = ["Title", *(["System"] if talk.chat_settings.system else []), "You", "Updraft", "You"]
         assert headings(markdown(talk)) == shown, said
 
 

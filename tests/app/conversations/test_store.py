@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from app.conversations.conversation import Conversation, Manner, Message, Outcome, Reply
+from app.conversations.conversation import ChatSettings, Conversation, Message, Outcome, Reply
 from app.conversations.safe import NAME, DamagedError, FolderGoneError, StoreError, set_aside
 from app.conversations.store import Growth, Store
 from engine.config import Chosen
@@ -53,9 +53,9 @@ def read_whole(store: Store, chat: int) -> Conversation | None:
 
 
 def test_a_conversation_comes_back_as_it_was(tmp_path: Path) -> None:
-    """Guards: a log, a manner, a branch or a character that is not what was saved."""
-    manner = Manner("Answer in verse.", Chosen(temperature=0.3, top_k=7, seed=5), 99)
-    talk = keep(Store(tmp_path), answered("Wer? — 日本語 😀\n\nsecond line", manner=manner))
+    """Guards: a log, a setting, a branch or a character that is not what was saved."""
+    chat_settings = ChatSettings("Answer in verse.", Chosen(temperature=0.3, top_k=7, seed=5), 99)
+    talk = keep(Store(tmp_path), answered("Wer? — 日本語 😀\n\nsecond line", chat_settings=chat_settings))
     found, draft = Store(tmp_path).read(talk.id) or (None, "")
     assert found == replace(talk, id=talk.id)
     assert found.messages[1].reply == talk.messages[1].reply
@@ -383,21 +383,21 @@ def test_what_was_deleted_long_ago_is_erased(tmp_path: Path) -> None:
         assert db.execute("SELECT COUNT(*) FROM words").fetchone() == (2,)
 
 
-def test_drafts_and_manners_are_kept(tmp_path: Path) -> None:
-    """Guards: what was being written lost with a crash; a manner that comes back as another."""
+def test_drafts_and_chat_settings_are_kept(tmp_path: Path) -> None:
+    """Guards: what was being written lost with a crash; chat settings that come back as others."""
     store = Store(tmp_path)
     talk = keep(store, answered("Hi"))
     store.put_draft(talk.id, "half a sent")
     store.put_draft(None, "a new one")
-    store.put_manner("Poet", Manner("Rhyme.", Chosen(temperature=1.2), 64))
+    store.put_named_settings("Poet", ChatSettings("Rhyme.", Chosen(temperature=1.2), 64))
     store.abandon()
     again = Store(tmp_path)
     assert again.read(talk.id) is not None
     assert (again.read(talk.id) or (None, ""))[1] == "half a sent"
     assert again.note("draft") == "a new one"
-    assert again.manners() == {"Poet": Manner("Rhyme.", Chosen(temperature=1.2), 64)}
-    again.put_manner("Poet", None)
-    assert again.manners() == {}
+    assert again.named_settings() == {"Poet": ChatSettings("Rhyme.", Chosen(temperature=1.2), 64)}
+    again.put_named_settings("Poet", None)
+    assert again.named_settings() == {}
     again.add_question(talk, Message("user", "half a sentence", parent=talk.leaf))
     assert (again.read(talk.id) or (None, ""))[1] == ""
     assert again.note("draft") == "a new one"  # which is for another chat

@@ -30,7 +30,7 @@ from PySide6.QtCore import QCoreApplication, QElapsedTimer, QEventLoop, QSetting
 from PySide6.QtWidgets import QApplication, QWizard  # noqa: E402
 
 from app.application import Application  # noqa: E402
-from app.conversations.conversation import Manner  # noqa: E402
+from app.conversations.conversation import ChatSettings  # noqa: E402
 from app.models.library import Connection, ModelLibrary  # noqa: E402
 from app.talk.worker import open_engine  # noqa: E402
 from engine.config import models_in  # noqa: E402
@@ -66,7 +66,7 @@ def main() -> int:
     until(lambda: dialogs.wizard is not None)
     wizard = dialogs.wizard
     assert wizard is not None
-    chat.current.set_manner(Manner(max_tokens=24))
+    chat.current.set_chat_settings(ChatSettings(max_tokens=24))
     for question in ("Hello", "And then?"):
         chat.send(question)
         until(lambda: not chat.busy)

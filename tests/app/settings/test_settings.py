@@ -15,13 +15,13 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QPlainTextEdit, QPushButton, QSpinBox
 from pytestqt.qtbot import QtBot
 
-from app.conversations.conversation import Manner
+from app.conversations.conversation import ChatSettings
 from app.settings.arguments import read_arguments
+from app.settings.chat_settings import NAMES, changed, chat_settings_of, values_of
 from app.settings.dialog import SettingsDialog
 from app.settings.fields import FolderField
 from app.settings.file import SettingsFile
 from app.settings.kinds import Folder, Unfit
-from app.settings.manners import NAMES, changed, manner_of, values_of
 from app.settings.options import OPTIONS, SECTIONS, Settings
 from app.settings.preferences import Preferences
 from app.settings.windows_field import level_name
@@ -243,14 +243,14 @@ def test_windows_and_acceptance_reach_the_stages() -> None:
     assert entropies == [stage.window.entropy for stage in PRESETS["hispec"].stages]
 
 
-def test_a_manner_is_made_of_the_same_options() -> None:
+def test_chat_settings_are_made_of_the_same_options() -> None:
     """Guards: an option of sampling that gets lost between a conversation and the form that shows it."""
     settings = Settings(**{name: OTHER[name] for name in NAMES})
-    manner = manner_of(settings)
-    assert values_of(manner) == {name: OTHER[name] for name in NAMES}
-    assert manner.sampling == Chosen(0.25, 40, 0.5, 0.1, 1.25, 7)
-    assert changed(Manner(), {"seed": 3}) == replace(Manner(), sampling=Chosen(seed=3))
-    assert manner_of(Settings()) == Manner()
+    chat_settings = chat_settings_of(settings)
+    assert values_of(chat_settings) == {name: OTHER[name] for name in NAMES}
+    assert chat_settings.sampling == Chosen(0.25, 40, 0.5, 0.1, 1.25, 7)
+    assert changed(ChatSettings(), {"seed": 3}) == replace(ChatSettings(), sampling=Chosen(seed=3))
+    assert chat_settings_of(Settings()) == ChatSettings()
 
 
 def test_the_dialog_shows_and_changes_every_option(qtbot: QtBot, file: SettingsFile) -> None:

@@ -8,7 +8,7 @@ import pytest
 from PySide6.QtWidgets import QWizard
 from pytestqt.qtbot import QtBot
 
-from app.conversations.conversation import Manner
+from app.conversations.conversation import ChatSettings
 from app.models.wizard.trial import QUESTION, Trial
 from app.models.wizard.wizard import Wizard
 from app.models.wizard.wizard_page import ORDER
@@ -50,10 +50,10 @@ def test_a_failed_trial_puts_the_former_model_back(chat: Chat, opened: list[Mode
 
 def test_a_trial_shows_the_model_itself(chat: Chat, opened: list[ModelSet], qtbot: QtBot) -> None:
     """Guards: a model judged by somebody's system prompt and length; the loss of these, or of what they write."""
-    chat.current.set_default(Manner(system="Answer in one word.", max_tokens=1))
+    chat.current.set_default(ChatSettings(system="Answer in one word.", max_tokens=1))
     chat.start_new()
-    own = Manner(system="Rhyme.", max_tokens=3)
-    chat.current.set_manner(own)
+    own = ChatSettings(system="Rhyme.", max_tokens=3)
+    chat.current.set_chat_settings(own)
     chat.current.write("Where is")
     trial = Trial(chat)
     shown: list[str] = []
@@ -61,9 +61,9 @@ def test_a_trial_shows_the_model_itself(chat: Chat, opened: list[ModelSet], qtbo
     trial.start(WORKING)
     assert shown == [""]  # the composer is empty beside the trial
     assert chat.current.conversation.messages[0].text == QUESTION
-    assert chat.current.conversation.manner == Manner()
+    assert chat.current.conversation.chat_settings == ChatSettings()
     trial.clear()
-    assert chat.current.conversation.manner == own
+    assert chat.current.conversation.chat_settings == own
     assert shown[1:] == [chat.current.draft] == ["Where is"]
     assert opened == []
 

@@ -14,20 +14,20 @@ from PySide6.QtWidgets import (
 )
 
 from app.conversations.archive import Archive
-from app.conversations.conversation import Manner
+from app.conversations.conversation import ChatSettings
 from app.conversations.current import CurrentChat
 from app.look.calm_dialog import CalmDialog
 from app.look.label import Label
 from app.look.room import make_room
 from app.look.scrolled import Scrolled
+from app.settings.chat_settings import NAMES, changed, values_of
 from app.settings.fields import make_field, suggest
-from app.settings.manners import NAMES, changed, values_of
 from app.settings.options import OPTIONS
 from engine.config import Chosen
 
 
-class MannerDialog(CalmDialog):
-    """Shows and changes the manner of the conversation on ``current``; ``archive`` keeps named ones.
+class ChatSettingsDialog(CalmDialog):
+    """Shows and changes the settings of the conversation in ``current``; ``archive`` keeps named ones.
 
     ``suggested`` holds the loaded model's values for what was not chosen.
     """
@@ -37,7 +37,7 @@ class MannerDialog(CalmDialog):
         self.current, self.archive = current, archive
         self.setWindowTitle("Chat settings")
         make_room(self, 520, 640)
-        self._kept: dict[str, Manner] = {}
+        self._kept: dict[str, ChatSettings] = {}
         self.names = QComboBox()
         self.names.setAccessibleName("Named settings")
         self.names.activated.connect(self._take)
@@ -61,17 +61,17 @@ class MannerDialog(CalmDialog):
         self._read()
 
     def _show(self) -> None:
-        values = values_of(self.current.conversation.manner)
+        values = values_of(self.current.conversation.chat_settings)
         for name, field in self.fields.items():
             field.show_value(values[name])
 
     def _change(self, name: str, value: object) -> None:
-        self.current.set_manner(changed(self.current.conversation.manner, {name: value}))
+        self.current.set_chat_settings(changed(self.current.conversation.chat_settings, {name: value}))
 
     def _read(self) -> None:
-        self.archive.manners(self._list)
+        self.archive.named_settings(self._list)
 
-    def _list(self, kept: dict[str, Manner]) -> None:
+    def _list(self, kept: dict[str, ChatSettings]) -> None:
         self._kept = kept
         self.names.clear()
         self.names.addItem("Named settings…")
@@ -81,16 +81,16 @@ class MannerDialog(CalmDialog):
 
     def _take(self, index: int) -> None:
         if index > 0:
-            self.current.set_manner(self._kept[self.names.itemText(index)])
+            self.current.set_chat_settings(self._kept[self.names.itemText(index)])
         self._show_forget()
 
     def _keep(self) -> None:
-        self.archive.keep_manner(self.name.text().strip(), self.current.conversation.manner)
+        self.archive.keep_named_settings(self.name.text().strip(), self.current.conversation.chat_settings)
         self.name.clear()
         self._read()
 
     def _forget(self) -> None:
-        self.archive.keep_manner(self.names.currentText(), None)
+        self.archive.keep_named_settings(self.names.currentText(), None)
         self._read()
 
     def _show_forget(self) -> None:
