@@ -120,6 +120,8 @@ class Watch:
     def __init__(self, pool: Pool, clock: Callable[[], float], given: Callable[[], float] | None) -> None:
         self._pool, self._clock, self._given = pool, clock, given
         self._steps: list[tuple[int, float]] = []
+        self._asked = -1, -1  # what the last pace was asked for: steps known, class of lengths
+        self._found: PlainPace | None = None
         self._began = self._given_at = 0.0
         self._awake = self._passed = 0.0  # seconds of rounds: given to the thread, by the clock
         self.paused = 0.0  # seconds spent on measuring
@@ -160,7 +162,11 @@ class Watch:
 
     def pace(self, length: int) -> PlainPace | None:
         """Return the pace at ``length`` as far as is known."""
-        found = estimate([seconds for _, seconds in self._steps], self._pool.near(length))
+        asked = len(self._steps), class_of(length)
+        if asked != self._asked:  # every round asks, few know more than the one before
+            self._asked = asked
+            self._found = estimate([seconds for _, seconds in self._steps], self._pool.near(length))
+        found = self._found
         return found if found is None or not self.busy else PlainPace(found.seconds, None, "busy")
 
     @property
