@@ -224,7 +224,7 @@ class Archive(QObject):
         self.ask(lambda store: store.named_settings(), then)
 
     def keep_named_settings(self, name: str, chat_settings: ChatSettings | None) -> None:
-        """Save ``manner`` under ``name``, replacing any other of that name; None deletes it."""
+        """Save ``chat_settings`` under ``name``, replacing any other of that name; None deletes it."""
         self.write(lambda store: store.put_named_settings(name, chat_settings))
 
     def _put(self, chat: Summary) -> None:

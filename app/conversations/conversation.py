@@ -180,6 +180,12 @@ class Conversation:
         """Return the conversation with ``message`` in place of the one of the same id."""
         return replace(self, tree=tuple(message if old.id == message.id else old for old in self.tree))
 
+    def shared_with(self, other: Conversation) -> int:
+        """Return how many messages, from the first on, the branch shown has in common with that of ``other``."""
+        pairs = zip(self.messages, other.messages, strict=False)
+        most = min(len(self.messages), len(other.messages))
+        return next((at for at, (a, b) in enumerate(pairs) if a.id != b.id), most)
+
     def back_to(self, message: int | None) -> Conversation:
         """Return the conversation with the branch shown ending at ``message``; None: before the first one."""
         return replace(self, leaf=message)

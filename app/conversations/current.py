@@ -41,8 +41,7 @@ class CurrentChat(QObject):
         self._archive = archive
         self.default = ChatSettings()
         self.conversation = Conversation(chat_settings=self.default)
-        self.draft = ""
-        self._unkept = False
+        self.draft, self._unkept = "", False
         self._new_draft = ""  # of the conversation not begun yet
         self._apart = False  # whether the conversation shown is another than that, though not begun yet
         self._new_settings: ChatSettings | None = None  # chosen for it, where that is not the default
@@ -67,9 +66,9 @@ class CurrentChat(QObject):
     # Opening and beginning
 
     def start_new(self, apart: ChatSettings | None = None) -> None:
-        """Show the new, empty conversation, with the draft and manner kept for it.
+        """Show the new, empty conversation, with the draft and settings kept for it.
 
-        ``apart`` shows another new one instead, which begins in that manner and leaves the kept ones alone.
+        ``apart`` shows another new one instead, which begins with those settings and leaves the kept ones alone.
         """
         self._wanted = None
         self._leave()
@@ -216,7 +215,7 @@ class CurrentChat(QObject):
 
     def _turn(self, conversation: Conversation) -> None:
         """Show ``conversation``, the same one on another branch."""
-        stands = _shared(self.conversation.messages, conversation.messages)
+        stands = self.conversation.shared_with(conversation)
         self.conversation = conversation
         if self.kept:
             self._archive.write(lambda store: store.put(conversation))
@@ -226,7 +225,7 @@ class CurrentChat(QObject):
     # Chat settings
 
     def set_chat_settings(self, chat_settings: ChatSettings) -> None:
-        """Use ``manner`` from the next question on."""
+        """Use ``chat_settings`` from the next question on."""
         if chat_settings == self.conversation.chat_settings:
             return
         self.conversation = conversation = replace(self.conversation, chat_settings=chat_settings)
@@ -237,7 +236,7 @@ class CurrentChat(QObject):
         self.changed.emit()
 
     def _keep_new_settings(self, chat_settings: ChatSettings) -> None:
-        """Save the manner of the new conversation beside its draft, unless it is the default."""
+        """Save the settings of the new conversation beside its draft, unless it is the default."""
         chosen = None if chat_settings == self.default else chat_settings
         if chosen != self._new_settings:
             self._new_settings = chosen
@@ -299,9 +298,3 @@ class CurrentChat(QObject):
         if conversation.tree:
             self._archive.write(lambda store: store.put_whole(conversation))
             self._archive.touch(conversation)
-
-
-def _shared(old: Sequence[Message], new: Sequence[Message]) -> int:
-    """Return how many messages two branches have in common."""
-    pairs = zip(old, new, strict=False)
-    return next((at for at, (a, b) in enumerate(pairs) if a.id != b.id), min(len(old), len(new)))

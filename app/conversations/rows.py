@@ -1,4 +1,4 @@
-"""Converts messages, events and manners to database rows and back, skipping what cannot be read. No Qt.
+"""Converts messages, events and chat settings to database rows and back, skipping what cannot be read. No Qt.
 
 SQLite lets any column hold anything, so a damaged file can too: every value read is checked.
 """

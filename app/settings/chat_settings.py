@@ -1,4 +1,4 @@
-"""Converts between settings and a conversation's manner, which has values of its own for the same options."""
+"""Converts between settings and those of a conversation, which has values of its own for the same options."""
 
 from __future__ import annotations
 

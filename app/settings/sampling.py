@@ -37,7 +37,7 @@ class SamplingButton(QPushButton):
 
 
 class SamplingForm(QFrame):
-    """Edits the main options of a Manner and emits every change at once; ``more_wanted`` asks for all of them."""
+    """Edits the main options of ChatSettings and emits every change at once; ``more_wanted`` asks for all of them."""
 
     changed = Signal(object)  # ChatSettings
     more_wanted = Signal()
@@ -65,7 +65,7 @@ class SamplingForm(QFrame):
         form.addRow(more)
 
     def show_chat_settings(self, chat_settings: ChatSettings) -> None:
-        """Show ``manner`` without emitting a change."""
+        """Show ``chat_settings`` without emitting a change."""
         self._chat_settings = chat_settings
         values = values_of(chat_settings)
         for name, field in self.fields.items():
