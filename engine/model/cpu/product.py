@@ -94,23 +94,23 @@ def _dots8(w: Writer, here: Value, starts: list[Value]) -> list[Value]:
 
 
 def _dots_nf4(w: Writer, here: Value, starts: list[Value]) -> list[Value]:
-    """Return for each row of activations int32 [8], the group's levels of 0 to 1006 times its own codes."""
+    """Return for each row of activations int32 [8], the group's levels of 0 to 1006 times its own codes.
+
+    In a loop, for LLVM would otherwise look all levels up first and run out of registers.
+    """
     b = w.b
-    dots = [number(0, vector(I32))] * len(starts)
+    dots = [w.variable(number(0, vector(I32))) for _ in starts]
     tables = [(shift, bytes_of([level >> shift & (1 << PART) - 1 for level in LEVELS])) for shift in (0, PART)]
-    for pair_at in range(0, NF4.codes, 8 * LANES):
-        sums: dict[tuple[int, int], Value] = {}  # by row and part
-        for vector_at in (pair_at, pair_at + 4 * LANES):
-            for half, codes in enumerate(_nibbles(w, w.load(w.at(here, vector_at), BYTES))):
-                for shift, table in tables:
-                    unsigned = w.call("llvm.x86.avx2.pshuf.b", BYTES, table, codes)
-                    for row, start in enumerate(starts):
-                        product = _pairs(w, unsigned, _four(w, start, vector_at // 4 + 4 * half))
-                        so_far = sums.get((row, shift))  # four sums of two stay below 4 * 2 * 31 * 127 < 32768
-                        sums[row, shift] = product if so_far is None else b.add(so_far, product)
-        for (row, shift), part in sums.items():
-            dots[row] = b.add(dots[row], _joined(w, part, 1 << shift))
-    return dots
+    with w.loop(number(0), number(NF4.codes), 4 * LANES) as at:
+        both = _nibbles(w, w.load(w.at(here, at), BYTES))
+        parts = [(shift, [_looked_up(w, table, each) for each in both]) for shift, table in tables]
+        for dot, start in zip(dots, starts, strict=True):
+            column = w.at(start, b.lshr(at, number(2)))
+            low, high = _four(w, column, 0), _four(w, column, 4)
+            for shift, (first, second) in parts:  # two sums of two stay below 2 * 2 * 31 * 127 < 32768
+                pairs = b.add(_pairs(w, first, low), _pairs(w, second, high))
+                b.store(b.add(b.load(dot), _joined(w, pairs, 1 << shift)), dot)
+    return [b.load(dot) for dot in dots]
 
 
 DOTS = {FOUR: _dots4, EIGHT: _dots8, NF4: _dots_nf4}
@@ -121,6 +121,11 @@ def _nibbles(w: Writer, both: Value) -> tuple[Value, Value]:
     b = w.b
     high = b.bitcast(b.lshr(b.bitcast(both, PAIRS), number(4, PAIRS)), BYTES)
     return b.and_(both, number(15, BYTES)), b.and_(high, number(15, BYTES))
+
+
+def _looked_up(w: Writer, table: Value, which: Value) -> Value:
+    """Return for each byte of ``which``, 0 to 15, the table's entry."""
+    return w.call("llvm.x86.avx2.pshuf.b", BYTES, table, which)
 
 
 def _four(w: Writer, start: Value, column: int) -> Value:
