@@ -8,6 +8,7 @@ import sys
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 from platformdirs import user_config_path, user_data_path, user_log_path
 from PySide6.QtCore import QSettings
@@ -28,7 +29,7 @@ from app.settings.arguments import parser, read_arguments
 from app.settings.file import SettingsFile
 from app.settings.preferences import Preferences
 from app.talk.worker import SessionLike, open_engine
-from engine.config import ModelSet, models_in, tiny_models
+from engine.config import ModelSet, Weights, models_in, tiny_models
 from engine.events import Loading
 from engine.template.process import serve
 
@@ -87,7 +88,9 @@ def furnish(beginning: Beginning) -> tuple[Application, ModelSet]:
     paces = user_data_path("Updraft", appauthor=False) / "paces.json"  # not beside the chats: it is this computer's
 
     def engine(wanted: ModelSet) -> Generator[Loading, None, SessionLike]:
-        return open_engine(wanted, preferences.settings.room, paces, preferences.settings.threads)
+        chosen = preferences.settings
+        weights = next(form for form in get_args(Weights) if form == chosen.weights)
+        return open_engine(wanted, chosen.room, paces, chosen.threads, weights)
 
     running = Application(beginning.app, engine, settings, known, logs, archive, preferences, crash)
     if beginning.model is None:

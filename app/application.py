@@ -79,7 +79,7 @@ class Application:
         self.window = Window(
             self.chat, self.archive, self.theme, self.preferences, self.token_counter, settings, known, logs
         )
-        self._longer = QTimer(self.window, singleShot=True, interval=CHOOSING)
+        self._reload = QTimer(self.window, singleShot=True, interval=CHOOSING)
         self._connect()
         self.models: ModelDialogs | None = None
         self.first_run: FirstRun | None = None  # where it is to be: nobody has chatted here yet
@@ -91,7 +91,7 @@ class Application:
             changed.connect(self._rest)
         self.chat.engine_changed.connect(self.collector.settle)
         self.chat.engine_changed.connect(self._remember)
-        self._longer.timeout.connect(self._load_again)
+        self._reload.timeout.connect(self._load_again)
         self.preferences.changed.connect(self._settings_changed)
         self.chat.options_changed.connect(lambda: self.preferences.change(preset=self.chat.preset.name))
         dialogs = self.window.dialogs
@@ -104,8 +104,8 @@ class Application:
         self.chat.current.set_default(chat_settings_of(now))
         if self.models is not None:
             self.models.library.set_offline(offline=now.offline)
-        if (now.room, now.threads) != (before.room, before.threads):
-            self._longer.start()
+        if (now.room, now.threads, now.weights) != (before.room, before.threads, before.weights):
+            self._reload.start()
         wanted = now.hierarchy(PRESETS[now.preset])
         if wanted != before.hierarchy(PRESETS[before.preset]) and wanted != self.chat.preset:
             self.chat.choose(wanted)
@@ -122,7 +122,7 @@ class Application:
     def _load_again(self) -> None:
         """Load the model with the length of conversation that was chosen, once no answer is in flight."""
         if self.chat.busy:
-            self._longer.start()
+            self._reload.start()
         elif self.chat.models is not None:
             self.chat.open(self.chat.models)
 

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from app.settings.kinds import Choice, Decimal, Folder, Follows, Kind, Sizes, Switch, Text, Whole, Windows
-from engine.config import AUTOMATIC, PRESETS, ROOM, Acceptance, Chosen, Preset, Sampling
+from engine.config import AUTOMATIC, PRESETS, ROOM, WEIGHTS, Acceptance, Chosen, Preset, Sampling
 
 T = TypeVar("T")
 
@@ -125,6 +125,13 @@ class Settings:
         "hierarchy", "Threads", Whole(AUTOMATIC, 256, special="automatic"), AUTOMATIC,
         "How many cores of the processor compute where there is no GPU. Automatic measures it when a model loads and "
         "leaves one to everything else.",
+    )  # fmt: skip
+    weights: str = _option(
+        "hierarchy", "Weights without a GPU",
+        Choice({"stored": "As stored, or 8 bits", "8 bits": "8 bits", "4 bits": "4 bits", "exact": "Exact (32 bits)"}),
+        WEIGHTS,
+        "How a processor holds a model. Fewer bits take less memory and are quicker, and answers are a little less "
+        "true to the model; exact takes four to eight times as much.",
     )  # fmt: skip
     theme: str = _option(
         "appearance", "Theme", Choice({"system": "As the desktop", "light": "Light", "dark": "Dark"}), "system",

@@ -15,7 +15,7 @@ from app.threads.exchange import Count, Fill, Opening, Request
 from app.threads.failure import Failure
 from engine import lasting
 from engine.architecture import require_folder
-from engine.config import AUTOMATIC, ROOM, Chosen, ModelSet, Preset, Traits
+from engine.config import AUTOMATIC, ROOM, WEIGHTS, Chosen, ModelSet, Preset, Traits, Weights
 from engine.errors import CheckpointError, UpdraftError
 from engine.events import Event, Loading
 from engine.fitting import fit
@@ -64,11 +64,15 @@ OpenSession = Callable[[ModelSet], Generator[Loading, None, SessionLike]]
 
 
 def open_engine(
-    models: ModelSet, room: int = ROOM, paces: Path | None = None, threads: int = AUTOMATIC
+    models: ModelSet,
+    room: int = ROOM,
+    paces: Path | None = None,
+    threads: int = AUTOMATIC,
+    weights: Weights = WEIGHTS,
 ) -> Generator[Loading, None, SessionLike]:
-    """Open the real engine; torch is imported here, on the engine's thread. ``room``, ``threads``: see Session.open.
+    """Open the real engine; torch is imported here, on the engine's thread.
 
-    ``paces``: the file in which it keeps what plain decoding took.
+    ``paces``: the file in which it keeps what plain decoding took. The rest: see Session.open.
 
     Raises CheckpointError for a folder that is not there, before anything is imported.
     """
@@ -79,7 +83,7 @@ def open_engine(
     with lasting():
         from engine.session import Session
 
-    return (yield from Session.open(models, room=room, paces=Paces(paces), threads=threads))
+    return (yield from Session.open(models, room=room, paces=Paces(paces), threads=threads, weights=weights))
 
 
 def require_folders(models: ModelSet) -> None:

@@ -7,7 +7,7 @@ import os
 from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from PySide6.QtCore import QLocale, Qt
@@ -21,11 +21,11 @@ from app.settings.chat_settings import NAMES, changed, chat_settings_of, values_
 from app.settings.dialog import SettingsDialog
 from app.settings.fields import FolderField
 from app.settings.file import SettingsFile
-from app.settings.kinds import Folder, Unfit
+from app.settings.kinds import Choice, Folder, Unfit
 from app.settings.options import OPTIONS, SECTIONS, Settings
 from app.settings.preferences import Preferences
 from app.settings.windows_field import level_name
-from engine.config import PRESETS, Chosen
+from engine.config import PRESETS, Chosen, Weights
 from engine.errors import SettingError
 from tests.app.scripted import ScriptedSession
 from tests.app.stage import Ask, Start
@@ -56,6 +56,7 @@ OTHER: dict[str, Any] = {  # a value for every option that is not its default
     "models_folder": str(Path("/models").absolute()),
     "offline": True,
     "threads": 3,
+    "weights": "4 bits",
 }
 
 
@@ -408,3 +409,15 @@ def test_windows_are_named_as_in_the_panel() -> None:
     assert named["lookup"] == ["Copier: what the chat has said"]
     assert named["hispec"] == ["Guesser: first 1/8 of the layers", "Checker: first 1/4 of the layers"]
     assert named["hsd"] == ["Guesser: draft model", "Checker: qualifier model"]
+
+
+def test_other_weights_load_the_model_anew(start: Start, qtbot: QtBot) -> None:
+    """Guards: a choice of weights that waits for the next start without a word, and one the engine does not know."""
+    kind = OPTIONS["weights"].kind
+    assert isinstance(kind, Choice)
+    assert set(kind.titles) == set(get_args(Weights))
+    running = start()
+    opened: list[object] = []
+    running.worker.opened.connect(lambda opening, _: opened.append(opening.models))
+    running.preferences.change(weights="4 bits")
+    qtbot.waitUntil(lambda: opened == [running.chat.models])
