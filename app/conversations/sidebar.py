@@ -69,12 +69,7 @@ class Sidebar(QFrame):
         self.nothing.setObjectName("small")
         self.nothing.setWordWrap(True)
         self.nothing.hide()
-        self.offline = QPushButton("Offline")
-        self.offline.setObjectName("turnAction")
-        self.offline.setAccessibleName("Offline: open the settings")
-        self.offline.setToolTip("Updraft opens no network connection, as the settings say. Click to change it.")
-        self.offline.clicked.connect(self.offline_chosen)
-        self.offline.hide()
+        self.offline = self._offline_button()
         self.foot = QVBoxLayout()
         self._typing = QTimer(self, singleShot=True, interval=TYPING)
         self._typing.timeout.connect(self._search)
@@ -84,6 +79,15 @@ class Sidebar(QFrame):
         self._arrange()
         self._connect()
         self._fill()
+
+    def _offline_button(self) -> QPushButton:
+        button = QPushButton("Offline")
+        button.setObjectName("turnAction")
+        button.setAccessibleName("Offline: open the settings")
+        button.setToolTip("Updraft opens no network connection, as the settings say. Click to change it.")
+        button.clicked.connect(self.offline_chosen)
+        button.hide()
+        return button
 
     def show_current(self, chat: int | None) -> None:
         """Select the conversation that the window shows."""

@@ -7,21 +7,20 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from app.conversations.conversation import ChatSettings, Conversation, Message, Reply
 from app.conversations.mending import mended
+from app.conversations.row_writer import Growth, RowWriter
 from app.conversations.rows import (
     COLUMNS,
     as_json,
     chat_settings_of,
-    event_as_row,
     message_of,
     moment_of,
-    packed,
     text_of,
     unpacked,
 )
@@ -29,24 +28,13 @@ from app.conversations.safe import connect, connect_for_reading, told, transacti
 from app.conversations.salvage import Saved, salvage
 from app.conversations.summaries import UNTITLED, Hit, Summary
 from app.conversations.trash import Trash
-from app.conversations.words import indexed, query, readable
+from app.conversations.words import query, readable
 from app.threads.failure import Failure
-from engine.events import Round
 
 AT_ONCE = 8_000  # bytes of logs read together with a conversation; longer ones are recalled afterwards
 FOUND = 200  # messages a search looks at, the best first
 _NOT_SAVED = "The conversation could not be saved"
 _NOT_READ = "The conversations could not be read"
-
-
-@dataclass(frozen=True, slots=True)
-class Growth:
-    """Says what changed in an answer since it was last saved: new ``rounds``, its ``text``, and its other facts."""
-
-    message: Message
-    rounds: tuple[Round, ...]
-    text: str
-    reply: Reply
 
 
 class Store:
@@ -62,11 +50,11 @@ class Store:
             self._db = connect_for_reading(folder)
         else:
             self._db = connect(folder, self.notes, make=make)
-        self.trash = Trash(self._db)
+        self.trash, self._rows = Trash(self._db), RowWriter(self._db)
         try:
             with told("The conversations could not be opened", opening=True), transaction(self._db):
                 self._db.execute("DELETE FROM notes WHERE name = 'closed'")
-                self._settle_cut()
+                self._rows.settle_cut()
         except BaseException:
             self._db.close()
             raise
@@ -169,46 +157,46 @@ class Store:
     def add_question(self, conversation: Conversation, message: Message) -> None:
         """Keep ``message``, and with the first one the conversation; drop its draft."""
         with told(_NOT_SAVED), transaction(self._db):
-            self._put_chat(conversation, message.created)
-            self._put_message(conversation.id, message)
-            self._index(message.id, message.text)
+            self._rows.put_chat(conversation, message.created)
+            self._rows.put_message(conversation.id, message)
+            self._rows.index(message.id, message.text)
             self._db.execute("UPDATE chats SET draft = '' WHERE id = ?", (conversation.id,))
 
     def grow(self, chat: int, growth: Growth) -> None:
         """Add to a growing answer what is new; the first time, the answer itself."""
         with told(_NOT_SAVED), transaction(self._db):
-            self._grow(chat, growth)
+            self._rows.grow(chat, growth)
 
     def finish(self, conversation: Conversation, growth: Growth) -> None:
         """Add the last of an answer and how it ended."""
         with told(_NOT_SAVED), transaction(self._db):
-            self._grow(conversation.id, growth)
+            self._rows.grow(conversation.id, growth)
             message = growth.message
-            self._put_message(conversation.id, message)
-            self._index(message.id, message.text)
-            self._put_chat(conversation, time.time())
+            self._rows.put_message(conversation.id, message)
+            self._rows.index(message.id, message.text)
+            self._rows.put_chat(conversation, time.time())
 
     def put(self, conversation: Conversation) -> None:
         """Keep the title, settings and branch of a conversation that is on disk already; when it was used stays."""
         with told(_NOT_SAVED), transaction(self._db):
-            self._put_chat(conversation, None)
+            self._rows.put_chat(conversation, None)
 
     def put_whole(self, conversation: Conversation) -> None:
         """Save a whole conversation, logs included, replacing any older state."""
         with told(_NOT_SAVED), transaction(self._db):
-            self._put_chat(conversation, conversation.tree[-1].created if conversation.tree else time.time())
+            self._rows.put_chat(conversation, conversation.tree[-1].created if conversation.tree else time.time())
             for message in conversation.tree:
-                self._put_message(conversation.id, message)
-                self._index(message.id, message.text)
+                self._rows.put_message(conversation.id, message)
+                self._rows.index(message.id, message.text)
                 self._db.execute("DELETE FROM rounds WHERE message = ?", (message.id,))
                 if message.reply is not None and message.reply.rounds:
-                    self._add_part(message.id, message.reply.rounds)
+                    self._rows.add_part(message.id, message.reply.rounds)
 
     def rename(self, chat: int, title: str) -> None:
         """Give a conversation a title by hand."""
         with told(_NOT_SAVED), transaction(self._db):
             self._db.execute("UPDATE chats SET title = ?, named = 1 WHERE id = ?", (title, chat))
-            self._title(chat, title)
+            self._rows.title(chat, title)
 
     def pin(self, chat: int, *, pinned: bool) -> None:
         """Pin a conversation to the top of the list, or unpin it."""
@@ -236,69 +224,7 @@ class Store:
             else:
                 self._db.execute("INSERT OR REPLACE INTO manners VALUES (?, ?)", (name, as_json(asdict(chat_settings))))
 
-    # Rows
-
-    def _put_chat(self, conversation: Conversation, used: float | None) -> None:
-        kept = (conversation.title, conversation.named, conversation.leaf, as_json(asdict(conversation.chat_settings)))
-        if used is None:
-            self._db.execute(
-                "UPDATE chats SET title = ?, named = ?, leaf = ?, manner = ? WHERE id = ?", (*kept, conversation.id)
-            )
-        else:
-            self._db.execute(
-                "INSERT INTO chats (title, named, leaf, manner, id, used) VALUES (?, ?, ?, ?, ?, ?) "
-                "ON CONFLICT (id) DO UPDATE SET title = excluded.title, named = excluded.named, leaf = excluded.leaf, "
-                "manner = excluded.manner, used = excluded.used", (*kept, conversation.id, used)
-            )  # fmt: skip
-        self._title(conversation.id, conversation.title)
-
-    def _title(self, chat: int, title: str) -> None:
-        self._db.execute("DELETE FROM titles WHERE rowid = ?", (chat,))
-        self._db.execute("INSERT INTO titles (rowid, text) VALUES (?, ?)", (chat, indexed(title)))
-
-    def _index(self, message: int, text: str) -> None:
-        self._db.execute("DELETE FROM words WHERE rowid = ?", (message,))
-        self._db.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (message, indexed(text)))
-
-    def _put_message(self, chat: int, message: Message) -> None:
-        reply = message.reply or Reply()
-        self._db.execute(
-            "INSERT INTO messages (text, outcome, started, pace, finished, id, chat, parent, role, created, told_from, "
-            "model) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET text = excluded.text, "
-            "outcome = excluded.outcome, started = excluded.started, pace = excluded.pace, "
-            "finished = excluded.finished, model = excluded.model",
-            (
-                message.text, reply.outcome, event_as_row(reply.started), event_as_row(reply.pace),
-                event_as_row(reply.finished), message.id, chat, message.parent, message.role, message.created,
-                message.told_from, message.model,
-            ),
-        )  # fmt: skip
-
-    def _grow(self, chat: int, growth: Growth) -> None:
-        message, reply = growth.message, growth.reply
-        changed = self._db.execute(
-            "UPDATE messages SET text = text || ?, outcome = NULL, finished = NULL, started = ?, pace = ?, "
-            "model = ? WHERE id = ?",
-            (growth.text, event_as_row(reply.started), event_as_row(reply.pace), message.model, message.id),
-        ).rowcount
-        if not changed:
-            self._put_message(chat, replace(message, text=growth.text, reply=reply))
-            self._db.execute("UPDATE chats SET leaf = ?, used = ? WHERE id = ?", (message.id, time.time(), chat))
-        if growth.rounds:
-            self._add_part(message.id, growth.rounds)
-
-    def _add_part(self, message: int, rounds: Sequence[Round]) -> None:
-        self._db.execute(
-            "INSERT INTO rounds SELECT ?, COALESCE(MAX(part) + 1, 0), ? FROM rounds WHERE message = ?",
-            (message, packed(rounds), message),
-        )
-
-    def _settle_cut(self) -> None:
-        """Mark answers left growing as cut, and let a search find them."""
-        cut = self._db.execute("SELECT id, text FROM messages WHERE role = 'assistant' AND outcome IS NULL").fetchall()
-        for message, text in cut:
-            self._index(message, text_of(text))
-        self._db.execute("UPDATE messages SET outcome = 'cut' WHERE role = 'assistant' AND outcome IS NULL")
+    # Logs
 
     def _with_logs(self, tree: list[Message]) -> list[Message]:
         """Add the logs of the newest answers, as many as can be read at once."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from PySide6.QtGui import QTextBlock, QTextCursor, QTextFormat
+from PySide6.QtGui import QTextBlock, QTextBlockFormat, QTextCursor, QTextDocument, QTextFormat
 from PySide6.QtWidgets import QTextEdit
 
 from app.ink.marks import OUTSIDE_PROPERTY
@@ -76,3 +76,21 @@ def own_text(block: QTextBlock, first: int, last: int) -> str:
             pieces.append(text if source is None else text.replace(_STAND_IN, str(source)))
         fragments += 1
     return "".join(pieces)
+
+
+def cut_from(cursor: QTextCursor, position: int, form: QTextBlockFormat) -> None:
+    """Delete everything behind ``position``, where a block of the format ``form`` ends."""
+    cursor.setPosition(position)
+    cursor.movePosition(QTextCursor.MoveOperation.End, QTextCursor.MoveMode.KeepAnchor)
+    if cursor.hasSelection():
+        cursor.removeSelectedText()
+        if cursor.block().length() == 1:
+            cursor.setBlockFormat(form)  # an empty block takes on the format of what was behind it
+
+
+def text_between(document: QTextDocument, first: int, last: int) -> str:
+    """Return the characters of ``document`` from position ``first`` to ``last``, as Qt has them."""
+    cursor = QTextCursor(document)
+    cursor.setPosition(first)
+    cursor.setPosition(last, QTextCursor.MoveMode.KeepAnchor)
+    return cursor.selectedText()

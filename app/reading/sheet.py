@@ -8,16 +8,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from PySide6.QtCore import QEvent, QTimer, Signal
-from PySide6.QtGui import (
-    QFontInfo,
-    QResizeEvent,
-    QTextBlockFormat,
-    QTextCharFormat,
-    QTextCursor,
-)
+from PySide6.QtGui import QFontInfo, QResizeEvent, QTextBlockFormat, QTextCharFormat, QTextCursor
 from PySide6.QtWidgets import QWidget
 
-from app.ink.document_edit import DocumentEdit, units
+from app.ink.document_edit import DocumentEdit, cut_from, text_between, units
 from app.ink.marks import Mark, inks, text_format
 from app.look.palette import Palette
 from app.reading.alignment import begin_at
@@ -77,7 +71,7 @@ class Sheet(Page):
     @property
     def marked_text(self) -> list[tuple[str, Mark]]:
         """Return every token's text in the document, with its mark."""
-        whole = self._text_between(0, self._tail).encode("utf-16-le")
+        whole = text_between(self.document(), 0, self._tail).encode("utf-16-le")
         spans = pairwise([*self._layer.starts, self._tail])
         texts = [whole[2 * first : 2 * last].decode("utf-16-le") for first, last in spans]
         return list(zip(texts, self._layer.marks, strict=True))
@@ -182,7 +176,7 @@ class Sheet(Page):
         tip = self._tip() if end == self._typeset else None  # a block that ends leaves another one open
         self._keep_above(self._tail if tip is not None and self._goes_on(tip) else self._open)
         with DocumentEdit(self) as cursor:
-            self._cut(cursor, self._tail, self._tail_form)
+            cut_from(cursor, self._tail, self._tail_form)
             while end > self._typeset and time.perf_counter() < until:
                 self._typeset_to(cursor, end)
                 end = self._find_end()
@@ -207,15 +201,6 @@ class Sheet(Page):
         end, self._onward = next_end(self._source, self._typeset, self._resumed, final=self._final)
         return end
 
-    def _cut(self, cursor: QTextCursor, position: int, form: QTextBlockFormat) -> None:
-        """Delete everything behind ``position``, where a block of the format ``form`` ends."""
-        cursor.setPosition(position)
-        cursor.movePosition(QTextCursor.MoveOperation.End, QTextCursor.MoveMode.KeepAnchor)
-        if cursor.hasSelection():
-            cursor.removeSelectedText()
-            if cursor.block().length() == 1:
-                cursor.setBlockFormat(form)  # an empty block takes on the format of what was behind it
-
     def _typeset_to(self, cursor: QTextCursor, end: int) -> None:
         """Complete the blocks up to ``end``, typesetting only what is not shown yet as it will be."""
         if not self._let_stand(cursor, end):
@@ -228,7 +213,7 @@ class Sheet(Page):
 
     def _set(self, cursor: QTextCursor, tip: Tip, environment: Environment, *, whole: bool) -> None:
         """Replace the open block by what ``tip`` shows of the source from ``_typeset`` on."""
-        self._cut(cursor, self._open, self._last_form)
+        cut_from(cursor, self._open, self._last_form)
         self._buttons.free(self._buttons.firm)
         start, end = self._typeset, self._typeset + tip.shown
         piece = self._source[start:end]
@@ -242,13 +227,11 @@ class Sheet(Page):
             drawn = self._setter.write(cursor, text, environment, whole=whole, resumed=resumed)
             cursor.movePosition(QTextCursor.MoveOperation.End)
             self._buttons.add(self.document().findBlock(before))
-        shown = self._text_between(before, cursor.position())
+        shown = text_between(self.document(), before, cursor.position())
         offsets = (offset - start for offset in self._offsets[first:last])
         self._layer.starts += [before + at for at in begin_at(offsets, piece, shown, drawn)]
         self._layer.marks += self._marks[first:last]
         self._written, self._tail, self._tail_form = end, cursor.position(), cursor.blockFormat()
-
-    # The open block
 
     def _let_stand(self, cursor: QTextCursor, end: int) -> bool:
         """Complete the open block, ending at ``end``, as it is shown; return False if it must be typeset again."""
@@ -286,9 +269,8 @@ class Sheet(Page):
         if self._goes_on(tip):
             if self._rests(tip) or tip.closing or tip.fence:
                 self._as_is = None
-            self._append(
-                cursor, self._typeset + tip.shown, cursor.charFormat() if tip.closing else self._setter.letters
-            )
+            letters = cursor.charFormat() if tip.closing else self._setter.letters
+            self._append(cursor, self._typeset + tip.shown, letters)
         elif not self._rests(tip) and (tip.shown != self._written - self._typeset or not self._dense):
             known = self._environment.get("references", {})
             links = dict(known)  # those of an open block are not yet whole
@@ -315,9 +297,3 @@ class Sheet(Page):
             at = max(offset, at)
             self._layer.starts.append(position)
         self._layer.marks += self._marks[first:last]
-
-    def _text_between(self, first: int, last: int) -> str:
-        cursor = QTextCursor(self.document())
-        cursor.setPosition(first)
-        cursor.setPosition(last, QTextCursor.MoveMode.KeepAnchor)
-        return cursor.selectedText()

@@ -6,7 +6,7 @@ from PySide6.QtCore import QObject, QTimer
 
 from app.conversations.archive import Archive
 from app.conversations.conversation import Conversation, Message, Reply
-from app.conversations.store import Growth
+from app.conversations.row_writer import Growth
 
 PERIOD = 500  # ms
 

@@ -17,8 +17,9 @@ from pathlib import Path
 import pytest
 
 from app.conversations.conversation import ChatSettings, Conversation, Message, Outcome, Reply
+from app.conversations.row_writer import Growth
 from app.conversations.safe import NAME, DamagedError, FolderGoneError, StoreError, set_aside
-from app.conversations.store import Growth, Store
+from app.conversations.store import Store
 from engine.config import Chosen
 from engine.events import Event
 from tests.app.scripted import STORY, speculated
@@ -121,7 +122,8 @@ WRITER = """
 import sys, time
 from pathlib import Path
 from app.conversations.conversation import Conversation, Message, Reply
-from app.conversations.store import Growth, Store
+from app.conversations.row_writer import Growth
+from app.conversations.store import Store
 from tests.app.scripted import pieces, round_of, token
 store = Store(Path(sys.argv[1]))
 talk = Conversation().plus(Message("user", "Count."))
