@@ -67,7 +67,7 @@ def test_presets_without_their_models_are_disabled(start: Start) -> None:
     presets = running.window.topbar.presets
     enabled = {name for name, action in presets.items() if action.isEnabled()}
     assert enabled == {"plain", "lookup", "hispec"}
-    assert "It needs a small draft model and a middle model, and Bare has none." in presets["hsd"].toolTip()
+    assert "It needs a small draft model and a middle model, which Bare lacks." in presets["hsd"].toolTip()
     assert presets["hsd"].text() == "HSD\tneeds a small draft model and a middle model"
     assert presets["plain"].text() == f"Plain\t{PRESETS['plain'].summary}"
     assert presets["pyramid"].iconText() == "Pyramid · lossy"
