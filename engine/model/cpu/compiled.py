@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import platform
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +17,7 @@ from engine.model.cpu.kept import kept
 from engine.model.cpu.layout import FORMATS, GROUP
 
 OPTION = "--enable-misched=0"  # that scheduler moves loads up until sixteen registers are not enough
+ALIGNED = '"stackrealign"'  # else what registers do not hold crosses cache lines, by where the stack begins
 KERNELS = (
     *("quantise", "norm", "norm_heads", "rotate", "attend", "gate"),
     *(f"multiply {form.name}" for form in FORMATS),
@@ -149,4 +151,4 @@ def written() -> str:
         write_multiply(module, form)
     write_lead(module)
     write_follow(module)
-    return str(module)
+    return re.sub(r"^(define .*\))$", rf"\1 {ALIGNED}", str(module), flags=re.MULTILINE)
