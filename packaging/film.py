@@ -22,7 +22,7 @@ from app.talk.chat import Engine
 from engine.config import PRESETS, Chosen, tiny_models
 
 QUESTION = "Give me three tips for sleeping better."
-FRAME = 110  # ms between two pictures
+FRAME = 40  # ms between two pictures
 LONGEST = 90  # pictures
 SHRINK = 0.75  # of the window, to keep the file small
 
