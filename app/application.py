@@ -35,7 +35,7 @@ from engine.config import PRESETS, ModelSet, Preset, tiny_models
 
 EXPLAINED = "starter/told"  # the reason that was told last
 UNSEEN = 500  # ms after which the engine is begun though the window was not painted: it may be minimised
-CHOOSING = 1000  # ms after the last step until another length of conversation is taken for chosen
+CHOOSING = 1000  # ms after the last step until other settings of loading are taken for chosen
 LAST = 60_000  # ms the disk has where nobody can be asked: who sent a signal, or ends the session, ends it sooner
 COMMIT = 4_000  # ms the end of a session waits for what is being saved; Windows waits five seconds for us
 ALONE = 60_000  # ms for which nothing is asked then: the session may go on after all
@@ -120,7 +120,7 @@ class Application:
         return None if name is None else self.preferences.settings.hierarchy(PRESETS[name])
 
     def _load_again(self) -> None:
-        """Load the model with the length of conversation that was chosen, once no answer is in flight."""
+        """Load the model as the settings now say (length, threads, weights), once no answer is in flight."""
         if self.chat.busy:
             self._reload.start()
         elif self.chat.models is not None:

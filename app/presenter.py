@@ -136,7 +136,7 @@ class Presenter(QObject):
             self._show_figures(running=True)
         for event in events:
             if isinstance(event, Notice):
-                self._banner.tell(Failure(event.sentence, "", remedies=(), calm=True))
+                self._banner.tell(Failure(event.sentence, calm=True))
         if flight.is_stopping:
             self._transcript.say_stopping(flight.tally)
 

@@ -55,7 +55,7 @@ def no_starter(reason: str) -> Failure:
     """Return what to say when the tiny models answer in place of the starter; ``reason`` is a sentence."""
     hint = "Tiny models answer meanwhile. Updraft tries again when it is started in an hour or later."
     sentence = f"The starter model, SmolLM2, could not be fetched. {reason}"
-    return Failure(sentence, hint, remedies=(), calm=True)
+    return Failure(sentence, hint, calm=True)
 
 
 def settings_unread(problem: str) -> Failure:

@@ -197,10 +197,10 @@ class EngineWorker(QObject):
     @Slot(object)
     def count(self, count: Count) -> None:
         """Emit how full the context would be; nothing where it cannot be counted."""
-        if self._session is None:
+        session = self._session
+        if session is None:
             return
         try:
-            session = self._session
             found = fit(count.turns, session.context(count.preset), count.room, session.count)
             self.counted.emit(Fill(count.id, *found))
         except UpdraftError as error:
