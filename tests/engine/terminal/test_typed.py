@@ -102,9 +102,12 @@ def test_a_paste_is_one_message(start: Callable[..., Program]) -> None:
     program.type("\x1b[200~def f():\r\r    return 1\x1b[201~")
     program.type("\r")
     program.until(r"asked 'def f():\n\n    return 1'")
+    program.until("> ")
     program.type("\r")  # a blank line asks nothing and ends nothing
+    program.until("> ")
     program.type("and now?\r")
     program.until("asked 'and now?'")
+    program.until("> ")
     program.type("/quit\r")
     program.until("over")
 
@@ -130,8 +133,10 @@ def test_ctrl_c_at_the_prompt_ends_nothing(start: Callable[..., Program]) -> Non
     time.sleep(0.5)  # readline minds a signal only while it waits, and nobody presses so soon
     program.type("\x03")
     program.until("/quit or Ctrl+D ends the chat")
+    program.until("> ")
     program.type("whole\r")
     program.until("asked 'whole'")
+    program.until("> ")  # before it readline does not have the terminal yet, and what the key says is lost
     program.type("\x04")
     program.until("over")
 
