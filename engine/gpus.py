@@ -1,4 +1,4 @@
-"""The NVIDIA GPUs of this machine, and the one Updraft uses: judged by the library, run on by the engine. No torch."""
+"""Chooses the device: the one GPU that the library judges by and the engine runs on. Imports no torch to look."""
 
 from __future__ import annotations
 
@@ -8,11 +8,18 @@ import shutil
 import subprocess
 from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from engine.errors import DeviceError
+
+if TYPE_CHECKING:
+    import torch
 
 MIB = 1 << 20
 OLDEST = (7, 5)  # the compute capability bitsandbytes' 4-bit kernels start at
 ORDER, VISIBLE = "CUDA_DEVICE_ORDER", "CUDA_VISIBLE_DEVICES"  # what CUDA reads when it starts
 GET_CUDA = "Start Updraft with packaging/run.py again: it installs the one for this GPU, or says what is in the way."
+KNOWN = "Use auto, cpu or cuda."
 _QUERY = "index,uuid,name,driver_version,compute_cap,memory.total,memory.used,memory.free"
 
 
@@ -31,6 +38,31 @@ class Gpu:
     free: int
     index: int = 0
     uuid: str = ""
+
+
+def device_of(name: str) -> torch.device:
+    """Return the device ``name`` means: "auto" is a CUDA GPU where there is one, else the CPU.
+
+    Raises DeviceError for any but these two, for a GPU that cannot be used, and for one that is not the first.
+    """
+    import torch  # here, as the library reads this file and starts without it
+
+    if not torch.cuda.is_initialized():  # type: ignore[no-untyped-call] # torch leaves it untyped
+        settle()
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError as cause:
+        raise DeviceError(f"{name!r} is not a device.", KNOWN) from cause
+    if device.type not in {"cpu", "cuda"}:
+        raise DeviceError(f"Updraft does not run on {name!r}.", KNOWN)
+    if device.type == "cuda" and not torch.cuda.is_available():
+        hint = "Check the NVIDIA driver and CUDA_VISIBLE_DEVICES; or use --device cpu."
+        raise DeviceError("No CUDA GPU is usable here.", hint if torch.version.cuda else GET_CUDA)
+    if device.type == "cuda" and device.index:
+        raise DeviceError(f"{name} is not the first GPU.", "Set CUDA_VISIBLE_DEVICES so that it is, and use cuda.")
+    return device
 
 
 def settle(environment: MutableMapping[str, str] = os.environ) -> None:

@@ -14,7 +14,7 @@ import torch
 
 from engine.account import LEAST
 from engine.config import AUTOMATIC, ROOM, WEIGHTS, Chosen, ModelSet, Preset, Sampling, Traits, Weights
-from engine.decoding.chain import at_exits, describe, device_of
+from engine.decoding.chain import at_exits, describe
 from engine.decoding.planner import Planner
 from engine.decoding.relay import Chain, PlainStep, Relay, within
 from engine.decoding.tape import Tape
@@ -22,6 +22,7 @@ from engine.decoding.threads import Threads
 from engine.diagnosis import describe_engine
 from engine.errors import ContextFull, SettingError
 from engine.events import Event, Loading, Notice, PlainPace, Round, Started
+from engine.gpus import device_of
 from engine.loaded import How, Loaded, device_errors
 from engine.model import Transformer
 from engine.pace import Paces, Watch

@@ -17,7 +17,6 @@ from engine.bench.report import Report, Speed
 from engine.bench.rivals import lent_speed
 from engine.bench.shapes import FAMILIES, SHAPES, random_transformer
 from engine.config import PRESETS, Preset, Role, Sampling
-from engine.decoding.chain import device_of
 from engine.decoding.frequent import FrequentTokens
 from engine.decoding.graphs import GraphRunner
 from engine.decoding.graphs.chain import GraphChain
@@ -28,6 +27,7 @@ from engine.decoding.graphs.stack import Stack
 from engine.decoding.hierarchy import Fact, Judged
 from engine.decoding.tape import Tape
 from engine.errors import SettingError
+from engine.gpus import device_of
 from engine.model import Transformer
 
 UNSAID = -80.0  # a logit that is never drawn

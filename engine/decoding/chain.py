@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-import torch
-
-from engine import config, gpus
+from engine import config
 from engine.config import Preset, Role, Stage
 from engine.decoding.acceptance import rule_of
 from engine.decoding.goodput import Goodput
@@ -15,12 +13,10 @@ from engine.decoding.hierarchy import Autoregressive, Drafter, Verifier
 from engine.decoding.laws import Sampler
 from engine.decoding.lookup import Lookup
 from engine.decoding.trunk import Exit, Trunk
-from engine.errors import DeviceError
 from engine.events import LevelInfo
 from engine.model import Transformer
 
 Trunks = Mapping[Role, Trunk]
-KNOWN = "Use auto, cpu or cuda."
 
 
 def build(preset: Preset, trunks: Trunks, sampler: Sampler, vocabulary: int, goodput: Goodput | None = None) -> Drafter:
@@ -116,26 +112,3 @@ def _info(stage: Stage, index: int, top: int, models: Mapping[Role, Transformer]
 
 def _count(parameters: int) -> str:
     return f"{parameters / 1e9:.1f} B" if parameters >= 1e9 else f"{parameters / 1e6:.0f} M"
-
-
-def device_of(name: str) -> torch.device:
-    """Return the device ``name`` means: "auto" is a CUDA GPU where there is one, else the CPU.
-
-    Raises DeviceError for any but these two, for a GPU that cannot be used, and for one that is not the first.
-    """
-    if not torch.cuda.is_initialized():  # type: ignore[no-untyped-call] # torch leaves it untyped
-        gpus.settle()
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-    except RuntimeError as cause:
-        raise DeviceError(f"{name!r} is not a device.", KNOWN) from cause
-    if device.type not in {"cpu", "cuda"}:
-        raise DeviceError(f"Updraft does not run on {name!r}.", KNOWN)
-    if device.type == "cuda" and not torch.cuda.is_available():
-        hint = "Check the NVIDIA driver and CUDA_VISIBLE_DEVICES; or use --device cpu."
-        raise DeviceError("No CUDA GPU is usable here.", hint if torch.version.cuda else gpus.GET_CUDA)
-    if device.type == "cuda" and device.index:
-        raise DeviceError(f"{name} is not the first GPU.", "Set CUDA_VISIBLE_DEVICES so that it is, and use cuda.")
-    return device

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from engine import gpus
-from engine.decoding.chain import device_of
 from engine.errors import DeviceError
-from engine.gpus import ORDER, VISIBLE, chosen, read_gpus, settle, visible
+from engine.gpus import ORDER, VISIBLE, chosen, device_of, read_gpus, settle, visible
 from engine.library.hardware import probe
 
 # An old card on the first slot, for the screen, and two that compute.
