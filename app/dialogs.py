@@ -17,6 +17,7 @@ from app.desktop.about import AboutDialog
 from app.desktop.diagnosis import Facts, facts_here, written
 from app.desktop.report import ReportDialog
 from app.desktop.shortcuts import ShortcutsDialog
+from app.desktop.whats_new import WhatsNewDialog
 from app.menus import shortcuts_in
 from app.models.library import starter_models
 from app.settings.chat_settings_dialog import ChatSettingsDialog
@@ -79,6 +80,10 @@ class Dialogs(QObject):
         return self._show(
             "shortcuts", lambda: ShortcutsDialog((*shortcuts_in(self._window.menuBar()), send), self._window)
         )
+
+    def whats_new(self) -> WhatsNewDialog:
+        """Show what is new in each version."""
+        return self._show("whats new", lambda: WhatsNewDialog(self._window))
 
     def about(self) -> AboutDialog:
         """Show version and licences."""

@@ -93,6 +93,7 @@ MENUS: dict[str, tuple[Item | Group | None, ...]] = {
         Item("Open data folder"),
         Item("Open log folder"),
         LINE,
+        Item("What's new"),
         Item("About Updraft", None, Role.AboutRole),
     ),
 }

@@ -222,6 +222,7 @@ class Window(QMainWindow):
             "Diagnostics…": self.dialogs.diagnostics,
             "Open data folder": lambda: show_folder(self.archive.folder),
             "Open log folder": lambda: show_folder(self._logs),
+            "What's new": self.dialogs.whats_new,
             "About Updraft": self.dialogs.about,
         }
 

@@ -9,6 +9,7 @@ from typing import get_args
 
 from engine.config import AUTOMATIC, PRESETS, ROOM, WEIGHTS, Chosen, Weights
 from engine.library import terminal as models
+from engine.version import VERSION
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -16,6 +17,7 @@ Command = Callable[[argparse.Namespace], int]
 def parser(description: str, *, ask: Command, chat: Command, bench: Command) -> argparse.ArgumentParser:
     """Return what reads the command line; each command's function is in what it read, as ``run``."""
     made = argparse.ArgumentParser(prog="python -m engine", description=description)
+    made.add_argument("--version", action="version", version=f"Updraft {VERSION}")
     commands = made.add_subparsers(title="commands", required=True, metavar="COMMAND")
     asking = commands.add_parser("ask", help="answer one question and stop")
     asking.add_argument("question", help="what to ask; - reads it from standard input")

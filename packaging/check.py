@@ -120,7 +120,7 @@ def newer(installed: Mapping[str, str]) -> list[str]:
     return [
         f"  {name} {version} (locked: {', '.join(known.get(name, ['none']))})"
         for name, version in sorted(installed.items())
-        if version.split("+")[0] not in known.get(name, ()) and name not in ("pip", "updraft-chat")
+        if version.split("+")[0] not in known.get(name, ()) and name != "pip"
     ]
 
 

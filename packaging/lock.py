@@ -20,7 +20,6 @@ from locked import NAME, name_of, requirements
 
 ROOT = Path(__file__).resolve().parent.parent
 UV = "uv==0.13.9"
-BUILD = "hatchling>=1.27\neditables\n"  # what makes Updraft importable from its checkout
 # torch's CPU builds for Linux are files and versions of their own, which not every index has. Those that were tried
 # here: Python 3.11 on x86-64.
 CPU_BUILDS = {
@@ -44,7 +43,6 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         uv = install_uv(work / "venv")
-        (work / "build.in").write_text(BUILD, encoding="utf-8")
         present = ROOT / NAME
         if keep and present.is_file():
             (work / "present").write_text(without_hashes(present.read_text(encoding="utf-8")), encoding="utf-8")
@@ -70,8 +68,8 @@ def resolve(uv: Path, work: Path, extras: tuple[str, ...]) -> list[str]:
     if (work / "present").exists():  # uv prefers the versions it finds where it writes
         shutil.copy(work / "present", out)
     style = ["--universal", "--generate-hashes", "--no-header", "--annotation-style", "line"]
-    sources = [str(ROOT / "pyproject.toml"), str(work / "build.in")]
-    command = [str(uv), "pip", "compile", "-q", "--python-version", "3.11", *style, *named, *sources, "-o", str(out)]
+    source = str(ROOT / "pyproject.toml")
+    command = [str(uv), "pip", "compile", "-q", "--python-version", "3.11", *style, *named, source, "-o", str(out)]
     subprocess.run(command, check=True)
     return requirements(out.read_text(encoding="utf-8"))
 

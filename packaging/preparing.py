@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 from environment import Environment, drop_torn, make
@@ -40,7 +41,14 @@ def prepare_newest(environment: Environment, machine: Machine, root: Path = ROOT
     """Install Updraft and its checks in the newest versions that pyproject.toml allows, whatever the lock file says."""
     make(environment)
     install_torch(environment, machine)
-    pip_install(environment, ["--upgrade", "--upgrade-strategy", "eager", "--editable", f"{root}[check]"])
+    pip_install(environment, ["--upgrade", "--upgrade-strategy", "eager", *asked(root)])
+    put_on_path(environment, root)
+
+
+def asked(root: Path) -> list[str]:
+    """Return everything that pyproject.toml asks for: the program, its kernels and its checks."""
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return [*project["dependencies"], *chain.from_iterable(project["optional-dependencies"].values())]
 
 
 def torch_due(done: str | None, index: str | None) -> bool:
@@ -84,7 +92,7 @@ def cpu_build_offered(environment: Environment, machine: Machine) -> bool:
 
 
 def install_project(environment: Environment, machine: Machine, root: Path, wanted: str, *, checks: bool) -> None:
-    """Install Updraft from ``root``, editable, and what it needs; raises SetupFailed. Warns where a GPU would lie idle.
+    """Install what Updraft needs, and let it run from ``root``; raises SetupFailed. Warns where a GPU would lie idle.
 
     ``checks``: also what the checks need. The checks compile our kernels on any machine, so these need come along.
     """
@@ -96,9 +104,19 @@ def install_project(environment: Environment, machine: Machine, root: Path, want
     if machine.driver or checks:
         names.append("cuda")
     install_locked(environment, root, [*names, "check"] if checks else names)
-    pip_install(environment, ["--no-deps", "--no-build-isolation", "--editable", str(root)])
+    put_on_path(environment, root)
     see_torch_start(environment, machine)
     environment.record(project=wanted, **({"check": wanted} if checks else {}))
+
+
+def put_on_path(environment: Environment, root: Path) -> None:
+    """Let the environment's Python import Updraft from ``root``, wherever it is started.
+
+    A line that is run, in ASCII: how Python decodes a line that is a path differs between systems and versions.
+    """
+    environment.packages.mkdir(parents=True, exist_ok=True)
+    line = f"import sys; sys.path.append({str(root)!a})\n"
+    (environment.packages / "updraft.pth").write_text(line, encoding="ascii")
 
 
 def needs_cuda_libraries(packages: Path, machine: Machine) -> bool:
@@ -149,14 +167,12 @@ def pip_install(environment: Environment, arguments: Sequence[str]) -> None:
 
 
 def installation(root: Path) -> str:
-    """Digest what an installation depends on: the lock file, and pyproject.toml but for linters' settings."""
+    """Digest what an installation depends on: the lock file, and what pyproject.toml says of the project."""
     try:
-        settings = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+        project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8")).get("project")
         lock = (root / LOCK).read_bytes()
     except (OSError, ValueError) as error:
         raise SetupFailed(
             f"pyproject.toml or {LOCK} cannot be read: {error}.", "Bring this checkout back to a complete state."
         ) from error
-    hatch = settings.get("tool", {}).get("hatch")
-    read = [settings.get("build-system"), settings.get("project"), hatch]
-    return hashlib.sha256(json.dumps(read, sort_keys=True).encode() + lock).hexdigest()
+    return hashlib.sha256(json.dumps(project, sort_keys=True).encode() + lock).hexdigest()

@@ -3,12 +3,14 @@
 python packaging/run.py                     the window
 python packaging/run.py ask "a question"    an answer in the terminal; likewise chat, bench and models
 python packaging/run.py ... --help          what each of them understands
+python packaging/run.py --version           which version this checkout is
 
 Everything after run.py goes to the program. The variable UPDRAFT_TORCH_INDEX names the package index that
 torch is to come from, where yours has no build for your GPU.
 """
 
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -43,6 +45,9 @@ def start(arguments: Sequence[str]) -> int:
     """Install what is missing and run the program in the person's own folder; raises SetupFailed."""
     if arguments and arguments[0] in ("-h", "--help"):
         print(__doc__)
+        return 0
+    if arguments and arguments[0] == "--version":
+        print("Updraft", runpy.run_path(str(ROOT / "engine" / "version.py"))["VERSION"])
         return 0
     running = program(arguments)
     if "app" in running[:3] and not display_present(sys.platform, os.environ):

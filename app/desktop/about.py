@@ -17,11 +17,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.desktop.version import requirements, updraft
+from app.desktop.version import requirements
 from app.look.assets import asset
 from app.look.label import Label
 from app.look.names import Names
 from app.look.room import make_room
+from engine.version import VERSION
 
 QT = (
     "Qt and PySide6 are used under the GNU Lesser General Public License, version 3. They lie beside Updraft as "
@@ -88,7 +89,7 @@ def components(starter: Path) -> list[Component]:
     ``starter`` is the folder of the model that set-up fetched; it need not exist.
     """
     here = [
-        Component("Updraft", updraft(), "Apache-2.0", _own_licence()),
+        Component("Updraft", VERSION, "Apache-2.0", _own_licence()),
         Component("Inter", "font", "OFL-1.1", asset("fonts", "Inter-LICENSE.txt").read_text("utf-8")),
     ]
     card = asset("starter", "README.md")
@@ -104,7 +105,7 @@ def components(starter: Path) -> list[Component]:
 def _head() -> QHBoxLayout:
     logo = Label()
     logo.setPixmap(QIcon(str(asset("icons", "updraft.svg"))).pixmap(56, 56))
-    name = Label(f"Updraft {updraft()}")
+    name = Label(f"Updraft {VERSION}")
     name.setObjectName("headline")
     words = Label(
         "Chat with a language model on your own PC, offline, and watch hierarchical speculative decoding work. "

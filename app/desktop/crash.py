@@ -23,7 +23,8 @@ from typing import TextIO
 from PySide6.QtCore import QMessageLogContext, QObject, QtMsgType, Signal, qInstallMessageHandler
 
 from app.desktop.files import obstructed, regular
-from app.desktop.version import installed, updraft
+from app.desktop.version import installed
+from engine.version import VERSION
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +98,7 @@ def about_here() -> str:
     """Return one line about the program, the machine and the time."""
     libraries = (f"{name} {installed(name)}" for name in ("PySide6-Essentials", "torch"))
     machine = f"Python {platform.python_version()}", platform.platform(), f"{datetime.now():%Y-%m-%d %H:%M:%S}"
-    return ", ".join((f"{STAMP}{updraft()}", *libraries, *machine))
+    return ", ".join((f"{STAMP}{VERSION}", *libraries, *machine))
 
 
 def _opened(path: Path) -> TextIO:

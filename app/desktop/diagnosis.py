@@ -11,8 +11,9 @@ from pathlib import Path
 from PySide6.QtCore import qVersion
 from PySide6.QtGui import QGuiApplication
 
-from app.desktop.version import installed, updraft
+from app.desktop.version import installed
 from engine.config import ModelSet, Role
+from engine.version import VERSION
 
 _ROLES: tuple[Role, ...] = ("target", "qualifier", "draft")
 Facts = Iterable[tuple[str, str]]
@@ -20,7 +21,7 @@ Facts = Iterable[tuple[str, str]]
 
 def facts_here(models: ModelSet | None, folders: dict[str, Path]) -> Facts:
     """Yield the facts known without the engine: versions, screen, folders, models."""
-    yield "Updraft", updraft()
+    yield "Updraft", VERSION
     yield "Python", f"{platform.python_version()} ({sys.executable})"
     yield "System", platform.platform()
     yield "Processor", f"{platform.machine()}, {os.cpu_count()} cores"

@@ -10,6 +10,7 @@ from typing import Any
 
 from app.settings.kinds import Choice, Decimal, Folder, Follows, Kind, Switch, Unfit, Whole, Windows
 from app.settings.options import OPTIONS, SECTIONS, Option, in_section
+from engine.version import VERSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
         epilog="Settings given here hold for this run; those chosen in the window are kept.",
         allow_abbrev=False,
     )
+    made.add_argument("--version", action="version", version=f"Updraft {VERSION}")
     made.add_argument("--model", type=Path, metavar="FOLDER", help="a model folder to open instead of the starter")
     for section, title in SECTIONS.items():
         group = made.add_argument_group(title)

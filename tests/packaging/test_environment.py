@@ -4,7 +4,9 @@ import importlib.util
 import json
 import os
 import shutil
+import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from installing import PYTHON, TORCH, SetupFailed, clean_variables, diagnosis, t
 from locked import NAME as LOCK
 from locked import name_of, requirements, sections
 from machine import Machine, driver_present, torch_notice, torch_warning
-from preparing import installation, needs_cuda_libraries, prepare, torch_due, torch_key
+from preparing import asked, installation, needs_cuda_libraries, prepare, put_on_path, torch_due, torch_key
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the stand-in for Python is a script with a #! line")
 
@@ -106,17 +108,12 @@ def locked(*names: str) -> list[str]:
     return install("--no-deps", "--require-hashes", "--requirement", " ".join(name_of(one) for one in packages))
 
 
-def editable(stand_in: StandIn) -> list[str]:
-    return install("--no-deps", "--no-build-isolation", "--editable", str(stand_in.root))
-
-
 def test_all_is_locked_and_torch_comes_first(stand_in: StandIn) -> None:
     """A package of a version nobody tried, a file nobody has the hash of, or gigabytes of another torch."""
     assert stand_in.prepare(checks=True) == [
         ["-m", "venv", "--clear", str(stand_in.environment.folder)],
         locked("torch-cpu"),
         locked("run", "cuda", "check"),
-        editable(stand_in),
     ]
 
 
@@ -130,6 +127,33 @@ def test_torch_is_the_large_build_where_there_is_no_other(stand_in: StandIn) -> 
     assert stand_in.prepare()[0] == locked("torch")
 
 
+@pytest.mark.parametrize("name", ["checkout", "Löß и 猫 'quoted' \\ folder"])
+def test_it_runs_from_its_checkout_wherever_that_is(tmp_path: Path, name: str) -> None:
+    """Updraft found only in the folder it was started in, or lost where a path is not ASCII."""
+    environment = Environment(tmp_path / "venv")
+    root = tmp_path / name
+    (root / "engine").mkdir(parents=True)
+    (root / "engine" / "__init__.py").write_text("print('found')", encoding="utf-8")
+    put_on_path(environment, root)
+    start = f"import site; site.addsitedir({str(environment.packages)!r}); import engine"
+    found = subprocess.run(
+        [INTERPRETER, "-ISc", start], cwd=tmp_path, capture_output=True, text=True, check=False, env={"LC_ALL": "C"}
+    )
+    assert (found.stdout, found.stderr) == ("found\n", "")
+
+
+def test_nothing_of_it_is_installed_into_anybodys_python() -> None:
+    """A wheel that puts packages named app, engine and assets among everyone's."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert "build-system" not in settings
+    assert not {"scripts", "gui-scripts", "entry-points"} & set(settings["project"])
+
+
+def test_the_newest_is_everything_that_is_asked_for() -> None:
+    """A check of newer versions without the checks, or without the kernels."""
+    assert {"torch", "cuda-core", "pytest"} <= {name_of(one) for one in asked(ROOT)}
+
+
 def test_a_second_start_runs_nothing(stand_in: StandIn) -> None:
     """Seconds of pip before every window; and checks that make the next plain start install again."""
     stand_in.prepare(checks=True)
@@ -140,22 +164,22 @@ def test_a_second_start_runs_nothing(stand_in: StandIn) -> None:
 def test_checks_after_a_plain_start_install_only_the_rest(stand_in: StandIn) -> None:
     """check.py that trusts run.py's record and then finds no pytest."""
     stand_in.prepare()
-    assert stand_in.prepare(checks=True) == [locked("run", "cuda", "check"), editable(stand_in)]
+    assert stand_in.prepare(checks=True) == [locked("run", "cuda", "check")]
 
 
-@pytest.mark.parametrize(("step", "sign"), [(0, "venv"), (1, "torch"), (2, "--editable")])
+@pytest.mark.parametrize(("step", "sign"), [(0, "venv"), (1, "torch"), (2, "filelock")])
 def test_an_interruption_costs_one_step(stand_in: StandIn, step: int, sign: str) -> None:
     """A failed step that is put on record, or completed steps that are done again."""
     script = stand_in.python.read_text(encoding="utf-8")
-    stops = f"if {sign!r} in words: sys.exit('cut')\n"
+    stops = f"if {sign!r} in [*words, *words[-1].split()]: sys.exit('cut')\n"
     stand_in.python.write_text(script.replace("if words[:2]", stops + "if words[:2]"), encoding="utf-8")
     with pytest.raises(SetupFailed):
         stand_in.prepare()
-    assert len(stand_in.asked()) == (1, 2, 4)[step]
+    assert len(stand_in.asked()) == (1, 2, 3)[step]
     stand_in.speak(PYTHON)
     if step > 0:
         shutil.copy(stand_in.python, stand_in.environment.python)
-    assert len(stand_in.prepare()) == (4, 3, 2)[step]
+    assert len(stand_in.prepare()) == (3, 2, 1)[step]
 
 
 def test_a_changed_dependency_is_installed(stand_in: StandIn) -> None:
@@ -166,7 +190,7 @@ def test_a_changed_dependency_is_installed(stand_in: StandIn) -> None:
     settings.write_text(text.replace("line-length = 110", "line-length = 100"), encoding="utf-8")
     assert stand_in.prepare() == [], "a linter's setting changes nothing that is installed"
     settings.write_text(text.replace("dependencies = [", 'dependencies = ["one-more",', 1), encoding="utf-8")
-    assert stand_in.prepare() == [locked("run"), editable(stand_in)]
+    assert stand_in.prepare() == [locked("run")]
 
 
 def test_a_changed_lock_is_installed(stand_in: StandIn) -> None:
@@ -174,7 +198,7 @@ def test_a_changed_lock_is_installed(stand_in: StandIn) -> None:
     stand_in.prepare()
     lock = stand_in.root / LOCK
     lock.write_text(lock.read_text(encoding="utf-8").replace("filelock==", "filelock==9", 1), encoding="utf-8")
-    assert stand_in.prepare() == [locked("run"), editable(stand_in)]
+    assert stand_in.prepare() == [locked("run")]
 
 
 def test_an_undone_change_is_installed_as_well(stand_in: StandIn) -> None:
@@ -189,7 +213,7 @@ def test_an_undone_change_is_installed_as_well(stand_in: StandIn) -> None:
     stand_in.fail(None)
     stand_in.asked()
     settings.write_text(text, encoding="utf-8")
-    assert len(stand_in.prepare()) == 2
+    assert stand_in.prepare() == [locked("run")]
 
 
 def test_another_python_makes_it_anew(stand_in: StandIn) -> None:
@@ -219,7 +243,7 @@ def test_a_half_made_environment_is_completed(stand_in: StandIn) -> None:
     binaries.mkdir(parents=True)
     shutil.copy(stand_in.python, binaries)
     (binaries / "own").touch()
-    assert len(stand_in.prepare()) == 4
+    assert len(stand_in.prepare()) == 3
     assert (binaries / "own").exists()
 
 
@@ -236,7 +260,7 @@ def test_a_damaged_record_counts_as_none(stand_in: StandIn, record: str) -> None
     """A traceback instead of a repair after a power cut."""
     stand_in.prepare()
     (stand_in.environment.folder / "updraft.json").write_text(record, encoding="utf-8")
-    assert len(stand_in.prepare()) == 4
+    assert len(stand_in.prepare()) == 3
 
 
 def test_torn_packages_are_unpacked_again(tmp_path: Path) -> None:
@@ -264,7 +288,7 @@ def test_a_driver_brings_what_our_kernels_need(stand_in: StandIn) -> None:
     """A GPU added later must not leave the engine on its slow path for want of a package."""
     stand_in.prepare()
     driven = Machine("linux", driver=True)
-    assert stand_in.prepare(driven) == [locked("run", "cuda"), editable(stand_in)]
+    assert stand_in.prepare(driven) == [locked("run", "cuda")]
     assert stand_in.prepare(driven) == []
 
 

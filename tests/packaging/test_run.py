@@ -15,6 +15,8 @@ from locked import NAME as LOCK
 from preparing import installation
 from run import display_present, program
 
+from engine.version import VERSION
+
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the stand-in for Python is a script with a #! line")
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -78,6 +80,13 @@ def test_words_of_the_terminal_go_to_the_engine() -> None:
     """A window opened for a terminal's word, or a window's option handed to the terminal."""
     assert [program([word])[2] for word in ("ask", "chat", "bench", "models")] == ["engine"] * 4
     assert program([])[2] == program(["--preset", "ask"])[2] == "app"
+
+
+def test_its_version_is_said_before_anything_is_installed() -> None:
+    """A version for which torch has to be downloaded first."""
+    script = ROOT / "packaging" / "run.py"
+    said = subprocess.check_output([sys.executable, "-ES", script, "--version"], text=True)
+    assert said == f"Updraft {VERSION}\n"
 
 
 def test_without_a_display_it_says_how_to_ask(checkout: Path) -> None:
