@@ -12,6 +12,7 @@ from typing import Any
 from engine.architecture import Architecture, architecture_of, read_architecture
 from engine.architecture.form import Form, form_of
 from engine.architecture.settings import Settings
+from engine.architecture.shape import HEAD, TABLE
 from engine.architecture.stored import Kept, kept_in
 
 
@@ -69,8 +70,8 @@ def read_dimensions(folder: Path) -> Dimensions:
         nf4=counts["nf4"],
         fours=counts["4 bits"],
         eights=counts["8 bits"],
-        table=kept.get("model.embed_tokens.weight", "16-bit"),
-        head=kept.get("lm_head.weight", "16-bit"),
+        table=kept.get(TABLE, "16-bit"),
+        head=kept.get(HEAD, "16-bit"),
     )
 
 

@@ -1,26 +1,66 @@
-"""The shape of a model: sizes, rotations, windows. Data, no tensors."""
+"""Describes a model as data: its sizes, rotation and windows, and the tensors its layers are made of. No torch."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, get_args
 
-Family = Literal["llama", "qwen2", "qwen3", "mistral"]
-FAMILIES: tuple[Family, ...] = get_args(Family)
+TABLE, NORM, HEAD = "model.embed_tokens.weight", "model.norm.weight", "lm_head.weight"  # in the Hub's layout
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """Matrices that read the same input, which are stored apart and multiplied as one.
+
+    ``parts``: the name and the rows of each; ``columns``: the size of the input; ``bias``: all of them have one.
+    """
+
+    parts: tuple[tuple[str, int], ...]
+    columns: int
+    bias: bool = False
+
+    def tensors(self) -> dict[str, tuple[int, ...]]:
+        """Return the shape of every tensor by its name."""
+        shapes: dict[str, tuple[int, ...]] = {f"{name}.weight": (rows, self.columns) for name, rows in self.parts}
+        return shapes | ({f"{name}.bias": (rows,) for name, rows in self.parts} if self.bias else {})
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The tensors of one layer by what they do there (see engine/model/block.py); names go on behind the layer's own.
+
+    ``head_norms``: the norms of queries and of keys, [head_dim] each, where the family has them.
+    """
+
+    qkv: Product
+    output: Product
+    gate_up: Product
+    down: Product
+    head_norms: tuple[str, str] | None
+    head_dim: int
+    attention_norm: str = "input_layernorm.weight"
+    mlp_norm: str = "post_attention_layernorm.weight"
+
+    def tensors(self) -> dict[str, tuple[int, ...]]:
+        """Return the shape of every tensor by its name."""
+        shapes: dict[str, tuple[int, ...]] = {}
+        for product in (self.qkv, self.output, self.gate_up, self.down):
+            shapes |= product.tensors()
+        shapes |= dict.fromkeys((self.attention_norm, self.mlp_norm), (self.qkv.columns,))
+        return shapes | dict.fromkeys(self.head_norms or (), (self.head_dim,))
 
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """The shape of a decoder of the Llama kind; every number the weights and the forward pass depend on.
+    """The shape of a decoder: every number that its weights and a pass through it depend on.
 
     ``rope`` holds head_dim / 2 inverse frequencies (radians per position), ``rope_scale`` multiplies cosine and
     sine (YaRN's attention factor). ``windows`` has one entry a layer: how many positions, itself included, a
-    token looks back on, or None for all of them. ``exits``: after how many layers it was trained to be left early,
-    rising; empty where config.json does not say.
+    token looks back on, or None for all of them. ``parts`` are those of every layer. ``exits``: after how many layers
+    it was trained to be left early, rising; empty where config.json does not say.
     """
 
-    family: Family
+    family: str
     layers: int
     width: int
     heads: int
@@ -33,10 +73,7 @@ class Architecture:
     rope: tuple[float, ...]
     rope_scale: float
     windows: tuple[int | None, ...]
-    qk_norm: bool
-    qkv_bias: bool
-    output_bias: bool
-    mlp_bias: bool
+    parts: Parts
     tied_head: bool
     exits: tuple[int, ...] = ()
 
@@ -45,30 +82,14 @@ class Architecture:
         """The number of weights; a tied head counts once."""
         return sum(math.prod(shape) for shape in self.tensors().values())
 
+    def layer(self, index: int) -> str:
+        """Return what the names of a layer's tensors begin with."""
+        return f"model.layers.{index}."
+
     def tensors(self) -> dict[str, tuple[int, ...]]:
         """Return the shape of every tensor such a checkpoint holds, by its name in the Hub's layout."""
-        shapes: dict[str, tuple[int, ...]] = {"model.embed_tokens.weight": (self.vocabulary, self.width)}
+        shapes: dict[str, tuple[int, ...]] = {TABLE: (self.vocabulary, self.width)}
         for index in range(self.layers):
-            shapes |= {f"model.layers.{index}.{name}": shape for name, shape in self._layer().items()}
-        shapes["model.norm.weight"] = (self.width,)
-        if not self.tied_head:
-            shapes["lm_head.weight"] = (self.vocabulary, self.width)
-        return shapes
-
-    def _layer(self) -> dict[str, tuple[int, ...]]:
-        queries, values = self.heads * self.head_dim, self.kv_heads * self.head_dim
-        matrices = (
-            ("self_attn.q_proj", (queries, self.width), self.qkv_bias),
-            ("self_attn.k_proj", (values, self.width), self.qkv_bias),
-            ("self_attn.v_proj", (values, self.width), self.qkv_bias),
-            ("self_attn.o_proj", (self.width, queries), self.output_bias),
-            ("mlp.gate_proj", (self.mlp, self.width), self.mlp_bias),
-            ("mlp.up_proj", (self.mlp, self.width), self.mlp_bias),
-            ("mlp.down_proj", (self.width, self.mlp), self.mlp_bias),
-        )
-        shapes: dict[str, tuple[int, ...]] = {f"{name}.weight": shape for name, shape, _ in matrices}
-        shapes |= {f"{name}.bias": shape[:1] for name, shape, bias in matrices if bias}
-        shapes |= {f"{name}_layernorm.weight": (self.width,) for name in ("input", "post_attention")}
-        if self.qk_norm:
-            shapes |= {f"self_attn.{name}_norm.weight": (self.head_dim,) for name in "qk"}
-        return shapes
+            shapes |= {self.layer(index) + name: shape for name, shape in self.parts.tensors().items()}
+        shapes[NORM] = (self.width,)
+        return shapes if self.tied_head else {**shapes, HEAD: (self.vocabulary, self.width)}

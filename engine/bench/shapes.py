@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from engine.architecture import Architecture, Family
+from engine.architecture import Architecture, architecture_of
 from engine.model.kernels.backend import random_weight
 from engine.model.kernels.nf4 import BLOCK
 from engine.model.layer import Layer
@@ -13,38 +13,32 @@ from engine.model.transformer import Transformer
 
 
 def _shape(
-    family: Family, layers: int, width: int, heads: int, mlp: int, vocabulary: int, head_dim: int = 128
+    family: str, theta: float, layers: int, width: int, heads: int, mlp: int, vocabulary: int, head_dim: int = 128
 ) -> Architecture:
-    theta = 500_000.0 if family == "llama" else 1_000_000.0
-    return Architecture(
-        family=family,
-        layers=layers,
-        width=width,
-        heads=heads,
-        kv_heads=8,
-        head_dim=head_dim,
-        mlp=mlp,
-        vocabulary=vocabulary,
-        context=32_768,
-        norm_eps=1e-5,
-        rope=tuple(theta ** (-2 * i / head_dim) for i in range(head_dim // 2)),
-        rope_scale=1.0,
-        windows=(None,) * layers,
-        qk_norm=family == "qwen3",
-        qkv_bias=False,
-        output_bias=False,
-        mlp_bias=False,
-        tied_head=False,  # a head that is tied is kept once more at 4 bits, so a pass reads as much
-    )
+    config = {
+        "model_type": family,
+        "num_hidden_layers": layers,
+        "hidden_size": width,
+        "num_attention_heads": heads,
+        "num_key_value_heads": 8,
+        "head_dim": head_dim,
+        "intermediate_size": mlp,
+        "vocab_size": vocabulary,
+        "max_position_embeddings": 32_768,
+        "rms_norm_eps": 1e-5,
+        "rope_theta": theta,
+        "tie_word_embeddings": False,  # a head that is tied is kept once more at 4 bits, so a pass reads as much
+    }
+    return architecture_of(config, family)
 
 
 SHAPES = {
-    "llama-3.1-8b": _shape("llama", 32, 4096, 32, 14336, 128256),
-    "llama-3.2-3b": _shape("llama", 28, 3072, 24, 8192, 128256),
-    "llama-3.2-1b": _shape("llama", 16, 2048, 32, 8192, 128256, 64),
-    "qwen3-8b": _shape("qwen3", 36, 4096, 32, 12288, 151936),
-    "qwen3-1.7b": _shape("qwen3", 28, 2048, 16, 6144, 151936),
-    "qwen3-0.6b": _shape("qwen3", 28, 1024, 16, 3072, 151936),
+    "llama-3.1-8b": _shape("llama", 5e5, 32, 4096, 32, 14336, 128256),
+    "llama-3.2-3b": _shape("llama", 5e5, 28, 3072, 24, 8192, 128256),
+    "llama-3.2-1b": _shape("llama", 5e5, 16, 2048, 32, 8192, 128256, 64),
+    "qwen3-8b": _shape("qwen3", 1e6, 36, 4096, 32, 12288, 151936),
+    "qwen3-1.7b": _shape("qwen3", 1e6, 28, 2048, 16, 6144, 151936),
+    "qwen3-0.6b": _shape("qwen3", 1e6, 28, 1024, 16, 3072, 151936),
 }
 FAMILIES = {  # target -> qualifier, draft
     "llama-3.1-8b": ("llama-3.2-3b", "llama-3.2-1b"),
@@ -62,7 +56,7 @@ def random_transformer(shape: Architecture, device: torch.device) -> Transformer
         Layer(
             attention_norm=ones,
             qkv=random_nf4(heads + kv, shape.width, device),
-            head_norm=norms if shape.qk_norm else None,
+            head_norm=norms if shape.parts.head_norms else None,
             output=random_nf4(shape.width, heads, device),
             mlp_norm=ones,
             gate_up=random_nf4(2 * shape.mlp, shape.width, device),

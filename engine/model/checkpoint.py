@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 
 from engine.architecture import Architecture, read_architecture
 from engine.architecture.form import GROUP, SCALE
+from engine.architecture.shape import HEAD, TABLE
 from engine.architecture.stored import QUANT_STATE
 from engine.errors import CheckpointError
 from engine.files import AGAIN, present, read_object
@@ -50,8 +51,8 @@ class Checkpoint:
     def tensors(self) -> dict[str, tuple[int, ...]]:
         """Return the shape every tensor of the model must have, by name; a tied head too where a tool wrote it out."""
         shapes = self.architecture.tensors()
-        if "lm_head.weight" in self.stored:
-            shapes["lm_head.weight"] = shapes["model.embed_tokens.weight"]
+        if HEAD in self.stored:
+            shapes[HEAD] = shapes[TABLE]
         return shapes
 
     def is_packed(self, name: str) -> bool:
@@ -150,7 +151,7 @@ def _check(checkpoint: Checkpoint) -> None:
             raise CheckpointError(f"{checkpoint.folder} lacks the tensor {name}.{_clue(checkpoint)}", ANOTHER_COPY)
         if checkpoint.is_grouped(name) and len(shape) == 2:
             known |= _check_grouped(checkpoint, name, shape)
-        elif checkpoint.is_packed(name) and len(shape) == 2 and name != "model.embed_tokens.weight":
+        elif checkpoint.is_packed(name) and len(shape) == 2 and name != TABLE:
             _check_packed(checkpoint, name, shape)
             known |= {f"{name}.{sidecar}" for sidecar in (*NEEDED, *NESTED)}
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from engine.account import SMALL_HEAD
 from engine.architecture import Architecture
+from engine.architecture.shape import HEAD, NORM, TABLE, Product
 from engine.config import Weights
 from engine.errors import CheckpointError, DeviceError
 from engine.files import AGAIN
@@ -97,20 +98,20 @@ class _Loader:
         for index in range(self.architecture.layers):
             layers.append(self.layer(index))
             yield (index + 2) / steps
-        norm, head = self.dense("model.norm.weight"), self.head(embedding)
+        norm, head = self.dense(NORM), self.head(embedding)
         yield 1.0
         return Transformer(self.architecture, embedding, layers, norm, head)
 
     def layer(self, index: int) -> Layer:
-        attention, mlp = f"model.layers.{index}.self_attn", f"model.layers.{index}.mlp"
+        parts, name = self.architecture.parts, self.architecture.layer(index)
         return Layer(
-            attention_norm=self.dense(f"model.layers.{index}.input_layernorm.weight"),
-            qkv=self.rows(f"{attention}.{name}_proj" for name in "qkv"),
-            head_norm=self.head_norm(attention),
-            output=self.rows([f"{attention}.o_proj"]),
-            mlp_norm=self.dense(f"model.layers.{index}.post_attention_layernorm.weight"),
-            gate_up=self.rows(f"{mlp}.{name}_proj" for name in ("gate", "up")),
-            down=self.rows([f"{mlp}.down_proj"]),
+            attention_norm=self.dense(name + parts.attention_norm),
+            qkv=self.product(name, parts.qkv),
+            head_norm=self.head_norm(name, parts.head_norms) if parts.head_norms else None,
+            output=self.product(name, parts.output),
+            mlp_norm=self.dense(name + parts.mlp_norm),
+            gate_up=self.product(name, parts.gate_up),
+            down=self.product(name, parts.down),
             eps=self.architecture.norm_eps,
             window=self.architecture.windows[index],
         )
@@ -121,24 +122,24 @@ class _Loader:
         A pass reads a few kilobytes of it, which come over the bus sooner than a layer is done; on the device it would
         take a sixth of the memory of an 8B at 4 bits.
         """
-        name = "model.embed_tokens.weight"
+        name = TABLE
         if self.on_cpu or self.embedding_is_head():
             return self.dense(name)
         return self.plain(name).to(self.dtype).pin_memory()
 
     def embedding_is_head(self) -> bool:
         """Tell whether the embedding itself serves as head: tied, and small or kept in 16 bits."""
-        small = math.prod(self.shapes["model.embed_tokens.weight"]) < SMALL_HEAD
-        return "lm_head.weight" not in self.shapes and (self.dense_head or small)
+        small = math.prod(self.shapes[TABLE]) < SMALL_HEAD
+        return HEAD not in self.shapes and (self.dense_head or small)
 
     def head(self, embedding: Tensor | Packed) -> Linear:
         assert isinstance(embedding, Tensor)  # noqa: S101 - _Packing has a head of its own
-        tied = "lm_head.weight" not in self.shapes
+        tied = HEAD not in self.shapes
         if self.on_cpu:
-            return blocked(Dense(embedding)) if tied else self.rows(["lm_head"])
+            return blocked(Dense(embedding)) if tied else blocked(self.matrix("lm_head"))
         if self.dense_head or self.embedding_is_head():
             return Dense(embedding if tied else self.dense_matrix("lm_head"))
-        return quantised(embedding.to(self.device)) if tied else self.rows(["lm_head"])
+        return quantised(embedding.to(self.device)) if tied else blocked(self.matrix("lm_head"))
 
     def dense_matrix(self, name: str) -> Tensor:
         """Return the matrix in 16 bits, unpacked where it is stored at 4."""
@@ -146,16 +147,14 @@ class _Loader:
             return self.packed(f"{name}.weight").dequantised().to(self.device, self.dtype)
         return self.dense(f"{name}.weight")
 
-    def head_norm(self, attention: str) -> Tensor | None:
+    def head_norm(self, layer: str, names: tuple[str, str]) -> Tensor:
         """Return the norms of queries and keys, one row a head, so that one product serves them all."""
-        if not self.architecture.qk_norm:
-            return None
-        query, key = (self.dense(f"{attention}.{name}_norm.weight") for name in "qk")
+        query, key = (self.dense(layer + name) for name in names)
         return torch.cat((query.expand(self.architecture.heads, -1), key.expand(self.architecture.kv_heads, -1)))
 
-    def rows(self, names: Iterable[str]) -> Linear:
-        """Return the matrices ``names``, which read the same input, as one where their formats allow it."""
-        return blocked(stacked([self.matrix(name) for name in names]))
+    def product(self, layer: str, product: Product) -> Linear:
+        """Return the matrices of ``product``, which read the same input, as one where their formats allow it."""
+        return blocked(stacked([self.matrix(layer + name) for name, _ in product.parts]))
 
     def matrix(self, name: str) -> Dense | Nf4 | Packed:
         bias = self.dense(f"{name}.bias") if f"{name}.bias" in self.shapes else None
@@ -206,11 +205,11 @@ class _Packing(_Loader):
 
     def embedding(self) -> Packed:
         """Return the embedding, whose rows are looked up in what is stored."""
-        return self.kept("model.embed_tokens.weight", EIGHT)
+        return self.kept(TABLE, EIGHT)
 
     def head(self, embedding: Tensor | Packed) -> Linear:
-        if "lm_head.weight" in self.shapes:
-            return self.kept("lm_head.weight", EIGHT)
+        if HEAD in self.shapes:
+            return self.kept(HEAD, EIGHT)
         assert isinstance(embedding, Packed)  # noqa: S101 - it is the one above
         return embedding
 

@@ -201,12 +201,12 @@ def _matrices(gguf: Gguf, config: Mapping[str, Any], shapes: Mapping[str, tuple[
 def _order(gguf: Gguf, config: Mapping[str, Any], name: str, shape: tuple[int, ...]) -> npt.NDArray[np.int64] | None:
     """Return where the rows of a query or key matrix lie in the file.
 
-    Files that say llama have the two numbers of each pair that is turned together beside each other; the Hub's layout
+    Files of some families have the two numbers of each pair that is turned together beside each other; the Hub's layout
     has all first ones of a head, then all second ones.
     """
     heads = {"q": config["num_attention_heads"], "k": config["num_key_value_heads"]}
     part = name.partition(".self_attn.")[2]
-    if gguf.family != "llama" or part[1:7] != "_proj." or part[0] not in heads:
+    if not gguf.traits.paired or part[1:7] != "_proj." or part[0] not in heads:
         return None
     pairs = np.arange(shape[0]).reshape(heads[part[0]], -1, 2)
     return pairs.swapaxes(1, 2).reshape(-1)

@@ -14,6 +14,8 @@ import numpy.typing as npt
 from gguf import GGUFReader, GGUFValueType, ReaderTensor
 from gguf.constants import GGUFEndian
 
+from engine.architecture import FAMILIES
+from engine.architecture.family import GgufTraits
 from engine.files import present
 from engine.library.faults import LibraryError
 from engine.library.gguf_files import MAGIC
@@ -21,7 +23,7 @@ from engine.library.gguf_files import MAGIC
 SHORT = "it is cut short"
 OTHER_ORDER: Literal["little", "big"] = "big" if sys.byteorder == "little" else "little"
 LONGEST = 1 << 22  # entries of a list; the largest vocabularies have a sixteenth of that
-FAMILIES = {"llama": "llama", "qwen2": "qwen2", "qwen3": "qwen3"}  # Mistral's files say llama
+HELD = {name: family.gguf for name, family in FAMILIES.items() if family.gguf}  # families that files may name
 AGAIN = "Download or copy the file again."
 OTHER = "Choose a GGUF file of a Llama, Qwen2, Qwen2.5, Qwen3 or Mistral model that writes text."
 _SPLIT = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$", re.IGNORECASE)
@@ -85,6 +87,11 @@ class Gguf:
         """Return what the file says under ``key``, None where it says nothing."""
         field = self.reader.get_field(key)
         return None if field is None else field.contents()
+
+    @property
+    def traits(self) -> GgufTraits:
+        """How files hold models of this family."""
+        return HELD[self.family]
 
     def trait(self, key: str) -> Any:
         """Return what it says of its architecture under ``key``."""
@@ -155,5 +162,5 @@ def _refuse_foreign(gguf: Gguf) -> None:
         raise gguf.refused("is the part of a model that sees pictures, or has one inside; Updraft reads text only")
     if kind not in ("model", "finetune"):
         raise gguf.refused(f"is no model but of the kind “{kind:.40}”")
-    if gguf.family not in FAMILIES:
+    if gguf.family not in HELD:
         raise gguf.refused(f"is of the architecture “{gguf.family or 'unknown'}”, which Updraft does not run")

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from engine.library.gguf.reading import FAMILIES, Gguf
+from engine.architecture import FAMILIES
+from engine.library.gguf.reading import Gguf
 
 EMBEDDING, ROTATION = "token_embd.weight", "rope_freqs.weight"
 ENDS = {  # control tokens that end a turn or a text, whether or not the file names them so
@@ -88,21 +89,10 @@ def _number(gguf: Gguf, key: str, default: float) -> float:
 
 
 def _family(gguf: Gguf) -> dict[str, Any]:
-    """Return the family, which for a file that says llama follows from its windows and biases."""
-    family = FAMILIES[gguf.family]
+    """Return the family and the entries that only its file knows."""
     biased = {part for part in ("attn_q", "attn_output", "ffn_down") if f"blk.0.{part}.bias" in gguf.tensors}
-    window = gguf.trait("attention.sliding_window")
-    extra: dict[str, Any] = {}
-    if family == "llama" and window:
-        family, extra = "mistral", {"sliding_window": window}
-    elif family == "llama" and biased == {"attn_q"}:
-        family = "qwen2"
-    elif family in ("llama", "qwen3"):
-        extra = {"attention_bias": "attn_q" in biased}
-    if family == "llama":
-        extra["mlp_bias"] = "ffn_down" in biased
-    names = {"llama": "Llama", "mistral": "Mistral", "qwen2": "Qwen2", "qwen3": "Qwen3"}
-    return {"architectures": [f"{names[family]}ForCausalLM"], "model_type": family, **extra}
+    entries = gguf.traits.config(biased, gguf.trait("attention.sliding_window"))
+    return {"architectures": [f"{FAMILIES[entries['model_type']].class_name}ForCausalLM"], **entries}
 
 
 def _rope(gguf: Gguf, context: int) -> dict[str, Any]:

@@ -104,11 +104,11 @@ def _named(gguf: Gguf, tokens: list[str], key: str) -> str:
 
 
 def _splitting(gguf: Gguf) -> Splitting:
-    """Return how the file's text is split; older ones of Qwen do not say it, and there is only one way for them."""
+    """Return how the file's text is split; older ones do not say it, and some families have only one way."""
     pre = gguf.value("tokenizer.ggml.pre")
-    if pre in (None, "default") and gguf.family in ("qwen2", "qwen3"):
-        pre = "qwen2"
     if pre in (None, "default"):
+        pre = gguf.traits.splitting
+    if not pre:
         raise gguf.refused(
             "does not say how its text is split into words", "It is an old file: choose a newer one of the same model."
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import pytest
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PretrainedConfig, Qwen2Config
 
 from engine.architecture import FAMILIES, Architecture, architecture_of, read_architecture
+from engine.architecture.settings import CHOOSE_ANOTHER
 from engine.dimensions import dimensions_of
 from engine.errors import CheckpointError, UpdraftError
+from engine.library.gguf.reading import OTHER
 from tests.engine.model.tiny import CONFIGS, SIZES
 
 LLAMA3 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0}
@@ -74,10 +77,10 @@ def test_tensors_are_those_of_transformers(config: PretrainedConfig, tmp_path: P
         ("qwen3", {"sliding_window": "x", "use_sliding_window": False}, {"windows": (None,) * 5}),
         ("qwen3", {"use_sliding_window": True, "max_window_layers": 3}, {"windows": (None,) * 3 + (4096,) * 2}),
         ("qwen2", {"use_sliding_window": True, "sliding_window": None}, {"windows": (None,) * 5}),
-        ("mistral", {"attention_bias": True, "mlp_bias": True}, {"qkv_bias": False, "mlp_bias": False}),
-        ("qwen2", {"attention_bias": False}, {"qkv_bias": True, "output_bias": False}),
-        ("qwen3", {"attention_bias": True, "mlp_bias": True}, {"qkv_bias": True, "output_bias": True}),
-        ("llama", {"attention_bias": None, "mlp_bias": None}, {"qkv_bias": False, "output_bias": False}),
+        ("mistral", {"attention_bias": True, "mlp_bias": True}, {"parts.qkv.bias": False, "parts.down.bias": False}),
+        ("qwen2", {"attention_bias": False}, {"parts.qkv.bias": True, "parts.output.bias": False}),
+        ("qwen3", {"attention_bias": True, "mlp_bias": True}, {"parts.qkv.bias": True, "parts.output.bias": True}),
+        ("llama", {"attention_bias": None, "mlp_bias": None}, {"parts.qkv.bias": False, "parts.output.bias": False}),
         ("llama", {"num_key_value_heads": None, "head_dim": None}, {"kv_heads": 4, "head_dim": 16}),
         ("mistral", {"num_key_value_heads": None, "head_dim": None}, {"kv_heads": 4, "head_dim": 16}),
         ("qwen3", {"head_dim": 24, "tie_word_embeddings": None}, {"head_dim": 24, "tied_head": False}),
@@ -92,7 +95,7 @@ def test_tensors_are_those_of_transformers(config: PretrainedConfig, tmp_path: P
 def test_keys_mean_what_the_family_reads(family: str, written: dict[str, Any], means: dict[str, Any]) -> None:
     """A key of another family obeyed, or a default that is another family's: wrong text from the first token on."""
     found = read(family, **written)
-    assert {key: getattr(found, key) for key in means} == means
+    assert {key: attrgetter(key)(found) for key in means} == means
 
 
 @pytest.mark.parametrize("config", [LlamaConfig(**SIZES), Qwen2Config(**SIZES)], ids=["llama", "qwen2"])
@@ -196,6 +199,11 @@ def test_what_cannot_be_run_is_refused(changes: dict[str, Any], words: str) -> N
 def test_quantisations_are_called_by_their_names(config: dict[str, Any], words: str) -> None:
     """Everything that is no NF4 called bitsandbytes, which sends people to the wrong file."""
     assert words in refusal(**config)
+
+
+def test_hints_name_every_family() -> None:
+    """A family that people are not told to choose."""
+    assert all(family.class_name in hint for family in FAMILIES.values() for hint in (CHOOSE_ANOTHER, OTHER))
 
 
 ODD: list[Any] = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,10 @@ from safetensors.torch import load_file
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from engine.architecture import FAMILIES, Architecture
+from engine.architecture.families.llama import LLAMA
+from engine.architecture.family import Family
+from engine.architecture.settings import Settings
 from engine.errors import CheckpointError
 from engine.model import load
 from tests.engine.model.tiny import change_config, change_tensors, loaded, logits, quantise, write_tensors
@@ -103,3 +108,25 @@ def test_the_folder_may_go_once_loaded(llama: Path) -> None:
     file = llama / "model.safetensors"
     file.write_bytes(b"\0" * file.stat().st_size)
     assert torch.equal(logits(model, TEXT), before)
+
+
+def test_a_family_is_a_file(llama: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loader, the check of a checkpoint or the block asking which family it is, instead of what it is made of."""
+    expected = logits(loaded(llama), TEXT)
+
+    def read(settings: Settings) -> Architecture:
+        found = LLAMA.read(settings)
+        qkv = tuple((f"attention.{name}", rows) for name, (_, rows) in zip("qkv", found.parts.qkv.parts, strict=True))
+        parts = replace(found.parts, qkv=replace(found.parts.qkv, parts=qkv), attention_norm="first_norm")
+        return replace(found, parts=parts)
+
+    monkeypatch.setitem(FAMILIES, "toy", Family("toy", "Toy", read))
+    change_config(llama, model_type="toy", architectures=["ToyForCausalLM"])
+    renamed = {"input_layernorm.weight": "first_norm"} | {
+        f"self_attn.{name}_proj": f"attention.{name}" for name in "qkv"
+    }
+    tensors = load_file(llama / "model.safetensors")
+    for old, new in renamed.items():
+        tensors = {name.replace(old, new): tensor for name, tensor in tensors.items()}
+    write_tensors(llama, tensors)
+    assert torch.equal(logits(loaded(llama), TEXT), expected)
