@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import get_args
 
 import psutil
 import torch
@@ -55,18 +54,15 @@ class Budget:
         """
         target = self._dimensions("target")
         found = [target]
-        for role in get_args(Role)[1:]:
+        for role in self._models.models.keys() - {"target"}:
             try:
-                found += [replace(self._dimensions(role), context=target.context)] if self._models.folder(role) else []
+                found.append(replace(self._dimensions(role), context=target.context))
             except CheckpointError:
                 continue  # reported when that model is asked for
         return found
 
     def _dimensions(self, role: Role) -> Dimensions:
-        folder = self._models.folder(role)
-        if folder is None:
-            raise ValueError(f"the set has no {role}")
-        return read_dimensions(folder)
+        return read_dimensions(self._models.models[role])
 
     def _runtime(self) -> int:
         """Return what CUDA has still to take; its context is there by the time free memory is counted."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -9,7 +10,7 @@ from typing import Literal
 
 from engine.errors import SettingError
 
-Role = Literal["target", "qualifier", "draft"]
+Role = str  # what a model of a set is for: "target", "qualifier", "draft", and whatever a source calls its own
 Rule = Literal["block", "token", "fuzzy"]
 # In which form a CPU holds them. "stored": what a file has at 4 or 8 bits stays as it is, all else has 8; "8 bits" and
 # "4 bits": NF4 too is packed anew, to so many; "exact": float32.
@@ -238,20 +239,32 @@ PRESETS = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class ModelSet:
-    """Checkpoint folders that share one vocabulary, by role; each preset needs the target, some smaller ones too."""
+    """Models that share one vocabulary: the folder of each, by role. There is always a target."""
 
     name: str
-    target: Path
-    qualifier: Path | None = None
-    draft: Path | None = None
+    models: Mapping[Role, Path]
 
-    def folder(self, role: Role) -> Path | None:
-        """Return where the model of ``role`` lies, or None where the set has none."""
-        return {"target": self.target, "qualifier": self.qualifier, "draft": self.draft}[role]
+    def __post_init__(self) -> None:
+        if "target" not in self.models:
+            raise ValueError(f"the set {self.name} has no target")
+        object.__setattr__(self, "models", MappingProxyType(dict(self.models)))  # it is frozen
+
+    @classmethod
+    def alone(cls, name: str, folder: Path) -> ModelSet:
+        """Return the set that the model in ``folder`` is by itself."""
+        return cls(name, {"target": folder})
+
+    def __hash__(self) -> int:
+        return hash((self.name, frozenset(self.models.items())))
+
+    @property
+    def target(self) -> Path:
+        """Where the model lies whose answers these are."""
+        return self.models["target"]
 
     def runs(self, preset: Preset) -> bool:
         """Tell whether the set has every model ``preset`` needs."""
-        return all(self.folder(role) is not None for role in preset.roles)
+        return preset.roles <= self.models.keys()
 
 
 def holds_model(folder: Path) -> bool:
@@ -265,14 +278,13 @@ def holds_model(folder: Path) -> bool:
 def models_in(folder: Path) -> ModelSet:
     """Read ``folder`` as a model set: subfolders named by role, or one checkpoint that becomes the target."""
     if not (folder / "target").is_dir():
-        return ModelSet(folder.name, folder)
-    qualifier, draft = (folder / role if (folder / role).is_dir() else None for role in ("qualifier", "draft"))
-    return ModelSet(folder.name, folder / "target", qualifier, draft)
+        return ModelSet.alone(folder.name, folder)
+    inside = sorted(config.parent for config in folder.glob("*/config.json"))
+    return ModelSet(folder.name, {"target": folder / "target"} | {each.name: each for each in inside})
 
 
 def tiny_models() -> ModelSet:
     """Return the tiny models that lie beside the program: fluent, often wrong, with early exits trained into them."""
     from importlib.resources import files
 
-    found = models_in(Path(str(files("assets") / "starter")))
-    return ModelSet("Tiny (early exits)", found.target, found.qualifier, found.draft)
+    return replace(models_in(Path(str(files("assets") / "starter"))), name="Tiny (early exits)")

@@ -109,7 +109,7 @@ class Loaded:
         """
         if role in self._parts:
             return
-        folder = self.set.folder(role)
+        folder = self.set.models.get(role)
         if folder is None:
             raise ModelSetError(
                 f"{self.set.name} has no {role} model, which this preset needs.",

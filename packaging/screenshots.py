@@ -222,7 +222,7 @@ class Photographer:
         self.take("crash")
         self.window.banner.hide()
         away = Path("/media/models/llama-layerskip")
-        self.window.picker.open(ModelSet("LayerSkip 1B", away))
+        self.window.picker.open(ModelSet.alone("LayerSkip 1B", away))
         until(self.window.banner.isVisible)
         self.take("error")
 

@@ -12,10 +12,9 @@ from PySide6.QtCore import qVersion
 from PySide6.QtGui import QGuiApplication
 
 from app.desktop.version import installed
-from engine.config import ModelSet, Role
+from engine.config import ModelSet
 from engine.version import VERSION
 
-_ROLES: tuple[Role, ...] = ("target", "qualifier", "draft")
 Facts = Iterable[tuple[str, str]]
 
 
@@ -32,8 +31,8 @@ def facts_here(models: ModelSet | None, folders: dict[str, Path]) -> Facts:
         yield name, str(folder)
     if models is not None:
         yield "Models", models.name
-        for role in _ROLES:
-            yield f"  {role}", str(models.folder(role) or "none")
+        for role, folder in models.models.items():
+            yield f"  {role}", str(folder)
 
 
 def written(facts: Facts) -> str:

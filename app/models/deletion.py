@@ -57,7 +57,7 @@ class Deletion(QObject):
 
     def _used(self, chosen: Installed | str) -> bool:
         models = self._chat.models
-        folders = () if models is None else (models.target, models.qualifier, models.draft)
+        folders = () if models is None else models.models.values()
         return isinstance(chosen, Installed) and chosen.folder in folders
 
     def _rest_of(self, model: Installed, listing: Listing | None) -> ModelSet | None:
@@ -66,7 +66,7 @@ class Deletion(QObject):
         if models is None or models.target == model.folder or listing is None:
             return None
         target = next((each for each in listing.models if each.folder == models.target), None)
-        return None if target is None else ModelSet(target.name, target.folder)
+        return None if target is None else ModelSet.alone(target.name, target.folder)
 
     def _engine_changed(self) -> None:
         if self._leaving is not None and self._chat.engine is not Engine.LOADING:

@@ -15,17 +15,17 @@ FORMER = "Starter"  # what the tiny models were called when there was no other s
 
 def remember(settings: QSettings, models: ModelSet) -> None:
     """Keep ``models`` as the set used last."""
-    folders = {role: str(models.folder(role)) for role in ("target", "qualifier", "draft") if models.folder(role)}
-    settings.setValue(KEPT, json.dumps({"name": models.name, **folders}, ensure_ascii=False))
+    folders = {role: str(folder) for role, folder in models.models.items()}
+    settings.setValue(KEPT, json.dumps({**folders, "name": models.name}, ensure_ascii=False))
 
 
 def remembered(settings: QSettings) -> ModelSet | None:
     """Return the set used last, whether or not it is still there; None where none was kept or it cannot be read."""
     try:
         kept = json.loads(str(settings.value(KEPT, "")))
-        folders = {role: Path(kept[role]) for role in ("target", "qualifier", "draft") if role in kept}
-        return ModelSet(str(kept["name"]), **folders)
-    except (ValueError, KeyError, TypeError):
+        name = str(kept.pop("name"))
+        return ModelSet(name, {role: Path(folder) for role, folder in kept.items()})
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
@@ -47,6 +47,6 @@ def begun_with(settings: QSettings, starter: ModelSet) -> tuple[ModelSet, ModelS
 def is_there(models: ModelSet) -> bool:
     """Tell whether every folder of ``models`` can be reached."""
     try:
-        return all(folder.is_dir() for folder in (models.target, models.qualifier, models.draft) if folder is not None)
+        return all(folder.is_dir() for folder in models.models.values())
     except OSError:
         return False

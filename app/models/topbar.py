@@ -189,7 +189,7 @@ class SignButton(ActionButton):
 
 def missing_roles(preset: Preset, models: ModelSet | None) -> list[Role]:
     """Return the roles ``preset`` needs and ``models`` lacks, in order of name."""
-    return [] if models is None else sorted(role for role in preset.roles if models.folder(role) is None)
+    return [] if models is None else sorted(preset.roles - models.models.keys())
 
 
 def _segmented(name: str, actions: Sequence[QAction]) -> QFrame:

@@ -88,7 +88,7 @@ def open_engine(
 
 def require_folders(models: ModelSet) -> None:
     """Raise CheckpointError if a folder of ``models`` is not there."""
-    for folder in filter(None, (models.target, models.qualifier, models.draft)):
+    for folder in models.models.values():
         if folder.is_file():
             require_folder(folder)  # says what it is, and what to choose instead
         if not folder.is_dir():

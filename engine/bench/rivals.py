@@ -30,7 +30,8 @@ def rivals(
     """Return the speed of greedy generation by transformers, alone and with the set's draft model assisting."""
     say("transformers")
     target = _loaded(models.target, device)
-    assistant = None if models.draft is None else _loaded(models.draft, device)
+    draft = models.models.get("draft")
+    assistant = None if draft is None else _loaded(draft, device)
     ways: list[tuple[str, dict[str, Any]]] = [("transformers", {})]
     if assistant is not None:
         ways.append(("transformers, assisted", {"assistant_model": assistant}))

@@ -70,12 +70,10 @@ def _whole(ready: Mapping[str, Installed]) -> dict[str, ModelSet]:
 
 
 def _as_set(entry: CatalogueSet, ready: Mapping[str, Path]) -> ModelSet | None:
-    folders = {role: ready.get(model.repository) for role, model in entry.models.items()}
-    target = folders.get("target")
-    if target is None or None in folders.values():
+    if not all(model.repository in ready for model in entry.models.values()):
         return None
-    return ModelSet(entry.title, target, folders.get("qualifier"), folders.get("draft"))
+    return ModelSet(entry.title, {role: ready[model.repository] for role, model in entry.models.items()})
 
 
 def _alone(model: Installed) -> ModelSet:
-    return ModelSet(model.name, model.folder)
+    return ModelSet.alone(model.name, model.folder)

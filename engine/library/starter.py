@@ -36,7 +36,7 @@ _TROUBLE = "trouble.txt"  # why it is not there, as set-up found
 def starter_models() -> ModelSet:
     """Return the models that answer until others are chosen: SmolLM2 where it is prepared, else the tiny ones."""
     folder = prepared()
-    return tiny_models() if folder is None else ModelSet(TITLE, folder)
+    return tiny_models() if folder is None else ModelSet.alone(TITLE, folder)
 
 
 def prepared() -> Path | None:

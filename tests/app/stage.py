@@ -8,6 +8,6 @@ from pathlib import Path
 from app.application import Application
 from engine.config import ModelSet
 
-MODELS = ModelSet("Starter", Path("target"), Path("qualifier"), Path("draft"))
+MODELS = ModelSet("Starter", {role: Path(role) for role in ("target", "qualifier", "draft")})
 Start = Callable[..., Application]
 Ask = Callable[[Application, str], None]

@@ -17,7 +17,7 @@ from tests.app.plain import HOSTILE, IN_FILE, everything, shown
 from tests.app.scripted import Opener, ScriptedSession, speculated
 from tests.app.stage import Ask, Start
 
-MODELS = ModelSet(HOSTILE, Path(IN_FILE))
+MODELS = ModelSet.alone(HOSTILE, Path(IN_FILE))
 
 
 def test_the_windows_of_a_chat(
@@ -64,7 +64,7 @@ def test_the_windows_of_a_chat(
     trash.erase()
     assert f"“{HOSTILE}”" in boxes[0]
     opener.error = UpdraftError(HOSTILE, HOSTILE)
-    window.picker.open(ModelSet(HOSTILE, tmp_path))
+    window.picker.open(ModelSet.alone(HOSTILE, tmp_path))
     qtbot.waitUntil(window.banner.isVisible)
     assert HOSTILE in shown([window.banner, *window.banner.findChildren(type(window.banner.sentence))])
     shown(everything())

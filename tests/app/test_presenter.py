@@ -289,7 +289,7 @@ def test_what_models_cannot_go_on_with_is_said(start: Start, qtbot: QtBot, tmp_p
     store.put_whole(talk)
     store.put_note("open", str(talk.id))
     store.close()
-    running = start(ModelSet("Bare", Path("target")), archive=Archive(tmp_path / "data"))
+    running = start(ModelSet.alone("Bare", Path("target")), archive=Archive(tmp_path / "data"))
     qtbot.waitUntil(lambda: len(running.window.transcript.rows) == 2)
     turn(running, 1).resume.click()
     assert not running.chat.busy

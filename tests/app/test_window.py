@@ -63,7 +63,7 @@ def test_contrast_is_the_known_formula() -> None:
 
 def test_presets_without_their_models_are_disabled(start: Start) -> None:
     """Guards: a hierarchy offered that the model set cannot run, or refused without a reason."""
-    running = start(ModelSet("Bare", Path("target")))
+    running = start(ModelSet.alone("Bare", Path("target")))
     presets = running.window.topbar.presets
     enabled = {name for name, action in presets.items() if action.isEnabled()}
     assert enabled == {"plain", "lookup", "hispec"}
@@ -292,8 +292,8 @@ def test_no_standard_button_has_an_icon(start: Start) -> None:
 
 def test_the_library_takes_the_place_of_what_was_remembered(start: Start, tmp_path: Path) -> None:
     """Guards: one model listed twice, as it was used last and as it is now."""
-    running = start(ModelSet("Mine", tmp_path))
-    running.window.picker.offer([ModelSet("Mine", tmp_path, draft=tmp_path)])
+    running = start(ModelSet.alone("Mine", tmp_path))
+    running.window.picker.offer([ModelSet("Mine", {"target": tmp_path, "draft": tmp_path})])
     menu = running.window.topbar.models.menu()
     assert menu is not None
     listed = [action for action in menu.actions() if action.isCheckable()]

@@ -32,9 +32,7 @@ def test_acceptance_is_what_was_planted(family: ModelSet) -> None:
     rates = (0.9, 0.6)
     runner = GraphRunner(torch.device("cpu"), 64, 256, planted_levels(rates))
     for role in PRESETS["hsd"].roles:
-        folder = family.folder(role)
-        assert folder is not None
-        runner.add(role, finish(load(folder, torch.device("cpu"))), None)
+        runner.add(role, finish(load(family.models[role], torch.device("cpu"))), None)
     tape = Tape([3] * 40, limit=250)
     chain = runner.open(PRESETS["hsd"], tape, replace(SETTINGS, seed=5))
     chain.prefill(tape, len(tape) - 1)

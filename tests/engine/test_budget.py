@@ -15,7 +15,7 @@ from engine.dimensions import read_dimensions
 from engine.errors import CheckpointError, DeviceError
 
 SET = tiny_models()
-ALL = [read_dimensions(folder) for folder in (SET.target, SET.qualifier, SET.draft) if folder]
+ALL = [read_dimensions(SET.models[role]) for role in ("target", "qualifier", "draft")]
 
 
 @pytest.fixture
@@ -66,13 +66,16 @@ def test_a_draft_of_fewer_tokens_limits_its_own_presets_only(free: dict[str, int
     config = json.loads((SET.target / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps({**config, "max_position_embeddings": 1024}))
     free["bytes"] = 1 << 40
-    assert Budget(ModelSet("Uneven", SET.target, None, tmp_path), torch.device("cuda")).longest(2000) == 2000
+    assert (
+        Budget(ModelSet("Uneven", {"target": SET.target, "draft": tmp_path}), torch.device("cuda")).longest(2000)
+        == 2000
+    )
 
 
 def test_a_broken_draft_is_no_reason_to_refuse_the_target(free: dict[str, int], tmp_path: Path) -> None:
     """Whoever asks for plain decoding must not hear of another model's folder."""
     free["bytes"] = 1 << 40
-    budget = Budget(ModelSet("Torn", SET.target, None, tmp_path), torch.device("cuda"))
+    budget = Budget(ModelSet("Torn", {"target": SET.target, "draft": tmp_path}), torch.device("cuda"))
     assert budget.longest(8192) == min(8192, ALL[0].context)
     with pytest.raises(CheckpointError):
         budget.require("draft", ("target",), 2048)

@@ -53,7 +53,7 @@ def test_a_damaged_file_is_ignored_and_said(family: ModelSet, tmp_path: Path, ra
     folder = tmp_path / "foxglove"
     shutil.copytree(family.target, folder)
     (folder / "generation_config.json").write_bytes(raw)
-    session = finish(Session.open(ModelSet("Foxglove", folder), "cpu"))
+    session = finish(Session.open(ModelSet.alone("Foxglove", folder), "cpu"))
     assert session.traits.sampling == Chosen()
     events = list(session.reply([("user", "Fox?")], preset=PRESETS["plain"], max_tokens=2))
     assert [e.sentence for e in events if isinstance(e, Notice)] == [
@@ -95,7 +95,7 @@ def text_of(events: list[Event]) -> str:
 
 def test_replies_begin_with_what_is_suggested(greedy: Path) -> None:
     """Guards: suggestions that are read and not used."""
-    session = finish(Session.open(ModelSet("Greedy", greedy), "cpu"))
+    session = finish(Session.open(ModelSet.alone("Greedy", greedy), "cpu"))
     asked = [("user", "The quick brown fox?")]
 
     def ask(sampling: Sampling | Chosen) -> str:
@@ -107,7 +107,7 @@ def test_replies_begin_with_what_is_suggested(greedy: Path) -> None:
 
 def test_thinking_is_switched_where_the_template_asks(greedy: Path, family: ModelSet) -> None:
     """Guards: a switch that changes nothing."""
-    session = finish(Session.open(ModelSet("Greedy", greedy), "cpu"))
+    session = finish(Session.open(ModelSet.alone("Greedy", greedy), "cpu"))
     assert session.traits.thinks is True
     prompts = []
     for thinking in (None, True, False):

@@ -51,7 +51,7 @@ def opens(folder: Path) -> bool:
     """Open ``folder`` as a model set, or see it refused as everything must be: what happened, and what to do."""
     refused: UpdraftError | None = None
     try:
-        finish(Session.open(ModelSet("x", folder), "cpu")).close()
+        finish(Session.open(ModelSet.alone("x", folder), "cpu")).close()
     except UpdraftError as error:
         refused = error
     assert refused is None or (refused.sentence and refused.hint)

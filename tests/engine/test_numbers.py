@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ def damaged(family: ModelSet, request: pytest.FixtureRequest, tmp_path_factory: 
     weights = load_file(folder / "model.safetensors")
     weights["model.norm.weight"][3] = request.param
     save_file(weights, Path(folder) / "model.safetensors")
-    return ModelSet(family.name, folder, family.qualifier, family.draft)
+    return replace(family, models={**family.models, "target": folder})
 
 
 @pytest.mark.parametrize("how", ["eager", "graphs"])

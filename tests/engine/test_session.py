@@ -296,7 +296,7 @@ def test_a_model_for_which_memory_ends_can_be_asked_for_again(
 
 def test_a_set_without_the_models_is_refused(family: ModelSet, open_session: Open) -> None:
     """A preset that needs a model the set lacks must say so, not fail deep inside."""
-    session = finish(Session.open(ModelSet("Alone", family.target), "cpu"))
+    session = finish(Session.open(ModelSet.alone("Alone", family.target), "cpu"))
     with pytest.raises(ModelSetError, match="no draft model"):
         ask(session, preset="draft")
     assert finished(ask(session)).text == finished(ask(open_session())).text
@@ -309,7 +309,7 @@ def test_models_of_two_vocabularies_are_refused(family: ModelSet, tmp_path: Path
     write_model(other, 1, 16, write_tokenizer(other), 3)
     tokenizer = other / "tokenizer.json"
     tokenizer.write_text(tokenizer.read_text().replace('"<|user|>"', '"<|human|>"'))
-    session = finish(Session.open(ModelSet("Mixed", family.target, draft=other), "cpu"))
+    session = finish(Session.open(ModelSet("Mixed", {"target": family.target, "draft": other}), "cpu"))
     with pytest.raises(ModelSetError, match="vocabulary"):
         ask(session, preset="draft")
 
@@ -349,7 +349,7 @@ def test_base_models_get_a_plain_template(family: ModelSet, tmp_path: Path) -> N
     folder = tmp_path / "base"
     shutil.copytree(family.target, folder)
     write_tokenizer(folder, chat=False)
-    session = finish(Session.open(ModelSet("Base", folder), "cpu"))
+    session = finish(Session.open(ModelSet.alone("Base", folder), "cpu"))
     assert session.tokenizer.stops == ("\nUser:", "\nSystem:")
     assert finished(ask(session)).tokens > 0
 
@@ -393,7 +393,7 @@ def test_a_model_is_left_where_it_was_trained_to_be(tmp_path: Path, named: list[
     """Exits in config.json passed over, and drafts from layers whose states the head never learned to read."""
     write_model(tmp_path, 8, 32, write_tokenizer(tmp_path), 1)
     change_config(tmp_path, early_exits=named)
-    session = finish(Session.open(ModelSet("x", tmp_path), "cpu"))
+    session = finish(Session.open(ModelSet.alone("x", tmp_path), "cpu"))
     plain, early = (ask(session, preset=name) for name in ("plain", "hispec"))
     assert isinstance(early[0], Started)
     assert [level.detail for level in early[0].levels[:-1]] == [f"{depth} layers" for depth in read]

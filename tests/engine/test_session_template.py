@@ -39,7 +39,7 @@ def model(family: ModelSet, tmp_path: Path) -> Make:
 
 
 def opened(folder: Path) -> Session:
-    return finish(Session.open(ModelSet("Foxglove", folder), "cpu"))
+    return finish(Session.open(ModelSet.alone("Foxglove", folder), "cpu"))
 
 
 def ask(session: Session, messages: list[tuple[str, str]]) -> list[Event]:

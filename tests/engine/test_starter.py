@@ -68,8 +68,7 @@ def test_transformers_loads_the_starter_too(role: Role) -> None:
     """The starter is in the Hub's layout, so anybody's tools must give the same logits as ours."""
     from transformers import AutoModelForCausalLM
 
-    folder = tiny_models().folder(role)
-    assert folder is not None
+    folder = tiny_models().models[role]
     theirs = AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32, device_map="cpu")
     ours = finish(load(folder, torch.device("cpu")))
     ids = torch.arange(10, 50)

@@ -29,7 +29,7 @@ def test_no_numbers_are_one_sentence(tmp_path: Path, bad: float) -> None:
     weights = load_file(folder / "model.safetensors")
     weights["model.norm.weight"][5] = bad
     save_file(weights, folder / "model.safetensors")
-    session = finish(Session.open(ModelSet("damaged", folder, whole.qualifier, whole.draft), "cuda"))
+    session = finish(Session.open(ModelSet("damaged", {**whole.models, "target": folder}), "cuda"))
     for preset in ("plain", "hispec", "hsd"):
         for temperature in (0.0, 0.8):
             sampling = Sampling(temperature)

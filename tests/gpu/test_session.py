@@ -146,8 +146,8 @@ def test_a_set_that_does_not_fit_is_refused_with_numbers(monkeypatch: pytest.Mon
     monkeypatch.setattr("engine.budget.free_memory", lambda _device: 100 << 20)
     with pytest.raises(DeviceError, match="GPU memory"):
         finish(Session.open(tiny_models(), "cuda"))
-    folders = [tiny_models().folder(role) for role in ("target", "qualifier", "draft")]
-    free = needs([read_dimensions(folder) for folder in folders if folder], 1280, "cuda", runtime=0).total
+    folders = [tiny_models().models[role] for role in ("target", "qualifier", "draft")]
+    free = needs([read_dimensions(folder) for folder in folders], 1280, "cuda", runtime=0).total
     monkeypatch.setattr("engine.budget.free_memory", lambda _device: free)
     small = finish(Session.open(tiny_models(), "cuda"))
     assert small.context(PRESETS["plain"]) == 1280

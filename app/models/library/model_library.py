@@ -184,7 +184,7 @@ class ModelLibrary(QObject):
 
     def mark_used(self, models: ModelSet) -> None:
         """Note that ``models`` were loaded now; a model loaded by itself is offered by itself from then on."""
-        folders = [folder for folder in (models.target, models.qualifier, models.draft) if folder is not None]
+        folders = list(models.models.values())
         self._tasks.begin(lambda: self._mark_used(folders)).finished.connect(self.look)
 
     def _changing(self, work: Callable[[], Any]) -> Task:

@@ -177,7 +177,7 @@ def test_an_empty_chat_takes_nothing_of_another_model(
     ask(running, "Hi")
     qtbot.waitUntil(lambda: meter.text() != "")
     running.window.menus.actions["New chat"].trigger()
-    running.window.picker.open(ModelSet("Other", Path("other")))
+    running.window.picker.open(ModelSet.alone("Other", Path("other")))
     assert meter.text() == ""
     qtbot.waitUntil(lambda: running.chat.engine.value == "ready")
     qtbot.wait(2 * PAUSE)
@@ -194,7 +194,7 @@ def test_what_the_last_model_held_is_not_said_of_the_next(
     qtbot.waitUntil(lambda: meter.text() != "")
     session.limit = 4096
     opener.delay = 0.05
-    running.window.picker.open(ModelSet("Other", Path("other")))
+    running.window.picker.open(ModelSet.alone("Other", Path("other")))
     assert meter.text() == ""
     qtbot.waitUntil(lambda: "4,096" in meter.text())
 

@@ -33,7 +33,7 @@ def ordinary(tmp_path: Path) -> ModelSet:
     """Give a model of which nobody trained the exits."""
     (folder := tmp_path / "ordinary").mkdir()
     (folder / "config.json").write_text(json.dumps(CONFIG))
-    return ModelSet("Ordinary", folder)
+    return ModelSet.alone("Ordinary", folder)
 
 
 def test_what_was_chosen_for_a_set_holds_for_it_alone(tmp_path: Path, ordinary: ModelSet) -> None:
@@ -45,7 +45,7 @@ def test_what_was_chosen_for_a_set_holds_for_it_alone(tmp_path: Path, ordinary: 
     methods.remember(ordinary, "plain")
     again = ChosenMethods(settings)
     assert (again.of(ordinary), again.of(tiny_models())) == ("plain", "hispec")
-    assert again.of(ModelSet("gone", tmp_path / "gone")) is None
+    assert again.of(ModelSet.alone("gone", tmp_path / "gone")) is None
     for damaged in ("", "[]", "{", '{"Ordinary": 3}', '{"Ordinary": "hsd"}'):
         settings.setValue(KEPT, damaged)
         assert ChosenMethods(settings).of(ordinary) == "lookup"

@@ -17,11 +17,12 @@ from tests.app.stage import Start
 
 def test_a_set_comes_back_as_it_was(settings: QSettings, tmp_path: Path) -> None:
     """Guards: a set that lost its draft, or a name that is no longer its own."""
-    for models in (ModelSet("雪 “b”", tmp_path), ModelSet("All", tmp_path, tmp_path / "q", tmp_path / "d")):
+    many = ModelSet("All", {role: tmp_path / role for role in ("target", "qualifier", "draft", "a head of its own")})
+    for models in (ModelSet.alone("雪 “b”", tmp_path), many):
         remember(settings, models)
         assert remembered(settings) == models
-    assert is_there(ModelSet("One", tmp_path))
-    assert not is_there(ModelSet("Two", tmp_path, draft=tmp_path / "gone"))
+    assert is_there(ModelSet.alone("One", tmp_path))
+    assert not is_there(ModelSet("Two", {"target": tmp_path, "draft": tmp_path / "gone"}))
 
 
 @pytest.mark.parametrize("kept", ["", "{", "[]", "3", '{"name": "x"}', '{"name": "x", "target": 3}', "null"])
@@ -36,16 +37,16 @@ def test_only_models_that_load_are_remembered(
 ) -> None:
     """Guards: every start going back to the starter; a model that cannot load tried again at every start."""
     running = start()
-    mine = ModelSet("Mine", tmp_path)
+    mine = ModelSet.alone("Mine", tmp_path)
     running.window.picker.open(mine)
     qtbot.waitUntil(lambda: running.chat.engine.value == "ready")
     assert remembered(settings) == mine
     opener.error = CheckpointError("No.", "")
-    running.window.picker.open(ModelSet("Broken", tmp_path))
+    running.window.picker.open(ModelSet.alone("Broken", tmp_path))
     qtbot.waitUntil(lambda: running.chat.engine.value == "down")
     assert remembered(settings) == mine
     opener.error = None
-    running.passing = ModelSet("Given", tmp_path)
+    running.passing = ModelSet.alone("Given", tmp_path)
     running.window.picker.open(running.passing)
     qtbot.waitUntil(lambda: running.chat.engine.value == "ready")
     assert remembered(settings) == mine
@@ -53,24 +54,24 @@ def test_only_models_that_load_are_remembered(
 
 def test_a_start_begins_with_what_was_used_last(settings: QSettings, tmp_path: Path) -> None:
     """Guards: a start with a folder that is gone; the starter looked for where an older version had it."""
-    starter, mine = ModelSet("SmolLM2", tmp_path / "new"), ModelSet("Mine", tmp_path)
+    starter, mine = ModelSet.alone("SmolLM2", tmp_path / "new"), ModelSet.alone("Mine", tmp_path)
     assert begun_with(settings, starter) == (starter, None)
     remember(settings, mine)
     assert begun_with(settings, starter) == (mine, None)
-    remember(settings, gone := ModelSet("Gone", tmp_path / "gone"))
+    remember(settings, gone := ModelSet.alone("Gone", tmp_path / "gone"))
     assert begun_with(settings, starter) == (starter, gone)
-    remember(settings, ModelSet("Starter", tmp_path / "old"))
+    remember(settings, ModelSet.alone("Starter", tmp_path / "old"))
     assert begun_with(settings, starter) == (starter, None)
-    remember(settings, ModelSet(tiny_models().name, tmp_path / "old"))
+    remember(settings, ModelSet.alone(tiny_models().name, tmp_path / "old"))
     assert begun_with(settings, starter) == (tiny_models(), None)
 
 
 def test_the_starter_is_whichever_there_is(start: Start, qtbot: QtBot, settings: QSettings, tmp_path: Path) -> None:
     """Guards: the tiny models begun with for ever because they had to stand in at the first start."""
-    remember(settings, ModelSet("Mine", tmp_path))
+    remember(settings, ModelSet.alone("Mine", tmp_path))
     running = start()
     running.window.picker.open(tiny_models())  # nothing is prepared here, so they are the starter
     qtbot.waitUntil(lambda: running.chat.engine.value == "ready")
     assert remembered(settings) is None
-    real = ModelSet("SmolLM2", tmp_path)
+    real = ModelSet.alone("SmolLM2", tmp_path)
     assert begun_with(settings, real) == (real, None)

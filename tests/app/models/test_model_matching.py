@@ -19,7 +19,7 @@ from tests.app.stage import MODELS, Ask, Start
 def two(start: Start, ask: Ask, qtbot: QtBot, tmp_path: Path) -> tuple[Application, int, int]:
     """Give a program, a chat written with Starter, and another, shown, written with Other."""
     running = start(archive=Archive(tmp_path / "data"))
-    other = ModelSet("Other", tmp_path)
+    other = ModelSet.alone("Other", tmp_path)
     running.window.picker.offer([other])
     ask(running, "One")
     first = running.chat.current.conversation.id
@@ -113,7 +113,7 @@ def test_a_model_that_is_missing_is_named(
 def test_a_model_that_was_renamed_is_found(two: tuple[Application, int, int], qtbot: QtBot, tmp_path: Path) -> None:
     """Guards: a chat called homeless because its model got another name in the library."""
     running, first, second = two
-    renamed = ModelSet("My own name", tmp_path)
+    renamed = ModelSet.alone("My own name", tmp_path)
     show(qtbot, running, first)
     running.window.picker.open(MODELS)
     qtbot.waitUntil(lambda: running.chat.engine.value == "ready")
@@ -125,7 +125,7 @@ def test_a_model_that_was_renamed_is_found(two: tuple[Application, int, int], qt
 
 def test_the_tiny_models_are_known_by_their_former_name(start: Start, tmp_path: Path) -> None:
     """Guards: chats of an earlier version, written with "Starter", whose models are said to be gone."""
-    picker = start(ModelSet("Other", tmp_path)).window.picker
+    picker = start(ModelSet.alone("Other", tmp_path)).window.picker
     assert picker.named("Starter") is None
     picker.offer([tiny_models()])
     assert picker.named("Starter") == tiny_models()

@@ -235,7 +235,7 @@ def test_another_model_replaces_the_first(start: Start, qtbot: QtBot, ask: Ask, 
     with qtbot.waitSignal(running.chat.engine_changed):
         running.window.picker.open_folder(tmp_path)
     qtbot.waitUntil(lambda: running.chat.engine is Engine.READY)
-    assert opener.opened[-1] == ModelSet(tmp_path.name, tmp_path / "target")
+    assert opener.opened[-1] == ModelSet.alone(tmp_path.name, tmp_path / "target")
     assert running.chat.flight.tally.pace is None
     assert running.window.topbar.models.text() == tmp_path.name
     ask(running, "Who are you now?")

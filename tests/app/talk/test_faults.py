@@ -57,7 +57,7 @@ def test_an_answer_for_which_memory_runs_out(
 def test_a_folder_that_is_gone_is_named(tmp_path: Path) -> None:
     """Guards: a drive that is not connected told as a file missing from it."""
     (tmp_path / "target").mkdir()
-    models = ModelSet("Away", tmp_path / "target", draft=tmp_path / "draft")
+    models = ModelSet("Away", {role: tmp_path / role for role in ("target", "draft")})
     with pytest.raises(CheckpointError, match="The folder of Away is not there") as raised:
         next(open_engine(models))
     assert str(tmp_path / "draft") in raised.value.sentence
@@ -65,4 +65,4 @@ def test_a_folder_that_is_gone_is_named(tmp_path: Path) -> None:
     packed = tmp_path / "model.gguf"
     packed.touch()
     with pytest.raises(CheckpointError, match="is a GGUF file"):
-        next(open_engine(ModelSet("Packed", packed)))
+        next(open_engine(ModelSet.alone("Packed", packed)))

@@ -37,9 +37,7 @@ Reply = tuple[int, ...]
 @pytest.fixture(scope="module")
 def trunks(family: ModelSet) -> Family:
     def trunk(role: Role) -> Trunk:
-        folder = family.folder(role)
-        assert folder is not None
-        model = finish(load(folder, CPU))
+        model = finish(load(family.models[role], CPU))
         return Trunk(model, FrequentTokens(model, [0, 1, 3, 5]))  # token 2 and 4 are left to the target
 
     return {role: trunk(role) for role in ROLES}

@@ -296,7 +296,7 @@ def test_sets_of_the_catalogue(library: Library, hub: FakeHub, get: Get) -> None
     assert library.set_named(qualifier).target == library.model(qualifier).folder
     library.mark_used(library.model(qualifier).folder, alone=True)
     assert qualifier in library.model_sets()
-    assert all((library.model(models[role].repository).folder == found.folder(role)) for role in models)
+    assert all(library.model(models[role].repository).folder == found.models[role] for role in models)
 
 
 def test_a_set_that_has_lost_a_level_is_known(library: Library, hub: FakeHub, get: Get) -> None:

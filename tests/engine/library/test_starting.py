@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,24 +25,24 @@ def folder(place: Path, **more: object) -> Path:
 def test_by_what_a_set_is_made_of(tmp_path: Path) -> None:
     bare, trained = folder(tmp_path / "bare"), folder(tmp_path / "trained", early_exits=[1, 2])
     small = folder(tmp_path / "small")
-    assert starting_preset(ModelSet("bare", bare)).name == "lookup", "nobody trained its exits"
-    assert starting_preset(ModelSet("trained", trained)).name == "hispec"
-    assert starting_preset(ModelSet("two", bare, draft=small)).name == "draft"
-    assert starting_preset(ModelSet("three", bare, small, small)).name == "hsd"
+    assert starting_preset(ModelSet.alone("bare", bare)).name == "lookup", "nobody trained its exits"
+    assert starting_preset(ModelSet.alone("trained", trained)).name == "hispec"
+    assert starting_preset(ModelSet("two", {"target": bare, "draft": small})).name == "draft"
+    assert starting_preset(ModelSet("three", {"target": bare, "qualifier": small, "draft": small})).name == "hsd"
     assert starting_preset(tiny_models()).name == "hispec"
 
 
 @pytest.mark.parametrize("entry", CATALOGUE.values(), ids=lambda entry: entry.name)
 def test_a_set_of_the_catalogue_begins_with_the_first_it_lists(tmp_path: Path, entry: CatalogueSet) -> None:
     place = folder(tmp_path / "any")
-    models = ModelSet(entry.title, place, *(place if role in entry.models else None for role in ("qualifier", "draft")))
+    models = ModelSet(entry.title, dict.fromkeys(entry.models, place))
     assert starting_preset(models).name == entry.presets[0]
-    alone = replace(models, qualifier=None, draft=None)
+    alone = ModelSet.alone(models.name, place)
     assert alone.runs(starting_preset(alone)), "what is there can run it"
 
 
 def test_what_cannot_be_read_is_plain(tmp_path: Path) -> None:
-    assert starting_preset(ModelSet("gone", tmp_path / "gone")).name == "plain"
+    assert starting_preset(ModelSet.alone("gone", tmp_path / "gone")).name == "plain"
     (broken := tmp_path / "broken").mkdir()
     (broken / "config.json").write_text('{"model_type": ')
-    assert starting_preset(ModelSet("broken", broken)).name == "plain"
+    assert starting_preset(ModelSet.alone("broken", broken)).name == "plain"

@@ -18,7 +18,7 @@ from engine.config import ModelSet, models_in
 from tests.app.models.conftest import TINY
 
 WORKING = models_in(TINY)
-BROKEN = ModelSet("Broken", Path("broken"))
+BROKEN = ModelSet.alone("Broken", Path("broken"))
 
 
 @pytest.fixture
