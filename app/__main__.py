@@ -12,7 +12,6 @@ from typing import get_args
 
 from platformdirs import user_config_path, user_data_path, user_log_path
 from PySide6.QtCore import QSettings
-from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication, QMessageBox
 
 from app.application import Application
@@ -20,9 +19,9 @@ from app.conversations.archive import Archive
 from app.conversations.safe import NAME as CONVERSATIONS
 from app.desktop.crash import CrashLog
 from app.desktop.ending import Ending
+from app.desktop.identity import identify
 from app.desktop.logs import log_folder, write_log
 from app.desktop.single_instance import SingleInstance
-from app.look.assets import asset
 from app.models.last_models import begun_with
 from app.models.library import ModelLibrary, starter_models, starter_trouble
 from app.settings.arguments import parser, read_arguments
@@ -62,9 +61,7 @@ def begin(argv: Sequence[str]) -> Beginning:
     unknown = [word for word in app.arguments()[1:] if word.startswith("-")]  # Qt has taken its own
     if unknown:
         parser().error(f"unrecognized arguments: {' '.join(unknown)}")
-    app.setApplicationName("Updraft")
-    app.setDesktopFileName("org.updraft.Updraft")
-    app.setWindowIcon(QIcon(str(asset("icons", "updraft.svg"))))
+    identify(app)
     file = SettingsFile(user_config_path("Updraft", appauthor=False) / "settings.json")
     preferences = Preferences(file, words.given)
     usual = user_data_path("Updraft", appauthor=False)

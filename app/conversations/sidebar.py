@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QIcon, QKeyEvent, QKeySequence
+from PySide6.QtGui import QAction, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -23,7 +23,7 @@ from app.conversations.archive import Archive
 from app.conversations.chat_list import ChatList
 from app.conversations.list_paint import CHAT, MESSAGE, ShelfPaint
 from app.conversations.summaries import Hit, shelve
-from app.look.assets import asset
+from app.desktop.identity import icon
 from app.look.label import Label
 from app.look.palette import Palette
 
@@ -269,7 +269,7 @@ class Sidebar(QFrame):
 
     def _arrange(self) -> None:
         logo, name = Label(), Label("Updraft")
-        logo.setPixmap(QIcon(str(asset("icons", "updraft.svg"))).pixmap(20, 20))
+        logo.setPixmap(icon().pixmap(20, 20))
         name.setObjectName("appName")
         brand = QHBoxLayout()
         brand.setContentsMargins(4, 0, 0, 4)

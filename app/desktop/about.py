@@ -7,7 +7,6 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
@@ -17,6 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.desktop.identity import icon
 from app.desktop.version import requirements
 from app.look.assets import asset
 from app.look.label import Label
@@ -104,7 +104,7 @@ def components(starter: Path) -> list[Component]:
 
 def _head() -> QHBoxLayout:
     logo = Label()
-    logo.setPixmap(QIcon(str(asset("icons", "updraft.svg"))).pixmap(56, 56))
+    logo.setPixmap(icon().pixmap(56, 56))
     name = Label(f"Updraft {VERSION}")
     name.setObjectName("headline")
     words = Label(

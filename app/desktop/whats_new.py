@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from markdown_it import MarkdownIt
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QTextBrowser, QVBoxLayout, QWidget
 
 from app.look.assets import asset
 from app.look.room import make_room
+
+SPACING = "h1 { font-size: large; } h2 { font-size: medium; margin-top: 14px; } li { margin-bottom: 6px; }"
 
 
 class WhatsNewDialog(QDialog):
@@ -14,11 +17,12 @@ class WhatsNewDialog(QDialog):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("What's new")
-        make_room(self, 620, 480)
+        make_room(self, 640, 540)
         self.text = QTextBrowser()
         self.text.setAccessibleName("What's new")
         self.text.setTabChangesFocus(True)
-        self.text.setMarkdown(asset("CHANGELOG.md").read_text("utf-8"))
+        self.text.document().setDefaultStyleSheet(SPACING)
+        self.text.setHtml(MarkdownIt().render(asset("CHANGELOG.md").read_text("utf-8")))
         close = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         close.button(QDialogButtonBox.StandardButton.Close).setAccessibleName("Close")
         close.rejected.connect(self.close)

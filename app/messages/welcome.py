@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from app.look.assets import asset
+from app.desktop.identity import icon
 from app.look.label import Label, label
 from app.look.quiet_button import QuietButton
 
@@ -33,7 +32,7 @@ class Welcome(QWidget):
         rows.setSpacing(8)
         rows.addStretch(2)
         logo = Label()
-        logo.setPixmap(QIcon(str(asset("icons", "updraft.svg"))).pixmap(44, 44))
+        logo.setPixmap(icon().pixmap(44, 44))
         rows.addWidget(logo, 0, Qt.AlignmentFlag.AlignHCenter)
         claim = "Small models guess ahead, the big one checks every word. You see both."
         for said in (label("What would you like to know?", "headline"), label(claim, "subline")):
