@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from engine.architecture import Architecture
 from engine.model import Transformer
-from engine.model.layer import Layer
+from engine.model.block import Block
 from engine.model.linear import Linear, Nf4
 
 
@@ -49,7 +49,7 @@ def lent(model: Transformer) -> Any:
     return made.eval()
 
 
-def _lend(block: Layer, theirs: Any, shape: Architecture) -> None:
+def _lend(block: Block, theirs: Any, shape: Architecture) -> None:
     """Give a layer of theirs the weights of ``block``."""
     queries, values = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
     attention, mlp = theirs.self_attn, theirs.mlp

@@ -83,7 +83,7 @@ def pass_bytes(model: Transformer, context: int) -> int:
 
 def matrices(model: Transformer) -> list[Linear]:
     """Return the matrices of all layers in the order of a pass, four a layer."""
-    return [matrix for block in model.blocks for matrix in (block.qkv, block.output, block.gate_up, block.down)]
+    return [matrix for block in model.blocks for matrix in block.matrices]
 
 
 def _bytes(matrix: Linear) -> int:

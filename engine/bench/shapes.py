@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 
 from engine.architecture import Architecture, architecture_of
+from engine.model.block import Block
 from engine.model.kernels.backend import random_weight
 from engine.model.kernels.nf4 import BLOCK
-from engine.model.layer import Layer
 from engine.model.linear import Nf4
 from engine.model.transformer import Transformer
 
@@ -53,7 +53,7 @@ def random_transformer(shape: Architecture, device: torch.device) -> Transformer
     ones = torch.ones(shape.width, device=device).bfloat16()
     norms = torch.ones(shape.heads + shape.kv_heads, shape.head_dim, device=device).bfloat16()
     layers = [
-        Layer(
+        Block(
             attention_norm=ones,
             qkv=random_nf4(heads + kv, shape.width, device),
             head_norm=norms if shape.parts.head_norms else None,
@@ -61,7 +61,6 @@ def random_transformer(shape: Architecture, device: torch.device) -> Transformer
             mlp_norm=ones,
             gate_up=random_nf4(2 * shape.mlp, shape.width, device),
             down=random_nf4(shape.width, shape.mlp, device),
-            eps=shape.norm_eps,
             window=None,
         )
         for _ in range(shape.layers)

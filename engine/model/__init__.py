@@ -1,9 +1,9 @@
 """From a checkpoint folder to a Transformer and its cache."""
 
 from engine.architecture import Architecture
-from engine.model.cache import KVCache
 from engine.model.checkpoint import Checkpoint, open_checkpoint
 from engine.model.loading import load
+from engine.model.past import Cache
 from engine.model.transformer import Transformer
 
-__all__ = ["Architecture", "Checkpoint", "KVCache", "Transformer", "load", "open_checkpoint"]
+__all__ = ["Architecture", "Cache", "Checkpoint", "Transformer", "load", "open_checkpoint"]

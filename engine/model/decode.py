@@ -14,16 +14,15 @@ from torch import Tensor
 from torch.nn import functional
 
 from engine.model import kernels
-from engine.model.cache import KVCache
-from engine.model.layer import Layer
 from engine.model.linear import Dense, Linear, Nf4
+from engine.model.past import Cache, Past
 from engine.model.transformer import Transformer
 
 TOKENS = 16  # of the widest pass
 
 
 def decode(
-    model: Transformer, hidden: Tensor, layers: range, cache: KVCache, start: Tensor, idle: Tensor | None = None
+    model: Transformer, hidden: Tensor, layers: range, cache: Cache, start: Tensor, idle: Tensor | None = None
 ) -> Tensor:
     """Take ``hidden`` [n, width], the states of positions start .. start + n - 1, through ``layers``; [n, width].
 
@@ -31,14 +30,12 @@ def decode(
     ``idle``: int32 [1]; where it is not zero a GPU computes nothing and the result is undefined; a CPU ignores it.
     """
     if hidden.device.type == "cpu":
-        for layer in layers:
-            cache.lengths[layer] = int(start)
+        cache.settle(layers, int(start))
         return model.run(hidden, layers, cache)
-    rotation = model.rotation.cosine.squeeze(1), model.rotation.sine.squeeze(1)
+    ops = KernelOperations(model, start, idle)
     for index in layers:
-        following = _first(model.blocks[index + 1].qkv if index + 1 < model.layers else model.head)
-        past = cache.keys[index], cache.values[index]
-        hidden = _layer(model.blocks[index], hidden, rotation, past, start, idle, following)
+        following = model.blocks[index + 1].qkv if index + 1 < model.layers else model.head
+        hidden = model.blocks[index](hidden, ops, cache.layers[index], following)
     return hidden
 
 
@@ -63,7 +60,7 @@ def refusal(model: Transformer) -> str:
         return kernels.available(device).reason
     if shape.head_dim not in kernels.attention.HEAD_DIMS:
         return f"Our attention kernel does not know heads of {shape.head_dim}."
-    matrices = [matrix for block in model.blocks for matrix in (block.qkv, block.output, block.gate_up, block.down)]
+    matrices = itertools.chain.from_iterable(block.matrices for block in model.blocks)
     if not all(isinstance(matrix, Nf4) and not matrix.refusal for matrix in matrices):
         return "Some of its matrices are not NF4 in blocks of 64."
     if isinstance(model.head, Nf4) and model.head.refusal:
@@ -71,29 +68,33 @@ def refusal(model: Transformer) -> str:
     return ""
 
 
-def _layer(
-    block: Layer,
-    hidden: Tensor,
-    rotation: tuple[Tensor, Tensor],
-    past: tuple[Tensor, Tensor],
-    start: Tensor,
-    idle: Tensor | None,
-    following: Tensor | None,
-) -> Tensor:
-    """Return ``hidden`` one layer up. ``following``: the packed weight to bring near meanwhile."""
-    norms = None if block.head_norm is None else (block.head_norm[0], block.head_norm[-1])
-    joined = _product(
-        block.qkv,
-        kernels.rms_norm(hidden, block.attention_norm, block.eps, idle=idle),
-        ahead=_first(block.output),
-        idle=idle,
-    )
-    query = kernels.rotate(joined, *rotation, start, *past, norms, block.eps, idle=idle)
-    gathered = kernels.attend(query, *past, start, block.window, idle=idle).view(len(hidden), -1)
-    hidden = _product(block.output, gathered, residual=hidden, ahead=_first(block.gate_up), idle=idle)
-    normed = kernels.rms_norm(hidden, block.mlp_norm, block.eps, idle=idle)
-    gated = _product(block.gate_up, normed, gated=True, ahead=_first(block.down), idle=idle)
-    return _product(block.down, gated, residual=hidden, ahead=following, idle=idle)
+class KernelOperations:
+    """The operations of a layer by our kernels, for one pass from ``start`` on; see ``decode``."""
+
+    def __init__(self, model: Transformer, start: Tensor, idle: Tensor | None) -> None:
+        self.rotation = model.rotation.cosine.squeeze(1), model.rotation.sine.squeeze(1)
+        self.eps = model.architecture.norm_eps
+        self.start, self.idle = start, idle
+
+    def norm(self, hidden: Tensor, weight: Tensor) -> Tensor:
+        """Return the norm of ``hidden``."""
+        return kernels.rms_norm(hidden, weight, self.eps, idle=self.idle)
+
+    def product(
+        self, matrix: Linear, x: Tensor, ahead: Linear | None, /, *, residual: Tensor | None = None, gated: bool = False
+    ) -> Tensor:
+        """Return the product, gate and residual included."""
+        near = _packed(ahead) if ahead else None
+        return _product(matrix, x, residual=residual, gated=gated, ahead=near, idle=self.idle)
+
+    def turn(self, joined: Tensor, head_norm: Tensor | None, past: Past) -> Tensor:
+        """Return the queries, [n, heads, head_dim]."""
+        norms = None if head_norm is None else (head_norm[0], head_norm[-1])
+        return kernels.rotate(joined, *self.rotation, self.start, *past.held, norms, self.eps, idle=self.idle)
+
+    def attend(self, query: Tensor, past: Past, window: int | None) -> Tensor:
+        """Return what they gather."""
+        return kernels.attend(query, *past.held, self.start, window, idle=self.idle).view(len(query), -1)
 
 
 def _product(
@@ -121,7 +122,7 @@ def _product(
     )
 
 
-def _first(matrix: Linear) -> Tensor | None:
+def _packed(matrix: Linear) -> Tensor | None:
     return matrix.packed if isinstance(matrix, Nf4) else None
 
 

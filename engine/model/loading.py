@@ -18,12 +18,12 @@ from engine.architecture.shape import HEAD, NORM, TABLE, Product
 from engine.config import Weights
 from engine.errors import CheckpointError, DeviceError
 from engine.files import AGAIN
+from engine.model.block import Block
 from engine.model.checkpoint import Checkpoint, open_checkpoint
 from engine.model.cpu.layout import EIGHT, FOUR, GROUP, Format
 from engine.model.fourbit import read_nf4
 from engine.model.grouped import Grouped, read_grouped
 from engine.model.kernels import available
-from engine.model.layer import Layer
 from engine.model.linear import Dense, Linear, Nf4, blocked, quantised, stacked
 from engine.model.packed import Packed
 from engine.model.packing import pack_grouped, pack_nf4, quantised_to, refusal
@@ -102,9 +102,9 @@ class _Loader:
         yield 1.0
         return Transformer(self.architecture, embedding, layers, norm, head)
 
-    def layer(self, index: int) -> Layer:
+    def layer(self, index: int) -> Block:
         parts, name = self.architecture.parts, self.architecture.layer(index)
-        return Layer(
+        return Block(
             attention_norm=self.dense(name + parts.attention_norm),
             qkv=self.product(name, parts.qkv),
             head_norm=self.head_norm(name, parts.head_norms) if parts.head_norms else None,
@@ -112,7 +112,6 @@ class _Loader:
             mlp_norm=self.dense(name + parts.mlp_norm),
             gate_up=self.product(name, parts.gate_up),
             down=self.product(name, parts.down),
-            eps=self.architecture.norm_eps,
             window=self.architecture.windows[index],
         )
 

@@ -9,12 +9,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from engine.architecture import Architecture
-from engine.model.cache import STEP, KVCache
-from engine.model.layer import Layer, Span, rms_norm
+from engine.model.block import Block
 from engine.model.linear import Linear, rows_of
 from engine.model.packed import Packed
+from engine.model.past import STEP, Cache, Past
 from engine.model.rotary import Rotation
 from engine.model.steps import Steps
+from engine.model.torch_ops import TorchOperations, rms_norm
 
 
 class Transformer:
@@ -28,7 +29,7 @@ class Transformer:
         self,
         architecture: Architecture,
         embedding: Tensor | Packed,
-        layers: Sequence[Layer],
+        layers: Sequence[Block],
         norm: Tensor,
         head: Linear,
     ) -> None:
@@ -80,7 +81,7 @@ class Transformer:
         """The dtype of hidden states."""
         return self.norm.dtype
 
-    def new_cache(self, capacity: int | None = None) -> KVCache:
+    def new_cache(self, capacity: int | None = None) -> Cache:
         """Return an empty cache of ``capacity`` positions, reserved at once so that addresses stay.
 
         Without one the cache holds up to the context and takes room as the chat grows.
@@ -88,7 +89,8 @@ class Transformer:
         limit = self.context if capacity is None else capacity
         room = min(limit, STEP) if capacity is None else limit
         shape = (self.architecture.kv_heads, self.architecture.head_dim)
-        return KVCache.empty(self.layers, shape, limit, room, self.device, torch.half if self.steps else self.dtype)
+        dtype = torch.half if self.steps else self.dtype
+        return Cache([Past.empty(shape, limit, room, self.device, dtype) for _ in self.blocks])
 
     @torch.inference_mode()
     def embed(self, ids: Tensor) -> Tensor:
@@ -98,7 +100,7 @@ class Transformer:
         return functional.embedding(ids.to(self.table.device), self.table).to(self.device)
 
     @torch.inference_mode()
-    def run(self, hidden: Tensor, layers: range, cache: KVCache) -> Tensor:
+    def run(self, hidden: Tensor, layers: range, cache: Cache) -> Tensor:
         """Take ``hidden`` [n, width] through ``layers`` as the n positions after those ``cache`` holds for them.
 
         Their keys and values are appended to exactly these layers; lengths change only when all are done.
@@ -111,13 +113,10 @@ class Transformer:
         cache.reserve(layers, stop)
         if self.steps:
             hidden = self.steps.run(hidden, layers, cache, start)
-            cache.settle(layers, stop)
-            return hidden
-        span = Span(start, stop, *self.rotation.between(start, stop))
-        visible = {window: span.visible(window) for window in {self.blocks[index].window for index in layers}}
-        for index in layers:
-            block = self.blocks[index]
-            hidden = block(hidden, span, visible[block.window], cache.keys[index], cache.values[index])
+        else:
+            ops = TorchOperations(self.rotation, start, stop, self.architecture.norm_eps)
+            for index in layers:
+                hidden = self.blocks[index](hidden, ops, cache.layers[index])
         cache.settle(layers, stop)
         return hidden
 

@@ -30,7 +30,7 @@ from engine.events import (
     to_json,
 )
 from engine.loaded import How
-from engine.model import KVCache, Transformer
+from engine.model import Cache, Transformer
 from engine.pace import Watch
 from engine.session import Session
 from tests.engine.family import finish, write_model, write_tokenizer
@@ -280,7 +280,7 @@ def test_a_model_for_which_memory_ends_can_be_asked_for_again(
     expected = finished(ask(session, preset="plain")).text
     new_cache = Transformer.new_cache
 
-    def fail_for_smaller_ones(model: Transformer, capacity: int | None = None) -> KVCache:
+    def fail_for_smaller_ones(model: Transformer, capacity: int | None = None) -> Cache:
         if model.layers < session.loaded["target"].layers:
             raise torch.OutOfMemoryError
         return new_cache(model, capacity)

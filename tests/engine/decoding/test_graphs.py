@@ -22,7 +22,7 @@ from engine.decoding.graphs.capture import Recorder
 from engine.errors import DeviceError
 from engine.events import Event, Finished, Loading, Round, Started
 from engine.loaded import How
-from engine.model import KVCache, Transformer
+from engine.model import Cache, Transformer
 from engine.session import Session
 from tests.engine.family import finish
 
@@ -196,7 +196,7 @@ def test_who_fell_behind_catches_up_in_chunks(family: ModelSet, monkeypatch: pyt
     list(running.reply(story, preset=PRESETS["plain"], sampling=GREEDY, max_tokens=2))
     widths, run = list[int](), Transformer.run
 
-    def watched(model: Transformer, hidden: Tensor, layers: range, cache: KVCache) -> Tensor:
+    def watched(model: Transformer, hidden: Tensor, layers: range, cache: Cache) -> Tensor:
         widths.append(len(hidden))
         return run(model, hidden, layers, cache)
 

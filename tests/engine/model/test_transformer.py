@@ -11,14 +11,14 @@ import torch
 from torch import Tensor
 from transformers import MinistralConfig, PreTrainedModel
 
-from engine.model import KVCache, Transformer
+from engine.model import Cache, Transformer
 from tests.engine.model.tiny import CONFIGS, SIZES, change_config, loaded, logits, random_model
 
 CheckpointOf = Callable[[str], tuple[Path, PreTrainedModel]]
 TEXT = torch.randint(0, 96, (40,), generator=torch.Generator().manual_seed(1))
 
 
-def append(model: Transformer, ids: Tensor, cache: KVCache) -> Tensor:
+def append(model: Transformer, ids: Tensor, cache: Cache) -> Tensor:
     return model.read(model.run(model.embed(ids), range(model.layers), cache))
 
 
@@ -77,8 +77,9 @@ def test_layers_may_run_in_spans(variant: str, checkpoint_of: CheckpointOf) -> N
     middle = torch.cat([model.run(part, range(2, 4), cache) for part in torch.split(low, 7)])
     assert cache.lengths == [40, 40, 40, 40, 0]
     same(model.run(middle, range(4, model.layers), cache), expected)
-    for ours, theirs in zip(cache.keys + cache.values, whole.keys + whole.values, strict=True):
-        same(ours[:, :40], theirs[:, :40])
+    for ours, theirs in zip(cache.layers, whole.layers, strict=True):
+        for kept, expected in zip(ours.held, theirs.held, strict=True):
+            same(kept[:, :40], expected[:, :40])
 
 
 @pytest.mark.parametrize("variant", ["llama", "mistral_window"])
