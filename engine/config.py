@@ -11,7 +11,7 @@ from typing import Literal
 from engine.errors import SettingError
 
 Role = str  # what a model of a set is for: "target", "qualifier", "draft", and whatever a source calls its own
-Rule = Literal["block", "token", "fuzzy"]
+Rule = Literal["exact", "fuzzy"]
 # In which form a CPU holds them. "stored": what a file has at 4 or 8 bits stays as it is, all else has 8; "8 bits" and
 # "4 bits": NF4 too is packed anew, to so many; "exact": float32.
 Weights = Literal["stored", "8 bits", "4 bits", "exact"]
@@ -130,13 +130,13 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """Which drafted tokens are kept: ``block`` and ``token`` are exact, ``fuzzy`` is PyramidSD's and lossy.
+    """Which drafted tokens are kept: ``exact`` leaves the reply as it would be without drafts, ``fuzzy`` is lossy.
 
-    ``block``: joint verification of a window (arXiv 2403.10444). ``token``: one by one (arXiv 2211.17192).
-    ``fuzzy``: a token is kept while the divergence between judge and proposer is at most ``tau`` (arXiv 2510.12966).
+    ``exact``: those that the judge would write itself, with the random numbers that all levels share (arXiv
+    2408.07978). ``fuzzy``: while judge and proposer diverge by at most ``tau`` (PyramidSD, arXiv 2510.12966).
     """
 
-    rule: Rule = "block"
+    rule: Rule = "exact"
     tau: float = 0.0
 
 

@@ -5,10 +5,10 @@ Stopping a reply is ceasing to iterate it; whatever point it was at, the caches 
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import count
 
 import torch
 
@@ -154,14 +154,15 @@ class Session:
         ``sampling``: what of it was not chosen is as the model suggests. ``max_tokens`` None: as many as the context
         holds. ``opening``: how the answer already begins; the events tell only what follows it. ``thinking``: whether
         the model is to think first, where its template asks; None leaves it to the template.
-        A ``preset`` that is planned starts as given and may run another chain of its models later, unless the
-        sampling has a seed. Raises ModelSetError for a preset the set cannot run, TemplateError for a conversation the
-        model's template cannot write, ContextFull before any pass for a prompt that leaves no room, DeviceError when
-        the GPU runs out of memory; what was yielded before stays valid.
+        A ``preset`` that is planned starts as given and may run another chain of its models later. Raises
+        ModelSetError for a preset the set cannot run, TemplateError for a conversation the model's template cannot
+        write, ContextFull before any pass for a prompt that leaves no room, DeviceError when the GPU runs out of
+        memory; what was yielded before stays valid.
         """
         if isinstance(sampling, Chosen):
             sampling = sampling.over(self.traits.sampling.over(Sampling()))
-        planned = preset.planned and sampling.seed is None  # a seed must give the same reply again
+        # With recordings a plan still shows in the reply, and a seed must give the same one again.
+        planned = preset.planned and (sampling.seed is None or self.how == "eager")
         preset = self._planner.plan(preset) if planned else preset
         if self._threads is not None:
             self._threads.apply()  # another session may have set its own
@@ -190,14 +191,14 @@ class Session:
 
     def _begin(self, prompt: list[int], limit: int, preset: Preset, sampling: Sampling) -> Relay:
         """Set ``preset`` to work on a new tape of ``prompt``, from whatever prefix of it the caches hold."""
-        runner, legs = self._loaded.runner, count()
+        runner = self._loaded.runner
+        keyed = sampling if sampling.seed is not None else replace(sampling, seed=secrets.randbits(63))
         runner.rewind(self._common(prompt))
         self._tape = tape = Tape(prompt, self.tokenizer.ends, limit)
 
         def opened(picked: Preset) -> tuple[Chain, PlainStep]:
-            """Set a preset to work on the tape, with random numbers that were not drawn before."""
-            seed = None if sampling.seed is None else sampling.seed ^ next(legs)
-            return runner.chains(picked, tape, replace(sampling, seed=seed))
+            """Set a preset to work on the tape; whichever it is, its tokens follow from the same key."""
+            return runner.chains(picked, tape, keyed)
 
         return Relay(preset, runner.context, runner.ready, opened, tape)
 

@@ -205,7 +205,7 @@ def in_section(section: str) -> Iterable[Option]:
 def tailor(preset: Preset, windows: tuple[int, ...], acceptance: str, tolerance: float) -> Preset:
     """Return ``preset`` with ``windows`` (tokens per level below the target, bottom first; empty: its own).
 
-    ``acceptance``: "preset" leaves the rules alone, "exact" judges blocks exactly, "fuzzy" keeps what differs by at
+    ``acceptance``: "preset" leaves the rules alone, "exact" makes all of them exact, "fuzzy" keeps what differs by at
     most ``tolerance`` nats, and a hierarchy that was fuzzy already takes that tolerance under "preset" too. Chosen
     windows, or a rule that is not exact, are not planned over.
     """
@@ -215,7 +215,6 @@ def tailor(preset: Preset, windows: tuple[int, ...], acceptance: str, tolerance:
     for index in range(1, len(stages)):
         own = stages[index].acceptance
         fuzzy = acceptance == "fuzzy" or (acceptance == "preset" and own.rule == "fuzzy")
-        exact = Acceptance() if own.rule == "fuzzy" else own
-        stages[index] = replace(stages[index], acceptance=Acceptance("fuzzy", tolerance) if fuzzy else exact)
+        stages[index] = replace(stages[index], acceptance=Acceptance("fuzzy", tolerance) if fuzzy else Acceptance())
     planned = preset.planned and not windows and acceptance != "fuzzy"
     return replace(preset, stages=tuple(stages), planned=planned)

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from engine import config
 from engine.config import Preset, Role, Stage
-from engine.decoding.acceptance import rule_of
 from engine.decoding.goodput import Goodput
 from engine.decoding.hierarchy import Autoregressive, Drafter, Verifier
 from engine.decoding.laws import Sampler
@@ -25,17 +24,16 @@ def build(preset: Preset, trunks: Trunks, sampler: Sampler, vocabulary: int, goo
     ``goodput``: what tells a lookup how many tokens pay; None: as many as asked.
     """
     trunks["target"].cut(exits_of(preset, trunks["target"].model.layers))
-    device = trunks["target"].model.device
     bottom, *judges = preset.stages
     chain: Drafter
     if isinstance(bottom.source, config.Lookup):
-        chain = Lookup(bottom.source, bottom.window, vocabulary, device, 0, goodput)
+        chain = Lookup(bottom.source, bottom.window, 0, goodput)
     else:
         chain = Autoregressive(_level(bottom, 0, trunks, sampler, vocabulary), bottom.window, sampler)
     for index, stage in enumerate(judges, start=1):
         level = _level(stage, index, trunks, sampler, vocabulary)
-        rule = rule_of(stage.acceptance)
-        chain = Verifier(level, chain, rule, stage.window, sampler, bonus=stage.bonus)
+        tau = stage.acceptance.tau if stage.acceptance.rule == "fuzzy" else None
+        chain = Verifier(level, chain, stage.window, sampler, tau=tau, bonus=stage.bonus)
     return chain
 
 

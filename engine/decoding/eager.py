@@ -11,7 +11,7 @@ from engine.account import EXACT
 from engine.config import Preset, Role, Sampling, Window
 from engine.decoding.chain import asked, build
 from engine.decoding.frequent import FrequentTokens
-from engine.decoding.goodput import Goodput, Unclocked
+from engine.decoding.goodput import Goodput
 from engine.decoding.hierarchy import Autoregressive, Drafter
 from engine.decoding.laws import Sampler
 from engine.decoding.tape import Tape
@@ -68,13 +68,10 @@ class EagerRunner:
         return asked(preset)
 
     def chains(self, preset: Preset, _tape: Tape, sampling: Sampling) -> tuple[Drafter, PlainStep]:
-        """Return ``preset`` at work, and plain decoding over the same caches with random numbers of its own.
-
-        With a seed neither what passes took nor what was written before may decide what a lookup proposes.
-        """
-        goodput = self._goodputs[preset] if sampling.seed is None else Unclocked()
-        chain = build(preset, self._trunks, Sampler(sampling, self.device), self.vocabulary, goodput)
-        target, sampler = self._trunks["target"], Sampler(sampling, self.device)
+        """Return ``preset`` at work, and plain decoding over the same caches."""
+        sampler = Sampler(sampling)
+        chain = build(preset, self._trunks, sampler, self.vocabulary, self._goodputs[preset])
+        target = self._trunks["target"]
         level = Exit(target, len(target.spans) - 1, self.vocabulary, sampler, 0)
         return chain, PlainStep(Autoregressive(level, Window(1), sampler))
 

@@ -69,22 +69,6 @@ class Goodput:
         return (held + DOUBT * UNSEEN) / (seen + DOUBT)
 
 
-class Unclocked(Goodput):
-    """The same without a clock, for a reply with a seed: on any machine it must write the same.
-
-    A further position is taken to cost half a plain pass, which is more than it mostly does, so few gains are missed
-    and next to nothing is lost.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._single.append(1.0)
-        self._wider[2 * LONG] = deque([0.5 + LONG])
-
-    def time(self, positions: int, seconds: float) -> None:
-        """Look at no clock."""
-
-
 def _class(length: int) -> int:
     """Return the class of matches that are about as sure as one of ``length`` tokens."""
     return min(length, LONG).bit_length()

@@ -1,32 +1,35 @@
 """Hierarchical speculative decoding: the recursion every preset is an instance of.
 
-A *level* gives the laws it would draw from after each of some proposed tokens. A *drafter* appends tokens to the tape
-and returns the laws they were drawn from. A Verifier holds a level and the drafter below it and is itself a drafter,
-because what it lets stand is distributed exactly as its own level would have written it:
+A hierarchy is a chain of levels, each with the one *below* it: the target on top, a drafter at the bottom. A level
+reads a model at some depth and has a choice of its own for every position, drawn with the noise that all levels share.
+The bottom level writes its choices on the tape; each level above keeps those that are its own choices as well, and
+writes its own behind them. What it lets stand is therefore what it would have written by itself, token for token:
 
     Verifier(target, below=Verifier(middle, below=Autoregressive(small)))
 
 The contract that makes this exact:
 
-1. The returned laws are the drafter's *own* level's, also for tokens that came from further below.
+1. A choice depends on the tokens before its position, the level's law behind them and the reply's key; on nothing else.
 2. The last settled token is never yet in a cache; it is the first input of the next pass.
-3. What ends a window may look at laws and at tokens that are kept, never at a token it would discard.
-4. Acceptance arithmetic is float32. Greedy decoding is a one-hot law, not another branch.
+3. A proposed token stands only if it is the judge's choice. Greedy decoding is a one-hot law, not another branch.
 
-Drafters are generators: they yield what happened (Drafted, Judged) as it happens and can be dropped at any yield.
+So windows may end anywhere, for any reason. Levels are generators: they yield what happened (Drafted, Judged) as it
+happens and can be dropped at any yield. Fuzzy judges, which are lossy, keep more than their own choices.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
+from torch import Tensor
 
 from engine.config import Window
-from engine.decoding.acceptance import Rule
+from engine.decoding.acceptance import agreeing, near
 from engine.decoding.laws import Laws, Sampler
 from engine.decoding.tape import Tape
 
@@ -66,11 +69,41 @@ class Judged:
 
 
 Fact = Drafted | Judged
-Drafting = Generator[Fact, None, Laws]
+Drafting = Generator[Fact, None, None]
 
 
-class Level(Protocol):
-    """Something that can judge: an exit of a model, a whole model, or a table in a test."""
+class Level(ABC):
+    """A level at work on a tape: what ``produce`` asks of it, however its passes are run."""
+
+    below: Level | None = None
+
+    def begin(self, tape: Tape, mark: int) -> None:  # noqa: B027 - only recorded passes have a beginning
+        """Start on the tokens from ``mark`` on, which the level below has proposed."""
+
+    @abstractmethod
+    def settle(self, tape: Tape, mark: int) -> Iterator[Fact]:
+        """Make the tape from ``mark`` on this level's own: some of what was proposed, and its choice behind it."""
+
+    def unfilled(self, stands: int) -> bool:  # noqa: ARG002 - a bottom level fills its window in one turn
+        """Tell whether a production of which ``stands`` tokens stand takes another turn."""
+        return False
+
+
+def produce(level: Level, tape: Tape) -> Drafting:
+    """Append what ``level`` writes by itself until its window is full; may overshoot by what stood together."""
+    start = len(tape)
+    while True:
+        mark = len(tape)
+        if level.below is not None:
+            yield from produce(level.below, tape)
+        level.begin(tape, mark)
+        yield from level.settle(tape, mark)
+        if tape.full or not level.unfilled(len(tape) - start):
+            return
+
+
+class Reader(Protocol):
+    """What the laws of a level come from: an exit of a model, a whole model, or a table in a test."""
 
     index: int
 
@@ -84,110 +117,137 @@ class Level(Protocol):
         """Forget every token from position ``length`` on."""
 
 
-class Drafter(Protocol):
-    """Something that proposes: it appends to the tape and returns the laws its tokens were drawn from."""
+class Drafter(Level):
+    """A level whose passes are called one by one, with all below it; the one on top is a whole hierarchy."""
 
-    def draft(self, tape: Tape) -> Drafting: ...
-
-    def judged(self, fact: Judged) -> None:
-        """Learn from the verdict on what was drafted last."""
-
-    def prefill(self, tape: Sequence[int], upto: int) -> None: ...
-
-    def rewind(self, length: int) -> None: ...
-
-
-class Autoregressive:
-    """The bottom of a chain: draws its tokens one by one, at most ``window.tokens`` of them."""
-
-    def __init__(self, level: Level, window: Window, sampler: Sampler) -> None:
-        self.level, self.window, self.sampler = level, window, sampler
+    below: Drafter | None = None
+    remembers = False  # whether the judge above asks for logits
 
     def draft(self, tape: Tape) -> Drafting:
-        """Append tokens drawn from the level's law, until the window closes or the tape is full."""
-        drawn: list[Laws] = []
-        while True:
-            began = time.perf_counter()
-            law = self.level.laws(tape, len(tape), 1)
-            token = self.sampler.draw(law.probs[0])
-            tape.append(token)
-            drawn.append(law)
-            given = _given(law, [0], [token])
-            yield Drafted(self.level.index, (token,), *given, law.positions, began, time.perf_counter() - began)
-            if len(drawn) >= self.window.tokens or tape.full or _unsure(law, self.window):
-                return Laws.join(drawn)
+        """Extend the tape by one production; see produce."""
+        return produce(self, tape)
 
     def judged(self, fact: Judged) -> None:
-        """Do nothing: the window is as asked."""
+        """Learn from the verdict on what was produced last."""
+
+    def logits(self, mark: int, tokens: int) -> Tensor | None:  # noqa: ARG002 - where no model speaks
+        """Return this level's plain logits [tokens, vocabulary] at positions from ``mark`` on, if it has any."""
+        return None
 
     def prefill(self, tape: Sequence[int], upto: int) -> None:
-        """Bring the level's caches to ``upto`` tokens."""
-        self.level.prefill(tape, upto)
+        """Bring the caches of this level and all below to ``upto`` tokens."""
 
     def rewind(self, length: int) -> None:
-        """Forget every token from position ``length`` on."""
-        self.level.rewind(length)
+        """Forget every token from position ``length`` on, here and below."""
 
 
-class Verifier:
-    """A level over a drafter: judges its windows until at least ``window.tokens`` tokens of its own law stand."""
+class _Reading(Drafter):
+    """A level that reads a model."""
+
+    def __init__(self, reader: Reader, window: Window, sampler: Sampler) -> None:
+        self.reader, self.window, self.sampler = reader, window, sampler
+        self._logits: dict[int, Tensor] = {}  # by position, [vocabulary]
+
+    def judged(self, fact: Judged) -> None:  # noqa: ARG002 - what was judged is asked for no more
+        """Let go of the logits."""
+        self._logits.clear()
+
+    def logits(self, mark: int, tokens: int) -> Tensor | None:
+        """Return the plain logits at ``tokens`` positions from ``mark`` on, which stand and were not judged yet."""
+        return torch.stack([self._logits[mark + i] for i in range(tokens)])
+
+    def prefill(self, tape: Sequence[int], upto: int) -> None:
+        """Bring the caches of this level and all below to ``upto`` tokens."""
+        self.reader.prefill(tape, upto)
+        if self.below is not None:
+            self.below.prefill(tape, upto)
+
+    def rewind(self, length: int) -> None:
+        """Forget every token from position ``length`` on, here and below."""
+        self.reader.rewind(length)
+        if self.below is not None:
+            self.below.rewind(length)
+
+    def _remember(self, laws: Laws, mark: int) -> None:
+        if self.remembers and laws.logits is not None:
+            self._logits.update(enumerate(laws.logits, start=mark))
+
+
+class Autoregressive(_Reading):
+    """The bottom of a chain: writes its own choices one by one, at most ``window.tokens`` of them."""
+
+    def settle(self, tape: Tape, mark: int) -> Iterator[Fact]:
+        """Append tokens until the window closes or the tape is full."""
+        while True:
+            began, at = time.perf_counter(), len(tape)
+            law = self.reader.laws(tape, at, 1)
+            tape += self.sampler.choose(law.probs, at)
+            self._remember(law, at)
+            given = _given(law, [0], tape[at:])
+            seconds = time.perf_counter() - began
+            yield Drafted(self.reader.index, (tape[at],), *given, law.positions, began, seconds)
+            if len(tape) - mark >= self.window.tokens or tape.full or _unsure(law, self.window):
+                return
+
+
+class Verifier(_Reading):
+    """A level over another: keeps of its windows what it would write itself, until ``window.tokens`` tokens stand.
+
+    ``tau``: LOSSY where not None; see acceptance.near. ``bonus``: whether a choice follows a window that stands whole.
+    """
+
+    below: Drafter
 
     def __init__(
         self,
-        level: Level,
+        reader: Reader,
         below: Drafter,
-        accept: Rule,
         window: Window,
         sampler: Sampler,
         *,
+        tau: float | None = None,
         bonus: bool = True,
     ) -> None:
-        self.level, self.below, self.accept = level, below, accept
-        self.window, self.sampler, self.bonus = window, sampler, bonus
+        super().__init__(reader, window, sampler)
+        self.below, self.tau, self.bonus = below, tau, bonus
+        below.remembers = tau is not None
 
-    def draft(self, tape: Tape) -> Drafting:
-        """Append tokens distributed as this level draws them; may overshoot the window by what stood together."""
-        start, settled = len(tape), list[Laws]()
-        while True:
-            mark = len(tape)
-            guess = yield from self.below.draft(tape)
-            began = time.perf_counter()
-            proposed = tape[mark:]
-            further = not proposed or (self.bonus and not tape.full)
-            own = self.level.laws(tape, mark, len(proposed) + further)
-            kept, following = self.accept(proposed, guess, own, self.sampler)
-            del tape[mark + kept :]
-            self.rewind(len(tape))
-            if following is not None:
-                tape.append(following)
-            settled.append(own.first(len(tape) - mark))
-            fact = self._judged(proposed, kept, following, own, began)
-            self.below.judged(fact)
-            yield fact
-            if len(tape) - start >= self.window.tokens or tape.full:
-                return Laws.join(settled)
+    def settle(self, tape: Tape, mark: int) -> Iterator[Fact]:
+        """Judge what was proposed from ``mark`` on, in one pass, and put the verdict on the tape."""
+        began, proposed = time.perf_counter(), tape[mark:]
+        further = not proposed or (self.bonus and not tape.full)
+        laws = self.reader.laws(tape, mark, len(proposed) + further)
+        choices = self.sampler.choose(laws.probs, mark)
+        kept = self._standing(proposed, choices, laws, mark)
+        following = choices[kept] if kept < len(choices) else None
+        del tape[mark + kept :]
+        self.rewind(len(tape))
+        if following is not None:
+            tape.append(following)
+        self._remember(laws, mark)
+        fact = self._told(proposed, kept, following, laws, began)
+        self.below.judged(fact)
+        yield fact
 
-    def judged(self, fact: Judged) -> None:
-        """Do nothing: the window is as asked."""
+    def unfilled(self, stands: int) -> bool:
+        """Tell whether more is to be judged before anything is handed up."""
+        return stands < self.window.tokens
 
-    def _judged(self, proposed: list[int], kept: int, following: int | None, own: Laws, began: float) -> Judged:
+    def _standing(self, proposed: Sequence[int], choices: Sequence[int], laws: Laws, mark: int) -> int:
+        """Return how many of the ``proposed`` tokens stand."""
+        others = self.below.logits(mark, len(proposed)) if self.tau is not None and proposed else None
+        if self.tau is None or others is None or laws.logits is None:
+            return agreeing(proposed, choices)
+        return near(laws.logits[: len(proposed)], others, self.tau)
+
+    def _told(self, proposed: list[int], kept: int, following: int | None, laws: Laws, began: float) -> Judged:
         rows, tokens = list(range(len(proposed))), list(proposed)
         if following is not None:
             rows.append(kept)
             tokens.append(following)
-        given = _given(own, rows, tokens)
+        given = _given(laws, rows, tokens)
         seconds = time.perf_counter() - began
-        return Judged(self.level.index, len(proposed), kept, following, *given, own.positions, began, seconds)
-
-    def prefill(self, tape: Sequence[int], upto: int) -> None:
-        """Bring the caches of this level and all below to ``upto`` tokens."""
-        self.level.prefill(tape, upto)
-        self.below.prefill(tape, upto)
-
-    def rewind(self, length: int) -> None:
-        """Forget every token from position ``length`` on, here and below."""
-        self.level.rewind(length)
-        self.below.rewind(length)
+        return Judged(self.reader.index, len(proposed), kept, following, *given, laws.positions, began, seconds)
 
 
 def _given(laws: Laws, rows: list[int], tokens: list[int]) -> tuple[tuple[float, ...], tuple[int, ...]]:

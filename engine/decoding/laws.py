@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from engine.config import Sampling
+from engine.decoding.noise import choices
 from engine.errors import NoNumbers
 
 
@@ -28,45 +30,27 @@ class Laws:
     def __len__(self) -> int:
         return self.probs.shape[0]
 
-    def first(self, rows: int) -> Laws:
-        """Return the first ``rows`` rows as views."""
-        return Laws(self.probs[:rows], None if self.logits is None else self.logits[:rows], self.positions)
-
-    @staticmethod
-    def join(parts: Sequence[Laws]) -> Laws:
-        """Return the rows of ``parts`` one after the other; logits only if every part has them."""
-        if len(parts) == 1:
-            return parts[0]
-        logits = [part.logits for part in parts if part.logits is not None]
-        return Laws(
-            torch.cat([part.probs for part in parts]),
-            torch.cat(logits) if len(logits) == len(parts) else None,
-        )
-
 
 class Sampler:
-    """One reply's sampling settings and its random numbers; the same seed gives the same reply."""
+    """One reply's sampling settings and its key, from which every token follows; all levels share it."""
 
-    def __init__(self, sampling: Sampling, device: torch.device) -> None:
+    def __init__(self, sampling: Sampling) -> None:
+        """``sampling``: its seed is the key; without one a key is drawn."""
         self.sampling = sampling
-        self._random = torch.Generator(device)
-        if sampling.seed is None:
-            self._random.seed()
-        else:
-            self._random.manual_seed(sampling.seed)
+        self.key = secrets.randbits(64) if sampling.seed is None else sampling.seed & (2**64 - 1)
 
-    def draw(self, law: Tensor) -> int:
-        """Draw a token from ``law``: float32 [vocabulary], any positive sum. A one-hot law gives its token.
+    def choose(self, probs: Tensor, position: int) -> list[int]:
+        """Draw a token from each row: probs float32 [n, vocabulary], row i the law of ``position`` + i.
 
-        Inverts the cumulated law: one random number instead of one per token, which took longer than a drafted token's
-        layers. Cumulated in float64, so that rounding moves no probability worth speaking of.
+        The same position gives the same draw as often as it is asked; a one-hot law gives its token.
         """
-        heights = law.double().cumsum(0)
-        return int(torch.searchsorted(heights, heights[-1:] * self.uniform(1)[0], right=True))
-
-    def uniform(self, n: int) -> list[float]:
-        """Draw ``n`` independent numbers from [0, 1)."""
-        return torch.rand(n, generator=self._random, device=self._random.device).tolist()
+        if probs.is_cuda:
+            found = probs.nonzero()
+            rows, tokens = found.T.cpu().numpy()
+            return choices(self.key, position, rows, tokens, probs[found[:, 0], found[:, 1]].cpu().numpy())
+        laws = probs.numpy()
+        rows, tokens = (laws > 0).nonzero()
+        return choices(self.key, position, rows, tokens, laws[rows, tokens])
 
     def shape(self, logits: Tensor, tape: Sequence[int], mark: int) -> Tensor:
         """Apply the settings: logits float32 [n, vocabulary] -> probabilities of the same shape.

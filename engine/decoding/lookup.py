@@ -4,45 +4,29 @@ from __future__ import annotations
 
 import time
 from array import array
-from collections.abc import Sequence
-
-import torch
+from collections.abc import Iterator, Sequence
 
 from engine import config
 from engine.decoding.goodput import LONG, Goodput
-from engine.decoding.hierarchy import Drafted, Drafting, Judged
-from engine.decoding.laws import Laws
+from engine.decoding.hierarchy import Drafted, Drafter, Fact, Judged
 from engine.decoding.tape import Tape
 
 
-class Lookup:
+class Lookup(Drafter):
     """Copies up to ``window.tokens`` tokens from behind an earlier occurrence of the tape's ending.
 
-    Its laws are one-hot: the copied token had no alternative, so an exact judge keeps it with its own probability
-    (prompt lookup decoding). Proposes nothing where nothing matches, and the judge above then simply decodes.
+    Proposes nothing where nothing matches, and the judge above then simply decodes (prompt lookup decoding).
     ``goodput``: what tells how many of the tokens pay; None: all are proposed.
     """
 
     def __init__(
-        self,
-        source: config.Lookup,
-        window: config.Window,
-        vocabulary: int,
-        device: torch.device,
-        index: int,
-        goodput: Goodput | None = None,
+        self, source: config.Lookup, window: config.Window, index: int, goodput: Goodput | None = None
     ) -> None:
-        self.source, self.window, self.vocabulary, self.device, self.index = (
-            source,
-            window,
-            vocabulary,
-            device,
-            index,
-        )
+        self.source, self.window, self.index = source, window, index
         self._goodput = goodput
         self._found, self._matched = list[int](), 0  # what could be copied last, and from behind how long a match
 
-    def draft(self, tape: Tape) -> Drafting:
+    def settle(self, tape: Tape, mark: int) -> Iterator[Fact]:  # noqa: ARG002 - the whole tape is read
         """Append the copied tokens, if any."""
         began = time.perf_counter()
         self._matched, copied = _match(tape, self.source, self.window.tokens)
@@ -50,12 +34,9 @@ class Lookup:
         if self._goodput is not None and copied:
             copied = copied[: self._goodput.worth(self._matched, len(copied))]
         tape.extend(copied)
-        probs = torch.zeros(len(copied), self.vocabulary, device=self.device)
         if copied:
-            probs[range(len(copied)), copied] = 1.0
             sure, first = (1.0,) * len(copied), (1,) * len(copied)
             yield Drafted(self.index, tuple(copied), sure, first, 0, began, time.perf_counter() - began)
-        return Laws(probs, None)
 
     def judged(self, fact: Judged) -> None:
         """Learn what the pass took, and of all that could have been copied whether the judge wrote it."""
@@ -64,12 +45,6 @@ class Lookup:
         written = [*self._found[: fact.kept], *([] if fact.following is None else [fact.following])]
         self._goodput.learn(self._matched, self._found, written)
         self._goodput.time(fact.positions, fact.seconds)
-
-    def prefill(self, tape: Sequence[int], upto: int) -> None:
-        """Do nothing: the tape is all a lookup reads."""
-
-    def rewind(self, length: int) -> None:
-        """Do nothing: a lookup remembers nothing."""
 
 
 def continuation(tape: Tape, source: config.Lookup, most: int) -> list[int]:

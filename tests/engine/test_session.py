@@ -15,7 +15,7 @@ import torch
 from tokenizers import Tokenizer
 
 from engine.config import PRESETS, ModelSet, Sampling, models_in
-from engine.decoding.goodput import Goodput, Unclocked
+from engine.decoding.goodput import Goodput
 from engine.errors import ContextFull, DeviceError, ModelSetError, SettingError
 from engine.events import (
     Drafting,
@@ -109,7 +109,7 @@ def test_timing_plain_steps_changes_nothing(
         session = finish(Session.open(family, "cpu", how))
         replies = [ask(session, preset=preset, sampling=Sampling(seed=seed), max_tokens=16) for seed in (1, 2)]
         assert any(isinstance(event, PlainPace) for event in replies[0]) == (often and preset != "plain")
-        return [[token.id for round_ in rounds(reply) for token in round_.tokens] for reply in replies]
+        return [[token.id for round_ in rounds(reply) for token in round_.settled] for reply in replies]
 
     assert told(often=True) == told(often=False)
 
@@ -202,7 +202,7 @@ def test_same_seed_same_reply(open_session: Open) -> None:
 def test_what_copying_brings_is_learned_from_reply_to_reply(
     open_session: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """But not with a seed: neither a clock nor an earlier reply may change what it writes."""
+    """With a seed, too: how much is copied changes no token."""
     asked: list[Goodput] = []
 
     def worth(goodput: Goodput, _length: int, _most: int) -> int:
@@ -214,9 +214,7 @@ def test_what_copying_brings_is_learned_from_reply_to_reply(
     for sampling in (GREEDY, GREEDY, replace(GREEDY, seed=5), replace(GREEDY, seed=5)):
         made = rounds(ask(session, preset="lookup", sampling=sampling))
         assert all(len(each.settled) == 1 for each in made), "nothing was proposed"
-    first, *seeded = dict.fromkeys(asked)
-    assert type(first) is Goodput
-    assert [type(each) for each in seeded] == [Unclocked, Unclocked]
+    assert len(dict.fromkeys(asked)) == 1
 
 
 def test_context_is_counted_before_the_first_pass(open_session: Open) -> None:
@@ -376,7 +374,7 @@ def test_a_planned_hierarchy_follows_what_it_sees(open_session: Open, monkeypatc
     assert events[0].levels[-1].title == "Target"
     seeded = ask(session, preset="hsd", sampling=Sampling(temperature=0, seed=1))
     assert isinstance(seeded[0], Started)
-    assert len(seeded[0].levels) == 3
+    assert len(seeded[0].levels) < 3
 
 
 @pytest.mark.parametrize(

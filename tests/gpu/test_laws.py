@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.config import Rule, Sampling
+from engine.config import Sampling
 from engine.model.kernels.board import Board
-from engine.model.kernels.judge import judge
+from engine.model.kernels.judge import Rule, judge
 from engine.model.kernels.laws import draw, shape_laws
 from engine.model.kernels.record import Drafts, Reading, Record, Verdict
 from engine.model.kernels.rows import keep, open_pass, recall

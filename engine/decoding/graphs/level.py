@@ -56,7 +56,7 @@ class Level:
         guess = (below.laws, below.raw) if below else (None, None)
         judge(
             *(self.index, top, board, guess[0], slot.laws, guess[1], slot.raw, slot.record),
-            rule=acceptance.rule,
+            rule="fuzzy" if acceptance.rule == "fuzzy" else "block",
             tau=acceptance.tau,
             bonus=self.stage.bonus,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 import torch
 
@@ -100,7 +101,9 @@ class GraphRunner:
 
     def chains(self, preset: Preset, tape: Tape, sampling: Sampling) -> tuple[GraphChain, PlainStep]:
         """Return ``preset`` at work on ``tape``, and plain decoding over the same caches."""
-        self._device.begin(tape, sampling)
+        # Random numbers are counted from here: a chain that takes over must not draw those that were drawn before.
+        seed = None if sampling.seed is None else sampling.seed ^ len(tape)
+        self._device.begin(tape, replace(sampling, seed=seed))
         chain = self._chains[preset]
         return chain, PlainStep(chain, self._chains[PRESETS["plain"]])
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 
-from engine.config import Rule
 from engine.model.kernels import reference
 from engine.model.kernels.board import Board
 from engine.model.kernels.launch import kernel, launch
 from engine.model.kernels.laws import CHOOSER, SLICES, THREADS, rank
 from engine.model.kernels.record import MOST, Record
 
+Rule = Literal["block", "token", "fuzzy"]
 RULES: tuple[Rule, ...] = ("block", "token", "fuzzy")  # as judge.cu numbers them
 
 

@@ -1,4 +1,4 @@
-"""Levels that are tables instead of models, and every way their random numbers can fall."""
+"""Levels that are tables instead of models, and every way their noise can fall."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
+from scipy.integrate import quad
 from torch import Tensor
 
 from engine.config import Sampling
 from engine.decoding.hierarchy import Drafter
 from engine.decoding.laws import Laws, Sampler
 from engine.decoding.tape import Tape
-
-CPU = torch.device("cpu")
 
 
 class Table:
@@ -49,60 +48,49 @@ class Table:
 
 @dataclass
 class Fork(Sampler):
-    """A sampler that follows a script of outcomes and notes what else could have happened.
+    """Noise that is not decided yet: of two tokens the second is drawn where a uniform number lies below its share.
 
-    ``probability`` is that of the path taken; ``open`` counts the outcomes at each new choice.
+    (The race of two exponentials comes to that.) What is known of the number at each position is an interval, which
+    every choice that it does not decide cuts in two; ``script`` says which side to take, ``probability`` is that of the
+    path taken, ``others`` counts the outcomes of each cut.
     """
 
     script: list[int]
     probability: float = 1.0
     taken: list[int] = field(default_factory=list)
     others: list[int] = field(default_factory=list)
+    known: dict[int, tuple[float, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        super().__init__(Sampling(temperature=1, top_p=1), CPU)
+        super().__init__(Sampling(temperature=1, top_p=1))
 
-    def choose(self, probabilities: Sequence[float]) -> int:
-        """Take the scripted outcome, or the first possible one beyond the script's end."""
-        possible = [i for i, p in enumerate(probabilities) if p > 0]
+    def choose(self, probs: Tensor, position: int) -> list[int]:
+        """Fork over what the noise may be."""
+        return [
+            self._second(second / (first + second), position + i) for i, (first, second) in enumerate(probs.tolist())
+        ]
+
+    def _second(self, share: float, position: int) -> int:
+        low, high = self.known.get(position, (0.0, 1.0))
+        if not low < share < high:
+            return int(share >= high)
+        below = (share - low) / (high - low)
+        taken = self.fork([1 - below, below])
+        self.known[position] = (low, share) if taken else (share, high)
+        return taken
+
+    def fork(self, probabilities: Sequence[float]) -> int:
+        """Take the scripted outcome, or the first one beyond the script's end."""
         at = len(self.taken)
         branch = self.script[at] if at < len(self.script) else 0
         self.taken.append(branch)
-        self.others.append(len(possible))
-        self.probability *= probabilities[possible[branch]] / sum(probabilities)
-        return possible[branch]
-
-    def draw(self, law: Tensor) -> int:
-        """Fork over the tokens."""
-        return self.choose(law.double().tolist())
-
-    def uniform(self, n: int) -> list[float]:
-        """Return coins that fork when they are compared."""
-        return [Coin(self) for _ in range(n)]
-
-
-class Coin(float):
-    """A uniform number that is not decided yet: a comparison forks, with the probability it would have."""
-
-    def __new__(cls, fork: Fork, scale: float = 1.0) -> Coin:  # noqa: ARG004
-        return super().__new__(cls, 0.5)
-
-    def __init__(self, fork: Fork, scale: float = 1.0) -> None:
-        self._fork, self._scale = fork, scale
-
-    def __mul__(self, other: float) -> Coin:
-        return Coin(self._fork, self._scale * other)
-
-    def __lt__(self, other: float) -> bool:
-        below = min(max(other / self._scale, 0.0), 1.0)
-        return self._fork.choose([1 - below, below]) == 1
-
-    def __ge__(self, other: float) -> bool:
-        return not self < other
+        self.others.append(len(probabilities))
+        self.probability *= probabilities[branch]
+        return branch
 
 
 def every_path(run: Callable[[Fork], tuple[int, ...]]) -> dict[tuple[int, ...], float]:
-    """Run ``run`` once for every way its random choices can fall; return the exact law of what it returns."""
+    """Run ``run`` once for every way its noise can fall; return the exact law of what it returns."""
     law: dict[tuple[int, ...], float] = defaultdict(float)
     script: list[int] = []
     while True:
@@ -144,3 +132,23 @@ def law_of(
 def distance(a: dict[tuple[int, ...], float], b: dict[tuple[int, ...], float]) -> float:
     """Return the total variation distance of two laws."""
     return sum(abs(a.get(key, 0.0) - b.get(key, 0.0)) for key in a.keys() | b.keys()) / 2
+
+
+def joint_law(p: Sequence[float], q: Sequence[float]) -> list[list[float]]:
+    """Return how likely each pair of choices is of two levels with laws ``p`` and ``q`` and the same noise.
+
+    With E_b = r E_a the pair (a, b) comes about while p_b / p_a < r < q_b / q_a, and nobody else arrives earlier.
+    """
+    tokens = range(len(p))
+
+    def density(r: float, a: int, b: int) -> float:
+        rest = sum(max(p[y] / p[a], r * q[y] / q[b]) for y in tokens if y not in {a, b})
+        return 1 / (1 + r + rest) ** 2
+
+    def pair(a: int, b: int) -> float:
+        if a == b:
+            return 1 / sum(max(p[y] / p[a], q[y] / q[a]) for y in tokens)
+        low, high = p[b] / p[a], q[b] / q[a]
+        return float(quad(density, low, high, (a, b), epsabs=1e-12)[0]) if high > low else 0.0
+
+    return [[pair(a, b) for b in tokens] for a in tokens]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from engine.decoding.goodput import PATIENCE, Goodput, Unclocked
+from engine.decoding.goodput import PATIENCE, Goodput
 
 Cost = Callable[[int], float]
 ROUNDS = 1000
@@ -109,21 +109,6 @@ def test_what_wide_passes_took_is_found_out_again() -> None:
         assert goodput.worth(5, 8) == 0
         goodput.time(1, 1.0)
     assert goodput.worth(5, 8) == 1
-
-
-def test_without_a_clock_the_same_past_gives_the_same() -> None:
-    """What machine it is, and how busy, must not change what a seed writes; a doubtful copy is not proposed."""
-    idle, busy = Unclocked(), Unclocked()
-    dice, chosen = random.Random(3), list[int]()
-    for step in range(2 * PATIENCE):
-        length, holds = dice.randint(2, 20), [dice.random() < step / PATIENCE for _ in range(8)]
-        chosen.append(idle.worth(length, 8))
-        assert busy.worth(length, 8) == chosen[-1]
-        for goodput, seconds in ((idle, 1.0), (busy, 1 + dice.random())):
-            goodput.learn(length, [1] * 8, [int(held) for held in holds])
-            goodput.time(chosen[-1] + 1, seconds)
-    assert {0, 1} < set(chosen)
-    assert max(chosen) > 4
 
 
 def timed(seconds: dict[int, float]) -> Goodput:

@@ -21,7 +21,7 @@ TAPE = [3, 5, 5, 9, 700, 2]
 
 
 def shaped(logits: torch.Tensor, sampling: Sampling, mark: int = 6) -> torch.Tensor:
-    return Sampler(sampling, CPU).shape(logits, TAPE, mark)
+    return Sampler(sampling).shape(logits, TAPE, mark)
 
 
 @pytest.mark.parametrize(
@@ -83,13 +83,14 @@ def test_rows_see_only_their_own_past() -> None:
 
 
 def test_same_seed_same_draws() -> None:
-    """A reply can be had again only if every random number comes from its seed."""
-    law = torch.rand(50, generator=torch.Generator().manual_seed(1))
+    """A reply can be had again only if every draw comes from its seed, and from nothing that happened before."""
+    laws = torch.rand(20, 50, generator=torch.Generator().manual_seed(1))
 
-    def draws(seed: int | None) -> list[float]:
-        sampler = Sampler(Sampling(seed=seed), CPU)
-        return [sampler.draw(law) for _ in range(20)] + sampler.uniform(3)
+    def draws(seed: int | None) -> list[int]:
+        return Sampler(Sampling(seed=seed)).choose(laws, 7)
 
-    assert draws(4) == draws(4)
-    assert draws(4) != draws(5)
+    assert draws(4) == draws(4) != draws(5)
+    assert draws(-4) == draws(-4) != draws(4)
     assert draws(None) != draws(None)
+    sampler = Sampler(Sampling(seed=4))
+    assert [sampler.choose(laws[i : i + 1], 7 + i)[0] for i in reversed(range(20))] == draws(4)[::-1]

@@ -8,18 +8,17 @@ import pytest
 
 from engine import config
 from engine.config import Sampling, Window
-from engine.decoding import acceptance
 from engine.decoding.goodput import LONG, Goodput
 from engine.decoding.hierarchy import Verifier
 from engine.decoding.laws import Sampler
 from engine.decoding.lookup import Lookup
 from engine.decoding.tape import Tape
-from tests.engine.decoding.tables import CPU, Table
+from tests.engine.decoding.tables import Table
 
 
 def copied(tokens: list[int], limit: int = 1000, ends: frozenset[int] = frozenset(), window: int = 4) -> list[int]:
     tape = Tape(tokens, ends, limit)
-    for _ in Lookup(config.Lookup(3, 2), Window(window), 300, CPU, 0).draft(tape):
+    for _ in Lookup(config.Lookup(3, 2), Window(window), 0).draft(tape):
         pass
     return tape[len(tokens) :]
 
@@ -60,7 +59,7 @@ def test_tells_how_long_a_match_was() -> None:
 
     for again in (2, 3, 5, LONG + 4):
         tape = Tape([*range(100, 140), 1, *range(140 - again - 8, 140 - 8)])
-        for _ in Lookup(config.Lookup(3, 2), Window(6), 300, CPU, 0, Noted()).draft(tape):
+        for _ in Lookup(config.Lookup(3, 2), Window(6), 0, Noted()).draft(tape):
             pass
         assert tape[-1] == 132, "one of them was proposed"
     assert seen == [(2, 6), (3, 6), (5, 6), (LONG, 6)]
@@ -78,9 +77,9 @@ def test_learns_from_what_it_did_not_propose() -> None:
             learned.append((length, list(copied), list(written)))
 
     target = Table(1, 6, seed=1)
-    lookup = Lookup(config.Lookup(3, 2), Window(2), 6, CPU, 0, Noted())
+    lookup = Lookup(config.Lookup(3, 2), Window(2), 0, Noted())
     tape = Tape([1, 2, 3, 4, 5, 1, 2])
-    for _ in Verifier(target, lookup, acceptance.token, Window(1), Sampler(Sampling(seed=1), CPU)).draft(tape):
+    for _ in Verifier(target, lookup, Window(1), Sampler(Sampling(seed=1))).draft(tape):
         pass
     assert learned == [(2, [3, 4], tape[7:])]
     assert len(tape) == 8

@@ -28,7 +28,7 @@ def levels(model: Transformer, exits: tuple[int, ...]) -> list[Exit]:
     """Return one level per exit of a fresh trunk."""
     trunk = Trunk(model)
     trunk.cut(exits)
-    sampler = Sampler(Sampling(temperature=1, top_p=1), CPU)
+    sampler = Sampler(Sampling(temperature=1, top_p=1))
     return [Exit(trunk, span, model.vocabulary, sampler, span) for span in range(len(exits))]
 
 
@@ -102,7 +102,7 @@ def test_cutting_anew_keeps_what_every_layer_has_seen(model: Transformer) -> Non
 def test_a_trimmed_exit_reads_its_frequent_tokens_alone(model: Transformer) -> None:
     """Logits put at the wrong ids would still decode, only with hopeless acceptance."""
     trunk = Trunk(model, FrequentTokens(model, [250, 3, 17, 17]))
-    sampler = Sampler(Sampling(temperature=1, top_p=1), CPU)
+    sampler = Sampler(Sampling(temperature=1, top_p=1))
     whole = Exit(trunk, 0, model.vocabulary, sampler, 0).laws(TOKENS, 12, 1).probs[0]
     trunk.rewind(11)
     cut = Exit(trunk, 0, model.vocabulary, sampler, 0, trimmed=True).laws(TOKENS, 12, 1).probs[0]

@@ -61,7 +61,7 @@ def test_laws_are_the_samplers(sampling: Sampling, vocabulary: int) -> None:
     x = logits(4, vocabulary)
     tape = board.tape[:9].tolist()
     shape_laws(x, start(5), board, laws, raw)
-    assert laws[:4] == pytest.approx(Sampler(sampling, CPU).shape(x, tape, 6), abs=2e-6)
+    assert laws[:4] == pytest.approx(Sampler(sampling).shape(x, tape, 6), abs=2e-6)
     assert torch.equal(raw[:4], x)
 
 
@@ -81,7 +81,7 @@ def test_trimmed_columns_land_on_their_tokens() -> None:
     x = logits(1, 8)
     full = torch.full((1, 50), -torch.inf).index_copy_(1, ids.long(), x[:, :5])
     shape_laws(x, start(5), board, laws.fill_(9), raw.fill_(9), ids)
-    assert laws[:1] == pytest.approx(Sampler(sampling, CPU).shape(full, PROMPT, 6), abs=2e-6)
+    assert laws[:1] == pytest.approx(Sampler(sampling).shape(full, PROMPT, 6), abs=2e-6)
     assert torch.equal(raw[:1], full)
 
 
