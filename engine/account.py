@@ -6,24 +6,19 @@ The loader and the model library ask here, so that what is said to fit is what w
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
-from math import inf
-from platform import machine
-from typing import Literal
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from math import prod
 
-from engine.architecture.form import GROUP
-from engine.architecture.stored import Kept
+from engine.architecture.holding import BYTES, Device, Holding
+from engine.architecture.shape import HEAD, TABLE
 from engine.config import WEIGHTS, Weights
 from engine.dimensions import Dimensions
 from engine.errors import DeviceError
 from engine.words import size
 
-Device = Literal["cuda", "cpu"]
 MIB = 1 << 20
 
-NF4 = 0.5 + 4 / 64  # bytes a weight: half a byte, and a float32 scale for every 64
-SMALL_HEAD = 1 << 26  # weights: a smaller head stays in 16 bits, which cost it little and save small models most
 TRIMMED_FROM, TRIMMED_SHARE = 65_536, 4  # a vocabulary this large has a quarter of its head copied for drafting
 
 LEVELS = 3  # the deepest hierarchy, even of one model's exits
@@ -40,51 +35,31 @@ STEP = 256  # context lengths are offered in steps of this many tokens
 
 @dataclass(frozen=True, slots=True)
 class Precision:
-    """Bytes of each weight and number as the loader keeps them.
+    """Bytes of each number that comes and goes with a pass, or with loading.
 
-    ``tied_copy``: a tied head of at least this many weights is a copy of its own in ``head`` bytes (0: always).
-    ``law``: of each entry of a level's laws. ``elsewhere``: an embedding that is not the head as well stays
-    in the host's memory. ``table``: a weight of the embedding. ``cache``: of keys and values. ``twice``: of each weight
-    of the widest matrix, while it is there twice; ``head_twice``: the same of a head of its own. ``dense``: an
-    activation. ``chunk``: the prompt tokens of one prefill pass: enough to be worth unpacking the weights for, few
-    enough for progress and for Stop. ``kept``: of weights that stay in the form they are stored in.
+    ``cache``: of keys and values. ``dense``: an activation. ``law``: of each entry of a level's laws. ``twice``: of
+    each weight of the widest matrix, while it is there twice; ``head_twice``: the same of a head of its own. ``chunk``:
+    the prompt tokens of one prefill pass: enough to be worth unpacking the weights for, few enough for progress and
+    for Stop.
     """
 
-    linear: float
-    head: float
-    tied_copy: float
-    table: float
     cache: int
-    twice: float
-    head_twice: float
     dense: int
     law: int
-    elsewhere: bool
+    twice: float
+    head_twice: float
     chunk: int
-    kept: Mapping[Kept, float] = field(default_factory=dict)
-
-    def linears(self, d: Dimensions) -> float:
-        """Return the bytes of the matrices of all layers."""
-        counts: dict[Kept, int] = {"nf4": d.nf4, "4 bits": d.fours, "8 bits": d.eights}
-        others = d.linears - sum(counts.values())
-        return others * self.linear + sum(self.kept.get(form, self.linear) * count for form, count in counts.items())
 
 
-GPU = Precision(
-    NF4, NF4, SMALL_HEAD, table=2, cache=2, twice=2, head_twice=2, dense=2, law=6, elsewhere=True, chunk=1024
-)
-DENSE_HEAD = replace(GPU, head=2, tied_copy=inf)
-_X86 = machine().lower() in {"x86_64", "amd64"}
-_COPIED = 0 if _X86 else inf  # a tied head is kept once more, in oneDNN's layout
-EXACT = Precision(4, 4, _COPIED, table=4, cache=4, twice=4, head_twice=4, dense=4, law=12, elsewhere=False, chunk=256)
-_PACKED = 8.5 / 8  # a byte, and a float16 scale for every 32
-_GROUPED: dict[Kept, float] = {"4 bits": 5 / 8, "8 bits": _PACKED}  # half a byte and two float16 for every 32
-EIGHT = replace(EXACT, linear=_PACKED, head=_PACKED, tied_copy=inf, table=_PACKED, cache=2)
-EIGHT = replace(EIGHT, twice=_PACKED, head_twice=0, kept=_GROUPED)  # it is packed a few rows at a time
-FOUR = replace(EIGHT, linear=5 / 8)
-STORED = replace(EIGHT, kept={**_GROUPED, "nf4": 9 / 16})
-# On x86; elsewhere all are exact.
-ON_CPU: dict[Weights, Precision] = {"stored": STORED, "exact": EXACT, "8 bits": EIGHT, "4 bits": FOUR}
+GPU = Precision(cache=2, dense=2, law=6, twice=2, head_twice=2, chunk=1024)
+EXACT = Precision(cache=4, dense=4, law=12, twice=4, head_twice=4, chunk=256)
+GROUPS = Precision(cache=2, dense=4, law=12, twice=BYTES["8 bits"], head_twice=0, chunk=256)  # packed by a few rows
+ON_GPU = Holding("cuda")
+
+
+def precision_of(holding: Holding) -> Precision:
+    """Return the precision with which a model so held is run."""
+    return GPU if holding.device == "cuda" else EXACT if holding.weights == "exact" else GROUPS
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +67,7 @@ class Account:
     """Bytes one model keeps while it holds a context, by part."""
 
     linears: int
+    vectors: int  # norms and biases
     embedding: int
     head: int  # 0 where the head is the embedding itself; with the copy of its common rows that early exits read
     rotation: int
@@ -100,7 +76,7 @@ class Account:
     @property
     def weights(self) -> int:
         """All that does not depend on the conversation, in bytes."""
-        return self.linears + self.embedding + self.head + self.rotation
+        return self.linears + self.vectors + self.embedding + self.head + self.rotation
 
     @property
     def total(self) -> int:
@@ -108,19 +84,43 @@ class Account:
         return self.weights + self.cache
 
 
-def account(dimensions: Dimensions, context: int, precision: Precision = GPU, *, has_exits: bool = True) -> Account:
+@lru_cache(maxsize=64)
+def _held(d: Dimensions, holding: Holding) -> Mapping[str, float]:
+    """Return the bytes of a model's weights on the device, by the parts of its Account: tensor by tensor, as loaded.
+
+    ``copied``: those of the rows of its head that are copied, were all of them to be.
+    """
+    kept, holding = dict(d.kept), holding.of(d.architecture)
+    sums = dict.fromkeys(("linears", "vectors", "embedding", "head"), 0.0)
+
+    def size(name: str, shape: tuple[int, ...]) -> float:
+        return prod(shape) * BYTES[holding.form(name, len(shape), kept.get(name, "16-bit"))]
+
+    tensors = d.tensors()
+    for name, shape in tensors.items():
+        part = {TABLE: "embedding", HEAD: "head"}.get(name, "vectors" if len(shape) == 1 else "linears")
+        sums[part] += size(name, shape)
+    shared = HEAD not in tensors and holding.shares(d.embedding)
+    if HEAD not in tensors and not shared:
+        sums["head"] = size(HEAD, tensors[TABLE])
+    copied = sums["embedding" if shared else "head"]
+    if holding.on_host(shared=shared):
+        sums["embedding"] = 0
+    return {**sums, "copied": copied}
+
+
+def account(d: Dimensions, context: int, holding: Holding = ON_GPU, *, has_exits: bool = True) -> Account:
     """Return what one model keeps with ``context`` tokens in its cache; ``has_exits``: early exits of it are read."""
-    d = dimensions
-    copied = not d.tied or d.embedding >= precision.tied_copy
-    table, head = precision.kept.get(d.table, precision.table), precision.kept.get(d.head, precision.head)
-    each = head if copied else table
-    trimmed = d.embedding / TRIMMED_SHARE * each if has_exits and d.vocabulary >= TRIMMED_FROM else 0
+    a, held = d.architecture, _held(d, holding)
+    precision = precision_of(holding.of(a))
+    trimmed = held["copied"] / TRIMMED_SHARE if has_exits and a.vocabulary >= TRIMMED_FROM else 0
     return Account(
-        linears=round(precision.linears(d)),
-        embedding=0 if copied and precision.elsewhere else round(d.embedding * table),
-        head=round(d.embedding * head * copied + trimmed),
-        rotation=2 * context * d.head_dim * precision.dense,
-        cache=2 * d.layers * d.kv_heads * d.head_dim * precision.cache * context,
+        linears=round(held["linears"]),
+        vectors=round(held["vectors"]),
+        embedding=round(held["embedding"]),
+        head=round(held["head"] + trimmed),
+        rotation=2 * context * a.head_dim * precision.dense,
+        cache=2 * a.layers * a.kv_heads * a.head_dim * precision.cache * context,
     )
 
 
@@ -206,10 +206,10 @@ def needs(
     take: all of RUNTIME in a new process, LIBRARIES where only the context was made, 0 where models ran before.
     ``dense_head``: a GPU keeps heads in 16 bits. ``weights``: as a CPU holds them.
     """
-    precisions = [_precision(level, device, dense_head, weights) for level in levels]
+    holding = Holding(device, weights, dense_head)
+    precisions = [precision_of(holding.of(level.architecture)) for level in levels]
     held = min(context, *(level.context for level in levels))
-    pairs = list(zip(levels, precisions, strict=True))
-    accounts = tuple(account(level, held, precision, has_exits=not at) for at, (level, precision) in enumerate(pairs))
+    accounts = tuple(account(level, held, holding, has_exits=not at) for at, level in enumerate(levels))
     return Needs(
         dimensions=tuple(levels),
         levels=accounts,
@@ -217,10 +217,10 @@ def needs(
         dense_head=dense_head,
         held=weights,
         context=held,
-        workspace=_laws(levels, precisions[0]) + max(_pass(*pair) for pair in pairs),
+        workspace=_laws(levels, precisions[0]) + max(map(_pass, levels, precisions)),
         graphs=GRAPHS if device == "cuda" else 0,
         runtime=runtime if device == "cuda" else 0,
-        loading=_peak(levels, accounts, precisions),
+        loading=_peak(levels, accounts, holding),
     )
 
 
@@ -250,33 +250,24 @@ def longest(
 
 
 def _laws(levels: Sequence[Dimensions], precision: Precision) -> int:
-    widest = max(level.vocabulary for level in levels)
+    widest = max(level.architecture.vocabulary for level in levels)
     return max(LEVELS, len(levels)) * ROWS * widest * precision.law
 
 
 def _pass(d: Dimensions, precision: Precision) -> int:
-    """Return what one prefill pass takes: activations, and a 4-bit matrix spread to 16 bits."""
-    row = 4 * d.hidden + 3 * d.intermediate + (d.heads + 2 * d.kv_heads) * d.head_dim
-    spread = min(UNPACKED, 2 * d.intermediate * d.hidden * precision.dense) if precision.linear == NF4 else 0
+    """Return what one prefill pass takes: activations, and on a GPU a 4-bit matrix spread to 16 bits."""
+    a = d.architecture
+    row = 4 * a.width + 3 * a.mlp + (a.heads + 2 * a.kv_heads) * a.head_dim
+    spread = min(UNPACKED, a.parts.widest * precision.dense) if precision is GPU else 0
     return precision.chunk * row * precision.dense + spread
 
 
-def _precision(d: Dimensions, device: Device, dense_head: bool, weights: Weights) -> Precision:
-    """Return how ``device`` keeps such a model: a CPU exactly where rows do not hold whole groups."""
-    if device == "cuda":
-        return DENSE_HEAD if dense_head else GPU
-    packs = _X86 and not any(size % GROUP for size in (d.hidden, d.intermediate, d.heads * d.head_dim))
-    return ON_CPU[weights if packs else "exact"]
-
-
-def _peak(levels: Sequence[Dimensions], accounts: Sequence[Account], precisions: Sequence[Precision]) -> int:
+def _peak(levels: Sequence[Dimensions], accounts: Sequence[Account], holding: Holding) -> int:
     """Return the most memory while the levels are loaded one after another, caches growing later."""
     before = most = 0
-    for level, kept, precision in zip(levels, accounts, precisions, strict=True):
-        copied = not level.tied or level.embedding >= precision.tied_copy  # the head is packed from 16 bits
-        head = level.embedding * copied * precision.head_twice
-        most = max(
-            most, before + kept.weights + round(max(2 * level.intermediate * level.hidden * precision.twice, head))
-        )
+    for level, kept in zip(levels, accounts, strict=True):
+        precision = precision_of(holding.of(level.architecture))
+        head = level.embedding * precision.head_twice if _held(level, holding)["head"] else 0  # made of one in 16 bits
+        most = max(most, before + kept.weights + round(max(level.architecture.parts.widest * precision.twice, head)))
         before += kept.weights
     return most

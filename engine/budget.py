@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 
 import psutil
 import torch
 
-from engine.account import LEAST, LIBRARIES, Device, longest, needs
+from engine.account import LEAST, LIBRARIES, longest, needs
+from engine.architecture.holding import Device
 from engine.config import WEIGHTS, ModelSet, Role, Weights
 from engine.dimensions import Dimensions, read_dimensions
 from engine.errors import CheckpointError
@@ -56,7 +56,7 @@ class Budget:
         found = [target]
         for role in self._models.models.keys() - {"target"}:
             try:
-                found.append(replace(self._dimensions(role), context=target.context))
+                found.append(self._dimensions(role).reaching(target.context))
             except CheckpointError:
                 continue  # reported when that model is asked for
         return found

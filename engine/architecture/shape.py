@@ -41,6 +41,12 @@ class Parts:
     attention_norm: str = "input_layernorm.weight"
     mlp_norm: str = "post_attention_layernorm.weight"
 
+    @property
+    def widest(self) -> int:
+        """The weights of the product that has most."""
+        products = (self.qkv, self.output, self.gate_up, self.down)
+        return max(product.columns * sum(rows for _, rows in product.parts) for product in products)
+
     def tensors(self) -> dict[str, tuple[int, ...]]:
         """Return the shape of every tensor by its name."""
         shapes: dict[str, tuple[int, ...]] = {}

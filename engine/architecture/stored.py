@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -14,15 +14,19 @@ Kept = Literal["16-bit", "nf4", "4 bits", "8 bits"]  # the last two in groups of
 QUANT_STATE = "quant_state.bitsandbytes__nf4"  # of the tensors beside an NF4 matrix, the one that describes it
 
 
-def kept_in(folder: Path) -> dict[str, Kept]:
-    """Return the form of every matrix in ``folder`` that has fewer than 16 bits, by its name.
+def names_in(folder: Path) -> frozenset[str]:
+    """Return the names of all tensors in ``folder``.
 
     Files that cannot be read have none: what is wrong with them is said when they are loaded.
     """
     try:
-        names = {name for file in sorted(folder.glob("*.safetensors")) for name in _names(file)}
+        return frozenset(name for file in sorted(folder.glob("*.safetensors")) for name in _names(file))
     except (CheckpointError, OSError, ValueError):
-        return {}
+        return frozenset()
+
+
+def kept_as(names: Collection[str]) -> dict[str, Kept]:
+    """Return the form of every matrix that has fewer than 16 bits, by its name; ``names`` are those of all tensors."""
     found: dict[str, Kept] = {}
     for name in names:
         matrix, _, part = name.partition(".weight.")

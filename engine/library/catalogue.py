@@ -8,12 +8,13 @@ from the Hub before a download starts.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
+from engine.architecture import Architecture, architecture_of
 from engine.config import Role
-from engine.dimensions import Dimensions
+from engine.dimensions import Dimensions, as_nf4, held_in, layer_weights
 
 Form = Literal["16-bit", "nf4"]
 NESTED = 0.5 + 1 / 64 + 4 / (64 * 256)  # bytes a weight on disk: NF4 whose scales are quantised to 8 bits in turn
@@ -25,7 +26,7 @@ class Listed:
     """One checkpoint of the catalogue: its repository on the Hub and what is known of it beforehand."""
 
     repository: str
-    architecture: Dimensions
+    dimensions: Dimensions
     form: Form
     licence: str
     seen: str
@@ -34,9 +35,9 @@ class Listed:
     @property
     def download(self) -> int:
         """The size of the download in bytes, computed (within 2 % where the checkpoint is what it says)."""
-        a = self.architecture
+        d = self.dimensions
         linear = NESTED if self.form == "nf4" else 2
-        return round(a.linears * linear) + a.embedding * (2 if a.tied else 4) + BESIDES
+        return round(layer_weights(d.architecture) * linear) + d.embedding * (4 if d.own_head else 2) + BESIDES
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,40 +67,56 @@ class CatalogueSet:
         return tuple(dict.fromkeys(model.licence for model in self.models.values()))
 
     @property
-    def architectures(self) -> tuple[Dimensions, ...]:
-        """The architectures of the levels, the target's first."""
-        return tuple(model.architecture for model in self.models.values())
+    def dimensions(self) -> tuple[Dimensions, ...]:
+        """The dimensions of the levels, the target's first."""
+        return tuple(model.dimensions for model in self.models.values())
 
 
-def _qwen3(layers: int, hidden: int, intermediate: int, heads: int, tied: bool) -> Dimensions:
-    return Dimensions("qwen3", layers, hidden, intermediate, heads, 8, 128, 151_936, tied, 40_960)
+def _shape(
+    family: str, layers: int, hidden: int, mlp: int, heads: int, kv: int, vocabulary: int, context: int, **others: Any
+) -> Architecture:
+    """Return the architecture whose config.json says so; a head of its own unless ``others`` tie it."""
+    config = {
+        "model_type": family,
+        "num_hidden_layers": layers,
+        "hidden_size": hidden,
+        "intermediate_size": mlp,
+        "num_attention_heads": heads,
+        "num_key_value_heads": kv,
+        "vocab_size": vocabulary,
+        "max_position_embeddings": context,
+        **others,
+    }
+    return architecture_of(config, "the catalogue")
 
 
-def _qwen25(layers: int, hidden: int, intermediate: int, heads: int, kv: int, dim: int, tied: bool) -> Dimensions:
+def _qwen3(layers: int, hidden: int, mlp: int, heads: int, tied: bool) -> Architecture:
+    return _shape("qwen3", layers, hidden, mlp, heads, 8, 151_936, 40_960, tie_word_embeddings=tied)
+
+
+def _qwen25(layers: int, hidden: int, mlp: int, heads: int, kv: int, tied: bool) -> Architecture:
     vocabulary = 151_936 if tied else 152_064  # the same tokenizer; the larger models pad further
-    return Dimensions("qwen2", layers, hidden, intermediate, heads, kv, dim, vocabulary, tied, 32_768)
+    return _shape("qwen2", layers, hidden, mlp, heads, kv, vocabulary, 32_768, tie_word_embeddings=tied)
 
 
-def _llama3(
-    layers: int, hidden: int, intermediate: int, heads: int, dim: int, tied: bool, context: int = 131_072
-) -> Dimensions:
-    return Dimensions("llama", layers, hidden, intermediate, heads, 8, dim, 128_256, tied, context)
+def _llama3(layers: int, hidden: int, mlp: int, heads: int, tied: bool, context: int = 131_072) -> Architecture:
+    return _shape("llama", layers, hidden, mlp, heads, 8, 128_256, context, tie_word_embeddings=tied)
 
 
-def _smollm2(layers: int, hidden: int, intermediate: int, heads: int, kv: int) -> Dimensions:
-    return Dimensions("llama", layers, hidden, intermediate, heads, kv, 64, 49_152, True, 8_192)
+def _smollm2(layers: int, hidden: int, mlp: int, heads: int, kv: int) -> Architecture:
+    return _shape("llama", layers, hidden, mlp, heads, kv, 49_152, 8_192, tie_word_embeddings=True)
 
 
 QWEN3_06B, QWEN3_17B = _qwen3(28, 1024, 3072, 16, True), _qwen3(28, 2048, 6144, 16, True)
 QWEN3_4B, QWEN3_8B = _qwen3(36, 2560, 9728, 32, True), _qwen3(36, 4096, 12_288, 32, False)
 QWEN3_14B = _qwen3(40, 5120, 17_408, 40, False)
-QWEN25_05B, QWEN25_15B = _qwen25(24, 896, 4864, 14, 2, 64, True), _qwen25(28, 1536, 8960, 12, 2, 128, True)
-QWEN25_7B = _qwen25(28, 3584, 18_944, 28, 4, 128, False)
-LLAMA32_1B, LLAMA32_3B = _llama3(16, 2048, 8192, 32, 64, True), _llama3(28, 3072, 8192, 24, 128, True)
-LLAMA31_8B = _llama3(32, 4096, 14_336, 32, 128, False)
-LLAMA3_8B = _llama3(32, 4096, 14_336, 32, 128, False, context=8_192)
-LLAMA2_7B = Dimensions("llama", 32, 4096, 11_008, 32, 32, 128, 32_000, False, 4_096)
-CODELLAMA_7B = Dimensions("llama", 32, 4096, 11_008, 32, 32, 128, 32_016, False, 16_384)
+QWEN25_05B, QWEN25_15B = _qwen25(24, 896, 4864, 14, 2, True), _qwen25(28, 1536, 8960, 12, 2, True)
+QWEN25_7B = _qwen25(28, 3584, 18_944, 28, 4, False)
+LLAMA32_1B, LLAMA32_3B = _llama3(16, 2048, 8192, 32, True), _llama3(28, 3072, 8192, 24, True)
+LLAMA31_8B = _llama3(32, 4096, 14_336, 32, False)
+LLAMA3_8B = _llama3(32, 4096, 14_336, 32, False, context=8_192)
+LLAMA2_7B = _shape("llama", 32, 4096, 11_008, 32, 32, 32_000, 4_096)
+CODELLAMA_7B = _shape("llama", 32, 4096, 11_008, 32, 32, 32_016, 16_384)
 SMOLLM2_135M, SMOLLM2_360M = _smollm2(30, 576, 1536, 9, 3), _smollm2(32, 960, 2560, 15, 5)
 SMOLLM2_17B = _smollm2(24, 2048, 8192, 32, 32)
 
@@ -114,16 +131,17 @@ _APACHE, _LLAMA31, _LLAMA32, _FAIR = (
 )
 
 
-def _nf4(name: str, architecture: Dimensions, licence: str = _APACHE) -> Listed:
-    return Listed(f"unsloth/{name}-bnb-4bit", replace(architecture, nf4=architecture.linears), "nf4", licence, _TABLE)
+def _nf4(name: str, architecture: Architecture, licence: str = _APACHE) -> Listed:
+    return Listed(f"unsloth/{name}-bnb-4bit", as_nf4(architecture), "nf4", licence, _TABLE)
 
 
-def _original(repository: str, architecture: Dimensions, licence: str = _APACHE, gated: bool = False) -> Listed:
-    return Listed(repository, architecture, "16-bit", licence, _CARD, gated)
+def _original(repository: str, architecture: Architecture, licence: str = _APACHE, gated: bool = False) -> Listed:
+    return Listed(repository, held_in(architecture, ()), "16-bit", licence, _CARD, gated)
 
 
-def _early_exit(name: str, architecture: Dimensions) -> Listed:
-    return Listed(f"facebook/layerskip-{name}", architecture, "16-bit", _FAIR, _LAYERSKIP, gated=True)
+def _early_exit(name: str, architecture: Architecture) -> Listed:
+    dimensions = held_in(architecture, ())
+    return Listed(f"facebook/layerskip-{name}", dimensions, "16-bit", _FAIR, _LAYERSKIP, gated=True)
 
 
 _THREE = ("hsd", "draft", "pyramid", "lookup")

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from engine.account import MIB, Device, longest, needs
+from engine.account import MIB, longest, needs
+from engine.architecture.holding import Device
 from engine.dimensions import Dimensions
 from engine.library.hardware import Hardware
 from engine.words import size

@@ -76,7 +76,7 @@ class Hub:
         plan = self.plan(repository, revision)
         repository = plan.repository  # as the Hub writes it
         config = self.config(plan)
-        architecture = dimensions_of(config, repository)
+        parameters = dimensions_of(config, repository).parameters
         weights = [entry for entry in plan.files if entry.weights]
         with self._in_words(repository):
             headers = [
@@ -92,9 +92,9 @@ class Hub:
             revision=plan.revision,
             licence=plan.licence,
             form=stored(config, repository),
-            parameters=architecture.parameters,
+            parameters=parameters,
             download=plan.size,
-            architecture=architecture,
+            config=config,
         )
 
     def config(self, plan: Manifest) -> dict[str, Any]:

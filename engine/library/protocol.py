@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from engine.config import Role
-from engine.dimensions import Dimensions
+from engine.dimensions import Dimensions, dimensions_of
 from engine.library.faults import Kind, LibraryError
 
 State = Literal["waiting", "looking", "downloading", "stalled", "checking", "paused", "done", "failed", "cancelled"]
@@ -100,7 +101,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What the Hub says about a repository before a byte of its weights is fetched; ``download`` in bytes."""
+    """What the Hub says about a repository before a byte of its weights is fetched.
+
+    ``download`` in bytes; ``config``: its config.json.
+    """
 
     repository: str
     revision: str
@@ -108,7 +112,12 @@ class Inspection:
     form: str
     parameters: int
     download: int
-    architecture: Dimensions
+    config: Mapping[str, Any]
+
+    @property
+    def dimensions(self) -> Dimensions:
+        """What decides how much memory it takes."""
+        return dimensions_of(self.config, self.repository)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +186,5 @@ def decode_told(line: str) -> Told:
     if kind is Progress:
         fields["files"] = tuple(FileProgress(**each) for each in fields["files"])
         fields["pinned"] = tuple((asked, repository, revision) for asked, repository, revision in fields["pinned"])
-    if kind is Inspection:
-        fields["architecture"] = Dimensions(**fields["architecture"])
     told: Told = kind(**fields)
     return told

@@ -47,8 +47,8 @@ class Installed:
         return f"{self.repository}@{self.revision}"
 
     @property
-    def architecture(self) -> Dimensions:
-        """The architecture, read from its files; raises CheckpointError."""
+    def dimensions(self) -> Dimensions:
+        """What decides how much memory it takes, read from its files; raises CheckpointError."""
         return read_dimensions(self.folder)
 
     def answers_to(self, name: str) -> int:

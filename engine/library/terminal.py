@@ -135,12 +135,12 @@ def _fit(library: Library, name: str | None, context: int) -> int:
     _describe(hardware)
     if name and wanted_for(name)[0] not in CATALOGUE:
         found = inspect(name, Connection.from_environment(), token())
-        verdict = judge([found.architecture], hardware, context)
+        verdict = judge([found.dimensions], hardware, context)
         _say(f"  {found.repository}  {size(found.download)} to download")
         _say(f"  {verdict.word}. {verdict.sentence}")
         return 0 if verdict.answer != "no" else 1
     entries = [CATALOGUE[name]] if name else list(CATALOGUE.values())
-    verdicts = [judge(entry.architectures, hardware, context) for entry in entries]
+    verdicts = [judge(entry.dimensions, hardware, context) for entry in entries]
     for entry, verdict in zip(entries, verdicts, strict=True):
         _say(f"  {entry.name:<18} {verdict.word}. {verdict.sentence}")
         if entry.download > hardware.disk_free:

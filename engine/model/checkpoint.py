@@ -11,9 +11,10 @@ from typing import NoReturn
 from safetensors import SafetensorError, safe_open
 
 from engine.architecture import Architecture, read_architecture
-from engine.architecture.form import GROUP, SCALE
-from engine.architecture.shape import HEAD, TABLE
-from engine.architecture.stored import QUANT_STATE
+from engine.architecture.form import GROUP
+from engine.architecture.shape import TABLE
+from engine.architecture.stored import Kept
+from engine.dimensions import Dimensions, held_in
 from engine.errors import CheckpointError
 from engine.files import AGAIN, present, read_object
 from engine.model.fourbit import NEEDED, NESTED
@@ -45,23 +46,17 @@ class Checkpoint:
     """
 
     folder: Path
-    architecture: Architecture
+    dimensions: Dimensions
     stored: Mapping[str, Stored]
 
-    def tensors(self) -> dict[str, tuple[int, ...]]:
-        """Return the shape every tensor of the model must have, by name; a tied head too where a tool wrote it out."""
-        shapes = self.architecture.tensors()
-        if HEAD in self.stored:
-            shapes[HEAD] = shapes[TABLE]
-        return shapes
+    @property
+    def architecture(self) -> Architecture:
+        """The shape of the model."""
+        return self.dimensions.architecture
 
-    def is_packed(self, name: str) -> bool:
-        """Tell whether the matrix ``name`` is stored as NF4; one file may hold several kinds."""
-        return f"{name}.{QUANT_STATE}" in self.stored
-
-    def is_grouped(self, name: str) -> bool:
-        """Tell whether the matrix ``name`` is stored at 4 or 8 bits in groups of 32."""
-        return f"{name}.{SCALE}" in self.stored
+    def kept(self) -> dict[str, Kept]:
+        """Return the form of every matrix of fewer than 16 bits by its name; one file may hold several kinds."""
+        return dict(self.dimensions.kept)
 
 
 def open_checkpoint(folder: Path) -> Checkpoint:
@@ -74,7 +69,7 @@ def open_checkpoint(folder: Path) -> Checkpoint:
     longest = HEADER + HEADER_SHARE * len(architecture.tensors())
     for file in _weight_files(folder):
         stored |= _header(file, longest)
-    checkpoint = Checkpoint(folder, architecture, stored)
+    checkpoint = Checkpoint(folder, held_in(architecture, stored), stored)
     _check(checkpoint)
     return checkpoint
 
@@ -144,14 +139,15 @@ def _reason(error: SafetensorError) -> str:
 
 def _check(checkpoint: Checkpoint) -> None:
     """Raise CheckpointError unless the stored tensors are exactly the architecture's."""
-    expected = checkpoint.tensors()
+    expected, kept = checkpoint.dimensions.tensors(), checkpoint.kept()
     known = set(expected)
     for name, shape in expected.items():
         if name not in checkpoint.stored:
             raise CheckpointError(f"{checkpoint.folder} lacks the tensor {name}.{_clue(checkpoint)}", ANOTHER_COPY)
-        if checkpoint.is_grouped(name) and len(shape) == 2:
+        form = kept.get(name) if len(shape) == 2 else None
+        if form in ("4 bits", "8 bits"):
             known |= _check_grouped(checkpoint, name, shape)
-        elif checkpoint.is_packed(name) and len(shape) == 2 and name != TABLE:
+        elif form == "nf4" and name != TABLE:
             _check_packed(checkpoint, name, shape)
             known |= {f"{name}.{sidecar}" for sidecar in (*NEEDED, *NESTED)}
         else:

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 from transformers import LlamaConfig
 
-from engine.account import CONTEXT, GPU, LEAST, LIBRARIES, NF4, ON_CPU, RUNTIME, STEP, account, longest, needs
+from engine.account import CONTEXT, LEAST, LIBRARIES, RUNTIME, STEP, account, longest, needs
+from engine.architecture.holding import BYTES, Holding
 from engine.config import Weights
-from engine.dimensions import Dimensions, read_dimensions
+from engine.dimensions import Dimensions, held_in, read_dimensions
 from engine.errors import DeviceError
 from engine.events import finished
 from engine.library import CATALOGUE
@@ -24,8 +25,9 @@ from engine.model.packed import Packed
 from tests.engine.model.tiny import SIZES, group, random_model
 
 GB = 10**9
+NF4 = BYTES["nf4"]
 STARTER = Path(__file__).parents[2] / "assets" / "starter"
-EIGHT = CATALOGUE["llama-8b"].models["target"].architecture
+EIGHT = CATALOGUE["llama-8b"].models["target"].dimensions
 
 
 def stored(linear: Linear) -> int:
@@ -62,8 +64,10 @@ def agree(folder: Path, weights: Weights) -> None:
     """Check the account of the checkpoint in ``folder``, part by part, against what is loaded."""
     model = finished(load(folder, torch.device("cpu"), weights=weights))
     cache = model.new_cache(100)
-    said = account(read_dimensions(folder), 100, ON_CPU[weights])
+    said = account(read_dimensions(folder), 100, Holding("cpu", weights))
     assert said.linears == sum(stored(each) for block in model.blocks for each in block.matrices)
+    norms = (norm for block in model.blocks for norm in (block.attention_norm, block.mlp_norm))
+    assert said.vectors == sum(norm.nbytes for norm in (*norms, model.norm))
     assert said.embedding == (stored(model.table) if isinstance(model.table, Packed) else model.table.nbytes)
     shared = model.head is model.table or (isinstance(model.head, Dense) and model.head.weight is model.table)
     assert said.head == (0 if shared else stored(model.head))
@@ -77,7 +81,7 @@ def test_a_packed_matrix_takes_what_is_counted() -> None:
 
 def test_account_of_an_8b() -> None:
     """Guards the numbers people choose a GPU by: Llama 3.1 8B on a GPU with 4,096 tokens, part by part."""
-    part = account(EIGHT, 4096, GPU)
+    part = account(EIGHT, 4096)
     assert part.linears == 32 * (4096 * 128 * 80 + 3 * 4096 * 14_336) * 9 // 16
     assert part.embedding == 0  # stays in the memory of the host
     assert part.head == 128_256 * 4096 * 9 // 16 * 5 // 4  # its own matrix, and a quarter again for drafting
@@ -87,7 +91,7 @@ def test_account_of_an_8b() -> None:
 
 def test_an_8b_on_a_cpu() -> None:
     """Guards the memory of a laptop: Llama 3.1 8B at 4 bits in about 5.5 GB, little more while it is loaded."""
-    part = account(EIGHT, 4096, ON_CPU["4 bits"])
+    part = account(EIGHT, 4096, Holding("cpu", "4 bits"))
     assert part.linears == 32 * (4096 * 128 * 80 + 3 * 4096 * 14_336) * 5 // 8
     assert part.embedding == EIGHT.embedding * 17 // 16
     assert 5.3 * GB < part.weights < 5.7 * GB
@@ -102,15 +106,15 @@ def test_an_8b_on_a_cpu() -> None:
 
 def test_a_tied_head_is_counted_where_it_is_a_copy() -> None:
     """Guards against counting a small tied head twice, and against forgetting the 4-bit copy of a large one."""
-    tied = replace(CATALOGUE["smollm2"].models["draft"].architecture, vocabulary=49_152)
-    assert account(tied, 1, GPU).head == 0
-    large = CATALOGUE["qwen3-8b"].models["draft"].architecture
-    assert account(large, 1, GPU).head == large.embedding * NF4 * 5 / 4
+    tied = CATALOGUE["smollm2"].models["draft"].dimensions
+    assert account(tied, 1).head == 0
+    large = CATALOGUE["qwen3-8b"].models["draft"].dimensions
+    assert account(large, 1).head == large.embedding * NF4 * 5 / 4
 
 
 def test_no_level_holds_more_than_the_shortest(dimensions: Dimensions) -> None:
     """Guards against caches counted for tokens the smallest context of a set rules out."""
-    short = replace(dimensions, context=2048)
+    short = dimensions.reaching(2048)
     assert needs([dimensions, short], 8192, "cuda").context == 2048
     assert longest([dimensions, short], "cuda", 1 << 40, 8192) == 2048
 
@@ -118,7 +122,7 @@ def test_no_level_holds_more_than_the_shortest(dimensions: Dimensions) -> None:
 @pytest.fixture
 def dimensions() -> Dimensions:
     """A model of a billion weights."""
-    return CATALOGUE["llama-8b"].models["draft"].architecture
+    return CATALOGUE["llama-8b"].models["draft"].dimensions
 
 
 def test_the_longest_context_fits_and_one_step_more_does_not(dimensions: Dimensions) -> None:
@@ -131,7 +135,7 @@ def test_the_longest_context_fits_and_one_step_more_does_not(dimensions: Dimensi
 
 def test_a_refusal_names_the_numbers_and_what_would_fit() -> None:
     """Guards against “out of memory” after minutes of loading: the sentence comes before, with a way out."""
-    levels = CATALOGUE["llama-8b"].architectures
+    levels = CATALOGUE["llama-8b"].dimensions
     asked = needs(levels, 16_384, "cuda")
     asked.require(asked.total)
     with pytest.raises(DeviceError) as shorter:
@@ -148,10 +152,10 @@ def test_a_refusal_names_the_numbers_and_what_would_fit() -> None:
 
 def test_loading_counts_the_matrix_that_is_there_twice() -> None:
     """Guards against a set that fits once loaded but dies of its head, unpacked, while it is."""
-    wide = replace(EIGHT, vocabulary=500_000)
+    wide = held_in(replace(EIGHT.architecture, vocabulary=500_000), ())
     asked = needs([wide], 1024, "cuda", runtime=0)
     assert asked.total == asked.loading > asked.weights + asked.caches + asked.workspace + asked.graphs
-    tied = needs([replace(wide, tied=True)], 1024, "cuda", runtime=0)
+    tied = needs([held_in(replace(wide.architecture, tied_head=True), ())], 1024, "cuda", runtime=0)
     assert tied.loading == tied.weights + wide.embedding * 2  # the copy at 4 bits is made of one in 16
 
 

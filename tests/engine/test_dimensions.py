@@ -10,7 +10,7 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from engine.dimensions import Dimensions, dimensions_of, read_dimensions
+from engine.dimensions import as_nf4, dimensions_of, layer_weights, read_dimensions
 from engine.errors import CheckpointError
 
 CONFIG: dict[str, Any] = {
@@ -32,10 +32,12 @@ def test_parameters_are_those_of_transformers(family: str, tied: bool) -> None:
     config = {**CONFIG, "model_type": family, "tie_word_embeddings": tied}
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(AutoConfig.for_model(**config))
-    matrices = sum(p.numel() for name, p in model.named_parameters() if p.dim() == 2)
     read = dimensions_of(AutoConfig.for_model(**config).to_dict(), "tiny")
-    assert read.parameters == matrices
-    assert read.linears + read.embedding * (1 if tied else 2) == matrices
+    assert read.parameters == model.num_parameters()
+    assert read.tensors() == {name: tuple(tensor.shape) for name, tensor in model.named_parameters()}
+    assert layer_weights(read.architecture) == sum(
+        tensor.numel() for name, tensor in model.named_parameters() if tensor.dim() == 2 and "layers" in name
+    )
 
 
 @pytest.mark.parametrize(
@@ -58,7 +60,8 @@ def test_nf4_configuration_is_accepted() -> None:
     """Guards against refusing the pre-quantised copies the catalogue recommends."""
     recipe = {"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}
     read = dimensions_of({**CONFIG, "model_type": "llama", "quantization_config": recipe}, "x")
-    assert read == Dimensions("llama", 3, 64, 160, 4, 2, 16, 100, False, 512, nf4=read.linears)
+    assert (len(read.kept), {form for _, form in read.kept}) == (3 * 7, {"nf4"})
+    assert read == as_nf4(read.architecture)
 
 
 @pytest.mark.parametrize("content", [None, "not json", "[]"])

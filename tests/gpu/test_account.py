@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import LlamaConfig
 
-from engine.account import GPU, account
+from engine.account import account
 from engine.dimensions import read_dimensions
 from tests.engine.model.tiny import loaded, random_model
 
@@ -36,5 +36,5 @@ def test_account_is_what_a_gpu_holds(tied: bool, vocabulary: int, tmp_path: Path
     cache = model.new_cache(CONTEXT)
     frequent = model.head_of(torch.arange(vocabulary // 4)) if vocabulary >= 65_536 else None
     held = torch.cuda.memory_allocated() - before
-    assert held == pytest.approx(account(read_dimensions(tmp_path), CONTEXT, GPU).total, rel=0.03)
+    assert held == pytest.approx(account(read_dimensions(tmp_path), CONTEXT).total, rel=0.03)
     del model, cache, frequent

@@ -99,7 +99,7 @@ def survey(library: Library, context: int) -> Survey:
     hardware = probe(library.folder)
     models = [model for model in library.models() if model.present and model.whole]
     names = {model.repository for model in models}
-    offers = [_offer(entry, judge(entry.architectures, hardware, context), names) for entry in CATALOGUE.values()]
+    offers = [_offer(entry, judge(entry.dimensions, hardware, context), names) for entry in CATALOGUE.values()]
     levels = {repository for offer in offers if offer.installed for repository in offer.repositories}
     alone = {offer.repositories[0] for offer in offers if len(offer.repositories) == 1}
     wanted = [m for m in models if m.repository not in alone and (m.alone or m.repository not in levels)]
@@ -122,7 +122,7 @@ def look_up(address: str, library: Library, connection: Connection, context: int
         licences=(found.licence or "no licence stated",),
         repositories=(found.repository,),
         gated=(),
-        verdict=judge([found.architecture], probe(library.folder), context),
+        verdict=judge([found.dimensions], probe(library.folder), context),
         wanted=(replace(wanted[0], repository=found.repository, revision=found.revision),),
         installed=there,
         missing=() if there else (found.repository,),
@@ -145,7 +145,7 @@ def _offer(entry: CatalogueSet, verdict: Verdict, installed: set[str]) -> Offer:
         installed=installed.issuperset(repositories),
         chats=entry.chats,
         missing=tuple(repository for repository in repositories if repository not in installed),
-        parameters=entry.models["target"].architecture.parameters,
+        parameters=entry.models["target"].dimensions.parameters,
         presets=entry.presets,
     )
 
@@ -153,21 +153,21 @@ def _offer(entry: CatalogueSet, verdict: Verdict, installed: set[str]) -> Offer:
 def _own(model: Installed, hardware: Hardware, context: int) -> Offer | None:
     """Return a model of the library's as a set of one, None where its configuration cannot be read any more."""
     try:
-        architecture = model.architecture
+        dimensions = model.dimensions
     except (UpdraftError, OSError):
         return None
     return Offer(
         name=model.repository,
         title=model.name,
-        good_for=f"{how_many(architecture.parameters)} parameters. {ALONE}",
+        good_for=f"{how_many(dimensions.parameters)} parameters. {ALONE}",
         download=0,
         licences=(model.licence or "no licence stated",),
         repositories=(model.repository,),
         gated=(),
-        verdict=judge([architecture], hardware, context),
+        verdict=judge([dimensions], hardware, context),
         wanted=(),
         installed=True,
-        parameters=architecture.parameters,
+        parameters=dimensions.parameters,
     )
 
 

@@ -77,7 +77,7 @@ def test_inspect_before_a_download(hub: FakeHub) -> None:
     found = inspect("ada/tiny", Connection(endpoint=hub.address), None)
     content = hub.repositories["ada/tiny"].commits[found.revision]
     assert found.download == sum(len(content[name]) for name in ("config.json", "tokenizer.json", "LICENSE", WEIGHTS))
-    assert (found.licence, found.form, found.architecture.layers) == ("apache-2.0", "16-bit", 2)
+    assert (found.licence, found.form, found.dimensions.architecture.layers) == ("apache-2.0", "16-bit", 2)
     assert hub.bytes_served(WEIGHTS) <= 100_001, "a header was asked for, not the weights"
 
 

@@ -41,7 +41,7 @@ def machine(free: int = 0, total: int = 0, ram: int = 16 * GB, cuda: str | None 
 )
 def test_catalogue_has_the_published_sizes(name: str, role: Any, billions: float) -> None:
     """Guards against a typing error in the catalogue's architectures: all sizes follow from them."""
-    assert CATALOGUE[name].models[role].architecture.parameters / 1e9 == pytest.approx(billions, rel=0.006)
+    assert CATALOGUE[name].models[role].dimensions.parameters / 1e9 == pytest.approx(billions, rel=0.006)
 
 
 def test_catalogue_is_consistent() -> None:
@@ -54,13 +54,13 @@ def test_catalogue_is_consistent() -> None:
         assert set(entry.presets) <= set(PRESETS)
         for preset in entry.presets:
             assert PRESETS[preset].roles <= set(entry.models)
-        sizes = [model.architecture.parameters for model in entry.models.values()]
+        sizes = [model.dimensions.parameters for model in entry.models.values()]
         assert sizes == sorted(sizes, reverse=True)
 
 
 def test_verdicts() -> None:
     """Guards the three answers and their numbers: what is said to fit must fit by the same account, and no more."""
-    levels = CATALOGUE["qwen3-8b"].architectures
+    levels = CATALOGUE["qwen3-8b"].dimensions
     needed = needs(levels, 8192, "cuda").total
     assert judge(levels, machine(needed + SPARE, 24 * GB), 8192).answer == "fits"
     tight = judge(levels, machine(needed + SPARE - 1, 24 * GB), 8192)
@@ -73,7 +73,7 @@ def test_verdicts() -> None:
 
 def test_does_not_fit_says_why() -> None:
     """Guards against "does not fit" without the reason: the machine is too small, or others hold its memory."""
-    levels = CATALOGUE["qwen3-8b"].architectures
+    levels = CATALOGUE["qwen3-8b"].dimensions
     small = judge(levels, machine(5 * GB, 6 * GB), 4096)
     assert (small.answer, small.context) == ("no", 0)
     assert "this machine has" in small.sentence
@@ -84,14 +84,14 @@ def test_does_not_fit_says_why() -> None:
 
 def test_longer_than_trained() -> None:
     """Guards against offering a context the model was never trained for."""
-    verdict = judge(CATALOGUE["layerskip-7b"].architectures, machine(40 * GB, 48 * GB), 100_000)
+    verdict = judge(CATALOGUE["layerskip-7b"].dimensions, machine(40 * GB, 48 * GB), 100_000)
     assert (verdict.answer, verdict.context) == ("shorter", 4096)
     assert "trained" in verdict.sentence
 
 
 def test_without_a_usable_gpu_the_cpu_is_judged() -> None:
     """Guards against judging a GPU that the installed torch cannot use, or weights of 8 bits at the size of 4."""
-    levels = CATALOGUE["smollm2"].architectures
+    levels = CATALOGUE["smollm2"].dimensions
     verdict = judge(levels, machine(20 * GB, 24 * GB, cuda=None), 1024)
     assert verdict.device == "cpu"
     assert verdict.needed == needs(levels, 1024, "cpu").total
@@ -100,6 +100,6 @@ def test_without_a_usable_gpu_the_cpu_is_judged() -> None:
 
 def test_least_context_is_a_chat() -> None:
     """Guards against "fits" with a context in which no conversation can be had."""
-    level = CATALOGUE["smollm2"].models["draft"].architecture
+    level = CATALOGUE["smollm2"].models["draft"].dimensions
     room = needs([level], LEAST - 1, "cuda").total + SPARE
     assert judge([level], machine(room, 24 * GB), 4096).answer == "no"

@@ -187,7 +187,7 @@ def test_import_of_a_folder(library: Library, tmp_path: Path) -> None:
     assert (model.folder / WEIGHTS).stat().st_ino == (folder / WEIGHTS).stat().st_ino
     assert not (model.folder / "pytorch_model.bin").exists()
     assert all(checked.good for checked in library.verify(model))
-    assert model.architecture.layers == 2
+    assert model.dimensions.architecture.layers == 2
 
 
 def cached(home: Path, name: str) -> Path:

@@ -31,7 +31,7 @@ def test_a_whole_folder_opens(llama: Path) -> None:
     """A sound checkpoint refused, or its size and shape told wrongly."""
     checkpoint = open_checkpoint(llama)
     assert checkpoint.architecture.layers == 5
-    assert not checkpoint.is_packed(QUERY)
+    assert not checkpoint.kept()
 
 
 def test_missing_things_are_named(llama: Path, tmp_path: Path) -> None:

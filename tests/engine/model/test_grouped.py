@@ -11,9 +11,10 @@ from safetensors.torch import load_file
 from torch import Tensor
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
-from engine.account import EXACT, account
+from engine.account import account
 from engine.architecture import read_architecture
 from engine.architecture.form import RECIPE
+from engine.architecture.holding import Holding
 from engine.dimensions import read_dimensions
 from engine.errors import CheckpointError
 from engine.model import open_checkpoint
@@ -59,7 +60,7 @@ def test_a_model_is_loaded_as_it_is_stored(
     checkpoint_of(variant)[1].save_pretrained(tmp_path)
     worth = group(tmp_path, bits, embedding=embedding, leave=leave)
     model = loaded(tmp_path)
-    said = account(read_dimensions(tmp_path), 128, EXACT, has_exits=False)
+    said = account(read_dimensions(tmp_path), 128, Holding("cpu"), has_exits=False)
     assert model.embedding.nbytes == said.embedding
     change_config(tmp_path, quantization_config=None)
     write_tensors(tmp_path, worth)

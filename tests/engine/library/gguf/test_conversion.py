@@ -84,8 +84,8 @@ def test_one_file_may_hold_many_kinds(tmp_path: Path) -> None:
     converted(tmp_path / "tiny.gguf", tmp_path / "tiny")
     checkpoint = open_checkpoint(tmp_path / "tiny")
     layer = "model.layers.0"
-    assert checkpoint.is_packed(f"{layer}.mlp.down_proj.weight")
-    assert checkpoint.is_grouped(f"{layer}.self_attn.v_proj.weight")
+    assert checkpoint.kept()[f"{layer}.mlp.down_proj.weight"] == "nf4"
+    assert checkpoint.kept()[f"{layer}.self_attn.v_proj.weight"] in ("4 bits", "8 bits")
     value = loaded(tmp_path / "tiny").blocks[0].qkv(torch.eye(256)).T[-128:]
     torch.testing.assert_close(value, reference.state_dict()[f"{layer}.self_attn.v_proj.weight"], atol=1e-5, rtol=0)
 
