@@ -12,7 +12,7 @@ from math import prod
 
 from engine.architecture.holding import BYTES, Device, Holding
 from engine.architecture.shape import HEAD, TABLE
-from engine.config import WEIGHTS, Weights
+from engine.config import PRESETS, WEIGHTS, Weights
 from engine.dimensions import Dimensions
 from engine.errors import DeviceError
 from engine.words import size
@@ -21,7 +21,7 @@ MIB = 1 << 20
 
 TRIMMED_FROM, TRIMMED_SHARE = 65_536, 4  # a vocabulary this large has a quarter of its head copied for drafting
 
-LEVELS = 3  # the deepest hierarchy, even of one model's exits
+LEVELS = max(len(preset.stages) for preset in PRESETS.values())  # of the deepest hierarchy, even of one model
 ROWS = 17  # of a level's laws: sixteen proposed tokens and one behind them
 UNPACKED = 128 * MIB  # of a 4-bit matrix that are dense at a time while a prompt is read
 GRAPHS = 64 * MIB  # what the CUDA graphs of a set take at most: four presets of 8 to 16 MB each on an H100

@@ -8,11 +8,12 @@ from functools import partial
 import psutil
 import torch
 
+from engine import words
 from engine.account import LEAST, LIBRARIES, longest, needs
 from engine.architecture.holding import Device
 from engine.config import WEIGHTS, ModelSet, Role, Weights
 from engine.dimensions import Dimensions, read_dimensions
-from engine.errors import CheckpointError
+from engine.errors import CheckpointError, DeviceError
 
 
 class Budget:
@@ -46,6 +47,13 @@ class Budget:
         if held and self._kind == "cpu":  # on a GPU what is loaded counts as free
             free += asked(held, LEAST).weights
         asked([*held, self._dimensions(role)], context).require(free)
+
+    def require_bytes(self, part: str, size: int) -> None:
+        """Raise DeviceError if ``size`` bytes more are not free, for ``part`` of the set."""
+        free = free_memory(self._device)
+        if size > free:
+            sentence = f"{part} needs {words.size(size)} of memory; {words.size(max(free, 0))} are free."
+            raise DeviceError(sentence, "Close other programs that use this memory, or choose another method.")
 
     def _family(self) -> list[Dimensions]:
         """Return the dimensions of the set's models that can be read, the target's first.

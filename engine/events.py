@@ -58,7 +58,7 @@ class LevelInfo:
 
     title: str  # "Draft", "Qualifier", "Target", "Lookup"
     detail: str  # "2 of 16 layers", "4.6 M parameters"
-    kind: Literal["exit", "model", "lookup"]
+    kind: str  # of its source: "exit", "model", "lookup", …
     window: int = 0
     asked: int = 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Literal, Protocol
 
 import torch
@@ -12,11 +13,12 @@ import torch
 from engine.account import LEAST
 from engine.architecture import read_architecture
 from engine.budget import Budget
-from engine.config import ModelSet, Preset, Role, Sampling, Traits, Weights
+from engine.config import ModelSet, Preset, Role, Sampling, Source, Traits, Weights
 from engine.decoding.eager import EagerRunner
 from engine.decoding.frequent import FrequentTokens, frequent_tokens
 from engine.decoding.graphs import GraphRunner, free_dropped
 from engine.decoding.relay import Chain, PlainStep
+from engine.decoding.sources import Own, making
 from engine.decoding.tape import Tape
 from engine.errors import DeviceError, ModelSetError
 from engine.events import Loading
@@ -26,6 +28,7 @@ from engine.model.packing import refusal
 from engine.tokenizer import ChatTokenizer
 
 How = Literal["auto", "eager", "graphs"]
+Part = tuple[Transformer, FrequentTokens | None]
 
 
 class Runner(Protocol):
@@ -41,6 +44,8 @@ class Runner(Protocol):
     def context(self, role: Role) -> int: ...
 
     def add(self, role: Role, model: Transformer, frequent: FrequentTokens | None) -> None: ...
+
+    def add_own(self, role: Role, own: Own, /) -> None: ...
 
     def rewind(self, length: int) -> None: ...
 
@@ -73,7 +78,8 @@ class Loaded:
         self.weights: Weights = weights if packs else "exact"
         self._budget = Budget(models, device, dense_head=dense_head, weights=self.weights)
         self._runner: Runner | None = None
-        self._parts: dict[Role, tuple[Transformer, FrequentTokens | None]] = {}
+        self._parts: dict[Role, Part] = {}
+        self._own: dict[Role, Own] = {}  # what sources loaded for themselves
         self._tokenizers: dict[Role, ChatTokenizer] = {}
 
     @property
@@ -97,6 +103,7 @@ class Loaded:
         """Drop the models and give their memory back."""
         self._runner = None
         self._parts.clear()
+        self._own.clear()
         if self.device.type == "cuda":
             gc.collect()  # what a fault left behind may still refer to models and recordings
             free_dropped()
@@ -109,12 +116,7 @@ class Loaded:
         """
         if role in self._parts:
             return
-        folder = self.set.models.get(role)
-        if folder is None:
-            raise ModelSetError(
-                f"{self.set.name} has no {role} model, which this preset needs.",
-                "Choose HiSpec, Lookup or Plain, or a model set with smaller models of the same family.",
-            )
+        folder = self._folder(role)
         part = f"{self.set.name} {role}"
         yield Loading(part, 0.0)
         read_architecture(folder)  # first: what cannot run is refused for its own reason, not for its tokenizer's
@@ -142,6 +144,34 @@ class Loaded:
             self.traits = Traits(sampling, tokenizer.template.thinks)
         yield Loading(part, 1.0)
 
+    def need_own(self, source: Source) -> Generator[Loading, None, None]:
+        """Load the weights that only ``source`` can read, if it has some and they are not there; yields Loading.
+
+        Raises as ``need`` does, behind which it comes.
+        """
+        role = source.own
+        if role is None or role in self._own:
+            return
+        folder, part = self._folder(role), f"{self.set.name} {role}"
+        yield Loading(part, 0.0)
+        self._budget.require_bytes(part, making(source).memory(folder))
+        with device_errors():
+            self._own[role] = making(source).load(folder, self.models)
+        try:
+            self.runner.add_own(role, self._own[role])
+        except ValueError as reason:
+            self._go_eager(str(reason), self._parts, self.tokenizer.size)
+        yield Loading(part, 1.0)
+
+    def _folder(self, role: Role) -> Path:
+        folder = self.set.models.get(role)
+        if folder is None:
+            raise ModelSetError(
+                f"{self.set.name} has no {role} model, which this preset needs.",
+                "Choose HiSpec, Lookup or Plain, or a model set with smaller models of the same family.",
+            )
+        return folder
+
     def _afford(self, role: Role) -> None:
         """Make sure that the model of ``role`` fits, before a byte of it is read; raises DeviceError with numbers."""
         held = LEAST  # without recordings caches grow as they are needed
@@ -157,11 +187,17 @@ class Loaded:
                 self._runner = self._new_runner(vocabulary)
             self._runner.add(role, model, frequent)
         except ValueError as reason:
-            self.how, self.why_eager = "eager", str(reason)
-            self._runner = EagerRunner(self.device, vocabulary)
-            for each, (its_model, its_frequent) in parts.items():
-                self._runner.add(each, its_model, its_frequent)
+            self._go_eager(str(reason), parts, vocabulary)
         self._parts = parts  # only now: what does not fit after all is not there
+
+    def _go_eager(self, reason: str, parts: Mapping[Role, Part], vocabulary: int) -> None:
+        """Let ``parts`` go on without recordings, and what sources loaded for themselves."""
+        self.how, self.why_eager = "eager", reason
+        self._runner = EagerRunner(self.device, vocabulary)
+        for role, (model, frequent) in parts.items():
+            self._runner.add(role, model, frequent)
+        for role, own in self._own.items():
+            self._runner.add_own(role, own)
 
     def _new_runner(self, vocabulary: int) -> Runner:
         if self.how == "graphs":

@@ -14,9 +14,10 @@ import torch
 
 from engine.account import LEAST
 from engine.config import AUTOMATIC, ROOM, WEIGHTS, Chosen, ModelSet, Preset, Sampling, Traits, Weights
-from engine.decoding.chain import at_exits, describe
+from engine.decoding.chain import describe
 from engine.decoding.planner import Planner
 from engine.decoding.relay import Chain, PlainStep, Relay, within
+from engine.decoding.sources import fitted
 from engine.decoding.tape import Tape
 from engine.decoding.threads import Threads
 from engine.diagnosis import describe_engine
@@ -131,8 +132,10 @@ class Session:
 
         Raises ModelSetError for a preset the set cannot run, CheckpointError, and DeviceError where it does not fit.
         """
-        for role in sorted(preset.roles, reverse=True):  # the target first
+        for role in sorted(preset.whole, reverse=True):  # the target first
             yield from self._loaded.need(role)
+        for stage in preset.stages:
+            yield from self._loaded.need_own(stage.source)
         with device_errors():
             for fraction in self._loaded.runner.prepare(self._as_trained(preset)):
                 yield Loading(f"{preset.title} on the GPU", fraction)
@@ -239,9 +242,8 @@ class Session:
         self._loaded.close()
 
     def _as_trained(self, preset: Preset) -> Preset:
-        """Return ``preset`` with the early exits the target was trained for, if it says which these are."""
-        target = self.loaded["target"]
-        return at_exits(preset, target.architecture.exits, target.layers)
+        """Return ``preset`` fitted to what the models were trained for, such as the early exits of a target."""
+        return fitted(preset, self.loaded)
 
     def _watch(self) -> Watch:
         """Return what measures plain decoding in a reply, with what is known of it for this model, device and way."""
@@ -271,7 +273,7 @@ class Session:
         if isinstance(event, Round):
             self._planner.add(event, preset)
         elif isinstance(event, PlainPace):
-            self._planner.time("target", 1, event.seconds)
+            self._planner.time(preset.stages[-1].source, 1, event.seconds)
 
     def _common(self, prompt: list[int]) -> int:
         """Return how long a prefix ``prompt`` shares with the tape, whose prefixes the caches hold; never all of it."""

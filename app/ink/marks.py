@@ -10,6 +10,7 @@ from PySide6.QtCore import QLineF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QTextCharFormat, QTextFormat
 
 from app.look.palette import Palette
+from engine.config import source_kind
 from engine.events import LevelInfo, Token
 
 OUTSIDE_PROPERTY = QTextFormat.Property.UserProperty + 1  # on what is shown in a document but not part of the answer
@@ -49,7 +50,7 @@ def writer_mark(level: int, levels: Sequence[LevelInfo]) -> Mark:
     """Return the mark of what ``level`` wrote and all above it kept."""
     if level == len(levels) - 1:
         return Mark.WRITTEN
-    if levels[level].kind == "lookup":
+    if not source_kind(levels[level].kind).passes:
         return Mark.LOOKED_UP
     return Mark.CORRECTED if level else Mark.DRAFTED
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from engine.config import source_kind
 from engine.events import LevelInfo
 
 
@@ -46,7 +47,7 @@ def plain_name(levels: Sequence[LevelInfo], index: int) -> str:
     if index == len(levels) - 1:
         return "Big model"
     if index == 0:
-        return "Copier" if levels[0].kind == "lookup" else "Guesser"
+        return source_kind(levels[0].kind).noun
     return "Checker" if len(levels) == 3 else f"Checker {index}"
 
 
@@ -57,10 +58,4 @@ def _task(levels: Sequence[LevelInfo], index: int) -> str:
         return "writes every word itself, one token at a time"
     if index == top:
         return "has the last word on every guess, and writes the right one where a guess was wrong"
-    own = f"is the first part of the big model ({info.detail})" if info.detail else "is the first part of the big model"
-    if index == 0:
-        if info.kind == "lookup":
-            return "guesses that words of this chat come again, and copies them; no model runs for that"
-        return f"{own if info.kind == 'exit' else 'is a small model'} that guesses the next words ahead"
-    kind = own if info.kind == "exit" else "is a smaller model"
-    return f"{kind} that sorts out wrong guesses before they reach the big model"
+    return source_kind(info.kind).task(info.detail, bottom=index == 0)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from app.log.captions import captions_of
+from engine.config import source_kind
 from engine.tally import LevelTally, Tally
 
 Cause = Literal["rejections", "drafting", "verifying", "overhead"]
@@ -69,7 +70,7 @@ def reason(tally: Tally, *, technical: bool) -> str:
 def _idle(tally: Tally, noun: str) -> str:
     """Say that a lookup mostly had nothing to copy; nothing where it had, or where a model drafts."""
     lookup, target = tally.levels[0], tally.levels[-1]
-    if lookup.info.kind != "lookup" or lookup.passes > SELDOM * target.passes:
+    if source_kind(lookup.info.kind).passes or lookup.passes > SELDOM * target.passes:
         return ""
     if not lookup.passes:
         return f"{noun} found nothing in the chat to copy, so there was nothing to gain"

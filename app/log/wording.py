@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from app.log.captions import Caption
 from engine import words
+from engine.config import source_kind
 from engine.events import LevelInfo, Loading, Prefill, figures, why_uncompared
 from engine.tally import LevelTally, Tally
 
@@ -82,7 +83,7 @@ def verb(info: LevelInfo, *, bottom: bool, top: bool) -> str:
 
 def kind(info: LevelInfo, *, bottom: bool) -> tuple[str, ...]:
     """Say what a level is, and how far the lowest guesses ahead: the longest way first, for where there is room."""
-    what, ahead = "no model" if info.kind == "lookup" else info.detail, f"up to {info.window} ahead"
+    what, ahead = info.detail if source_kind(info.kind).passes else "no model", f"up to {info.window} ahead"
     if not (bottom and info.window) or info.cut:
         return (what,)
     return (f"{what}, {ahead}", what) if what else (ahead,)

@@ -14,7 +14,6 @@ from app.settings.sampling import SamplingButton
 from engine.config import PRESETS, ModelSet, Preset, Role
 
 SNUG = 680  # below this one the parts move closer together
-_HELPERS: dict[Role, str] = {"draft": "a small draft model", "qualifier": "a middle model", "target": "a large model"}
 
 
 class TopBar(QFrame):
@@ -110,7 +109,7 @@ class TopBar(QFrame):
             preset = settings.hierarchy(PRESETS[name])
             title = preset.title if preset.lossless else f"{preset.title} · lossy"
             lacking = missing_roles(preset, models)
-            needs = f"needs {' and '.join(_HELPERS[role] for role in lacking)}"
+            needs = f"needs {' and '.join(preset.needs[role] for role in lacking)}"
             action.setText(f"{title}\t{needs if lacking else preset.summary}")  # a menu shows both, a button the title
             action.setIconText(title)
             action.setEnabled(not lacking)

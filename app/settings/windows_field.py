@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Any
 
 from PySide6.QtCore import QSignalBlocker
@@ -12,7 +11,7 @@ from app.look.label import Label
 from app.settings.fields import Field, calm
 from app.settings.kinds import WIDEST, Sizes
 from app.settings.options import Option
-from engine.config import PRESETS, Exit, Model, Stage
+from engine.config import PRESETS, Stage
 
 
 class WindowsField(Field):
@@ -91,10 +90,4 @@ class WindowsField(Field):
 
 def level_name(stage: Stage, level: int) -> str:
     """Return what ``stage`` does, the lowest ``level`` being 0, and what does it."""
-    does = "Checker" if level else "Guesser"
-    match stage.source:
-        case Exit(depth):
-            return f"{does}: first {Fraction(depth).limit_denominator(64)} of the layers"
-        case Model(role):
-            return f"{does}: {role} model"
-    return "Copier: what the chat has said"
+    return f"{'Checker' if level else stage.source.noun}: {stage.source.words}"

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QWidget
 from app.ink.marks import GHOSTS, OUTSIDE, Mark, colour_of, inks
 from app.look.label import Label
 from app.look.palette import Palette
+from engine.config import source_kind
 from engine.events import LevelInfo
 
 ENTRIES = {  # the word shown with its mark, what follows it, and all of it in a sentence
@@ -45,7 +46,7 @@ def marks_of(levels: Sequence[LevelInfo]) -> list[Mark]:
     """Return the marks that can occur where ``levels`` answer, bottom first; none where a single one does."""
     if len(levels) < 2:
         return []
-    first = Mark.LOOKED_UP if levels[0].kind == "lookup" else Mark.DRAFTED
+    first = Mark.DRAFTED if source_kind(levels[0].kind).passes else Mark.LOOKED_UP
     between = [Mark.CORRECTED] if len(levels) > 2 else []
     return [first, *between, Mark.WRITTEN, Mark.REJECTED, Mark.PENDING, Mark.DISCARDED]
 

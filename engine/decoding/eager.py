@@ -8,14 +8,15 @@ from collections.abc import Iterator, Mapping
 import torch
 
 from engine.account import EXACT
-from engine.config import Preset, Role, Sampling, Window
+from engine.config import PRESETS, Preset, Role, Sampling
 from engine.decoding.chain import asked, build
 from engine.decoding.frequent import FrequentTokens
 from engine.decoding.goodput import Goodput
-from engine.decoding.hierarchy import Autoregressive, Drafter
+from engine.decoding.hierarchy import Drafter
 from engine.decoding.laws import Sampler
+from engine.decoding.sources import Materials, Own, making
 from engine.decoding.tape import Tape
-from engine.decoding.trunk import Exit, Trunk
+from engine.decoding.trunk import Trunk
 from engine.model import Transformer
 
 
@@ -28,6 +29,7 @@ class EagerRunner:
         """``vocabulary``: how many tokens there are to choose from."""
         self.device, self.vocabulary = device, vocabulary
         self._trunks: dict[Role, Trunk] = {}
+        self._own: dict[Role, Own] = {}
         self._goodputs: dict[Preset, Goodput] = defaultdict(Goodput)
 
     @property
@@ -37,7 +39,9 @@ class EagerRunner:
 
     def held(self, preset: Preset) -> int:
         """Return how many tokens of the conversation every model of ``preset`` still holds."""
-        return min(trunk.seen(len(trunk.spans) - 1) for trunk in (self._trunks[role] for role in preset.roles))
+        trunks = [self._trunks[role] for role in preset.whole]
+        own = [self._own[role].held for role in preset.roles - preset.whole]
+        return min([*(trunk.seen(len(trunk.spans) - 1) for trunk in trunks), *own])
 
     def context(self, role: Role) -> int:
         """Return the most tokens the model of ``role`` may hold."""
@@ -47,10 +51,16 @@ class EagerRunner:
         """Take in a model."""
         self._trunks[role] = Trunk(model, frequent)
 
+    def add_own(self, role: Role, own: Own) -> None:
+        """Take in what a source loaded for itself."""
+        self._own[role] = own
+
     def rewind(self, length: int) -> None:
         """Forget every token from position ``length`` on, in every model."""
         for trunk in self._trunks.values():
             trunk.rewind(length)
+        for own in self._own.values():
+            own.rewind(length)
 
     def prepare(self, _preset: Preset) -> Iterator[float]:
         """Do nothing: there is nothing to make ready."""
@@ -70,16 +80,16 @@ class EagerRunner:
     def chains(self, preset: Preset, _tape: Tape, sampling: Sampling) -> tuple[Drafter, PlainStep]:
         """Return ``preset`` at work, and plain decoding over the same caches."""
         sampler = Sampler(sampling)
-        chain = build(preset, self._trunks, sampler, self.vocabulary, self._goodputs[preset])
-        target = self._trunks["target"]
-        level = Exit(target, len(target.spans) - 1, self.vocabulary, sampler, 0)
-        return chain, PlainStep(Autoregressive(level, Window(1), sampler))
+        chain = build(preset, self._trunks, sampler, self.vocabulary, self._goodputs[preset], self._own)
+        (plain,) = PRESETS["plain"].stages
+        materials = Materials(self._trunks, sampler, self.vocabulary)
+        return chain, PlainStep(making(plain.source).drafter(materials, plain, 0))
 
 
 class PlainStep:
     """A step of plain decoding over the caches of a reply, to compare with."""
 
-    def __init__(self, plain: Autoregressive) -> None:
+    def __init__(self, plain: Drafter) -> None:
         self._plain = plain
 
     def expect(self) -> None:

@@ -10,8 +10,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations, pairwise, product
+from operator import itemgetter
 
-from engine.config import TARGET, Model, Preset, Role, Stage, Window
+from engine.config import Preset, Source, Stage, Window
 from engine.events import Round
 
 Cost = Callable[[int], float]  # seconds of a pass over n positions
@@ -67,28 +68,28 @@ def _filled(gained: Mapping[int, float], window: int) -> tuple[dict[int, float],
 class Planner:
     """Learns from rounds what passes cost and how often models agree, and names the chain to go on with."""
 
-    _costs: dict[Role, dict[int, float]] = field(default_factory=lambda: defaultdict(dict))
-    _counts: dict[tuple[Role, Role], list[float]] = field(default_factory=lambda: defaultdict(lambda: [0.0, 0.0]))
-    _present: tuple[Role, ...] = ()
+    _costs: dict[Source, dict[int, float]] = field(default_factory=lambda: defaultdict(dict))
+    _counts: dict[tuple[Source, Source], list[float]] = field(default_factory=lambda: defaultdict(lambda: [0.0, 0.0]))
+    _present: tuple[Source, ...] = ()
     _windows: tuple[int, ...] = ()
     _plain: int = 0  # replies by plain decoding in a row
 
     def add(self, round_: Round, preset: Preset) -> None:
-        """Learn from a round of ``preset``, whose levels must be whole models."""
-        roles = _roles(preset)
+        """Learn from a round of ``preset``, no level of which may read another's model."""
+        sources = _sources(preset)
         for made in round_.passes:
-            self.time(roles[made.level], made.tokens, made.seconds)
-        for level in range(1, len(roles)):
+            self.time(sources[made.level], made.tokens, made.seconds)
+        for level in range(1, len(sources)):
             judged = [token for token in round_.tokens if level in [at for at, _ in token.judged[1:]]]
             self._count(
-                (roles[level - 1], roles[level]),
+                (sources[level - 1], sources[level]),
                 sum(token.reached >= level for token in judged),
                 sum(token.rejected_by == level for token in judged),
             )
 
-    def time(self, role: Role, tokens: int, seconds: float) -> None:
+    def time(self, source: Source, tokens: int, seconds: float) -> None:
         """Learn what a pass of ``tokens`` positions took."""
-        known = self._costs[role]
+        known = self._costs[source]
         known[tokens] = seconds + FADE * (known[tokens] - seconds) if tokens in known else seconds
 
     def plan(self, preset: Preset) -> Preset:
@@ -97,26 +98,26 @@ class Planner:
         It keeps to what it said last until something promises clearly more, and tries speculation again after a while
         of plain decoding.
         """
-        roles = _roles(preset)
-        if any(role not in self._costs for role in roles):
+        sources = _sources(preset)
+        if any(source not in self._costs for source in sources):
             return preset
-        options = sorted((self._pace(chain, windows), chain, windows) for chain, windows in _options(roles))
+        options = [(self._pace(chain, windows), chain, windows) for chain, windows in _options(sources)]
         self._plain = self._plain + 1 if len(self._present) == 1 else 0
         if self._plain > PATIENCE:
             options = [option for option in options if len(option[1]) > 1]
             self._present = ()
-        pace, chain, windows = options[0]
+        pace, chain, windows = min(options, key=itemgetter(0))
         if not self._present or pace < GAIN * self._pace(self._present, self._windows):
             self._present, self._windows = chain, windows
         return _with_chain(preset, self._present, self._windows)
 
-    def _pace(self, chain: Sequence[Role], windows: Sequence[int]) -> float:
-        costs = [self._cost(role) for role in chain]
+    def _pace(self, chain: Sequence[Source], windows: Sequence[int]) -> float:
+        costs = [self._cost(source) for source in chain]
         return seconds_per_token(costs, [self._agreement(*pair) for pair in pairwise(chain)], windows)
 
-    def _cost(self, role: Role) -> Cost:
-        """Return what passes of ``role`` cost: as seen, between two sizes in proportion, beyond them as the nearest."""
-        seen = sorted(self._costs[role].items())
+    def _cost(self, source: Source) -> Cost:
+        """Return what its passes cost: as seen, between two sizes in proportion, beyond them as the nearest."""
+        seen = sorted(self._costs[source].items())
 
         def cost(n: int) -> float:
             below = [point for point in seen if point[0] <= n] or seen[:1]
@@ -126,12 +127,12 @@ class Planner:
 
         return cost
 
-    def _agreement(self, low: Role, high: Role) -> float:
+    def _agreement(self, low: Source, high: Source) -> float:
         kept, fell = self._counts.get((low, high), (0.0, 0.0))
         prior = self._prior(low, high)
         return (kept + 2 * prior) / (kept + fell + 2)
 
-    def _prior(self, low: Role, high: Role) -> float:
+    def _prior(self, low: Source, high: Source) -> float:
         """Guess the agreement of two models from a third that has met both: hopefully, so that it gets tried."""
         between = [
             min(self._agreement(low, middle), self._agreement(middle, high))
@@ -140,18 +141,18 @@ class Planner:
         ]
         return max(between, default=UNSEEN)
 
-    def _count(self, pair: tuple[Role, Role], kept: int, fell: int) -> None:
+    def _count(self, pair: tuple[Source, Source], kept: int, fell: int) -> None:
         counts = self._counts[pair]
         counts[:] = FADE * counts[0] + kept, FADE * counts[1] + fell
 
 
-def _roles(preset: Preset) -> tuple[Role, ...]:
-    return tuple(stage.source.role for stage in preset.stages if isinstance(stage.source, Model))
+def _sources(preset: Preset) -> tuple[Source, ...]:
+    return tuple(stage.source for stage in preset.stages)
 
 
-def _options(roles: Sequence[Role]) -> Iterator[tuple[tuple[Role, ...], tuple[int, ...]]]:
+def _options(sources: Sequence[Source]) -> Iterator[tuple[tuple[Source, ...], tuple[int, ...]]]:
     """Yield every chain that ends in the target, smaller models first, with every choice of windows."""
-    *smaller, target = roles
+    *smaller, target = sources
     for count in range(len(smaller) + 1):
         for below in combinations(smaller, count):
             sizes = [range(1, WIDEST[min(level, 1)] + 1) for level in range(count)]
@@ -159,6 +160,6 @@ def _options(roles: Sequence[Role]) -> Iterator[tuple[tuple[Role, ...], tuple[in
                 yield (*below, target), windows
 
 
-def _with_chain(preset: Preset, chain: Sequence[Role], windows: Sequence[int]) -> Preset:
-    below = [Stage(Model(role), Window(tokens)) for role, tokens in zip(chain[:-1], windows, strict=True)]
-    return replace(preset, stages=(*below, Stage(TARGET)))
+def _with_chain(preset: Preset, chain: Sequence[Source], windows: Sequence[int]) -> Preset:
+    below = [Stage(source, Window(tokens)) for source, tokens in zip(chain[:-1], windows, strict=True)]
+    return replace(preset, stages=(*below, preset.stages[-1]))

@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import Any, Protocol
 
-from engine.config import PRESETS, Model, Preset, Role
+from engine.config import PRESETS, Preset, Role
 from engine.decoding.hierarchy import Fact
 from engine.decoding.tape import Tape
 
@@ -41,7 +41,7 @@ def _holding(preset: Preset, tokens: int, context: Context) -> tuple[int, ...]:
     """Return the indices of the levels that can hold more than ``tokens`` tokens, and of the target."""
     top = len(preset.stages) - 1
     sources = [stage.source for stage in preset.stages[:top]]
-    below = (i for i, source in enumerate(sources) if not isinstance(source, Model) or context(source.role) > tokens)
+    below = (i for i, source in enumerate(sources) if all(context(role) > tokens for role in source.whole))
     return (*below, top)
 
 
@@ -98,7 +98,7 @@ class Relay:
         picked = _picked(self.preset, self._levels)
         if not self._ready(picked):
             self._levels, picked = self._levels[-1:], PRESETS["plain"]
-        self._reach = min(self._context(role) for role in picked.roles)
+        self._reach = min(self._context(role) for role in picked.whole)
         with self._limited(tape):
             self._chain, self.plain = self._open(picked)
 

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from engine.decoding.frequent import FrequentTokens
-from engine.decoding.laws import Laws, Sampler
 from engine.model import Transformer
 
 
@@ -40,6 +39,10 @@ class Trunk:
         self._seen = [length] * len(self.spans)
         nothing = self.model.embed(torch.empty(0, dtype=torch.int64, device=self.model.device))  # [0, width]
         self._waiting = [nothing] * len(self.spans)
+
+    def span_to(self, depth: int) -> int:
+        """Return which span ends after ``depth`` layers; raises ValueError where none does."""
+        return [span.stop for span in self.spans].index(depth)
 
     def seen(self, span: int) -> int:
         """Return how many tokens have been through ``span``."""
@@ -84,40 +87,3 @@ class Trunk:
                 self._waiting[span] = waiting[: max(waiting.shape[0] - (seen - length), 0)]
                 self._seen[span] = length
         self.cache.rewind(length)
-
-
-class Exit:
-    """A level: the model read after one span of its trunk. The last span makes it the whole model."""
-
-    def __init__(
-        self,
-        trunk: Trunk,
-        span: int,
-        vocabulary: int,
-        sampler: Sampler,
-        index: int,
-        *,
-        trimmed: bool = False,
-    ) -> None:
-        """``trimmed``: read for the trunk's frequent tokens only, if it knows them."""
-        self.trunk, self.span, self.index = trunk, span, index
-        self.vocabulary, self.sampler = vocabulary, sampler
-        self.frequent = trunk.frequent if trimmed else None
-
-    def laws(self, tape: Sequence[int], mark: int, rows: int) -> Laws:
-        """Return the laws after tape[:mark] and the ``rows - 1`` next prefixes, in one pass."""
-        before = self.trunk.seen(self.span)
-        states = self.trunk.hidden(self.span, tape, mark - 1, mark - 1 + rows)
-        if self.frequent is None:
-            logits = self.trunk.model.read(states)[:, : self.vocabulary]
-        else:
-            logits = self.frequent.read(self.trunk.model, states, self.vocabulary)
-        return Laws(self.sampler.shape(logits, tape, mark), logits, mark - 1 + rows - before)
-
-    def prefill(self, tape: Sequence[int], upto: int) -> None:
-        """Bring this span and those below to ``upto`` tokens."""
-        self.trunk.advance(self.span, tape, upto)
-
-    def rewind(self, length: int) -> None:
-        """Forget every token from position ``length`` on."""
-        self.trunk.rewind(length)

@@ -6,7 +6,7 @@ import os
 from shutil import get_terminal_size
 from typing import TextIO
 
-from engine.config import PRESETS
+from engine.config import PRESETS, source_kind
 from engine.events import (
     Drafting,
     Event,
@@ -117,7 +117,7 @@ class Terminal:
         levels = self._tally.levels
         if self._tally.plain:
             return ""
-        if levels[level].info.kind == "lookup":
+        if not source_kind(levels[level].info.kind).passes:
             return LOOKUP
         if level == len(levels) - 1:
             return TARGET

@@ -364,7 +364,7 @@ def test_a_planned_hierarchy_follows_what_it_sees(open_session: Open, monkeypatc
     """HSD is a choice of chain: where the middle model only costs time it is left out, and the reply stays the same."""
     monkeypatch.setattr("engine.decoding.planner.Planner._agreement", lambda *_: 0.6)  # random models never agree
     costs = {"draft": 1.0, "qualifier": 10.0, "target": 20.0}  # whatever the clock says on a busy machine
-    monkeypatch.setattr("engine.decoding.planner.Planner._cost", lambda _, role: lambda _: costs[role])
+    monkeypatch.setattr("engine.decoding.planner.Planner._cost", lambda _, source: lambda _: costs[source.role])
     session, expected = open_session(), finished(ask(open_session(), preset="plain")).text
     for _ in range(3):
         events = ask(session, preset="hsd")

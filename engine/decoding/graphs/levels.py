@@ -4,46 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from engine.config import Lookup, Model, Preset, Role, Stage
-from engine.decoding.chain import depth_of
+from engine.config import Preset, Role, Stage
 from engine.decoding.graphs.level import Level
 from engine.decoding.graphs.slots import Slots
 from engine.decoding.graphs.stack import Stack
-
-Place = tuple[Stack, int]  # a model, and after how many of its layers it is read
+from engine.decoding.sources import Place, places
+from engine.errors import SettingError
 
 
 def levels_of(preset: Preset, stacks: Mapping[Role, Stack], slots: Slots) -> list[Level | None]:
-    """Return the levels of ``preset``, the bottom first; None stands for a lookup, which needs no device."""
-    places = [_place(stage, stacks) for stage in preset.stages]
-    return [_level(preset.stages[index], index, places, slots) for index in range(len(places))]
+    """Return the levels of ``preset``, the bottom first; None stands for one that proposes without any device.
+
+    Raises SettingError for a source that no recording knows.
+    """
+    found = places(preset, {role: stack.model for role, stack in stacks.items()})
+    return [_level(stage, index, found, stacks, slots) for index, stage in enumerate(preset.stages)]
 
 
-def _place(stage: Stage, stacks: Mapping[Role, Stack]) -> Place | None:
-    source = stage.source
-    if isinstance(source, Lookup):
-        return None
-    stack = stacks[source.role if isinstance(source, Model) else "target"]
-    layers = stack.model.layers
-    return stack, layers if isinstance(source, Model) else depth_of(source, layers)
-
-
-def _level(stage: Stage, index: int, places: list[Place | None], slots: Slots) -> Level | None:
+def _level(
+    stage: Stage, index: int, places: list[Place | None], stacks: Mapping[Role, Stack], slots: Slots
+) -> Level | None:
     here = places[index]
     if here is None:
+        if stage.source.passes:
+            raise SettingError(f"{stage.source.title(bottom=True, top=False)} cannot be recorded.", "Use --eager.")
         return None
-    stack, depth = here
+    stack = stacks[here.role]
     below = places[index - 1] if index else None
-    exits = tuple(sorted({place[1] for place in places if place and place[0] is stack} - {stack.model.layers}))
+    exits = tuple(sorted({place.depth for place in places if place and place.role == here.role} - {stack.model.layers}))
     stack.make_rings(exits)
     return Level(
         index,
         stage,
         stack,
         slots[index],
-        depth,
-        lower=below[1] if below and below[0] is stack else 0,
+        here.depth,
+        lower=below.depth if below and below.role == here.role else 0,
         exits=exits,
         # A pass of this stack brings its lower levels up to date; one of another model leaves its bonus token behind.
-        behind=1 + sum(place is None or place[0] is not stack for place in places[index + 1 :]),
+        behind=1 + sum(place is None or place.role != here.role for place in places[index + 1 :]),
     )

@@ -20,6 +20,7 @@ from engine.decoding.graphs.slots import Slots
 from engine.decoding.graphs.stack import Stack
 from engine.decoding.graphs.stepwise import StepwiseChain
 from engine.decoding.graphs.straight import StraightChain, is_straight
+from engine.decoding.sources import Own
 from engine.decoding.tape import Tape
 from engine.model import Transformer
 from engine.model.decode import TOKENS, refusal
@@ -65,6 +66,10 @@ class GraphRunner:
         self._stacks[role] = Stack(model, frequent, min(self.room, model.context))
         if self._shared is None:
             self._shared = Device(self.device, self.room, self.vocabulary, model.dtype)
+
+    def add_own(self, role: Role, _own: Own) -> None:
+        """Refuse what a source loaded for itself, with the reason: no recording knows how to run it."""
+        raise ValueError(f"what is in {role} is not recorded")
 
     def rewind(self, length: int) -> None:
         """Count on no more than ``length`` tokens, in every model."""

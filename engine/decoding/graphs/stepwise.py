@@ -5,13 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterator, Sequence
 
-from engine import config
 from engine.config import Preset
 from engine.decoding.graphs.chain import GraphChain, Work
 from engine.decoding.graphs.device import Device
 from engine.decoding.graphs.level import Level
 from engine.decoding.hierarchy import Drafted, Fact
-from engine.decoding.lookup import continuation
+from engine.decoding.sources import making
 from engine.decoding.tape import Tape
 
 Steps = Generator[Fact | None, None, None]  # None: the device has got something new to do
@@ -85,7 +84,7 @@ class StepwiseChain(GraphChain):
             return
         device.goes_on(None, tape)
         if self.levels[0] is None:
-            self._copied = self._copy(tape)
+            self._copied = [*making(self.preset.stages[0].source).propose(tape, self.most[0])]
             device.board.append(self._copied)
             self.recorded[1, len(self._copied)]()
         else:
@@ -93,10 +92,6 @@ class StepwiseChain(GraphChain):
             self.recorded[1, self.most[0]]()
         self._turn = device.slots.send()
         device.expects(self, tape)
-
-    def _copy(self, tape: Tape) -> list[int]:
-        lookup = self.preset.stages[0].source
-        return continuation(tape, lookup, self.most[0]) if isinstance(lookup, config.Lookup) else []
 
     def _settle(self, index: int, tape: Tape, mark: int) -> Iterator[Fact]:
         """Read what came of level ``index``'s turn, and of the drafting for it, and put it on the tape."""

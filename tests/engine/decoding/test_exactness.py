@@ -13,7 +13,7 @@ from engine.config import Sampling, Window
 from engine.decoding.goodput import Goodput
 from engine.decoding.hierarchy import Autoregressive, Drafter, Fact, Verifier
 from engine.decoding.laws import Sampler
-from engine.decoding.lookup import Lookup
+from engine.decoding.sources.lookup import Lookup
 from engine.decoding.tape import Tape
 from tests.engine.decoding.tables import Fork, Table, distance, every_path, law_of, reply
 

@@ -10,7 +10,8 @@ import torch
 from engine.config import ModelSet, Sampling
 from engine.decoding.frequent import FrequentTokens, frequent_tokens
 from engine.decoding.laws import Sampler
-from engine.decoding.trunk import Exit, Trunk
+from engine.decoding.sources.model import ModelReader
+from engine.decoding.trunk import Trunk
 from engine.errors import CheckpointError
 from engine.model import Transformer, load
 from tests.engine.family import finish
@@ -24,12 +25,12 @@ def model(family: ModelSet) -> Transformer:
     return finish(load(family.target, CPU))
 
 
-def levels(model: Transformer, exits: tuple[int, ...]) -> list[Exit]:
+def levels(model: Transformer, exits: tuple[int, ...]) -> list[ModelReader]:
     """Return one level per exit of a fresh trunk."""
     trunk = Trunk(model)
     trunk.cut(exits)
     sampler = Sampler(Sampling(temperature=1, top_p=1))
-    return [Exit(trunk, span, model.vocabulary, sampler, span) for span in range(len(exits))]
+    return [ModelReader(trunk, span, model.vocabulary, sampler, span) for span in range(len(exits))]
 
 
 def fresh(model: Transformer, depth: int, tokens: list[int], rows: int) -> torch.Tensor:
@@ -94,7 +95,7 @@ def test_cutting_anew_keeps_what_every_layer_has_seen(model: Transformer) -> Non
     low.prefill(TOKENS, 10)
     top.trunk.cut((1, 8))
     assert top.trunk.seen(0) == top.trunk.seen(1) == 8
-    again = Exit(top.trunk, 1, model.vocabulary, top.sampler, 0)
+    again = ModelReader(top.trunk, 1, model.vocabulary, top.sampler, 0)
     assert again.laws(TOKENS, 12, 1).probs == pytest.approx(fresh(model, 8, TOKENS, 1), abs=1e-5)
 
 
@@ -103,9 +104,9 @@ def test_a_trimmed_exit_reads_its_frequent_tokens_alone(model: Transformer) -> N
     """Logits put at the wrong ids would still decode, only with hopeless acceptance."""
     trunk = Trunk(model, FrequentTokens(model, [250, 3, 17, 17]))
     sampler = Sampler(Sampling(temperature=1, top_p=1))
-    whole = Exit(trunk, 0, model.vocabulary, sampler, 0).laws(TOKENS, 12, 1).probs[0]
+    whole = ModelReader(trunk, 0, model.vocabulary, sampler, 0).laws(TOKENS, 12, 1).probs[0]
     trunk.rewind(11)
-    cut = Exit(trunk, 0, model.vocabulary, sampler, 0, trimmed=True).laws(TOKENS, 12, 1).probs[0]
+    cut = ModelReader(trunk, 0, model.vocabulary, sampler, 0, trimmed=True).laws(TOKENS, 12, 1).probs[0]
     assert cut.nonzero().flatten().tolist() == [3, 17, 250]
     assert cut[[3, 17, 250]] == pytest.approx(whole[[3, 17, 250]] / whole[[3, 17, 250]].sum(), abs=1e-6)
 

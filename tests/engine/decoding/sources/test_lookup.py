@@ -11,7 +11,7 @@ from engine.config import Sampling, Window
 from engine.decoding.goodput import LONG, Goodput
 from engine.decoding.hierarchy import Verifier
 from engine.decoding.laws import Sampler
-from engine.decoding.lookup import Lookup
+from engine.decoding.sources.lookup import Lookup
 from engine.decoding.tape import Tape
 from tests.engine.decoding.tables import Table
 

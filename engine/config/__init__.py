@@ -4,13 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
+from engine.config.models import ModelSet, holds_model, models_in, tiny_models
+from engine.config.sources import TARGET, Exit, Lookup, Model, Role, Source, source_kind
 from engine.errors import SettingError
 
-Role = str  # what a model of a set is for: "target", "qualifier", "draft", and whatever a source calls its own
+__all__ = [
+    "AUTOMATIC",
+    "PRESETS",
+    "ROOM",
+    "TARGET",
+    "WEIGHTS",
+    "Acceptance",
+    "Chosen",
+    "Exit",
+    "Lookup",
+    "Model",
+    "ModelSet",
+    "Preset",
+    "Role",
+    "Rule",
+    "Sampling",
+    "Source",
+    "Stage",
+    "Traits",
+    "Weights",
+    "Window",
+    "holds_model",
+    "models_in",
+    "source_kind",
+    "tiny_models",
+]
+
 Rule = Literal["exact", "fuzzy"]
 # In which form a CPU holds them. "stored": what a file has at 4 or 8 bits stays as it is, all else has 8; "8 bits" and
 # "4 bits": NF4 too is packed anew, to so many; "exact": float32.
@@ -94,28 +121,6 @@ class Traits:
 
 
 @dataclass(frozen=True, slots=True)
-class Exit:
-    """An early exit: the target read after ``depth`` of its layers (0 < depth <= 1), by its own last norm and head."""
-
-    depth: float
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """A whole model of the set, by role."""
-
-    role: Role
-
-
-@dataclass(frozen=True, slots=True)
-class Lookup:
-    """Copies what followed the last ``longest`` .. ``shortest`` tokens when they occurred before in the chat."""
-
-    longest: int = 3
-    shortest: int = 2
-
-
-@dataclass(frozen=True, slots=True)
 class Window:
     """How much a level produces before it hands up: ``tokens`` at most as a bottom drafter, at least as a verifier.
 
@@ -150,7 +155,7 @@ class Stage:
     vocabulary weighs as much as many layers; tokens outside get no probability here and are left to the target.
     """
 
-    source: Exit | Model | Lookup
+    source: Source
     window: Window = Window(1)
     acceptance: Acceptance = Acceptance()
     bonus: bool = True
@@ -171,18 +176,34 @@ class Preset:
     stages: tuple[Stage, ...]
     planned: bool = False
 
+    def __post_init__(self) -> None:
+        for stage in self.stages[1:]:
+            if not stage.source.judges:
+                what = f"{stage.source.title(bottom=False, top=False)} has no laws of its own to judge others by"
+                raise SettingError(f"{what}.", "Make it the lowest level of the hierarchy.")
+
     @property
     def lossless(self) -> bool:
         """True when the reply's law is exactly the target's."""
         return all(stage.acceptance.rule != "fuzzy" for stage in self.stages[1:])
 
     @property
+    def needs(self) -> Mapping[Role, str]:
+        """The models of a set this hierarchy runs beside the target: by role, and what each is."""
+        return {role: words for stage in self.stages for role, words in stage.source.roles.items()}
+
+    @property
     def roles(self) -> frozenset[Role]:
         """The models of a set this hierarchy runs."""
-        return frozenset({"target", *(s.source.role for s in self.stages if isinstance(s.source, Model))})
+        return frozenset({TARGET, *self.needs})
+
+    @property
+    def whole(self) -> frozenset[Role]:
+        """Those of ``roles`` that are models by themselves; the others are weights of one of its sources."""
+        return frozenset({TARGET}).union(*(stage.source.whole for stage in self.stages))
 
 
-TARGET = Model("target")
+_TARGET = Stage(Model(TARGET))
 PRESETS = MappingProxyType(
     {
         preset.name: preset
@@ -191,19 +212,19 @@ PRESETS = MappingProxyType(
                 "plain",
                 "Plain",
                 "The model alone, one token at a time.",
-                (Stage(TARGET),),
+                (_TARGET,),
             ),
             Preset(
                 "draft",
                 "Draft",
                 "A small model guesses ahead, the big one checks.",
-                (Stage(Model("draft"), Window(6, entropy=1.0)), Stage(TARGET)),
+                (Stage(Model("draft"), Window(6, entropy=1.0)), _TARGET),
             ),
             Preset(
                 "lookup",
                 "Lookup",
                 "What stands in the chat already is guessed again, the model checks.",
-                (Stage(Lookup(), Window(8)), Stage(TARGET)),
+                (Stage(Lookup(), Window(8)), _TARGET),
             ),
             Preset(
                 "hispec",
@@ -212,14 +233,14 @@ PRESETS = MappingProxyType(
                 (
                     Stage(Exit(1 / 8), Window(3, entropy=0.5), trimmed=True),
                     Stage(Exit(1 / 4), trimmed=True),
-                    Stage(TARGET),
+                    _TARGET,
                 ),
             ),
             Preset(
                 "hsd",
                 "HSD",
                 "Two smaller models guess ahead and sift, in whatever chain proves fastest here.",
-                (Stage(Model("draft"), Window(3)), Stage(Model("qualifier"), Window(4)), Stage(TARGET)),
+                (Stage(Model("draft"), Window(3)), Stage(Model("qualifier"), Window(4)), _TARGET),
                 planned=True,
             ),
             Preset(
@@ -229,62 +250,9 @@ PRESETS = MappingProxyType(
                 (
                     Stage(Model("draft"), Window(4)),
                     Stage(Model("qualifier"), Window(8), Acceptance("fuzzy", tau=0.3)),
-                    Stage(TARGET, acceptance=Acceptance("fuzzy", tau=0.3)),
+                    Stage(Model(TARGET), acceptance=Acceptance("fuzzy", tau=0.3)),
                 ),
             ),
         )
     }
 )
-
-
-@dataclass(frozen=True, slots=True)
-class ModelSet:
-    """Models that share one vocabulary: the folder of each, by role. There is always a target."""
-
-    name: str
-    models: Mapping[Role, Path]
-
-    def __post_init__(self) -> None:
-        if "target" not in self.models:
-            raise ValueError(f"the set {self.name} has no target")
-        object.__setattr__(self, "models", MappingProxyType(dict(self.models)))  # it is frozen
-
-    @classmethod
-    def alone(cls, name: str, folder: Path) -> ModelSet:
-        """Return the set that the model in ``folder`` is by itself."""
-        return cls(name, {"target": folder})
-
-    def __hash__(self) -> int:
-        return hash((self.name, frozenset(self.models.items())))
-
-    @property
-    def target(self) -> Path:
-        """Where the model lies whose answers these are."""
-        return self.models["target"]
-
-    def runs(self, preset: Preset) -> bool:
-        """Tell whether the set has every model ``preset`` needs."""
-        return preset.roles <= self.models.keys()
-
-
-def holds_model(folder: Path) -> bool:
-    """Tell whether ``folder`` looks like one with a model in it."""
-    try:
-        return (folder / "config.json").is_file() or (folder / "target").is_dir()
-    except OSError:
-        return False
-
-
-def models_in(folder: Path) -> ModelSet:
-    """Read ``folder`` as a model set: subfolders named by role, or one checkpoint that becomes the target."""
-    if not (folder / "target").is_dir():
-        return ModelSet.alone(folder.name, folder)
-    inside = sorted(config.parent for config in folder.glob("*/config.json"))
-    return ModelSet(folder.name, {"target": folder / "target"} | {each.name: each for each in inside})
-
-
-def tiny_models() -> ModelSet:
-    """Return the tiny models that lie beside the program: fluent, often wrong, with early exits trained into them."""
-    from importlib.resources import files
-
-    return replace(models_in(Path(str(files("assets") / "starter"))), name="Tiny (early exits)")

@@ -7,8 +7,10 @@ from array import array
 from collections.abc import Iterator, Sequence
 
 from engine import config
+from engine.config import Stage
 from engine.decoding.goodput import LONG, Goodput
 from engine.decoding.hierarchy import Drafted, Drafter, Fact, Judged
+from engine.decoding.sources.making import Making, Materials, Models, makes
 from engine.decoding.tape import Tape
 
 
@@ -47,9 +49,21 @@ class Lookup(Drafter):
         self._goodput.time(fact.positions, fact.seconds)
 
 
-def continuation(tape: Tape, source: config.Lookup, most: int) -> list[int]:
-    """Return up to ``most`` tokens from behind an earlier occurrence of the tape's ending, none past its limit."""
-    return _match(tape, source, most)[1]
+@makes(config.Lookup)
+class OfLookup(Making[config.Lookup]):
+    """What makes a lookup: a bottom of a chain for the host alone."""
+
+    def detail(self, _models: Models) -> str:
+        """See Making."""
+        return f"{self.source.shortest} to {self.source.longest} tokens"
+
+    def drafter(self, materials: Materials, stage: Stage, index: int) -> Lookup:
+        """See Making."""
+        return Lookup(self.source, stage.window, index, materials.goodput)
+
+    def propose(self, tape: Tape, most: int) -> list[int]:
+        """Return up to ``most`` tokens from behind an earlier occurrence of the tape's ending, none past its limit."""
+        return _match(tape, self.source, most)[1]
 
 
 def _match(tape: Tape, source: config.Lookup, most: int) -> tuple[int, list[int]]:

@@ -1,0 +1,67 @@
+"""Sets of models: which folder holds which, and how a folder is read as one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from engine.config.sources import TARGET, Role
+
+if TYPE_CHECKING:
+    from engine.config import Preset
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSet:
+    """Models that share one vocabulary: the folder of each, by role. There is always a target."""
+
+    name: str
+    models: Mapping[Role, Path]
+
+    def __post_init__(self) -> None:
+        if TARGET not in self.models:
+            raise ValueError(f"the set {self.name} has no target")
+        object.__setattr__(self, "models", MappingProxyType(dict(self.models)))  # it is frozen
+
+    @classmethod
+    def alone(cls, name: str, folder: Path) -> ModelSet:
+        """Return the set that the model in ``folder`` is by itself."""
+        return cls(name, {TARGET: folder})
+
+    def __hash__(self) -> int:
+        return hash((self.name, frozenset(self.models.items())))
+
+    @property
+    def target(self) -> Path:
+        """Where the model lies whose answers these are."""
+        return self.models[TARGET]
+
+    def runs(self, preset: Preset) -> bool:
+        """Tell whether the set has every model ``preset`` needs."""
+        return preset.roles <= self.models.keys()
+
+
+def holds_model(folder: Path) -> bool:
+    """Tell whether ``folder`` looks like one with a model in it."""
+    try:
+        return (folder / "config.json").is_file() or (folder / TARGET).is_dir()
+    except OSError:
+        return False
+
+
+def models_in(folder: Path) -> ModelSet:
+    """Read ``folder`` as a model set: subfolders named by role, or one checkpoint that becomes the target."""
+    if not (folder / TARGET).is_dir():
+        return ModelSet.alone(folder.name, folder)
+    inside = sorted(config.parent for config in folder.glob("*/config.json"))
+    return ModelSet(folder.name, {TARGET: folder / TARGET} | {each.name: each for each in inside})
+
+
+def tiny_models() -> ModelSet:
+    """Return the tiny models that lie beside the program: fluent, often wrong, with early exits trained into them."""
+    from importlib.resources import files
+
+    return replace(models_in(Path(str(files("assets") / "starter"))), name="Tiny (early exits)")

@@ -1,0 +1,151 @@
+"""Where a level's laws come from, as frozen values: what each is called, what it needs, what it does in plain words.
+
+engine/decoding/sources has a file for each kind, which makes its levels. Nobody else asks which kind a source is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from types import MappingProxyType
+from typing import ClassVar
+
+Role = str  # what a model of a set is for: "target", "qualifier", "draft", and whatever a source calls its own
+TARGET: Role = "target"  # the model whose answers these are; every set has it
+
+_MODELS = MappingProxyType({TARGET: "a large model", "qualifier": "a middle model", "draft": "a small draft model"})
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What all sources can be asked; what is not overridden is as for one that runs a pass of some model.
+
+    ``kind``: its name in the log of a reply. ``passes``: whether it takes passes of a model to propose. ``judges``:
+    whether it has laws of its own, by which others' tokens can be judged; without it can only be the bottom of a chain.
+    ``noun``: what the bottom of a chain is called that has it.
+    """
+
+    kind: ClassVar[str] = "other"
+    passes: ClassVar[bool] = True
+    judges: ClassVar[bool] = True
+    noun: ClassVar[str] = "Guesser"
+
+    @property
+    def roles(self) -> Mapping[Role, str]:
+        """The models of a set it needs beside the target: by role, and what each is."""
+        return {}
+
+    @property
+    def own(self) -> Role | None:
+        """The role whose folder holds weights that only it can read; None: all its models are whole ones."""
+        return None
+
+    @property
+    def whole(self) -> frozenset[Role]:
+        """The roles of the models it needs that are models by themselves, with a vocabulary and a context."""
+        return frozenset(self.roles) - {self.own}
+
+    @property
+    def words(self) -> str:
+        """What it is, in a few words."""
+        return self.kind
+
+    def title(self, *, bottom: bool, top: bool) -> str:
+        """Return what a level that has it is called in technical words."""
+        if top:
+            return "Target"
+        return "Draft" if bottom else "Intermediate"
+
+    @classmethod
+    def nature(cls, detail: str, *, bottom: bool) -> str:  # noqa: ARG003 - others need them
+        """Say what a level of this kind is, as the end of a sentence; ``detail``: what is known of its size."""
+        return "is a helper"
+
+    @classmethod
+    def task(cls, detail: str, *, bottom: bool) -> str:
+        """Say what a level below the target is and does, as the end of a sentence."""
+        does = "guesses the next words ahead" if bottom else "sorts out wrong guesses before they reach the big model"
+        return f"{cls.nature(detail, bottom=bottom)} that {does}"
+
+
+@dataclass(frozen=True, slots=True)
+class Exit(Source):
+    """An early exit: the target read after ``depth`` of its layers (0 < depth <= 1), by its own last norm and head."""
+
+    depth: float
+
+    kind: ClassVar[str] = "exit"
+
+    @property
+    def words(self) -> str:
+        """See Source."""
+        return f"first {Fraction(self.depth).limit_denominator(64)} of the layers"
+
+    @classmethod
+    def nature(cls, detail: str, *, bottom: bool) -> str:  # noqa: ARG003 - see Source
+        """See Source."""
+        return f"is the first part of the big model ({detail})" if detail else "is the first part of the big model"
+
+
+@dataclass(frozen=True, slots=True)
+class Model(Source):
+    """A whole model of the set, by role."""
+
+    role: Role
+
+    kind: ClassVar[str] = "model"
+
+    @property
+    def roles(self) -> Mapping[Role, str]:
+        """See Source."""
+        return {self.role: _MODELS.get(self.role, f"a {self.role} model")}
+
+    @property
+    def words(self) -> str:
+        """See Source."""
+        return f"{self.role} model"
+
+    def title(self, *, bottom: bool, top: bool) -> str:  # noqa: ARG002 - see Source
+        """See Source."""
+        return "Target" if top else self.role.capitalize()
+
+    @classmethod
+    def nature(cls, detail: str, *, bottom: bool) -> str:  # noqa: ARG003 - see Source
+        """See Source."""
+        return "is a small model" if bottom else "is a smaller model"
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup(Source):
+    """Copies what followed the last ``longest`` .. ``shortest`` tokens when they occurred before in the chat."""
+
+    longest: int = 3
+    shortest: int = 2
+
+    kind: ClassVar[str] = "lookup"
+    passes: ClassVar[bool] = False
+    judges: ClassVar[bool] = False
+    noun: ClassVar[str] = "Copier"
+
+    @property
+    def words(self) -> str:
+        """See Source."""
+        return "what the chat has said"
+
+    def title(self, *, bottom: bool, top: bool) -> str:  # noqa: ARG002 - see Source
+        """See Source."""
+        return "Lookup"
+
+    @classmethod
+    def task(cls, detail: str, *, bottom: bool) -> str:  # noqa: ARG003 - see Source
+        """See Source."""
+        return "guesses that words of this chat come again, and copies them; no model runs for that"
+
+
+KINDS: Mapping[str, type[Source]] = MappingProxyType({kind.kind: kind for kind in (Lookup, Model, Exit)})
+
+
+def source_kind(name: str) -> type[Source]:
+    """Return the kind of source that a log calls ``name``; one this version does not know is as sources mostly are."""
+    return KINDS.get(name, Source)

@@ -1,0 +1,22 @@
+"""Where levels come from: a file for each kind of source, which holds what only that kind does.
+
+To add one: its value in engine/config/sources.py, and a file here that registers what makes its levels (see Making).
+"""
+
+from engine.decoding.sources import exit, lookup, model  # noqa: A004 - each registers itself
+from engine.decoding.sources.making import Making, Materials, Models, Own, Place, fitted, makes, making, places
+
+__all__ = [
+    "Making",
+    "Materials",
+    "Models",
+    "Own",
+    "Place",
+    "exit",
+    "fitted",
+    "lookup",
+    "makes",
+    "making",
+    "model",
+    "places",
+]

@@ -1,0 +1,131 @@
+"""What a kind of source has to say for itself to become a level; its file fills this in and registers it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Generic, NamedTuple, Protocol, TypeVar
+
+from engine.config import Preset, Role, Source, Stage
+from engine.decoding.goodput import Goodput
+from engine.decoding.hierarchy import Autoregressive, Drafter, Reader
+from engine.decoding.laws import Sampler
+from engine.decoding.tape import Tape
+from engine.decoding.trunk import Trunk
+from engine.errors import SettingError
+from engine.model import Transformer
+
+S = TypeVar("S", bound=Source)
+Models = Mapping[Role, Transformer]
+
+
+class Place(NamedTuple):
+    """Where a source reads a model: after ``depth`` layers of the model of ``role``."""
+
+    role: Role
+    depth: int
+
+
+class Own(Protocol):
+    """What a source loaded for itself, and what that remembers of the conversation."""
+
+    @property
+    def held(self) -> int:
+        """How many tokens of the conversation it has taken in."""
+
+    def rewind(self, length: int) -> None:
+        """Forget every token from position ``length`` on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Materials:
+    """What eager levels are made of.
+
+    ``trunks``: the models, by role; ``own``: what sources loaded for themselves, by role. ``vocabulary``: how many
+    tokens there are to choose from. ``goodput``: says how many copied tokens pay; None: all of them.
+    """
+
+    trunks: Mapping[Role, Trunk]
+    sampler: Sampler
+    vocabulary: int
+    goodput: Goodput | None = None
+    own: Mapping[Role, Own] = field(default_factory=dict)
+
+
+class Making(Generic[S]):
+    """Makes levels of one source. A kind that reads a model only says where; others override what differs."""
+
+    kinds: ClassVar[dict[type[Source], type[Making]]] = {}  # type: ignore[type-arg] # of every source its own
+
+    def __init__(self, source: S) -> None:
+        self.source = source
+
+    @classmethod
+    def fitted(cls, preset: Preset, _models: Models) -> Preset:
+        """Return ``preset`` with its stages of this kind fitted to what the models were made for."""
+        return preset
+
+    def detail(self, models: Models) -> str:  # noqa: ARG002 - most need them
+        """Return its size in a few words."""
+        return ""
+
+    def place(self, models: Models) -> Place | None:  # noqa: ARG002 - most need them
+        """Return where it reads a model, in a cache that all readers of that model share; None: nowhere.
+
+        Reading is the same on every device: by a Trunk operation by operation, by a Stack when recorded.
+        """
+        return None
+
+    def memory(self, folder: Path) -> int:
+        """Return the bytes that ``load`` will take: as many as the weights in ``folder`` have."""
+        return sum(each.stat().st_size for each in folder.glob("*.safetensors"))
+
+    def load(self, folder: Path, models: Models) -> Own:
+        """Load the weights that only this source can read; called once, for a source that has some."""
+        raise NotImplementedError
+
+    def reader(self, materials: Materials, stage: Stage, index: int) -> Reader:
+        """Return what gives its laws, operation by operation."""
+        raise NotImplementedError
+
+    def drafter(self, materials: Materials, stage: Stage, index: int) -> Drafter:
+        """Return it as the bottom of a chain, operation by operation."""
+        return Autoregressive(self.reader(materials, stage, index), stage.window, materials.sampler)
+
+    def propose(self, tape: Tape, most: int) -> Sequence[int]:
+        """Return up to ``most`` tokens that the host proposes by itself; only for a source that takes no passes."""
+        raise NotImplementedError
+
+
+M = TypeVar("M", bound=type[Making])  # type: ignore[type-arg] # of any source
+
+
+def makes(kind: type[Source]) -> Callable[[M], M]:
+    """Register the class below as what makes levels of ``kind``."""
+
+    def register(making: M) -> M:
+        Making.kinds[kind] = making
+        return making
+
+    return register
+
+
+def making(source: S) -> Making[S]:
+    """Return what makes levels of ``source``; raises SettingError for a kind that nobody registered."""
+    found = Making.kinds.get(type(source))
+    if found is None:
+        raise SettingError(f"This version of Updraft cannot run “{source.kind}”.", "Choose another method.")
+    return found(source)
+
+
+def fitted(preset: Preset, models: Models) -> Preset:
+    """Return ``preset`` with every stage fitted to what the models were made for. Doing it twice is doing it once."""
+    for kind in Making.kinds.values():
+        preset = kind.fitted(preset, models)
+    return preset
+
+
+def places(preset: Preset, models: Models) -> list[Place | None]:
+    """Return where each level of ``preset`` reads a model, the bottom first."""
+    return [making(stage.source).place(models) for stage in preset.stages]
