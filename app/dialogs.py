@@ -89,6 +89,12 @@ class Dialogs(QObject):
         """Show version and licences."""
         return self._show("about", lambda: AboutDialog(starter_models().target, self._window))
 
+    def licences(self) -> AboutDialog:
+        """Show the licences, ready to be gone through by keyboard."""
+        dialog = self.about()
+        dialog.names.setFocus()
+        return dialog
+
     def diagnostics(self) -> ReportDialog:
         """Show what Updraft runs on; the engine adds its part when it has the time."""
         sentence = "What Updraft runs on. Nothing of it is sent anywhere; copy it where you need it."

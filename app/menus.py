@@ -94,6 +94,7 @@ MENUS: dict[str, tuple[Item | Group | None, ...]] = {
         Item("Open log folder"),
         LINE,
         Item("What's new"),
+        Item("Licences"),
         Item("About Updraft", None, Role.AboutRole),
     ),
 }

@@ -223,6 +223,7 @@ class Window(QMainWindow):
             "Open data folder": lambda: show_folder(self.archive.folder),
             "Open log folder": lambda: show_folder(self._logs),
             "What's new": self.dialogs.whats_new,
+            "Licences": self.dialogs.licences,
             "About Updraft": self.dialogs.about,
         }
 

@@ -24,9 +24,7 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
-from app.desktop.about import AboutDialog, components
 from app.desktop.placing import placed
-from app.desktop.version import requirements
 from app.settings.preferences import Preferences
 from app.window import Window
 from tests.app.scripted import ScriptedSession, endless
@@ -252,20 +250,6 @@ def test_diagnostics_while_the_engine_is_busy(start: Start, qtbot: QtBot, sessio
     qtbot.waitUntil(lambda: running.chat.flight.tally.tokens > 1)
     assert "has not answered yet" in running.window.dialogs.diagnostics().text.toPlainText()
     running.chat.stop()
-
-
-def test_every_library_is_named_with_its_licence(qtbot: QtBot, tmp_path: Path) -> None:
-    """Guards: a library used without being named, or a licence nobody can read."""
-    found = {component.name: component for component in components(tmp_path)}
-    assert {"pyside6-essentials", "torch", "transformers", "numpy", "platformdirs"} <= set(requirements()) <= set(found)
-    assert found["Updraft"].text.lstrip().startswith("Apache License")
-    assert "SIL Open Font License" in found["Inter"].text or "SIL OPEN FONT LICENSE" in found["Inter"].text
-    assert "Lesser General Public License" in found["pyside6-essentials"].text
-    assert all(len(component.text) > 60 and component.licence for component in found.values())
-    dialog = AboutDialog(tmp_path)
-    qtbot.addWidget(dialog)
-    dialog.names.setCurrentRow(1)
-    assert dialog.text.toPlainText() == dialog.components[1].text
 
 
 def test_models_of_a_folder_are_offered(start: Start, tmp_path: Path) -> None:

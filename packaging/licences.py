@@ -1,0 +1,77 @@
+"""Writes down the licences of everything in a bundle, in the one file that Help > Licences then shows.
+
+python packaging/licences.py FILE        of the packages of this environment that Updraft uses
+
+Fails where anything has no text of its licence: that must be found and put into assets/licences.
+"""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterable
+from importlib.metadata import Distribution
+from pathlib import Path
+
+from installing import ROOT, SetupFailed, told
+
+sys.path.insert(1, str(ROOT))  # a bundle is built by a Python that has nothing of ours
+from app.desktop.licences import Component, own, package, python, used, written
+
+
+def write(
+    target: Path, packages: Iterable[Distribution], starter: Path, libraries: Iterable[Path] = ()
+) -> list[Component]:
+    """Write ``target`` and return what is in it; raises SetupFailed where a licence is missing.
+
+    ``packages`` have their metadata, ``starter`` is the model's folder, ``libraries`` were taken from this system.
+    """
+    everything = [*own(starter), python(), *map(package, packages), *system(libraries)]
+    lacking = [each.name for each in everything if len(each.text) < 60 or each.licence == "see its licence"]
+    if lacking:
+        raise SetupFailed(
+            f"There is no text of the licence of {', '.join(lacking)}.",
+            "Find it where the package comes from, put it into assets/licences and name it in app/desktop/licences.py.",
+        )
+    target.write_text(written(everything), encoding="utf-8")
+    return everything
+
+
+def system(libraries: Iterable[Path]) -> list[Component]:
+    """Return the packages of Debian that ``libraries`` belong to, with the copyright file that each brings."""
+    names: dict[str, Path] = {}
+    for library in libraries:
+        asked = (str(library), str(library.resolve()), str(library.resolve()).removeprefix("/usr"))
+        owner = next((found for path in asked if (found := _owner(path))), None)
+        names[owner or library.name] = Path("/usr/share/doc", (owner or "").partition(":")[0], "copyright")
+    return [Component(name, "", "of several authors", _copyright(path)) for name, path in sorted(names.items())]
+
+
+def _copyright(path: Path) -> str:
+    """Return the text of a copyright file of Debian, and the licences that it only points to."""
+    if not path.is_file():
+        return ""
+    text = path.read_text("utf-8", "replace")
+    pointed = (Path(each) for each in sorted({*re.findall(r"/usr/share/common-licenses/[\w-]+(?:\.\d+)?", text)}))
+    return "\n\n".join([text, *(each.read_text("utf-8", "replace") for each in pointed if each.is_file())])
+
+
+def _owner(path: str) -> str | None:
+    """Return the package of Debian that ``path`` belongs to, if one does."""
+    try:
+        done = subprocess.run(["dpkg", "-S", path], capture_output=True, text=True, check=False, timeout=60)
+    except FileNotFoundError:
+        return None
+    return done.stdout.partition(": ")[0].split(",")[0] or None if done.returncode == 0 else None
+
+
+def main() -> int:
+    """Write the file that the command line names."""
+    from engine.library import starter_models
+
+    everything = write(Path(sys.argv[1]), used(), starter_models().target)
+    print(f"{len(everything)} licences are in {sys.argv[1]}.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(told(main))
