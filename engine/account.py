@@ -1,4 +1,4 @@
-"""The memory account: what a set of models needs on a device, by part, before a byte of it is loaded. No torch.
+"""Counts the memory that a set of models needs on a device, by part, before a byte of it is loaded. No torch.
 
 The loader and the model library ask here, so that what is said to fit is what will be loaded.
 """

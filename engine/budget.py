@@ -1,4 +1,4 @@
-"""What of a model set this device can hold, asked before a byte of it is read."""
+"""Asks what of a model set this device can hold, before a byte of it is read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What decides how much memory a model takes: its architecture, and the form in which its files hold it. No torch."""
+"""Describes what decides how much memory a model takes: its architecture, and how its files hold it. No torch."""
 
 from __future__ import annotations
 

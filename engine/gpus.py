@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import torch
 
 MIB = 1 << 20
-OLDEST = (7, 5)  # the compute capability bitsandbytes' 4-bit kernels start at
+LEAST_CAPABILITY = (7, 5)  # the compute capability bitsandbytes' 4-bit kernels start at
 ORDER, VISIBLE = "CUDA_DEVICE_ORDER", "CUDA_VISIBLE_DEVICES"  # what CUDA reads when it starts
 GET_CUDA = "Start Updraft with packaging/run.py again: it installs the one for this GPU, or says what is in the way."
 KNOWN = "Use auto, cpu or cuda."
@@ -81,7 +81,7 @@ def settle(environment: MutableMapping[str, str] = os.environ) -> None:
 
 def chosen(gpus: Sequence[Gpu]) -> Gpu | None:
     """Return the GPU Updraft uses of those CUDA shows: the first that its kernels can run on."""
-    return next((gpu for gpu in gpus if gpu.capability >= OLDEST), None)
+    return next((gpu for gpu in gpus if gpu.capability >= LEAST_CAPABILITY), None)
 
 
 def visible(gpus: Sequence[Gpu], environment: Mapping[str, str]) -> tuple[Gpu, ...]:

@@ -1,4 +1,4 @@
-"""The models of one set that are loaded on one device, and what runs presets over them."""
+"""Loads the models of one set on one device, and has what runs presets over them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a checkpoint's weights are stored, from its config.json: in a form we read, or in one we cannot."""
+"""Reads from config.json how a checkpoint's weights are stored: in a form we read, or in one we cannot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The parts that families are put together from: sizes of heads, matrices of a layer, and what all decoders share."""
+"""Builds families from shared parts: sizes of heads, matrices of a layer, and what all decoders have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rotary positions as config.json describes them: the angles a position turns queries and keys by, and how far.
+"""Reads rotary positions from config.json: the angles a position turns queries and keys by, and how far.
 
 RoPE is arXiv 2104.09864; the formulas of its scaled kinds are those of transformers, whose names they bear.
 """

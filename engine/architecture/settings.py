@@ -1,4 +1,4 @@
-"""The values of a config.json, each checked as it is asked for."""
+"""Reads the values of a config.json, each checked as it is asked for."""
 
 from __future__ import annotations
 

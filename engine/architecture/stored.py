@@ -1,4 +1,4 @@
-"""In which form each matrix of a checkpoint lies in its files, told by their headers alone."""
+"""Tells from the headers of files in which form each matrix lies in them."""
 
 from __future__ import annotations
 

@@ -2,43 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
-from engine.architecture import Architecture, architecture_of
+from engine.architecture import Architecture
+from engine.library import catalogue
 from engine.model.block import Block
 from engine.model.kernels.backend import random_weight
 from engine.model.kernels.nf4 import BLOCK
 from engine.model.linear import Nf4
 from engine.model.transformer import Transformer
 
-
-def _shape(
-    family: str, theta: float, layers: int, width: int, heads: int, mlp: int, vocabulary: int, head_dim: int = 128
-) -> Architecture:
-    config = {
-        "model_type": family,
-        "num_hidden_layers": layers,
-        "hidden_size": width,
-        "num_attention_heads": heads,
-        "num_key_value_heads": 8,
-        "head_dim": head_dim,
-        "intermediate_size": mlp,
-        "vocab_size": vocabulary,
-        "max_position_embeddings": 32_768,
-        "rms_norm_eps": 1e-5,
-        "rope_theta": theta,
-        "tie_word_embeddings": False,  # a head that is tied is kept once more at 4 bits, so a pass reads as much
-    }
-    return architecture_of(config, family)
-
-
-SHAPES = {
-    "llama-3.1-8b": _shape("llama", 5e5, 32, 4096, 32, 14336, 128256),
-    "llama-3.2-3b": _shape("llama", 5e5, 28, 3072, 24, 8192, 128256),
-    "llama-3.2-1b": _shape("llama", 5e5, 16, 2048, 32, 8192, 128256, 64),
-    "qwen3-8b": _shape("qwen3", 1e6, 36, 4096, 32, 12288, 151936),
-    "qwen3-1.7b": _shape("qwen3", 1e6, 28, 2048, 16, 6144, 151936),
-    "qwen3-0.6b": _shape("qwen3", 1e6, 28, 1024, 16, 3072, 151936),
+SHAPES = {  # a head that is tied is kept once more at 4 bits, so a pass reads as much as of one of its own
+    name: replace(shape, tied_head=False)
+    for name, shape in {
+        "llama-3.1-8b": catalogue.LLAMA31_8B,
+        "llama-3.2-3b": catalogue.LLAMA32_3B,
+        "llama-3.2-1b": catalogue.LLAMA32_1B,
+        "qwen3-8b": catalogue.QWEN3_8B,
+        "qwen3-1.7b": catalogue.QWEN3_17B,
+        "qwen3-0.6b": catalogue.QWEN3_06B,
+    }.items()
 }
 FAMILIES = {  # target -> qualifier, draft
     "llama-3.1-8b": ("llama-3.2-3b", "llama-3.2-1b"),

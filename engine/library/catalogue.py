@@ -91,7 +91,8 @@ def _shape(
 
 
 def _qwen3(layers: int, hidden: int, mlp: int, heads: int, tied: bool) -> Architecture:
-    return _shape("qwen3", layers, hidden, mlp, heads, 8, 151_936, 40_960, tie_word_embeddings=tied)
+    others = {"tie_word_embeddings": tied, "rope_theta": 1e6}
+    return _shape("qwen3", layers, hidden, mlp, heads, 8, 151_936, 40_960, **others)
 
 
 def _qwen25(layers: int, hidden: int, mlp: int, heads: int, kv: int, tied: bool) -> Architecture:
@@ -100,7 +101,8 @@ def _qwen25(layers: int, hidden: int, mlp: int, heads: int, kv: int, tied: bool)
 
 
 def _llama3(layers: int, hidden: int, mlp: int, heads: int, tied: bool, context: int = 131_072) -> Architecture:
-    return _shape("llama", layers, hidden, mlp, heads, 8, 128_256, context, tie_word_embeddings=tied)
+    others = {"tie_word_embeddings": tied, "rope_theta": 5e5}
+    return _shape("llama", layers, hidden, mlp, heads, 8, 128_256, context, **others)
 
 
 def _smollm2(layers: int, hidden: int, mlp: int, heads: int, kv: int) -> Architecture:

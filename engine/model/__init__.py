@@ -1,4 +1,4 @@
-"""From a checkpoint folder to a Transformer and its cache."""
+"""Runs language models: a checkpoint folder becomes a Transformer, a conversation its cache."""
 
 from engine.architecture import Architecture
 from engine.model.checkpoint import Checkpoint, open_checkpoint

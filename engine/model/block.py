@@ -1,4 +1,4 @@
-"""One layer of a decoder, written once: attention over what is past, then the gated MLP.
+"""Takes hidden states one layer up, written once: attention over what is past, then the gated MLP.
 
 What computes it is a set of operations: torch's (``torch_ops``), our GPU kernels (``decode``), or the stages of our CPU
 kernels (``steps``). The order of norm, product, rotation and residual stands nowhere else.

@@ -1,4 +1,4 @@
-"""A model folder on disk, checked against its own description before a byte of weights is used."""
+"""Opens a model folder and checks it against its own description before a byte of weights is used."""
 
 from __future__ import annotations
 

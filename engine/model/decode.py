@@ -1,4 +1,4 @@
-"""A pass of a few tokens whose positions only the device knows: what CUDA graphs record.
+"""Runs a pass of a few tokens whose positions only the device knows: what CUDA graphs record.
 
 The same layers as ``Transformer.run``, through our own kernels. A token's result depends neither on how many tokens
 share its pass nor on where the layers were split, bit for bit: decoding one by one and verifying many agree exactly.

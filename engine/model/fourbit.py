@@ -1,4 +1,4 @@
-"""Reading a matrix that bitsandbytes stored at 4 bits (NF4, QLoRA: arXiv 2305.14314)."""
+"""Reads a matrix that bitsandbytes stored at 4 bits (NF4, QLoRA: arXiv 2305.14314)."""
 
 from __future__ import annotations
 

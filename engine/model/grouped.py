@@ -1,4 +1,4 @@
-"""A matrix stored at 4 or 8 bits, as GGUF files have it: every 32 weights share a scale, and at 4 bits a minimum.
+"""Reads a matrix stored at 4 or 8 bits as GGUF files have it: every 32 weights share a scale, at 4 bits a minimum too.
 
 Of ``NAME.weight`` [N, K] a file holds the codes under its own name: uint8 [N, K / 2] at 4 bits, the earlier column in
 the low nibble, or int8 [N, K] at 8. Beside them lie ``NAME.weight.group_scale`` and at 4 bits

@@ -1,4 +1,4 @@
-"""Matrix products with a weight that is dense, in bitsandbytes' 4-bit NF4 format, or packed for a CPU."""
+"""Multiplies by a matrix that is dense, in bitsandbytes' 4-bit NF4 format, or packed for a CPU."""
 
 from __future__ import annotations
 

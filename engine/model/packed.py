@@ -1,4 +1,4 @@
-"""Matrices that stay packed on a CPU: 4 or 8 bits a weight in groups of 32, and their product.
+"""Multiplies by matrices that stay packed on a CPU: 4 or 8 bits a weight in groups of 32.
 
 A weight is code * scale + minimum, code 0 to 15; at 8 bits code * scale, code -127 to 127; as NF4 the level of its code
 times the largest weight of its block. Activations are packed to 8 bits in the same groups as they come, so that

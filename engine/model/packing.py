@@ -1,4 +1,4 @@
-"""How matrices are packed for a CPU, a few rows at a time.
+"""Packs matrices for a CPU, a few rows at a time.
 
 So little of them is there twice, and what is between fits the processor's caches, which takes half the time.
 """

@@ -1,4 +1,4 @@
-"""What a conversation leaves behind in each layer: the keys and values of the tokens seen so far."""
+"""Keeps what a conversation leaves behind in each layer: the keys and values of the tokens seen so far."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rotary positions: the place of a query or key in the text, written into its direction."""
+"""Turns queries and keys by their position in the text (RoPE)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A pass of packed layers on a CPU: our kernels from the first product to the last, in buffers made once.
+"""Runs packed layers on a CPU: our kernels from the first product to the last, in buffers made once.
 
 The same layers as ``Transformer.run`` composes of torch's operators. A token's state is the same bit for bit however
 many tokens share its pass, wherever the layers were split, and by any number of threads: a prompt, one token and a

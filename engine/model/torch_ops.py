@@ -1,4 +1,4 @@
-"""The operations of a layer by torch's own operators: on a CPU without our kernels, and for prompts on a GPU."""
+"""Computes a layer by torch's own operators: on a CPU without our kernels, and for prompts on a GPU."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The decoder of the Llama kind: one forward pass whose span of layers is an argument."""
+"""Runs a decoder: one forward pass whose span of layers is an argument."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Activations as 8-bit codes in groups of 32, as LLVM instructions."""
+"""Writes how activations become 8-bit codes in groups of 32, as LLVM instructions."""
 
 from __future__ import annotations
 

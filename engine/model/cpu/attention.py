@@ -1,4 +1,4 @@
-"""Attention, as LLVM instructions: softmax(q k / sqrt(dim)) v over the cached past.
+"""Writes attention, as LLVM instructions: softmax(q k / sqrt(dim)) v over the cached past.
 
 Queries that read the same keys, those of a group of heads and of a few rows, share what the cache's float16 is widened
 to. Positions are taken in eights from a multiple of eight on, each in a lane of its own, and a query leaves out what it

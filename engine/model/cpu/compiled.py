@@ -1,4 +1,4 @@
-"""The kernels of a CPU, compiled for this processor when a model is first loaded."""
+"""Compiles the kernels for this processor when a model is first loaded."""
 
 from __future__ import annotations
 

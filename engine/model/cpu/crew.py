@@ -1,4 +1,4 @@
-"""The threads that share a pass: as many as torch computes with, asleep whenever there is nothing to do."""
+"""Keeps the threads that share a pass: as many as torch computes with, asleep whenever there is nothing to do."""
 
 from __future__ import annotations
 

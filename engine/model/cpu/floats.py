@@ -1,4 +1,4 @@
-"""Arithmetic of eight floats side by side, as LLVM instructions; what is not a number stays so."""
+"""Writes arithmetic of eight floats side by side, as LLVM instructions; what is not a number stays so."""
 
 from __future__ import annotations
 

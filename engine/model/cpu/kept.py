@@ -1,4 +1,4 @@
-"""Machine code kept on disk between starts, as compiling takes longer than anything else of a first answer."""
+"""Keeps machine code on disk between starts, as compiling takes longer than anything else of a first answer."""
 
 from __future__ import annotations
 

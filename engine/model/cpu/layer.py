@@ -1,4 +1,4 @@
-"""What a layer does between its products and attention, as LLVM instructions: norms, gates, rotation.
+"""Writes what a layer does between its products and attention, as LLVM instructions: norms, gates, rotation.
 
 Every row goes its own way through them, in an order that does not depend on the others.
 """

@@ -1,4 +1,4 @@
-"""What kernels and those who use them agree on: how packed weights lie in memory, and what a stage of a pass is."""
+"""Says what kernels and their callers agree on: how packed weights lie in memory, and what a stage is."""
 
 from __future__ import annotations
 

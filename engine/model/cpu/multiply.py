@@ -1,4 +1,4 @@
-"""A packed weight times any number of rows, as LLVM instructions: every block of it comes from memory once."""
+"""Writes a packed weight times any number of rows, as LLVM instructions: every block comes from memory once."""
 
 from __future__ import annotations
 

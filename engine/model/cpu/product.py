@@ -1,4 +1,4 @@
-"""The product of packed weights with packed activations, as LLVM instructions.
+"""Writes the product of packed weights with packed activations, as LLVM instructions.
 
 Weights lie in blocks of eight outputs, a lane each, group of 32 by group of 32: first the codes, as many bytes as
 their format says, then its numbers, eight float16 of each. A vector of codes holds four columns of each output; at 4

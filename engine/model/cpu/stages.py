@@ -1,4 +1,4 @@
-"""How threads share a pass, as LLVM instructions: stage after stage, each cut into pieces that they take in turn.
+"""Writes how threads share a pass, as LLVM instructions: stage after stage, in pieces that they take in turn.
 
 One thread leads. It names a stage, takes pieces of it like all others, waits for those that others took, and goes on.
 Others follow: they take what is there when they come. A pass so waits for nobody but those at work on a piece, comes to

@@ -1,4 +1,4 @@
-"""Attention of a few new tokens over a cache whose length only the device knows."""
+"""Gathers what a few new tokens attend to, over a cache whose length only the device knows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which kernel multiplies by NF4 weights on this machine, found by trying."""
+"""Finds out by trying which kernel multiplies by NF4 weights on this machine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from engine.model.kernels import nf4
 from engine.model.kernels.plan import limits
 
-OLDEST = 80  # compute capability with bf16 tensor cores and cp.async
+KERNELS_SINCE = 80  # compute capability with bf16 tensor cores and cp.async
 TOLERANCE = 5e-3  # relative error against float32: bf16 table entries and activations allow about 2.6e-3
 TRIALS = ((48, 64, 1), (200, 1088, 8), (1040, 4608, 16))  # N, K, M: tails of N and K, K split over CTAs
 
@@ -42,7 +42,7 @@ def available(device: torch.device) -> Backend:
     if device.type != "cuda":
         return Backend("bitsandbytes", "Our kernel needs an NVIDIA GPU.")
     try:
-        if limits(device).architecture < OLDEST:
+        if limits(device).architecture < KERNELS_SINCE:
             return Backend("bitsandbytes", "Our kernel needs a GPU of compute capability 8.0 or later.")
         worst = max(_error(device, *trial) for trial in TRIALS)
     except torch.OutOfMemoryError:

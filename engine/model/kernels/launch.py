@@ -1,4 +1,4 @@
-"""Machine code on a GPU, and its launch on torch's current stream."""
+"""Loads machine code on a GPU, and launches it on torch's current stream."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The product with an NF4 weight, by whichever kernel this machine runs."""
+"""Multiplies by an NF4 weight, by whichever kernel this machine runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""x · Wᵀ for a weight kept in bitsandbytes' NF4 layout, by our own kernel."""
+"""Multiplies by a weight kept in bitsandbytes' NF4 layout, by our own kernel."""
 
 from __future__ import annotations
 
@@ -42,13 +42,10 @@ def multiply(
 ) -> Tensor:
     """Return ``x`` [M, K] times the weight transposed, bf16 [M, N], each token's row the same whatever M is.
 
-    ``x``, ``bias`` [N] and ``residual`` [M, N]: bf16; ``packed``: uint8 [N * K / 2]; ``absmax``: float32
-    [N * K / 64]; ``code``: float32 [16]; all contiguous on one CUDA device. ``residual`` is added to the product.
-    ``gated``: the first half of W's rows is the gate; the result is silu(gate) * up, [M, N / 2]. Sums are
-    float32, rounded once. ``ahead``: the packed weight of the product to come, brought into L2 meanwhile. M above
-    16 runs in turns of 16. Launches of one device must follow one another, and the weight must be complete before
-    the kernel ahead of this one starts. ``idle``: int32 [1] on the device; where the kernel ahead leaves it non-zero,
-    nothing is multiplied and the result is left unwritten. ``choice`` is for benchmarks.
+    The arguments are those of ``linear.nf4_linear``, with blocks of 64, all of bf16 but ``packed`` (uint8), ``absmax``
+    and ``code`` (float32), contiguous on one CUDA device. Sums are float32, rounded once. M above 16 runs in turns of
+    16. Launches of one device must follow one another, and the weight must be complete before the kernel ahead of this
+    one starts. ``choice`` is for benchmarks.
     """
     columns = x.shape[1]
     rows = packed.numel() * 2 // columns // (2 if gated else 1)

@@ -1,4 +1,4 @@
-"""Root-mean-square norm of each token."""
+"""Brings each token to its root mean square."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How one product is spread over a GPU: by its shape alone, never by the number of tokens."""
+"""Plans how one product is spread over a GPU: by its shape alone, never by the number of tokens."""
 
 from __future__ import annotations
 

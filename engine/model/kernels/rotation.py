@@ -1,4 +1,4 @@
-"""From the joined projection to rotated queries and a written cache."""
+"""Turns the joined projection into rotated queries and a written cache."""
 
 from __future__ import annotations
 
