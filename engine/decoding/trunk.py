@@ -9,13 +9,53 @@ from torch import Tensor
 
 from engine.decoding.frequent import FrequentTokens
 from engine.model import Transformer
+from engine.model.decode import boundaries
+
+
+class Tap:
+    """The states that leave the first ``depth`` layers, position by position, until the reader lets go of them.
+
+    They are the residual stream as layer ``depth`` takes it in, before any norm: "the input of layer k" of published
+    drafters. Positions from ``start`` up to ``stop`` are there.
+    """
+
+    def __init__(self, depth: int, start: int, nothing: Tensor) -> None:
+        """``start``: the first position to come; ``nothing``: states of no position, [0, width]."""
+        self.depth, self.start, self._states = depth, start, nothing
+
+    @property
+    def stop(self) -> int:
+        """The position to come next."""
+        return self.start + len(self._states)
+
+    def states(self, start: int, stop: int) -> Tensor:
+        """Return the states [stop - start, width] of positions start..stop-1; RuntimeError if they are gone."""
+        if start < self.start:
+            raise RuntimeError(f"states of position {start} are gone; after {self.depth} layers: from {self.start} on")
+        return self._states[start - self.start : stop - self.start]
+
+    def keep(self, states: Tensor) -> None:
+        """Take in the states of the positions to come next."""
+        self._states = torch.cat([self._states, states]) if len(self._states) else states
+
+    def release(self, upto: int) -> None:
+        """Let go of the positions before ``upto``."""
+        upto = min(upto, self.stop)
+        if upto > self.start:
+            self._states, self.start = self._states[upto - self.start :], upto
+
+    def rewind(self, length: int) -> None:
+        """Forget the positions from ``length`` on."""
+        self._states = self._states[: max(length - self.start, 0)]
+        self.start = min(self.start, length)
 
 
 class Trunk:
     """A model cut into spans of layers, each with its own count of tokens seen (HiSpec, arXiv 2510.01336).
 
-    A span ending at an early exit runs ahead of the spans above it. The hidden states it puts out wait in ``_waiting``
-    until the next span takes them, so judging a drafted token runs only the layers it has not been through.
+    A span ending at an early exit runs ahead of the spans above it. The states it puts out wait in a tap until the
+    next span takes them, so judging a drafted token runs only the layers it has not been through. Others may ``tap``
+    the model as well: a drafter that reads what the target's layers made of every token. Nobody else pays for it.
     Invariant: ``_seen`` never rises from one span to the next, and ``_waiting[s]`` holds the states from
     position ``_seen[s + 1]`` (for the last span: of its last pass) up to ``_seen[s]``.
     """
@@ -23,10 +63,11 @@ class Trunk:
     def __init__(self, model: Transformer, frequent: FrequentTokens | None = None) -> None:
         self.model, self.frequent = model, frequent
         self.cache = model.new_cache()
+        self._nothing = model.embed(torch.empty(0, dtype=torch.int64, device=model.device))  # [0, width]
         self.cut((model.layers,))
 
     def cut(self, exits: Sequence[int]) -> None:
-        """Make spans that end after each of ``exits`` layers (rising, the last one the model's depth).
+        """Make spans that end after each of ``exits`` layers (rising, the last one the model's depth), and close taps.
 
         Keeps what every layer has seen; raises ValueError for exits that are not rising to the model's depth.
         """
@@ -37,8 +78,21 @@ class Trunk:
         self.cache.rewind(length)
         self.spans = tuple(range(a, b) for a, b in zip(bounds, exits, strict=False))
         self._seen = [length] * len(self.spans)
-        nothing = self.model.embed(torch.empty(0, dtype=torch.int64, device=self.model.device))  # [0, width]
-        self._waiting = [nothing] * len(self.spans)
+        self._waiting = [Tap(span.stop, length, self._nothing) for span in self.spans]
+        self._taps: list[Tap] = []  # of others, rising
+
+    def tap(self, depth: int, start: int) -> Tap:
+        """Return what keeps the states after ``depth`` layers, from position ``start`` on at the latest.
+
+        What was run past there unseen is run again. Raises ValueError for a depth the model does not have.
+        """
+        if not 0 < depth <= self.model.layers:
+            raise ValueError(f"no state leaves the first {depth} of {self.model.layers} layers")
+        self.rewind(start)
+        span = next(i for i, span in enumerate(self.spans) if depth <= span.stop)
+        tap = Tap(depth, self._seen[span], self._nothing)
+        self._taps = sorted([*self._taps, tap], key=lambda each: each.depth)
+        return tap
 
     def span_to(self, depth: int) -> int:
         """Return which span ends after ``depth`` layers; raises ValueError where none does."""
@@ -55,10 +109,7 @@ class Trunk:
         before what still waits (contract 2 of the hierarchy); raises RuntimeError if they do.
         """
         self.advance(span, tape, stop)
-        base = self._seen[span] - self._waiting[span].shape[0]
-        if start < base:
-            raise RuntimeError(f"states of position {start} are gone; span {span} keeps them from {base}")
-        return self._waiting[span][start - base : stop - base]
+        return self._waiting[span].states(start, stop)
 
     def advance(self, span: int, tape: Sequence[int], upto: int) -> None:
         """Run positions up to ``upto`` through ``span`` and all below, as far as they have not been."""
@@ -70,20 +121,26 @@ class Trunk:
             entering = self.model.embed(ids)
         else:
             entering = self.hidden(span - 1, tape, seen, upto)
-        leaving = self.model.run(entering, self.spans[span], self.cache)
-        last = span == len(self.spans) - 1
-        self._waiting[span] = leaving if last else torch.cat([self._waiting[span], leaving])
+        if span == len(self.spans) - 1:
+            self._waiting[span].release(seen)
+        self._waiting[span].keep(self._run(entering, self.spans[span]))
         self._seen[span] = upto
         if span > 0:  # what this span took no longer waits below it
-            rest = self._seen[span - 1] - upto
-            below = self._waiting[span - 1]
-            self._waiting[span - 1] = below[below.shape[0] - rest :]
+            self._waiting[span - 1].release(upto)
+
+    def _run(self, hidden: Tensor, layers: range) -> Tensor:
+        """Take ``hidden`` through ``layers``, in parts where the model is tapped."""
+        taps = [tap for tap in self._taps if layers.start < tap.depth <= layers.stop]
+        for part in boundaries(layers, [tap.depth for tap in taps]):
+            hidden = self.model.run(hidden, part, self.cache)
+            for tap in taps:
+                if tap.depth == part.stop:
+                    tap.keep(hidden)
+        return hidden
 
     def rewind(self, length: int) -> None:
-        """Forget every token from position ``length`` on, in every span."""
-        for span, seen in enumerate(self._seen):
-            if seen > length:
-                waiting = self._waiting[span]
-                self._waiting[span] = waiting[: max(waiting.shape[0] - (seen - length), 0)]
-                self._seen[span] = length
+        """Forget every token from position ``length`` on, in every span and tap."""
+        self._seen = [min(seen, length) for seen in self._seen]
+        for tap in (*self._waiting, *self._taps):
+            tap.rewind(length)
         self.cache.rewind(length)

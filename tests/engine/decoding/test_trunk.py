@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -138,3 +139,34 @@ def test_asking_for_states_that_are_gone_is_refused(model: Transformer) -> None:
     top.prefill(TOKENS, 8)
     with pytest.raises(RuntimeError, match="are gone"):
         low.laws(TOKENS, 4, 1)
+
+
+@torch.inference_mode()
+def test_taps_keep_what_every_position_makes_of_a_layer(model: Transformer) -> None:
+    """Any chunks, exits, vetoes and releases: a tap must hold what a fresh pass gives, and what it let go is gone."""
+    draw = random.Random(7)
+    tokens = [draw.randrange(200) for _ in range(40)]
+    states = {
+        depth: model.run(model.embed(torch.tensor(tokens)), range(depth), model.new_cache()) for depth in (2, 5, 8)
+    }
+    for _ in range(6):
+        trunk, taken = Trunk(model), 0
+        trunk.advance(0, tokens, draw.randrange(12))
+        trunk.cut(draw.choice([(8,), (4, 8), (2, 5, 8)]))
+        taps = [trunk.tap(depth, taken) for depth in states]
+        assert trunk.seen(0) == 0, "what ran unseen runs again"
+        for _ in range(12):
+            span, length = draw.randrange(len(trunk.spans)), trunk.seen(len(trunk.spans) - 1)
+            trunk.advance(span, tokens, min(trunk.seen(span) + draw.randrange(1, 6), len(tokens)))
+            if draw.random() < 0.4:
+                trunk.rewind(length - draw.randrange(3) if length > taken + 3 else length)
+            stop = min(tap.stop for tap in taps)
+            for tap in taps:
+                assert tap.states(taken, stop) == pytest.approx(states[tap.depth][taken:stop], abs=1e-3)
+                tap.release(max(taken, stop - 3))
+            taken = max(taken, stop - 3)
+        assert taken
+        with pytest.raises(RuntimeError, match="are gone"):
+            taps[0].states(0, 1)
+    with pytest.raises(ValueError, match="of 8 layers"):
+        trunk.tap(9, 0)
