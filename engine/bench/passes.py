@@ -76,9 +76,7 @@ def copy_bandwidth(device: torch.device) -> float:
 
 def pass_bytes(model: Transformer, context: int) -> int:
     """Return what a pass of one token must read: every matrix once, and the keys and values of ``context`` tokens."""
-    shape = model.architecture
-    past = 2 * shape.layers * shape.kv_heads * shape.head_dim * context * model.embedding.element_size()
-    return sum(_bytes(matrix) for matrix in (*matrices(model), model.head)) + past
+    return sum(_bytes(matrix) for matrix in (*matrices(model), model.head)) + context * model.new_cache(1).bytes
 
 
 def matrices(model: Transformer) -> list[Linear]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import struct
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from engine.architecture.stored import header_of
 from engine.files import object_in
 from engine.library.faults import LibraryError
 from engine.library.manifest import Entry
@@ -18,7 +18,6 @@ BESIDES = re.compile(
     r"(LICENSE|LICENCE|NOTICE|USE_POLICY|README)(\.\w+)?"
 )
 EMBEDDING = {"modules.json", "config_sentence_transformers.json"}  # what their library keeps beside the weights
-LONGEST_HEADER = 16 << 20  # bytes; the largest models' have one; a longer one is there to fill the memory
 SHARD = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")
 
 
@@ -96,15 +95,11 @@ def check_safetensors(path: Path) -> frozenset[str]:
 
     Raises LibraryError (damaged) unless it has a safetensors header whose tensors fill the file exactly.
     """
+    tensors: dict[str, Any] = {}
     try:
-        with path.open("rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8))
-            header = object_in(file.read(length)) if length <= LONGEST_HEADER else {}
-        tensors = {name: tensor for name, tensor in header.items() if name != "__metadata__"}
-        whole = path.stat().st_size == 8 + length + max(
-            (each["data_offsets"][1] for each in tensors.values()), default=0
-        )
-    except (OSError, ValueError, struct.error, LookupError, TypeError):
+        tensors, start = header_of(path)
+        whole = path.stat().st_size == start + max((each["data_offsets"][1] for each in tensors.values()), default=0)
+    except (OSError, ValueError, LookupError, TypeError):
         whole = False
     if not whole:
         raise LibraryError(
