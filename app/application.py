@@ -17,9 +17,10 @@ from app.look.theme import Theme
 from app.models.chosen_methods import ChosenMethods
 from app.models.download_news import DownloadLine, DownloadNews
 from app.models.last_models import forget, remember
-from app.models.library import ModelLibrary, starter_models
+from app.models.library import ADDRESS, ModelLibrary, starter_models
 from app.models.model_dialogs import ModelDialogs
 from app.models.models_folder import model_sets_under
+from app.models.newer_version import NewerVersion
 from app.settings.chat_settings import chat_settings_of
 from app.settings.file import SettingsFile
 from app.settings.options import Settings
@@ -141,6 +142,9 @@ class Application:
         library.online_wanted.connect(lambda: self.preferences.change(offline=False))
         library.offline_changed.connect(self.window.sidebar.show_offline)
         self.window.sidebar.show_offline(library.offline)
+        if ADDRESS:
+            items = self.window.menus
+            self.newer = NewerVersion(library, ADDRESS, self.window, items.all[-1], items.actions["What's new"])
 
     def start(self, models: ModelSet) -> None:
         """Show the window, and only then begin to load ``models``."""

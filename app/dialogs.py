@@ -46,6 +46,19 @@ class Dialogs(QObject):
         self._open: dict[str, QDialog] = {}
         chat.traits_changed.connect(self._suggest)
 
+    def acts(self) -> dict[str, Callable[[], object]]:
+        """Return which item of the menus opens which dialog."""
+        return {
+            "Trash…": self.trash,
+            "Settings…": self.settings,
+            "Chat settings…": self.chat_settings,
+            "Keyboard shortcuts": self.shortcuts,
+            "Diagnostics…": self.diagnostics,
+            "What's new": self.whats_new,
+            "Licences": self.licences,
+            "About Updraft": self.about,
+        }
+
     def settings(self) -> SettingsDialog:
         """Show the settings."""
         return self._show("settings", lambda: SettingsDialog(self._preferences, self._window, self._suggested))

@@ -15,8 +15,9 @@ from engine.library.fit import Verdict, judge
 from engine.library.hardware import Hardware, probe
 from engine.library.installed import Library
 from engine.library.manifest import Checked
-from engine.library.protocol import DeviceCode, FileProgress, Inspection, Patience, Progress, SignedIn, Wanted
+from engine.library.protocol import DeviceCode, FileProgress, Inspection, Patience, Progress, Release, SignedIn, Wanted
 from engine.library.record import Installed
+from engine.library.release import ADDRESS, newest
 from engine.library.sets import depending_on, set_named
 from engine.library.signin import sign_in, sign_in_by_browser, sign_out, token
 from engine.library.starter import starter_models, starter_trouble
@@ -24,6 +25,7 @@ from engine.library.starting import starting_preset
 from engine.library.vocabulary import check_shared
 
 __all__ = [
+    "ADDRESS",
     "CATALOGUE",
     "CatalogueSet",
     "Checked",
@@ -40,6 +42,7 @@ __all__ = [
     "Listed",
     "Patience",
     "Progress",
+    "Release",
     "SignedIn",
     "Step",
     "Verdict",
@@ -48,6 +51,7 @@ __all__ = [
     "depending_on",
     "inspect",
     "judge",
+    "newest",
     "probe",
     "read_address",
     "set_named",

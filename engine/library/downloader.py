@@ -17,6 +17,7 @@ from typing import NoReturn
 from filelock import FileLock, Timeout
 
 from engine.errors import UpdraftError
+from engine.library.announced import announced
 from engine.library.browser import confirmed
 from engine.library.faults import LibraryError
 from engine.library.fetch import Transient
@@ -97,7 +98,9 @@ def _ask(order: Order, tell: Callable[[Told], None]) -> int:
         threading.Thread(target=_give_up, args=(PATIENCE * order.patience.silence, tell), daemon=True).start()
     hub = Hub(order.token, order.patience.silence)
     try:
-        if order.task == "signin":
+        if order.task == "release":
+            tell(announced(order.job, order.patience.silence))
+        elif order.task == "signin":
             tell(SignedIn(hub.account()))
         elif order.task == "browser":
             tell(confirmed(tell, order.patience.silence))

@@ -45,7 +45,7 @@ class Wanted:
 class Order:
     """One job for the downloader. ``token`` never leaves the pipe it came through."""
 
-    task: Literal["get", "inspect", "signin", "browser"]
+    task: Literal["get", "inspect", "signin", "browser", "release"]
     job: str
     library: Path = Path()
     wanted: tuple[Wanted, ...] = ()
@@ -142,6 +142,14 @@ class SignedIn:
 
 
 @dataclass(frozen=True, slots=True)
+class Release:
+    """A version of Updraft, and the address of its page, "" where it has none that can be opened."""
+
+    version: str
+    page: str
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """An order that failed: a LibraryError on its way out of the downloader, as JSON can carry it."""
 
@@ -159,8 +167,8 @@ QUEUE = "downloads.json"  # in the library: the jobs
 STAY = "stay"  # a word that may follow an order: go on when the one who ordered is gone
 NOW = "now"  # the other: do not wait for the next attempt
 
-Told = Progress | Inspection | DeviceCode | SignedIn | Failure
-_TOLD = {kind.__name__: kind for kind in (Progress, Inspection, DeviceCode, SignedIn, Failure)}
+Told = Progress | Inspection | DeviceCode | SignedIn | Release | Failure
+_TOLD = {kind.__name__: kind for kind in (Progress, Inspection, DeviceCode, SignedIn, Release, Failure)}
 
 
 def encode(value: Order | Told) -> str:

@@ -9,6 +9,7 @@ from app.models.library.model_library import ModelLibrary
 from app.models.library.offers import Offer, Survey
 from app.models.library.task import Task
 from engine.library import (
+    ADDRESS,
     Checked,
     Connection,
     DeviceCode,
@@ -17,6 +18,7 @@ from engine.library import (
     Installed,
     Patience,
     Progress,
+    Release,
     SignedIn,
     Step,
     Verdict,
@@ -28,6 +30,7 @@ from engine.library import (
 from engine.words import duration, size
 
 __all__ = [
+    "ADDRESS",
     "Checked",
     "Connection",
     "DeviceCode",
@@ -40,6 +43,7 @@ __all__ = [
     "Offer",
     "Patience",
     "Progress",
+    "Release",
     "SignedIn",
     "Step",
     "Survey",

@@ -23,6 +23,7 @@ from engine.library import (
     LibraryError,
     Patience,
     inspect,
+    newest,
     read_address,
     sign_in,
     sign_in_by_browser,
@@ -129,6 +130,10 @@ class ModelLibrary(QObject):
     def inspect(self, address: str, context: int) -> Task:
         """Ask the Hub what the model at ``address`` is; finishes with an Offer."""
         return self._tasks.begin(lambda: look_up(address, self._library, self._connection, context))
+
+    def newest(self, address: str) -> Task:
+        """Ask whether a newer Updraft is announced at ``address``; finishes with a Release, or None."""
+        return self._tasks.begin(lambda: newest(self._connection, address))
 
     # Who may have it
 
