@@ -98,13 +98,13 @@ class Block(nn.Module):
 class Llama(nn.Module):
     """Embedding, layers and one norm and head that every depth shares."""
 
-    def __init__(self, shape: Shape, vocabulary: int) -> None:
+    def __init__(self, shape: Shape, vocabulary: int, theta: float = THETA) -> None:
         super().__init__()
         self.shape = shape
         self.embed_tokens = nn.Embedding(vocabulary, shape.width)
         self.layers = nn.ModuleList(Block(shape) for _ in range(shape.layers))
         self.norm = nn.RMSNorm(shape.width, eps=EPSILON)
-        angle = torch.outer(torch.arange(CONTEXT), THETA ** (-torch.arange(0, HEAD, 2) / HEAD)).repeat(1, 2)
+        angle = torch.outer(torch.arange(CONTEXT), theta ** (-torch.arange(0, HEAD, 2) / HEAD)).repeat(1, 2)
         self.register_buffer("cos", angle.cos(), persistent=False)
         self.register_buffer("sin", angle.sin(), persistent=False)
         for name, weight in self.named_parameters():

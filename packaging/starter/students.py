@@ -1,0 +1,220 @@
+"""Make the starter's draft and qualifier: layers of the target, taught by it on its own replies, in one command.
+
+    python packaging/starter/students.py --target DIR --prompts FILE --work DIR --out DIR --minutes 9
+    python packaging/starter/students.py --target DIR --out DIR --evaluate       # only measure what lies in --out
+
+Every GPU writes replies; then the students are shared out among them. The whole ends by itself within --minutes. What
+is written holds no embedding: that is the target's, and put in where the starter is prepared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import fourbit
+import numpy as np
+import torch
+from llama import Llama
+from numpy.typing import NDArray
+from pruned import fill, pruned, read_target
+from pupils import Pupil, course, measured
+from replies import LEARN, START, Texts, Writer, gathered, read_prompts
+from torch import Tensor
+
+LAYERS = {"draft": (0, 1, 2, 28, 29), "qualifier": (0, 1, 2, 3, 4, 5, 6, 7, 26, 27, 28, 29)}
+FEW = 16_384  # tokens the draft is read for
+HELD = "held.npz"  # the held-out replies, beside the students
+PATIENCE = 40  # seconds to wait for another process's replies
+
+
+@dataclass(frozen=True)
+class Shop:
+    """One process's part: ``rank`` of ``world`` on ``device``; ``began`` is when all began, by the wall's clock."""
+
+    options: argparse.Namespace
+    rank: int
+    world: int
+    began: float
+
+    @property
+    def device(self) -> torch.device:
+        """The device that works here."""
+        return torch.device("cuda", self.rank) if torch.cuda.is_available() else torch.device("cpu")
+
+    def passed(self) -> float:
+        """Return the seconds since all began."""
+        return time.time() - self.began
+
+    def say(self, line: str) -> None:
+        """Print ``line`` with the time and who says it."""
+        print(f"{self.passed():5.0f} s [{self.rank}] {line}", flush=True)
+
+
+def written(shop: Shop, target: Llama) -> tuple[list[int], list[NDArray[np.int32]]]:
+    """Write this process's replies, and return the beginning they share and those of all processes."""
+    options = shop.options
+    prompts = read_prompts(options.prompts, options.target, shop.rank, shop.world)
+    shop.say(f"{len(prompts.lengths)} prompts, {prompts.held} of them held out, {len(prompts.begin)} tokens alike")
+    torch.manual_seed(shop.rank + 1)
+    writer = Writer(target, prompts, options.rows, options.width, options.steps)
+    seconds = options.writing * 60 * options.minutes - shop.passed()
+    mine = writer.write(seconds, shop.say)
+    shop.say(f"wrote {int((mine & LEARN > 0).sum()) / 1e6:.2f} M tokens of replies to {int((mine & START > 0).sum())}")
+    part = options.work / f"part-{shop.rank}.npy"
+    np.save(part, mine)
+    part.replace(_replies(options.work, shop.rank))
+    until = time.time() + PATIENCE
+    others = [_replies(options.work, rank) for rank in range(shop.world)]
+    while time.time() < until and not all(each.exists() for each in others):
+        time.sleep(0.1)
+    return prompts.begin, [np.load(each) for each in others if each.exists()]
+
+
+def _replies(work: Path, rank: int) -> Path:
+    return work / f"replies-{rank}.npy"
+
+
+def commonest(texts: Texts, keep: int) -> tuple[Tensor, float]:
+    """Return the ``keep`` commonest tokens of the replies, in order of their numbers, and the share they are of all."""
+    said = texts.tokens[texts.tokens & LEARN > 0] & (LEARN - 1)
+    counts = said.bincount()
+    chosen = counts.argsort(descending=True)[:keep]
+    chosen = chosen[counts[chosen] > 0]
+    return chosen.sort().values, (counts[chosen].sum() / counts.sum()).item()
+
+
+def work(options: argparse.Namespace, rank: int, world: int, began: float) -> None:
+    """Do one process's part: write, teach, and leave the students in --out."""
+    shop = Shop(options, rank, world, began)
+    if shop.device.type == "cuda":
+        torch.cuda.set_device(shop.device)
+    torch.set_float32_matmul_precision("high")
+    target = read_target(options.target, shop.device)
+    shop.say(f"read {options.target}")
+    begin, found = written(shop, target)
+    texts = gathered(found, begin, shop.device)
+    if shop.device.type == "cuda":
+        torch.cuda.empty_cache()  # what the caches of the replies took
+    few, share = commonest(texts[False], FEW)
+    learnt, kept = (len(texts[kind].lengths) for kind in (False, True))
+    shop.say(f"{learnt} documents to learn from, {kept} held out; {len(few)} tokens are {share:.2%} of what is said")
+    names = list(LAYERS)[rank::world]
+    pupils = [Pupil(name, pruned(target, _kept(target, name)), few if name == "draft" else None) for name in names]
+    first, last = shop.passed(), 60 * options.minutes - options.ending
+    if rank == 0:
+        tokens = np.concatenate([each[_held(each)] for each in found])
+        np.savez_compressed(options.out / HELD, begin=np.array(begin), tokens=tokens)
+
+    def progress() -> float:
+        return (shop.passed() - first) / max(1, last - first)
+
+    course(target, pupils, texts, options.batch, progress, shop.say, lambda pupil: export(pupil, options, shop.say))
+
+
+def _kept(target: Llama, name: str) -> tuple[int, ...]:
+    """Return the layers a student keeps: those of LAYERS, or as many at the ends of a target that is not so deep."""
+    places, depth = LAYERS[name], target.shape.layers
+    return places if places[-1] < depth else (*range(len(places) // 4), depth - 1)
+
+
+def _held(flat: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Return which tokens belong to documents held out."""
+    starts = np.flatnonzero(flat & START)
+    of = np.searchsorted(starts, np.arange(len(flat)), side="right") - 1
+    kept: NDArray[np.bool_] = (flat[starts] >> 18 > 0)[of]
+    return kept
+
+
+def export(pupil: Pupil, options: argparse.Namespace, say: Callable[[str], None]) -> None:
+    """Write a student: its layers, its description, and the tokens a draft is read for."""
+    folder = options.out / pupil.name
+    fourbit.save({f"model.{key}": value for key, value in pupil.weights().items()}, folder)
+    settings = json.loads((options.target / "config.json").read_text(encoding="utf-8"))
+    settings["num_hidden_layers"] = len(pupil.model.layers)
+    (folder / "config.json").write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
+    if pupil.few is not None:
+        tokens = json.dumps(pupil.few.tolist(), separators=(",", ":"))
+        (folder / "draft_vocabulary.json").write_text(tokens + "\n", encoding="utf-8")
+    size = sum(file.stat().st_size for file in folder.iterdir())
+    say(f"{pupil.name}: {size / 1e6:.1f} MB in {folder}, overlap {pupil.best:.4f}")
+
+
+def evaluated(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the overlaps of the students as they lie in --out, on the held-out replies beside them."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    target = read_target(options.target, device)
+    stored = np.load(options.out / HELD)
+    texts = gathered([stored["tokens"]], stored["begin"].tolist(), device)[True]
+    students: dict[str, tuple[Llama, Tensor | None]] = {}
+    for name in LAYERS:
+        folder, few = options.out / name, None
+        if not (folder / "config.json").exists():
+            continue
+        weights = {key: value.to(device) for key, value in fourbit.restore(folder).items()}
+        layers = json.loads((folder / "config.json").read_text(encoding="utf-8"))["num_hidden_layers"]
+        model = pruned(target, range(layers))
+        fill(model, lambda key, weights=weights, own=model: weights.get(f"model.{key}", own.embed_tokens.weight))
+        if (folder / "draft_vocabulary.json").exists():
+            few = torch.tensor(json.loads((folder / "draft_vocabulary.json").read_text("utf-8")), device=device)
+        students[name] = (model, few)
+    return measured(target, students, texts, options.tokens)
+
+
+def main(given: list[str] | None = None) -> Mapping[str, Any]:
+    """Run the stages, one process a GPU, and print what came of it."""
+    began = time.time()
+    options = arguments(given)
+    options.out.mkdir(parents=True, exist_ok=True)
+    if not options.evaluate:
+        options.work.mkdir(parents=True, exist_ok=True)
+        world = max(1, min(torch.cuda.device_count(), len(LAYERS)))
+        for rank in range(world):
+            _replies(options.work, rank).unlink(missing_ok=True)
+        others = [
+            multiprocessing.get_context("spawn").Process(target=work, args=(options, rank, world, began))
+            for rank in range(1, world)
+        ]
+        for other in others:
+            other.start()
+        work(options, 0, world, began)
+        for other in others:
+            other.join()
+    found = evaluated(options)
+    print(json.dumps(found, indent=1), flush=True)
+    (options.out / "evaluation.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    print(f"done after {time.time() - began:.0f} s", flush=True)
+    return found
+
+
+def arguments(given: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--target", type=Path, required=True, help="the prepared starter")
+    parser.add_argument("--prompts", type=Path, help="JSON lines of prompts, see asked.py")
+    parser.add_argument("--work", type=Path, help="folder for the replies (some 100 MB)")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the students")
+    parser.add_argument("--minutes", type=float, default=9, help="wall-clock time for all of it")
+    parser.add_argument("--ending", type=float, default=25, help="seconds of it kept for writing and measuring")
+    parser.add_argument("--writing", type=float, default=0.28, help="the share of it by which all replies are written")
+    parser.add_argument("--rows", type=int, default=3072, help="replies under way at a time on a device")
+    parser.add_argument("--width", type=int, default=448, help="tokens a prompt and its reply have at most")
+    parser.add_argument("--steps", type=int, default=16_384, help="tokens a row writes at most")
+    parser.add_argument("--batch", type=int, default=32_768, help="tokens of a step of learning")
+    parser.add_argument("--tokens", type=int, default=40_000, help="held-out positions that are measured")
+    parser.add_argument("--evaluate", action="store_true", help="only measure")
+    parser.add_argument("--dry-run", action="store_true", help="rows, lengths and batches that a CPU can take")
+    options = parser.parse_args(given)
+    if options.dry_run:
+        options.rows, options.width, options.steps, options.batch, options.ending = 8, 96, 256, 512, 0.0
+    return options
+
+
+if __name__ == "__main__":
+    main()
