@@ -27,7 +27,7 @@ STEP = 64  # documents in a batch are alike in length up to as many tokens
 
 
 class Pupil:
-    """A student with its optimisers; ``few`` are the tokens it is read for, None for all."""
+    """A student with its optimisers. It learns the law of all tokens; ``few`` are those it is judged by, None for all."""
 
     def __init__(self, name: str, model: Llama, few: Tensor | None) -> None:
         self.name, self.model, self.few = name, model, few
@@ -47,8 +47,7 @@ class Pupil:
         with worn(self.model.linears()) if progress >= ROUND_FROM else nullcontext():
             with batch.bfloat16():
                 states = normed(self.model, self.model(batch.tokens)[-1].flatten(0, 1)[batch.where])
-            read = head if self.few is None else head[self.few]
-            loss: Tensor = Disagreement.apply(states, batch.target, read, share)
+            loss: Tensor = Disagreement.apply(states, batch.target, head, share)
             torch.autograd.backward(loss)
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         if torch.isfinite(norm) and torch.isfinite(loss):
