@@ -113,7 +113,8 @@ def account(d: Dimensions, context: int, holding: Holding = ON_GPU, *, has_exits
     """Return what one model keeps with ``context`` tokens in its cache; ``has_exits``: early exits of it are read."""
     a, held = d.architecture, _held(d, holding)
     precision = precision_of(holding.of(a))
-    trimmed = held["copied"] / TRIMMED_SHARE if has_exits and a.vocabulary >= TRIMMED_FROM else 0
+    usual = a.vocabulary // TRIMMED_SHARE if has_exits and a.vocabulary >= TRIMMED_FROM else 0
+    trimmed = held["copied"] * (d.frequent or usual) / a.vocabulary
     return Account(
         linears=round(held["linears"]),
         vectors=round(held["vectors"]),

@@ -13,18 +13,24 @@ from engine.architecture.form import Form, form_of
 from engine.architecture.settings import Settings
 from engine.architecture.shape import HEAD, TABLE
 from engine.architecture.stored import Kept, kept_as, names_in
+from engine.errors import CheckpointError
+from engine.files import read_value
+
+DRAFT_VOCABULARY = "draft_vocabulary.json"  # beside the weights: a list of token ids
 
 
 @dataclass(frozen=True, slots=True)
 class Dimensions:
     """A model as its files hold it: ``kept`` names the form of every matrix of fewer than 16 bits.
 
-    ``own_head``: they hold a head beside the embedding; tools write out tied ones, too.
+    ``own_head``: they hold a head beside the embedding; tools write out tied ones, too. ``frequent``: the tokens of its
+    own draft vocabulary, 0 where it has none.
     """
 
     architecture: Architecture
     kept: frozenset[tuple[str, Kept]] = frozenset()
     own_head: bool = False
+    frequent: int = 0
 
     @property
     def context(self) -> int:
@@ -60,7 +66,16 @@ def held_in(architecture: Architecture, names: Collection[str]) -> Dimensions:
 
 def read_dimensions(folder: Path) -> Dimensions:
     """Read the checkpoint in ``folder``; raises CheckpointError where the loader would."""
-    return held_in(read_architecture(folder), names_in(folder))
+    return replace(held_in(read_architecture(folder), names_in(folder)), frequent=_frequent(folder))
+
+
+def _frequent(folder: Path) -> int:
+    """Return how many tokens the draft vocabulary in ``folder`` lists; what is wrong with one is said when it loads."""
+    try:
+        listed = read_value(folder / DRAFT_VOCABULARY)
+    except (CheckpointError, OSError, ValueError):
+        return 0
+    return len(listed) if isinstance(listed, list) else 0
 
 
 def dimensions_of(config: Mapping[str, Any], name: str) -> Dimensions:

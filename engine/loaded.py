@@ -135,8 +135,7 @@ class Loaded:
             tokenizer.fit(model.vocabulary)
             if role != "target":
                 self.tokenizer.covered_by(tokenizer)
-            exits = role == "target"  # only they are read for the frequent tokens alone
-            frequent = frequent_tokens(folder, model, tokenizer.size, tokenizer.ends) if exits else None
+            frequent = frequent_tokens(folder, model, tokenizer.size, tokenizer.ends, told=role != "target")
             self._add(role, model, frequent, (tokenizer if role == "target" else self.tokenizer).size)
         self._tokenizers[role] = tokenizer
         if role == "target":

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,20 +22,27 @@ if TYPE_CHECKING:  # there are no packages yet where set-up begins
     from filelock import FileLock
 
 READY, TRIED = "starter", "starter tried"  # steps on record: where it lies; when it could not be had
+STUDENTS = Path("assets", "smollm2")  # of a checkout: what its smaller models are made of
 AGAIN = 3600  # seconds until a start tries again to fetch what could not be had
 NAME = "the starter model, SmolLM2-135M-Instruct"
 MEANWHILE = "The tiny models that come with Updraft answer meanwhile; a start after an hour or more tries again."
 
 
-def due(environment: Environment, now: float) -> bool:
-    """Tell whether the starter is to be fetched: it is not where the record says, and was not tried just now."""
+def due(environment: Environment, now: float, root: Path = ROOT) -> bool:
+    """Tell whether the starter is to be fetched or added to: it is not all there, and was not tried just now."""
     done = environment.done
-    if READY in done and Path(done[READY], "config.json").is_file():
+    if READY in done and Path(done[READY], "config.json").is_file() and smaller_are_there(done[READY], root):
         return False
     try:
         return not 0 <= now - float(done.get(TRIED, "-inf")) < AGAIN
     except ValueError:
         return True
+
+
+def smaller_are_there(folder: str, root: Path) -> bool:
+    """Tell whether the smaller models of this checkout lie beside the starter in ``folder``; it may have none."""
+    listed = root / STUDENTS / "students.json"
+    return not listed.is_file() or Path(f"{folder}-{sha256(listed.read_bytes()).hexdigest()[:8]}").is_dir()
 
 
 def see_to_starter(environment: Environment) -> None:
@@ -57,16 +65,20 @@ def main(root: Path = ROOT) -> int:
     try:
         with alone(starter.lock()):
             folder = starter.prepared() or prepare(environment, root)
+            environment.record(**{READY: str(folder)})
+            starter.add_students(root / STUDENTS)
     except (SetupFailed, UpdraftError) as trouble:
         failure = SetupFailed(trouble.sentence, trouble.hint)
     except OSError as error:
         failure = diagnosis(str(error), f"The computer refused: {error}.")
     else:
-        environment.record(**{READY: str(folder)})
         return 0
-    print(f"There is no starter model yet. {failure.sentence}\n  {MEANWHILE}", file=sys.stderr)
-    with suppress(OSError):
-        starter.note_trouble(failure.sentence)
+    if starter.prepared():
+        print(f"The starter has to do without smaller models. {failure.sentence}", file=sys.stderr)
+    else:
+        print(f"There is no starter model yet. {failure.sentence}\n  {MEANWHILE}", file=sys.stderr)
+        with suppress(OSError):
+            starter.note_trouble(failure.sentence)
     environment.record(**{TRIED: str(time.time())})
     return 0
 

@@ -218,7 +218,7 @@ PRESETS = MappingProxyType(
                 "draft",
                 "Draft",
                 "A small model guesses ahead, the big one checks.",
-                (Stage(Model("draft"), Window(6, entropy=1.0)), _TARGET),
+                (Stage(Model("draft"), Window(6, entropy=1.0), trimmed=True), _TARGET),
             ),
             Preset(
                 "lookup",
@@ -240,7 +240,11 @@ PRESETS = MappingProxyType(
                 "hsd",
                 "HSD",
                 "Two smaller models guess ahead and sift, in whatever chain proves fastest here.",
-                (Stage(Model("draft"), Window(3)), Stage(Model("qualifier"), Window(4)), _TARGET),
+                (
+                    Stage(Model("draft"), Window(3), trimmed=True),
+                    Stage(Model("qualifier"), Window(4)),
+                    _TARGET,
+                ),
                 planned=True,
             ),
             Preset(

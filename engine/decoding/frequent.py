@@ -12,11 +12,10 @@ import torch
 from torch import Tensor
 
 from engine.account import TRIMMED_FROM, TRIMMED_SHARE
+from engine.dimensions import DRAFT_VOCABULARY
 from engine.errors import CheckpointError
 from engine.files import present, read_value
 from engine.model import Transformer
-
-FILE = "draft_vocabulary.json"  # beside the weights: a list of token ids
 
 
 class FrequentTokens:
@@ -34,17 +33,20 @@ class FrequentTokens:
         return few.new_full((len(hidden), vocabulary), -torch.inf).index_copy_(1, self.tokens, few)
 
 
-def frequent_tokens(folder: Path, model: Transformer, size: int, ends: frozenset[int]) -> FrequentTokens | None:
+def frequent_tokens(
+    folder: Path, model: Transformer, size: int, ends: frozenset[int], *, told: bool = False
+) -> FrequentTokens | None:
     """Return the draft vocabulary of the checkpoint in ``folder`` with ``size`` token ids, or None if it has none.
 
     Its ``draft_vocabulary.json`` says which. Without one a large vocabulary is read for its lower ids: byte-pair
-    merges are numbered in the order they were learned, the frequent ones first. The ``ends`` are always in.
+    merges are numbered in the order they were learned, the frequent ones first; not so if it has to be ``told``. The
+    ``ends`` are always in.
     Raises CheckpointError for a file that is no list of ids.
     """
-    path = folder / FILE
+    path = folder / DRAFT_VOCABULARY
     if present(path):
         tokens = _read(path, size)
-    elif size >= TRIMMED_FROM:
+    elif size >= TRIMMED_FROM and not told:
         tokens = list(range(size // TRIMMED_SHARE))
     else:
         return None

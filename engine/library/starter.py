@@ -18,6 +18,7 @@ from platformdirs import user_data_path
 
 from engine.config import ModelSet, tiny_models
 from engine.files import read_object
+from engine.library import students
 from engine.library.faults import LibraryError
 
 TITLE = "SmolLM2 (starter)"
@@ -36,7 +37,11 @@ _TROUBLE = "trouble.txt"  # why it is not there, as set-up found
 def starter_models() -> ModelSet:
     """Return the models that answer until others are chosen: SmolLM2 where it is prepared, else the tiny ones."""
     folder = prepared()
-    return tiny_models() if folder is None else ModelSet.alone(TITLE, folder)
+    if folder is None:
+        return tiny_models()
+    smaller = _students(folder, students.source())
+    there = students.ROLES if smaller is not None and smaller.is_dir() else ()
+    return ModelSet(TITLE, {"target": folder} | {role: smaller / role for role in there})
 
 
 def prepared() -> Path | None:
@@ -84,6 +89,24 @@ def prepare(package: Path) -> Generator[float, None, None]:
         shutil.rmtree(work, ignore_errors=True)
 
 
+def add_students(place: Path) -> None:
+    """Put the smaller models in ``place`` together beside the prepared starter, unless that was done before.
+
+    Raises UpdraftError or OSError; nothing has changed then. Needs the ``lock``.
+    """
+    folder = prepared()
+    whole = _students(folder, place) if folder else None
+    if folder is None or whole is None or whole.is_dir():
+        return
+    work = home() / "work"
+    shutil.rmtree(work, ignore_errors=True)  # what was left when one was stopped
+    try:
+        students.put_together(folder, place, work)
+        work.replace(whole)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
 def starter_trouble() -> str:
     """Return why the starter is not there, as a sentence; empty where it is, or nobody tried."""
     try:
@@ -100,6 +123,12 @@ def note_trouble(sentence: str) -> None:
 
 def _folder() -> Path:
     return home() / f"{MODEL}-{FORM}"
+
+
+def _students(folder: Path, place: Path) -> Path | None:
+    """Return where the students in ``place`` of the starter in ``folder`` belong; None where there are none."""
+    mark = students.mark(place)
+    return folder.with_name(f"{folder.name}-{mark}") if mark else None
 
 
 def _unpacked(package: Path, work: Path) -> bytes:

@@ -1,0 +1,95 @@
+"""The starter's smaller models: what a checkout holds of them, and the folders that set-up makes of it.
+
+A checkout holds their layers (assets/smollm2). They read and write by the target's own embedding and its tokenizer,
+which are put in where the target is prepared.
+"""
+
+from __future__ import annotations
+
+import shutil
+from hashlib import file_digest, sha256
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from engine.files import read_object
+from engine.library.faults import LibraryError
+
+LIST = "students.json"  # {"files": {path: its SHA-256}}; with another list they are others
+ROLES = ("draft", "qualifier")
+TABLE = "model.embed_tokens."  # what the names of the embedding's tensors begin with
+SHARED = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "generation_config.json", "LICENSE")
+NOTICE = """\
+This model is some of the layers of SmolLM2-135M-Instruct, by Hugging Face (HuggingFaceTB on the Hub), under the Apache
+License 2.0; the file LICENSE has its text. Updraft has trained them anew, on that model's own replies, to guess ahead
+for it, and stores them as NF4. The embedding is that model's.
+"""
+
+
+def source() -> Path:
+    """Return where the checkout keeps them; there may be nothing."""
+    return Path(str(files("assets") / "smollm2"))
+
+
+def mark(place: Path) -> str:
+    """Return a word that changes with the students in ``place``; empty where there are none."""
+    try:
+        return sha256((place / LIST).read_bytes()).hexdigest()[:8]
+    except OSError:
+        return ""
+
+
+def put_together(target: Path, place: Path, folder: Path) -> None:
+    """Make ``folder`` of the students in ``place``, one folder a role, with what they share with ``target``.
+
+    Raises LibraryError (damaged, unsupported) and OSError; ``folder`` may hold a part of them then.
+    """
+    _check(place)
+    table = _tensors([target / "model.safetensors"], TABLE)
+    for role in ROLES:
+        made, given = folder / role, place / role
+        _fits(target, given)
+        made.mkdir(parents=True)
+        weights = _tensors(sorted(given.glob("layers-*.safetensors")))
+        save_file(weights | table, made / "model.safetensors", metadata={"format": "pt"})
+        for file in [*given.glob("*.json"), *(target / name for name in SHARED)]:
+            if file.is_file():
+                shutil.copyfile(file, made / file.name)
+        (made / "NOTICE").write_text(NOTICE, encoding="utf-8")
+
+
+def _check(place: Path) -> None:
+    """Raise LibraryError unless every file is the one that is listed."""
+    for name, digest in read_object(place / LIST)["files"].items():
+        try:
+            with (place / name).open("rb") as file:
+                if file_digest(file, "sha256").hexdigest() == digest:
+                    continue
+        except FileNotFoundError:
+            pass
+        raise LibraryError("damaged", f"{place / name} is not whole.", "Fetch Updraft again, all of it.")
+
+
+def _fits(target: Path, student: Path) -> None:
+    """Raise LibraryError unless ``student`` reads the same states and tokens as ``target``."""
+    here, there = (read_object(folder / "config.json") for folder in (student, target))
+    for key in ("hidden_size", "vocab_size", "head_dim"):
+        if here.get(key) != there.get(key):
+            raise LibraryError("unsupported", f"{student} was made for another model than {target}.", "Update Updraft.")
+
+
+def _tensors(found: list[Path], beginning: str = "") -> dict[str, Tensor]:
+    """Return the tensors of files whose names begin so."""
+    tensors: dict[str, Tensor] = {}
+    for path in found:
+        try:
+            content: Any
+            with safe_open(path, "pt") as content:
+                tensors |= {name: content.get_tensor(name) for name in content.keys() if name.startswith(beginning)}  # noqa: SIM118 - not a dict
+        except SafetensorError as error:
+            raise LibraryError("damaged", f"{path} is damaged.", "Fetch Updraft again, all of it.") from error
+    return tensors
