@@ -12,11 +12,11 @@ from engine.library.starter import TITLE as STARTER
 def starting_preset(models: ModelSet) -> Preset:
     """Return the method to begin with: one that has a reason to be faster with ``models``, and never loses much.
 
-    A set of the catalogue begins with the first it lists, and the starter with what proved fastest. Early exits are read only where the model was trained for
-    them (``early_exits`` in config.json): an untrained one guesses badly and costs a third of every pass. Smaller
-    models guess ahead where the set has any; a model by itself copies what was said already, which costs nothing where
-    there is nothing to copy, and as much as pays where wider passes are dearer. One that cannot be read is plain:
-    loading it says why.
+    A set of the catalogue begins with the first it lists, and the starter with what proved fastest. Early exits are
+    read only where the model was trained for them (``early_exits`` in config.json): an untrained one guesses badly and
+    costs a third of every pass. Smaller models guess ahead where the set has any; a model by itself copies what was
+    said already, which costs nothing where there is nothing to copy, and as much as pays where wider passes are dearer.
+    One that cannot be read is plain: loading it says why.
     """
     for name in (*_listed(models), *_by_nature(models)):
         if models.runs(PRESETS[name]):

@@ -27,7 +27,7 @@ STEP = 64  # documents in a batch are alike in length up to as many tokens
 
 
 class Pupil:
-    """A student with its optimisers, learning the law of all tokens; ``few`` are those it is judged by, None for all."""
+    """A student with its optimisers, learning the law of all tokens; ``few`` are those it is judged by, or all."""
 
     def __init__(self, name: str, model: Llama, few: Tensor | None) -> None:
         self.name, self.model, self.few = name, model, few

@@ -13,10 +13,10 @@ import pytest
 from environment import Environment
 from installing import SetupFailed
 from locked import NAME as LOCK
-from starter_model import AGAIN, READY, TRIED, due, main, see_to_starter, tenths
+from starter_model import AGAIN, READY, STUDENTS, TRIED, due, main, see_to_starter, tenths
 
 from engine.errors import CheckpointError
-from engine.library import gguf, starter, starter_models, starter_trouble
+from engine.library import gguf, starter, starter_models, starter_trouble, students
 
 
 def converted(source: Path, folder: Path) -> Iterator[float]:
@@ -126,6 +126,28 @@ def test_when_it_is_due(place: Place, tmp_path: Path) -> None:
     assert due(place.environment, 0)
     place.environment.record(**{TRIED: "5000"})
     assert due(place.environment, 4000), "the clock was put back"
+
+
+def test_smaller_models_are_put_beside_one_that_was_prepared_before(
+    place: Place, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Guards: an older starter that never gets them, one without them fetched again, and a wait at every start."""
+    folder = place.home / "SmolLM2-135M-Instruct-1"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    place.environment.record(**{READY: str(folder)})
+    assert not due(place.environment, 0, place.root)
+    listed = place.root / STUDENTS / "students.json"
+    listed.parent.mkdir(parents=True)
+    listed.write_text('{"files": {"draft/config.json": "0"}}')
+    assert due(place.environment, 0, place.root)
+    assert main(place.root) == 0
+    assert "has to do without smaller models" in capfd.readouterr().err
+    tried = float(place.environment.done[TRIED])
+    assert not due(place.environment, tried + AGAIN - 1, place.root)
+    assert due(place.environment, tried + AGAIN + 1, place.root)
+    folder.with_name(f"{folder.name}-{students.mark(listed.parent)}").mkdir()
+    assert not due(place.environment, tried + AGAIN + 1, place.root)
 
 
 def test_a_python_that_does_not_start_is_no_matter(

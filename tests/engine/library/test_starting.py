@@ -9,6 +9,7 @@ import pytest
 
 from engine.config import ModelSet, tiny_models
 from engine.library import CATALOGUE, CatalogueSet, starting_preset
+from engine.library.starter import TITLE
 
 CONFIG = {
     "model_type": "llama", "architectures": ["LlamaForCausalLM"], "hidden_size": 16, "intermediate_size": 32,
@@ -30,6 +31,12 @@ def test_by_what_a_set_is_made_of(tmp_path: Path) -> None:
     assert starting_preset(ModelSet("two", {"target": bare, "draft": small})).name == "draft"
     assert starting_preset(ModelSet("three", {"target": bare, "qualifier": small, "draft": small})).name == "hsd"
     assert starting_preset(tiny_models()).name == "hispec"
+
+
+def test_the_starter_copies_what_was_said(tmp_path: Path) -> None:
+    """Guards against a first chat slowed down by models that are there to be watched."""
+    place = folder(tmp_path / "any")
+    assert starting_preset(ModelSet(TITLE, {"target": place, "qualifier": place, "draft": place})).name == "lookup"
 
 
 @pytest.mark.parametrize("entry", CATALOGUE.values(), ids=lambda entry: entry.name)
