@@ -40,8 +40,9 @@ def starter_models() -> ModelSet:
     if folder is None:
         return tiny_models()
     smaller = _students(folder, students.source())
-    there = students.ROLES if smaller is not None and smaller.is_dir() else ()
-    return ModelSet(TITLE, {"target": folder} | {role: smaller / role for role in there})
+    if smaller is None or not smaller.is_dir():
+        return ModelSet.alone(TITLE, folder)
+    return ModelSet(TITLE, {"target": folder, **{role: smaller / role for role in students.ROLES}})
 
 
 def prepared() -> Path | None:

@@ -16,11 +16,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from engine.config import Role
 from engine.files import read_object
 from engine.library.faults import LibraryError
 
 LIST = "students.json"  # {"files": {path: its SHA-256}}; with another list they are others
-ROLES = ("draft", "qualifier")
+ROLES: tuple[Role, ...] = ("draft", "qualifier")
 TABLE = "model.embed_tokens."  # what the names of the embedding's tensors begin with
 SHARED = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "generation_config.json", "LICENSE")
 NOTICE = """\

@@ -27,7 +27,7 @@ class Disagreement(torch.autograd.Function):
     def forward(ctx: Any, hidden: Tensor, target: Tensor, head: Tensor, share: float) -> Tensor:
         """Return the loss; ``target``: what the head reads in the target, (n, width)."""
         gradient, total = torch.empty_like(hidden), torch.zeros((), device=hidden.device)
-        for part, goal, into in zip(hidden.split(CHUNK), target.split(CHUNK), gradient.split(CHUNK), strict=True):
+        for part, goal, into in zip(*(torch.split(each, CHUNK) for each in (hidden, target, gradient)), strict=True):
             own, law = (F.linear(each.to(head.dtype), head).float() for each in (part, goal))
             log_q, log_p = own.log_softmax(-1), law.log_softmax(-1)
             p = log_p.exp()
@@ -42,6 +42,12 @@ class Disagreement(torch.autograd.Function):
             into.copy_(F.linear(slope.to(head.dtype), head.T))
         ctx.save_for_backward(gradient / len(hidden))
         return total / len(hidden)
+
+    @classmethod
+    def of(cls, hidden: Tensor, target: Tensor, head: Tensor, share: float) -> Tensor:
+        """Return the loss, through which gradients flow back to ``hidden``."""
+        loss: Tensor = cls.apply(hidden, target, head, share)  # type: ignore[no-untyped-call] # torch leaves it untyped
+        return loss
 
     @staticmethod
     def backward(ctx: Any, *above: Tensor) -> tuple[Tensor | None, ...]:
@@ -59,7 +65,7 @@ class Reading:
 
     def laws(self, head: Tensor, warmth: float) -> Iterator[Tensor]:
         """Give the laws, (CHUNK, V) at a time, float32."""
-        for part in self.states.split(CHUNK):
+        for part in torch.split(self.states, CHUNK):
             read = F.linear(part.to(head.dtype), head if self.few is None else head[self.few]).float() / warmth
             if self.few is None:
                 yield read.softmax(-1)

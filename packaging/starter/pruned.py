@@ -7,7 +7,7 @@ libraries.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ def read_target(folder: Path, device: torch.device) -> Llama:
     with torch.device(device):
         model = Llama(shape, settings["vocab_size"], settings["rope_parameters"]["rope_theta"])
     placed = {key: value.to(device) for key, value in stored.items()}
-    fill(model, lambda name: dequantised(placed, f"model.{name}"))
+    fill(model, {f"model.{name}": dequantised(placed, f"model.{name}") for name, _ in model.named_parameters()})
     model.requires_grad_(requires_grad=False)
     if device.type == "cuda":
         turns = model.cos, model.sin  # angles stay as exact as they are
@@ -58,10 +58,10 @@ def read_target(folder: Path, device: torch.device) -> Llama:
 
 
 @torch.no_grad()
-def fill(model: Llama, weight: Callable[[str], Tensor]) -> None:
-    """Set every parameter of ``model`` to what ``weight`` gives for its name."""
+def fill(model: Llama, weights: Mapping[str, Tensor]) -> None:
+    """Set every parameter of ``model`` to its weight, by its name in a checkpoint."""
     for name, parameter in model.named_parameters():
-        parameter.copy_(weight(name))
+        parameter.copy_(weights[f"model.{name}"])
 
 
 def pruned(target: Llama, kept: Iterable[int]) -> Llama:
@@ -72,7 +72,8 @@ def pruned(target: Llama, kept: Iterable[int]) -> Llama:
     for layer, place in zip(student.layers, places, strict=True):
         layer.load_state_dict(target.layers[place].state_dict())
     student.norm.load_state_dict(target.norm.state_dict())
-    student.embed_tokens = nn.Embedding.from_pretrained(target.embed_tokens.weight.float())
+    table = target.embed_tokens.weight.float()
+    student.embed_tokens = nn.Embedding(table.shape[0], table.shape[1], _weight=table, _freeze=True)
     student.cos, student.sin = target.cos, target.sin
     return student
 

@@ -29,8 +29,9 @@ STEP = 64  # documents in a batch are alike in length up to as many tokens
 class Pupil:
     """A student with its optimisers, learning the law of all tokens; ``few`` are those it is judged by, or all."""
 
-    def __init__(self, name: str, model: Llama, few: Tensor | None) -> None:
-        self.name, self.model, self.few = name, model, few
+    def __init__(self, name: str, model: Llama, few: Tensor | None, pace: float = 1.0) -> None:
+        """``pace`` multiplies all rates."""
+        self.name, self.model, self.few, self.pace = name, model, few, pace
         self.matrices = Muon(model.linears(), decay=DECAY)
         self.scales = [weight for weight in model.parameters() if weight.requires_grad and weight.ndim == 1]
         self.vectors = torch.optim.AdamW(self.scales, VECTOR_RATE, (0.9, 0.95), weight_decay=0.0)
@@ -47,12 +48,12 @@ class Pupil:
         with worn(self.model.linears()) if progress >= ROUND_FROM else nullcontext():
             with batch.bfloat16():
                 states = normed(self.model, self.model(batch.tokens)[-1].flatten(0, 1)[batch.where])
-            loss: Tensor = Disagreement.apply(states, batch.target, head, share)
+            loss = Disagreement.of(states, batch.target, head, share)
             torch.autograd.backward(loss)
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         if torch.isfinite(norm) and torch.isfinite(loss):
             self.steps += 1
-            rate = min(1.0, self.steps / WARM_UP) * min(1.0, max(0.01, (1 - progress) / (1 - SHARP_FROM)))
+            rate = self.pace * min(1.0, self.steps / WARM_UP) * min(1.0, max(0.01, (1 - progress) / (1 - SHARP_FROM)))
             self.matrices.step(MATRIX_RATE * rate)
             for group in self.vectors.param_groups:
                 group["lr"] = VECTOR_RATE * rate
@@ -82,7 +83,7 @@ def batches(texts: Texts, tokens: int) -> Iterator[Tensor]:
     begin = len(texts.begin)
     sizes = (texts.lengths + begin + STEP - 1) // STEP * STEP
     found: list[Tensor] = []
-    for size in sizes.unique().tolist():
+    for size in sorted(set(sizes.tolist())):
         some = (sizes == size).nonzero()[:, 0]
         found += some[torch.randperm(len(some), device=some.device)].split(max(1, tokens // size))
     for place in torch.randperm(len(found)).tolist():
@@ -175,7 +176,8 @@ def measured(
     """Return the overlaps of ``students`` and target, lowest level first, at up to ``most`` positions of replies."""
     found: dict[str, list[Tensor]] = {name: [] for name in (*students, "target", "place")}
     count = 0
-    for which in torch.arange(len(texts.lengths), device=texts.lengths.device).split(32):
+    for first in range(0, len(texts.lengths), 32):
+        which = torch.arange(first, min(first + 32, len(texts.lengths)), device=texts.lengths.device)
         given = batch(target, texts, which)
         _, said = texts.batch(which)
         found["place"].append((said.cumsum(1) - 1).flatten()[given.where])

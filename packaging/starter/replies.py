@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from jinja2 import Environment
-from llama import HEAD, Llama, rotate
+from llama import HEAD, Block, Llama, rotate
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor
@@ -54,7 +54,7 @@ def read_prompts(file: Path, target: Path, part: int = 0, parts: int = 1) -> Pro
     before, after = _around(target)
     texts = [before + each["prompt"] + after for each in found]
     encoded = [each.ids for each in tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
-    begin = os.path.commonprefix(encoded)  # noqa: RUF071 - of tokens, no paths
+    begin = list(os.path.commonprefix(encoded))  # noqa: RUF071 - of tokens, no paths
     fits = [len(begin) < len(ids) <= len(begin) + LONGEST_PROMPT for ids in encoded]
     chosen = [
         np.array(ids[len(begin) :])
@@ -87,6 +87,7 @@ class Writer:
 
     def __init__(self, target: Llama, prompts: Prompts, rows: int, width: int, steps: int) -> None:
         self.model, self.width, device = target, width, target.embed_tokens.weight.device
+        self.layers = [layer for layer in target.layers if isinstance(layer, Block)]
         self.begin = len(prompts.begin)
         self.tokens, self.lengths = prompts.tokens.to(device), prompts.lengths.to(device)
         self.held, self.ends = prompts.held, torch.tensor(prompts.ends, device=device)
@@ -113,7 +114,7 @@ class Writer:
         hidden = self.model.embed_tokens(token)
         cos, sin = (self.model.get_buffer(name)[position][:, None] for name in ("cos", "sin"))
         unseen = (self.slot > position[:, None])[:, None, None]
-        for layer, keys, values in zip(self.model.layers, self.keys, self.values, strict=True):
+        for layer, keys, values in zip(self.layers, self.keys, self.values, strict=True):
             x, heads = layer.input_layernorm(hidden), layer.self_attn
             query, key, value = (p(x).view(len(x), -1, HEAD) for p in (heads.q_proj, heads.k_proj, heads.v_proj))
             keys[self.row, :, position] = rotate(key, cos, sin)
@@ -175,7 +176,7 @@ class Writer:
 
     def _recorded(self) -> Callable[[], None]:
         """Return the step as a CUDA graph."""
-        aside = torch.cuda.Stream()
+        aside = torch.cuda.Stream()  # type: ignore[no-untyped-call] # torch leaves it untyped
         aside.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(aside):
             for _ in range(3):

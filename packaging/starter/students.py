@@ -2,6 +2,7 @@
 
     python packaging/starter/students.py --target DIR --prompts FILE --work DIR --out DIR --minutes 9
     python packaging/starter/students.py --target DIR --out DIR --evaluate       # only measure what lies in --out
+    python packaging/starter/students.py ... --only qualifier --initial DIR --paces 1 2    # one of them, on from DIR
 
 Every GPU writes replies; then the students are shared out among them. The whole ends by itself within --minutes. What
 is written holds no embedding: that is the target's, and put in where the starter is prepared.
@@ -13,7 +14,7 @@ import argparse
 import json
 import multiprocessing
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,7 @@ def commonest(texts: Texts, keep: int) -> tuple[Tensor, float]:
     counts = said.bincount()
     chosen = counts.argsort(descending=True)[:keep]
     chosen = chosen[counts[chosen] > 0]
-    return chosen.sort().values, (counts[chosen].sum() / counts.sum()).item()
+    return chosen.sort().values, float(counts[chosen].sum()) / float(counts.sum())
 
 
 def work(options: argparse.Namespace, rank: int, world: int, began: float) -> None:
@@ -105,8 +106,8 @@ def work(options: argparse.Namespace, rank: int, world: int, began: float) -> No
     few, share = commonest(texts[False], FEW)
     learnt, kept = (len(texts[kind].lengths) for kind in (False, True))
     shop.say(f"{learnt} documents to learn from, {kept} held out; {len(few)} tokens are {share:.2%} of what is said")
-    names = list(LAYERS)[rank::world]
-    pupils = [Pupil(name, pruned(target, _kept(target, name)), few if name == "draft" else None) for name in names]
+    names = [options.only] if options.only else list(LAYERS)[rank::world]
+    pupils = [_pupil(shop, target, name, few) for name in names]
     first, last = shop.passed(), 60 * options.minutes - options.ending
     if rank == 0:
         tokens = np.concatenate([each[_held(each)] for each in found])
@@ -115,7 +116,19 @@ def work(options: argparse.Namespace, rank: int, world: int, began: float) -> No
     def progress() -> float:
         return (shop.passed() - first) / max(1, last - first)
 
-    course(target, pupils, texts, options.batch, progress, shop.say, lambda pupil: export(pupil, options, shop.say))
+    course(target, pupils, texts, options.batch, progress, shop.say, lambda pupil: export(pupil, shop))
+
+
+def _pupil(shop: Shop, target: Llama, name: str, few: Tensor) -> Pupil:
+    """Return a student at its beginning: layers of the target, or what there is of it in --initial."""
+    options, model = shop.options, pruned(target, _kept(target, name))
+    if options.initial:
+        stored = fourbit.restore(options.initial / name)
+        weights = {f"model.{key}": weight for key, weight in model.named_parameters()}
+        fill(model, weights | {key: value.to(shop.device) for key, value in stored.items()})
+        shop.say(f"{name}: {len(stored)} of {len(weights)} weights from {options.initial}")
+    paces = options.paces
+    return Pupil(name, model, few if name == "draft" else None, paces[shop.rank % len(paces)])
 
 
 def _kept(target: Llama, name: str) -> tuple[int, ...]:
@@ -132,9 +145,13 @@ def _held(flat: NDArray[np.int32]) -> NDArray[np.bool_]:
     return kept
 
 
-def export(pupil: Pupil, options: argparse.Namespace, say: Callable[[str], None]) -> None:
-    """Write a student: its layers, its description, and the tokens a draft is read for."""
-    folder = options.out / pupil.name
+def export(pupil: Pupil, shop: Shop) -> None:
+    """Write a student: its layers, its description, and the tokens a draft is read for.
+
+    Where every process has --only the same one, the first one's has its name and the others' have a number behind it.
+    """
+    options = shop.options
+    folder = options.out / (f"{pupil.name}-{shop.rank}" if options.only and shop.rank else pupil.name)
     fourbit.save({f"model.{key}": value for key, value in pupil.weights().items()}, folder)
     settings = json.loads((options.target / "config.json").read_text(encoding="utf-8"))
     settings["num_hidden_layers"] = len(pupil.model.layers)
@@ -143,7 +160,7 @@ def export(pupil: Pupil, options: argparse.Namespace, say: Callable[[str], None]
         tokens = json.dumps(pupil.few.tolist(), separators=(",", ":"))
         (folder / "draft_vocabulary.json").write_text(tokens + "\n", encoding="utf-8")
     size = sum(file.stat().st_size for file in folder.iterdir())
-    say(f"{pupil.name}: {size / 1e6:.1f} MB in {folder}, overlap {pupil.best:.4f}")
+    shop.say(f"{pupil.name}: {size / 1e6:.1f} MB in {folder}, overlap {pupil.best:.4f}")
 
 
 def evaluated(options: argparse.Namespace) -> dict[str, Any]:
@@ -155,12 +172,12 @@ def evaluated(options: argparse.Namespace) -> dict[str, Any]:
     students: dict[str, tuple[Llama, Tensor | None]] = {}
     for name in LAYERS:
         folder, few = options.out / name, None
-        if not (folder / "config.json").exists():
+        if not (folder / "config.json").exists():  # one was taught alone
             continue
-        weights = {key: value.to(device) for key, value in fourbit.restore(folder).items()}
+        weights: dict[str, Tensor] = {key: value.to(device) for key, value in fourbit.restore(folder).items()}
         layers = json.loads((folder / "config.json").read_text(encoding="utf-8"))["num_hidden_layers"]
         model = pruned(target, range(layers))
-        fill(model, lambda key, weights=weights, own=model: weights.get(f"model.{key}", own.embed_tokens.weight))
+        fill(model, weights | {"model.embed_tokens.weight": model.embed_tokens.weight})
         if (folder / "draft_vocabulary.json").exists():
             few = torch.tensor(json.loads((folder / "draft_vocabulary.json").read_text("utf-8")), device=device)
         students[name] = (model, few)
@@ -208,6 +225,9 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=16_384, help="tokens a row writes at most")
     parser.add_argument("--batch", type=int, default=32_768, help="tokens of a step of learning")
     parser.add_argument("--tokens", type=int, default=40_000, help="held-out positions that are measured")
+    parser.add_argument("--only", choices=LAYERS, help="teach this one alone, once on every GPU")
+    parser.add_argument("--initial", type=Path, help="begin with what lies here of the students, written before")
+    parser.add_argument("--paces", type=float, nargs="+", default=[1.0], help="of learning, one after another a GPU")
     parser.add_argument("--evaluate", action="store_true", help="only measure")
     parser.add_argument("--dry-run", action="store_true", help="rows, lengths and batches that a CPU can take")
     options = parser.parse_args(given)

@@ -41,7 +41,12 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("target")
     chance = random.Random(0)
     words.save(words.learn((stories.tell(chance).text for _ in range(60)), size=VOCABULARY), folder, 256)
-    settings = {"head_dim": 64, "rms_norm_eps": 1e-5, "num_hidden_layers": LAYERS, "hidden_size": WIDTH}
+    settings: dict[str, object] = {
+        "head_dim": 64,
+        "rms_norm_eps": 1e-5,
+        "num_hidden_layers": LAYERS,
+        "hidden_size": WIDTH,
+    }
     settings |= {"num_attention_heads": 1, "num_key_value_heads": 1, "intermediate_size": MLP}
     settings |= {"vocab_size": VOCABULARY, "rope_parameters": {"rope_theta": 1e5}}
     (folder / "config.json").write_text(json.dumps(settings))
@@ -80,6 +85,9 @@ def test_one_command_makes_both_students(target: Path, prompts: Path, tmp_path: 
         "layers-1.safetensors",
     }
     assert students.main([*given, "--evaluate"]) == told
+    more = ["--minutes", "0.02", "--writing", "0.5", "--dry-run", "--only", "qualifier", "--initial", str(out)]
+    given = ["--target", str(target), "--out", str(tmp_path / "more")]
+    assert set(students.main([*given, *place, *more])) == {"positions", "qualifier -> target"}
 
 
 def test_replies_are_drawn_from_the_law_of_what_stands_before_them(target: Path, prompts: Path) -> None:
@@ -132,15 +140,14 @@ def test_the_loss_is_the_divergence_and_the_overlap_with_their_gradients() -> No
     states, goal, head = (torch.randn(size, dtype=torch.float64) for size in ((7, 8), (7, 8), (20, 8)))
     for share in (0.0, 0.6, 1.0):
         own = states.clone().requires_grad_()
-        loss = agreement.Disagreement.apply(own, goal, head, share)
+        loss = agreement.Disagreement.of(own, goal, head, share)
         free = states.clone().requires_grad_()
         read, law = free @ head.T, goal @ head.T
         divergence = torch.nn.functional.kl_div(read.log_softmax(-1), law.softmax(-1), reduction="batchmean")
         sharp = [(each / agreement.SHARP).softmax(-1) for each in (read, law)]
         expected = (1 - share) * divergence + share * (1 - torch.minimum(*sharp).sum(-1).mean())
         torch.testing.assert_close(loss.double(), expected, atol=1e-5, rtol=1e-5)
-        loss.backward()
-        expected.backward()
+        torch.autograd.backward([loss, expected])
         torch.testing.assert_close(own.grad, free.grad, atol=1e-5, rtol=1e-4)
 
 
