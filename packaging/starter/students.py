@@ -16,6 +16,7 @@ import multiprocessing
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +185,14 @@ def evaluated(options: argparse.Namespace) -> dict[str, Any]:
     return measured(target, students, texts, options.tokens)
 
 
+def _files(out: Path) -> list[Path]:
+    return sorted(file for name in LAYERS for file in (out / name).glob("*"))
+
+
+def _digest(file: Path) -> str:
+    return sha256(file.read_bytes()).hexdigest()
+
+
 def main(given: list[str] | None = None) -> Mapping[str, Any]:
     """Run the stages, one process a GPU, and print what came of it."""
     began = time.time()
@@ -206,6 +215,8 @@ def main(given: list[str] | None = None) -> Mapping[str, Any]:
     found = evaluated(options)
     print(json.dumps(found, indent=1), flush=True)
     (options.out / "evaluation.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    listed = {"files": {file.relative_to(options.out).as_posix(): _digest(file) for file in _files(options.out)}}
+    (options.out / "students.json").write_text(json.dumps(listed, indent=1) + "\n", encoding="utf-8")
     print(f"done after {time.time() - began:.0f} s", flush=True)
     return found
 

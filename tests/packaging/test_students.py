@@ -85,6 +85,8 @@ def test_one_command_makes_both_students(target: Path, prompts: Path, tmp_path: 
         "layers-1.safetensors",
     }
     assert students.main([*given, "--evaluate"]) == told
+    listed = json.loads((out / "students.json").read_text())["files"]
+    assert {name.split("/")[0] for name in listed} == {"draft", "qualifier"}
     more = ["--minutes", "0.02", "--writing", "0.5", "--dry-run", "--only", "qualifier", "--initial", str(out)]
     given = ["--target", str(target), "--out", str(tmp_path / "more")]
     assert set(students.main([*given, *place, *more])) == {"positions", "qualifier -> target"}
