@@ -115,7 +115,7 @@ def work(options: argparse.Namespace, rank: int, world: int, began: float) -> No
         np.savez_compressed(options.out / HELD, begin=np.array(begin), tokens=tokens)
 
     def progress() -> float:
-        return (shop.passed() - first) / max(1, last - first)
+        return float((shop.passed() - first) / max(1, last - first))
 
     course(target, pupils, texts, options.batch, progress, shop.say, lambda pupil: export(pupil, shop))
 
