@@ -21,6 +21,7 @@ from engine.errors import DeviceError
 from engine.events import Event, Finished, Loading, Round, Started
 from engine.prompts import PROMPTS
 from engine.session import Session
+from tests.engine.decoding.depths import record_depths
 from tests.engine.family import finish
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
@@ -97,6 +98,14 @@ def test_a_reply_tells_its_whole_story(session: Session, preset: str) -> None:
         for t in r.tokens:
             assert len(t.ranks) == len(t.judged)
             assert all(0 <= p <= 1.0001 for _, p in t.judged)
+
+
+def test_the_recursion_that_is_shown_is_the_one_that_runs(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Guards: a README that calls one function the recursion, and a GPU that runs another."""
+    depths = record_depths(monkeypatch)
+    rounds = sum(isinstance(event, Round) for event in ask(session, "hsd", PROMPTS[0], GREEDY, TOKENS))
+    assert rounds
+    assert depths.count(max(depths)) == rounds  # a production of the target a round
 
 
 def test_same_seed_same_reply(session: Session) -> None:

@@ -1,62 +1,83 @@
-"""A preset on the device: what its recordings are, and how their news become tokens and facts on the host."""
+"""A preset on the device: ``produce`` of engine.decoding.hierarchy over passes that were recorded."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from itertools import pairwise
 
 from engine.config import Preset
+from engine.decoding import hierarchy
+from engine.decoding.chain import asked
 from engine.decoding.graphs.capture import Recorder
 from engine.decoding.graphs.device import Device
 from engine.decoding.graphs.level import Level
 from engine.decoding.graphs.stack import Stack
-from engine.decoding.hierarchy import Drafted, Fact, Judged
+from engine.decoding.graphs.turns import Copying, Drafting, Judging
+from engine.decoding.graphs.ways import Stepwise, Straight, Way
+from engine.decoding.hierarchy import Fact, produce
+from engine.decoding.sources import making
 from engine.decoding.tape import Tape
 from engine.model.decode import TOKENS
-from engine.model.kernels.record import Drafts, Verdict
-
-Work = Callable[[], None]
 
 
-class GraphChain(ABC):
-    """The chain of one preset: a Drafter whose laws stay on the device.
+class GraphChain:
+    """The chain of one preset: ``produce`` over levels whose laws stay on the device.
 
     ``most[i]``: the most tokens level i may hand up, so that the pass of its judge holds them. ``levels[0]`` is None
-    for a lookup, which needs no device.
+    for a source from which the host proposes, which needs no device.
     """
 
     def __init__(self, preset: Preset, levels: Sequence[Level | None], device: Device) -> None:
         self.preset, self.device, self.levels = preset, device, levels
         self.judges = [level for level in levels[1:] if level is not None]
         self.top = len(levels) - 1
-        self.ahead = True  # whether the next round may begin before this one is read
-        self.most = [*_most_tokens([stage.window.tokens for stage in preset.stages], self.judges), TOKENS]
+        self.most = [*_most_tokens(asked(preset), self.judges), TOKENS]
+        self.way = self._way()
+        self._head = self._hierarchy()
 
-    @abstractmethod
-    def works(self) -> Iterator[tuple[object, Work]]:
-        """Yield every piece of work this chain can come to need, each with a name to replay it by."""
+    def _way(self) -> Way:
+        """Return how its turns begin: straight on, unless a window may take several turns or the host proposes."""
+        propose = making(self.preset.stages[0].source).propose if self.levels[0] is None else None
+        if propose is None and all(stage.window.tokens == 1 for stage in self.preset.stages[1:-1]):
+            return Straight(self.device, self.most)
+        return Stepwise(self.device, self.most, propose)
 
-    @abstractmethod
+    def _hierarchy(self) -> hierarchy.Level:
+        """Return the level on top, with all below it, as ``produce`` runs them."""
+        bottom = self.levels[0]
+        head: hierarchy.Level = Copying(self.way) if bottom is None else Drafting(bottom, self.way)
+        for level in self.judges:
+            window = level.stage.window.tokens if level.index < self.top else 1
+            head = Judging(level, head, self.way, window)
+        return head
+
     def draft(self, tape: Tape) -> Generator[Fact, None, None]:
-        """Extend ``tape`` by what one production of the target lets stand; tell each pass when it is known."""
+        """Extend ``tape`` by what one production of the target lets stand; tell each pass when it is known.
+
+        What comes next is replayed before anybody hears of what came last: the device works while the window draws.
+        """
+        self.way.forget_told()
+        yield from produce(self._head, tape)
+        for level in filter(None, self.levels):
+            level.stack.held = len(tape) - level.behind
+        self.way.settled(tape)
+        yield from self.way.released()
 
     def record(self, recorder: Recorder, at: int) -> Iterator[float]:
         """Record all works; yields the fraction done. The widest come first, whose memory the others then share.
 
         Positions ``at`` to ``at`` + 2 * TOKENS - 1 of the tape and of all caches are written on.
         """
-        works, board, anything = list(self.works()), self.device.board, [0] * TOKENS
-        self.recorded: dict[object, Work] = {}
+        works, board, anything = list(self.way.works(self)), self.device.board, [0] * TOKENS
         board.write(anything, at)
         for stack in self._stacks():
             stack.record(recorder, board)
         for done, (name, work) in enumerate(works):
             yield done / len(works)
             board.write(anything, at)
-            self.recorded[name] = recorder.record(work)
+            replay = self.way.recorded[name] = recorder.record(work)
             board.write(anything, at)
-            self.recorded[name]()  # the first replay takes a recording to the device, which a reply must not wait for
+            replay()  # the first replay takes a recording to the device, which a reply must not wait for
 
     def prefill(self, tape: Sequence[int], upto: int) -> None:
         """Bring the caches of every model to ``upto`` tokens."""
@@ -68,11 +89,6 @@ class GraphChain(ABC):
         self.device.forget()
         for stack in self._stacks():
             stack.rewind(length)
-
-    def hold(self, tape: Tape) -> None:
-        """Note what the caches hold once a round is settled."""
-        for level in filter(None, self.levels):
-            level.stack.held = len(tape) - level.behind
 
     @property
     def windows(self) -> tuple[int, ...]:
@@ -90,8 +106,6 @@ class GraphChain(ABC):
     def _stacks(self) -> list[Stack]:
         return list({id(level.stack): level.stack for level in self.levels if level}.values())
 
-    # What is recorded.
-
     def drafting(self) -> None:
         """Put the bottom level's drafting on the device."""
         level = self.levels[0]
@@ -104,60 +118,28 @@ class GraphChain(ABC):
         slot = below.slot if below else None
         self.judges[index - 1].judge(self.device.board, slot, proposed, top=index == self.top)
 
-    # What comes of it.
-
-    def drafted(self, tape: Tape) -> Iterator[Drafted]:
-        """Put what level 0 told it drew on the tape."""
-        level, drafts = self.levels[0], self.device.slots.heard(0)
-        assert level is not None and isinstance(drafts, Drafts)  # noqa: S101, PT018 - as recorded
-        if not drafts.tokens:
-            return
-        clock = self.device.clock(drafts.stamps[-1][1])
-        for i, token in enumerate(drafts.tokens):
-            tape.append(token)
-            began, ended = drafts.stamps[i]
-            given = (drafts.probabilities[i],), (drafts.ranks[i],)
-            positions = 1 if i else level.behind
-            yield Drafted(0, (token,), *given, positions, clock + began / 1e9, (ended - began) / 1e9)
-
-    def judged(self, index: int, tape: Tape, mark: int) -> Judged:
-        """Let the tape from ``mark`` on take the verdict of level ``index``."""
-        verdict = self.device.slots.heard(index)
-        assert isinstance(verdict, Verdict)  # noqa: S101 - as recorded
-        proposed, kept, following = verdict.proposed, verdict.kept, verdict.following
-        if proposed != len(tape) - mark:
-            raise RuntimeError(f"the device judged {proposed} tokens at level {index}, the host {len(tape) - mark}")
-        del tape[mark + kept :]
-        if following is not None:
-            tape.append(following)
-        began = self.device.clock(verdict.ended) + verdict.began / 1e9
-        seconds = (verdict.ended - verdict.began) / 1e9
-        positions = proposed + self.judges[index - 1].behind
-        given = verdict.probabilities, verdict.ranks
-        return Judged(index, proposed, kept, following, *given, positions, began, seconds)
-
 
 class PlainStep:
     """A step of ``plain`` decoding between two rounds of ``chain``, to compare with; nothing is recorded for it."""
 
     def __init__(self, chain: GraphChain, plain: GraphChain) -> None:
         self._chain, self._plain = chain, plain
-        chain.ahead = plain.ahead = True
+        chain.way.ahead = plain.way.ahead = True
 
     def expect(self) -> None:
         """Begin nothing behind the round that comes: its random numbers would be drawn for nothing."""
-        self._chain.ahead = False
+        self._chain.way.ahead = False
 
     def measure(self, tape: Tape) -> float:
         """Time a step behind ``tape``, in seconds of the device, and undo it, the random numbers included."""
         length, random = len(tape), self._plain.device.board.random
         drawn = random.clone()
-        self._plain.ahead = False
+        self._plain.way.ahead = False
         (fact,) = self._plain.draft(tape)
         del tape[length:]
         self._plain.rewind(length - 1)
         random.copy_(drawn)
-        self._chain.ahead = self._plain.ahead = True
+        self._chain.way.ahead = self._plain.way.ahead = True
         return fact.seconds
 
 

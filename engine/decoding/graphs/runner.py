@@ -18,8 +18,6 @@ from engine.decoding.graphs.level import Level
 from engine.decoding.graphs.levels import levels_of
 from engine.decoding.graphs.slots import Slots
 from engine.decoding.graphs.stack import Stack
-from engine.decoding.graphs.stepwise import StepwiseChain
-from engine.decoding.graphs.straight import StraightChain, is_straight
 from engine.decoding.sources import Own
 from engine.decoding.tape import Tape
 from engine.model import Transformer
@@ -86,8 +84,7 @@ class GraphRunner:
             chain = self._chains.pop(wanted, None)
             if chain is None:
                 levels = self._make_levels(wanted, self._stacks, self._device.slots)
-                kind = StraightChain if is_straight(wanted, levels) else StepwiseChain
-                chain = kind(wanted, levels, self._device)
+                chain = GraphChain(wanted, levels, self._device)
                 end = max(0, chain.room - 2 * TOKENS)
                 self.rewind(end)
                 yield from chain.record(self._device.recorder, end)

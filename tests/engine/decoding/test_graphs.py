@@ -24,6 +24,7 @@ from engine.events import Event, Finished, Loading, Round, Started
 from engine.loaded import How
 from engine.model import Cache, Transformer
 from engine.session import Session
+from tests.engine.decoding.depths import record_depths
 from tests.engine.family import finish
 
 GREEDY = Sampling(temperature=0, seed=1)
@@ -111,6 +112,17 @@ def test_rounds_are_those_of_the_recursion(session: Open, preset: Preset, monkey
     assert told(recorded) == told(called)
     asked = [(stage.window.tokens, stage.window.tokens) for stage in preset.stages[:-1]]
     assert windows(recorded) == windows(called) == [*asked, (0, 0)]
+
+
+@pytest.mark.parametrize("how", ["graphs", "eager"])
+def test_the_recursion_that_is_shown_is_the_one_that_runs(
+    session: Open, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Guards: a second recursion, or a way around it, on one of the two devices."""
+    depths = record_depths(monkeypatch)
+    rounds = sum(isinstance(event, Round) for event in ask(session(how), unplanned(PRESETS["hsd"])))
+    assert Counter(depths)[2] == rounds  # a production of the target a round
+    assert set(depths) == {0, 1, 2}
 
 
 def test_windows_too_wide_for_a_pass_are_cut(session: Open) -> None:

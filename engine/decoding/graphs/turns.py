@@ -1,0 +1,97 @@
+"""The levels of a recorded chain as ``produce`` meets them: what they begin is replayed, what they settle is read."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from engine.decoding.graphs.level import Level as Passes
+from engine.decoding.graphs.ways import Way
+from engine.decoding.hierarchy import Drafted, Fact, Judged, Level
+from engine.decoding.tape import Tape
+from engine.model.kernels.record import Drafts, Verdict
+
+
+class Drafting(Level):
+    """A bottom level that draws on the device."""
+
+    def __init__(self, passes: Passes, way: Way) -> None:
+        self._passes, self._way = passes, way
+
+    def begin(self, tape: Tape, mark: int) -> None:  # noqa: ARG002 - nobody proposed
+        """Put the drafting on its way."""
+        self._way.begin(tape)
+
+    def settle(self, tape: Tape, mark: int) -> Iterator[Fact]:  # noqa: ARG002 - it appends
+        """Put what it drew on the tape."""
+        yield from self._way.arrived()
+        device, behind = self._way.device, self._passes.behind
+        drafts = device.slots.heard(0)
+        assert isinstance(drafts, Drafts)  # noqa: S101 - as recorded
+        if not drafts.tokens:
+            return
+        clock = device.clock(drafts.stamps[-1][1])
+        for i, token in enumerate(drafts.tokens):
+            tape.append(token)
+            began, ended = drafts.stamps[i]
+            given = (drafts.probabilities[i],), (drafts.ranks[i],)
+            positions = 1 if i else behind
+            self._way.tell(Drafted(0, (token,), *given, positions, clock + began / 1e9, (ended - began) / 1e9))
+
+
+class Copying(Level):
+    """A bottom level for which the host proposes: it is sure of each token, and takes no time on the device."""
+
+    def __init__(self, way: Way) -> None:
+        self._way = way
+
+    def begin(self, tape: Tape, mark: int) -> None:  # noqa: ARG002 - nobody proposed
+        """Propose, and put the judgement on its way."""
+        self._way.begin(tape)
+
+    def settle(self, tape: Tape, mark: int) -> Iterator[Fact]:  # noqa: ARG002 - it appends
+        """Put what was proposed on the tape."""
+        tokens = tuple(self._way.copied)
+        tape.extend(tokens)
+        if tokens:
+            sure, first = (1.0,) * len(tokens), (1,) * len(tokens)
+            self._way.tell(Drafted(0, tokens, sure, first, 0, time.perf_counter(), 0.0))
+        return iter(())
+
+
+class Judging(Level):
+    """A level that judges on the device what the level below proposed."""
+
+    below: Level
+
+    def __init__(self, passes: Passes, below: Level, way: Way, window: int) -> None:
+        """``window``: how many tokens are to stand before any are handed up."""
+        self._passes, self.below, self._way = passes, below, way
+        index = passes.index
+        self._enough = min(window, way.most[index] - way.most[index - 1])  # or another turn might not fit a pass
+
+    def begin(self, tape: Tape, mark: int) -> None:
+        """Put the judgement on its way."""
+        self._way.judge(self._passes.index, len(tape) - mark)
+
+    def settle(self, tape: Tape, mark: int) -> Iterator[Fact]:
+        """Let the tape from ``mark`` on take the verdict."""
+        yield from self._way.arrived()
+        index, device = self._passes.index, self._way.device
+        verdict = device.slots.heard(index)
+        assert isinstance(verdict, Verdict)  # noqa: S101 - as recorded
+        proposed, kept, following = verdict.proposed, verdict.kept, verdict.following
+        if proposed != len(tape) - mark:
+            raise RuntimeError(f"the device judged {proposed} tokens at level {index}, the host {len(tape) - mark}")
+        del tape[mark + kept :]
+        if following is not None:
+            tape.append(following)
+        began = device.clock(verdict.ended) + verdict.began / 1e9
+        seconds = (verdict.ended - verdict.began) / 1e9
+        given, positions = (verdict.probabilities, verdict.ranks), proposed + self._passes.behind
+        self._way.tell(Judged(index, proposed, kept, following, *given, positions, began, seconds))
+        self._way.judged(tape)
+
+    def unfilled(self, stands: int) -> bool:
+        """Tell whether more is to be judged before anything is handed up, and would fit the judge above."""
+        return stands < self._enough
