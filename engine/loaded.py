@@ -156,10 +156,7 @@ class Loaded:
         self._budget.require_bytes(part, making(source).memory(folder))
         with device_errors():
             self._own[role] = making(source).load(folder, self.models)
-        try:
-            self.runner.add_own(role, self._own[role])
-        except ValueError as reason:
-            self._go_eager(str(reason), self._parts, self.tokenizer.size)
+        self.runner.add_own(role, self._own[role])
         yield Loading(part, 1.0)
 
     def _folder(self, role: Role) -> Path:
@@ -188,6 +185,11 @@ class Loaded:
         except ValueError as reason:
             self._go_eager(str(reason), parts, vocabulary)
         self._parts = parts  # only now: what does not fit after all is not there
+
+    def go_eager(self, reason: str) -> None:
+        """Let everything that is loaded go on without recordings, for this ``reason``."""
+        self._go_eager(reason, self._parts, self.tokenizer.size)
+        free_dropped()
 
     def _go_eager(self, reason: str, parts: Mapping[Role, Part], vocabulary: int) -> None:
         """Let ``parts`` go on without recordings, and what sources loaded for themselves."""

@@ -17,7 +17,7 @@ from engine.config import AUTOMATIC, ROOM, WEIGHTS, Chosen, ModelSet, Preset, Sa
 from engine.decoding.chain import describe
 from engine.decoding.planner import Planner
 from engine.decoding.relay import Chain, PlainStep, Relay, within
-from engine.decoding.sources import fitted
+from engine.decoding.sources import NotRecorded, fitted
 from engine.decoding.tape import Tape
 from engine.decoding.threads import Threads
 from engine.diagnosis import describe_engine
@@ -137,8 +137,11 @@ class Session:
         for stage in preset.stages:
             yield from self._loaded.need_own(stage.source)
         with device_errors():
-            for fraction in self._loaded.runner.prepare(self._as_trained(preset)):
-                yield Loading(f"{preset.title} on the GPU", fraction)
+            try:
+                for fraction in self._loaded.runner.prepare(self._as_trained(preset)):
+                    yield Loading(f"{preset.title} on the GPU", fraction)
+            except NotRecorded as reason:
+                self._loaded.go_eager(str(reason))
 
     @torch.inference_mode()
     def reply(

@@ -21,9 +21,7 @@ from engine.decoding.frequent import FrequentTokens
 from engine.decoding.graphs import GraphRunner
 from engine.decoding.graphs.chain import GraphChain
 from engine.decoding.graphs.level import Level
-from engine.decoding.graphs.levels import levels_of
-from engine.decoding.graphs.slots import Slots
-from engine.decoding.graphs.stack import Stack
+from engine.decoding.graphs.levels import Ground, levels_of
 from engine.decoding.hierarchy import Fact, Judged
 from engine.decoding.tape import Tape
 from engine.errors import SettingError
@@ -50,16 +48,16 @@ class PlantedLevel(Level):
 
 def planted_levels(
     rates: Sequence[float],
-) -> Callable[[Preset, Mapping[Role, Stack], Slots], list[Level | None]]:
+) -> Callable[[Preset, Ground], list[Level | None]]:
     """Return what makes levels of which each keeps ``rates[i]`` of the one below: i.i.d., judged one by one.
 
     Level 0 always says token 0. Level i says what the one below it would with probability rates[i - 1], else token i.
     """
 
-    def levels(preset: Preset, stacks: Mapping[Role, Stack], slots: Slots) -> list[Level | None]:
+    def levels(preset: Preset, ground: Ground) -> list[Level | None]:
         law = [1.0]
         planted: list[Level | None] = []
-        for index, level in enumerate(levels_of(preset, stacks, slots)):
+        for index, level in enumerate(levels_of(preset, ground)):
             if index:
                 rate = rates[min(index, len(rates)) - 1]
                 law = [rate * p for p in law] + [1 - rate]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from engine.decoding.frequent import FrequentTokens
-from engine.model import Transformer
+from engine.model import Cache, Transformer
 from engine.model.decode import boundaries
 
 
@@ -123,20 +123,10 @@ class Trunk:
             entering = self.hidden(span - 1, tape, seen, upto)
         if span == len(self.spans) - 1:
             self._waiting[span].release(seen)
-        self._waiting[span].keep(self._run(entering, self.spans[span]))
+        self._waiting[span].keep(tapped_run(self.model, entering, self.spans[span], self.cache, self._taps))
         self._seen[span] = upto
         if span > 0:  # what this span took no longer waits below it
             self._waiting[span - 1].release(upto)
-
-    def _run(self, hidden: Tensor, layers: range) -> Tensor:
-        """Take ``hidden`` through ``layers``, in parts where the model is tapped."""
-        taps = [tap for tap in self._taps if layers.start < tap.depth <= layers.stop]
-        for part in boundaries(layers, [tap.depth for tap in taps]):
-            hidden = self.model.run(hidden, part, self.cache)
-            for tap in taps:
-                if tap.depth == part.stop:
-                    tap.keep(hidden)
-        return hidden
 
     def rewind(self, length: int) -> None:
         """Forget every token from position ``length`` on, in every span and tap."""
@@ -144,3 +134,14 @@ class Trunk:
         for tap in (*self._waiting, *self._taps):
             tap.rewind(length)
         self.cache.rewind(length)
+
+
+def tapped_run(model: Transformer, hidden: Tensor, layers: range, cache: Cache, taps: Sequence[Tap]) -> Tensor:
+    """Take ``hidden`` [n, width] through ``layers``, in parts where ``taps`` (rising) are; see Transformer.run."""
+    here = [tap for tap in taps if layers.start < tap.depth <= layers.stop]
+    for part in boundaries(layers, [tap.depth for tap in here]):
+        hidden = model.run(hidden, part, cache)
+        for tap in here:
+            if tap.depth == part.stop:
+                tap.keep(hidden)
+    return hidden

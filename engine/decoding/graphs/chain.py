@@ -83,6 +83,8 @@ class GraphChain:
         """Bring the caches of every model to ``upto`` tokens."""
         for stack in self._stacks():
             stack.prefill(tape, upto, self.device.board)
+        for level in filter(None, self.levels):
+            level.prefill(tape, upto)
 
     def rewind(self, length: int) -> None:
         """Forget every token from position ``length`` on, and whatever was begun behind them."""

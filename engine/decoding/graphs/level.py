@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -30,6 +31,12 @@ class Level:
     lower: int
     exits: tuple[int, ...]
     behind: int
+
+    def open(self) -> None:
+        """Get ready for a reply: one that reads taps opens them."""
+
+    def prefill(self, tape: Sequence[int], upto: int) -> None:
+        """Take in what the models, which hold ``upto`` tokens of ``tape``, have left in taps."""
 
     def draft(self, board: Board, tokens: int, *, settle: bool) -> None:
         """Draw up to ``tokens`` tokens one after another; ``settle``: nobody judges them."""

@@ -2,45 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from engine.config import Preset, Role, Stage
 from engine.decoding.graphs.level import Level
 from engine.decoding.graphs.slots import Slots
 from engine.decoding.graphs.stack import Stack
-from engine.decoding.sources import Place, places
-from engine.errors import SettingError
+from engine.decoding.sources import Models, Own, Place, making, places
 
 
-def levels_of(preset: Preset, stacks: Mapping[Role, Stack], slots: Slots) -> list[Level | None]:
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What levels stand on: the models, each level's memory, and what sources loaded for themselves, by role."""
+
+    stacks: Mapping[Role, Stack]
+    slots: Slots
+    own: Mapping[Role, Own] = field(default_factory=dict)
+
+    @property
+    def models(self) -> Models:
+        """The models, by role."""
+        return {role: stack.model for role, stack in self.stacks.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where level ``index`` of a preset is to stand; ``places``: what each of its levels reads, the bottom first."""
+
+    ground: Ground
+    stage: Stage
+    index: int
+    places: Sequence[Place | None]
+
+    def reading(self, place: Place) -> Level:
+        """Return a level that reads a model at ``place``."""
+        stack = self.ground.stacks[place.role]
+        here = {each.depth for each in self.places if each and each.role == place.role}
+        below = self.places[self.index - 1] if self.index else None
+        exits = tuple(sorted(here - {stack.model.layers}))
+        stack.make_rings(exits)
+        return Level(
+            self.index,
+            self.stage,
+            stack,
+            self.ground.slots[self.index],
+            place.depth,
+            lower=below.depth if below and below.role == place.role else 0,
+            exits=exits,
+            # A pass of this stack brings its lower levels up to date; one of another leaves its bonus token behind.
+            behind=1 + sum(each is None or each.role != place.role for each in self.places[self.index + 1 :]),
+        )
+
+
+def levels_of(preset: Preset, ground: Ground) -> list[Level | None]:
     """Return the levels of ``preset``, the bottom first; None stands for one that proposes without any device.
 
-    Raises SettingError for a source that no recording knows.
+    Raises NotRecorded for a source that only runs operation by operation.
     """
-    found = places(preset, {role: stack.model for role, stack in stacks.items()})
-    return [_level(stage, index, found, stacks, slots) for index, stage in enumerate(preset.stages)]
-
-
-def _level(
-    stage: Stage, index: int, places: list[Place | None], stacks: Mapping[Role, Stack], slots: Slots
-) -> Level | None:
-    here = places[index]
-    if here is None:
-        if stage.source.passes:
-            raise SettingError(f"{stage.source.title(bottom=True, top=False)} cannot be recorded.", "Use --eager.")
-        return None
-    stack = stacks[here.role]
-    below = places[index - 1] if index else None
-    exits = tuple(sorted({place.depth for place in places if place and place.role == here.role} - {stack.model.layers}))
-    stack.make_rings(exits)
-    return Level(
-        index,
-        stage,
-        stack,
-        slots[index],
-        here.depth,
-        lower=below.depth if below and below.role == here.role else 0,
-        exits=exits,
-        # A pass of this stack brings its lower levels up to date; one of another model leaves its bonus token behind.
-        behind=1 + sum(place is None or place.role != here.role for place in places[index + 1 :]),
-    )
+    found = places(preset, ground.models)
+    sites = [Site(ground, stage, index, found) for index, stage in enumerate(preset.stages)]
+    return [making(site.stage.source).recorded(site) for site in sites]

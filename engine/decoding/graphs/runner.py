@@ -15,8 +15,7 @@ from engine.decoding.graphs.capture import free_dropped
 from engine.decoding.graphs.chain import GraphChain, PlainStep
 from engine.decoding.graphs.device import Device
 from engine.decoding.graphs.level import Level
-from engine.decoding.graphs.levels import levels_of
-from engine.decoding.graphs.slots import Slots
+from engine.decoding.graphs.levels import Ground, levels_of
 from engine.decoding.graphs.stack import Stack
 from engine.decoding.sources import Own
 from engine.decoding.tape import Tape
@@ -26,7 +25,7 @@ from engine.model.decode import TOKENS, refusal
 KEPT = 4  # chains whose recordings are kept: the last ones used, plain decoding among them
 
 
-MakeLevels = Callable[[Preset, Mapping[Role, Stack], Slots], list[Level | None]]
+MakeLevels = Callable[[Preset, Ground], list[Level | None]]
 
 
 class GraphRunner:
@@ -41,6 +40,7 @@ class GraphRunner:
         """
         self.device, self.vocabulary, self.room, self._make_levels = device, vocabulary, room, make_levels
         self._stacks: dict[Role, Stack] = {}
+        self._own: dict[Role, Own] = {}
         self._chains: dict[Preset, GraphChain] = {}
         self._shared: Device | None = None
 
@@ -51,7 +51,8 @@ class GraphRunner:
 
     def held(self, preset: Preset) -> int:
         """Return how many tokens of the conversation every model of ``preset`` still holds."""
-        return min(self._stacks[role].held for role in preset.roles)
+        own = [self._own[role].held for role in preset.roles - preset.whole]
+        return min([*(self._stacks[role].held for role in preset.whole), *own])
 
     def context(self, role: Role) -> int:
         """Return the most tokens the model of ``role`` may hold."""
@@ -65,25 +66,27 @@ class GraphRunner:
         if self._shared is None:
             self._shared = Device(self.device, self.room, self.vocabulary, model.dtype)
 
-    def add_own(self, role: Role, _own: Own) -> None:
-        """Refuse what a source loaded for itself, with the reason: no recording knows how to run it."""
-        raise ValueError(f"what is in {role} is not recorded")
+    def add_own(self, role: Role, own: Own) -> None:
+        """Take in what a source loaded for itself."""
+        self._own[role] = own
 
     def rewind(self, length: int) -> None:
         """Count on no more than ``length`` tokens, in every model."""
         for stack in self._stacks.values():
             stack.rewind(length)
+        for own in self._own.values():
+            own.rewind(length)
 
     def prepare(self, preset: Preset) -> Iterator[float]:
         """Record what ``preset`` and the comparison with plain decoding need; yields the fraction done.
 
         Not while a reply is under way: recording writes on the tape and into the caches, at their very end, where few
-        conversations reach.
+        conversations reach. Raises NotRecorded for a source that only runs operation by operation.
         """
         for wanted in (PRESETS["plain"], preset):
             chain = self._chains.pop(wanted, None)
             if chain is None:
-                levels = self._make_levels(wanted, self._stacks, self._device.slots)
+                levels = self._make_levels(wanted, Ground(self._stacks, self._device.slots, self._own))
                 chain = GraphChain(wanted, levels, self._device)
                 end = max(0, chain.room - 2 * TOKENS)
                 self.rewind(end)
@@ -107,6 +110,10 @@ class GraphRunner:
         seed = None if sampling.seed is None else sampling.seed ^ len(tape)
         self._device.begin(tape, replace(sampling, seed=seed))
         chain = self._chains[preset]
+        for stack in self._stacks.values():
+            stack.close_taps()
+        for level in filter(None, chain.levels):
+            level.open()
         return chain, PlainStep(chain, self._chains[PRESETS["plain"]])
 
     def open(self, preset: Preset, tape: Tape, sampling: Sampling) -> GraphChain:

@@ -10,6 +10,7 @@ from torch import Tensor
 from engine.account import GPU
 from engine.decoding.frequent import FrequentTokens
 from engine.decoding.graphs.capture import Recorder
+from engine.decoding.trunk import Tap, tapped_run
 from engine.model import Transformer
 from engine.model.decode import TOKENS, boundaries, decode, logits
 from engine.model.kernels import RING, Board, keep, open_pass
@@ -35,6 +36,7 @@ class Stack:
         self._start = torch.zeros(1, dtype=torch.int32, device=model.device)
         self._recorded: Callable[[], None] | None = None  # a pass over the tape's last tokens
         self._filled: tuple[int, ...] = ()  # the rings it fills
+        self._taps: list[Tap] = []  # rising
 
     def make_rings(self, exits: Sequence[int]) -> None:
         """Keep the states of the last positions after ``exits`` layers: more than any pass reaches back."""
@@ -42,6 +44,21 @@ class Stack:
             if depth not in self._rings:
                 like = self.model.norm
                 self._rings[depth] = torch.zeros(RING, self.model.width, dtype=like.dtype, device=like.device)
+
+    def tap(self, depth: int, start: int) -> Tap:
+        """Return what keeps the states after ``depth`` layers while a prompt is read, from position ``start`` on.
+
+        While a reply is written they are in the ring of that depth, which must have been made before recording. What
+        was read past there unseen is read again.
+        """
+        self.rewind(start)
+        tap = Tap(depth, self.held, self.ring(depth)[:0])
+        self._taps = sorted([*self._taps, tap], key=lambda each: each.depth)
+        return tap
+
+    def close_taps(self) -> None:
+        """Keep states in the rings alone."""
+        self._taps = []
 
     def record(self, recorder: Recorder, board: Board) -> None:
         """Record what reads a prompt's end, unless it was for all the rings there are; comes before any prefill.
@@ -96,6 +113,8 @@ class Stack:
     def rewind(self, length: int) -> None:
         """Count on no more than ``length`` positions."""
         self.held = min(self.held, length)
+        for tap in self._taps:
+            tap.rewind(length)
 
     def _dense(self, tape: Sequence[int], start: int, stop: int) -> None:
         """Run positions ``start`` to ``stop`` - 1, a chunk at a time: a few may have been put off before."""
@@ -103,7 +122,7 @@ class Stack:
         for at in range(start, stop, GPU.chunk):
             self.cache.settle(everything, at)
             tokens = torch.tensor(tape[at : min(at + GPU.chunk, stop)], dtype=torch.int64, device=self.model.device)
-            self.model.run(self.model.embed(tokens), everything, self.cache)
+            tapped_run(self.model, self.model.embed(tokens), everything, self.cache, self._taps)
             self.held = at + len(tokens)
 
     def _decoded(self, board: Board, start: int, stop: int) -> None:
@@ -111,8 +130,11 @@ class Stack:
         if self._recorded is None:
             raise RuntimeError("nothing was recorded to read a prompt with")
         for at in range(start, stop, TOKENS):
-            board.length.fill_(min(at + TOKENS, stop))
+            end = min(at + TOKENS, stop)
+            board.length.fill_(end)
             self._recorded()
+            for tap in self._taps:
+                tap.keep(self.ring(tap.depth)[[position % RING for position in range(tap.stop, end)]])
         self.held = max(self.held, stop)
 
     def _pass(self, board: Board) -> None:

@@ -4,12 +4,24 @@ To add one: its value in engine/config/sources.py, and a file here that register
 """
 
 from engine.decoding.sources import exit, lookup, model  # noqa: A004 - each registers itself
-from engine.decoding.sources.making import Making, Materials, Models, Own, Place, fitted, makes, making, places
+from engine.decoding.sources.making import (
+    Making,
+    Materials,
+    Models,
+    NotRecorded,
+    Own,
+    Place,
+    fitted,
+    makes,
+    making,
+    places,
+)
 
 __all__ = [
     "Making",
     "Materials",
     "Models",
+    "NotRecorded",
     "Own",
     "Place",
     "exit",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Generic, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 from engine.config import Preset, Role, Source, Stage
 from engine.decoding.goodput import Goodput
@@ -16,6 +16,10 @@ from engine.decoding.trunk import Trunk
 from engine.errors import SettingError
 from engine.model import Transformer
 
+if TYPE_CHECKING:  # both build on this
+    from engine.decoding.graphs.level import Level
+    from engine.decoding.graphs.levels import Site
+
 S = TypeVar("S", bound=Source)
 Models = Mapping[Role, Transformer]
 
@@ -25,6 +29,10 @@ class Place(NamedTuple):
 
     role: Role
     depth: int
+
+
+class NotRecorded(ValueError):  # noqa: N818 - as engine.errors names them
+    """A source runs operation by operation alone; says why."""
 
 
 class Own(Protocol):
@@ -92,6 +100,18 @@ class Making(Generic[S]):
     def drafter(self, materials: Materials, stage: Stage, index: int) -> Drafter:
         """Return it as the bottom of a chain, operation by operation."""
         return Autoregressive(self.reader(materials, stage, index), stage.window, materials.sampler)
+
+    def recorded(self, site: Site) -> Level | None:
+        """Return it as a level on a device; None: it proposes without one.
+
+        Raises NotRecorded while nobody has said how its passes are recorded.
+        """
+        place = self.place(site.ground.models)
+        if place is not None:
+            return site.reading(place)
+        if self.source.passes:
+            raise NotRecorded(f"passes of “{self.source.kind}” are not recorded")
+        return None
 
     def propose(self, tape: Tape, most: int) -> Sequence[int]:
         """Return up to ``most`` tokens that the host proposes by itself; only for a source that takes no passes."""

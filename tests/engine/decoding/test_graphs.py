@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -19,10 +20,12 @@ from engine.decoding.eager import EagerRunner
 from engine.decoding.goodput import Goodput
 from engine.decoding.graphs import GraphRunner, stack
 from engine.decoding.graphs.capture import Recorder
+from engine.decoding.graphs.device import Device
+from engine.decoding.tape import Tape
 from engine.errors import DeviceError
 from engine.events import Event, Finished, Loading, Round, Started
 from engine.loaded import How
-from engine.model import Cache, Transformer
+from engine.model import Cache, Transformer, load
 from engine.session import Session
 from tests.engine.decoding.depths import record_depths
 from tests.engine.family import finish
@@ -244,3 +247,28 @@ def test_sampled_replies_have_the_targets_law(session: Open, preset: str) -> Non
     rest = [REPLIES - sum(count[reply] for reply in replies) for count in counts]
     table = [(counts[0][reply], counts[1][reply]) for reply in replies] + ([tuple(rest)] if sum(rest) else [])
     assert chi2_contingency(table).pvalue > 1e-4, table
+
+
+@torch.inference_mode()
+def test_taps_keep_a_prompt_however_it_is_read(family: ModelSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dense chunks, decoded ends, and a tap opened when half of it was read: the states of every position, once."""
+    model = finish(load(family.target, torch.device("cpu")))
+    draw = random.Random(3)
+    tape = Tape([draw.randrange(200) for _ in range(230)])
+    monkeypatch.setattr(stack, "GPU", SimpleNamespace(chunk=50))
+    device, read = Device(torch.device("cpu"), 256, model.vocabulary, model.dtype), stack.Stack(model, None, 256)
+    read.make_rings((2, 5))
+    read.record(device.recorder, device.board)
+    device.board.write(tape, 0)
+    read.prefill(tape, 190, device.board)
+    for taken in (40, 0):
+        read.close_taps()
+        taps = [read.tap(depth, taken) for depth in (5, 2)]
+        assert read.held == taken, "what was read unseen is read again"
+        for upto in (150, 229):
+            read.prefill(tape, upto, device.board)
+        for tap in taps:
+            fresh = model.run(model.embed(torch.tensor(tape)), range(tap.depth), model.new_cache())
+            assert tap.states(taken, 229) == pytest.approx(fresh[taken:229], abs=1e-3)
+        read.rewind(taken + 20)
+        assert {tap.stop for tap in taps} == {taken + 20}

@@ -185,4 +185,4 @@ def test_where_recordings_are_replayed_it_runs_without(models: ModelSet) -> None
     ask(session, "The quick", PRESETS["plain"])
     assert session.how == "graphs"
     assert text(ask(session, "The quick brown", PRESET)) == text(ask(plain, "The quick brown", PRESETS["plain"]))
-    assert (session.how, session.why_eager) == ("eager", "what is in head is not recorded")
+    assert (session.how, session.why_eager) == ("eager", "passes of “toy” are not recorded")
