@@ -21,6 +21,7 @@ from app.desktop.crash import CrashLog
 from app.desktop.ending import Ending
 from app.desktop.identity import identify
 from app.desktop.logs import log_folder, write_log
+from app.desktop.plugins import find_plugins
 from app.desktop.single_instance import SingleInstance
 from app.models.last_models import begun_with
 from app.models.library import ModelLibrary, starter_models, starter_trouble
@@ -57,6 +58,7 @@ class Beginning:
 def begin(argv: Sequence[str]) -> Beginning:
     """Read the command line and the settings, and make Qt's part; leaves with a usage line where they make no sense."""
     words = read_arguments(argv[1:])
+    find_plugins()
     app = QApplication([argv[0], *words.rest])
     unknown = [word for word in app.arguments()[1:] if word.startswith("-")]  # Qt has taken its own
     if unknown:

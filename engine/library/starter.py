@@ -11,6 +11,7 @@ import shutil
 import zipfile
 import zlib
 from collections.abc import Generator
+from importlib.resources import files
 from pathlib import Path, PurePosixPath
 
 from filelock import FileLock
@@ -46,8 +47,13 @@ def starter_models() -> ModelSet:
 
 
 def prepared() -> Path | None:
-    """Return where the starter lies; None where it is not prepared."""
-    return _folder() if (_folder() / "config.json").is_file() else None
+    """Return where the starter lies, the one that came with the program first; None where it is not prepared."""
+    return next((folder for folder in (brought(), _folder()) if (folder / "config.json").is_file()), None)
+
+
+def brought() -> Path:
+    """Return where a program that is packed brings its starter; in a checkout there is none."""
+    return Path(str(files("assets") / "model")) / _folder().name
 
 
 def home() -> Path:

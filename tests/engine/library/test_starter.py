@@ -43,6 +43,16 @@ def test_what_is_prepared_answers(home: Path) -> None:
     assert starter_trouble() == ""
 
 
+def test_what_came_with_the_program_answers_first(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Guards: a first start of a bundle that has to fetch the starter it brought, or that a copy at home outdates."""
+    brought = tmp_path / "assets" / "model" / starter.brought().name
+    monkeypatch.setattr(starter, "files", lambda name: tmp_path / name)
+    assert starter.prepared() is None
+    brought.mkdir(parents=True)
+    (brought / "config.json").touch()
+    assert starter.prepared() == brought
+
+
 def package(folder: Path) -> Path:
     """Give a wheel with a small model in it."""
     write(folder / "small.gguf", "llama", GGMLQuantizationType.Q4_1)

@@ -1,0 +1,65 @@
+"""Packs the folder: an archive for every Linux, and a package for Debian, Ubuntu and Mint. Same input, same dates."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from bundle.debian import control
+from bundle.layout import Layout
+from installing import ROOT
+
+SECONDS = 1800  # for packing, at most
+LEVEL = 19  # of zstd: 22 gains one per cent, and asks more memory of whoever unpacks
+
+
+def pack(layout: Layout, version: str, work: Path, variant: str, level: int = LEVEL) -> Iterator[Path]:
+    """Give the packed files as they are made. Raises OSError and CalledProcessError."""
+    suffix = "" if variant == "cpu" else f"-{variant}"
+    yield archive(layout, work / f"updraft-{version}{suffix}-linux-x86_64.tar.zst", level)
+    if shutil.which("dpkg-deb"):
+        yield debian(layout, version, work / f"updraft{suffix}_{version}_amd64.deb", level)
+
+
+def archive(layout: Layout, target: Path, level: int) -> Path:
+    """Pack the folder as it is."""
+    tar = ["tar", "--create", "--sort=name", "--owner=0", "--group=0", "--numeric-owner", f"--mtime=@{epoch()}"]
+    command: list[str | Path] = [*tar, f"--use-compress-program=zstd -q -T0 -{level} --long=24", "--file", target]
+    subprocess.run([*command, "--directory", layout.root.parent, layout.root.name], check=True, timeout=SECONDS)
+    return target
+
+
+def debian(layout: Layout, version: str, target: Path, level: int) -> Path:
+    """Pack the folder as a package: the program in /opt, its command, menu entry and icons where the system looks."""
+    tree = target.with_suffix(".tree")
+    shutil.rmtree(tree, ignore_errors=True)
+    place = tree / "opt" / "updraft"
+    place.parent.mkdir(parents=True)
+    shutil.copytree(layout.root, place, symlinks=True, copy_function=os.link)
+    (place / "install.sh").unlink()
+    (place / "share").rename(tree / "share")  # /usr/share has it then
+    (tree / "usr" / "bin").mkdir(parents=True)
+    (tree / "share").rename(tree / "usr" / "share")
+    (tree / "usr" / "bin" / "updraft").symlink_to("/opt/updraft/updraft")
+    documents = tree / "usr" / "share" / "doc" / "updraft"
+    documents.mkdir(parents=True)
+    shutil.copy2(layout.licences, documents / "copyright")
+    (tree / "DEBIAN").mkdir()
+    kilobytes = sum(path.lstat().st_size for path in place.rglob("*") if path.is_file()) // 1000
+    (tree / "DEBIAN" / "control").write_text(control(version, kilobytes), encoding="utf-8")
+    command: list[str | Path] = ["dpkg-deb", "--root-owner-group", "-Zzstd", f"-z{level}", "--build", tree, target]
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": epoch()}
+    subprocess.run(command, check=True, timeout=SECONDS, env=environment, stdout=subprocess.DEVNULL)
+    shutil.rmtree(tree)
+    return target
+
+
+def epoch() -> str:
+    """Return the date that packed files carry: the last commit's."""
+    if given := os.environ.get("SOURCE_DATE_EPOCH"):
+        return given
+    command = ["git", "log", "-1", "--format=%ct"]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60, cwd=ROOT).stdout.strip()
