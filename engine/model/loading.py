@@ -117,9 +117,9 @@ class _Loader:
             return blocked(self.matrix(HEAD))
         if isinstance(table, Packed):
             return table
-        if self.shared or self.holding.device == "cpu":
-            return blocked(Dense(table))
-        return quantised(table.to(self.device))
+        if self.shared:
+            return Dense(table)
+        return blocked(Dense(table)) if self.holding.device == "cpu" else quantised(table.to(self.device))
 
     def head_norm(self, layer: str, names: tuple[str, str]) -> Tensor:
         """Return the norms of queries and keys, one row a head, so that one product serves them all."""

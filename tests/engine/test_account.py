@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
@@ -11,7 +12,8 @@ import torch
 from torch import Tensor
 from transformers import LlamaConfig
 
-from engine.account import CONTEXT, LEAST, LIBRARIES, RUNTIME, STEP, account, longest, needs
+from engine.account import CONTEXT, LEAST, LIBRARIES, RUNTIME, STEP, _held, account, longest, needs
+from engine.architecture import holding
 from engine.architecture.holding import BYTES, Holding
 from engine.config import Weights
 from engine.decoding.frequent import frequent_tokens
@@ -20,10 +22,12 @@ from engine.errors import DeviceError
 from engine.events import finished
 from engine.library import CATALOGUE
 from engine.model import load
+from engine.model.checkpoint import open_checkpoint
 from engine.model.grouped import Bits
 from engine.model.linear import Blocked, Dense, Linear, Nf4, Stacked, quantised
+from engine.model.loading import _Loader
 from engine.model.packed import Packed
-from tests.engine.model.tiny import SIZES, group, random_model
+from tests.engine.model.tiny import SIZES, group, loaded, logits, quantise, random_model
 
 GB = 10**9
 NF4 = BYTES["nf4"]
@@ -59,6 +63,35 @@ def test_grouped_files_are_counted_by_what_they_hold(
     random_model(LlamaConfig(**SIZES, tie_word_embeddings=embedding != 4)).save_pretrained(tmp_path)
     group(tmp_path, bits, embedding=embedding, leave=("o_proj.weight",))
     agree(tmp_path, weights)
+
+
+@pytest.mark.parametrize("stored_as", ["16-bit", "nf4", "grouped"])
+@pytest.mark.parametrize(("tied", "small"), [(False, 1 << 26), (True, 1 << 26), (True, 1)])
+def test_account_is_what_a_gpu_would_keep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stored_as: str, tied: bool, small: int
+) -> None:
+    """Guards the same where no GPU is: what is made for one is made in memory here, tied heads large and small."""
+    monkeypatch.setattr(holding, "SMALL_HEAD", small)
+    monkeypatch.setattr("engine.account._held", _held.__wrapped__)  # it remembers
+    monkeypatch.setattr(Tensor, "pin_memory", lambda tensor: tensor)
+    random_model(LlamaConfig(**SIZES, tie_word_embeddings=tied)).save_pretrained(tmp_path)
+    if stored_as == "nf4":
+        quantise(tmp_path, nested=True)
+    elif stored_as == "grouped":
+        group(tmp_path, 4)
+    with ExitStack() as files:
+        made = _Loader(open_checkpoint(tmp_path), torch.device("cpu"), files, Holding("cuda")).model()
+        model = finished(made)
+    said = account(read_dimensions(tmp_path), 100)
+    assert said.linears == sum(stored(each) for block in model.blocks for each in block.matrices)
+    assert isinstance(model.table, Tensor)
+    shared = isinstance(model.head, Dense) and model.head.weight is model.table
+    assert shared == (tied and small > 1)
+    assert (said.embedding, said.head) == ((model.table.nbytes, 0) if shared else (0, stored(model.head)))
+    assert said.cache == model.new_cache(100).bytes
+    if stored_as == "nf4" and small > 1:  # otherwise matrices are quantised, which a random model makes much of
+        ours, exact = (logits(each, torch.arange(40)) for each in (model, loaded(tmp_path)))
+        assert (ours - exact).norm() < 0.2 * exact.norm()  # of bfloat16, and of an untied head
 
 
 def agree(folder: Path, weights: Weights) -> None:
