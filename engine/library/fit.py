@@ -48,6 +48,11 @@ class Verdict:
         return self.free + SPARE
 
 
+def takes(levels: Sequence[Dimensions], context: int, device: Device) -> int:
+    """Return the bytes that have to be free on ``device`` for ``context`` tokens, the desktop's share included."""
+    return needs(levels, context, device).total + SPARE
+
+
 def judge(levels: Sequence[Dimensions], hardware: Hardware, context: int) -> Verdict:
     """Judge whether all ``levels`` together hold ``context`` tokens in the memory that is free now."""
     gpu = hardware.gpu

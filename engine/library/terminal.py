@@ -1,4 +1,4 @@
-"""``python -m engine models list|fit|get|import|rename|signin|verify|remove``: the model library in a terminal."""
+"""``engine models list|fit|memory|get|import|rename|signin|verify|remove``: the model library in a terminal."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
+from engine.architecture.holding import Device
 from engine.errors import UpdraftError
 from engine.library.asking import inspect, wanted_for
 from engine.library.catalogue import CATALOGUE
 from engine.library.connection import Connection
 from engine.library.downloads import Downloads
 from engine.library.faults import LibraryError
-from engine.library.fit import judge
+from engine.library.fit import judge, takes
 from engine.library.hardware import Hardware, probe
 from engine.library.installed import Library
 from engine.library.protocol import Patience, Progress, SignedIn
@@ -41,6 +42,8 @@ def add_arguments(subparsers: Subparsers) -> None:
     fit = verbs.add_parser("fit", help="which sets fit this machine")
     fit.add_argument("name", nargs="?", help="a set of the catalogue, or a repository as owner/name")
     fit.add_argument("--context", type=int, default=4096, metavar="TOKENS")
+    memory = verbs.add_parser("memory", help="what every set of the catalogue needs, on a GPU and without one")
+    memory.add_argument("--context", type=int, default=4096, metavar="TOKENS")
     get = verbs.add_parser("get", help="download a set or a repository; goes on where an earlier one stopped")
     get.add_argument("name", help="a set of the catalogue, owner/name, or the address of a model's page")
     taken = verbs.add_parser("import", help="take a model in: a folder, one of the Hub client's cache, or a GGUF file")
@@ -64,6 +67,7 @@ def run(args: argparse.Namespace) -> int:
         acts: dict[str, Callable[[], int]] = {
             "list": lambda: _list(library),
             "fit": lambda: _fit(library, args.name, args.context),
+            "memory": lambda: _memory(args.context),
             "get": lambda: _get(library, args.name),
             "import": lambda: _import(library, args.source, args.name),
             "rename": lambda: _rename(library, args.name, args.new),
@@ -147,6 +151,15 @@ def _fit(library: Library, name: str | None, context: int) -> int:
             short = size(entry.download - hardware.disk_free)
             _say(f"  {'':<18} The disk needs {short} more for the download of {size(entry.download)}.")
     return 0 if any(verdict.answer != "no" for verdict in verdicts) else 1
+
+
+def _memory(context: int) -> int:
+    """Say what has to be free for each set with ``context`` tokens, computed, whatever this machine has."""
+    _say(f"  {'':<18} {'download':>9} {'on a GPU':>9} {'without':>9}   with {context:,} tokens of context")
+    for entry in CATALOGUE.values():
+        gpu, cpu = (size(takes(entry.dimensions, context, device)) for device in get_args(Device))
+        _say(f"  {entry.name:<18} {size(entry.download):>9} {gpu:>9} {cpu:>9}   {entry.title}")
+    return 0
 
 
 def _describe(hardware: Hardware) -> None:

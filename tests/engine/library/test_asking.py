@@ -178,6 +178,7 @@ def test_terminal_from_nothing_to_removed(
     folder = tmp_path / "models"
     assert terminal(folder, "fit") in {0, 1}
     assert terminal(folder, "fit", "ada/tiny") == 0
+    assert terminal(folder, "memory", "--context", "8192") == 0
     assert terminal(folder, "get", "ada/tiny") == 0
     assert terminal(folder, "list") == 0
     out = capsys.readouterr().out
