@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 import psutil
 import torch
@@ -33,7 +34,8 @@ class Budget:
         If it cannot hold any, what the target alone can; ``wanted`` if that is nothing either.
         """
         asked = partial(self._longest, device=self._kind, runtime=self._runtime())
-        family, free = self._family(), free_memory(self._device)
+        family, rest = self._family()
+        free = free_memory(self._device) - rest
         return asked(family, free=free, wanted=wanted) or asked(family[:1], free=free, wanted=wanted) or wanted
 
     def require(self, role: Role, loaded: Sequence[Role], context: int) -> None:
@@ -55,19 +57,19 @@ class Budget:
             sentence = f"{part} needs {words.size(size)} of memory; {words.size(max(free, 0))} are free."
             raise DeviceError(sentence, "Close other programs that use this memory, or choose another method.")
 
-    def _family(self) -> list[Dimensions]:
-        """Return the dimensions of the set's models that can be read, the target's first.
+    def _family(self) -> tuple[list[Dimensions], int]:
+        """Return the dimensions of the set's models, the target's first, and the bytes of what is no model by itself.
 
         A smaller model that was made for fewer tokens limits its own presets, not the others.
         """
         target = self._dimensions("target")
-        found = [target]
+        found, rest = [target], 0
         for role in self._models.models.keys() - {"target"}:
             try:
                 found.append(self._dimensions(role).reaching(target.context))
             except CheckpointError:
-                continue  # reported when that model is asked for
-        return found
+                rest += stored(self._models.models[role])  # what is wrong is reported when that role is asked for
+        return found, rest
 
     def _dimensions(self, role: Role) -> Dimensions:
         return read_dimensions(self._models.models[role])
@@ -79,6 +81,11 @@ class Budget:
         # How often torch allocated, ever; nothing is known before CUDA is initialised.
         begun = torch.cuda.memory_stats(self._device).get("allocation.all.allocated", 0)
         return 0 if begun else LIBRARIES
+
+
+def stored(folder: Path) -> int:
+    """Return the bytes of the weights in ``folder``."""
+    return sum(each.stat().st_size for each in folder.glob("*.safetensors"))
 
 
 def free_memory(device: torch.device) -> int:

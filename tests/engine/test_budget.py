@@ -72,6 +72,15 @@ def test_a_draft_of_fewer_tokens_limits_its_own_presets_only(free: dict[str, int
     )
 
 
+def test_weights_that_are_no_model_leave_room_for_themselves(free: dict[str, int], tmp_path: Path) -> None:
+    """A conversation that takes all memory leaves a drafting head without any."""
+    (tmp_path / "model.safetensors").write_bytes(bytes(8 << 20))
+    free["bytes"] = needs(ALL[:1], 1900, "cuda", runtime=LIBRARIES).total
+    alone = Budget(ModelSet.alone("Alone", SET.target), torch.device("cuda")).longest(8192)
+    headed = ModelSet("Headed", {"target": SET.target, "head": tmp_path})
+    assert LEAST <= Budget(headed, torch.device("cuda")).longest(8192) < alone
+
+
 def test_a_broken_draft_is_no_reason_to_refuse_the_target(free: dict[str, int], tmp_path: Path) -> None:
     """Whoever asks for plain decoding must not hear of another model's folder."""
     free["bytes"] = 1 << 40

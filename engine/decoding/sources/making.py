@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
+from engine.budget import stored
 from engine.config import Preset, Role, Source, Stage
 from engine.decoding.goodput import Goodput
 from engine.decoding.hierarchy import Autoregressive, Drafter, Reader
@@ -87,7 +88,7 @@ class Making(Generic[S]):
 
     def memory(self, folder: Path) -> int:
         """Return the bytes that ``load`` will take: as many as the weights in ``folder`` have."""
-        return sum(each.stat().st_size for each in folder.glob("*.safetensors"))
+        return stored(folder)
 
     def load(self, folder: Path, models: Models) -> Own:
         """Load the weights that only this source can read; called once, for a source that has some."""

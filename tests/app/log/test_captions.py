@@ -21,6 +21,7 @@ LOOKUP, TARGET = LevelInfo("Lookup", "2 to 4 tokens", "lookup"), LevelInfo("Targ
         ((LOOKUP, TARGET), ["Copier", "Big model"]),
         ((LOOKUP, DRAFT, QUALIFIER, TARGET), ["Copier", "Checker 1", "Checker 2", "Big model"]),
         ((TARGET,), ["Big model"]),
+        ((LevelInfo("Riddle", "", "of a later version"), TARGET), ["Guesser", "Big model"]),
     ],
 )
 def test_a_level_is_called_after_what_it_does(levels: tuple[LevelInfo, ...], names: list[str]) -> None:
