@@ -17,6 +17,9 @@ from installing import ROOT, SetupFailed, told
 sys.path.insert(1, str(ROOT))  # a bundle is built by a Python that has nothing of ours
 from app.desktop.licences import Component, own, package, python, used, written
 
+DOCUMENTS, COMMON = Path("/usr/share/doc"), Path("/usr/share/common-licenses")  # Debian's
+POINTED = re.compile(r"/usr/share/common-licenses/([A-Z][\w-]*(?:\.\d+)?)")
+
 
 def write(
     target: Path, packages: Iterable[Distribution], starter: Path, libraries: Iterable[Path] = ()
@@ -37,22 +40,26 @@ def write(
 
 
 def system(libraries: Iterable[Path]) -> list[Component]:
-    """Return the packages of Debian that ``libraries`` belong to, with the copyright file that each brings."""
-    names: dict[str, Path] = {}
+    """Return the packages of Debian that ``libraries`` belong to, with the copyright file that each brings.
+
+    Behind them stand, each once, the licences that these files only point to.
+    """
+    files: dict[str, Path] = {}
     for library in libraries:
         asked = (str(library), str(library.resolve()), str(library.resolve()).removeprefix("/usr"))
         owner = next((found for path in asked if (found := _owner(path))), None)
-        names[owner or library.name] = Path("/usr/share/doc", (owner or "").partition(":")[0], "copyright")
-    return [Component(name, "", "of several authors", _copyright(path)) for name, path in sorted(names.items())]
+        files[owner or library.name] = DOCUMENTS / (owner or "") / "copyright"
+    texts = {name: _read(path) for name, path in sorted(files.items())}
+    pointed = sorted({(COMMON / each).resolve() for text in texts.values() for each in POINTED.findall(text)})
+    return [
+        *(Component(name, "", "of several authors", text) for name, text in texts.items()),
+        *(Component(path.name, "", "of some of the libraries above", _read(path)) for path in pointed),
+    ]
 
 
-def _copyright(path: Path) -> str:
-    """Return the text of a copyright file of Debian, and the licences that it only points to."""
-    if not path.is_file():
-        return ""
-    text = path.read_text("utf-8", "replace")
-    pointed = (Path(each) for each in sorted({*re.findall(r"/usr/share/common-licenses/[\w-]+(?:\.\d+)?", text)}))
-    return "\n\n".join([text, *(each.read_text("utf-8", "replace") for each in pointed if each.is_file())])
+def _read(path: Path) -> str:
+    """Return the text of a file of Debian's, "" where it is not there."""
+    return path.read_text("utf-8", "replace") if path.is_file() else ""
 
 
 def _owner(path: str) -> str | None:
@@ -61,7 +68,7 @@ def _owner(path: str) -> str | None:
         done = subprocess.run(["dpkg", "-S", path], capture_output=True, text=True, check=False, timeout=60)
     except FileNotFoundError:
         return None
-    return done.stdout.partition(": ")[0].split(",")[0] or None if done.returncode == 0 else None
+    return done.stdout.partition(": ")[0].split(",")[0].partition(":")[0] or None if done.returncode == 0 else None
 
 
 def main() -> int:

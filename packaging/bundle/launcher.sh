@@ -16,7 +16,7 @@ case "${1-}" in
     *)
         if [ -z "${DISPLAY-}${WAYLAND_DISPLAY-}${QT_QPA_PLATFORM-}" ]; then
             case "${1-}" in
-                -h | --help) ;;
+                -h | --help | --version) ;;
                 *)
                     echo "Updraft: There is no display here to show a window on." >&2
                     echo '  Hint: Ask in the terminal instead: updraft ask "Why is the sky blue?"' >&2

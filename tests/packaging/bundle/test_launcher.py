@@ -71,7 +71,7 @@ def test_where_there_is_no_display_it_says_what_to_do(layout: Layout) -> None:
     assert done.returncode == 1
     assert "There is no display" in done.stderr
     assert "Hint" in done.stderr
-    assert said(layout.launcher, "--help").returncode == 0
+    assert said(layout.launcher, "--help").returncode == said(layout.launcher, "--version").returncode == 0
 
 
 def test_a_persons_variables_reach_neither_python_nor_qt(layout: Layout) -> None:
