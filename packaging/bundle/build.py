@@ -24,10 +24,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bundle import packages, program
-from bundle.desktop import put_desktop
+from bundle import macos, packages, program, windows
+from bundle.desktop import draw_icons, put_desktop
 from bundle.elf import Patchelf, foreign
-from bundle.interpreter import put_python
+from bundle.interpreter import copy_python, put_python
 from bundle.layout import Layout
 from bundle.pack import LEVEL, pack
 from installing import ROOT, SetupFailed, carry_out, told
@@ -38,6 +38,7 @@ from locked import requirements as locked
 
 HERE = Path(__file__).resolve().parent
 MB = 1_000_000
+SYSTEMS = (("linux", "x86_64"), ("win32", "AMD64"), ("darwin", "arm64"))  # only the first was run so far
 
 
 def arguments() -> argparse.Namespace:
@@ -62,45 +63,74 @@ def main() -> int:
         from bundle.weigh import weigh
 
         return weigh(lock, packages.SECTIONS[options.variant], work)
-    if (sys.platform, platform.machine()) != ("linux", "x86_64"):
+    if (sys.platform, platform.machine()) not in SYSTEMS:
         raise SetupFailed(
-            "This recipe is for Linux on x86-64.", "packaging/bundle/README.md says how the other systems' are made."
+            "There is no recipe for this system.", f"There are some for {', '.join(' on '.join(e) for e in SYSTEMS)}."
         )
     layout = build(lock, options.variant, work, options.packages)
     print(f"{layout.root}: {size(layout.root) / MB:.0f} MB")
     if options.only is None:
-        for path in pack(layout, version(), work, options.variant, options.level):
+        for path in packed(layout, version(), work, options):
             print(f"{path}: {path.stat().st_size / MB:.0f} MB")
     return 0
+
+
+def packed(layout: Layout, version: str, work: Path, options: argparse.Namespace) -> Iterator[Path]:
+    """Give what people download, as it is made."""
+    icons = work / "icons"
+    if layout.platform == "linux":
+        yield from pack(layout, version, work, options.variant, options.level)
+    elif layout.platform == "win32":
+        yield windows.installer(layout, version, icons, work)
+    else:
+        yield macos.image(macos.app(layout, version, icons, work), version, work)
 
 
 def build(lock: str, variant: str, work: Path, given: Path | None) -> Layout:
     """Make the folder anew and return it. Raises SetupFailed, OSError and CalledProcessError."""
     beside = tools(lock, work)
     tool = Patchelf(beside / "bin" / "patchelf")
-    layout = Layout(work / "Updraft")
+    layout = Layout(work / "Updraft", sys.platform)
+    linux = layout.platform == "linux"
+    brought: list[Path] = []
     shutil.rmtree(layout.root, ignore_errors=True)
     layout.root.mkdir()
     with step("Python"):
-        brought = put_python(layout, tool)
+        if linux:
+            brought += put_python(layout, tool)
+        else:
+            copy_python(layout)
     with step("packages"):
         source = given or packages.installed(lock, variant, work)
         sys.path.append(str(source))  # packages.py reads requirements as the package packaging does
         names = packages.wanted(packages.packages_in(source), requirements(variant))
         saved = packages.put_packages(layout, source, lock, names, gpu=variant == "cuda")
-        brought += packages.finish(layout, tool, saved)
+        if linux:
+            brought += packages.finish(layout, tool, saved)
     for reason, amount in sorted(saved.items(), key=lambda each: -each[1]):
         print(f"  {amount / MB:7.1f} MB  {reason}", flush=True)
     with step("program"):
         program.put_program(layout)
-        put_desktop(layout, beside)
+        put_start(layout, beside, work)
     with step("starter"):
         put_starter(layout, lock, work)
     write(layout.licences, [packages.packages_in(source)[name] for name in names], starter_in(layout), brought)
     with step("bytecode"):
         program.compile_all(layout)
-    refuse_foreign(layout, tool)
+    if linux:
+        refuse_foreign(layout, tool)
     return layout
+
+
+def put_start(layout: Layout, beside: Path, work: Path) -> None:
+    """Put what starts the program there, and the icons where they are packed from."""
+    if layout.platform == "linux":
+        shutil.copy2(HERE / "launcher.sh", layout.launcher)
+        put_desktop(layout, beside)
+        return
+    if layout.platform == "win32":
+        windows.put_launcher(layout)
+    draw_icons(layout, beside, work / "icons")
 
 
 def refuse_foreign(layout: Layout, tool: Patchelf) -> None:

@@ -27,8 +27,13 @@ def put_desktop(layout: Layout, tools: Path) -> None:
         (share / folder).mkdir(parents=True)
         shutil.copy2(LINUX / name, share / folder / name)
     shutil.copy2(LINUX / "install.sh", layout.root / "install.sh")
-    scripts = ROOT / "packaging"
-    command: list[str | Path] = [layout.python, "-I", "-B", "-c", DRAW, scripts, tools]
-    subprocess.run([*command, scripts / "icons.py", share / "icons"], check=True, timeout=120)
+    draw_icons(layout, tools, share / "icons")
     for other in ("updraft.ico", "updraft.icns"):  # other systems'
         (share / "icons" / other).unlink(missing_ok=True)
+
+
+def draw_icons(layout: Layout, tools: Path, folder: Path) -> None:
+    """Draw the icons for every system into ``folder``, by the bundle's Qt."""
+    scripts = ROOT / "packaging"
+    command: list[str | Path] = [layout.python, "-I", "-B", "-c", DRAW, scripts, tools]
+    subprocess.run([*command, scripts / "icons.py", folder], check=True, timeout=120)

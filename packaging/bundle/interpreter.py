@@ -61,6 +61,14 @@ def put_python(layout: Layout, tool: Patchelf) -> list[Path]:
     return brought
 
 
+def copy_python(layout: Layout) -> None:
+    """Copy the running Python as it is: on Windows and macOS, one of python-build-standalone. Not run yet."""
+    if not (Path(sys.base_prefix) / layout.python.relative_to(layout.home)).is_file():
+        raise OSError(f"{sys.base_prefix} is no relocatable Python {PYTHON}")
+    shutil.copytree(sys.base_prefix, layout.home, symlinks=True, ignore=shutil.ignore_patterns(*UNUSED))
+    layout.packages.mkdir()
+
+
 def bring_libraries(layout: Layout, tool: Patchelf) -> list[Path]:
     """Have every file of Python look for its libraries beside it, and put those there that the system need not have."""
     libraries = layout.home / "lib"

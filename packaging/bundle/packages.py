@@ -21,7 +21,10 @@ from bundle.lean import NOT_WANTED, left_out
 from installing import SetupFailed, carry_out
 from locked import chosen, normal, requirements
 
-SECTIONS = {"cpu": ("torch-cpu", "run"), "cuda": ("torch", "torch-cuda", "run", "cuda")}
+SECTIONS = {
+    "cpu": ("torch-cpu" if sys.platform == "linux" else "torch", "run"),
+    "cuda": ("torch", "torch-cuda", "run", "cuda"),
+}
 QT = PurePosixPath("PySide6/Qt/lib")
 
 

@@ -25,7 +25,6 @@ def put_program(layout: Layout, root: Path = ROOT) -> None:
     shutil.copy2(root / "LICENSE", layout.root / "LICENSE")
     up = "../" * len(layout.packages.relative_to(layout.root).parts)
     (layout.packages / PATH_FILE).write_text(f"{up}program\n", encoding="ascii")
-    shutil.copy2(HERE / "launcher.sh", layout.launcher)
 
 
 def tracked(root: Path, places: tuple[str, ...]) -> Iterator[Path]:

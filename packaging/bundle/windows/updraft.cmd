@@ -1,0 +1,2 @@
+@rem In a terminal: updraft ask "Why is the sky blue?"; likewise chat, bench and models.
+@"%~dp0python\python.exe" -I -B -m engine %*
