@@ -6,6 +6,7 @@ import re
 from importlib.metadata import PathDistribution, distribution
 from pathlib import Path
 
+import licences as collecting
 import pytest
 from installing import SetupFailed
 from licences import system, write
@@ -92,6 +93,23 @@ def test_a_bundle_is_not_made_without_them(tmp_path: Path) -> None:
         write(target, [PathDistribution(metadata)], tmp_path, [tmp_path / "libstrange.so"])
     assert not target.exists()
     assert system([]) == []
+
+
+def test_libraries_of_the_system_bring_theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A copyright file that only points to a licence, which then is nowhere; or one licence thirty times over."""
+    common = tmp_path / "common"
+    common.mkdir()
+    (common / "GPL-3").write_text("The text of the GPL.")
+    (common / "GPL").symlink_to("GPL-3")
+    for name, licence in (("libone1", "GPL-3."), ("libtwo2", "GPL")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "copyright").write_text(f"See /usr/share/common-licenses/{licence}")
+    monkeypatch.setattr(collecting, "DOCUMENTS", tmp_path)
+    monkeypatch.setattr(collecting, "COMMON", common)
+    monkeypatch.setattr(collecting, "_owner", lambda path: Path(path).name if "lib" in Path(path).name else None)
+    found = system([tmp_path / "libone1", tmp_path / "libtwo2", tmp_path / "libone1"])
+    assert [each.name for each in found] == ["libone1", "libtwo2", "GPL-3"]
+    assert found[-1].text == "The text of the GPL."
 
 
 def test_this_environments_licences_are_whole(tmp_path: Path) -> None:
