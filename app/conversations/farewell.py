@@ -7,7 +7,7 @@ from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QVBoxLayout
 
 from app.conversations.archive import Archive
-from app.conversations.exports import Exports
+from app.conversations.running_exports import Exports
 from app.look.label import label
 from app.look.room import make_room
 from app.threads.failure import Failure

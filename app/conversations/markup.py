@@ -10,7 +10,7 @@ from markdown_it.renderer import RendererProtocol
 from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
 
-from app.reading.formulas import KIND as FORMULA
+from app.reading.formula_grammar import KIND as FORMULA
 from app.reading.grammar import grammar
 
 

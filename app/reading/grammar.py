@@ -12,7 +12,7 @@ from markdown_it.rules_inline import StateInline
 from markdown_it.rules_inline.state_inline import Delimiter
 from markdown_it.token import Token
 
-from app.reading.formulas import formulas
+from app.reading.formula_grammar import formulas
 
 WEB = ("http:", "https:", "mailto:")
 ADDRESS = re.compile(r"(?:https?://|mailto:)[^\s<>]*[^\s<>.,;:!?\"')\]]")

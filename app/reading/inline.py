@@ -12,8 +12,8 @@ from PySide6.QtGui import QTextBlockFormat, QTextCharFormat, QTextCursor
 
 from app.reading.alignment import STAND_IN
 from app.reading.formats import Formats
-from app.reading.formulas import DISPLAYED, KIND
-from app.reading.mathematics import format_of
+from app.reading.formula_drawing import format_of
+from app.reading.formula_grammar import DISPLAYED, KIND
 
 TASK = re.compile(r"\[([ xX])\][ \t]+")
 BREAK = "\u2028"  # a line break inside a block

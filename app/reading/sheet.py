@@ -18,10 +18,10 @@ from app.reading.alignment import begin_at
 from app.reading.copying import CopyButtons
 from app.reading.cutting import Resumed, next_end
 from app.reading.formats import INDENT, KIND, Formats
+from app.reading.formula_drawing import Formulas
+from app.reading.formula_svg import Foresight
 from app.reading.inline import BREAK
-from app.reading.mathematics import Formulas
 from app.reading.tables import below_table
-from app.reading.tex import Foresight
 from app.reading.text import Page
 from app.reading.tip import Tip, continues, stays, tip_of
 from app.reading.typeset import Environment, Typesetter

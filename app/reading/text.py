@@ -12,8 +12,8 @@ from app.look.palette import Palette
 from app.reading.clipping import clipping
 from app.reading.decoration import decorate
 from app.reading.formats import BAR
+from app.reading.formula_drawing import source_at
 from app.reading.links import LinkQuestion
-from app.reading.mathematics import source_at
 
 
 class Page(MarkedText):

@@ -11,11 +11,11 @@ from PySide6.QtGui import QColor, QTextBlockFormat, QTextCharFormat, QTextCursor
 
 from app.reading.colouring import coloured
 from app.reading.formats import BAR, INDENT, KIND, QUOTE, QUOTED, Formats
-from app.reading.formulas import KIND as FORMULA
+from app.reading.formula_grammar import KIND as FORMULA
+from app.reading.formula_svg import picture
 from app.reading.grammar import grammar
 from app.reading.inline import BREAK, take_box, write_formula, write_inline
 from app.reading.tables import below_table, write_table
-from app.reading.tex import picture
 
 BULLETS = (QTextListFormat.Style.ListDisc, QTextListFormat.Style.ListCircle, QTextListFormat.Style.ListSquare)
 

@@ -8,8 +8,8 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QWidget
 
 from app.conversations.archive import Archive
-from app.conversations.export import FORMATS, file_name
-from app.conversations.exports import Exports
+from app.conversations.export_file import FORMATS, file_name
+from app.conversations.running_exports import Exports
 from app.conversations.sidebar import Sidebar
 from app.conversations.trash import Thrown
 from app.look.choosing import choose_target

@@ -9,7 +9,7 @@ from markdown_it import MarkdownIt
 
 from app.conversations.conversation import ChatSettings, Conversation, Message, Reply
 from app.conversations.enclosed import enclosed
-from app.conversations.export import markdown
+from app.conversations.export_file import markdown
 
 PIECES = [
     *("```", "````py", "~~~", "  ```x", "> ```", "- ```", "    ```", "`", "``"),

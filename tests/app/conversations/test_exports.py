@@ -13,9 +13,9 @@ from pytestqt.qtbot import QtBot
 
 from app.conversations.archive import Archive
 from app.conversations.conversation import Conversation, Message
-from app.conversations.export import export
-from app.conversations.exports import Exports
+from app.conversations.export_file import export
 from app.conversations.leftovers import NAME, Leftovers
+from app.conversations.running_exports import Exports
 from app.conversations.safe import StoreError
 from app.conversations.store import Store
 from app.threads.failure import Failure
@@ -54,7 +54,7 @@ def test_an_export_holds_up_nothing_that_is_saved(
         assert free.wait(20)
         export(*what)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("app.conversations.exports.export", slow)
+    monkeypatch.setattr("app.conversations.running_exports.export", slow)
     exports.begin(talk.id, tmp_path / "out.json")
     archive.write(lambda store: store.rename(talk.id, "Between two logs"), done.append)
     qtbot.waitUntil(lambda: len(done) == 2)

@@ -107,7 +107,7 @@ def test_an_export_is_finished_first(
     kept: Application, qtbot: QtBot, tmp_path: Path, hold: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Guards: half an export, or none, without a word; chats lost with an export that hangs."""
-    from app.conversations.export import export
+    from app.conversations.export_file import export
 
     talk = answered("Export me")
     kept.archive.write(lambda store: store.put_whole(talk))
@@ -116,7 +116,7 @@ def test_an_export_is_finished_first(
         hold.wait(20)
         export(*what)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("app.conversations.exports.export", slow)
+    monkeypatch.setattr("app.conversations.running_exports.export", slow)
     kept.window.conversations.export(talk.id, tmp_path / "talk.md")
     say(kept, "Important words")
     said: list[str] = []

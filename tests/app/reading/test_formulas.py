@@ -10,10 +10,10 @@ from pytestqt.qtbot import QtBot
 from app.ink.marks import Mark
 from app.look.palette import DARK, LIGHT
 from app.reading.alignment import STAND_IN, begin_at
-from app.reading.formulas import KIND, find_formulas, formulas
-from app.reading.mathematics import source_at
+from app.reading.formula_drawing import source_at
+from app.reading.formula_grammar import KIND, find_formulas, formulas
+from app.reading.formula_svg import Foresight, picture
 from app.reading.sheet import Sheet
-from app.reading.tex import Foresight, picture
 
 
 def found(source: str) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from threading import Lock, Thread
 from typing import Any
 
-from app.reading.formulas import find_formulas
+from app.reading.formula_grammar import find_formulas
 
 SIZE = 40.0  # pixels of an em that formulas are drawn at, whatever they are shown at
 REMEMBERED = 512  # formulas

@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, QThreadPool, Signal
 
 from app.conversations.archive import Archive
 from app.conversations.conversation import Conversation, Message
-from app.conversations.export import ExportError, export, needs_logs
+from app.conversations.export_file import ExportError, export, needs_logs
 from app.conversations.leftovers import Leftovers
 from app.threads.failure import Failure
 from app.threads.queued import connect_queued

@@ -18,7 +18,7 @@ from PySide6.QtSvg import QSvgRenderer
 
 from app.ink.document_edit import SOURCE_PROPERTY
 from app.look.label import plain_tip
-from app.reading.tex import INK, Picture, picture
+from app.reading.formula_svg import INK, Picture, picture
 
 OBJECT = QTextFormat.ObjectTypes.UserObject + 1
 TEX = QTextFormat.Property.UserProperty + 6  # the formula without its delimiters
