@@ -11,6 +11,7 @@ from installing import ROOT
 
 LINUX = Path(__file__).resolve().parent / "linux"
 ID = "org.updraft.Updraft"
+SCRIPTS = ("install.sh", "uninstall.sh")  # for who unpacks the archive
 # The bundle's Python has Qt and no Pillow: packaging/ and the tools are shown to it for this once.
 DRAW = """
 import runpy, sys
@@ -26,7 +27,8 @@ def put_desktop(layout: Layout, tools: Path) -> None:
     for folder, name in (("applications", f"{ID}.desktop"), ("metainfo", f"{ID}.metainfo.xml")):
         (share / folder).mkdir(parents=True)
         shutil.copy2(LINUX / name, share / folder / name)
-    shutil.copy2(LINUX / "install.sh", layout.root / "install.sh")
+    for script in SCRIPTS:
+        shutil.copy2(LINUX / script, layout.root / script)
     draw_icons(layout, tools, share / "icons")
     for other in ("updraft.ico", "updraft.icns"):  # other systems'
         (share / "icons" / other).unlink(missing_ok=True)

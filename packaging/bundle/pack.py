@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bundle.debian import control
+from bundle.desktop import LINUX, SCRIPTS
 from bundle.layout import Layout
 from installing import ROOT
 
@@ -39,7 +40,8 @@ def debian(layout: Layout, version: str, target: Path, level: int) -> Path:
     place = tree / "opt" / "updraft"
     place.parent.mkdir(parents=True)
     shutil.copytree(layout.root, place, symlinks=True, copy_function=os.link)
-    (place / "install.sh").unlink()
+    for script in SCRIPTS:  # dpkg does what they do
+        (place / script).unlink()
     (place / "share").rename(tree / "share")  # /usr/share has it then
     (tree / "usr" / "bin").mkdir(parents=True)
     (tree / "share").rename(tree / "usr" / "share")
@@ -50,6 +52,7 @@ def debian(layout: Layout, version: str, target: Path, level: int) -> Path:
     (tree / "DEBIAN").mkdir()
     kilobytes = sum(path.lstat().st_size for path in place.rglob("*") if path.is_file()) // 1000
     (tree / "DEBIAN" / "control").write_text(control(version, kilobytes), encoding="utf-8")
+    shutil.copy2(LINUX / "postrm", tree / "DEBIAN")
     command: list[str | Path] = ["dpkg-deb", "--root-owner-group", "-Zzstd", f"-z{level}", "--build", tree, target]
     environment = {**os.environ, "SOURCE_DATE_EPOCH": epoch()}
     subprocess.run(command, check=True, timeout=SECONDS, env=environment, stdout=subprocess.DEVNULL)

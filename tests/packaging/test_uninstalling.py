@@ -9,6 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from bundle.desktop import SCRIPTS
+from bundle.layout import Layout
+from bundle.pack import debian
 from platformdirs import user_cache_path, user_config_path, user_data_path, user_log_path
 
 from app.desktop.identity import ID
@@ -16,7 +19,7 @@ from app.desktop.identity import ID
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="these scripts are Linux's")
 LINUX = Path(__file__).resolve().parents[2] / "packaging" / "bundle" / "linux"
 KEPT = (".local/share/Updraft", ".config/Updraft", ".local/state/Updraft", ".cache/updraft")
-PARTS = ("program", "python", "licences", "share")
+PARTS = ("program", "python", "share")
 
 
 @pytest.fixture
@@ -92,3 +95,20 @@ def test_removing_the_package_says_where_the_data_is(home: Path, monkeypatch: py
     places = [find("Updraft", appauthor=False) for find in (user_data_path, user_config_path, user_log_path)]
     for place in (*places[:2], places[2].parent, user_cache_path("updraft", appauthor=False)):
         assert f" ~/{place.relative_to(home)}\n" in said
+
+
+@pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="packages for Debian are made by dpkg-deb")
+def test_debians_package_brings_what_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package that goes without a word, or one that brings scripts which dpkg's own work makes wrong."""
+    layout = Layout(tmp_path / "Updraft")
+    layout.licences.parent.mkdir(parents=True)
+    layout.licences.write_text("All of them.", encoding="utf-8")
+    (layout.root / "share").mkdir()
+    for script in SCRIPTS:
+        shutil.copy(LINUX / script, layout.root)
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1")
+    package = debian(layout, "0.1.0", tmp_path / "updraft.deb", level=1)
+    subprocess.run(["dpkg-deb", "--raw-extract", package, tmp_path / "out"], check=True)
+    assert (tmp_path / "out/DEBIAN/postrm").read_bytes() == (LINUX / "postrm").read_bytes()
+    assert os.access(tmp_path / "out/DEBIAN/postrm", os.X_OK)
+    assert not [path for script in SCRIPTS for path in (tmp_path / "out").rglob(script)]

@@ -2,7 +2,7 @@
 # Adds Updraft to your applications menu, from the folder this file lies in; no password is needed.
 #
 #   ./install.sh            after unpacking, and again after moving the folder
-#   ./install.sh --remove   takes it out of the menu; then the folder can be deleted
+#   ./install.sh --remove   takes it out of the menu; uninstall.sh removes the program as well
 set -eu
 here=$(dirname -- "$(readlink -f -- "$0")")
 share=${XDG_DATA_HOME:-$HOME/.local/share}
@@ -16,7 +16,7 @@ case "${1-}" in
         for icon in "$here"/share/icons/hicolor/*/apps/"$id".*; do
             rm -f -- "$share/icons/hicolor/${icon#"$here/share/icons/hicolor/"}"
         done
-        echo "Updraft is no longer in the menu. To remove the program, delete $here"
+        echo "Updraft is no longer in the menu. To remove the program, run $here/uninstall.sh"
         echo "Your chats and models stay in $share/Updraft, your settings in $config/Updraft."
         exit 0
         ;;

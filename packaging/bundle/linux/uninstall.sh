@@ -17,7 +17,7 @@ done
 rm -f -- "$share/applications/$id.desktop"
 rm -f -- "$share"/icons/hicolor/*/apps/"$id".*
 cd /
-for part in updraft program python licences share LICENSE install.sh uninstall.sh; do
+for part in updraft program python share LICENSE install.sh uninstall.sh; do
     rm -rf -- "${here:?}/$part"
 done
 if rmdir -- "$here" 2>/dev/null; then
