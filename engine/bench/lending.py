@@ -1,8 +1,8 @@
-"""Random weights lent to transformers, which then runs the same model its own way."""
+"""The weights of a loaded model lent to transformers, which then runs the same model its own way."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -11,18 +11,37 @@ from torch import Tensor, nn
 from engine.architecture import Architecture
 from engine.model import Transformer
 from engine.model.block import Block
-from engine.model.linear import Linear, Nf4
+from engine.model.linear import Blocked, Dense, Linear, Nf4, Stacked
 
 
-def lent(model: Transformer) -> Any:
-    """Return transformers' model over the weights of ``model``, which random_transformer drew; the head made dense.
+def lent(model: Transformer, config: Any = None) -> Any:
+    """Return transformers' model over the weights of ``model``; the head is made dense.
 
-    bitsandbytes multiplies by the layers' matrices, as in a checkpoint that transformers loads at 4 bits.
+    bitsandbytes multiplies by matrices at 4 bits, as in a checkpoint that transformers loads so. ``config``: the
+    model's own, as transformers reads it; None: made of the sizes, for a model that was drawn at random.
     """
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM
 
     shape = model.architecture
-    config = AutoConfig.for_model(
+    config = config or _config(shape)
+    with torch.device("meta"):
+        made: Any = AutoModelForCausalLM.from_config(config, dtype=model.dtype)
+    inner = made.model
+    with model.device:
+        inner.rotary_emb = type(inner.rotary_emb)(config)  # computed, so not among the weights
+    inner.embed_tokens.weight = _fixed(model.embedding.to(model.device))
+    inner.norm.weight = _fixed(model.norm)
+    made.lm_head.weight = _fixed(_dense(model.head).weight.to(model.dtype))
+    for block, theirs in zip(model.blocks, inner.layers, strict=True):
+        _lend(block, theirs, shape)
+    return made.eval()
+
+
+def _config(shape: Architecture) -> Any:
+    """Return transformers' description of a model of ``shape`` with plain rotary positions."""
+    from transformers import AutoConfig
+
+    return AutoConfig.for_model(
         shape.family,
         hidden_size=shape.width,
         num_hidden_layers=shape.layers,
@@ -36,17 +55,6 @@ def lent(model: Transformer) -> Any:
         rope_parameters={"rope_type": "default", "rope_theta": shape.rope[1] ** (-shape.head_dim / 2)},
         tie_word_embeddings=False,
     )
-    with torch.device("meta"):
-        made: Any = AutoModelForCausalLM.from_config(config, dtype=model.dtype)
-    inner = made.model
-    with model.device:
-        inner.rotary_emb = type(inner.rotary_emb)(config)  # computed, so not among the weights
-    inner.embed_tokens.weight = _fixed(model.embedding.to(model.device))
-    inner.norm.weight = _fixed(model.norm)
-    made.lm_head.weight = _fixed(_dense(model.head, model.dtype))
-    for block, theirs in zip(model.blocks, inner.layers, strict=True):
-        _lend(block, theirs, shape)
-    return made.eval()
 
 
 def _lend(block: Block, theirs: Any, shape: Architecture) -> None:
@@ -64,29 +72,61 @@ def _lend(block: Block, theirs: Any, shape: Architecture) -> None:
 
 
 def _cut(matrix: Linear, *rows: int) -> Iterator[nn.Module]:
-    """Yield a module of bitsandbytes for each of the parts of so many ``rows``, over the same memory."""
+    """Yield a module for each of the parts of so many ``rows``, over the same memory."""
+    if isinstance(matrix, Stacked):
+        for part, count in zip(matrix.parts, rows, strict=True):
+            yield from _cut(part, count)
+        return
+    biases = [None] * len(rows) if matrix.bias is None else torch.split(matrix.bias, list(rows))
+    if isinstance(matrix, Nf4):
+        made = [_at_four_bits(matrix, part, count) for part, count in _parts(matrix, rows)]
+    else:
+        made = [_dense_module(weight) for weight in torch.split(_dense(matrix).weight, list(rows))]
+    for each, bias in zip(made, biases, strict=True):
+        each.register_parameter("bias", None if bias is None else _fixed(bias))
+        yield each
+
+
+def _parts(matrix: Nf4, rows: Sequence[int]) -> Iterator[tuple[tuple[Tensor, Tensor], int]]:
+    """Yield codes and scales of so many ``rows`` each."""
+    whole = matrix.shape[0]
+    packed, absmax = (torch.split(part.view(whole, -1), list(rows)) for part in (matrix.packed, matrix.absmax))
+    yield from zip(zip(packed, absmax, strict=True), rows, strict=True)
+
+
+def _at_four_bits(matrix: Nf4, part: tuple[Tensor, Tensor], rows: int) -> nn.Module:
+    """Return a module of bitsandbytes over ``part``, the codes and scales of ``rows`` rows of ``matrix``."""
     from bitsandbytes.functional import QuantState
     from bitsandbytes.nn.modules import Linear4bit, Params4bit
 
-    assert isinstance(matrix, Nf4)  # noqa: S101 - as random_transformer draws them
-    whole, columns = matrix.shape
-    packed, absmax = (torch.split(part.view(whole, -1), list(rows)) for part in (matrix.packed, matrix.absmax))
-    for count, codes, scales in zip(rows, packed, absmax, strict=True):
-        size, dtype = torch.Size((count, columns)), torch.bfloat16
-        state = QuantState(  # type: ignore[no-untyped-call]
-            scales.reshape(-1), size, matrix.code, matrix.blocksize, "nf4", dtype
-        )
-        made = Linear4bit(  # type: ignore[no-untyped-call]
-            columns, count, bias=False, compute_dtype=dtype, quant_type="nf4", device="meta"
-        )
-        made.weight = Params4bit(codes.reshape(-1, 1), quant_state=state, quant_type="nf4", bnb_quantized=True)
-        yield made
+    (codes, scales), columns, dtype = part, matrix.shape[1], torch.bfloat16
+    size = torch.Size((rows, columns))
+    state = QuantState(  # type: ignore[no-untyped-call]
+        scales.reshape(-1), size, matrix.code, matrix.blocksize, "nf4", dtype
+    )
+    made = Linear4bit(  # type: ignore[no-untyped-call]
+        columns, rows, bias=False, compute_dtype=dtype, quant_type="nf4", device="meta"
+    )
+    made.weight = Params4bit(codes.reshape(-1, 1), quant_state=state, quant_type="nf4", bnb_quantized=True)
+    return made
+
+
+def _dense_module(weight: Tensor) -> nn.Module:
+    made = nn.Linear(weight.shape[1], weight.shape[0], bias=False, device="meta")
+    made.weight = _fixed(weight)
+    return made
 
 
 def _fixed(values: Tensor) -> nn.Parameter:
     return nn.Parameter(values, requires_grad=False)
 
 
-def _dense(head: Linear, dtype: torch.dtype) -> Tensor:
-    assert isinstance(head, Nf4)  # noqa: S101 - as random_transformer draws it
-    return head.dequantised().to(dtype)
+def _dense(matrix: Linear) -> Dense:
+    """Return ``matrix`` with its weights one by one; raises TypeError for one packed for a CPU's own kernels."""
+    if isinstance(matrix, Nf4):
+        return Dense(matrix.dequantised(), matrix.bias)
+    if isinstance(matrix, Blocked):
+        return matrix.dense()
+    if not isinstance(matrix, Dense):
+        raise TypeError(f"{type(matrix).__name__} is not lent")
+    return matrix

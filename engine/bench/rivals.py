@@ -5,14 +5,17 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 
+from engine.architecture.form import RECIPE
 from engine.bench.lending import lent
 from engine.bench.report import Speed
 from engine.config import ModelSet
-from engine.model import Transformer
+from engine.events import finished
+from engine.model import Transformer, load
 from engine.tokenizer import ChatTokenizer
 
 WARM, LENT = 4, 32  # tokens decoded before the clock starts, and while it runs
@@ -29,9 +32,9 @@ def rivals(
 ) -> list[Speed]:
     """Return the speed of greedy generation by transformers, alone and with the set's draft model assisting."""
     say("transformers")
-    target = _loaded(models.target, device)
+    target = transformers_model(models.target, device)
     draft = models.models.get("draft")
-    assistant = None if draft is None else _loaded(draft, device)
+    assistant = None if draft is None else transformers_model(draft, device)
     ways: list[tuple[str, dict[str, Any]]] = [("transformers", {})]
     if assistant is not None:
         ways.append(("transformers, assisted", {"assistant_model": assistant}))
@@ -61,9 +64,15 @@ def cache_name(theirs: Any) -> str:
     return "cache" if "cache" in inspect.signature(theirs.forward).parameters else "past_key_values"
 
 
-def _loaded(folder: Any, device: torch.device) -> Any:
-    from transformers import AutoModelForCausalLM
+def transformers_model(folder: Path, device: torch.device) -> Any:
+    """Return transformers' model of the checkpoint in ``folder``; where only we can read it, over our weights."""
+    from transformers import AutoConfig, AutoModelForCausalLM
 
+    config = AutoConfig.from_pretrained(str(folder))
+    recipe = getattr(config, "quantization_config", None)
+    if isinstance(recipe, dict) and recipe.get("format") == RECIPE["format"]:
+        del config.quantization_config
+        return lent(finished(load(folder, device, dense_head=True)), config)
     dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
     return AutoModelForCausalLM.from_pretrained(str(folder), dtype=dtype, device_map=str(device))
 

@@ -157,7 +157,8 @@ class Stepwise(Way):
         self.device.goes_on(None, tape)
         if self._propose:
             self.copied = self._propose(tape, self.most[0])
-            self.device.board.append(self.copied)
+            if self.copied:  # nothing found is the rule, and every launch here is time in which no pass runs
+                self.device.board.append(self.copied)
             self.recorded[1, len(self.copied)]()
         else:
             self.recorded[0, 0]()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from engine import config
 from engine.config import Stage
@@ -68,8 +68,9 @@ class OfLookup(Making[config.Lookup]):
 
 def _match(tape: Tape, source: config.Lookup, most: int) -> tuple[int, list[int]]:
     """Return how long a match was found, at most LONG tokens, and up to ``most`` tokens from behind it."""
+    text = array("q", tape).tobytes()
     for length in range(source.longest, source.shortest - 1, -1):
-        at = _last_occurrence(tape, length)
+        at = _last_occurrence(text, length)
         if at is not None:
             room = min(most, tape.limit - len(tape))
             copied = _until_end(tape[at + length : at + length + max(room, 0)], tape.ends)
@@ -80,14 +81,13 @@ def _match(tape: Tape, source: config.Lookup, most: int) -> tuple[int, list[int]
     return 0, []
 
 
-def _last_occurrence(tape: Sequence[int], length: int) -> int | None:
-    """Return where the last ``length`` tokens occurred before, the latest such place, or None.
+def _last_occurrence(text: bytes, length: int) -> int | None:
+    """Return where the last ``length`` tokens of ``text`` occurred before, the latest such place, or None.
 
-    Searches the tokens as bytes: C's search over a few thousand 8-byte integers takes microseconds.
+    ``text``: tokens as 8-byte integers; C's search over a few thousand of them takes microseconds.
     """
-    if len(tape) <= length:
+    if len(text) <= 8 * length:
         return None
-    text = array("q", tape).tobytes()
     ending, end = text[-8 * length :], len(text) - 8
     while (found := text.rfind(ending, 0, end)) >= 0:
         if found % 8 == 0:

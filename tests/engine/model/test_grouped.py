@@ -15,6 +15,7 @@ from engine.account import account
 from engine.architecture import read_architecture
 from engine.architecture.form import RECIPE
 from engine.architecture.holding import Holding
+from engine.bench.rivals import transformers_model
 from engine.dimensions import read_dimensions
 from engine.errors import CheckpointError
 from engine.model import open_checkpoint
@@ -130,3 +131,13 @@ def test_transformers_does_not_misread_it(llama: Path, bits: Bits) -> None:
     group(llama, bits)
     with pytest.raises(ValueError, match="quant_method"):
         AutoModelForCausalLM.from_pretrained(llama)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("variant", ["llama", "qwen2"])
+def test_transformers_is_lent_it_for_a_race(checkpoint_of: CheckpointOf, tmp_path: Path, variant: str) -> None:
+    """Guards: a benchmark that ends with a traceback, or times another model: rows cut elsewhere, biases left out."""
+    checkpoint_of(variant)[1].save_pretrained(tmp_path)
+    group(tmp_path, 4, embedding=8)
+    theirs = transformers_model(tmp_path, torch.device("cpu"))(TEXT[None]).logits[0]
+    torch.testing.assert_close(logits(loaded(tmp_path), TEXT), theirs, atol=1e-3, rtol=1e-3)
