@@ -16,6 +16,7 @@ done
 
 rm -f -- "$share/applications/$id.desktop"
 rm -f -- "$share"/icons/hicolor/*/apps/"$id".*
+update-desktop-database "$share/applications" 2>/dev/null || :
 cd /
 for part in updraft program python share LICENSE install.sh uninstall.sh; do
     rm -rf -- "${here:?}/$part"
