@@ -139,7 +139,10 @@ def features(session: Session, tape: Sequence[int]) -> Tensor:
 
 def test_it_runs_through_a_session(models: ModelSet) -> None:
     """Prefill in chunks, vetoes and rewinds, another preset in between: the head must have seen every position once."""
-    session, plain = finish(Session.open(models, "cpu", "eager")), finish(Session.open(models, "cpu", "eager"))
+    session, plain = (
+        finish(Session.open(models, "cpu", "eager", threads=1)),
+        finish(Session.open(models, "cpu", "eager", threads=1)),
+    )
     session._loaded.runner.chunk = 5
     long = "The quick brown fox jumps. " * 2
     for words, preset in ((long, PRESET), ("The quick", PRESETS["hispec"]), (long + "Why?", PRESET)):
@@ -163,7 +166,7 @@ def test_it_runs_through_a_session(models: ModelSet) -> None:
 
 def test_what_cannot_run_it_says_so(models: ModelSet, family: ModelSet) -> None:
     """A set without the weights, a kind nobody registered, and one without laws above another: a sentence each."""
-    session = finish(Session.open(family, "cpu", "eager"))
+    session = finish(Session.open(family, "cpu", "eager", threads=1))
     with pytest.raises(ModelSetError, match="no head model"):
         ask(session, "Hello", PRESET)
 
@@ -180,8 +183,8 @@ def test_what_cannot_run_it_says_so(models: ModelSet, family: ModelSet) -> None:
 
 def test_where_recordings_are_replayed_it_runs_without(models: ModelSet) -> None:
     """Until somebody records it, the session goes on operation by operation, and says why."""
-    session = finish(Session.open(models, "cpu", "graphs"))
-    plain = finish(Session.open(models, "cpu", "eager", weights="exact"))  # as recordings hold them
+    session = finish(Session.open(models, "cpu", "graphs", threads=1))
+    plain = finish(Session.open(models, "cpu", "eager", weights="exact", threads=1))  # as recordings hold them
     ask(session, "The quick", PRESETS["plain"])
     assert session.how == "graphs"
     assert text(ask(session, "The quick brown", PRESET)) == text(ask(plain, "The quick brown", PRESETS["plain"]))
