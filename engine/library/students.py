@@ -10,15 +10,16 @@ import shutil
 from hashlib import file_digest, sha256
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor
 
 from engine.config import Role
 from engine.files import read_object
 from engine.library.faults import LibraryError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 LIST = "students.json"  # {"files": {path: its SHA-256}}; with another list they are others
 ROLES: tuple[Role, ...] = ("draft", "qualifier")
@@ -49,6 +50,8 @@ def put_together(target: Path, place: Path, folder: Path) -> None:
 
     Raises LibraryError (damaged, unsupported) and OSError; ``folder`` may hold a part of them then.
     """
+    from safetensors.torch import save_file  # brings torch, which no window waits for
+
     _check(place)
     table = _tensors([target / "model.safetensors"], TABLE)
     for role in ROLES:
