@@ -44,13 +44,7 @@ class Sampler:
 
         The same position gives the same draw as often as it is asked; a one-hot law gives its token.
         """
-        if probs.is_cuda:
-            found = probs.nonzero()
-            rows, tokens = found.T.cpu().numpy()
-            return choices(self.key, position, rows, tokens, probs[found[:, 0], found[:, 1]].cpu().numpy())
-        laws = probs.numpy()
-        rows, tokens = (laws > 0).nonzero()
-        return choices(self.key, position, rows, tokens, laws[rows, tokens])
+        return choices(self.key, position, probs.cpu().numpy())
 
     def shape(self, logits: Tensor, tape: Sequence[int], mark: int) -> Tensor:
         """Apply the settings: logits float32 [n, vocabulary] -> probabilities of the same shape.

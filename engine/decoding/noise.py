@@ -21,6 +21,7 @@ MULTIPLIERS = np.array([[0xD2511F53], [0xCD9E8D57]], np.uint64)
 WEYL = 0x9E3779B9, 0xBB67AE85  # by which the two words of a key rise from round to round
 ROUNDS = 10
 SHARED = 4  # tokens in a row that one turn of the generator serves
+UNIT = 2.0**-32  # of the random bits
 
 Integers = NDArray[np.int64]
 
@@ -47,25 +48,53 @@ def _schedule(key: int) -> NDArray[np.uint32]:
     return np.array(keys, np.uint32)[:, :, None]
 
 
-def exponentials(key: int, positions: Integers, tokens: Integers) -> NDArray[np.float64]:
-    """Return E of each of ``tokens`` at its position, [n] each; neighbours that share a turn should come together."""
+def numbers(key: int, positions: Integers, tokens: Integers) -> NDArray[np.uint32]:
+    """Return the random bits of each of ``tokens`` at its position, [n] each; neighbours should come together."""
     groups = tokens // SHARED
     fresh = np.ones(len(groups), np.bool_)  # where another turn of the generator is due
     fresh[1:] = (groups[1:] != groups[:-1]) | (positions[1:] != positions[:-1])
     words = philox(key, groups[fresh], positions[fresh])
-    mine = words[tokens % SHARED, fresh.cumsum() - 1]
-    arrivals: NDArray[np.float64] = -np.log1p((mine + 0.5) * -(2.0**-32))
-    return arrivals
+    mine: NDArray[np.uint32] = words[tokens % SHARED, fresh.cumsum() - 1]
+    return mine
 
 
-def choices(key: int, position: int, rows: Integers, tokens: Integers, weights: NDArray[np.float32]) -> list[int]:
-    """Return the draw of each row: row i, of position + i, gives ``tokens`` the ``weights`` where ``rows`` is i.
+def arrivals(bits: NDArray[np.uint32], weights: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return when each of some tokens arrives, [n], by its random bits and its weight."""
+    times: NDArray[np.float64] = -np.log1p((bits + 0.5) * -UNIT) / weights
+    return times
 
-    Weights: above 0, of any sum. ``rows`` and ``tokens`` rise, and no row is left out. Of equals the lowest wins.
+
+def first(bits: NDArray[np.uint32], weights: NDArray[np.float32]) -> int:
+    """Return which of some tokens arrives first, the lower of equals; a weight of 0 never arrives.
+
+    As -log(1 - v) is never below v, only tokens of small v / weight need their logarithm taken.
     """
-    starts = np.flatnonzero(np.diff(rows, prepend=-1))
-    if len(starts) == len(tokens):
-        return [int(token) for token in tokens]  # nothing to choose
-    times = exponentials(key, position + rows, tokens) / weights
-    stops = [*starts[1:].tolist(), len(tokens)]
-    return [int(tokens[a + times[a:b].argmin()]) for a, b in zip(starts.tolist(), stops, strict=True)]
+    with np.errstate(divide="ignore"):
+        early = (bits + 0.5) / weights
+    best = early.argmin()
+    near = np.flatnonzero(early * UNIT <= arrivals(bits[best], weights[best]))
+    return int(near[arrivals(bits[near], weights[near]).argmin()])
+
+
+def choices(key: int, position: int, laws: NDArray[np.float32]) -> list[int]:
+    """Return the draw of each row: laws [n, vocabulary], of any positive sum, row i that of ``position`` + i."""
+    kept = laws > 0
+    counts = kept.sum(axis=1).tolist()
+    if max(counts) == 1:
+        return [int(token) for token in laws.argmax(axis=1)]  # nothing to choose
+    if sum(counts) > laws.size // SHARED:
+        return [_of_all(key, position + i, law) for i, law in enumerate(laws)]
+    rows, tokens = kept.nonzero()
+    bits, weights, drawn, start = numbers(key, position + rows, tokens), laws[rows, tokens], list[int](), 0
+    for count in counts:
+        stop = start + count
+        drawn.append(int(tokens[start + first(bits[start:stop], weights[start:stop])]))
+        start = stop
+    return drawn
+
+
+def _of_all(key: int, position: int, law: NDArray[np.float32]) -> int:
+    """Return the draw of a law that keeps many tokens."""
+    groups = np.arange(-(-len(law) // SHARED))
+    words = philox(key, groups, np.full(len(groups), position))
+    return first(words.T.reshape(-1)[: len(law)], law)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import chisquare, kstest
 
-from engine.decoding.noise import choices, exponentials, philox
+from engine.decoding.noise import arrivals, choices, numbers, philox
 from tests.engine.decoding.tables import joint_law
 
 LEAST = 1e-4  # chance of a false alarm
@@ -17,8 +17,7 @@ P, Q = [0.5, 0.3, 0.15, 0.05], [0.2, 0.3, 0.1, 0.4]
 
 def draws(law: list[float], key: int, positions: int) -> list[int]:
     """Return the draws of one law at positions 0, 1, ..."""
-    rows, tokens = np.divmod(np.arange(positions * len(law)), len(law))
-    return choices(key, 0, rows, tokens, np.tile(np.array(law, np.float32), positions))
+    return choices(key, 0, np.tile(np.array(law, np.float32), (positions, 1)))
 
 
 def test_philox() -> None:
@@ -42,17 +41,32 @@ def by_hand(key: int, low: int, high: int) -> list[int]:
     return x
 
 
-def test_noise_is_exponential_and_its_own() -> None:
-    """Every token at every position has a number that no other company changes."""
+def test_every_token_at_every_position_has_noise_of_its_own() -> None:
+    """Exponential, and the same in any company."""
     positions, tokens = np.divmod(np.arange(30_000), 10)
-    found = exponentials(5, positions, tokens)
+    bits = numbers(5, positions, tokens)
+    found = arrivals(bits, np.ones(30_000, np.float32))
     assert kstest(found, "expon").pvalue > LEAST
-    assert len(set(found.tolist())) > 29_990
+    assert len(set(bits.tolist())) > 29_990
     some = np.array([12, 13, 400, 402, 29_999])
-    assert np.array_equal(exponentials(5, positions[some], tokens[some]), found[some])
-    assert not np.isin(exponentials(6, positions[some], tokens[some]), found).any()
-    assert np.isfinite(found).all()
-    assert (found > 0).all()
+    assert np.array_equal(numbers(5, positions[some], tokens[some]), bits[some])
+    assert not np.isin(numbers(6, positions[some], tokens[some]), bits).any()
+    ends = arrivals(np.array([0, 2**32 - 1], np.uint32), np.ones(2, np.float32))
+    assert 0 < ends[0] < ends[1] < np.inf
+
+
+@pytest.mark.parametrize("share", [0.02, 0.5, 1.0])
+def test_the_first_is_found_in_any_company(share: float) -> None:
+    """Laws that keep few tokens and those that keep many go other ways; the winner is the same."""
+    dice, tokens = np.random.default_rng(3), np.arange(403)
+    for key in range(30):
+        laws = dice.random((3, 403)).astype(np.float32) ** 8
+        laws[:, 5] += 1e-6
+        laws[(dice.random(laws.shape) >= share) & (tokens != 5)] = 0
+        drawn = choices(key, 9, laws)
+        for row, law in enumerate(laws):
+            times = arrivals(numbers(key, np.full(403, 9 + row), tokens), np.maximum(law, 1e-30))
+            assert drawn[row] == times.argmin() == choices(key, 9 + row, law[None])[0]
 
 
 @pytest.mark.parametrize("law", [P, [0.001, 0.009, 0.99], [1 / 7] * 7], ids=["uneven", "rare", "even"])
