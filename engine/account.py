@@ -51,7 +51,7 @@ class Precision:
     chunk: int
 
 
-GPU = Precision(cache=2, dense=2, law=6, twice=2, head_twice=2, chunk=1024)
+GPU = Precision(cache=2, dense=2, law=2, twice=2, head_twice=2, chunk=1024)
 EXACT = Precision(cache=4, dense=4, law=12, twice=4, head_twice=4, chunk=256)
 GROUPS = Precision(cache=2, dense=4, law=12, twice=BYTES["8 bits"], head_twice=0, chunk=256)  # packed by a few rows
 ON_GPU = Holding("cuda")

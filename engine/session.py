@@ -167,8 +167,7 @@ class Session:
         """
         if isinstance(sampling, Chosen):
             sampling = sampling.over(self.traits.sampling.over(Sampling()))
-        # With recordings a plan still shows in the reply, and a seed must give the same one again.
-        planned = preset.planned and (sampling.seed is None or self.how == "eager")
+        planned = preset.planned
         preset = self._planner.plan(preset) if planned else preset
         if self._threads is not None:
             self._threads.apply()  # another session may have set its own

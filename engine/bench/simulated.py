@@ -68,7 +68,7 @@ def planted_levels(
 
 
 def _plant(level: Level, law: Sequence[float]) -> PlantedLevel:
-    raw = level.slot.raw
+    raw = level.slot.laws.raw
     row = torch.full((raw.shape[1],), UNSAID, dtype=raw.dtype, device=raw.device)
     row[: len(law)] = torch.tensor(law, device=raw.device).clamp(min=1e-30).log().to(raw.dtype)
     given = {field.name: getattr(level, field.name) for field in fields(level)}

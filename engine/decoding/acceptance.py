@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
-
-from engine.model.kernels.reference import divergence
 
 
 def agreeing(tokens: Sequence[int], choices: Sequence[int]) -> int:
@@ -29,3 +28,14 @@ def near(own: Tensor, guess: Tensor, tau: float) -> int:
     """
     differ = divergence(own, guess).tolist()
     return next((i for i, far in enumerate(differ) if not far <= tau), len(differ))
+
+
+def divergence(a: Tensor, b: Tensor) -> Tensor:
+    """Return (KL(m||p) + KL(m||q)) / 2 in nats per row, m = (p + q) / 2: logits float32 [n, vocabulary] twice -> [n].
+
+    A token that both rule out adds nothing; one that only one of them rules out makes it infinite.
+    """
+    log_p, log_q = a.log_softmax(dim=1), b.log_softmax(dim=1)
+    m = (log_p.exp() + log_q.exp()) / 2
+    apart = m * (m.clamp(min=1e-38).log() - (log_p + log_q) / 2)
+    return apart.where(log_p.maximum(log_q) > -torch.inf, 0).sum(dim=1)

@@ -11,15 +11,15 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from engine.config import PRESETS, ModelSet, Sampling
+from engine.decoding.kernels import Board, Laws, reference, shape_laws
+from engine.decoding.kernels.sources import NO_NUMBERS
 from engine.errors import NoNumbers
 from engine.events import Event, Round
 from engine.loaded import How
-from engine.model.kernels import reference
-from engine.model.kernels.board import SETTINGS
-from engine.model.kernels.record import NO_NUMBERS
 from engine.session import Session
 from tests.engine.family import finish
 
+CPU = torch.device("cpu")
 QUESTION = [("user", "The quick brown fox?")]
 
 
@@ -63,9 +63,9 @@ def test_the_coldest_temperatures_are_greedy(family: ModelSet, how: How) -> None
 @pytest.mark.parametrize("temperature", [0.0, 0.7])
 def test_a_law_without_numbers_is_marked_and_within_the_vocabulary(temperature: float) -> None:
     """Every step of the device goes on with it; only the host can stop."""
-    settings = torch.zeros(SETTINGS.itemsize, dtype=torch.uint8).numpy().view(SETTINGS)[0]
-    settings["temperature"], settings["top_p"], settings["penalty"] = temperature, 0.9, 1.0
+    board, laws = Board.empty(8, 3, CPU), Laws.empty(2, 3, CPU, torch.float32)
+    board.apply(Sampling(temperature, top_p=0.9), frozenset(), 8, 0)
     for bad in (float("nan"), float("inf")):
-        law = reference.shaped(torch.tensor([0.0, bad, 1.0]), torch.zeros(3, dtype=torch.bool), settings)
-        assert law.tolist() == [0, NO_NUMBERS, 0]
-        assert reference.pick(law, (2**32 - 1, 2**32 - 1)) == 1
+        shape_laws(torch.tensor([[0.0, bad, 1.0]]), torch.tensor([-1]), board, laws)
+        assert reference.probabilities(laws, 0, torch.arange(3), board).tolist() == [0, NO_NUMBERS, 0]
+        assert reference.choice(laws, 0) == 1

@@ -129,18 +129,16 @@ class PlainStep:
         chain.way.ahead = plain.way.ahead = True
 
     def expect(self) -> None:
-        """Begin nothing behind the round that comes: its random numbers would be drawn for nothing."""
+        """Begin nothing behind the round that comes: it would be for nothing."""
         self._chain.way.ahead = False
 
     def measure(self, tape: Tape) -> float:
-        """Time a step behind ``tape``, in seconds of the device, and undo it, the random numbers included."""
-        length, random = len(tape), self._plain.device.board.random
-        drawn = random.clone()
+        """Time a step behind ``tape``, in seconds of the device, and undo it."""
+        length = len(tape)
         self._plain.way.ahead = False
         (fact,) = self._plain.draft(tape)
         del tape[length:]
         self._plain.rewind(length - 1)
-        random.copy_(drawn)
         self._chain.way.ahead = self._plain.way.ahead = True
         return fact.seconds
 

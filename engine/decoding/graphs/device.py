@@ -10,8 +10,8 @@ import torch
 from engine.config import Sampling
 from engine.decoding.graphs.capture import Recorder
 from engine.decoding.graphs.slots import Slots
+from engine.decoding.kernels import Board
 from engine.decoding.tape import Tape
-from engine.model.kernels import Board
 
 
 class Device:

@@ -10,7 +10,7 @@ from torch import Tensor
 from engine.config import Stage
 from engine.decoding.graphs.slots import Slot
 from engine.decoding.graphs.stack import Stack
-from engine.model.kernels import Board, draw, judge, open_pass, recall, shape_laws
+from engine.decoding.kernels import Board, draw, judge, open_pass, recall, shape_laws
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,7 +47,10 @@ class Level:
             hidden = self.stack.climb(hidden, range(self.depth), self.exits, slot.start, rests)
             draw(
                 self.logits(hidden, rests.idle if rests else None),
-                *(slot.start, board, slot.laws, slot.raw, slot.record),
+                slot.start,
+                board,
+                slot.laws,
+                slot.record,
                 ids=self._ids,
                 entropy=self.stage.window.entropy,
                 first=step == 0,
@@ -59,13 +62,17 @@ class Level:
         slot, acceptance = self.slot, self.stage.acceptance
         hidden = self._entering(board, proposed + self.behind)
         hidden = self.stack.climb(hidden, range(self.lower, self.depth), self.exits, slot.start)
-        shape_laws(self.logits(hidden), slot.start, board, slot.laws, slot.raw, self._ids)
-        guess = (below.laws, below.raw) if below else (None, None)
+        shape_laws(self.logits(hidden), slot.start, board, slot.laws, self._ids)
+        guess = below.laws if below and acceptance.rule == "fuzzy" else None
         judge(
-            *(self.index, top, board, guess[0], slot.laws, guess[1], slot.raw, slot.record),
-            rule="fuzzy" if acceptance.rule == "fuzzy" else "block",
+            self.index,
+            board,
+            slot.laws,
+            slot.record,
+            guess=guess,
             tau=acceptance.tau,
             bonus=self.stage.bonus,
+            top=top,
         )
 
     def logits(self, hidden: Tensor, idle: Tensor | None = None) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 
 import torch
 
@@ -106,9 +105,7 @@ class GraphRunner:
 
     def chains(self, preset: Preset, tape: Tape, sampling: Sampling) -> tuple[GraphChain, PlainStep]:
         """Return ``preset`` at work on ``tape``, and plain decoding over the same caches."""
-        # Random numbers are counted from here: a chain that takes over must not draw those that were drawn before.
-        seed = None if sampling.seed is None else sampling.seed ^ len(tape)
-        self._device.begin(tape, replace(sampling, seed=seed))
+        self._device.begin(tape, sampling)
         chain = self._chains[preset]
         for stack in self._stacks.values():
             stack.close_taps()

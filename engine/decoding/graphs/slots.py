@@ -8,22 +8,22 @@ import torch
 from torch import Tensor
 
 from engine.account import ROWS
+from engine.decoding.kernels import Laws
+from engine.decoding.kernels.record import WORDS, Drafts, Reading, Record, Verdict
+from engine.decoding.kernels.sources import LEVELS, NO_NUMBERS
 from engine.errors import NoNumbers
-from engine.model.kernels.board import LEVELS
-from engine.model.kernels.record import NO_NUMBERS, WORDS, Drafts, Reading, Record, Verdict
 
 TURNS = 2  # copies under way at a time
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Slot:
-    """One level's memory: row i of ``laws`` (float32) and ``raw`` [ROWS, vocabulary] belongs to position base + i.
+    """One level's memory: ``laws`` of ROWS positions.
 
     ``start``: int32 [1], the first position of its pass; ``record``: what it has to tell.
     """
 
-    laws: Tensor
-    raw: Tensor
+    laws: Laws
     start: Tensor
     record: Record
 
@@ -46,11 +46,9 @@ class Slots:
     def __getitem__(self, level: int) -> Slot:
         """Return the slot of ``level``, made when first asked for."""
         if level not in self._slots:
-            shape = (ROWS, self._vocabulary)
-            laws = torch.zeros(shape, device=self._device)
-            raw = torch.zeros(shape, dtype=self._dtype, device=self._device)
+            laws = Laws.empty(ROWS, self._vocabulary, self._device, self._dtype)
             start = torch.zeros(1, dtype=torch.int32, device=self._device)
-            self._slots[level] = Slot(laws, raw, start, Record(self._records[level]))
+            self._slots[level] = Slot(laws, start, Record(self._records[level]))
         return self._slots[level]
 
     def send(self) -> int:

@@ -10,10 +10,10 @@ from torch import Tensor
 from engine.account import GPU
 from engine.decoding.frequent import FrequentTokens
 from engine.decoding.graphs.capture import Recorder
+from engine.decoding.kernels import RING, Board, keep, open_pass
 from engine.decoding.trunk import Tap, tapped_run
 from engine.model import Transformer
 from engine.model.decode import TOKENS, boundaries, decode, logits
-from engine.model.kernels import RING, Board, keep, open_pass
 
 TAIL = 2 * TOKENS  # positions at a prompt's end that are decoded as a reply's are, see prefill
 FEW = 128  # prompt tokens up to which recorded passes are quicker than a dense one, see kernels/NOTES.md

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from engine.decoding.graphs.level import Level as Passes
 from engine.decoding.graphs.ways import Way
 from engine.decoding.hierarchy import Drafted, Fact, Judged, Level
+from engine.decoding.kernels.record import Drafts, Verdict
 from engine.decoding.tape import Tape
-from engine.model.kernels.record import Drafts, Verdict
 
 
 class Drafting(Level):

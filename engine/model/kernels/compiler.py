@@ -1,22 +1,31 @@
-"""CUDA C++ sources of this folder to machine code, by NVRTC: no compiler, header or toolkit on the user's machine."""
+"""CUDA C++ sources to machine code, by NVRTC: no compiler, header or toolkit on the user's machine."""
 
 from __future__ import annotations
 
 from importlib.resources import files
+from typing import NamedTuple
 
 import platformdirs
 
 ARCHITECTURES = (80, 86, 89, 90, 100, 120)  # what the CPU tests compile for; any newer GPU is tried as it comes
-SHARED = {  # put in front of a source, behind the prelude
-    "rows": ("board.cuh",),
-    "laws": ("board.cuh", "choice.cuh"),
-    "judge": ("board.cuh", "choice.cuh"),
-    "rank": ("board.cuh", "choice.cuh"),
-}
+ROOM = "engine.model.kernels"
 
 
-def cubin(name: str, architecture: int, **macros: int) -> bytes:
-    """Return the machine code of ``name``.cu for compute capability ``architecture`` (90 for 9.0), cached on disk.
+class Source(NamedTuple):
+    """``name``.cu in a package, behind the prelude and the ``headers`` that lie beside it."""
+
+    name: str
+    room: str = ROOM
+    headers: tuple[str, ...] = ()
+
+    def read(self) -> str:
+        """Return all of it."""
+        parts = (files(ROOM) / "prelude.cuh", *(files(self.room) / part for part in (*self.headers, f"{self.name}.cu")))
+        return "".join(part.read_text(encoding="utf-8") for part in parts)
+
+
+def cubin(source: Source, architecture: int, **macros: int) -> bytes:
+    """Return the machine code of ``source`` for compute capability ``architecture`` (90 for 9.0), cached on disk.
 
     The cache key covers the source, the macros, the architecture and NVRTC's version. Needs no GPU. Raises
     ImportError where the CUDA packages are missing, RuntimeError where NVRTC is or does not know the architecture.
@@ -24,15 +33,12 @@ def cubin(name: str, architecture: int, **macros: int) -> bytes:
     from cuda.core import Program, ProgramOptions
     from cuda.core.utils import FileStreamProgramCache
 
-    folder = files("engine.model.kernels")
-    parts = ("prelude.cuh", *SHARED.get(name, ()), f"{name}.cu")
-    source = "".join((folder / part).read_text(encoding="utf-8") for part in parts)
     options = ProgramOptions(
-        name=f"{name}.cu",
+        name=f"{source.name}.cu",
         arch=f"sm_{architecture}",
         std="c++17",
         define_macro=[(macro, str(value)) for macro, value in macros.items()] or None,
     )
     kept = platformdirs.user_cache_path("updraft", appauthor=False) / "kernels"
     with FileStreamProgramCache(kept) as cache:
-        return bytes(Program(source, "c++", options).compile("cubin", cache=cache).code)
+        return bytes(Program(source.read(), "c++", options).compile("cubin", cache=cache).code)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from engine.model.kernels.compiler import cubin
+from engine.model.kernels.compiler import Source, cubin
 from engine.model.kernels.plan import limits
 
 if TYPE_CHECKING:
@@ -19,18 +19,19 @@ OVERLAP_SINCE = 90  # compute capability with programmatic dependent launch
 
 
 @functools.cache
-def kernel(source: str, entry: str, device: torch.device, shared: int = 0, **macros: int) -> Kernel:
-    """Return the kernel ``entry`` of ``source``.cu, loaded on ``device`` and allowed ``shared`` bytes a CTA.
+def kernel(source: str | Source, entry: str, device: torch.device, shared: int = 0, **macros: int) -> Kernel:
+    """Return the kernel ``entry`` of ``source`` (a name: of this folder), loaded and allowed ``shared`` bytes a CTA.
 
     Raises what compiler.cubin raises, and RuntimeError when the driver refuses the code or the shared memory.
     """
     from cuda.bindings import driver
     from cuda.core import ObjectCode
 
+    source = Source(source) if isinstance(source, str) else source
     code = cubin(source, limits(device).architecture, **macros)
     with torch.cuda.device(device):
         torch.cuda.current_stream(device).query()  # torch's context exists and is current
-        loaded = ObjectCode.from_cubin(code, name=source).get_kernel(entry)
+        loaded = ObjectCode.from_cubin(code, name=source.name).get_kernel(entry)
         attribute = driver.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
         (status,) = driver.cuKernelSetAttribute(attribute, shared, loaded.handle, driver.CUdevice(device.index or 0))
     if status != driver.CUresult.CUDA_SUCCESS:

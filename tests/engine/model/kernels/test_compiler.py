@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.model.kernels.compiler import ARCHITECTURES, cubin
+from engine.decoding.kernels.sources import MACROS
+from engine.decoding.kernels.sources import source as decoding
+from engine.model.kernels.compiler import ARCHITECTURES, Source, cubin
 
 pytest.importorskip("cuda.core", exc_type=ImportError)
 
@@ -37,17 +39,18 @@ NF4_WIDEST = {"TOKEN_TILES": 2, "STAGES": 2, "REGISTERS": 128, "TABLE_STRIDE": 1
 @pytest.mark.parametrize(
     ("source", "entries", "macros"),
     [
-        ("nf4_linear", ["nf4_linear"], NF4_WIDEST),
-        ("rms_norm", ["rms_norm"], {"PIECES": 2}),
-        ("rotate", ["rotate"], {"HEAD_DIM": 128}),
-        ("attention", ["attend", "join"], {"HEAD_DIM": 128, "STEP": 128}),
-        ("rows", ["open_pass", "keep", "recall"], {}),
-        ("laws", ["survey", "weigh", "gather", "choose", "spread", "draw"], {}),
-        ("judge", ["owe", "diverge", "decide"], {}),
-        ("rank", ["rank"], {}),
+        (Source("nf4_linear"), ["nf4_linear"], NF4_WIDEST),
+        (Source("rms_norm"), ["rms_norm"], {"PIECES": 2}),
+        (Source("rotate"), ["rotate"], {"HEAD_DIM": 128}),
+        (Source("attention"), ["attend", "join"], {"HEAD_DIM": 128, "STEP": 128}),
+        (decoding("rows"), ["open_pass", "keep", "recall"], MACROS),
+        (decoding("laws"), ["survey", "weigh", "gather", "choose", "race", "draw"], MACROS),
+        (decoding("judge"), ["diverge", "decide"], MACROS),
+        (decoding("rank"), ["rank"], MACROS),
     ],
+    ids=lambda given: given.name if isinstance(given, Source) else None,
 )
-def test_compiles(source: str, entries: list[str], macros: dict[str, int]) -> None:
+def test_compiles(source: Source, entries: list[str], macros: dict[str, int]) -> None:
     """An instruction that an older GPU lacks, or a source that needs a header, fails on that user's machine only."""
     with ThreadPoolExecutor() as pool:  # NVRTC works without the interpreter
         codes = list(pool.map(lambda architecture: cubin(source, architecture, **macros), ARCHITECTURES))
@@ -59,4 +62,4 @@ def test_compiles(source: str, entries: list[str], macros: dict[str, int]) -> No
 def test_a_fault_in_the_source_is_told(tmp_path: Path) -> None:
     """Variants come from macros: one that is missing must fail with NVRTC's words, not with a broken kernel."""
     with pytest.raises(Exception, match="TOKEN_TILES"):
-        cubin("nf4_linear", 90, STAGES=2)
+        cubin(Source("nf4_linear"), 90, STAGES=2)

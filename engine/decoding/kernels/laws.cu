@@ -1,42 +1,34 @@
-// Logits to laws, and a token drawn from one, in six steps that stay on the device:
+// Logits to laws and to the token drawn from each, in five steps that stay on the device:
 //   survey  the highest logit of every slice; the plain logits go to `raw`
 //   weigh   exp((logit - highest) / temperature) in fixed point, summed a slice, and binned by distance from it
 //   gather  the logits of the bin in which top-k (or without it top-p) ends
 //   choose  the least logit that top-k and top-p keep, and what is kept in all: a CTA a row
-//   spread  the law, with its mass and entropy a slice
-//   draw    a token, onto the tape
-// then `rank` counts how many logits were higher. Masses are integers, so their sums have no order and ties are ties;
-// float sums keep one order. A row is SLICES slices of columns, a CTA each.
+//   race    which of the tokens kept arrives first: the draw; and the law's entropy, a slice
+// then `draw` puts it on the tape, and `rank` counts how many logits were higher. Masses are integers, so their sums have
+// no order and ties are ties; float sums keep one order. A row is SLICES slices of columns, a CTA each.
 
-constexpr int SLICES = 32;
-constexpr int SHAPE = 0, FIRST = 1, NEXT = 2;  // every row of a pass; the tape's next position, drafting begun or not
 constexpr float ONE = 0x1p44f;  // a weight of 1 in fixed point: 2^18 of them fit
 constexpr int HELD = 16, CANDIDATES = HELD * 256;  // that a thread of `choose` holds, and all of them
 constexpr int BINS = 512;
 constexpr float BINS_A_NAT = 16.f;  // weights behind the last bin's edge have no mass
-constexpr int ROW_BYTES = 24576;
-constexpr float NO_NUMBERS = 2.f;  // the one probability in a law whose highest logit is not finite, see record.py
 
 struct Row {  // scratch of one row
     u64 best[SLICES];    // key of the highest logit, then the lowest column that has it
     u64 mass[SLICES];    // of all weights
     u64 likely[SLICES];  // of those min-p keeps
-    u64 law[SLICES];     // of the law
     float entropy[SLICES];
     u64 bin_mass[BINS];
     u32 bin_count[BINS];
     u32 keys[CANDIDATES];  // of one bin's logits, in any order
     int taken;             // so many
-    u32 least;             // key of the least logit kept
-    float scale;           // weight to probability
 };
-static_assert(sizeof(Row) <= ROW_BYTES, "laws.ROW_BYTES");
+static_assert(sizeof(Row) <= ROW_BYTES, "sources.ROW_BYTES");
 
 // One row's task, as every kernel here reads it from the same arguments.
 struct Pass {
     const u16* logits;
     const int* ids;
-    float* laws;
+    Shaped* shaped;
     u16* raw;
     Row* row;
     Board board;
@@ -52,16 +44,13 @@ struct Pass {
         eight(logits, at, count, aligned, x);
     }
 
-    // The same after the repetition penalty: positive logits divided, others multiplied (CTRL, 2019).
+    // The same after the repetition penalty.
     __device__ __forceinline__ void penalised(int at, bool aligned, float (&x)[CHUNK]) const {
         plain(at, aligned, x);
-        const float penalty = board.state->settings.penalty;
-        if (penalty == 1.f) return;
+        if (board.state->settings.penalty == 1.f) return;
 #pragma unroll
-        for (int i = 0; i < CHUNK; i++) {
-            if (at + i >= count || !board.occurs(token(at + i), position)) continue;
-            x[i] = x[i] > 0 ? x[i] / penalty : x[i] * penalty;
-        }
+        for (int i = 0; i < CHUNK; i++)
+            if (at + i < count) x[i] = board.penalised(x[i], token(at + i), position);
     }
 
     __device__ __forceinline__ u64 best() const {
@@ -80,23 +69,22 @@ struct Pass {
     }
 };
 
-#define PASS                                                                                                       \
-    const u16 *logits, const int *start, State *state, int *tape, int *first, const int *ids, float *laws, u16 *raw, \
+#define PASS                                                                                                           \
+    const u16 *logits, const int *start, State *state, int *tape, int *first, const int *ids, Shaped *shaped, u16 *raw, \
         unsigned char *scratch, int tokens, int columns, int count, int vocabulary, int rows, int mode
 
 #define THE_PASS \
-    pass_of(logits, start, state, tape, first, ids, laws, raw, scratch, tokens, columns, count, vocabulary, rows, mode)
+    pass_of(logits, start, state, tape, first, ids, shaped, raw, scratch, tokens, columns, count, vocabulary, rows, mode)
 
 __device__ __forceinline__ Pass pass_of(PASS) {
     const Board board{state, tape, first};
     const int index = mode == SHAPE ? blockIdx.y : state->length - 1 - *start;
     const int position = *start + index + 1, row = position - state->base;
     const bool rests = mode == NEXT ? state->idle != 0 : mode == FIRST && board.full();
-    const u64 at = static_cast<u64>(max(row, 0)) * vocabulary;
     return {logits + static_cast<u64>(max(index, 0)) * columns,
             ids,
-            laws + at,
-            raw + at,
+            shaped + max(row, 0),
+            raw + static_cast<u64>(max(row, 0)) * vocabulary,
             reinterpret_cast<Row*>(scratch + static_cast<u64>(blockIdx.y) * ROW_BYTES),
             board,
             position,
@@ -128,7 +116,7 @@ extern "C" __global__ void survey(PASS) {
     if (!pass.wanted) return;
     for (int bin = blockIdx.x + threadIdx.x * SLICES; bin < BINS; bin += blockDim.x * SLICES)
         pass.row->bin_mass[bin] = 0, pass.row->bin_count[bin] = 0;
-    if (blockIdx.x == 0 && threadIdx.x == 0) pass.row->taken = 0;
+    if (blockIdx.x == 0 && threadIdx.x == 0) pass.row->taken = 0, pass.shaped->first = 0;
     const bool aligned = columns % CHUNK == 0;
     const Span own = slice(count, blockIdx.x);
     u64 best = 0;
@@ -151,15 +139,8 @@ extern "C" __global__ void survey(PASS) {
     best = block_joined(best, Higher());
     if (threadIdx.x == 0) pass.row->best[blockIdx.x] = best;
     if (ids == nullptr) return;
-    const Span all = slice(vocabulary, blockIdx.x);  // the next steps fill in the tokens that the columns speak of
-    for (int token = all.from + threadIdx.x; token < all.to; token += blockDim.x) {
-        pass.raw[token] = to_bf16(nothing());
-        pass.laws[token] = 0.f;
-    }
-}
-
-__device__ __forceinline__ float weight(float logit, float highest, float coolness) {
-    return expf((logit - highest) * coolness);
+    const Span all = slice(vocabulary, blockIdx.x);  // the next step fills in the tokens that the columns speak of
+    for (int token = all.from + threadIdx.x; token < all.to; token += blockDim.x) pass.raw[token] = to_bf16(nothing());
 }
 
 // Rises as the logit falls, so that a bin is an interval of keys.
@@ -399,7 +380,7 @@ extern "C" __global__ void choose(PASS) {
     const bool aligned = columns % CHUNK == 0;
     const Search whole{pass, aligned, goal.by_count, value_of(top), 1.f / s.temperature, bottom, top, 0, 0, count};
     u64 kept = goal.total;
-    u32 least = 0;
+    u32 least = bottom + 1;
     if (goal.wanted) {
         Search near = whole, far = whole;  // only the latter's address is taken
         const bool gathered = goal.bin >= 0 && pass.row->bin_count[goal.bin] <= CANDIDATES;
@@ -412,85 +393,70 @@ extern "C" __global__ void choose(PASS) {
         least = search.run(nucleus(s.top_p, kept), kept, keys);
     }
     if (threadIdx.x) return;
-    pass.row->least = least;
-    pass.row->scale = ONE / static_cast<float>(min(kept, likely));  // one of the two sets holds the other
+    pass.shaped->winner = -1, pass.shaped->highest = value_of(top), pass.shaped->least = value_of(least);
+    pass.shaped->scale = ONE / static_cast<float>(min(kept, likely));  // one of the two sets holds the other
 }
 
-extern "C" __global__ void spread(PASS) {
+extern "C" __global__ void race(PASS) {
     allow_next_kernel();
     wait_for_last_kernel();
     const Pass pass = THE_PASS;
     if (!pass.wanted) return;
     const Settings& s = state->settings;
-    const bool aligned = columns % CHUNK == 0, greedy = pass.greedy();
-    const float sure = pass.numbers() ? 1.f : NO_NUMBERS;
-    const u64 best = pass.best();
-    const int winner = static_cast<int>(~static_cast<u32>(best));
-    const float highest = value_of(static_cast<u32>(best >> 32)), coolness = greedy ? 0.f : 1.f / s.temperature;
-    const u32 least = pass.row->least;
-    const float scale = pass.row->scale;
+    if (pass.greedy()) {
+        const int winner = pass.token(static_cast<int>(~static_cast<u32>(pass.best())));
+        const float sure = pass.numbers() ? 1.f : NO_NUMBERS;  // whole warps ask
+        if (threadIdx.x == 0) pass.row->entropy[blockIdx.x] = 0.f;
+        if (threadIdx.x == 0 && blockIdx.x == 0)
+            *pass.shaped = {arrival(0.f, winner), 0.f, sure, 0.f, winner};
+        return;
+    }
+    const bool aligned = columns % CHUNK == 0;
+    const float highest = pass.shaped->highest, coolness = 1.f / s.temperature;
+    const float least = pass.shaped->least, scale = pass.shaped->scale;
     const Span own = slice(count, blockIdx.x);
-    u64 mass = 0;
+    Noise noise(state->key, pass.position);
+    u64 earliest = 0;
     float entropy = 0.f;
     for (int at = own.from + threadIdx.x * CHUNK; at < own.to; at += blockDim.x * CHUNK) {
         float x[CHUNK];
         pass.penalised(at, aligned, x);
 #pragma unroll
         for (int i = 0; i < CHUNK; i++) {
-            const float w = weight(x[i], highest, coolness);
-            const bool kept = greedy ? at + i == winner : key_of(x[i]) >= least && w >= s.min_p;
-            const float p = at + i >= count || !kept ? 0.f : greedy ? sure : w * scale;
-            mass += mass_of(p);
-            if (p > 0.f) entropy -= p * logf(p);
-            x[i] = p;
-        }
-        if (ids == nullptr && pass.whole()) {
-            float4* to = reinterpret_cast<float4*>(pass.laws + at);
-            to[0] = make_float4(x[0], x[1], x[2], x[3]);
-            to[1] = make_float4(x[4], x[5], x[6], x[7]);
-        } else {
-            for (int i = 0; i < CHUNK && at + i < count; i++) pass.laws[pass.token(at + i)] = x[i];
+            const float w = weight(x[i], highest, coolness), p = w * scale;
+            if (at + i >= count || x[i] < least || w < s.min_p || p == 0.f) continue;
+            const int token = pass.token(at + i);
+            earliest = Higher()(earliest, arrival(noise.of(token) / w, token));
+            entropy -= p * logf(p);
         }
     }
-    mass = block_sum(mass), entropy = block_sum(entropy);
-    if (threadIdx.x == 0) pass.row->law[blockIdx.x] = mass, pass.row->entropy[blockIdx.x] = entropy;
+    earliest = block_joined(earliest, Higher()), entropy = block_sum(entropy);
+    if (threadIdx.x) return;
+    atomicMax(&pass.shaped->first, earliest);
+    pass.row->entropy[blockIdx.x] = entropy;
 }
 
-// A token from the law of the tape's next position. `most`: entropy that stops the drafting behind it.
+// The tape's next token. `most`: entropy that stops the drafting behind it. One thread.
 extern "C" __global__ void draw(PASS, Record* record, float most, int settled) {
-    __shared__ bool drafts;
     allow_next_kernel();
     wait_for_last_kernel();
     const Pass pass = THE_PASS;
-    if (threadIdx.x == 0) {
-        if (mode == FIRST) {
-            record->kind = DRAFTS, record->count = 0;
-            state->starts[0] = state->length;
-            state->idle = pass.board.full();
-        }
-        record->fresh = record->count;
-        drafts = pass.wanted;
-        if (!pass.wanted) state->idle = 1;
+    if (mode == FIRST) {
+        record->kind = DRAFTS, record->count = 0;
+        state->starts[0] = state->length;
+        state->idle = pass.board.full();
     }
-    __syncthreads();
-    int column = -1;
-    if (drafts) {
-        const u64 total = block_sum(threadIdx.x < SLICES ? pass.row->law[threadIdx.x] : 0ull);
-        u64 share = __umul64hi(philox(state->seed, state->counter).wide(), total);
-        const Span own = slice(count, slice_of(pass.row->law, SLICES, share));
-        column = locate(own.from, own.to, share, [&](int i) { return mass_of(pass.laws[pass.token(i)]); });
-    }
-    if (threadIdx.x) return;
-    if (column >= 0) {
-        const int token = pass.token(column), at = min(record->count, MOST - 1);
+    record->fresh = record->count;
+    if (pass.wanted) {
+        const int token = pass.shaped->choice(), at = min(record->count, MOST - 1);
         float entropy = 0.f;
         for (int i = 0; i < SLICES; i++) entropy += pass.row->entropy[i];
-        state->counter++;
-        pass.board.append(token);
         record->row = pass.index;
-        record->tokens[at] = token, record->probabilities[at] = pass.laws[token], record->ranks[at] = 1;
+        record->tokens[at] = token, record->ranks[at] = 1;
+        record->probabilities[at] = pass.shaped->probability(pass.board, pass.raw, token, pass.position);
         record->begins[at] = record->began, record->ends[at] = now();
         record->count = at + 1, record->fresh = at;
+        pass.board.append(token);
         state->idle = entropy > most || pass.board.full();
     } else {
         state->idle = 1;

@@ -1,7 +1,6 @@
-// Random numbers, sums over a CTA whose order never moves, and the token where a cumulated law passes a share.
+// The noise that tokens are drawn with, what is kept of a law, and sums over a CTA whose order never moves.
 
 constexpr int MOST_WARPS = 32;
-constexpr float STEPS = 0x1p60f;  // a law's fixed point: integer sums have no order
 
 __device__ __forceinline__ float nothing() { return __uint_as_float(0xff800000u); }  // the logit of what cannot be
 
@@ -23,14 +22,16 @@ __device__ __forceinline__ void eight(const u16* logits, int at, int count, bool
 struct Words {
     u32 x[4];
 
-    __device__ __forceinline__ u64 wide() const { return x[0] | static_cast<u64>(x[1]) << 32; }
-    __device__ __forceinline__ float unit() const { return (x[0] >> 8) * 0x1p-24f; }  // [0, 1)
+    __device__ __forceinline__ u32 of(int token) const {
+        const u32 low = token & 1 ? x[1] : x[0], high = token & 1 ? x[3] : x[2];
+        return token & 2 ? high : low;
+    }
 };
 
 // Philox4x32-10 (Salmon et al., SC 2011).
-__device__ Words philox(u64 seed, u64 counter) {
-    u32 x0 = static_cast<u32>(counter), x1 = static_cast<u32>(counter >> 32), x2 = 0, x3 = 0;
-    u32 k0 = static_cast<u32>(seed), k1 = static_cast<u32>(seed >> 32);
+__device__ __noinline__ Words philox(u64 key, u32 low, u32 high) {
+    u32 x0 = low, x1 = high, x2 = 0, x3 = 0;
+    u32 k0 = static_cast<u32>(key), k1 = static_cast<u32>(key >> 32);
 #pragma unroll
     for (int round = 0; round < 10; round++) {
         const u64 a = static_cast<u64>(0xD2511F53u) * x0, b = static_cast<u64>(0xCD9E8D57u) * x2;
@@ -41,7 +42,20 @@ __device__ Words philox(u64 seed, u64 counter) {
     return {{x0, x1, x2, x3}};
 }
 
-__device__ __forceinline__ u64 mass_of(float p) { return __float2ull_rz(p * STEPS); }
+// The noise of one position, as noise.py has it: an exponential for every token. Neighbours share a turn of Philox.
+struct Noise {
+    u64 key;
+    u32 position, turn;
+    Words words;
+
+    __device__ Noise(u64 key, int position) : key(key), position(position), turn(~0u), words() {}
+
+    __device__ __forceinline__ float of(int token) {
+        if (turn != token / 4u) words = philox(key, turn = token / 4u, position);
+        const float uniform = fmaf(static_cast<float>(words.of(token)), 0x1p-32f, 0x1p-33f);
+        return -log1pf(-fminf(uniform, 1.f - 0x1p-24f));
+    }
+};
 
 // Unsigned integers in the order of the floats; both zeros are one.
 __device__ __forceinline__ u32 key_of(float value) {
@@ -118,9 +132,29 @@ __device__ int locate(int from, int to, u64 share, Mass mass) {
     return found;
 }
 
-// The slice of SLICES in which the cumulated `masses` pass `share`, which is then what is left of it there.
-__device__ __forceinline__ int slice_of(const u64* masses, int slices, u64& share) {
-    int slice = 0;
-    while (slice < slices - 1 && masses[slice] <= share) share -= masses[slice++];
-    return slice;
+__device__ __forceinline__ float weight(float logit, float highest, float coolness) {
+    return expf((logit - highest) * coolness);
+}
+
+// What a level keeps of the law of one position, beside the logits.
+struct Shaped {
+    u64 first;      // of the race: the time of the first token and that token, upside down
+    float highest;  // logit, of weight 1
+    float scale;    // weight to probability
+    float least;    // logit that is kept
+    int winner;     // the token that has all of it, -1 where several share
+
+    __device__ __forceinline__ int choice() const { return static_cast<int>(~static_cast<u32>(first)); }
+
+    __device__ float probability(const Board& board, const u16* raw, int token, int position) const {
+        if (winner >= 0) return token == winner ? scale : 0.f;
+        const Settings& s = board.state->settings;
+        const float x = board.penalised(from_bf16(load_2(raw + token)), token, position);
+        const float w = weight(x, highest, 1.f / s.temperature);
+        return x >= least && w >= s.min_p ? w * scale : 0.f;
+    }
+};
+
+__device__ __forceinline__ u64 arrival(float time, int token) {  // the highest is the earliest, then the lowest token
+    return ~(static_cast<u64>(__float_as_uint(time)) << 32 | static_cast<u32>(token));
 }

@@ -1,7 +1,5 @@
-// The memory that stages share, as board.py and record.py lay it out, and the rules of the tape.
-
-constexpr int LEVELS = 8, MOST_ENDS = 16, MOST = 32;  // MOST: tokens of a record
-enum Kind { DRAFTS, VERDICT };                        // of a record
+// The memory that stages share, as board.py and record.py lay it out, and the rules of the tape. What is written in
+// capitals and not said here comes from sources.py.
 
 struct Settings {
     float temperature;
@@ -11,7 +9,7 @@ struct Settings {
 };
 
 struct State {
-    u64 seed, counter;
+    u64 key;
     int length, base, idle, spare, starts[LEVELS];
     Settings settings;
 };
@@ -33,6 +31,13 @@ struct Board {
     __device__ __forceinline__ bool occurs(int token, int position) const {  // on the tape before `position`
         const int at = first[token];
         return at < position && tape[at] == token;
+    }
+
+    // A logit of `position` after the repetition penalty: positive ones divided, others multiplied (CTRL, 2019).
+    __device__ __forceinline__ float penalised(float logit, int token, int position) const {
+        const float penalty = state->settings.penalty;
+        if (penalty == 1.f || !occurs(token, position)) return logit;
+        return logit > 0 ? logit / penalty : logit * penalty;
     }
 
     __device__ bool full() const {

@@ -11,9 +11,8 @@ import torch
 from torch import Tensor
 
 from engine.config import Sampling
+from engine.decoding.kernels.sources import LEVELS, MOST_ENDS
 
-LEVELS = 8
-MOST_ENDS = 16
 NEVER = 2**31 - 1  # in `first`: the token is not on the tape
 
 # The words as board.cuh reads them, little-endian and without gaps.
@@ -32,7 +31,7 @@ SETTINGS = np.dtype(
 )
 STATE = np.dtype(
     [
-        ("random", "<i8", 2),
+        ("key", "<i8"),
         ("length", "<i4"),
         ("base", "<i4"),
         ("idle", "<i4"),
@@ -51,8 +50,8 @@ class Board:
     a token first occurs; an entry f of token v counts for the law of position p only if f < p and tape[f] is v, so
     that rolling back is setting the length. ``base``: int32 [1], the length when the round began. ``starts``: int32
     [8], the length when each level's current production began. ``idle``: int32 [1], 1 while the bottom drafter has
-    stopped early. ``settings``: int32 words laid out as SETTINGS. ``random``: int64 [2], the seed and how many numbers
-    were drawn. All but ``tape`` and ``first`` are views of ``words``, laid out as STATE.
+    stopped early. ``settings``: int32 words laid out as SETTINGS. ``key``: int64 [1], from which the noise of all
+    draws follows. All but ``tape`` and ``first`` are views of ``words``, laid out as STATE.
     """
 
     words: Tensor
@@ -63,7 +62,7 @@ class Board:
     idle: Tensor
     starts: Tensor
     settings: Tensor
-    random: Tensor
+    key: Tensor
 
     @classmethod
     def empty(cls, room: int, vocabulary: int, device: torch.device) -> Board:
@@ -71,8 +70,8 @@ class Board:
         words = torch.zeros(STATE.itemsize // 4, dtype=torch.int32, device=device)
         tape = torch.full((room,), -1, dtype=torch.int32, device=device)
         first = torch.full((vocabulary,), NEVER, dtype=torch.int32, device=device)
-        parts = {name: _part(words, name) for name in ("length", "base", "idle", "starts", "settings", "random")}
-        parts["random"] = parts["random"].view(torch.int64)
+        parts = {name: _part(words, name) for name in ("length", "base", "idle", "starts", "settings", "key")}
+        parts["key"] = parts["key"].view(torch.int64)
         board = cls(words, tape, first, **parts)
         board.apply(Sampling(), frozenset(), room, 0)
         return board
@@ -80,7 +79,7 @@ class Board:
     def apply(self, sampling: Sampling, ends: frozenset[int], limit: int, reply_start: int) -> None:
         """Draw as ``sampling`` says from now on, and stop as a Tape with these ends, limit and start does.
 
-        A seed of None draws one; the counter starts over. Raises ValueError for more than 16 ends.
+        A seed is the key; None draws one. Raises ValueError for more than 16 ends.
         """
         if len(ends) > MOST_ENDS:
             raise ValueError(f"{len(ends)} end tokens, but {MOST_ENDS} at most")
@@ -89,9 +88,9 @@ class Board:
         words["top_p"], words["min_p"], words["penalty"] = sampling.top_p, sampling.min_p, sampling.repetition_penalty
         words["limit"], words["start"] = min(limit, len(self.tape)), reply_start
         words["end_count"], words["ends"][: len(ends)] = len(ends), sorted(ends)
-        seed = secrets.randbits(63) if sampling.seed is None else sampling.seed & (2**63 - 1)
+        key = secrets.randbits(63) if sampling.seed is None else sampling.seed
         self._upload(torch.from_numpy(words.reshape(1).view(np.int32)), self.settings)
-        self._upload(torch.tensor([seed, 0]), self.random)
+        self._upload(torch.tensor([key]), self.key)
 
     def write(self, tokens: Sequence[int], at: int) -> None:
         """Make the tape end in ``tokens`` from position ``at`` on, all of it settled.

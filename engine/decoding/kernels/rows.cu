@@ -1,7 +1,5 @@
 // How a pass begins: rows of a table, by the tape's last tokens or by their positions. A CTA a token.
 
-constexpr int RING = 64;  // positions whose states are kept
-
 __device__ __forceinline__ void copy_row(uint4* to, const uint4* from, int pieces) {
     for (int i = threadIdx.x; i < pieces; i += blockDim.x) to[i] = from[i];
 }

@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from engine.model.kernels import reference
-from engine.model.kernels.board import Board
-from engine.model.kernels.launch import kernel, launch
-from engine.model.kernels.record import Record
+from engine.decoding.kernels import reference
+from engine.decoding.kernels.board import Board
+from engine.decoding.kernels.record import Record
+from engine.decoding.kernels.sources import RING, kernel
+from engine.model.kernels.launch import launch
 
-RING = 64  # positions whose states are kept
 THREADS = 256
 
 

@@ -8,9 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-MOST = 32  # tokens of one record
-DRAFTS, VERDICT = range(2)
-NO_NUMBERS = 2.0  # the one probability in a law whose logits were not finite, as laws.cu writes it
+from engine.decoding.kernels.sources import DRAFTS, MOST
 
 # The words as board.cuh writes them, little-endian and without gaps. `count`: tokens told.
 LAYOUT = np.dtype(

@@ -1,0 +1,10 @@
+"""The kernels that decode: a pass's first rows, draws, verdicts and the tape they write on, without the host."""
+
+from engine.decoding.kernels.board import Board
+from engine.decoding.kernels.judge import judge
+from engine.decoding.kernels.laws import Laws, draw, shape_laws
+from engine.decoding.kernels.record import Record
+from engine.decoding.kernels.rows import keep, open_pass, recall
+from engine.decoding.kernels.sources import RING
+
+__all__ = ["RING", "Board", "Laws", "Record", "draw", "judge", "keep", "open_pass", "recall", "shape_laws"]

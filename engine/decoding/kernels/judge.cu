@@ -1,0 +1,94 @@
+// Which proposed tokens stand, by engine/decoding/acceptance.py's rules, and the judge's own choice after them.
+//   diverge  for the fuzzy rule: how far the two plain laws lie apart, a CTA a position
+//   decide   the verdict and the tape: a warp
+
+// What is judged: `n` tokens of the tape from `mark` on; the first has row `row` of its judge's memory.
+struct Window {
+    int mark, n, row;
+};
+
+__device__ __forceinline__ Window window(const State* state, int level, int rows) {
+    const int mark = state->starts[level - 1], row = mark - state->base;
+    return {mark, max(min(min(state->length - mark, MOST - 1), rows - row), 0), row};
+}
+
+// The logarithm of the sum of a row's exponentials: each thread's about its own highest, then all about the highest.
+__device__ float normaliser(const u16* logits, int vocabulary) {
+    const bool aligned = vocabulary % CHUNK == 0;
+    float highest = nothing(), sum = 0.f;
+    for (int at = threadIdx.x * CHUNK; at < vocabulary; at += blockDim.x * CHUNK) {
+        float x[CHUNK], top = highest;
+        eight(logits, at, vocabulary, aligned, x);
+#pragma unroll
+        for (int i = 0; i < CHUNK; i++) top = fmaxf(top, x[i]);
+        if (top == nothing()) continue;
+        sum *= expf(highest - top);
+#pragma unroll
+        for (int i = 0; i < CHUNK; i++) sum += expf(x[i] - top);
+        highest = top;
+    }
+    const float top = value_of(static_cast<u32>(block_joined<u64>(key_of(highest), Higher())));
+    return top + logf(block_sum(highest == nothing() ? 0.f : sum * expf(highest - top)));
+}
+
+// (KL(m||p) + KL(m||q)) / 2 in nats with m = (p + q) / 2. What both rule out adds nothing. gridDim = (rows).
+extern "C" __global__ void diverge(const State* state, const u16* guess, const u16* own, float* apart, int level,
+                                   int rows, int vocabulary) {
+    allow_next_kernel();
+    wait_for_last_kernel();
+    const Window w = window(state, level, rows);
+    const int i = blockIdx.x;
+    if (i >= w.n) return;
+    const u64 skipped = static_cast<u64>(w.row + i) * vocabulary;
+    const u16 *a = own + skipped, *b = guess + skipped;
+    const float of_a = normaliser(a, vocabulary), of_b = normaliser(b, vocabulary);
+    const bool aligned = vocabulary % CHUNK == 0;
+    float sum = 0.f;
+    for (int at = threadIdx.x * CHUNK; at < vocabulary; at += blockDim.x * CHUNK) {
+        float x[CHUNK], y[CHUNK];
+        eight(a, at, vocabulary, aligned, x), eight(b, at, vocabulary, aligned, y);
+#pragma unroll
+        for (int i = 0; i < CHUNK; i++) {
+            const float p = x[i] - of_a, q = y[i] - of_b, m = .5f * (expf(p) + expf(q));
+            if (fmaxf(p, q) > nothing()) sum += m * (logf(fmaxf(m, 1e-38f)) - .5f * (p + q));
+        }
+    }
+    sum = block_sum(sum);
+    if (threadIdx.x == 0) apart[i] = sum;
+}
+
+// Lane i knows token i, the judge's choice there and what it gives the token. `apart`: null where the rule is exact.
+extern "C" __global__ void decide(State* state, int* tape, int* first, const Shaped* shaped, const u16* raw,
+                                  const float* apart, Record* record, int level, int rows, int vocabulary, float tau,
+                                  int bonus, int top) {
+    allow_next_kernel();
+    wait_for_last_kernel();
+    const Board board{state, tape, first};
+    const Window w = window(state, level, rows);
+    const int lane = threadIdx.x, row = min(w.row + lane, rows - 1), position = w.mark + lane;
+    const bool proposed = lane < w.n;
+    const int token = proposed ? tape[position] : 0, choice = shaped[row].choice();
+    const bool falls = apart == nullptr ? token != choice : !(apart[min(lane, rows - 1)] <= tau);  // a NaN falls, too
+    const u32 fallen = __ballot_sync(0xffffffff, proposed && falls);
+    const int kept = fallen ? __ffs(fallen) - 1 : w.n;
+    const bool further = !board.full() && (w.n == 0 || bonus) && w.row + w.n < rows;
+    const bool follows = lane == kept && (kept < w.n || further);
+    const u16* logits = raw + static_cast<u64>(row) * vocabulary;
+    if (proposed) {
+        record->tokens[lane] = token, record->ranks[lane] = 1;
+        record->probabilities[lane] = shaped[row].probability(board, logits, token, position);
+    }
+    if (follows) {
+        record->tokens[w.n] = choice, record->ranks[w.n] = 1;
+        record->probabilities[w.n] = shaped[row].probability(board, logits, choice, position);
+    }
+    __syncwarp();  // below the tape changes
+    if (lane != kept) return;
+    record->kind = VERDICT, record->kept = kept, record->following = follows ? choice : -1, record->row = w.row;
+    record->count = w.n + follows, record->fresh = 0;
+    state->length = w.mark + kept;
+    if (follows) board.append(choice);
+    for (int i = 0; i < level; i++) state->starts[i] = state->length;
+    if (top) state->base = state->length;
+    record->ends[0] = now();
+}
