@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO
 
@@ -150,6 +151,11 @@ def _chat(arguments: argparse.Namespace) -> int:
 
 
 def _bench(arguments: argparse.Namespace) -> int:
+    if arguments.transformers and find_spec("transformers") is None:
+        raise UpdraftError(
+            "transformers does not come with the packaged program.",
+            "Leave --transformers out, or compare from a checkout: python packaging/run.py bench --transformers.",
+        )
     with _log(arguments.json) as log:  # a file that cannot be written is reported before minutes of measuring
         report = _measured(arguments, chosen(arguments).over(Sampling()), lambda what: print(what, file=sys.stderr))
         print(report.table())
