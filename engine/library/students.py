@@ -60,6 +60,7 @@ def put_together(target: Path, place: Path, folder: Path) -> None:
         made.mkdir(parents=True)
         weights = _tensors(sorted(given.glob("layers-*.safetensors")))
         save_file(weights | table, made / "model.safetensors", metadata={"format": "pt"})
+        (made / "model.safetensors").chmod(0o644)  # as all other files; the library leaves it to its owner alone
         for file in [*given.glob("*.json"), *(target / name for name in SHARED)]:
             if file.is_file():
                 shutil.copyfile(file, made / file.name)
