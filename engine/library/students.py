@@ -7,7 +7,7 @@ which are put in where the target is prepared.
 from __future__ import annotations
 
 import shutil
-from hashlib import file_digest, sha256
+from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from engine.library.faults import LibraryError
 if TYPE_CHECKING:
     from torch import Tensor
 
-LIST = "students.json"  # {"files": {path: its SHA-256}}; with another list they are others
+LIST = "students.json"  # {"files": {path: its SHA-256, of JSON with lines that end in LF}}; another list is others
 ROLES: tuple[Role, ...] = ("draft", "qualifier")
 TABLE = "model.embed_tokens."  # what the names of the embedding's tensors begin with
 SHARED = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "generation_config.json", "LICENSE")
@@ -71,12 +71,16 @@ def _check(place: Path) -> None:
     """Raise LibraryError unless every file is the one that is listed."""
     for name, digest in read_object(place / LIST)["files"].items():
         try:
-            with (place / name).open("rb") as file:
-                if file_digest(file, "sha256").hexdigest() == digest:
-                    continue
+            if _digest(place / name) == digest:
+                continue
         except FileNotFoundError:
             pass
         raise LibraryError("damaged", f"{place / name} is not whole.", "Fetch Updraft again, all of it.")
+
+
+def _digest(file: Path) -> str:
+    raw = file.read_bytes()
+    return sha256(raw.replace(b"\r\n", b"\n") if file.suffix == ".json" else raw).hexdigest()  # git may end lines so
 
 
 def _fits(target: Path, student: Path) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 from hashlib import sha256
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 from gguf import GGMLQuantizationType
 from safetensors.torch import load_file, save_file
 
+from engine.architecture import read_architecture
 from engine.config import PRESETS
 from engine.errors import UpdraftError
 from engine.library import starter, starter_models, students
@@ -97,3 +99,17 @@ def test_what_is_not_whole_makes_nothing(target: Path, checkout: Path, wrong: st
         starter.add_students(checkout)
     assert set(starter_models().models) == {"target"}
     assert {path.name for path in target.parent.iterdir()} == {target.name}
+
+
+def test_the_checkout_holds_what_its_list_says() -> None:
+    """Guards: weights changed without their list, which every set-up would refuse; a repository that swells."""
+    place = Path(str(files("assets") / "smollm2"))
+    students._check(place)
+    listed = json.loads((place / students.LIST).read_text())["files"]
+    found = [file for role in students.ROLES for file in (place / role).iterdir()]
+    assert set(listed) == {file.relative_to(place).as_posix() for file in found}
+    sizes = [file.stat().st_size for file in found]
+    assert max(sizes) < 20_000_000
+    assert sum(sizes) < 40_000_000
+    for role, layers in (("draft", 5), ("qualifier", 12)):
+        assert read_architecture(place / role).layers == layers
