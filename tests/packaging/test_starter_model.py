@@ -81,7 +81,7 @@ def test_it_is_fetched_converted_and_found_by_every_environment(
     assert '"temperature": 0.2' in (folder / "generation_config.json").read_text()
     assert {path.name for path in place.home.iterdir()} <= {".lock", folder.name}
     assert place.environment.done == {READY: str(folder)}
-    assert not due(place.environment, time.time())
+    assert not due(place.environment, time.time(), place.root)
     place.environment.forget(READY)
     for package in place.index.iterdir():
         package.unlink()
@@ -110,8 +110,8 @@ def test_what_cannot_be_had_is_said_and_tried_again_later(
     assert "tiny models" in capfd.readouterr().err
     assert starter_models().name == "Tiny (early exits)"
     tried = float(place.environment.done[TRIED])
-    assert not due(place.environment, tried + AGAIN - 1)
-    assert due(place.environment, tried + AGAIN + 1)
+    assert not due(place.environment, tried + AGAIN - 1, place.root)
+    assert due(place.environment, tried + AGAIN + 1, place.root)
     place.offer()
     assert main(place.root) == 0
     assert (starter_models().name, starter_trouble()) == ("SmolLM2 (starter)", "")
@@ -119,13 +119,13 @@ def test_what_cannot_be_had_is_said_and_tried_again_later(
 
 def test_when_it_is_due(place: Place, tmp_path: Path) -> None:
     """Guards: a record that promises a folder which was cleared away, or that cannot be read."""
-    assert due(place.environment, 0)
+    assert due(place.environment, 0, place.root)
     place.environment.record(**{READY: str(tmp_path / "gone")})
-    assert due(place.environment, 0)
+    assert due(place.environment, 0, place.root)
     place.environment.record(**{TRIED: "yesterday"})
-    assert due(place.environment, 0)
+    assert due(place.environment, 0, place.root)
     place.environment.record(**{TRIED: "5000"})
-    assert due(place.environment, 4000), "the clock was put back"
+    assert due(place.environment, 4000, place.root), "the clock was put back"
 
 
 def test_smaller_models_are_put_beside_one_that_was_prepared_before(
@@ -161,7 +161,7 @@ def test_a_python_that_does_not_start_is_no_matter(
     monkeypatch.setattr("starter_model.carry_out", failing)
     see_to_starter(place.environment)
     assert "could not be prepared" in capfd.readouterr().err
-    assert not due(place.environment, time.time())
+    assert not due(place.environment, time.time(), place.root)
 
 
 def test_every_tenth_is_told_once() -> None:
