@@ -184,7 +184,7 @@ class Photographer:
             self.take(f"settings-{settings.sections.item(page).text().lower()}", settings)
         settings.close()
         opened = self.window.dialogs
-        for open_ in (opened.chat_settings, opened.shortcuts, opened.about):
+        for open_ in (opened.chat_settings, opened.shortcuts, opened.whats_new, opened.about):
             dialog = open_()
             rest(300)
             self.take(open_.__name__.replace("_", "-"), dialog)

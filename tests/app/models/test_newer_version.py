@@ -32,9 +32,10 @@ def announce(hub: FakeHub, version: str) -> None:
 
 def asked(running: Application, qtbot: QtBot) -> str:
     """Choose the menu item and return the sentence that comes of it."""
-    running.newer.action.trigger()
-    qtbot.waitUntil(lambda: running.newer.box is not None and running.newer.action.isEnabled())
-    box, running.newer.box = running.newer.box, None
+    newer = running.newer
+    newer.action.trigger()
+    qtbot.waitUntil(lambda: newer.box is not None and newer.action.isEnabled(), timeout=60_000)  # a process starts
+    box, newer.box = newer.box, None
     assert box is not None
     buttons = {button.text(): button for button in box.buttons()}
     buttons.get("Open its page", buttons["Close"]).click()

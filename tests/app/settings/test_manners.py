@@ -78,8 +78,8 @@ def test_every_window_can_be_heard_and_reached(start: Start, ask: Ask, qtbot: Qt
         assert complaints(settings) == []
     dialogs = window.dialogs
     opened: list[QDialog] = [
-        dialogs.chat_settings(), dialogs.shortcuts(), dialogs.about(), dialogs.diagnostics(), dialogs.report("x"),
-        dialogs.trash(),
+        dialogs.chat_settings(), dialogs.shortcuts(), dialogs.about(), dialogs.whats_new(), dialogs.diagnostics(),
+        dialogs.report("x"), dialogs.trash(),
     ]  # fmt: skip
     for dialog in opened:
         assert complaints(dialog) == [], dialog.windowTitle()

@@ -50,6 +50,7 @@ def _try_dialogs(running: Application, screen: QSize, qtbot: QtBot) -> None:
         dialogs.trash,
         dialogs.shortcuts,
         dialogs.about,
+        dialogs.whats_new,
         dialogs.diagnostics,
         lambda: dialogs.report("What is known of the fault. " * 50),
         models.open_library,
