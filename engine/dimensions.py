@@ -85,7 +85,7 @@ def dimensions_of(config: Mapping[str, Any], name: str) -> Dimensions:
     for whatever the loader would refuse, before anything is fetched or copied.
     """
     architecture = architecture_of(config, name)
-    return as_nf4(architecture) if stored(config, name) == "nf4" else held_in(architecture, ())
+    return as_nf4(architecture) if form_in(config, name) == "nf4" else held_in(architecture, ())
 
 
 def as_nf4(architecture: Architecture) -> Dimensions:
@@ -101,6 +101,6 @@ def layer_weights(architecture: Architecture) -> int:
     return architecture.layers * sum(prod(shape) for shape in tensors if len(shape) == 2)
 
 
-def stored(config: Mapping[str, Any], name: str) -> Form:
+def form_in(config: Mapping[str, Any], name: str) -> Form:
     """Return how a checkpoint's linears are stored; raises CheckpointError where Updraft cannot read them."""
     return form_of(Settings(config, name))

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from engine.architecture.checking import Stored
 from engine.architecture.stored import header_of
 from engine.files import object_in
 from engine.library.faults import LibraryError
@@ -90,14 +91,15 @@ def _embedding(repository: str) -> LibraryError:
     )
 
 
-def check_safetensors(path: Path) -> frozenset[str]:
-    """Return the names of the tensors in ``path``.
+def check_safetensors(path: Path) -> dict[str, Stored]:
+    """Return the tensors in ``path`` by name.
 
     Raises LibraryError (damaged) unless it has a safetensors header whose tensors fill the file exactly.
     """
-    tensors: dict[str, Any] = {}
+    found: dict[str, Stored] = {}
     try:
         tensors, start = header_of(path)
+        found = {name: Stored(path, str(each["dtype"]), tuple(each["shape"])) for name, each in tensors.items()}
         whole = path.stat().st_size == start + max((each["data_offsets"][1] for each in tensors.values()), default=0)
     except (OSError, ValueError, LookupError, TypeError):
         whole = False
@@ -105,4 +107,4 @@ def check_safetensors(path: Path) -> frozenset[str]:
         raise LibraryError(
             "damaged", f"{path} is cut short, or it is not a safetensors file.", "Fetch or copy the model again."
         )
-    return frozenset(tensors)
+    return found

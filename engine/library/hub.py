@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -28,7 +29,9 @@ from huggingface_hub.errors import HTTPError as NetworkError  # type: ignore[att
 from huggingface_hub.hf_api import ModelInfo, RepoSibling
 from huggingface_hub.utils import build_hf_headers, hf_raise_for_status  # type: ignore[attr-defined]
 
-from engine.dimensions import dimensions_of, stored
+from engine.architecture import architecture_of
+from engine.architecture.checking import Stored, check_tensors
+from engine.dimensions import form_in, held_in
 from engine.library.address import read_address
 from engine.library.checkpoint_files import check_names, choose, not_a_checkpoint, read_config
 from engine.library.faults import LibraryError
@@ -76,26 +79,30 @@ class Hub:
         plan = self.plan(repository, revision)
         repository = plan.repository  # as the Hub writes it
         config = self.config(plan)
-        parameters = dimensions_of(config, repository).parameters
-        weights = [entry for entry in plan.files if entry.weights]
-        with self._in_words(repository):
-            headers = [
-                self._api.parse_safetensors_file_metadata(
-                    repository, entry.path, revision=plan.revision, timeout=self._silence
-                )
-                for entry in weights
-            ]
-        names = {name for header in headers for name in header.tensors}
-        check_names(names, repository)
+        architecture = architecture_of(config, repository)
+        stored: dict[str, Stored] = {}
+        for entry in plan.files:
+            stored |= self._stored(plan, entry) if entry.weights else {}
+        check_names(stored, repository)
+        check_tensors(stored, held_in(architecture, stored).tensors(), repository)
         return Inspection(
             repository=repository,
             revision=plan.revision,
             licence=plan.licence,
-            form=stored(config, repository),
-            parameters=parameters,
+            form=form_in(config, repository),
+            parameters=architecture.parameters,
             download=plan.size,
             config=config,
         )
+
+    def _stored(self, plan: Manifest, entry: Entry) -> dict[str, Stored]:
+        """Return the tensors that the header of a file of weights lists."""
+        with self._in_words(plan.repository):
+            header = self._api.parse_safetensors_file_metadata(
+                plan.repository, entry.path, revision=plan.revision, timeout=self._silence
+            )
+        file = PurePosixPath(plan.repository, entry.path)
+        return {name: Stored(file, each.dtype, tuple(each.shape)) for name, each in header.tensors.items()}
 
     def config(self, plan: Manifest) -> dict[str, Any]:
         """Fetch a repository's ``config.json`` alone."""

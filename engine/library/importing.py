@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from engine.architecture import require_folder
-from engine.dimensions import read_dimensions
+from engine.architecture import read_architecture, require_folder
+from engine.architecture.checking import Stored, check_tensors
+from engine.dimensions import held_in
 from engine.files import present, read_object
 from engine.library.checkpoint_files import check_names, check_safetensors, choose
 from engine.library.copying import Step, copy
@@ -38,9 +39,12 @@ def take_in(source: Path, open_library: Callable[[], Path], name: str | None = N
         if source.exists():  # a drive that is gone has its own words
             require_folder(source)
         chosen = _chosen(source, origin)
-        read_dimensions(source)  # what the loader would refuse is refused before a byte is copied
-        weights = [check_safetensors(source / entry.path) for entry in chosen if entry.weights]
-        check_names(frozenset().union(*weights), str(source))
+        architecture = read_architecture(source)  # what the loader would refuse is refused before a byte is copied
+        stored: dict[str, Stored] = {}
+        for entry in chosen:
+            stored |= check_safetensors(source / entry.path) if entry.weights else {}
+        check_names(stored, str(source))
+        check_tensors(stored, held_in(architecture, stored).tensors(), str(source))
         manifest = replace(_manifest(origin, name, source, chosen), alone=True)
         library = open_library()
         _clear_for(manifest, library)

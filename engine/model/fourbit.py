@@ -13,9 +13,6 @@ from engine.files import object_in
 from engine.model.kernels.backend import NF4
 from engine.model.linear import Nf4
 
-NEEDED = ("absmax", "quant_map", QUANT_STATE)
-NESTED = ("nested_absmax", "nested_quant_map")
-
 
 def read_nf4(part: Callable[[str], Tensor], packed: Tensor, shape: tuple[int, int]) -> Nf4:
     """Return the matrix whose codes are ``packed`` (any dtype, taken as bytes) and whose sidecars ``part`` gives.

@@ -9,15 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
 
+from engine.architecture.checking import Bits
 from engine.architecture.form import GROUP, MINIMUM, SCALE
-
-Bits = Literal[4, 8]
-BITS: dict[str, Bits] = {"U8": 4, "I8": 8}  # told by what the codes are stored as, in safetensors' spelling
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,20 +53,6 @@ class Grouped:
     def parts(self) -> dict[str, Tensor]:
         """Return what a checkpoint holds of it besides the codes, by the last word of its name."""
         return {SCALE: self.scale} | ({} if self.minimum is None else {MINIMUM: self.minimum})
-
-
-def layout(shape: tuple[int, int], bits: Bits) -> dict[str, tuple[str, tuple[int, int]]]:
-    """Return dtype, in safetensors' spelling, and shape of every part of a grouped matrix; "" are the codes.
-
-    Raises ValueError where its rows do not hold whole groups.
-    """
-    rows, columns = shape
-    if columns % GROUP:
-        raise ValueError(f"rows of {columns} weights do not hold whole groups of {GROUP}")
-    groups = ("F16", (rows, columns // GROUP))
-    if bits == 8:
-        return {"": ("I8", (rows, columns)), SCALE: groups}
-    return {"": ("U8", (rows, columns // 2)), SCALE: groups, MINIMUM: groups}
 
 
 def read_grouped(part: Callable[[str], Tensor], codes: Tensor, shape: tuple[int, int]) -> Grouped:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import ExitStack
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import torch
@@ -74,7 +74,7 @@ class _Loader:
         self.tied = HEAD not in self.shapes
         self.shared = self.tied and holding.shares(checkpoint.dimensions.embedding)
         paths = {stored.file for stored in checkpoint.stored.values()}
-        self.files: dict[Path, Any] = {path: files.enter_context(safe_open(path, "pt")) for path in paths}
+        self.files: dict[PurePath, Any] = {path: files.enter_context(safe_open(path, "pt")) for path in paths}
         if holding.device == "cuda":
             import bitsandbytes  # noqa: F401 - registers the 4-bit operators with torch
 

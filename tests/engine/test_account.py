@@ -14,6 +14,7 @@ from transformers import LlamaConfig
 
 from engine.account import CONTEXT, LEAST, LIBRARIES, RUNTIME, STEP, _held, account, longest, needs
 from engine.architecture import holding
+from engine.architecture.checking import Bits
 from engine.architecture.holding import BYTES, Holding
 from engine.config import Weights
 from engine.decoding.frequent import frequent_tokens
@@ -23,7 +24,6 @@ from engine.events import finished
 from engine.library import CATALOGUE
 from engine.model import load
 from engine.model.checkpoint import open_checkpoint
-from engine.model.grouped import Bits
 from engine.model.linear import Blocked, Dense, Linear, Nf4, Stacked, quantised
 from engine.model.loading import _Loader
 from engine.model.packed import Packed

@@ -6,12 +6,14 @@ import json
 import random
 import struct
 from collections.abc import Callable, Iterator
+from math import prod
 from pathlib import Path
 
 import keyring
 import pytest
 from keyring.backend import KeyringBackend
 
+from engine.architecture import architecture_of
 from engine.library import Connection, Downloads, Library, Patience, Progress
 from engine.library.hub import Hub
 from engine.library.manifest import Manifest
@@ -38,8 +40,13 @@ def checkpoint(seed: int, tokens: int = 40, size: int = SIZE, family: str = "lla
         "seed": seed,
     }
     vocabulary = {f"t{number}": number for number in range(tokens)}
-    header = json.dumps({"model.embed_tokens.weight": {"dtype": "U8", "shape": [size], "data_offsets": [0, size]}})
-    weights = struct.pack("<Q", len(header)) + header.encode() + random.Random(seed).randbytes(size)
+    shapes = architecture_of({**config, "model_type": "llama"}, "tiny").tensors()
+    held = 2 * sum(map(prod, shapes.values()))
+    header, at = {}, 0
+    for name, shape in {**shapes, "model.layers.0.self_attn.rotary_emb.inv_freq": ((size - held) // 2,)}.items():
+        header[name] = {"dtype": "F16", "shape": shape, "data_offsets": [at, at := at + 2 * prod(shape)]}
+    listed = json.dumps(header).encode()
+    weights = struct.pack("<Q", len(listed)) + listed + random.Random(seed).randbytes(size)
     return {
         "config.json": json.dumps(config).encode(),
         "tokenizer.json": json.dumps({"model": {"type": "BPE", "vocab": vocabulary}, "added_tokens": []}).encode(),

@@ -91,6 +91,11 @@ def test_inspect_says_why_not(hub: FakeHub) -> None:
     hub.publish("ada/embedding", {**checkpoint(2, family="qwen3"), "modules.json": b"[]"})
     with pytest.raises(LibraryError, match="is an embedding model, it does not write text"):
         inspect("ada/embedding", connection, None)
+    files = checkpoint(2)
+    deeper = files["config.json"].replace(b'"num_hidden_layers": 2', b'"num_hidden_layers": 3')
+    hub.publish("ada/less", {**files, "config.json": deeper})
+    with pytest.raises(LibraryError, match=r"ada/less lacks the tensor model\.layers\.2"):
+        inspect("ada/less", connection, None)
     with pytest.raises(LibraryError) as caught:
         inspect("ada/typo", connection, None)
     assert caught.value.kind == "missing"

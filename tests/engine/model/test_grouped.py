@@ -13,13 +13,13 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from engine.account import account
 from engine.architecture import read_architecture
+from engine.architecture.checking import Bits
 from engine.architecture.form import RECIPE
 from engine.architecture.holding import Holding
 from engine.bench.rivals import transformers_model
 from engine.dimensions import read_dimensions
 from engine.errors import CheckpointError
 from engine.model import open_checkpoint
-from engine.model.grouped import Bits
 from tests.engine.model.tiny import (
     change_config,
     change_tensors,

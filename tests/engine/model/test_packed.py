@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from engine.architecture.checking import Bits
 from engine.model.cpu.layout import EIGHT, FORMATS, FOUR, LEVELS, NF4, ONE, Format
-from engine.model.grouped import Bits, Grouped
+from engine.model.grouped import Grouped
 from engine.model.kernels.backend import NF4 as VALUES
 from engine.model.linear import Nf4, Stacked, quantised, rows_of, stacked
 from engine.model.packed import Activations, Packed

@@ -20,10 +20,11 @@ from transformers import (
     Qwen3Config,
 )
 
+from engine.architecture.checking import Bits
 from engine.architecture.form import GROUP, RECIPE
 from engine.events import finished
 from engine.model import Transformer, load
-from engine.model.grouped import Bits, Grouped
+from engine.model.grouped import Grouped
 
 SIZES: dict[str, Any] = {
     "vocab_size": 96,
