@@ -34,7 +34,10 @@ if TYPE_CHECKING:
     from engine.bench.paces import Claims
     from engine.bench.race import Race
     from engine.bench.report import Report
+    from engine.bench.rules import Rules
     from engine.session import Session
+
+    Found = Report | Race | Claims | Rules
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -163,7 +166,7 @@ def _bench(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _measured(arguments: argparse.Namespace, sampling: Sampling, say: Callable[[str], None]) -> Report | Race | Claims:
+def _measured(arguments: argparse.Namespace, sampling: Sampling, say: Callable[[str], None]) -> Found:
     if arguments.shape is not None:
         from engine.bench.simulated import simulate
 
@@ -185,6 +188,10 @@ def _measured(arguments: argparse.Namespace, sampling: Sampling, say: Callable[[
 
         (preset, *_) = presets_of(session, arguments.presets or ["lookup"])
         return check_claims(session, preset, sampling, arguments.max_tokens, say)
+    if arguments.rules:
+        from engine.bench.rules import compare_rules
+
+        return compare_rules(session, sampling, arguments.max_tokens, say)
     context = min(arguments.context, session.context(PRESETS["plain"]) // 2)
     return measure(
         session,
@@ -265,7 +272,7 @@ class Log:
     def __init__(self, file: TextIO | None) -> None:
         self._file = file
 
-    def write(self, told: Event | Report | Race | Claims) -> None:
+    def write(self, told: Event | Found) -> None:
         """Append an event, or what a benchmark found."""
         if self._file is not None:
             value = to_json(told) if isinstance(told, Event) else told.to_json()

@@ -53,6 +53,9 @@ def _add_bench_options(command: argparse.ArgumentParser) -> None:
         "--paces", action="store_true", help="check what answers claim against plain ones, in turns (with --presets)"
     )
     command.add_argument(
+        "--rules", action="store_true", help="how much each drafter's windows keep by this rule and by others"
+    )
+    command.add_argument(
         "--shape", help="random weights of a known shape, acceptance simulated: llama-3.1-8b, qwen3-8b, …"
     )
     command.add_argument(
