@@ -82,7 +82,7 @@ class Settings:
     )  # fmt: skip
     seed: int = _option(
         "generation", "Seed", Whole(RANDOM_SEED, 2**31 - 1, special="random"), RANDOM_SEED,
-        "The same seed gives the same answer; -1 draws a new one each time.",
+        "The same seed gives the same answer, whatever guesses ahead; -1 draws a new one each time.",
     )  # fmt: skip
     max_tokens: int = _option(
         "generation", "Longest answer", Whole(NO_LIMIT, 131072, step=64, special="no limit", unit="tokens"), NO_LIMIT,

@@ -26,30 +26,42 @@ def session() -> Iterator[Session]:
     session.close()
 
 
-def greedy(session: Session, preset: str, tokens: int) -> dict[str, list[int]]:
-    """Return the ids of a greedy reply of at most ``tokens`` tokens to every prompt."""
-    replies = {}
-    for prompt in PROMPTS:
-        question, sampling = [("user", prompt)], Sampling(temperature=0)
+SETTINGS = (
+    Sampling(temperature=0),
+    Sampling(temperature=0.3, seed=1),
+    Sampling(temperature=0.7, top_p=0.9, seed=2),
+    Sampling(temperature=1.0, top_p=1, top_k=40, seed=3),
+    Sampling(temperature=1.0, top_p=1, min_p=0.05, repetition_penalty=1.2, seed=4),
+    Sampling(temperature=1.0, top_p=1, seed=5),
+)
+
+
+def replies(session: Session, preset: str, tokens: int, turn: int) -> dict[str, list[int]]:
+    """Return the ids of a reply of at most ``tokens`` tokens to every prompt, with all settings in turns."""
+    found = {}
+    for number, prompt in enumerate(PROMPTS, start=turn):
+        question, sampling = [("user", prompt)], SETTINGS[number % len(SETTINGS)]
         events = session.reply(question, preset=PRESETS[preset], sampling=sampling, max_tokens=tokens)
-        replies[prompt] = [token.id for event in events if isinstance(event, Round) for token in event.settled]
-    return replies
+        found[prompt] = [token.id for event in events if isinstance(event, Round) for token in event.settled]
+    return found
 
 
 @pytest.fixture(scope="module")
-def plain(session: Session) -> Callable[[int], dict[str, list[int]]]:
-    """Give plain decoding of every prompt by length: the slow reference, run once for each."""
-    return cache(lambda tokens: greedy(session, "plain", tokens))
+def plain(session: Session) -> Callable[[int, int], dict[str, list[int]]]:
+    """Give plain decoding of every prompt by length and turn: the slow reference, run once for each."""
+    return cache(lambda tokens, turn: replies(session, "plain", tokens, turn))
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("tokens", [24, pytest.param(64, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("tokens", "turn"), [(24, 0), *(pytest.param(200, turn, marks=pytest.mark.slow) for turn in range(len(SETTINGS)))]
+)
 @pytest.mark.parametrize("preset", LOSSLESS)
-def test_greedy_replies_equal_plain_decoding(
-    session: Session, plain: Callable[[int], dict[str, list[int]]], preset: str, tokens: int
+def test_replies_equal_plain_decoding(
+    session: Session, plain: Callable[[int, int], dict[str, list[int]]], preset: str, tokens: int, turn: int
 ) -> None:
-    """The promise on the real models: token for token, over 20 prompts (tests/gpu: of 200 tokens)."""
-    assert greedy(session, preset, tokens) == plain(tokens)
+    """The promise on the real models: token for token, greedy and drawn, over 20 prompts."""
+    assert replies(session, preset, tokens, turn) == plain(tokens, turn)
 
 
 def test_the_starter_answers(session: Session) -> None:
