@@ -28,14 +28,15 @@ def pack(layout: Layout, version: str, work: Path, variant: str, level: int = LE
 def archive(layout: Layout, target: Path, level: int) -> Path:
     """Pack the folder as it is."""
     tar = ["tar", "--create", "--sort=name", "--owner=0", "--group=0", "--numeric-owner", f"--mtime=@{epoch()}"]
-    command: list[str | Path] = [*tar, f"--use-compress-program=zstd -q -T0 -{level} --long=24", "--file", target]
+    part = target.with_suffix(".part")  # one that was stopped must not look like what people download
+    command: list[str | Path] = [*tar, f"--use-compress-program=zstd -q -T0 -{level} --long=24", "--file", part]
     subprocess.run([*command, "--directory", layout.root.parent, layout.root.name], check=True, timeout=SECONDS)
-    return target
+    return part.replace(target)
 
 
 def debian(layout: Layout, version: str, target: Path, level: int) -> Path:
     """Pack the folder as a package: the program in /opt, its command, menu entry and icons where the system looks."""
-    tree = target.with_suffix(".tree")
+    tree, part = target.with_suffix(".tree"), target.with_suffix(".part")
     shutil.rmtree(tree, ignore_errors=True)
     place = tree / "opt" / "updraft"
     place.parent.mkdir(parents=True)
@@ -53,11 +54,11 @@ def debian(layout: Layout, version: str, target: Path, level: int) -> Path:
     kilobytes = sum(path.lstat().st_size for path in place.rglob("*") if path.is_file()) // 1000
     (tree / "DEBIAN" / "control").write_text(control(version, kilobytes), encoding="utf-8")
     shutil.copy2(LINUX / "postrm", tree / "DEBIAN")
-    command: list[str | Path] = ["dpkg-deb", "--root-owner-group", "-Zzstd", f"-z{level}", "--build", tree, target]
+    command: list[str | Path] = ["dpkg-deb", "--root-owner-group", "-Zzstd", f"-z{level}", "--build", tree, part]
     environment = {**os.environ, "SOURCE_DATE_EPOCH": epoch()}
     subprocess.run(command, check=True, timeout=SECONDS, env=environment, stdout=subprocess.DEVNULL)
     shutil.rmtree(tree)
-    return target
+    return part.replace(target)
 
 
 def epoch() -> str:
