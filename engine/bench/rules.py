@@ -17,7 +17,6 @@ import torch
 from torch import Tensor
 
 from engine.config import PRESETS, Sampling, Stage
-from engine.decoding.acceptance import agreeing
 from engine.decoding.chain import build
 from engine.decoding.hierarchy import Reader, Verifier
 from engine.decoding.laws import Sampler
@@ -33,7 +32,7 @@ APART = 3  # tokens of an answer from one place tried to the next
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """How many tokens of a window stand with shared noise, and are expected to under the other rules."""
+    """How many tokens of a window are expected to stand with shared noise, and under the other rules."""
 
     shared: float
     block: float
@@ -50,7 +49,8 @@ class Rules:
 
     def table(self) -> str:
         """Return tokens a round, the judge's own among them, as text."""
-        lines = [self.title, "", f"{'drafter':<24}{'shared':>9}{'block':>9}{'token':>9}{'of block':>10}"]
+        head = f"{'drafter':<24}{'shared':>9}{'block':>9}{'token':>9}{'of block':>10}"
+        lines = [f"{self.title}, {self.windows} windows", "", head]
         for drafter, kept in self.kept.items():
             rounds = [1 + kept.shared, 1 + kept.block, 1 + kept.token]
             figures = "".join(f"{tokens:>9.3f}" for tokens in rounds)
@@ -117,8 +117,20 @@ def compare(draft: Reader, judge: Reader, prefix: Sequence[int], sampler: Sample
         tape += sampler.choose(guesses[-1][None], len(tape))
     own = judge.laws(tape, len(prefix), WINDOW).probs
     window, guess = tape[len(prefix) :], torch.stack(guesses)
-    shared = agreeing(window, sampler.choose(own, len(prefix)))
-    return Kept(shared, block(window, guess, own), token(window, guess, own))
+    return Kept(shared(window, guess, own), block(window, guess, own), token(window, guess, own))
+
+
+def shared(tokens: Sequence[int], guess: Tensor, own: Tensor) -> float:
+    """Return how many of ``tokens`` are expected to be the judge's choices as well; laws [n, vocabulary].
+
+    Both choose x with probability 1 / sum_y max(p_y / p_x, q_y / q_x) (arXiv 2408.07978).
+    """
+    rows = range(len(tokens))
+    p, q = own.double(), guess.double()
+    own_p, own_q = p[rows, tokens][:, None], q[rows, tokens][:, None]
+    both = 1 / (p / own_p).maximum(q / own_q).sum(dim=1)  # 0 where the judge never chooses x
+    agree: list[float] = (both / own_q[:, 0]).nan_to_num(0.0).tolist()
+    return float(sum(accumulate(agree, lambda a, b: a * b)))
 
 
 def token(tokens: Sequence[int], guess: Tensor, own: Tensor) -> float:
