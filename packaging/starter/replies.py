@@ -158,12 +158,15 @@ class Writer:
 
     @torch.no_grad()
     def write(self, seconds: float, say: Callable[[str], None]) -> NDArray[np.int32]:
-        """Write for ``seconds``; returns the documents one after another, each beginning where START is set."""
+        """Write for ``seconds``, 32 tokens a row at least; returns the documents one after another, each beginning where START is set."""
         step = self._recorded() if self.trace.is_cuda else self.step
         began, told = time.monotonic(), 0.0
-        while (now := time.monotonic() - began) < seconds and self.steps() + 32 <= len(self.trace):
+        while self.steps() + 32 <= len(self.trace):
             for _ in range(32):
                 step()
+            now = time.monotonic() - began
+            if now >= seconds:
+                break
             if now - told > 15:
                 said = int((self.trace[: self.steps()] & LEARN > 0).sum())
                 say(f"{said / 1e6:.2f} M tokens of replies, {said / now / 1e3:.0f} ktok/s, step {self.steps()}")

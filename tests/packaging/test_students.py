@@ -77,7 +77,7 @@ def test_one_command_makes_both_students(target: Path, prompts: Path, tmp_path: 
     out = tmp_path / "out"
     given = ["--target", str(target), "--out", str(out)]
     place = ["--prompts", str(prompts), "--work", str(tmp_path / "work")]
-    told = students.main([*given, *place, "--minutes", "0.04", "--writing", "0.5", "--dry-run"])
+    told = students.main([*given, *place, "--minutes", "0.01", "--writing", "0", "--dry-run"])
     assert set(told) == {"positions", "draft -> qualifier", "qualifier -> target", "draft -> target"}
     assert {file.name for file in (out / "draft").iterdir()} == {
         "config.json",
@@ -87,7 +87,7 @@ def test_one_command_makes_both_students(target: Path, prompts: Path, tmp_path: 
     assert students.main([*given, "--evaluate"]) == told
     listed = json.loads((out / "students.json").read_text())["files"]
     assert {name.split("/")[0] for name in listed} == {"draft", "qualifier"}
-    more = ["--minutes", "0.02", "--writing", "0.5", "--dry-run", "--only", "qualifier", "--initial", str(out)]
+    more = ["--minutes", "0.01", "--writing", "0", "--dry-run", "--only", "qualifier", "--initial", str(out)]
     given = ["--target", str(target), "--out", str(tmp_path / "more")]
     assert set(students.main([*given, *place, *more])) == {"positions", "qualifier -> target"}
 
@@ -115,7 +115,7 @@ def test_replies_are_drawn_from_the_law_of_what_stands_before_them(target: Path,
 def test_held_out_prompts_are_asked_once_and_never_learnt_from(target: Path, prompts: Path) -> None:
     """Guards against figures measured on what the students have read."""
     model, given = read_target(target, torch.device("cpu")), read_prompts(prompts, target)
-    writer = Writer(model, given, rows=4, width=48, steps=400)
+    writer = Writer(model, given, rows=4, width=44, steps=160)
     flat = writer.write(60, print)
     texts = replies.gathered([flat], given.begin, torch.device("cpu"))
     assert len(texts[True].lengths) == given.held == 3
