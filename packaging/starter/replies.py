@@ -158,7 +158,10 @@ class Writer:
 
     @torch.no_grad()
     def write(self, seconds: float, say: Callable[[str], None]) -> NDArray[np.int32]:
-        """Write for ``seconds``, 32 tokens a row at least; returns the documents one after another, each beginning where START is set."""
+        """Write for ``seconds``, 32 tokens a row at least.
+
+        Returns the documents one after another, each beginning where START is set.
+        """
         step = self._recorded() if self.trace.is_cuda else self.step
         began, told = time.monotonic(), 0.0
         while self.steps() + 32 <= len(self.trace):
