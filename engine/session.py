@@ -175,11 +175,7 @@ class Session:
         preset = self._as_trained(preset)
         written = yield from self._write(messages, thinking)
         prompt, context = self.tokenizer.encode(written, opening), self.context(preset)
-        if len(prompt) >= context:
-            raise ContextFull(len(prompt) + 1, context)
-        if (shorter := within(preset, len(prompt), self._loaded.runner.context)) != preset:
-            preset, planned = shorter, False  # there are too few levels left to learn from
-            yield from self.prepare(preset)
+        whole, preset = preset, (yield from self._holding(preset, len(prompt)))
         asked = context + 1 if max_tokens is None else len(prompt) + max_tokens
         chain = self._begin(prompt, min(asked, context), preset, sampling)
         reply = Reply(
@@ -192,7 +188,17 @@ class Session:
             thoughts=self.tokenizer.unified(written, opening),
             watch=self._watch(),
         )
-        yield from self._run(reply, planned=planned)
+        yield from self._run(reply, planned=planned and preset == whole)  # fewer levels are too few to learn from
+
+    def _holding(self, preset: Preset, tokens: int) -> Generator[Event, None, Preset]:
+        """Return ``preset``, ready, with the levels alone that can hold a prompt of ``tokens``. Raises ContextFull."""
+        context = self.context(preset)
+        if tokens >= context:
+            raise ContextFull(tokens + 1, context)
+        held = within(preset, tokens, self._loaded.runner.context)
+        if held != preset:
+            yield from self.prepare(held)
+        return held
 
     def _begin(self, prompt: list[int], limit: int, preset: Preset, sampling: Sampling) -> Relay:
         """Set ``preset`` to work on a new tape of ``prompt``, from whatever prefix of it the caches hold."""

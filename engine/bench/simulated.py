@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from statistics import median
 
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from engine.bench.library import by_library, prefill_seconds
 from engine.bench.passes import copy_bandwidth, pass_cost
-from engine.bench.report import Report, Speed
+from engine.bench.report import PassCost, Report, Speed
 from engine.bench.rivals import lent_speed
 from engine.bench.shapes import FAMILIES, SHAPES, random_transformer
 from engine.config import PRESETS, Preset, Role, Sampling
@@ -30,8 +30,8 @@ from engine.model import Transformer
 
 UNSAID = -80.0  # a logit that is never drawn
 NEW = 256  # tokens of a simulated reply
-RUNS = 5  # of which the one in the middle counts: other programs disturb some
-SETTINGS = Sampling(temperature=1.0, top_p=1.0, seed=1)
+RUNS = 9  # of which the one in the middle counts: other programs disturb some, and some keys are lucky
+SETTINGS = Sampling(temperature=1.0, top_p=1.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,36 +89,24 @@ def simulate(
 
     Raises SettingError for an unknown shape and DeviceError where there is no GPU.
     """
-    if shape not in SHAPES:
-        raise SettingError(f"{shape} is not a known shape.", f"Choose one of {', '.join(SHAPES)}.")
-    device = device_of("cuda")
+    device = _device(shape)
     presets = [PRESETS[name] for name in names or ("plain", "draft", "hispec", "hsd")]
     bandwidth = copy_bandwidth(device)
     torch.cuda.empty_cache()
     models = _models(shape, presets, device, say)
     loaded = torch.cuda.memory_allocated()
-    costs = []
-    for role, model in models.items():
-        say(f"passes of the {role}")
-        costs.append(pass_cost(role, model, context, bandwidth))
+    costs = list(_costs(models, context, bandwidth, say))
     gc.collect()
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
     say("Plain")
     plain, prefill, graphs = _plain(models["target"], context)
-    speeds = [plain]
-    for preset in presets:
-        if preset.name != "plain" and preset.roles <= models.keys():
-            say(preset.title)
-            gc.collect()
-            needed = {role: model for role, model in models.items() if role in preset.roles}
-            speeds.append(_speed(preset, _runner(needed, rates, context + NEW + 32), context))
+    speeds = [plain, *_speeds(presets, models, rates, context, say)]
     peak = torch.cuda.max_memory_allocated()
-    say("bitsandbytes")
-    library_prefill = _library_prefill(models["target"], list(prefill))
     if against_transformers:
         say("transformers")
         speeds.append(lent_speed(models["target"], context))
+    say("bitsandbytes")
     return Report(
         title=f"{shape}, random weights; acceptance simulated at {', '.join(f'{rate:.0%}' for rate in rates)}",
         device=torch.cuda.get_device_name(device),
@@ -131,8 +119,40 @@ def simulate(
         peak_memory=peak,
         weights=loaded,
         graphs=graphs,
-        library_prefill=library_prefill,
+        library_prefill=_library_prefill(models["target"], list(prefill)),
     )
+
+
+def _device(shape: str) -> torch.device:
+    """Return the GPU, once ``shape`` is known."""
+    if shape not in SHAPES:
+        raise SettingError(f"{shape} is not a known shape.", f"Choose one of {', '.join(SHAPES)}.")
+    return device_of("cuda")
+
+
+def _costs(
+    models: Mapping[Role, Transformer], context: int, bandwidth: float, say: Callable[[str], None]
+) -> Iterator[PassCost]:
+    """Yield what passes of each model cost."""
+    for role, model in models.items():
+        say(f"passes of the {role}")
+        yield pass_cost(role, model, context, bandwidth)
+
+
+def _speeds(
+    presets: Sequence[Preset],
+    models: Mapping[Role, Transformer],
+    rates: Sequence[float],
+    context: int,
+    say: Callable[[str], None],
+) -> Iterator[Speed]:
+    """Yield the speed of every preset but plain that these models can run."""
+    for preset in presets:
+        if preset.name != "plain" and preset.roles <= models.keys():
+            say(preset.title)
+            gc.collect()
+            needed = {role: model for role, model in models.items() if role in preset.roles}
+            yield _speed(preset, _runner(needed, rates, context + NEW + 32), context)
 
 
 def _models(
@@ -200,14 +220,14 @@ def _read(chain: GraphChain, tape: Tape, chunk: int) -> float:
 
 
 def _speed(preset: Preset, runner: GraphRunner, context: int) -> Speed:
-    """Decode NEW tokens behind ``context`` others, RUNS times; return the run in the middle."""
-    runs = sorted((_decoded(preset, runner, context) for _ in range(RUNS)), key=lambda run: run.tokens_per_second)
+    """Decode NEW tokens behind ``context`` others, with RUNS keys; return the run in the middle."""
+    runs = sorted((_decoded(preset, runner, context, key) for key in range(RUNS)), key=lambda r: r.tokens_per_second)
     return runs[RUNS // 2]
 
 
-def _decoded(preset: Preset, runner: GraphRunner, context: int) -> Speed:
+def _decoded(preset: Preset, runner: GraphRunner, context: int, key: int) -> Speed:
     tape = Tape([7] * context, limit=context + NEW)
-    chain = runner.open(preset, tape, SETTINGS)
+    chain = runner.open(preset, tape, replace(SETTINGS, seed=key))
     _read(chain, tape, runner.chunk)
     facts: list[Fact] = []
     rounds, began = 0, time.perf_counter()
