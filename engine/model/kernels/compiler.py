@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import platformdirs
 
-ARCHITECTURES = (80, 86, 89, 90, 100, 120)  # what the CPU tests compile for; any newer GPU is tried as it comes
 ROOM = "engine.model.kernels"
 
 
