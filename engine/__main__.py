@@ -168,16 +168,17 @@ def _bench(arguments: argparse.Namespace) -> int:
 
 def _measured(arguments: argparse.Namespace, sampling: Sampling, say: Callable[[str], None]) -> Found:
     if arguments.shape is not None:
-        from engine.bench.simulated import simulate
+        from engine.bench.simulated import Simulation, simulate
 
-        return simulate(
+        asked = Simulation(
             arguments.shape,
             arguments.presets,
             arguments.rates,
             arguments.context,
-            say,
+            arguments.keys,
             against_transformers=arguments.transformers,
         )
+        return simulate(asked, say)
     if arguments.llama_cpp is not None:
         return _raced(arguments, sampling, say)
     session = _open(arguments, Terminal(sys.stdout, sys.stderr))

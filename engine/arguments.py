@@ -65,6 +65,9 @@ def _add_bench_options(command: argparse.ArgumentParser) -> None:
         default=[0.75, 0.85],
         help="with --shape: what share of the level below each judge keeps, bottom first (default: 0.75 0.85)",
     )
+    command.add_argument(
+        "--keys", type=_count, default=9, help="with --shape: how many replies a method gets (default: %(default)s)"
+    )
 
 
 def _add_reply_options(command: argparse.ArgumentParser) -> None:

@@ -22,8 +22,11 @@ REPEATS = 15
 
 
 @torch.inference_mode()
-def pass_cost(name: str, model: Transformer, context: int, bandwidth: float) -> PassCost:
-    """Time passes of WIDTHS tokens behind ``context`` others: embedding left out, layers, norm and head."""
+def pass_cost(name: str, model: Transformer, context: int, bandwidth: float, head: Linear | None = None) -> PassCost:
+    """Time passes of WIDTHS tokens behind ``context`` others: embedding left out, layers, norm and head.
+
+    ``head``: read in place of the model's own, such as that of its frequent tokens.
+    """
     room = context + max(WIDTHS)
     cache = model.new_cache(room)
     model.rotation.reach(room)
@@ -34,10 +37,10 @@ def pass_cost(name: str, model: Transformer, context: int, bandwidth: float) -> 
     hidden = {n: model.embed(torch.arange(n, device=model.device)) for n in WIDTHS}
 
     def work(n: int) -> None:
-        _discard(logits(model, decode(model, hidden[n], range(model.layers), cache, start)))
+        _discard(logits(model, decode(model, hidden[n], range(model.layers), cache, start), head))
 
     seconds = {n: median_seconds(recorder.record(partial(work, n)), model.device) for n in WIDTHS}
-    floor = pass_bytes(model, context) / bandwidth if bandwidth else 0.0
+    floor = pass_bytes(model, context, head) / bandwidth if bandwidth else 0.0
     return PassCost(name, {n: 1e3 * each for n, each in seconds.items()}, 1e3 * floor)
 
 
@@ -74,9 +77,10 @@ def copy_bandwidth(device: torch.device) -> float:
     return 2 * source.numel() / median_seconds(lambda: target.copy_(source), device)
 
 
-def pass_bytes(model: Transformer, context: int) -> int:
+def pass_bytes(model: Transformer, context: int, head: Linear | None = None) -> int:
     """Return what a pass of one token must read: every matrix once, and the keys and values of ``context`` tokens."""
-    return sum(_bytes(matrix) for matrix in (*matrices(model), model.head)) + context * model.new_cache(1).bytes
+    read = (*matrices(model), head or model.head)
+    return sum(_bytes(matrix) for matrix in read) + context * model.new_cache(1).bytes
 
 
 def matrices(model: Transformer) -> list[Linear]:

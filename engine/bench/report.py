@@ -29,6 +29,10 @@ class PassCost:
         """Return c(tokens) / c(1)."""
         return self.milliseconds[tokens] / self.milliseconds[1]
 
+    def line(self) -> str:
+        """Return the milliseconds as a line of the table."""
+        return f"{self.model:<22}" + "".join(f"{each:>7.2f}" for each in self.milliseconds.values())
+
 
 @dataclass(frozen=True, slots=True)
 class Speed:
@@ -59,6 +63,15 @@ class Speed:
         if count < 2 or count != len(plain.replies):
             return words.times(value)
         return str(Factor(value, error_of_ratio(self.replies, plain.replies)))
+
+    def line(self, plain: Speed | None) -> str:
+        """Return the figures as a line of the table; ``plain``: what to compare with."""
+        factor = "-" if plain is None or plain is self else self.against(plain)
+        kept = ", ".join(f"{name} {share:.0%}" for name, share in self.kept.items())
+        each = "-" if self.tokens_per_round is None else f"{self.tokens_per_round:.2f}"
+        idle = "-" if self.overhead is None else f"{self.overhead:.1%}"
+        note = f"  ({self.note})" if self.note else ""
+        return f"{self.name:<26}{self.tokens_per_second:>10.1f}{factor:>22}{each:>14}{idle:>10}   {kept}{note}"
 
 
 def pace(turns: Sequence[tuple[int, float]], left_out: int | None = None) -> float:
@@ -115,7 +128,7 @@ class Report:
     def _costs(self) -> list[str]:
         lines = [f"{'ms per pass of n =':<22}" + "".join(f"{n:>7}" for n in WIDTHS)]
         for cost in self.passes:
-            lines.append(f"{cost.model:<22}" + "".join(f"{cost.milliseconds[n]:>7.2f}" for n in WIDTHS))
+            lines.append(cost.line())
             lines.append(f"{'  times c(1)':<22}" + "".join(f"{cost.ratio(n):>7.2f}" for n in WIDTHS))
             if cost.floor:
                 share = cost.floor / cost.milliseconds[1]
@@ -125,13 +138,4 @@ class Report:
     def _ways(self) -> list[str]:
         plain = next((speed for speed in self.speeds if speed.name == "plain"), None)
         lines = [f"{'':<26}{'tokens/s':>10}{'x plain':>22}{'tokens/round':>14}{'overhead':>10}   kept by each judge"]
-        for speed in self.speeds:
-            factor = "-" if plain is None or plain is speed else speed.against(plain)
-            kept = ", ".join(f"{name} {share:.0%}" for name, share in speed.kept.items())
-            each = "-" if speed.tokens_per_round is None else f"{speed.tokens_per_round:.2f}"
-            idle = "-" if speed.overhead is None else f"{speed.overhead:.1%}"
-            note = f"  ({speed.note})" if speed.note else ""
-            lines.append(
-                f"{speed.name:<26}{speed.tokens_per_second:>10.1f}{factor:>22}{each:>14}{idle:>10}   {kept}{note}"
-            )
-        return lines
+        return [*lines, *(speed.line(plain) for speed in self.speeds)]

@@ -5,14 +5,14 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from statistics import median
 
 import torch
-from torch import Tensor
 
 from engine.bench.library import by_library, prefill_seconds
 from engine.bench.passes import copy_bandwidth, pass_cost
+from engine.bench.planted import planted_levels
 from engine.bench.report import PassCost, Report, Speed
 from engine.bench.rivals import lent_speed
 from engine.bench.shapes import FAMILIES, SHAPES, random_transformer
@@ -20,98 +20,67 @@ from engine.config import PRESETS, Preset, Role, Sampling
 from engine.decoding.frequent import FrequentTokens
 from engine.decoding.graphs import GraphRunner
 from engine.decoding.graphs.chain import GraphChain
-from engine.decoding.graphs.level import Level
-from engine.decoding.graphs.levels import Ground, levels_of
 from engine.decoding.hierarchy import Fact, Judged
 from engine.decoding.tape import Tape
 from engine.errors import SettingError
 from engine.gpus import device_of
 from engine.model import Transformer
 
-UNSAID = -80.0  # a logit that is never drawn
 NEW = 256  # tokens of a simulated reply
-RUNS = 9  # of which the one in the middle counts: other programs disturb some, and some keys are lucky
+KEYS = 9  # replies of which the one in the middle counts: other programs disturb some, and some keys are lucky
+RUNS = 5  # of a prompt
 SETTINGS = Sampling(temperature=1.0, top_p=1.0)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PlantedLevel(Level):
-    """A level that computes its logits and says ``planted`` [rows, columns] instead."""
-
-    planted: Tensor
-
-    def logits(self, hidden: Tensor, idle: Tensor | None = None) -> Tensor:
-        """See Level.logits."""
-        computed = Level.logits(self, hidden, idle)
-        return self.planted[: len(hidden), : computed.shape[1]].contiguous()
-
-
-def planted_levels(
-    rates: Sequence[float],
-) -> Callable[[Preset, Ground], list[Level | None]]:
-    """Return what makes levels of which each keeps ``rates[i]`` of the one below: i.i.d., judged one by one.
-
-    Level 0 always says token 0. Level i says what the one below it would with probability rates[i - 1], else token i.
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """What is to be measured: random weights of ``shape``, through the presets of these ``names`` (none: all it can),
+    behind ``context`` tokens, judges keeping the shares ``rates`` of the level below, each with ``keys`` keys.
     """
 
-    def levels(preset: Preset, ground: Ground) -> list[Level | None]:
-        law = [1.0]
-        planted: list[Level | None] = []
-        for index, level in enumerate(levels_of(preset, ground)):
-            if index:
-                rate = rates[min(index, len(rates)) - 1]
-                law = [rate * p for p in law] + [1 - rate]
-            planted.append(level and _plant(level, law))
-        return planted
+    shape: str
+    names: Sequence[str]
+    rates: Sequence[float]
+    context: int
+    keys: int = KEYS
+    against_transformers: bool = False
 
-    return levels
-
-
-def _plant(level: Level, law: Sequence[float]) -> PlantedLevel:
-    raw = level.slot.laws.raw
-    row = torch.full((raw.shape[1],), UNSAID, dtype=raw.dtype, device=raw.device)
-    row[: len(law)] = torch.tensor(law, device=raw.device).clamp(min=1e-30).log().to(raw.dtype)
-    given = {field.name: getattr(level, field.name) for field in fields(level)}
-    return PlantedLevel(**given, planted=row.expand(16, -1).contiguous())
+    @property
+    def presets(self) -> list[Preset]:
+        """The presets asked for."""
+        return [PRESETS[name] for name in self.names or ("plain", "draft", "hispec", "hsd")]
 
 
 @torch.inference_mode()
-def simulate(
-    shape: str,
-    names: Sequence[str],
-    rates: Sequence[float],
-    context: int,
-    say: Callable[[str], None],
-    *,
-    against_transformers: bool = False,
-) -> Report:
-    """Measure random weights of ``shape`` on a GPU: passes, prefill, and presets with acceptance at ``rates``.
+def simulate(asked: Simulation, say: Callable[[str], None]) -> Report:
+    """Measure random weights of a shape on a GPU: passes, prefill, and presets with acceptance simulated.
 
-    Raises SettingError for an unknown shape and DeviceError where there is no GPU.
+    ``say`` hears each figure as soon as it is there. Raises SettingError for an unknown shape and DeviceError where
+    there is no GPU.
     """
-    device = _device(shape)
-    presets = [PRESETS[name] for name in names or ("plain", "draft", "hispec", "hsd")]
+    device = _device(asked.shape)
     bandwidth = copy_bandwidth(device)
     torch.cuda.empty_cache()
-    models = _models(shape, presets, device, say)
+    models = _models(asked, device, say)
     loaded = torch.cuda.memory_allocated()
-    costs = list(_costs(models, context, bandwidth, say))
+    costs = list(_costs(models, asked.context, bandwidth, say))
     gc.collect()
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
-    say("Plain")
-    plain, prefill, graphs = _plain(models["target"], context)
-    speeds = [plain, *_speeds(presets, models, rates, context, say)]
+    plain, prefill, graphs = _plain(models["target"], asked)
+    say(plain.line(None))
+    speeds = [plain, *_speeds(models, asked, plain, say)]
     peak = torch.cuda.max_memory_allocated()
-    if against_transformers:
+    if asked.against_transformers:
         say("transformers")
-        speeds.append(lent_speed(models["target"], context))
+        speeds.append(lent_speed(models["target"], asked.context))
     say("bitsandbytes")
+    rates = ", ".join(f"{rate:.0%}" for rate in asked.rates)
     return Report(
-        title=f"{shape}, random weights; acceptance simulated at {', '.join(f'{rate:.0%}' for rate in rates)}",
+        title=f"{asked.shape}, random weights; acceptance simulated at {rates}",
         device=torch.cuda.get_device_name(device),
         software=f"torch {torch.__version__}",
-        context=context,
+        context=asked.context,
         bandwidth=bandwidth,
         passes=tuple(costs),
         speeds=tuple(speeds),
@@ -135,33 +104,29 @@ def _costs(
 ) -> Iterator[PassCost]:
     """Yield what passes of each model cost."""
     for role, model in models.items():
-        say(f"passes of the {role}")
-        yield pass_cost(role, model, context, bandwidth)
+        cost = pass_cost(role, model, context, bandwidth)
+        say(cost.line())
+        yield cost
 
 
 def _speeds(
-    presets: Sequence[Preset],
-    models: Mapping[Role, Transformer],
-    rates: Sequence[float],
-    context: int,
-    say: Callable[[str], None],
+    models: Mapping[Role, Transformer], asked: Simulation, plain: Speed, say: Callable[[str], None]
 ) -> Iterator[Speed]:
     """Yield the speed of every preset but plain that these models can run."""
-    for preset in presets:
+    for preset in asked.presets:
         if preset.name != "plain" and preset.roles <= models.keys():
-            say(preset.title)
             gc.collect()
             needed = {role: model for role, model in models.items() if role in preset.roles}
-            yield _speed(preset, _runner(needed, rates, context + NEW + 32), context)
+            speed = _speed(preset, _runner(needed, asked.rates, asked.context + NEW + 32), asked)
+            say(speed.line(plain))
+            yield speed
 
 
-def _models(
-    shape: str, presets: Sequence[Preset], device: torch.device, say: Callable[[str], None]
-) -> dict[Role, Transformer]:
-    names: dict[Role, str] = {"target": shape}
-    if shape in FAMILIES:
-        names["qualifier"], names["draft"] = FAMILIES[shape]
-    wanted = {role for preset in presets for role in preset.roles}
+def _models(asked: Simulation, device: torch.device, say: Callable[[str], None]) -> dict[Role, Transformer]:
+    names: dict[Role, str] = {"target": asked.shape}
+    if asked.shape in FAMILIES:
+        names["qualifier"], names["draft"] = FAMILIES[asked.shape]
+    wanted = {role for preset in asked.presets for role in preset.roles}
     models: dict[Role, Transformer] = {}
     for role, name in names.items():
         if role in wanted:
@@ -189,15 +154,15 @@ def _library_prefill(target: Transformer, lengths: Sequence[int]) -> dict[int, f
     }
 
 
-def _plain(target: Transformer, context: int) -> tuple[Speed, dict[int, float], int]:
+def _plain(target: Transformer, asked: Simulation) -> tuple[Speed, dict[int, float], int]:
     """Measure the target alone: decoding, prefill by length, what the graphs take beside torch's memory."""
     free, held = torch.cuda.mem_get_info()[0], torch.cuda.memory_reserved()
-    runner = _runner({"target": target}, (), context + NEW)
+    runner = _runner({"target": target}, (), asked.context + NEW)
     prefill = {}
-    for tokens in sorted({n for n in (64, 512, context) if n <= context}):
+    for tokens in sorted({n for n in (64, 512, asked.context) if n <= asked.context}):
         tape = Tape([7] * (tokens + 1))
         prefill[tokens] = tokens / median(_prefilled(runner, tape) for _ in range(RUNS))
-    speed = _speed(PRESETS["plain"], runner, context)
+    speed = _speed(PRESETS["plain"], runner, asked)
     taken, of_torch = free - torch.cuda.mem_get_info()[0], torch.cuda.memory_reserved() - held
     return speed, prefill, taken - of_torch
 
@@ -219,10 +184,10 @@ def _read(chain: GraphChain, tape: Tape, chunk: int) -> float:
     return time.perf_counter() - began
 
 
-def _speed(preset: Preset, runner: GraphRunner, context: int) -> Speed:
-    """Decode NEW tokens behind ``context`` others, with RUNS keys; return the run in the middle."""
-    runs = sorted((_decoded(preset, runner, context, key) for key in range(RUNS)), key=lambda r: r.tokens_per_second)
-    return runs[RUNS // 2]
+def _speed(preset: Preset, runner: GraphRunner, asked: Simulation) -> Speed:
+    """Decode NEW tokens behind the context, once with each key; return the run in the middle."""
+    runs = [_decoded(preset, runner, asked.context, key) for key in range(asked.keys)]
+    return sorted(runs, key=lambda run: run.tokens_per_second)[len(runs) // 2]
 
 
 def _decoded(preset: Preset, runner: GraphRunner, context: int, key: int) -> Speed:

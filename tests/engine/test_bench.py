@@ -13,11 +13,12 @@ from engine.__main__ import main
 from engine.bench.lending import lent
 from engine.bench.library import LibraryNf4, by_library
 from engine.bench.passes import matrices
+from engine.bench.planted import planted_levels
 from engine.bench.replies import measure
 from engine.bench.report import WIDTHS, PassCost, Report, Speed
 from engine.bench.rivals import lent_speed
 from engine.bench.shapes import FAMILIES, SHAPES, random_transformer
-from engine.bench.simulated import SETTINGS, planted_levels
+from engine.bench.simulated import SETTINGS
 from engine.config import PRESETS, ModelSet, Sampling
 from engine.decoding.graphs import GraphRunner
 from engine.decoding.hierarchy import Judged
