@@ -1,8 +1,12 @@
-"""Files of a model folder from anywhere, opened with care: they may be huge, endless, or no files at all."""
+"""Files: those of a model folder from anywhere, read with care, for they may be huge, endless or no files; and ours.
+
+What Updraft keeps for itself is replaced in one step.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import stat
 from pathlib import Path
 from typing import Any
@@ -68,6 +72,24 @@ def value_in(raw: bytes) -> Any:
         return json.loads(raw.decode("utf-8-sig"))
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+
+
+def replace_file(file: Path, content: bytes, *, lasting: bool = False) -> None:
+    """Replace ``file`` by ``content`` in one step: whoever reads it meanwhile, and a full disk, find the old one whole.
+
+    ``lasting``: so that it survives a power cut as well, which takes a moment. Raises OSError.
+    """
+    fresh = file.with_name(f"{file.name}.{os.getpid()}.part")
+    try:
+        with fresh.open("wb") as written:
+            written.write(content)
+            if lasting:
+                written.flush()
+                os.fsync(written.fileno())
+        fresh.replace(file)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise
 
 
 def _bytes_of(file: Path) -> bytes:

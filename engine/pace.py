@@ -7,7 +7,6 @@ weighed against each other by how far each can be trusted, and where they contra
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from math import exp, hypot, log, log2, sqrt
@@ -16,6 +15,7 @@ from statistics import fmean, median, stdev
 from typing import Any
 
 from engine.events import WIDEST, Doubt, Pass, PlainPace
+from engine.files import replace_file
 
 KEPT = 12  # replies remembered for each length
 ENOUGH = 4  # measurements that a comparison rests on at least
@@ -197,11 +197,9 @@ class Paces:
         if self._file is None:
             return
         value = {name: pool.known for name, pool in self._pools.items() if pool.known}
-        partial = self._file.with_name(f"{self._file.name}.{os.getpid()}")
         with suppress(OSError):
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_text(json.dumps(value), encoding="utf-8")
-            partial.replace(self._file)
+            replace_file(self._file, json.dumps(value).encode())
 
 
 def _read(file: Path) -> dict[str, Pool]:

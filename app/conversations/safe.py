@@ -243,4 +243,5 @@ def _back_up(connection: sqlite3.Connection, folder: Path, version: int) -> Fail
         "Your conversations were brought to this version of Updraft.",
         f"A copy of what they were before is kept as {kept.name} in the data folder.",
         remedies=("data folder",),
+        calm=True,
     )

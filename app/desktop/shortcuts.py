@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QHeaderView, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
 
 from app.look.room import make_room
@@ -49,7 +50,7 @@ class ShortcutsDialog(QDialog):
             if menu not in groups:
                 groups[menu] = group = QTreeWidgetItem(self.tree, [menu])
                 font = group.font(0)
-                font.setBold(True)
+                font.setWeight(QFont.Weight.DemiBold)  # the boldest that Inter comes in here
                 group.setFont(0, font)
                 group.setFlags(Qt.ItemFlag.ItemIsEnabled)
             QTreeWidgetItem(groups[menu], [action, keys])

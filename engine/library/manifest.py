@@ -5,14 +5,13 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from engine.errors import CheckpointError
-from engine.files import read_value
+from engine.files import read_value, replace_file
 from engine.library.faults import LibraryError
 from engine.library.paths import inside, is_plain
 
@@ -126,12 +125,7 @@ def _manifest(value: Any) -> Manifest:
 
 def write_json(path: Path, value: Any) -> None:
     """Replace ``path`` by ``value`` as JSON in one step that survives a power cut."""
-    fresh = path.with_name(path.name + ".new")
-    with fresh.open("w", encoding="utf-8") as file:
-        json.dump(value, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
+    replace_file(path, json.dumps(value, indent=1).encode(), lasting=True)
 
 
 class Digest:

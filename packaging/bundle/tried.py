@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from bundle.program import tracked
 from installing import ROOT
 from locked import NAME as LOCK
 from locked import chosen
@@ -28,13 +28,10 @@ SECTIONS = ("torch-cpu", "run", "starter")
 
 def digest(root: Path = ROOT) -> str:
     """Return what stands for the recipe, the locked packages and what the program asks for, in ``root``."""
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *MADE_BY]
-    listing = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True, timeout=60)
-    names = sorted(name for name in listing.stdout.split("\0") if name and Path(name).suffix != ".md")
     whole = hashlib.sha256()
-    for name in names:
-        if Path(name) != RECORD and (root / name).is_file():
-            whole.update(name.encode() + b"\0" + hashlib.sha256((root / name).read_bytes()).digest())
+    for path in sorted(tracked(root, MADE_BY)):
+        if path != RECORD and path.suffix != ".md":
+            whole.update(path.as_posix().encode() + b"\0" + hashlib.sha256((root / path).read_bytes()).digest())
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     whole.update(json.dumps(sorted(project["dependencies"])).encode())
     whole.update(chosen((root / LOCK).read_text(encoding="utf-8"), SECTIONS).encode())

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from worn import holding
 
 BLOCK = 64  # weights that share a scale
 SHARD = 15 << 20  # bytes a file has at most
@@ -39,19 +40,10 @@ def decoded(codes: Tensor, scale: Tensor) -> Tensor:
     return torch.tensor(LEVELS, device=codes.device)[codes.int()] * scale[:, None]
 
 
-@contextmanager
-def worn(weights: Iterable[nn.Parameter]) -> Iterator[None]:
-    """Let ``weights`` hold their rounded values inside, and their own again after: a straight-through estimate."""
+def worn(weights: Iterable[nn.Parameter]) -> AbstractContextManager[None]:
+    """Let ``weights`` hold their rounded values inside, and their own again after."""
     owners = list(weights)
-    masters = [weight.detach().clone() for weight in owners]
-    with torch.no_grad():
-        for weight in owners:
-            weight.copy_(decoded(*coded(weight)).view_as(weight))
-    try:
-        yield
-    finally:
-        with torch.no_grad():
-            torch._foreach_copy_([weight.detach() for weight in owners], masters)
+    return holding(owners, [decoded(*coded(weight)) for weight in owners])
 
 
 def tensors_of(name: str, weight: Tensor) -> Iterator[tuple[str, Tensor]]:

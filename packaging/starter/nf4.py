@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from llama import CONTEXT, EPSILON, HEAD, THETA, Llama
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
+from worn import holding
 
 QUANTIZATION = {
     "quant_method": "bitsandbytes",
@@ -41,27 +42,15 @@ def rounded(weight: Tensor) -> Tensor:
     return out
 
 
-@contextmanager
-def worn(weights: Iterable[nn.Parameter]) -> Iterator[None]:
-    """Let ``weights`` hold their rounded values inside, and their own again after: a straight-through estimate.
+def worn(weights: Iterable[nn.Parameter]) -> AbstractContextManager[None]:
+    """Let ``weights`` hold their rounded values inside, and their own again after.
 
     All are rounded as one row of blocks, so the mean of the scales is the family's and not each matrix's own;
     the difference to ``export`` is in the last digit of the 8-bit scales.
     """
     owners = list(weights)
-    masters = torch.cat([weight.detach().view(-1, 64) for weight in owners])
-    _fill(owners, rounded(masters))
-    try:
-        yield
-    finally:
-        _fill(owners, masters)
-
-
-@torch.no_grad()
-def _fill(owners: list[nn.Parameter], values: Tensor) -> None:
-    parts = torch.split(values.to(owners[0].dtype).flatten(), [weight.numel() for weight in owners])
-    shaped = [part.view_as(weight) for part, weight in zip(parts, owners, strict=True)]
-    torch._foreach_copy_([weight.detach() for weight in owners], shaped)
+    values = rounded(torch.cat([weight.detach().view(-1, 64) for weight in owners])).to(owners[0].dtype)
+    return holding(owners, list(torch.split(values.flatten(), [weight.numel() for weight in owners])))
 
 
 def export(model: Llama, folder: Path, tokenizer: Tokenizer, length: int = CONTEXT) -> None:

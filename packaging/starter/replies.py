@@ -212,13 +212,23 @@ class Texts:
         return whole & (LEARN - 1), F.pad(whole[:, 1:] & LEARN > 0, (0, 1))
 
 
+def documents(flat: NDArray[np.int32]) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_]]:
+    """Return where the documents of a writer begin, how many tokens each has, and which are held out."""
+    starts = np.flatnonzero(flat & START)
+    return starts, np.diff(np.append(starts, len(flat))), (flat[starts] & HELD) > 0
+
+
+def held_out(flat: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return the documents of a writer that are held out, one after another."""
+    _, lengths, held = documents(flat)
+    return flat[np.repeat(held, lengths)]
+
+
 def gathered(found: list[NDArray[np.int32]], begin: list[int], device: torch.device) -> Mapping[bool, Texts]:
     """Return what the writers ``found``: False to train on, True held out; documents without a reply are left out."""
     flat = np.concatenate(found)
-    starts = np.flatnonzero(flat & START)
-    lengths = np.diff(np.append(starts, len(flat)))
+    starts, lengths, held = documents(flat)
     says = np.add.reduceat((flat & LEARN) > 0, starts) > 1
-    held = (flat[starts] & HELD) > 0
     tokens = torch.from_numpy(flat & (2 * LEARN - 1)).to(device).long()
     common = torch.tensor(begin, device=device)
 

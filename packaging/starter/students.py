@@ -27,7 +27,7 @@ from llama import Llama
 from numpy.typing import NDArray
 from pruned import fill, pruned, read_target
 from pupils import Pupil, course, measured
-from replies import LEARN, START, Texts, Writer, gathered, read_prompts
+from replies import LEARN, START, Texts, Writer, gathered, held_out, read_prompts
 from torch import Tensor
 
 LAYERS = {"draft": (0, 1, 2, 28, 29), "qualifier": (0, 1, 2, 3, 4, 5, 6, 7, 26, 27, 28, 29)}
@@ -111,7 +111,7 @@ def work(options: argparse.Namespace, rank: int, world: int, began: float) -> No
     pupils = [_pupil(shop, target, name, few) for name in names]
     first, last = shop.passed(), 60 * options.minutes - options.ending
     if rank == 0:
-        tokens = np.concatenate([each[_held(each)] for each in found])
+        tokens = np.concatenate([held_out(each) for each in found])
         np.savez_compressed(options.out / HELD, begin=np.array(begin), tokens=tokens)
 
     def progress() -> float:
@@ -136,14 +136,6 @@ def _kept(target: Llama, name: str) -> tuple[int, ...]:
     """Return the layers a student keeps: those of LAYERS, or as many at the ends of a target that is not so deep."""
     places, depth = LAYERS[name], target.shape.layers
     return places if places[-1] < depth else (*range(len(places) // 4), depth - 1)
-
-
-def _held(flat: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """Return which tokens belong to documents held out."""
-    starts = np.flatnonzero(flat & START)
-    of = np.searchsorted(starts, np.arange(len(flat)), side="right") - 1
-    kept: NDArray[np.bool_] = (flat[starts] >> 18 > 0)[of]
-    return kept
 
 
 def export(pupil: Pupil, shop: Shop) -> None:

@@ -22,6 +22,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from engine.model.fourbit import read_nf4
+from engine.model.kernels.backend import NF4
 
 VOCABULARY, WIDTH, LAYERS, MLP = 320, 64, 4, 64
 
@@ -164,6 +165,7 @@ def test_what_is_stored_is_what_was_rounded_and_what_bitsandbytes_reads(tmp_path
         torch.testing.assert_close(read.dequantised().float(), weight.detach(), atol=2e-2, rtol=1e-2)
         assert torch.equal(fourbit.restore(tmp_path)["a.weight"], weight.detach())
     assert torch.equal(fourbit.restore(tmp_path)["b.norm.weight"], torch.ones(4))
+    assert fourbit.LEVELS == NF4
     packed, state = quantize_4bit(weight.detach(), blocksize=64, quant_type="nf4")
     assert (packed == stored["a.weight"]).float().mean() > 0.999  # scales are float16 numbers here
     torch.testing.assert_close(state.absmax, stored["a.weight.absmax"], atol=0, rtol=1e-3)

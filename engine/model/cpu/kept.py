@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from hashlib import sha256
-from pathlib import Path
 
 import platformdirs
+
+from engine.files import replace_file
 
 FILES = 8  # kept at most: processors that share a home, and versions side by side
 DIGEST = 32  # bytes before the code, by which damage is noticed
@@ -26,19 +25,7 @@ def kept(what: bytes, make: Callable[[], bytes]) -> bytes:
     made = make()
     with suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
-        _replace(file, sha256(made).digest() + made)
+        replace_file(file, sha256(made).digest() + made)
         for old in sorted(folder.glob("cpu-*.o"), key=lambda each: each.stat().st_mtime)[:-FILES]:
             old.unlink()
     return made
-
-
-def _replace(file: Path, content: bytes) -> None:
-    """Write ``file`` in one step, so that a start beside this one reads all of it or nothing."""
-    handle, name = tempfile.mkstemp(dir=file.parent)
-    try:
-        with os.fdopen(handle, "wb") as written:
-            written.write(content)
-        Path(name).replace(file)
-    except OSError:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -214,6 +214,7 @@ def test_version_1_is_migrated_after_a_backup(tmp_path: Path) -> None:
     keep(store, answered("New"))
     backup = next(tmp_path.glob("conversations-version-1-*.sqlite3"))
     assert backup.name in store.notes[0].hint
+    assert store.notes[0].calm  # nothing is wrong, so it is no red box
     with closing(sqlite3.connect(backup)) as db:
         assert db.execute("PRAGMA user_version").fetchone() == (1,)
         assert db.execute("SELECT COUNT(*) FROM messages").fetchone() == (3,)

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -304,16 +305,19 @@ def _child_of(client: subprocess.Popen[str]) -> psutil.Process:
     return child
 
 
-def test_two_at_one_folder(hub: FakeHub, library: Library, downloads: Downloads, tmp_path: Path) -> None:
+def test_two_at_one_folder(hub: FakeHub, library: Library) -> None:
     """Guards against two downloaders writing one part file."""
-    hub.faults = [Fault("slow", WEIGHTS, 50_000)]
-    downloads.start()
-    downloads.add("job", TINY)
-    wait_for(downloads, lambda told: told.have > 20_000)
-    other = Downloads(library, Connection(endpoint=hub.address), lambda: None, FAST, spare=0)
-    other.add("second", TINY)
-    told = wait_for(other, lambda told: told.over)
-    other.close()
+    hub.faults = [Fault("stall", WEIGHTS, 50_000)]  # until the first is closed, however long the second takes to start
+    patient = replace(FAST, silence=60)
+    first, other = (
+        Downloads(library, Connection(endpoint=hub.address), lambda: None, patience, spare=0)
+        for patience in (patient, FAST)
+    )
+    with closing(first), closing(other):
+        first.add("job", TINY)
+        wait_for(first, lambda told: told.have > 20_000)
+        other.add("second", TINY)
+        told = wait_for(other, lambda told: told.over)
     assert (told.state, told.kind) == ("failed", "busy")
 
 
