@@ -51,13 +51,22 @@ def read_sizes(settings: Settings, kv_heads: int | None = None, head_dim: int | 
 
 
 def layer_parts(
-    sizes: Sizes, *, qkv_bias: bool = False, output_bias: bool = False, mlp_bias: bool = False, head_norms: bool = False
+    sizes: Sizes,
+    *,
+    qkv_bias: bool = False,
+    output_bias: bool = False,
+    mlp_bias: bool = False,
+    head_norms: bool = False,
+    inputs: int = 1,
 ) -> Parts:
-    """Return the parts of a layer of attention and gated MLP, named as transformers names them."""
+    """Return the parts of a layer of attention and gated MLP, named as transformers names them.
+
+    ``inputs``: states of the layer's width, side by side, that its queries, keys and values are made of.
+    """
     queries, keys = sizes.heads * sizes.head_dim, sizes.kv_heads * sizes.head_dim
     qkv = tuple((f"self_attn.{name}_proj", rows) for name, rows in (("q", queries), ("k", keys), ("v", keys)))
     return Parts(
-        qkv=Product(qkv, sizes.width, qkv_bias),
+        qkv=Product(qkv, inputs * sizes.width, qkv_bias),
         output=Product((("self_attn.o_proj", sizes.width),), queries, output_bias),
         gate_up=Product((("mlp.gate_proj", sizes.mlp), ("mlp.up_proj", sizes.mlp)), sizes.width, mlp_bias),
         down=Product((("mlp.down_proj", sizes.width),), sizes.mlp, mlp_bias),

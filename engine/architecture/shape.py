@@ -52,7 +52,7 @@ class Parts:
         shapes: dict[str, tuple[int, ...]] = {}
         for product in (self.qkv, self.output, self.gate_up, self.down):
             shapes |= product.tensors()
-        shapes |= dict.fromkeys((self.attention_norm, self.mlp_norm), (self.qkv.columns,))
+        shapes |= dict.fromkeys((self.attention_norm, self.mlp_norm), (self.gate_up.columns,))
         return shapes | dict.fromkeys(self.head_norms or (), (self.head_dim,))
 
 

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 from safetensors import SafetensorError, safe_open
 
 from engine.architecture import Architecture, read_architecture
 from engine.architecture.checking import ANOTHER_COPY, Stored, check_tensors
 from engine.architecture.stored import Kept
+from engine.architecture.weights import weight_files
 from engine.dimensions import Dimensions, held_in
 from engine.errors import CheckpointError
-from engine.files import AGAIN, present, read_object
+from engine.files import AGAIN
 
-PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
-LONGEST_NAME = 200  # characters; file systems end at 255 bytes
 HEADER, HEADER_SHARE = 1 << 20, 4096  # bytes: of a header whatever it holds, and for a tensor with its sidecars
 
 
@@ -50,48 +48,11 @@ def open_checkpoint(folder: Path) -> Checkpoint:
     architecture = read_architecture(folder)
     stored: dict[str, Stored] = {}
     longest = HEADER + HEADER_SHARE * len(architecture.tensors())
-    for file in _weight_files(folder):
+    for file in weight_files(folder):
         stored |= _header(file, longest)
     dimensions = held_in(architecture, stored)
     check_tensors(stored, dimensions.tensors(), str(folder))
     return Checkpoint(folder, dimensions, stored)
-
-
-def _weight_files(folder: Path) -> list[Path]:
-    """Return the one file, or the shards the index names, all present."""
-    single, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
-    if present(single):
-        return [single]
-    if not present(index):
-        _refuse_without_weights(folder)
-    names = read_object(index).get("weight_map")
-    if not isinstance(names, dict) or not names or not all(map(_is_name, names.values())):
-        raise CheckpointError(f"{index} names no files, or files outside of its folder.", AGAIN)
-    shards = [folder / name for name in sorted(set(names.values()))]
-    for shard in shards:
-        if not present(shard):
-            raise CheckpointError(f"{shard.name} is missing from {folder}, though {index.name} names it.", AGAIN)
-    return shards
-
-
-def _is_name(value: object) -> bool:
-    """Tell whether an index's ``value`` names a file beside it."""
-    return (
-        isinstance(value, str) and value == Path(value).name and value.isprintable() and 0 < len(value) < LONGEST_NAME
-    )
-
-
-def _refuse_without_weights(folder: Path) -> NoReturn:
-    pickles = sorted(file.name for pattern in PICKLES for file in folder.glob(pattern))
-    if pickles:
-        raise CheckpointError(
-            f"{folder} holds its weights in {pickles[0]}, a pickle; opening one can run any program hidden in it.",
-            "Choose a version of the model in safetensors format.",
-        )
-    raise CheckpointError(
-        f"{folder} holds no weights: model.safetensors is missing.",
-        "Let the download finish, or choose a folder with model.safetensors.",
-    )
 
 
 def _header(file: Path, longest: int) -> dict[str, Stored]:
