@@ -56,7 +56,13 @@ FORMATS = {
         {"architectures": ["LlamaForCausalLM"], "draft_vocab_size": SPOKEN}, (2, 4, 5), begin="midlayer.", table=True
     ),
     "specforge": Format(
-        {**SPECFORGE, "draft_vocab_size": SPOKEN, "eagle_config": {KEY: [0, 2, 5]}, "fc_norm": True, "norm_output": True},
+        {
+            **SPECFORGE,
+            "draft_vocab_size": SPOKEN,
+            "eagle_config": {KEY: [0, 2, 5]},
+            "fc_norm": True,
+            "norm_output": True,
+        },
         (1, 3, 6),
         begin="midlayer.",
         each="fc_norm.{}.weight",

@@ -67,12 +67,8 @@ def change(**changes: Any) -> Callable[[dict[str, Any], dict[str, Tensor]], None
     return lambda config, _tensors: config.update(changes)
 
 
-def nested(**changes: Any) -> Callable[[dict[str, Any], dict[str, Tensor]], None]:
-    return lambda config, _tensors: config["transformer_layer_config"].update(changes)
-
-
-def without(*names: str) -> Callable[[dict[str, Any], dict[str, Tensor]], None]:
-    return lambda _config, tensors: [tensors.pop(name) for name in names] and None
+def without(name: str) -> Callable[[dict[str, Any], dict[str, Tensor]], object]:
+    return lambda _config, tensors: tensors.pop(name)
 
 
 def tensor(**changes: Tensor) -> Callable[[dict[str, Any], dict[str, Tensor]], None]:
@@ -116,9 +112,7 @@ def test_what_cannot_be_is_refused(how: str, target: tuple[Architecture, dict[st
     assert refused.value.hint
 
 
-def test_a_head_of_another_model_names_its_own(
-    target: tuple[Architecture, dict[str, Tensor]], tmp_path: Path
-) -> None:
+def test_a_head_of_another_model_names_its_own(target: tuple[Architecture, dict[str, Tensor]], tmp_path: Path) -> None:
     """What was asked for is known to the file: a person looks for that model next."""
     write_head(tmp_path, "speculators", target[1])
     with pytest.raises(CheckpointError) as refused:
@@ -137,9 +131,7 @@ def test_pickled_weights_are_not_opened(target: tuple[Architecture, dict[str, Te
         assert named in refused.value.hint
 
 
-def test_what_is_no_safetensors_file_is_refused(
-    target: tuple[Architecture, dict[str, Tensor]], tmp_path: Path
-) -> None:
+def test_what_is_no_safetensors_file_is_refused(target: tuple[Architecture, dict[str, Tensor]], tmp_path: Path) -> None:
     """A download cut short, or an error page in its place."""
     write_head(tmp_path, "safeailab", target[1])
     for content in (b"", b"<html>not found</html>" * 9, b"\xff" * 64):
