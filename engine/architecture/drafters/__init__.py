@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from engine.architecture.checking import Stored
+from engine.architecture.drafters.block import BlockShape, read_block
 from engine.architecture.drafters.head import HeadShape, read_head
 from engine.architecture.drafters.origin import elsewhere
 from engine.architecture.reading import require_folder
@@ -19,12 +20,12 @@ from engine.architecture.weights import stored_in
 from engine.errors import CheckpointError
 from engine.files import read_object
 
-__all__ = ["HeadShape", "kind_of", "read_drafter"]
+__all__ = ["BlockShape", "HeadShape", "kind_of", "read_drafter"]
 
-DrafterShape = HeadShape
+DrafterShape = HeadShape | BlockShape
 Reader = Callable[[Settings, Mapping[str, Stored], Architecture], DrafterShape]
-READERS: Mapping[str, Reader] = {"eagle3": read_head}
-CHOOSE = "Choose an EAGLE-3 head that was made for this model, in safetensors format."
+READERS: Mapping[str, Reader] = {"eagle3": read_head, "dflash": read_block, "dspark": read_block}
+CHOOSE = "Choose an EAGLE-3, DFlash or DSpark drafter that was made for this model, in safetensors format."
 
 
 def read_drafter(folder: Path, target: Architecture) -> DrafterShape:

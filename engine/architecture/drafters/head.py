@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from engine.architecture.checking import Stored, check_tensors
+from engine.architecture.drafters.ids import AGAIN, IDS, MASK, check_ids
 from engine.architecture.drafters.origin import made_for_another, require_taps
 from engine.architecture.parts import layer_parts, read_decoder, read_sizes
 from engine.architecture.settings import Settings
@@ -18,13 +19,10 @@ from engine.architecture.windows import sliding_if_asked, without_windows
 from engine.errors import CheckpointError
 
 TABLE, HEAD = "embed_tokens.weight", "lm_head.weight"
-IDS, MASK = "d2t", "t2d"  # tokens of the target by those of the head, as differences; and the other way about
 WHOLE = ("input_norm.weight",)  # a norm of all features together
 OLD_NORMS = ("aux_norm_low.weight", "aux_norm_mid.weight", "aux_norm_high.weight")
 USUAL = 3  # layers that are read, unless the file says otherwise
-INTEGERS, FLAGS = ("I64", "I32"), ("BOOL", "U8")
 LAYERS = ("llama", "qwen2", "qwen3", "mistral")  # families whose layers heads are made of
-AGAIN = "The file is damaged: download the drafter again, or choose another one."
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,23 +170,7 @@ def _norms(settings: Settings, names: Collection[str], taps: int) -> tuple[str, 
 def _check(settings: Settings, shape: HeadShape, stored: Mapping[str, Stored], vocabulary: int) -> None:
     """Raise CheckpointError unless the files hold exactly the tensors of ``shape``, and what may lie beside them."""
     if shape.mapped:
-        _check_ids(settings, stored, {IDS: (INTEGERS, shape.decoder.vocabulary), MASK: (FLAGS, vocabulary)})
+        check_ids(settings, stored, shape.decoder.vocabulary, vocabulary)
     needed = shape.tensors()
     spare = {IDS, MASK, TABLE, HEAD} - needed.keys()
     check_tensors({name: each for name, each in stored.items() if name not in spare}, needed, settings.name)
-
-
-def _check_ids(
-    settings: Settings, stored: Mapping[str, Stored], expected: Mapping[str, tuple[tuple[str, ...], int]]
-) -> None:
-    """Raise CheckpointError unless IDS is there, and it and MASK are of the kinds and lengths ``expected``."""
-    if IDS not in stored:
-        raise CheckpointError(f"{settings.name} lacks the tensor {IDS}, which says what its tokens are.", AGAIN)
-    for name, (kinds, length) in expected.items():
-        found = stored.get(name)
-        if found and (found.dtype not in kinds or found.shape != (length,)):
-            raise CheckpointError(
-                f"{found.file} holds {name} as {found.dtype} {list(found.shape)}, "
-                f"but config.json makes it {kinds[0]} {[length]}.",
-                AGAIN,
-            )

@@ -1,0 +1,118 @@
+"""Tiny random drafters of blocks in the layouts they are published in, for the target of ``family``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+Layout = Literal["z-lab", "deepspec", "speculators"]
+TAPS = (2, 5, 7)  # layers of the target whose input is read
+ROWS, MASK, RANK = 5, 290, 8
+SIZES: dict[str, Any] = {
+    "model_type": "qwen3",
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 16,
+    "max_position_embeddings": 256,
+    "rms_norm_eps": 1e-5,
+    "rope_theta": 500.0,
+    "layer_types": ["full_attention"] * 2,
+}
+
+
+def block_config(layout: Layout, vocabulary: int, *, dspark: bool, spoken: int | None = None) -> dict[str, Any]:
+    """Return a config.json as the makers of ``layout`` write it; ``spoken``: tokens of a head of its own."""
+    sizes, outputs = {**SIZES, "vocab_size": vocabulary}, [tap - 1 for tap in TAPS]
+    heads = {
+        "markov_rank": RANK,
+        "markov_head_type": "vanilla",
+        "enable_confidence_head": True,
+        "confidence_head_with_markov": True,
+    }
+    if layout == "z-lab":
+        inner = {"mask_token_id": MASK, "target_layer_ids": outputs}
+        return {
+            **sizes,
+            "architectures": ["DFlashDraftModel"],
+            "block_size": ROWS,
+            "num_target_layers": 8,
+            "dflash_config": inner,
+        }
+    shared: dict[str, Any] = {"block_size": ROWS, "mask_token_id": MASK}
+    if layout == "deepspec":
+        without = {"markov_rank": 0, "enable_confidence_head": False}
+        own = {"architectures": ["Qwen3DSparkModel"], "target_layer_ids": outputs, "num_target_layers": 8}
+        return {**sizes, **shared, **own, "num_anchors": 512, **(heads if dspark else without)}
+    return {
+        **shared,
+        "architectures": ["DSparkSpeculator" if dspark else "DFlashSpeculator"],
+        "speculators_model_type": "dspark" if dspark else "dflash",
+        "aux_hidden_state_layer_ids": list(TAPS),
+        "draft_vocab_size": spoken or vocabulary,
+        "sample_from_anchor": dspark,
+        "transformer_layer_config": sizes,
+        **(heads if dspark else {}),
+    }
+
+
+def block_tensors(config: dict[str, Any], seed: int = 4) -> dict[str, Tensor]:
+    """Return random tensors for ``config``, the copies of the target's that makers write out included."""
+    draw = torch.Generator().manual_seed(seed)
+    vocabulary = config.get("transformer_layer_config", config)["vocab_size"]
+    spoken, rank = config.get("draft_vocab_size", vocabulary), config.get("markov_rank", 0)
+
+    def random(*shape: int, scale: float = 0.2) -> Tensor:
+        return torch.randn(*shape, generator=draw) * scale
+
+    tensors = {
+        "fc.weight": random(32, 32 * len(TAPS)),
+        "hidden_norm.weight": random(32) + 1,
+        "norm.weight": random(32) + 1,
+    }
+    for index in range(2):
+        layer = f"layers.{index}."
+        tensors |= {
+            layer + "self_attn.q_proj.weight": random(64, 32),
+            layer + "self_attn.k_proj.weight": random(32, 32),
+            layer + "self_attn.v_proj.weight": random(32, 32),
+            layer + "self_attn.o_proj.weight": random(32, 64),
+            layer + "self_attn.q_norm.weight": random(16) + 1,
+            layer + "self_attn.k_norm.weight": random(16) + 1,
+            layer + "mlp.gate_proj.weight": random(64, 32),
+            layer + "mlp.up_proj.weight": random(64, 32),
+            layer + "mlp.down_proj.weight": random(32, 64),
+            layer + "input_layernorm.weight": random(32) + 1,
+            layer + "post_attention_layernorm.weight": random(32) + 1,
+        }
+    if rank:
+        tensors["markov_head.markov_w1.weight"] = random(vocabulary, rank, scale=1.0)
+        tensors["markov_head.markov_w2.weight"] = random(spoken, rank, scale=1.0)
+    if config.get("enable_confidence_head"):
+        tensors |= {"confidence_head.proj.weight": random(1, 32 + rank), "confidence_head.proj.bias": random(1)}
+    if spoken < vocabulary:
+        chosen = torch.randperm(vocabulary, generator=draw)[:spoken].sort().values
+        flags = torch.zeros(vocabulary, dtype=torch.bool).index_fill_(0, chosen, 1)
+        tensors |= {"d2t": chosen - torch.arange(spoken), "t2d": flags, "lm_head.weight": random(spoken, 32)}
+    elif "dflash_config" not in config:  # all but z-lab write out what the target has as well
+        tensors |= {"embed_tokens.weight": random(vocabulary, 32), "lm_head.weight": random(vocabulary, 32)}
+    return tensors
+
+
+def write_block(
+    folder: Path, vocabulary: int, layout: Layout = "deepspec", *, dspark: bool = True, spoken: int | None = None
+) -> dict[str, Tensor]:
+    """Write a drafter into ``folder``; returns its tensors."""
+    config = block_config(layout, vocabulary, dspark=dspark, spoken=spoken)
+    tensors = block_tensors(config)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(config))
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    return tensors
