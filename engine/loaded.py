@@ -12,13 +12,14 @@ import torch
 
 from engine.account import LEAST
 from engine.architecture import read_architecture
+from engine.architecture.holding import Holding
 from engine.budget import Budget
 from engine.config import ModelSet, Preset, Role, Sampling, Source, Traits, Weights
 from engine.decoding.eager import EagerRunner
 from engine.decoding.frequent import FrequentTokens, frequent_tokens
 from engine.decoding.graphs import GraphRunner, free_dropped
 from engine.decoding.relay import Chain, PlainStep
-from engine.decoding.sources import Own, making
+from engine.decoding.sources import Home, Own, making
 from engine.decoding.tape import Tape
 from engine.errors import DeviceError, ModelSetError
 from engine.events import Loading
@@ -76,6 +77,7 @@ class Loaded:
         self.note = ""  # what its makers suggest that makes no sense
         packs = self.how == "eager" and not (device.type == "cpu" and refusal())
         self.weights: Weights = weights if packs else "exact"
+        self._holding = Holding("cuda" if device.type == "cuda" else "cpu", self.weights, dense_head)
         self._budget = Budget(models, device, dense_head=dense_head, weights=self.weights)
         self._runner: Runner | None = None
         self._parts: dict[Role, Part] = {}
@@ -153,9 +155,10 @@ class Loaded:
             return
         folder, part = self._folder(role), f"{self.set.name} {role}"
         yield Loading(part, 0.0)
-        self._budget.require_bytes(part, making(source).memory(folder))
+        home = Home(self.models, self._holding, self.room if self.how == "graphs" else LEAST)
+        self._budget.require_bytes(part, making(source).memory(folder, home))
         with device_errors():
-            self._own[role] = making(source).load(folder, self.models)
+            self._own[role] = making(source).load(folder, home)
         self.runner.add_own(role, self._own[role])
         yield Loading(part, 1.0)
 

@@ -62,7 +62,12 @@ class Block:
 
         Queries share keys in groups (arXiv 2305.13245).
         """
-        normed = ops.norm(hidden, self.attention_norm)
+        return self.beyond(ops.norm(hidden, self.attention_norm), hidden, ops, past, following)
+
+    def beyond(
+        self, normed: Tensor, hidden: Tensor, ops: Operations, past: Past, following: Linear | None = None
+    ) -> Tensor:
+        """Return the layer of ``hidden`` where queries, keys and values are made of ``normed``, of any width."""
         joined = ops.product(self.qkv, normed, self.output)
         query = ops.turn(joined, self.head_norm, past)
         gathered = ops.attend(query, past, self.window)

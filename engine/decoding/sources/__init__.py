@@ -5,6 +5,7 @@ To add one: its value in engine/config/sources.py, and a file here that register
 
 from engine.decoding.sources import exit, lookup, model  # noqa: A004 - each registers itself
 from engine.decoding.sources.making import (
+    Home,
     Making,
     Materials,
     Models,
@@ -18,6 +19,7 @@ from engine.decoding.sources.making import (
 )
 
 __all__ = [
+    "Home",
     "Making",
     "Materials",
     "Models",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
+from engine.architecture.holding import Holding
 from engine.budget import stored
 from engine.config import Preset, Role, Source, Stage
 from engine.decoding.goodput import Goodput
@@ -48,6 +49,19 @@ class Own(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Home:
+    """What the weights that only a source can read come to lie beside.
+
+    ``models``: those loaded, by role; ``holding``: how the device holds them; ``room``: the tokens of a conversation
+    for which memory is taken at once.
+    """
+
+    models: Models
+    holding: Holding
+    room: int
+
+
+@dataclass(frozen=True, slots=True)
 class Materials:
     """What eager levels are made of.
 
@@ -86,11 +100,11 @@ class Making(Generic[S]):
         """
         return None
 
-    def memory(self, folder: Path) -> int:
+    def memory(self, folder: Path, home: Home) -> int:  # noqa: ARG002 - others need it
         """Return the bytes that ``load`` will take: as many as the weights in ``folder`` have."""
         return stored(folder)
 
-    def load(self, folder: Path, models: Models) -> Own:
+    def load(self, folder: Path, home: Home) -> Own:
         """Load the weights that only this source can read; called once, for a source that has some."""
         raise NotImplementedError
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from engine.config import PRESETS, TARGET, ModelSet, Preset, Role, Sampling, Source, Stage, Window
 from engine.decoding.laws import Laws
-from engine.decoding.sources import Making, Materials, Models, makes
+from engine.decoding.sources import Home, Making, Materials, Models, makes
 from engine.decoding.trunk import Tap, Trunk
 from engine.errors import ModelSetError, SettingError
 from engine.events import Event, Finished, Round, Started, from_json, to_json
@@ -96,9 +96,9 @@ class OfToy(Making[Toy]):
     def detail(self, _models: Models) -> str:
         return "reads two layers"
 
-    def load(self, folder: Path, models: Models) -> Head:
+    def load(self, folder: Path, home: Home) -> Head:
         weights = load_file(folder / WEIGHTS)["weight"]
-        assert weights.shape[0] == models[TARGET].width
+        assert weights.shape[0] == home.models[TARGET].width
         return Head(weights)
 
     def reader(self, materials: Materials, _stage: Stage, index: int) -> HeadReader:
