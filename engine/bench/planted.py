@@ -29,20 +29,20 @@ class PlantedLevel(Level):
 
 def planted_levels(
     rates: Sequence[float],
-) -> Callable[[Preset, Ground], list[Level | None]]:
+) -> Callable[[Preset, Ground], list[Level]]:
     """Return what makes levels of which each keeps ``rates[i]`` of the one below: i.i.d., judged one by one.
 
     Level 0 always says token 0. Level i says what the one below it would with probability rates[i - 1], else token i.
     """
 
-    def levels(preset: Preset, ground: Ground) -> list[Level | None]:
+    def levels(preset: Preset, ground: Ground) -> list[Level]:
         law = [1.0]
-        planted: list[Level | None] = []
+        planted: list[Level] = []
         for index, level in enumerate(levels_of(preset, ground)):
             if index:
                 rate = rates[min(index, len(rates)) - 1]
                 law = [rate * p for p in law] + [1 - rate]
-            planted.append(level and _plant(level, law))
+            planted.append(_plant(level, law) if level.stage.source.passes else level)
         return planted
 
     return levels

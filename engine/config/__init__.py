@@ -224,7 +224,7 @@ PRESETS = MappingProxyType(
                 "lookup",
                 "Lookup",
                 "What stands in the chat already is guessed again, the model checks.",
-                (Stage(Lookup(), Window(8)), _TARGET),
+                (Stage(Lookup(), Window(7)), _TARGET),  # eight rows cost a GPU little more than one
             ),
             Preset(
                 "hispec",

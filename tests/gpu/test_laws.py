@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 from collections import Counter
 from dataclasses import dataclass, replace
 
@@ -16,8 +17,10 @@ from engine.decoding.kernels import reference
 from engine.decoding.kernels.board import Board
 from engine.decoding.kernels.judge import judge
 from engine.decoding.kernels.laws import Laws, draw, shape_laws
+from engine.decoding.kernels.lookup import look_up
 from engine.decoding.kernels.record import Drafts, Reading, Record, Verdict
 from engine.decoding.kernels.rows import keep, open_pass, recall
+from tests.engine.decoding.proposing import propose
 
 pytestmark = [
     pytest.mark.gpu,
@@ -117,7 +120,7 @@ def test_laws(vocabulary: int, name: str) -> None:
     for rows, scale in ((1, 3.0), (16, 0.5)):
         x, desks = logits(rows, vocabulary, rows, scale), [Desk.of(on, vocabulary, SETTINGS[name]) for on in BOTH]
         for desk in desks:
-            desk.board.append([2, 3, 2][: min(3, vocabulary - 4)])
+            propose(desk.board, [2, 3, 2][: min(3, vocabulary - 4)])
             shape_laws(x.to(desk.start.device), desk.start, desk.board, desk.laws[0])
         assert close(desks, 0, rows)
 
@@ -236,7 +239,7 @@ def test_verdicts(vocabulary: int, rule: str, proposer: str) -> None:
             desk.board.write([turn % 7, (3 * turn) % 5 + 2], 41)
             mark = int(desk.board.length)
             if sure:
-                desk.board.append(x[:n].argmax(dim=1).tolist())
+                propose(desk.board, x[:n].argmax(dim=1).tolist())
             for i in range(0 if sure else n):
                 desk.start.fill_(mark + i - 1)
                 levels = (desk.board, desk.laws[0], desk.told)
@@ -244,7 +247,7 @@ def test_verdicts(vocabulary: int, rule: str, proposer: str) -> None:
             desk.start.fill_(mark - 1)
             shape_laws(x.bfloat16().to(on), desk.start, desk.board, desk.laws[1])
             if n == 0:
-                desk.board.append([])
+                propose(desk.board, [])
             guess = desk.laws[0] if rule == "fuzzy" and not sure else None
             judge(1, desk.board, desk.laws[1], desk.told, guess=guess, tau=0.01, bonus=bonus, top=turn % 2 == 0)
         assert alike(desks)
@@ -263,13 +266,30 @@ def test_passes_begin_with_the_right_rows() -> None:
             desk, ring = Desk.of(on, 96, Sampling()), torch.zeros(64, 64, device=on).bfloat16()
             hidden = open_pass(desk.board, table.to(on), tokens, desk.start, desk.told)
             keep(ring, desk.start, hidden)
-            desk.board.append([5, 6])
+            propose(desk.board, [5, 6])
             keep(ring, desk.start + tokens, open_pass(desk.board, table.to(on), 2, torch.zeros_like(desk.start), None))
             seen = recall(ring, desk.board, tokens + 1, desk.start, desk.told)
             desk.board.idle.fill_(1)
             again = open_pass(desk.board, table.to(on), 1, desk.start, desk.told, idle=True)
             given.append([x.cpu() for x in (hidden, seen, again, desk.start)])
         assert all(torch.equal(a, b) for a, b in zip(*given, strict=True))
+
+
+@pytest.mark.parametrize("vocabulary", [7, 40])
+def test_copies_are_those_of_the_search(vocabulary: int) -> None:
+    """A place off by one, an end that is copied past, or a first occurrence that is lost: seen beside the reference."""
+    dice, desks = random.Random(vocabulary), [Desk.of(on, vocabulary, Sampling(), 200) for on in BOTH]
+    counts = set()
+    for turn in range(200):
+        length = dice.randint(1, 198)
+        tokens = [dice.randrange(vocabulary) for _ in range(length)]
+        longest, most = 1 + turn % 4, dice.randint(0, 15)
+        for desk in desks:
+            desk.board.write(tokens, 0)
+            look_up(desk.board, desk.told, longest, min(longest, 1 + turn % 2), most)
+        assert alike(desks)
+        counts.add(len(desks[0].tape()) - length)
+    assert {0, 1, 2, 3} <= counts
 
 
 def test_a_captured_round_replayed() -> None:

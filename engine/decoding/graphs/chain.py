@@ -12,10 +12,9 @@ from engine.decoding.graphs.capture import Recorder
 from engine.decoding.graphs.device import Device
 from engine.decoding.graphs.level import Level
 from engine.decoding.graphs.stack import Stack
-from engine.decoding.graphs.turns import Copying, Drafting, Judging
+from engine.decoding.graphs.turns import Drafting, Judging
 from engine.decoding.graphs.ways import Stepwise, Straight, Way
 from engine.decoding.hierarchy import Fact, produce
-from engine.decoding.sources import making
 from engine.decoding.tape import Tape
 from engine.model.decode import TOKENS
 
@@ -23,29 +22,25 @@ from engine.model.decode import TOKENS
 class GraphChain:
     """The chain of one preset: ``produce`` over levels whose laws stay on the device.
 
-    ``most[i]``: the most tokens level i may hand up, so that the pass of its judge holds them. ``levels[0]`` is None
-    for a source from which the host proposes, which needs no device.
+    ``most[i]``: the most tokens level i may hand up, so that the pass of its judge holds them.
     """
 
-    def __init__(self, preset: Preset, levels: Sequence[Level | None], device: Device) -> None:
+    def __init__(self, preset: Preset, levels: Sequence[Level], device: Device) -> None:
         self.preset, self.device, self.levels = preset, device, levels
-        self.judges = [level for level in levels[1:] if level is not None]
+        self.judges = levels[1:]
         self.top = len(levels) - 1
         self.most = [*_most_tokens(asked(preset), self.judges), TOKENS]
         self.way = self._way()
         self._head = self._hierarchy()
 
     def _way(self) -> Way:
-        """Return how its turns begin: straight on, unless a window may take several turns or the host proposes."""
-        propose = making(self.preset.stages[0].source).propose if self.levels[0] is None else None
-        if propose is None and all(stage.window.tokens == 1 for stage in self.preset.stages[1:-1]):
-            return Straight(self.device, self.most)
-        return Stepwise(self.device, self.most, propose)
+        """Return how its turns begin: straight on, unless a window may take several turns."""
+        straight = all(stage.window.tokens == 1 for stage in self.preset.stages[1:-1])
+        return (Straight if straight else Stepwise)(self.device, self.most)
 
     def _hierarchy(self) -> hierarchy.Level:
         """Return the level on top, with all below it, as ``produce`` runs them."""
-        bottom = self.levels[0]
-        head: hierarchy.Level = Copying(self.way) if bottom is None else Drafting(bottom, self.way)
+        head: hierarchy.Level = Drafting(self.levels[0], self.way)
         for level in self.judges:
             window = level.stage.window.tokens if level.index < self.top else 1
             head = Judging(level, head, self.way, window)
@@ -58,7 +53,7 @@ class GraphChain:
         """
         self.way.forget_told()
         yield from produce(self._head, tape)
-        for level in filter(None, self.levels):
+        for level in self.levels:
             level.stack.held = len(tape) - level.behind
         self.way.settled(tape)
         yield from self.way.released()
@@ -83,7 +78,7 @@ class GraphChain:
         """Bring the caches of every model to ``upto`` tokens."""
         for stack in self._stacks():
             stack.prefill(tape, upto, self.device.board)
-        for level in filter(None, self.levels):
+        for level in self.levels:
             level.prefill(tape, upto)
 
     def rewind(self, length: int) -> None:
@@ -106,19 +101,17 @@ class GraphChain:
         return min(stack.room for stack in self._stacks())
 
     def _stacks(self) -> list[Stack]:
-        return list({id(level.stack): level.stack for level in self.levels if level}.values())
+        return list({id(level.stack): level.stack for level in self.levels}.values())
 
     def drafting(self) -> None:
         """Put the bottom level's drafting on the device."""
-        level = self.levels[0]
-        if level is not None:
-            level.draft(self.device.board, self.most[0] if self.top else 1, settle=self.top == 0)
+        self.levels[0].draft(self.device.board, self.most[0] if self.top else 1, settle=self.top == 0)
 
     def judging(self, index: int, proposed: int) -> None:
         """Put the judgement of up to ``proposed`` tokens by level ``index`` on the device."""
         below = self.levels[index - 1]
-        slot = below.slot if below else None
-        self.judges[index - 1].judge(self.device.board, slot, proposed, top=index == self.top)
+        guess = below.slot if below.stage.source.judges else None
+        self.levels[index].judge(self.device.board, guess, proposed, top=index == self.top)
 
 
 class PlainStep:

@@ -55,8 +55,8 @@ class Site:
         )
 
 
-def levels_of(preset: Preset, ground: Ground) -> list[Level | None]:
-    """Return the levels of ``preset``, the bottom first; None stands for one that proposes without any device.
+def levels_of(preset: Preset, ground: Ground) -> list[Level]:
+    """Return the levels of ``preset``, the bottom first.
 
     Raises NotRecorded for a source that only runs operation by operation.
     """

@@ -24,7 +24,7 @@ from engine.model.decode import TOKENS, refusal
 KEPT = 4  # chains whose recordings are kept: the last ones used, plain decoding among them
 
 
-MakeLevels = Callable[[Preset, Ground], list[Level | None]]
+MakeLevels = Callable[[Preset, Ground], list[Level]]
 
 
 class GraphRunner:
@@ -109,7 +109,7 @@ class GraphRunner:
         chain = self._chains[preset]
         for stack in self._stacks.values():
             stack.close_taps()
-        for level in filter(None, chain.levels):
+        for level in chain.levels:
             level.open()
         return chain, PlainStep(chain, self._chains[PRESETS["plain"]])
 

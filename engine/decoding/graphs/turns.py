@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
+from itertools import groupby
 
 from engine.decoding.graphs.level import Level as Passes
 from engine.decoding.graphs.ways import Way
@@ -30,33 +30,14 @@ class Drafting(Level):
         assert isinstance(drafts, Drafts)  # noqa: S101 - as recorded
         if not drafts.tokens:
             return
-        clock = device.clock(drafts.stamps[-1][1])
-        for i, token in enumerate(drafts.tokens):
-            tape.append(token)
-            began, ended = drafts.stamps[i]
-            given = (drafts.probabilities[i],), (drafts.ranks[i],)
-            positions = 1 if i else behind
-            self._way.tell(Drafted(0, (token,), *given, positions, clock + began / 1e9, (ended - began) / 1e9))
-
-
-class Copying(Level):
-    """A bottom level for which the host proposes: it is sure of each token, and takes no time on the device."""
-
-    def __init__(self, way: Way) -> None:
-        self._way = way
-
-    def begin(self, tape: Tape, mark: int) -> None:  # noqa: ARG002 - nobody proposed
-        """Propose, and put the judgement on its way."""
-        self._way.begin(tape)
-
-    def settle(self, tape: Tape, mark: int) -> Iterator[Fact]:  # noqa: ARG002 - it appends
-        """Put what was proposed on the tape."""
-        tokens = tuple(self._way.copied)
-        tape.extend(tokens)
-        if tokens:
-            sure, first = (1.0,) * len(tokens), (1,) * len(tokens)
-            self._way.tell(Drafted(0, tokens, sure, first, 0, time.perf_counter(), 0.0))
-        return iter(())
+        clock, at = device.clock(drafts.stamps[-1][1]), 0
+        tape.extend(drafts.tokens)
+        for (began, ended), made in groupby(drafts.stamps):  # in one pass, or without any
+            some = slice(at, at + len(list(made)))
+            given = drafts.tokens[some], drafts.probabilities[some], drafts.ranks[some]
+            positions = 1 if at else behind
+            self._way.tell(Drafted(0, *given, positions, clock + began / 1e9, (ended - began) / 1e9))
+            at = some.stop
 
 
 class Judging(Level):

@@ -12,7 +12,6 @@ from engine.decoding.hierarchy import Fact
 from engine.decoding.tape import Tape
 
 Work = Callable[[], None]
-Propose = Callable[[Tape, int], Sequence[int]]  # up to so many tokens that the host proposes behind a tape
 
 
 class Recordable(Protocol):
@@ -33,7 +32,6 @@ class Way(ABC):
     def __init__(self, device: Device, most: Sequence[int]) -> None:
         self.device, self.most, self.ahead = device, most, True
         self.recorded: dict[object, Work] = {}
-        self.copied: Sequence[int] = ()  # what the host proposed last
         self._told: list[Fact] = []
         self._turn: int | None = None  # the copy of news to wait for
 
@@ -126,43 +124,27 @@ class Straight(Way):
 
 class Stepwise(Way):
     """A turn of the lowest judge at a time: what comes next hangs on its verdict, and is replayed as soon as that is
-    read. For windows that several turns may fill, and for what the host proposes.
+    read. For windows that several turns may fill.
     """
-
-    def __init__(self, device: Device, most: Sequence[int], propose: Propose | None) -> None:
-        """``propose``: what the host proposes at the bottom; None: the bottom level drafts on the device."""
-        super().__init__(device, most)
-        self._propose = propose
 
     def works(self, chain: Recordable) -> Iterator[tuple[object, Work]]:
         """Yield each judge's pass for every number of tokens it may get, then the drafting."""
         for index in range(len(self.most) - 1, 0, -1):
             for proposed in self._counts(index):
                 yield (index, proposed), lambda index=index, proposed=proposed: chain.judging(index, proposed)  # type: ignore[misc]
-        if self._propose is None:
-            yield (0, 0), chain.drafting
+        yield (0, 0), chain.drafting
 
     def _counts(self, index: int) -> range:
         most = self.most[index - 1]
-        if index > 1:
-            return range(most, 0, -1)
-        if self._propose:  # it may find nothing
-            return range(most, -1, -1)
-        return range(most, most - 1, -1)  # drafting may stop early, but only the device knows
+        return range(most, 0, -1) if index > 1 else range(most, most - 1, -1)  # how much is drafted the device knows
 
     def begin(self, tape: Tape) -> None:
         """See Way; the lowest judge's pass follows at once."""
         if self.device.is_at(self, tape):
             return
         self.device.goes_on(None, tape)
-        if self._propose:
-            self.copied = self._propose(tape, self.most[0])
-            if self.copied:  # nothing found is the rule, and every launch here is time in which no pass runs
-                self.device.board.append(self.copied)
-            self.recorded[1, len(self.copied)]()
-        else:
-            self.recorded[0, 0]()
-            self.recorded[1, self.most[0]]()
+        self.recorded[0, 0]()
+        self.recorded[1, self.most[0]]()
         self._turn = self.device.slots.send()
         self.device.expects(self, tape)
 

@@ -3,8 +3,9 @@
 from engine.decoding.kernels.board import Board
 from engine.decoding.kernels.judge import judge
 from engine.decoding.kernels.laws import Laws, draw, shape_laws
+from engine.decoding.kernels.lookup import look_up
 from engine.decoding.kernels.record import Record
 from engine.decoding.kernels.rows import keep, open_pass, recall
 from engine.decoding.kernels.sources import RING
 
-__all__ = ["RING", "Board", "Laws", "Record", "draw", "judge", "keep", "open_pass", "recall", "shape_laws"]
+__all__ = ["RING", "Board", "Laws", "Record", "draw", "judge", "keep", "look_up", "open_pass", "recall", "shape_laws"]

@@ -99,27 +99,18 @@ class Board:
         """
         if at + len(tokens) > len(self.tape):
             raise ValueError(f"{at} + {len(tokens)} tokens on a tape of {len(self.tape)}")
-        self._place(tokens, torch.arange(at, at + len(tokens), device=self.tape.device))
+        if tokens:
+            self._place(tokens, at)
         for mark in (self.length, self.base, self.starts):
             mark.fill_(at + len(tokens))
 
-    def append(self, tokens: Sequence[int]) -> None:
-        """Propose ``tokens`` behind the last one: level 0's production begins with them, and nothing is settled.
-
-        They must fit the tape's room. Raises ValueError for a token outside the vocabulary.
-        """
-        self.starts[:1].copy_(self.length)
-        self._place(tokens, self.length + torch.arange(len(tokens), device=self.tape.device))
-        self.length += len(tokens)
-
-    def _place(self, tokens: Sequence[int], positions: Tensor) -> None:
-        if not tokens:
-            return
+    def _place(self, tokens: Sequence[int], at: int) -> None:
         if max(tokens) >= len(self.first):  # on a GPU it would end the process
             raise ValueError(f"token {max(tokens)} in a vocabulary of {len(self.first)}")
-        ids = self._upload(torch.tensor(tokens), torch.empty_like(positions, dtype=torch.int64))
+        positions = torch.arange(at, at + len(tokens), device=self.tape.device)
+        ids = self._upload(torch.tensor(tokens), torch.empty_like(positions))
         before = self.first[ids].long()
-        stands = (before < positions[0]) & (self.tape[before.clamp(max=len(self.tape) - 1)] == ids)
+        stands = (before < at) & (self.tape[before.clamp(max=len(self.tape) - 1)] == ids)
         self.first[ids] = torch.where(stands, before, NEVER).int()
         self.tape[positions] = ids.int()
         self.first.scatter_reduce_(0, ids, positions.int(), "amin")

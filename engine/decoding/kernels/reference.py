@@ -13,6 +13,7 @@ from engine.decoding.acceptance import agreeing, near
 from engine.decoding.kernels.board import SETTINGS, Board
 from engine.decoding.kernels.record import LAYOUT, Record
 from engine.decoding.kernels.sources import DRAFTS, NO_NUMBERS, VERDICT
+from engine.decoding.matching import copied, match
 from engine.decoding.noise import choices
 
 if TYPE_CHECKING:
@@ -178,6 +179,23 @@ def _put(told: Any, row: int, board: Board, laws: Laws) -> None:
     _tell(told, token, row, board, laws)
     _append(board, token)
     told["begins"][at], told["ends"][at] = told["began"], time.perf_counter_ns()
+
+
+def look_up(board: Board, record: Record, longest: int, shortest: int, most: int) -> None:
+    """See lookup.look_up."""
+    began, settings, length = time.perf_counter_ns(), _settings(board), int(board.length)
+    tape = board.tape[:length].tolist()
+    found = None if _full(board) else match(tape, longest, shortest)
+    room = min(most, int(settings["limit"]) - length)
+    ends = frozenset(settings["ends"][: settings["end_count"]].tolist())
+    tokens = copied(tape, found[1], room, ends) if found else []
+    told, count = record.words.numpy().view(LAYOUT)[0], len(tokens)
+    told["kind"], told["count"], told["tokens"][:count] = DRAFTS, count, tokens
+    told["probabilities"][:count] = told["ranks"][:count] = 1
+    told["begins"][:count], told["ends"][:count] = began, time.perf_counter_ns()
+    board.starts[0] = length
+    for token in tokens:
+        _append(board, token)
 
 
 # Verdicts.

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import time
-from array import array
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from engine import config
-from engine.config import Stage
+from engine.config import TARGET, Stage
 from engine.decoding.goodput import LONG, Goodput
 from engine.decoding.hierarchy import Drafted, Drafter, Fact, Judged
+from engine.decoding.matching import copied, match
 from engine.decoding.sources.making import Making, Materials, Models, makes
 from engine.decoding.tape import Tape
+
+if TYPE_CHECKING:  # which build on this
+    from engine.decoding.graphs.level import Level
+    from engine.decoding.graphs.levels import Site
 
 
 class Lookup(Drafter):
@@ -31,14 +36,14 @@ class Lookup(Drafter):
     def settle(self, tape: Tape, mark: int) -> Iterator[Fact]:  # noqa: ARG002 - the whole tape is read
         """Append the copied tokens, if any."""
         began = time.perf_counter()
-        self._matched, copied = _match(tape, self.source, self.window.tokens)
-        self._found = copied
-        if self._goodput is not None and copied:
-            copied = copied[: self._goodput.worth(self._matched, len(copied))]
-        tape.extend(copied)
-        if copied:
-            sure, first = (1.0,) * len(copied), (1,) * len(copied)
-            yield Drafted(self.index, tuple(copied), sure, first, 0, began, time.perf_counter() - began)
+        self._matched, tokens = _match(tape, self.source, self.window.tokens)
+        self._found = tokens
+        if self._goodput is not None and tokens:
+            tokens = tokens[: self._goodput.worth(self._matched, len(tokens))]
+        tape.extend(tokens)
+        if tokens:
+            sure, first = (1.0,) * len(tokens), (1,) * len(tokens)
+            yield Drafted(self.index, tuple(tokens), sure, first, 0, began, time.perf_counter() - began)
 
     def judged(self, fact: Judged) -> None:
         """Learn what the pass took, and of all that could have been copied whether the judge wrote it."""
@@ -51,7 +56,7 @@ class Lookup(Drafter):
 
 @makes(config.Lookup)
 class OfLookup(Making[config.Lookup]):
-    """What makes a lookup: a bottom of a chain for the host alone."""
+    """What makes a lookup: a bottom of a chain that reads no model."""
 
     def detail(self, _models: Models) -> str:
         """See Making."""
@@ -61,43 +66,20 @@ class OfLookup(Making[config.Lookup]):
         """See Making."""
         return Lookup(self.source, stage.window, index, materials.goodput)
 
-    def propose(self, tape: Tape, most: int) -> list[int]:
-        """Return up to ``most`` tokens from behind an earlier occurrence of the tape's ending, none past its limit."""
-        return _match(tape, self.source, most)[1]
+    def recorded(self, site: Site) -> Level:
+        """See Making."""
+        from engine.decoding.graphs.copying import CopyingLevel  # which builds on this room
+
+        stack, slot = site.ground.stacks[TARGET], site.ground.slots[site.index]
+        return CopyingLevel(site.index, site.stage, stack, slot, depth=0, lower=0, exits=(), behind=0)
 
 
 def _match(tape: Tape, source: config.Lookup, most: int) -> tuple[int, list[int]]:
     """Return how long a match was found, at most LONG tokens, and up to ``most`` tokens from behind it."""
-    text = array("q", tape).tobytes()
-    for length in range(source.longest, source.shortest - 1, -1):
-        at = _last_occurrence(text, length)
-        if at is not None:
-            room = min(most, tape.limit - len(tape))
-            copied = _until_end(tape[at + length : at + length + max(room, 0)], tape.ends)
-            further = 0
-            while length + further < LONG and at > further and tape[at - further - 1] == tape[-length - further - 1]:
-                further += 1
-            return length + further, copied
-    return 0, []
-
-
-def _last_occurrence(text: bytes, length: int) -> int | None:
-    """Return where the last ``length`` tokens of ``text`` occurred before, the latest such place, or None.
-
-    ``text``: tokens as 8-byte integers; C's search over a few thousand of them takes microseconds.
-    """
-    if len(text) <= 8 * length:
-        return None
-    ending, end = text[-8 * length :], len(text) - 8
-    while (found := text.rfind(ending, 0, end)) >= 0:
-        if found % 8 == 0:
-            return found // 8
-        end = found + len(ending) - 1
-    return None
-
-
-def _until_end(tokens: list[int], ends: frozenset[int]) -> list[int]:
-    for i, token in enumerate(tokens):
-        if token in ends:
-            return tokens[: i + 1]
-    return tokens
+    found = match(tape, source.longest, source.shortest)
+    if found is None:
+        return 0, []
+    length, end = found
+    while length < LONG and end > length and tape[end - length - 1] == tape[-length - 1]:
+        length += 1
+    return length, copied(tape, end, min(most, tape.limit - len(tape)), tape.ends)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Generic, NamedTuple, Protocol, TypeVar
@@ -13,7 +13,6 @@ from engine.config import Preset, Role, Source, Stage
 from engine.decoding.goodput import Goodput
 from engine.decoding.hierarchy import Autoregressive, Drafter, Reader
 from engine.decoding.laws import Sampler
-from engine.decoding.tape import Tape
 from engine.decoding.trunk import Trunk
 from engine.errors import SettingError
 from engine.model import Transformer
@@ -116,21 +115,15 @@ class Making(Generic[S]):
         """Return it as the bottom of a chain, operation by operation."""
         return Autoregressive(self.reader(materials, stage, index), stage.window, materials.sampler)
 
-    def recorded(self, site: Site) -> Level | None:
-        """Return it as a level on a device; None: it proposes without one.
+    def recorded(self, site: Site) -> Level:
+        """Return it as a level on a device.
 
         Raises NotRecorded while nobody has said how its passes are recorded.
         """
         place = self.place(site.ground.models)
-        if place is not None:
-            return site.reading(place)
-        if self.source.passes:
+        if place is None:
             raise NotRecorded(f"passes of “{self.source.kind}” are not recorded")
-        return None
-
-    def propose(self, tape: Tape, most: int) -> Sequence[int]:
-        """Return up to ``most`` tokens that the host proposes by itself; only for a source that takes no passes."""
-        raise NotImplementedError
+        return site.reading(place)
 
 
 M = TypeVar("M", bound=type[Making])  # type: ignore[type-arg] # of any source

@@ -12,6 +12,7 @@ from engine.decoding.kernels.board import NEVER, Board
 from engine.decoding.kernels.record import Drafts, Reading, Record
 from engine.decoding.kernels.rows import keep, open_pass, recall
 from engine.decoding.kernels.sources import RING
+from tests.engine.decoding.proposing import propose
 
 CPU = torch.device("cpu")
 
@@ -31,7 +32,7 @@ def test_first_occurrences_survive_any_rollback() -> None:
             board.write(tokens, at)
         else:
             board.length.fill_(at)  # as a verdict rolls back
-            board.append(tokens)
+            propose(board, tokens)
             assert board.starts[0] == at
         tape = tape[:at] + tokens
         assert board.tape[: int(board.length)].tolist() == tape
@@ -44,14 +45,14 @@ def test_what_is_written_is_settled_and_what_is_appended_is_not() -> None:
     board = Board.empty(20, 9, CPU)
     assert set(board.first.tolist()) == {NEVER}
     board.write([3, 4, 5], 0)
-    board.append([6, 6])
+    propose(board, [6, 6])
     assert (board.length.item(), board.base.item(), board.starts.tolist()) == (5, 3, [3] * 8)
     board.write([7], 2)
     assert (board.length.item(), board.base.item(), board.starts.tolist()) == (3, 3, [3] * 8)
     with pytest.raises(ValueError, match="tape of 20"):
         board.write([1] * 18, 3)
     with pytest.raises(ValueError, match="token 9"):
-        board.append([9])
+        propose(board, [9])
 
 
 def test_seeds() -> None:
@@ -71,7 +72,7 @@ def test_a_pass_begins_with_the_last_tokens() -> None:
     board.write([3, 4, 5, 6], 0)
     assert torch.equal(open_pass(board, table, 2, start, record), table[[5, 6]])
     assert start == 2
-    board.append([7])
+    propose(board, [7])
     board.idle.fill_(1)
     assert torch.equal(open_pass(board, table, 1, start, record, idle=True), table[[5]])
     assert start == 2

@@ -13,6 +13,7 @@ from engine.decoding.kernels.judge import judge
 from engine.decoding.kernels.laws import Laws, shape_laws
 from engine.decoding.kernels.record import Reading, Record, Verdict
 from engine.decoding.laws import Sampler
+from tests.engine.decoding.proposing import propose
 
 CPU = torch.device("cpu")
 VOCABULARY, PROMPT = 5, [2, 3]
@@ -35,7 +36,7 @@ def laws_of(logits: Tensor, board: Board) -> Laws:
 def settle(board: Board, own: Tensor, tokens: list[int], guess: Tensor | None = None, **options: bool) -> Verdict:
     """Propose ``tokens`` and judge them once."""
     board.write(PROMPT, 0)
-    board.append(tokens)
+    propose(board, tokens)
     record, below = Record.empty(CPU), None if guess is None else laws_of(guess, board)
     judge(1, board, laws_of(own, board), record, guess=below, tau=0.05, top=True, **options)
     told = Reading(record.words).read()

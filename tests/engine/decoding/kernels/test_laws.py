@@ -13,6 +13,7 @@ from engine.decoding.kernels.laws import Laws, draw, shape_laws
 from engine.decoding.kernels.record import Drafts, Reading, Record
 from engine.decoding.kernels.reference import choice, probabilities
 from engine.decoding.laws import Sampler
+from tests.engine.decoding.proposing import propose
 
 CPU = torch.device("cpu")
 PROMPT = [3, 5, 5, 9, 2, 40]
@@ -55,7 +56,7 @@ def law(laws: Laws, row: int, board: Board) -> torch.Tensor:
 def test_laws_are_the_samplers(sampling: Sampling, vocabulary: int) -> None:
     """Exactness needs one definition of a law: ties, order of settings and each row's own past included."""
     board, laws = desk(vocabulary, replace(sampling, seed=8))
-    board.append([7, 40, 8])
+    propose(board, [7, 40, 8])
     x, sampler = logits(4, vocabulary), Sampler(replace(sampling, seed=8))
     tape = board.tape[:9].tolist()
     shape_laws(x, start(5), board, laws)

@@ -1,0 +1,21 @@
+"""A lookup on the device: it takes no pass, so that a round with it needs nothing from the host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine import config
+from engine.decoding.graphs.level import Level
+from engine.decoding.kernels import Board, look_up
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CopyingLevel(Level):
+    """Proposes what followed the tape's ending where that occurred before. It reads nothing of its ``stack``."""
+
+    def draft(self, board: Board, tokens: int, *, settle: bool) -> None:
+        """Propose up to ``tokens`` tokens at once."""
+        source = self.stage.source
+        if settle or not isinstance(source, config.Lookup):
+            raise TypeError(f"{source} is judged by nobody, or no lookup")
+        look_up(board, self.slot.record, source.longest, source.shortest, tokens)
