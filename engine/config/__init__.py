@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from engine.config.models import ModelSet, holds_model, models_in, tiny_models
-from engine.config.sources import TARGET, Exit, Lookup, Model, Role, Source, source_kind
+from engine.config.sources import TARGET, Block, Exit, Lookup, Model, Role, Source, source_kind
 from engine.errors import SettingError
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "TARGET",
     "WEIGHTS",
     "Acceptance",
+    "Block",
     "Chosen",
     "Exit",
     "Lookup",

@@ -143,7 +143,51 @@ class Lookup(Source):
         return "guesses that words of this chat come again, and copies them; no model runs for that"
 
 
-KINDS: Mapping[str, type[Source]] = MappingProxyType({kind.kind: kind for kind in (Lookup, Model, Exit)})
+@dataclass(frozen=True, slots=True)
+class Block(Source):
+    """A drafter that guesses a block of tokens at once by what layers of the target made of the text: DFlash, DSpark.
+
+    ``confidence``: it stops where its own confidence head gives a token less than this, 0 to 1. 0 never stops it: a
+    pass of the target over a few tokens more costs a GPU nothing, and rows that see each other are computed anyway.
+    """
+
+    confidence: float = 0.0
+
+    kind: ClassVar[str] = "block"
+    judges: ClassVar[bool] = False
+
+    @property
+    def roles(self) -> Mapping[Role, str]:
+        """See Source."""
+        return {"block": "a drafter of blocks"}
+
+    @property
+    def own(self) -> Role:
+        """See Source."""
+        return "block"
+
+    @property
+    def words(self) -> str:
+        """See Source."""
+        return "several words at once"
+
+    def title(self, *, bottom: bool, top: bool) -> str:  # noqa: ARG002 - see Source
+        """See Source."""
+        return "Block"
+
+    @classmethod
+    def nature(cls, detail: str, *, bottom: bool) -> str:  # noqa: ARG003 - see Source
+        """See Source."""
+        return "is an add-on"
+
+    @classmethod
+    def task(cls, detail: str, *, bottom: bool) -> str:
+        """See Source."""
+        does = "reads what the big model makes of the text, and guesses several words at once"
+        return f"{cls.nature(detail, bottom=bottom)} that {does}"
+
+
+KINDS: Mapping[str, type[Source]] = MappingProxyType({kind.kind: kind for kind in (Lookup, Model, Exit, Block)})
 
 
 def source_kind(name: str) -> type[Source]:

@@ -23,7 +23,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -102,19 +102,36 @@ def produce(level: Level, tape: Tape) -> Drafting:
             return
 
 
-class Reader(Protocol):
-    """What the laws of a level come from: an exit of a model, a whole model, or a table in a test."""
+class Held(Protocol):
+    """What a level reads, with what that holds of the tape."""
 
     index: int
-
-    def laws(self, tape: Sequence[int], mark: int, rows: int) -> Laws:
-        """Return the laws after tape[:mark], tape[:mark + 1], ... (``rows`` of them) in one pass."""
 
     def prefill(self, tape: Sequence[int], upto: int) -> None:
         """Bring the caches to ``upto`` tokens of the tape."""
 
     def rewind(self, length: int) -> None:
         """Forget every token from position ``length`` on."""
+
+
+class Reader(Held, Protocol):
+    """What the laws of a level come from: an exit of a model, a whole model, or a table in a test."""
+
+    def laws(self, tape: Sequence[int], mark: int, rows: int) -> Laws:
+        """Return the laws after tape[:mark], tape[:mark + 1], ... (``rows`` of them) in one pass."""
+
+
+class Guesser(Held, Protocol):
+    """What guesses several tokens in one pass."""
+
+    def guess(self, tape: Sequence[int]) -> int:
+        """Make the pass behind ``tape``; return how many positions it computed."""
+
+    def law(self, tape: Sequence[int]) -> Laws | None:
+        """Return the law after ``tape``, to which tokens may have come since; None where it guesses no further."""
+
+
+R_co = TypeVar("R_co", bound=Held, covariant=True)
 
 
 class Drafter(Level):
@@ -141,10 +158,10 @@ class Drafter(Level):
         """Forget every token from position ``length`` on, here and below."""
 
 
-class _Reading(Drafter):
+class _Reading(Drafter, Generic[R_co]):
     """A level that reads a model."""
 
-    def __init__(self, reader: Reader, window: Window, sampler: Sampler) -> None:
+    def __init__(self, reader: R_co, window: Window, sampler: Sampler) -> None:
         self.reader, self.window, self.sampler = reader, window, sampler
         self._logits: dict[int, Tensor] = {}  # by position, [vocabulary]
 
@@ -173,7 +190,7 @@ class _Reading(Drafter):
             self._logits.update(enumerate(laws.logits, start=mark))
 
 
-class Autoregressive(_Reading):
+class Autoregressive(_Reading[Reader]):
     """The bottom of a chain: writes its own choices one by one, at most ``window.tokens`` of them."""
 
     def settle(self, tape: Tape, mark: int) -> Iterator[Fact]:
@@ -190,7 +207,34 @@ class Autoregressive(_Reading):
                 return
 
 
-class Verifier(_Reading):
+class AtOnce(_Reading[Guesser]):
+    """The bottom of a chain that guesses a window in one pass; its choices are told together."""
+
+    def settle(self, tape: Tape, mark: int) -> Iterator[Fact]:
+        """Append tokens until the window closes, the tape is full, or no law comes any more."""
+        began, positions = time.perf_counter(), self.reader.guess(tape)
+        probabilities, ranks = list[float](), list[int]()
+        while len(tape) - mark < self.window.tokens and not tape.full:
+            at, law = len(tape), self.reader.law(tape)
+            if law is None:
+                break
+            tape += self.sampler.choose(law.probs, at)
+            self._remember(law, at)
+            probability, rank = _given(law, [0], tape[at:])
+            probabilities += probability
+            ranks += rank
+            if _unsure(law, self.window):
+                break
+        if ranks:
+            tokens, given, seconds = (
+                tuple(tape[mark:]),
+                (tuple(probabilities), tuple(ranks)),
+                time.perf_counter() - began,
+            )
+            yield Drafted(self.reader.index, tokens, *given, positions, began, seconds)
+
+
+class Verifier(_Reading[Reader]):
     """A level over another: keeps of its windows what it would write itself, until ``window.tokens`` tokens stand.
 
     ``tau``: LOSSY where not None; see acceptance.near. ``bonus``: whether a choice follows a window that stands whole.

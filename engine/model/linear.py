@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from engine.model.cpu.layout import LANES
 from engine.model.kernels import nf4_linear
 from engine.model.kernels.nf4 import refusal as nf4_refusal
 from engine.model.packed import Packed
@@ -145,6 +146,24 @@ def rows_of(linear: Linear, rows: Tensor) -> Linear:
         raise ValueError(f"rows of {k} weights do not hold whole blocks of {linear.blocksize}")
     packed, absmax = (part.view(n, -1)[rows].view(-1) for part in (linear.packed, linear.absmax))
     return Nf4(packed, absmax, linear.code, (len(rows), k), linear.blocksize, bias)
+
+
+def rows_behind(linear: Linear, first: int) -> Callable[[Tensor], Tensor]:
+    """Return the product of the outputs from ``first`` on alone, over the same memory: [n, K] -> [n, N - first].
+
+    Where the layout does not let it be cut there, all outputs are computed.
+    """
+    bias = None if isinstance(linear, Stacked) or linear.bias is None else linear.bias[first:]
+    if isinstance(linear, Dense):
+        return Dense(linear.weight[first:], bias)
+    if isinstance(linear, Nf4) and linear.shape[1] % linear.blocksize == 0:
+        part = linear.between(slice(first, None))
+        part.bias = bias
+        return part
+    if isinstance(linear, Packed) and first % LANES == 0:
+        shape = linear.shape[0] - first, linear.shape[1]
+        return Packed(linear.blocks[first // LANES :], linear.form, shape, bias)
+    return lambda x: linear(x)[:, first:].contiguous()
 
 
 def blocked(linear: Linear) -> Linear:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 Layout = Literal["z-lab", "deepspec", "speculators"]
 TAPS = (2, 5, 7)  # layers of the target whose input is read
-ROWS, MASK, RANK = 5, 290, 8
+ROWS, MASK, RANK = 7, 290, 8
 SIZES: dict[str, Any] = {
     "model_type": "qwen3",
     "hidden_size": 32,

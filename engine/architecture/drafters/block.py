@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from math import prod
 
 from engine.architecture.checking import Stored, check_tensors
 from engine.architecture.drafters.ids import IDS, MASK, check_ids
 from engine.architecture.drafters.origin import made_for_another, require_taps
 from engine.architecture.families.qwen3 import read as read_qwen3
+from engine.architecture.form import GROUP
+from engine.architecture.holding import BYTES, Form, Holding
 from engine.architecture.settings import Settings
 from engine.architecture.shape import Architecture
+from engine.architecture.stored import Kept
 from engine.architecture.windows import SLIDING
 
 TABLE, HEAD = "embed_tokens.weight", "lm_head.weight"
@@ -82,6 +86,27 @@ class BlockShape:
         if self.confidence:
             shapes |= {CONFIDENCE: (1, self.confidence), CONFIDENCE_BIAS: (1,)}
         return shapes
+
+    def form(self, name: str, dimensions: int, kept: Kept, holding: Holding) -> Form:
+        """Return the form of the tensor ``name`` on a device, see Holding; the small heads are read a row at a time."""
+        if name in (CONFIDENCE, CONFIDENCE_BIAS):
+            return "float32"
+        if name == MARKOV_ROWS or (name == MARKOV_SPREAD and holding.device == "cuda"):
+            return "bfloat16"
+        if name == MARKOV_SPREAD and self.markov % GROUP:
+            return "float32"
+        return holding.form(name, dimensions, kept)
+
+    def bytes(self, kept: Mapping[str, Kept], holding: Holding, room: int) -> int:
+        """Return the memory it takes with ``room`` tokens, of which files hold matrices as ``kept`` says."""
+        holding = holding.of(self.decoder)
+        weights = sum(
+            prod(shape) * BYTES[self.form(name, len(shape), kept.get(name, "16-bit"), holding)]
+            for name, shape in self.tensors().items()
+        )
+        number = 2 if holding.device == "cuda" else 4
+        past = 2 * self.decoder.layers * self.decoder.kv_heads * self.decoder.head_dim * (room + self.rows)
+        return round(weights) + number * (past + 2 * room * self.decoder.head_dim)
 
 
 def read_block(settings: Settings, stored: Mapping[str, Stored], target: Architecture) -> BlockShape:

@@ -3,7 +3,7 @@
 To add one: its value in engine/config/sources.py, and a file here that registers what makes its levels (see Making).
 """
 
-from engine.decoding.sources import exit, lookup, model  # noqa: A004 - each registers itself
+from engine.decoding.sources import block, exit, lookup, model  # noqa: A004 - each registers itself
 from engine.decoding.sources.making import (
     Home,
     Making,
@@ -26,6 +26,7 @@ __all__ = [
     "NotRecorded",
     "Own",
     "Place",
+    "block",
     "exit",
     "fitted",
     "lookup",

@@ -1,0 +1,1 @@
+"""Runs drafters that read a target: their weights, and what they have taken in of a conversation."""
