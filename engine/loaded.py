@@ -90,6 +90,11 @@ class Loaded:
         return {role: model for role, (model, _) in self._parts.items()}
 
     @property
+    def own(self) -> Mapping[Role, Own]:
+        """What sources loaded for themselves, by role."""
+        return self._own
+
+    @property
     def tokenizer(self) -> ChatTokenizer:
         """The target's tokenizer, which every level shares."""
         return self._tokenizers["target"]

@@ -13,7 +13,19 @@ from dataclasses import replace
 import torch
 
 from engine.account import LEAST
-from engine.config import AUTOMATIC, ROOM, WEIGHTS, Chosen, ModelSet, Preset, Sampling, Traits, Weights
+from engine.config import (
+    AUTOMATIC,
+    PRESETS,
+    ROOM,
+    WEIGHTS,
+    Chosen,
+    ModelSet,
+    Preset,
+    Sampling,
+    Source,
+    Traits,
+    Weights,
+)
 from engine.decoding.chain import describe
 from engine.decoding.planner import Planner
 from engine.decoding.relay import Chain, PlainStep, Relay, within
@@ -21,7 +33,7 @@ from engine.decoding.sources import NotRecorded, fitted
 from engine.decoding.tape import Tape
 from engine.decoding.threads import Threads
 from engine.diagnosis import describe_engine
-from engine.errors import ContextFull, SettingError
+from engine.errors import ContextFull, DeviceError, SettingError
 from engine.events import Event, Loading, Notice, PlainPace, Round, Started
 from engine.gpus import device_of
 from engine.loaded import How, Loaded, device_errors
@@ -57,6 +69,7 @@ class Session:
         self._planner = Planner()
         self._paces = paces or Paces()
         self._noticed: set[str] = set()  # what was said once
+        self._without = dict[Source, str]()  # what the device has no room for, and why
 
     @classmethod
     def open(
@@ -134,8 +147,12 @@ class Session:
         """
         for role in sorted(preset.whole, reverse=True):  # the target first
             yield from self._loaded.need(role)
+        self._without = {}
         for stage in preset.stages:
-            yield from self._loaded.need_own(stage.source)
+            try:
+                yield from self._loaded.need_own(stage.source)
+            except DeviceError as reason:
+                self._without[stage.source] = f"{reason.sentence} The answer is written without it."
         with device_errors():
             try:
                 for fraction in self._loaded.runner.prepare(self._as_trained(preset)):
@@ -220,7 +237,7 @@ class Session:
         """
         runner, chain, tape, preset = self._loaded.runner, reply.chain, reply.tape, reply.chain.preset
         reused, device = runner.held(preset), _device_name(self.device)
-        levels = describe(preset, runner.models, runner.windows(preset))
+        levels = describe(preset, runner.models, self._loaded.own, runner.windows(preset))
         context = self.context(preset)
         try:
             with device_errors():
@@ -250,7 +267,13 @@ class Session:
         self._loaded.close()
 
     def _as_trained(self, preset: Preset) -> Preset:
-        """Return ``preset`` fitted to what the models were trained for, such as the early exits of a target."""
+        """Return ``preset`` fitted to what the models were trained for, such as the early exits of a target.
+
+        Levels that the device has no room for are left out.
+        """
+        stages = tuple(stage for stage in preset.stages if stage.source not in self._without)
+        if len(stages) < len(preset.stages):
+            preset = replace(preset, stages=stages) if len(stages) > 1 else PRESETS["plain"]
         return fitted(preset, self.loaded)
 
     def _watch(self) -> Watch:
@@ -270,7 +293,7 @@ class Session:
             except StopIteration as done:
                 prompt: Prompt = done.value
                 break
-        for sentence in (self._loaded.note, prompt.notice):
+        for sentence in (self._loaded.note, prompt.notice, *self._without.values()):
             if sentence and sentence not in self._noticed:
                 self._noticed.add(sentence)
                 yield Notice(sentence)

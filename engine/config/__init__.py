@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from engine.config.models import ModelSet, holds_model, models_in, tiny_models
-from engine.config.sources import TARGET, Block, Exit, Lookup, Model, Role, Source, source_kind
+from engine.config.sources import TARGET, Block, Exit, Head, Lookup, Model, Role, Source, source_kind
 from engine.errors import SettingError
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Block",
     "Chosen",
     "Exit",
+    "Head",
     "Lookup",
     "Model",
     "ModelSet",

@@ -144,6 +144,38 @@ class Lookup(Source):
 
 
 @dataclass(frozen=True, slots=True)
+class Head(Source):
+    """A head trained for the target, which reads its hidden states and guesses one token after another (EAGLE-3)."""
+
+    kind: ClassVar[str] = "head"
+    judges: ClassVar[bool] = False
+
+    @property
+    def roles(self) -> Mapping[Role, str]:
+        """See Source."""
+        return {"head": "a drafting head made for this model"}
+
+    @property
+    def own(self) -> Role:
+        """See Source."""
+        return "head"
+
+    @property
+    def words(self) -> str:
+        """See Source."""
+        return "a drafting head"
+
+    def title(self, *, bottom: bool, top: bool) -> str:  # noqa: ARG002 - see Source
+        """See Source."""
+        return "Head"
+
+    @classmethod
+    def nature(cls, detail: str, *, bottom: bool) -> str:  # noqa: ARG003 - see Source
+        """See Source."""
+        return f"is a small head that {detail}" if detail else "is a small head that reads the big model"
+
+
+@dataclass(frozen=True, slots=True)
 class Block(Source):
     """A drafter that guesses a block of tokens at once by what layers of the target made of the text: DFlash, DSpark.
 
@@ -187,7 +219,7 @@ class Block(Source):
         return f"{cls.nature(detail, bottom=bottom)} that {does}"
 
 
-KINDS: Mapping[str, type[Source]] = MappingProxyType({kind.kind: kind for kind in (Lookup, Model, Exit, Block)})
+KINDS: Mapping[str, type[Source]] = MappingProxyType({kind.kind: kind for kind in (Lookup, Model, Exit, Head, Block)})
 
 
 def source_kind(name: str) -> type[Source]:

@@ -55,12 +55,14 @@ def asked(preset: Preset) -> tuple[int, ...]:
     return tuple(stage.window.tokens for stage in preset.stages[:-1])
 
 
-def describe(preset: Preset, models: Models, windows: Sequence[int]) -> tuple[LevelInfo, ...]:
+def describe(preset: Preset, models: Models, own: Mapping[Role, Own], windows: Sequence[int]) -> tuple[LevelInfo, ...]:
     """Return the levels of ``preset`` in words, bottom first; ``windows`` are those they run with, the top has none."""
     top = len(preset.stages) - 1
     levels = []
     for index, stage in enumerate(preset.stages):
         title = stage.source.title(bottom=index == 0, top=index == top)
-        levels.append(LevelInfo(title, making(stage.source).detail(models), stage.source.kind))
+        made, loaded = making(stage.source), own.get(stage.source.own or "")
+        detail = made.detail(models) if loaded is None else made.about(loaded)
+        levels.append(LevelInfo(title, detail, stage.source.kind))
     sizes = zip([*windows, 0], [*asked(preset), 0], strict=True)
     return tuple(replace(level, window=window, asked=wish) for level, (window, wish) in zip(levels, sizes, strict=True))

@@ -95,9 +95,7 @@ class Transformer:
     @torch.inference_mode()
     def embed(self, ids: Tensor) -> Tensor:
         """Return the rows of int64 ``ids`` [n] as hidden states [n, width]."""
-        if isinstance(self.table, Packed):
-            return self.table.dequantised(ids)
-        return functional.embedding(ids.to(self.table.device), self.table).to(self.device)
+        return embedded(self.table, ids, self.device)
 
     @torch.inference_mode()
     def run(self, hidden: Tensor, layers: range, cache: Cache) -> Tensor:
@@ -131,6 +129,13 @@ class Transformer:
     def head_of(self, tokens: Tensor) -> Linear:
         """Return a head that reads only ``tokens`` (int64 [m]): cheaper by as much as it is smaller."""
         return rows_of(self.head, tokens.to(self.device))
+
+
+def embedded(table: Tensor | Packed, ids: Tensor, device: torch.device) -> Tensor:
+    """Return the rows of int64 ``ids`` [n] of ``table`` on ``device``, wherever the table lies."""
+    if isinstance(table, Packed):
+        return table.dequantised(ids)
+    return functional.embedding(ids.to(table.device), table).to(device)
 
 
 def _steps(model: Transformer) -> Steps | None:

@@ -20,7 +20,7 @@ from engine.architecture.weights import stored_in
 from engine.errors import CheckpointError
 from engine.files import read_object
 
-__all__ = ["BlockShape", "HeadShape", "kind_of", "read_drafter"]
+__all__ = ["BlockShape", "DrafterShape", "HeadShape", "kind_of", "read_drafter"]
 
 DrafterShape = HeadShape | BlockShape
 Reader = Callable[[Settings, Mapping[str, Stored], Architecture], DrafterShape]

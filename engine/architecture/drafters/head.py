@@ -8,19 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from math import prod
 
 from engine.architecture.checking import Stored, check_tensors
 from engine.architecture.drafters.ids import AGAIN, IDS, MASK, check_ids
 from engine.architecture.drafters.origin import made_for_another, require_taps
+from engine.architecture.form import GROUP
+from engine.architecture.holding import BYTES, Holding
 from engine.architecture.parts import layer_parts, read_decoder, read_sizes
 from engine.architecture.settings import Settings
 from engine.architecture.shape import Architecture
+from engine.architecture.stored import Kept
 from engine.architecture.windows import sliding_if_asked, without_windows
 from engine.errors import CheckpointError
 
 TABLE, HEAD = "embed_tokens.weight", "lm_head.weight"
 WHOLE = ("input_norm.weight",)  # a norm of all features together
 OLD_NORMS = ("aux_norm_low.weight", "aux_norm_mid.weight", "aux_norm_high.weight")
+RING = 64  # positions whose states wait on a GPU
 USUAL = 3  # layers that are read, unless the file says otherwise
 LAYERS = ("llama", "qwen2", "qwen3", "mistral")  # families whose layers heads are made of
 
@@ -48,6 +53,24 @@ class HeadShape:
     mapped: bool
     own_table: bool
     own_head: bool
+
+    def held(self, holding: Holding) -> Holding:
+        """Return how such a head is held: a CPU keeps it exactly where rows do not hold whole groups."""
+        return replace(holding, weights="exact") if self.target[0] % GROUP else holding.of(self.decoder)
+
+    def bytes(self, kept: Mapping[str, Kept], holding: Holding, room: int) -> int:
+        """Return the memory it takes with ``room`` tokens, of which files hold matrices as ``kept`` says.
+
+        On a GPU an embedding of its own stays with the host, and states wait in rings for it.
+        """
+        held, a, gpu = self.held(holding), self.decoder, holding.device == "cuda"
+        weights = sum(
+            prod(shape) * BYTES[held.form(name, len(shape), kept.get(name, "16-bit"))]
+            for name, shape in self.tensors().items()
+            if not (gpu and name == TABLE)
+        )
+        rings = len(self.taps) * RING * self.target[0] if gpu else 0
+        return round(weights) + (2 if gpu else 4) * (2 * (a.kv_heads + 1) * a.head_dim * room + rings)
 
     def tensors(self) -> dict[str, tuple[int, ...]]:
         """Return the shape of every tensor that is loaded, by its name in the file; IDS, of whole numbers, aside."""

@@ -3,7 +3,7 @@
 To add one: its value in engine/config/sources.py, and a file here that registers what makes its levels (see Making).
 """
 
-from engine.decoding.sources import block, exit, lookup, model  # noqa: A004 - each registers itself
+from engine.decoding.sources import block, exit, head, lookup, model  # noqa: A004 - each registers itself
 from engine.decoding.sources.making import (
     Home,
     Making,
@@ -29,6 +29,7 @@ __all__ = [
     "block",
     "exit",
     "fitted",
+    "head",
     "lookup",
     "makes",
     "making",

@@ -92,6 +92,10 @@ class Making(Generic[S]):
         """Return its size in a few words."""
         return ""
 
+    def about(self, own: Own) -> str:  # noqa: ARG002 - others need it
+        """Return what there is to say of what it loaded, in a few words."""
+        return ""
+
     def place(self, models: Models) -> Place | None:  # noqa: ARG002 - most need them
         """Return where it reads a model, in a cache that all readers of that model share; None: nowhere.
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from engine.config import PRESETS, TARGET, ModelSet, Preset, Role, Sampling, Source, Stage, Window
 from engine.decoding.laws import Laws
-from engine.decoding.sources import Home, Making, Materials, Models, makes
+from engine.decoding.sources import Home, Making, Materials, Own, makes
 from engine.decoding.trunk import Tap, Trunk
 from engine.errors import ModelSetError, SettingError
 from engine.events import Event, Finished, Round, Started, from_json, to_json
@@ -93,7 +93,7 @@ class HeadReader:
 class OfToy(Making[Toy]):
     """What makes levels of it."""
 
-    def detail(self, _models: Models) -> str:
+    def about(self, _own: Own) -> str:
         return "reads two layers"
 
     def load(self, folder: Path, home: Home) -> Head:

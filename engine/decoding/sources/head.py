@@ -1,0 +1,146 @@
+"""An EAGLE-3 head at the bottom of a chain: it reads what several layers of the target made of every token."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from engine import config
+from engine.architecture.drafters import HeadShape, read_drafter
+from engine.architecture.stored import kept_as
+from engine.architecture.weights import stored_in
+from engine.config import TARGET, Stage
+from engine.decoding.laws import Laws
+from engine.decoding.sources.making import Home, Making, Materials, Own, makes
+from engine.errors import CheckpointError
+from engine.model.drafters.head import Head, load_head
+from engine.model.past import Past
+
+
+class Rows:
+    """The rows a head has made of a conversation: row i of token i's features and of token i + 1.
+
+    ``held`` of them have seen the target's features. Others behind them only guess ahead, and go before more is held.
+    ``last``: what the last row of all handed on and is read from; None where that row is gone.
+    """
+
+    def __init__(self, head: Head, past: Past) -> None:
+        self.head, self.past = head, past
+        self.held = 0
+        self.last: tuple[Tensor, Tensor] | None = None
+        self._settled: tuple[Tensor, Tensor] | None = None  # as `last`, of those that are held
+
+    def take(self, states: Sequence[Tensor], following: Sequence[int]) -> None:
+        """Hold rows of the features in ``states`` (of each tap [n, width]) and the n tokens ``following`` them."""
+        self.past.rewind(self.held)
+        ops = self.head.operations(self.past, len(following))
+        given, read = self._run(self.head.features(states, ops), following)
+        self.held = self.past.length
+        self.last = self._settled = given[-1:], read[-1:]
+
+    def guess(self, token: int) -> None:
+        """Make a row behind the last one, which hands on what stands for features, and ``token``."""
+        assert self.last is not None  # noqa: S101 - there is a row before it
+        self.last = self._run(self.last[0], [token])
+
+    def rewind(self, length: int) -> None:
+        """Forget every token from position ``length`` on, and what only guessed.
+
+        A row ends with a token, so there is one less of them. Where a held row goes, the one before is made again: what
+        it handed on is not kept.
+        """
+        if self.held > max(length - 1, 0):
+            self.held, self._settled = max(length - 2, 0), None
+        self.past.rewind(self.held)
+        self.last = self._settled
+
+    def _run(self, given: Tensor, following: Sequence[int]) -> tuple[Tensor, Tensor]:
+        ids = torch.tensor(following, dtype=torch.int64, device=self.head.device)
+        ops = self.head.operations(self.past, len(following))
+        made = self.head.step(given, self.head.embed(ids), ops, self.past)
+        self.past.length += len(following)
+        return made
+
+
+class HeadReader:
+    """A head at work on the states of a target."""
+
+    def __init__(self, rows: Rows, materials: Materials, index: int) -> None:
+        self.rows, self.index = rows, index
+        self.vocabulary, self.sampler = materials.vocabulary, materials.sampler
+        self.read, self.tokens = rows.head.within(materials.vocabulary)
+        trunk = materials.trunks[TARGET]
+        self.taps = [trunk.tap(depth, rows.held) for depth in rows.head.shape.taps]
+
+    def laws(self, tape: Sequence[int], mark: int, rows: int) -> Laws:
+        """Return the law after tape[:mark]; it only drafts, so there is one."""
+        if rows != 1:
+            raise ValueError(f"a head drafts one token at a time, not {rows}")
+        before = self.rows.past.length
+        self._take(tape, mark - 1)
+        while self.rows.past.length < mark - 1:
+            self.rows.guess(tape[self.rows.past.length + 1])
+        logits = self._logits()
+        return Laws(self.sampler.shape(logits, tape, mark), logits, self.rows.past.length - min(before, self.rows.held))
+
+    def prefill(self, tape: Sequence[int], upto: int) -> None:
+        """Take in what the target, which holds ``upto`` tokens of the tape, has left in its taps."""
+        self._take(tape, upto)
+
+    def rewind(self, length: int) -> None:
+        """Forget every token from position ``length`` on."""
+        self.rows.rewind(length)
+
+    def _take(self, tape: Sequence[int], upto: int) -> None:
+        """Hold rows of all features there are before position ``upto``; what was guessed in their place is dropped."""
+        start, stop = self.rows.held, min(upto, *(tap.stop for tap in self.taps))
+        if stop > start:
+            self.rows.take([tap.states(start, stop) for tap in self.taps], tape[start + 1 : stop + 1])
+            for tap in self.taps:
+                tap.release(stop - 1)  # the last row is made again where the tape is cut by a token
+
+    def _logits(self) -> Tensor:
+        """Return float32 [1, vocabulary]: minus infinity for tokens it does not speak of."""
+        last = self.rows.last
+        if last is None:  # of a tape of one token
+            return torch.zeros(1, self.vocabulary, device=self.rows.head.device)
+        few = self.read(last[1]).float()
+        if self.tokens is None:
+            return few[:, : self.vocabulary]
+        return few.new_full((1, self.vocabulary), -torch.inf).index_copy_(1, self.tokens, few)
+
+
+@makes(config.Head)
+class OfHead(Making[config.Head]):
+    """What makes levels of a head."""
+
+    def about(self, own: Own) -> str:
+        """See Making."""
+        taps = own.head.shape.taps if isinstance(own, Rows) else ()
+        return f"reads layers {', '.join(map(str, taps))}"
+
+    def memory(self, folder: Path, home: Home) -> int:
+        """See Making."""
+        return _shape(folder, home).bytes(kept_as(stored_in(folder)), home.holding, home.room)
+
+    def load(self, folder: Path, home: Home) -> Rows:
+        """See Making."""
+        target = home.models[TARGET]
+        head = load_head(folder, _shape(folder, home), target, home.holding)
+        return Rows(head, head.new_past(target.context, whole=False))
+
+    def reader(self, materials: Materials, stage: Stage, index: int) -> HeadReader:  # noqa: ARG002 - its window counts
+        """See Making."""
+        rows = materials.own[self.source.own]
+        assert isinstance(rows, Rows)  # noqa: S101 - what was loaded for it
+        return HeadReader(rows, materials, index)
+
+
+def _shape(folder: Path, home: Home) -> HeadShape:
+    shape = read_drafter(folder, home.models[TARGET].architecture)
+    if not isinstance(shape, HeadShape):
+        raise CheckpointError(f"{folder} holds no EAGLE-3 head.", "Choose a head that was made for this model.")
+    return shape

@@ -1,0 +1,197 @@
+"""An EAGLE-3 head as a level: what it holds after verdicts of every kind, and the replies of a session that has one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from engine import config
+from engine.architecture.holding import Holding
+from engine.config import PRESETS, TARGET, ModelSet, Preset, Sampling, Stage, Window
+from engine.decoding.laws import Sampler
+from engine.decoding.sources import Materials, making
+from engine.decoding.sources.head import HeadReader, Rows
+from engine.decoding.sources.making import Home
+from engine.decoding.tape import Tape
+from engine.decoding.trunk import Trunk
+from engine.errors import DeviceError
+from engine.events import Event, Finished, Notice, Round, Started
+from engine.model import Transformer, load
+from engine.session import Session
+from tests.engine.family import finish
+from tests.engine.heads import FORMATS, write_head
+
+PRESET = Preset("head", "EAGLE-3", "A head guesses.", (Stage(config.Head(), Window(4)), *PRESETS["plain"].stages))
+DEEP = Preset(  # below a level in the middle, which asks for more before the target has judged
+    "deep", "Deep", "A head below an exit.", (PRESET.stages[0], *PRESETS["hispec"].stages[1:])
+)
+SAMPLINGS = {"greedy": Sampling(temperature=0), "drawn": Sampling(temperature=0.8, seed=5)}
+TEXT = [7, 3, 99, 150, 42, 42, 8, 271, 5]
+
+
+@pytest.fixture(scope="module")
+def target(family: ModelSet) -> Transformer:
+    return finish(load(family.target, torch.device("cpu")))
+
+
+@pytest.fixture(scope="module")
+def folders(family: ModelSet, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Give a head of every format."""
+    root, tensors = tmp_path_factory.mktemp("heads"), load_file(family.target / "model.safetensors")
+    for name in FORMATS:
+        write_head(root / name, name, tensors)
+    return {name: root / name for name in FORMATS}
+
+
+def beside(family: ModelSet, folder: Path) -> ModelSet:
+    return ModelSet("With a head", {**family.models, "head": folder})
+
+
+class Bench:
+    """A head and a target run by hand: what a chain asks of them, one thing at a time."""
+
+    def __init__(self, target: Transformer, folder: Path) -> None:
+        home, source = Home({TARGET: target}, Holding("cpu", "exact"), 64), config.Head()
+        rows = making(source).load(folder, home)
+        assert isinstance(rows, Rows)
+        self.trunk, self.rows, self.tape = Trunk(target), rows, Tape(TEXT)
+        self.materials = Materials(
+            {TARGET: self.trunk}, Sampler(SAMPLINGS["greedy"]), target.vocabulary, own={"head": rows}
+        )
+        self.open()
+
+    def open(self) -> None:
+        """Set it to work, as a reply does."""
+        self.trunk.cut((self.trunk.model.layers,))
+        self.reader = HeadReader(self.rows, self.materials, 0)
+
+    def read(self, upto: int) -> None:
+        """Read a prompt as a reply does: the target first."""
+        self.trunk.advance(0, self.tape, upto)
+        self.reader.prefill(self.tape, upto)
+
+    def draft(self, tokens: int) -> list[Tensor]:
+        """Return the laws of a draft of so many tokens, which go on the tape."""
+        found = []
+        for _ in range(tokens):
+            (logits,) = self.reader.laws(self.tape, len(self.tape), 1).logits  # type: ignore[misc]
+            found.append(logits)
+            self.tape.append(int(logits.argmax()))
+        return found
+
+    def judge(self, mark: int, kept: int, following: int) -> None:
+        """Let the target see what was drafted from ``mark`` on, ``kept`` of it stand, and ``following`` come next."""
+        self.trunk.advance(0, self.tape, len(self.tape))
+        del self.tape[mark + kept :]
+        self.trunk.rewind(len(self.tape))
+        self.reader.rewind(len(self.tape))
+        self.tape.append(following)
+
+
+@pytest.mark.parametrize("name", ["safeailab", "speculators, qwen3"])
+@torch.inference_mode()
+def test_drafts_after_any_verdict_are_those_of_a_fresh_start(
+    name: str, target: Transformer, folders: dict[str, Path]
+) -> None:
+    """Rows of guesses left in the cache, or a row of a token that was taken back, change what comes next."""
+    bench = Bench(target, folders[name])
+    bench.read(4)
+    bench.read(len(TEXT) - 1)
+    for drafted in range(1, 8):
+        for kept in range(drafted + 1):
+            mark = len(bench.tape)
+            if mark > 50:  # begin anew: a conversation that is edited
+                del bench.tape[6:]
+                bench.trunk.rewind(4)
+                bench.rows.rewind(4)
+                bench.open()
+                bench.read(5)
+                mark = 6
+            bench.draft(drafted)
+            bench.judge(mark, kept, following=(37 * drafted + kept) % 300)
+            fresh = Bench(target, folders[name])
+            fresh.tape = Tape(bench.tape)
+            fresh.read(len(fresh.tape) - 1)
+            assert torch.cat(bench.draft(3)) == pytest.approx(torch.cat(fresh.draft(3)), abs=1e-3)
+            del bench.tape[-3:]
+            bench.reader.rewind(len(bench.tape))
+
+
+@torch.inference_mode()
+def test_a_tape_of_one_token_has_nothing_to_read(target: Transformer, folders: dict[str, Path]) -> None:
+    """Every row takes two tokens."""
+    bench = Bench(target, folders["safeailab"])
+    bench.tape = Tape(TEXT[:1])
+    (logits,) = bench.draft(1)
+    assert logits.isfinite().all()
+
+
+def ask(session: Session, conversation: Sequence[str], preset: Preset, sampling: Sampling) -> list[Event]:
+    roles = ("user", "assistant")
+    messages = [(roles[i % 2], words) for i, words in enumerate(conversation)]
+    return [*session.reply(messages, preset=preset, sampling=sampling, max_tokens=16)]
+
+
+def ids(events: Sequence[Event]) -> list[int]:
+    return [token.id for event in events if isinstance(event, Round) for token in event.settled]
+
+
+def conversations() -> Iterator[list[str]]:
+    """Yield a conversation as it goes on, is answered again, is edited, and begins anew."""
+    begun = ["The quick brown fox?", "jumps over the lazy dog. " * 3, "And then?"]
+    yield begun[:1]
+    yield begun
+    yield begun
+    yield [*begun[:2], "Why?"]
+    yield ["naïve café", *begun[1:]]
+
+
+@pytest.mark.parametrize("name", ["safeailab", "another width"])
+def test_replies_are_those_of_plain_decoding(name: str, family: ModelSet, folders: dict[str, Path]) -> None:
+    """Token for token, greedy and drawn, with the methods changing in between."""
+    session = finish(Session.open(beside(family, folders[name]), "cpu", "eager", threads=1))
+    plain = finish(Session.open(family, "cpu", "eager", threads=1))
+    session._loaded.runner.chunk = 7
+    for conversation in conversations():
+        for sampling, preset in zip(SAMPLINGS.values(), (PRESET, DEEP), strict=True):
+            expected = ids(ask(plain, conversation, PRESETS["plain"], sampling))
+            assert ids(ask(session, conversation, preset, sampling)) == expected
+    events = ask(session, ["Once more"], PRESET, SAMPLINGS["greedy"])
+    (started,) = (event for event in events if isinstance(event, Started))
+    taps = ", ".join(map(str, FORMATS[name].taps))
+    assert (started.levels[0].kind, started.levels[0].detail) == ("head", f"reads layers {taps}")
+    assert any(made.level == 0 for event in events if isinstance(event, Round) for made in event.passes)
+
+
+def test_without_room_for_its_head_a_set_answers_all_the_same(
+    family: ModelSet, folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says so once; with room again, the head is there."""
+    session = finish(Session.open(beside(family, folders["safeailab"]), "cpu", "eager", threads=1))
+    expected = ids(ask(session, ["The quick"], PRESETS["plain"], SAMPLINGS["greedy"]))
+    asked, full = list[int](), True
+
+    def require(_budget: object, part: str, size: int) -> None:
+        asked.append(size)
+        if full:
+            raise DeviceError(f"{part} needs more memory than is free.")
+
+    monkeypatch.setattr("engine.budget.Budget.require_bytes", require)
+    for notices in (1, 0):
+        events = ask(session, ["The quick"], PRESET, SAMPLINGS["greedy"])
+        assert ids(events) == expected
+        assert [event.sentence for event in events if isinstance(event, Notice)] == [
+            "With a head head needs more memory than is free. The answer is written without it."
+        ][:notices]
+        assert isinstance(events[-1], Finished)
+    full = False
+    events = ask(session, ["The quick"], PRESET, SAMPLINGS["greedy"])
+    assert ids(events) == expected
+    assert {made.level for event in events if isinstance(event, Round) for made in event.passes} == {0, 1}
+    assert len(set(asked)) == 1
+    assert asked[0] > 0
