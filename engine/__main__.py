@@ -246,7 +246,7 @@ def _reply(
     """Run one reply to its end, shown and logged event by event; returns its text."""
     events: Iterator[Event] = session.reply(
         messages,
-        preset=_preset(arguments, session.models),
+        preset=_preset(arguments, session),
         sampling=chosen(arguments),
         max_tokens=arguments.max_tokens,
         thinking=arguments.think,
@@ -260,11 +260,11 @@ def _reply(
     return text
 
 
-def _preset(arguments: argparse.Namespace, models: ModelSet) -> Preset:
-    """Return the method asked for, or else the one ``models`` begin with in the window too."""
+def _preset(arguments: argparse.Namespace, session: Session) -> Preset:
+    """Return the method asked for, or else the one its models begin with in the window too."""
     if arguments.preset is not None:
         return PRESETS[arguments.preset]
-    return starting_preset(models)
+    return starting_preset(session.models, "cuda" if session.device.type == "cuda" else "cpu")
 
 
 class Log:

@@ -48,7 +48,7 @@ def _lengths(dice: random.Random, replies: int, device: str) -> int:
     held: list[int] = []
     for done in range(1, replies + 1):
         said = " ".join(dice.choices(words, k=round(300 ** dice.random())))  # as many short ones as long ones
-        preset = dice.choice(list(PRESETS.values()))
+        preset = dice.choice([*filter(session.models.runs, PRESETS.values())])
         for _ in session.reply([("user", said)], preset=preset, max_tokens=2):
             pass
         held.append(_held())
@@ -105,7 +105,7 @@ def _reply(session: Session, messages: list[tuple[str, str]], dice: random.Rando
         repetition_penalty=dice.choice([1, 1, 1.2]),
         seed=dice.choice([None, dice.randint(0, 10**6)]),  # without one HSD plans its chain
     )
-    preset = dice.choice(list(PRESETS.values()))
+    preset = dice.choice([*filter(session.models.runs, PRESETS.values())])
     events = session.reply(messages, preset=preset, sampling=sampling, max_tokens=dice.choice([1, 7, 60, 200]))
     taken = dice.randint(1, 80) if dice.random() < 0.3 else None
     text = ""

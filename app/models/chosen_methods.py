@@ -6,7 +6,7 @@ import json
 
 from PySide6.QtCore import QSettings
 
-from app.models.library import starting_preset
+from app.models.library import likely_device, starting_preset
 from engine.config import PRESETS, ModelSet
 
 KEPT = "models/methods"
@@ -23,7 +23,9 @@ class ChosenMethods:
         chosen = self._chosen().get(models.name)
         if chosen is not None and chosen in PRESETS and models.runs(PRESETS[chosen]):
             return chosen
-        return starting_preset(models).name if (models.target / "config.json").is_file() else None
+        if not (models.target / "config.json").is_file():
+            return None
+        return starting_preset(models, likely_device()).name
 
     def remember(self, models: ModelSet, name: str) -> None:
         """Remember method ``name`` for ``models``, unless they start with it anyway."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 
 from engine.architecture import Architecture
-from engine.library import catalogue
+from engine.library import shapes
 from engine.model.block import Block
 from engine.model.kernels.backend import random_weight
 from engine.model.kernels.nf4 import BLOCK
@@ -17,12 +17,12 @@ from engine.model.transformer import Transformer
 SHAPES = {  # a head that is tied is kept once more at 4 bits, so a pass reads as much as of one of its own
     name: replace(shape, tied_head=False)
     for name, shape in {
-        "llama-3.1-8b": catalogue.LLAMA31_8B,
-        "llama-3.2-3b": catalogue.LLAMA32_3B,
-        "llama-3.2-1b": catalogue.LLAMA32_1B,
-        "qwen3-8b": catalogue.QWEN3_8B,
-        "qwen3-1.7b": catalogue.QWEN3_17B,
-        "qwen3-0.6b": catalogue.QWEN3_06B,
+        "llama-3.1-8b": shapes.LLAMA31_8B,
+        "llama-3.2-3b": shapes.LLAMA32_3B,
+        "llama-3.2-1b": shapes.LLAMA32_1B,
+        "qwen3-8b": shapes.QWEN3_8B,
+        "qwen3-1.7b": shapes.QWEN3_17B,
+        "qwen3-0.6b": shapes.QWEN3_06B,
     }.items()
 }
 FAMILIES = {  # target -> qualifier, draft

@@ -13,6 +13,7 @@ from engine.errors import SettingError
 
 __all__ = [
     "AUTOMATIC",
+    "DRAFTERS",
     "PRESETS",
     "ROOM",
     "TARGET",
@@ -229,6 +230,18 @@ PRESETS = MappingProxyType(
                 (Stage(Lookup(), Window(7)), _TARGET),  # eight rows cost a GPU little more than one
             ),
             Preset(
+                "head",
+                "EAGLE-3",
+                "A small head made for this model reads its thoughts and guesses ahead, the model checks.",
+                (Stage(Head(), Window(4)), _TARGET),
+            ),
+            Preset(
+                "block",
+                "DSpark",
+                "A small drafter made for this model guesses seven tokens at once, the model checks.",
+                (Stage(Block(), Window(7)), _TARGET),
+            ),
+            Preset(
                 "hispec",
                 "HiSpec",
                 "The model's own first layers guess ahead, a quarter of it sifts, all of it checks.",
@@ -262,3 +275,5 @@ PRESETS = MappingProxyType(
         )
     }
 )
+
+DRAFTERS: frozenset[Role] = frozenset().union(*(preset.roles - preset.whole for preset in PRESETS.values()))

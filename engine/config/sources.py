@@ -191,7 +191,7 @@ class Block(Source):
     @property
     def roles(self) -> Mapping[Role, str]:
         """See Source."""
-        return {"block": "a drafter of blocks"}
+        return {"block": "a block drafter made for this model"}
 
     @property
     def own(self) -> Role:

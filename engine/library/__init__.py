@@ -12,7 +12,7 @@ from engine.library.copying import Step
 from engine.library.downloads import Downloads
 from engine.library.faults import LibraryError
 from engine.library.fit import Verdict, judge
-from engine.library.hardware import Hardware, probe
+from engine.library.hardware import Hardware, likely_device, probe
 from engine.library.installed import Library
 from engine.library.manifest import Checked
 from engine.library.protocol import DeviceCode, FileProgress, Inspection, Patience, Progress, Release, SignedIn, Wanted
@@ -51,6 +51,7 @@ __all__ = [
     "depending_on",
     "inspect",
     "judge",
+    "likely_device",
     "newest",
     "probe",
     "read_address",

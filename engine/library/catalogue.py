@@ -10,11 +10,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Literal
 
-from engine.architecture import Architecture, architecture_of
+from engine.architecture import Architecture
 from engine.config import Role
 from engine.dimensions import Dimensions, as_nf4, held_in, layer_weights
+from engine.library.drafters import Drafter, drafters_of
+from engine.library.shapes import (
+    CODELLAMA_7B,
+    LLAMA2_7B,
+    LLAMA3_8B,
+    LLAMA31_8B,
+    LLAMA32_1B,
+    LLAMA32_3B,
+    QWEN3_06B,
+    QWEN3_4B,
+    QWEN3_8B,
+    QWEN3_14B,
+    QWEN3_17B,
+    QWEN25_05B,
+    QWEN25_7B,
+    QWEN25_15B,
+    SMOLLM2_17B,
+    SMOLLM2_135M,
+    SMOLLM2_360M,
+)
 
 Form = Literal["16-bit", "nf4"]
 NESTED = 0.5 + 1 / 64 + 4 / (64 * 256)  # bytes a weight on disk: NF4 whose scales are quantised to 8 bits in turn
@@ -42,7 +62,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class CatalogueSet:
-    """A hierarchy's models by role, with what a person needs to choose."""
+    """A hierarchy's models by role, with what a person needs to choose; it is whole without its ``drafters``."""
 
     name: str
     title: str
@@ -50,6 +70,11 @@ class CatalogueSet:
     presets: tuple[str, ...]
     models: Mapping[Role, Listed]
     chats: bool = True  # False for models that only continue a text
+
+    @property
+    def drafters(self) -> tuple[Drafter, ...]:
+        """What can guess ahead for its target besides, the best first."""
+        return drafters_of(self.models["target"].repository)
 
     @property
     def download(self) -> int:
@@ -71,56 +96,6 @@ class CatalogueSet:
         """The dimensions of the levels, the target's first."""
         return tuple(model.dimensions for model in self.models.values())
 
-
-def _shape(
-    family: str, layers: int, hidden: int, mlp: int, heads: int, kv: int, vocabulary: int, context: int, **others: Any
-) -> Architecture:
-    """Return the architecture whose config.json says so; a head of its own unless ``others`` tie it."""
-    config = {
-        "model_type": family,
-        "num_hidden_layers": layers,
-        "hidden_size": hidden,
-        "intermediate_size": mlp,
-        "num_attention_heads": heads,
-        "num_key_value_heads": kv,
-        "vocab_size": vocabulary,
-        "max_position_embeddings": context,
-        **others,
-    }
-    return architecture_of(config, "the catalogue")
-
-
-def _qwen3(layers: int, hidden: int, mlp: int, heads: int, tied: bool) -> Architecture:
-    others = {"tie_word_embeddings": tied, "rope_theta": 1e6}
-    return _shape("qwen3", layers, hidden, mlp, heads, 8, 151_936, 40_960, **others)
-
-
-def _qwen25(layers: int, hidden: int, mlp: int, heads: int, kv: int, tied: bool) -> Architecture:
-    vocabulary = 151_936 if tied else 152_064  # the same tokenizer; the larger models pad further
-    return _shape("qwen2", layers, hidden, mlp, heads, kv, vocabulary, 32_768, tie_word_embeddings=tied)
-
-
-def _llama3(layers: int, hidden: int, mlp: int, heads: int, tied: bool, context: int = 131_072) -> Architecture:
-    others = {"tie_word_embeddings": tied, "rope_theta": 5e5}
-    return _shape("llama", layers, hidden, mlp, heads, 8, 128_256, context, **others)
-
-
-def _smollm2(layers: int, hidden: int, mlp: int, heads: int, kv: int) -> Architecture:
-    return _shape("llama", layers, hidden, mlp, heads, kv, 49_152, 8_192, tie_word_embeddings=True)
-
-
-QWEN3_06B, QWEN3_17B = _qwen3(28, 1024, 3072, 16, True), _qwen3(28, 2048, 6144, 16, True)
-QWEN3_4B, QWEN3_8B = _qwen3(36, 2560, 9728, 32, True), _qwen3(36, 4096, 12_288, 32, False)
-QWEN3_14B = _qwen3(40, 5120, 17_408, 40, False)
-QWEN25_05B, QWEN25_15B = _qwen25(24, 896, 4864, 14, 2, True), _qwen25(28, 1536, 8960, 12, 2, True)
-QWEN25_7B = _qwen25(28, 3584, 18_944, 28, 4, False)
-LLAMA32_1B, LLAMA32_3B = _llama3(16, 2048, 8192, 32, True), _llama3(28, 3072, 8192, 24, True)
-LLAMA31_8B = _llama3(32, 4096, 14_336, 32, False)
-LLAMA3_8B = _llama3(32, 4096, 14_336, 32, False, context=8_192)
-LLAMA2_7B = _shape("llama", 32, 4096, 11_008, 32, 32, 32_000, 4_096)
-CODELLAMA_7B = _shape("llama", 32, 4096, 11_008, 32, 32, 32_016, 16_384)
-SMOLLM2_135M, SMOLLM2_360M = _smollm2(30, 576, 1536, 9, 3), _smollm2(32, 960, 2560, 15, 5)
-SMOLLM2_17B = _smollm2(24, 2048, 8192, 32, 32)
 
 _TABLE = "model table in the Unsloth source"
 _CARD = "model card in public documentation"
@@ -147,6 +122,8 @@ def _early_exit(name: str, architecture: Architecture) -> Listed:
 
 
 _THREE = ("hsd", "draft", "pyramid", "lookup")
+_HEAD, _BLOCK = ("head", *_THREE), ("block", *_THREE)
+_DRAFTERS = ("block", "head", *_THREE)  # a block first: of what is published its guesses stand most often
 _TWO = ("draft", "lookup")
 _EXITS = ("hispec", "lookup")
 
@@ -186,7 +163,7 @@ CATALOGUE: Mapping[str, CatalogueSet] = MappingProxyType(
                 "qwen3-4b",
                 "Qwen3 4B",
                 "Good answers in many languages on a modest GPU. Compressed to 4 bits, a quarter of the size.",
-                _THREE,
+                _BLOCK,
                 {
                     "target": _nf4("Qwen3-4B", QWEN3_4B),
                     "qualifier": _nf4("Qwen3-1.7B", QWEN3_17B),
@@ -197,7 +174,7 @@ CATALOGUE: Mapping[str, CatalogueSet] = MappingProxyType(
                 "qwen3-8b",
                 "Qwen3 8B",
                 "The all-rounder: reasoning, code, many languages. Compressed to 4 bits, a quarter of the size.",
-                _THREE,
+                _DRAFTERS,
                 {
                     "target": _nf4("Qwen3-8B", QWEN3_8B),
                     "qualifier": _nf4("Qwen3-1.7B", QWEN3_17B),
@@ -208,7 +185,7 @@ CATALOGUE: Mapping[str, CatalogueSet] = MappingProxyType(
                 "qwen3-8b-original",
                 "Qwen3 8B, original weights",
                 "The same models uncompressed from their makers: a larger download that is compressed on a GPU.",
-                _THREE,
+                _DRAFTERS,
                 {
                     "target": _original("Qwen/Qwen3-8B", QWEN3_8B),
                     "qualifier": _original("Qwen/Qwen3-1.7B", QWEN3_17B),
@@ -219,7 +196,7 @@ CATALOGUE: Mapping[str, CatalogueSet] = MappingProxyType(
                 "qwen3-14b",
                 "Qwen3 14B",
                 "The best answers of this list, for a large GPU. Compressed to 4 bits, a quarter of the size.",
-                _THREE,
+                _DRAFTERS,
                 {
                     "target": _nf4("Qwen3-14B", QWEN3_14B),
                     "qualifier": _nf4("Qwen3-4B", QWEN3_4B),
@@ -241,7 +218,7 @@ CATALOGUE: Mapping[str, CatalogueSet] = MappingProxyType(
                 "llama-8b-nf4",
                 "Llama 3.1 8B, 4 bits",
                 "Llama in three sizes, made for each other. Compressed to 4 bits; needs no sign-in.",
-                _THREE,
+                _HEAD,
                 {
                     "target": _nf4("Meta-Llama-3.1-8B-Instruct", LLAMA31_8B, _LLAMA31),
                     "qualifier": _nf4("Llama-3.2-3B-Instruct", LLAMA32_3B, _LLAMA32),
@@ -252,7 +229,7 @@ CATALOGUE: Mapping[str, CatalogueSet] = MappingProxyType(
                 "llama-8b",
                 "Llama 3.1 8B, original weights",
                 "The same models uncompressed from their makers, who ask for a sign-in.",
-                _THREE,
+                _HEAD,
                 {
                     "target": _original("meta-llama/Llama-3.1-8B-Instruct", LLAMA31_8B, _LLAMA31, gated=True),
                     "qualifier": _original("meta-llama/Llama-3.2-3B-Instruct", LLAMA32_3B, _LLAMA32, gated=True),

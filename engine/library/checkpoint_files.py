@@ -18,20 +18,24 @@ BESIDES = re.compile(
     r"model\.safetensors\.index)\.json|merges\.txt|tokenizer\.model|chat_template\.jinja|"
     r"(LICENSE|LICENCE|NOTICE|USE_POLICY|README)(\.\w+)?"
 )
+PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl")  # endings of weights that are a program to be run
 EMBEDDING = {"modules.json", "config_sentence_transformers.json"}  # what their library keeps beside the weights
 SHARD = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")
 
 
-def choose(files: Sequence[Entry], repository: str) -> tuple[Entry, ...]:
-    """Pick what Updraft loads, small files first; raises LibraryError (unsupported) where that is not all there."""
+def choose(files: Sequence[Entry], repository: str, *, drafter: bool = False) -> tuple[Entry, ...]:
+    """Pick what Updraft loads, small files first; raises LibraryError (unsupported) where that is not all there.
+
+    A ``drafter`` has no tokenizer: it reads and writes the tokens of the model that it was made for.
+    """
     if any(entry.path in EMBEDDING for entry in files):
         raise _embedding(repository)
     weights = [entry for entry in files if entry.path == "model.safetensors"]
     weights = weights or [entry for entry in files if SHARD.fullmatch(entry.path)]
     if not weights:
-        raise not_a_checkpoint(repository, "has no safetensors weights")
+        raise _without_weights([entry.path for entry in files], repository)
     there = {entry.path for entry in files}
-    needed = ["config.json", "tokenizer.json", *_besides(weights[0].path)]
+    needed = ["config.json", *([] if drafter else ["tokenizer.json"]), *_besides(weights[0].path)]
     for path in needed:
         if path not in there:
             raise not_a_checkpoint(repository, f"has no {path}")
@@ -45,6 +49,18 @@ def _besides(weights: str) -> Iterator[str]:
         yield "model.safetensors.index.json"
         count = weights.removesuffix(".safetensors")[-5:]
         yield from (f"model-{number:05}-of-{count}.safetensors" for number in range(1, int(count) + 1))
+
+
+def _without_weights(paths: Sequence[str], repository: str) -> LibraryError:
+    """Return the error for files without weights that can be read; pickled ones are a program, which nobody runs."""
+    pickled = next((path for path in paths if path.endswith(PICKLED)), None)
+    if pickled is None:
+        return not_a_checkpoint(repository, "has no safetensors weights")
+    return LibraryError(
+        "unsupported",
+        f"{repository} has pickled weights alone ({pickled}), which can run any program when they are opened.",
+        "Choose a copy that has model.safetensors.",
+    )
 
 
 def read_config(raw: bytes, repository: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from engine.architecture.holding import Device
 from engine.gpus import GET_CUDA, Gpu, chosen, nvidia_smi, read_gpus, visible
 
 
@@ -68,6 +69,14 @@ def probe(folder: Path) -> Hardware:
         disk=disk.total,
         disk_free=disk.free,
     )
+
+
+def likely_device() -> Device:
+    """Return the device the engine will most likely run on, at once: neither torch nor the driver's program is asked.
+
+    Wrong where CUDA_VISIBLE_DEVICES hides every GPU, or where they are too old: good enough to begin with something.
+    """
+    return "cuda" if shutil.which("nvidia-smi") and torch_cuda() else "cpu"
 
 
 def torch_cuda() -> str | None:

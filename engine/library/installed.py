@@ -12,6 +12,7 @@ from platformdirs import user_data_path
 
 from engine.config import ModelSet
 from engine.library.copying import Step
+from engine.library.drafters import made_for
 from engine.library.faults import LibraryError
 from engine.library.importing import take_in
 from engine.library.manifest import NAME, Checked, Manifest, verify
@@ -245,6 +246,8 @@ class Library:
             title=manifest.title,
             former=manifest.former,
             alone=manifest.alone,
+            role=manifest.role,
+            serves=tuple(dict.fromkeys((*manifest.serves, *sorted(made_for(manifest.repository))))),
         )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from engine.config import Role
 from engine.errors import CheckpointError
 from engine.files import read_value, replace_file
 from engine.library.faults import LibraryError
@@ -53,7 +54,8 @@ class Manifest:
     """A checkpoint as it should lie on disk; ``complete`` once every file was verified.
 
     ``title`` is what its owner calls it (empty: by its repository), ``former`` what it was called before, and
-    ``alone`` is set where it was asked for by itself, not only as a level of a set.
+    ``alone`` is set where it was asked for by itself, not only as a level of a set. A drafter has the ``role`` as which
+    it is read, and ``serves`` the models of these repositories.
     """
 
     repository: str
@@ -65,6 +67,8 @@ class Manifest:
     title: str = ""
     former: tuple[str, ...] = ()
     alone: bool = False
+    role: Role = ""
+    serves: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
@@ -81,6 +85,10 @@ class Manifest:
             dataclasses.replace(entry, sha256=sha256) if entry.path == path else entry for entry in self.files
         )
         return dataclasses.replace(self, files=files)
+
+    def serving(self, role: Role, repository: str) -> Manifest:
+        """Return the manifest as that of a drafter, which serves the model of ``repository`` too."""
+        return dataclasses.replace(self, role=role, serves=tuple(dict.fromkeys((*self.serves, repository))))
 
     def save(self, library: Path) -> None:
         """Write the manifest into its folder; a crash leaves the old one or the new one, never half of one."""
@@ -114,9 +122,10 @@ def _manifest(value: Any) -> Manifest:
     """Return the manifest in ``value``; what a later Updraft wrote besides is passed over. Raises as bad data does."""
     known = {field.name for field in dataclasses.fields(Manifest)} & value.keys()
     files = tuple(Entry(**entry) for entry in value["files"])
-    former = tuple(value.get("former", ()))
-    manifest = Manifest(**{**{name: value[name] for name in known}, "files": files, "former": former})
-    words = (manifest.repository, manifest.revision, manifest.licence, manifest.title, *former)
+    lists = {name: tuple(value.get(name, ())) for name in ("former", "serves")}
+    manifest = Manifest(**{**{name: value[name] for name in known}, "files": files, **lists})
+    named = (manifest.repository, manifest.revision, manifest.licence, manifest.title, manifest.role)
+    words = (*named, *manifest.former, *manifest.serves)
     flags = (manifest.complete, manifest.alone)
     if not all(isinstance(word, str) for word in words) or not all(isinstance(flag, bool) for flag in flags):
         raise TypeError(NAME)

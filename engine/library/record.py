@@ -8,10 +8,13 @@ from typing import Any, Literal
 
 from filelock import FileLock
 
+from engine.config import Role
 from engine.dimensions import Dimensions, read_dimensions
 from engine.errors import CheckpointError
 from engine.files import read_value
 from engine.library.manifest import write_json
+
+LISTS = ("former", "serves")  # fields that JSON gives back as lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +22,7 @@ class Installed:
     """One checkpoint of the library; ``size`` in bytes, times in seconds since 1970.
 
     ``present`` is False while the library's drive is not connected, ``whole`` while a file is missing or short.
-    ``title``, ``former`` and ``alone`` as in the manifest.
+    ``title``, ``former``, ``alone``, ``role`` and ``serves`` as in the manifest.
     """
 
     repository: str
@@ -35,6 +38,13 @@ class Installed:
     title: str = ""
     former: tuple[str, ...] = ()
     alone: bool = False
+    role: Role = ""
+    serves: tuple[str, ...] = ()
+
+    @property
+    def drafts(self) -> bool:
+        """True for a drafter, which is no model by itself."""
+        return bool(self.role)
 
     @property
     def name(self) -> str:
@@ -78,7 +88,10 @@ class Record:
 
     def write(self, folder: Path, models: tuple[Installed, ...]) -> None:
         """Keep that ``folder`` holds ``models``; raises OSError."""
-        listed = [{**asdict(model), "folder": str(model.folder), "former": list(model.former)} for model in models]
+        listed = [
+            {**asdict(model), "folder": str(model.folder), **{name: list(getattr(model, name)) for name in LISTS}}
+            for model in models
+        ]
         value = {"folder": str(folder), "models": listed}
         if value == self._read():
             return
@@ -97,9 +110,9 @@ class Record:
 def _absent(value: Any) -> Installed | None:
     try:
         known = {field.name: value[field.name] for field in fields(Installed) if field.name in value}
-        folder, former = Path(value["folder"]), tuple(map(str, value.get("former", ())))
-        model = Installed(**{**known, "folder": folder, "former": former, "present": False})
-        words = (model.repository, model.revision, model.licence, model.title)
+        lists = {name: tuple(map(str, value.get(name, ()))) for name in LISTS}
+        model = Installed(**{**known, "folder": Path(value["folder"]), **lists, "present": False})
+        words = (model.repository, model.revision, model.licence, model.title, model.role)
         numbers = (model.size, model.added, model.used or 0.0)
     except (TypeError, KeyError, AttributeError):
         return None

@@ -1,11 +1,10 @@
-"""Finds the sets that the models on disk make up."""
+"""Finds the sets that the models on disk make up: a catalogue's set or one model, and what guesses ahead for it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
-from engine.config import ModelSet
+from engine.config import TARGET, ModelSet, Role
 from engine.errors import ModelSetError
 from engine.library.catalogue import CATALOGUE, CatalogueSet
 from engine.library.record import Installed
@@ -15,12 +14,13 @@ def model_sets(models: Iterable[Installed]) -> dict[str, ModelSet]:
     """Return what is offered to load: the catalogue's sets that are whole, then every other model as a set of one.
 
     By catalogue name or repository; the sets themselves are called as a person knows them. A model that is there
-    only as a level of a whole set is left out, but can be had by name.
+    only as a level of a whole set is left out, but can be had by name. Each has the drafters that were made for it.
     """
     ready = _ready(models)
     sets = _whole(ready)
     taken = {model.repository for name in sets for model in CATALOGUE[name].models.values()}
-    singles = {name: _alone(model) for name, model in ready.items() if name not in taken or model.alone}
+    wanted = (model for model in ready.values() if not model.drafts)
+    singles = {m.repository: _alone(m, ready) for m in wanted if m.repository not in taken or m.alone}
     return sets | singles
 
 
@@ -32,7 +32,12 @@ def set_named(name: str, models: Iterable[Installed]) -> ModelSet:
         return found[name]
     best = max(ready.values(), key=lambda model: model.answers_to(name), default=None)
     if best is not None and best.answers_to(name):
-        return _alone(best)
+        if best.drafts:
+            raise ModelSetError(
+                f"“{best.name}” only guesses ahead for another model and cannot chat by itself.",
+                f"Choose the model it was made for: {' or '.join(best.serves)}.",
+            )
+        return _alone(best, ready)
     titled = next((models for models in found.values() if models.name.casefold() == name.strip().casefold()), None)
     if titled is not None:
         return titled
@@ -50,6 +55,12 @@ def lacking(models: Iterable[Installed]) -> dict[str, tuple[str, ...]]:
     return found
 
 
+def drafters_for(repository: str, models: Iterable[Installed]) -> dict[Role, Installed]:
+    """Return the drafters among ``models`` that serve the model of ``repository``, of each role the newest."""
+    found = [model for model in models if model.drafts and repository in model.serves and model.present and model.whole]
+    return {model.role: model for model in sorted(found, key=lambda model: model.added)}
+
+
 def depending_on(model: Installed, models: Iterable[Installed]) -> tuple[str, ...]:
     """Return the titles of the whole sets of several models that ``model`` is a level of."""
     others = [each for each in models if each.key != model.key]
@@ -64,16 +75,21 @@ def _ready(models: Iterable[Installed]) -> dict[str, Installed]:
 
 
 def _whole(ready: Mapping[str, Installed]) -> dict[str, ModelSet]:
-    folders = {name: model.folder for name, model in ready.items()}
-    found = {name: _as_set(entry, folders) for name, entry in CATALOGUE.items()}
+    found = {name: _as_set(entry, ready) for name, entry in CATALOGUE.items()}
     return {name: models for name, models in found.items() if models is not None}
 
 
-def _as_set(entry: CatalogueSet, ready: Mapping[str, Path]) -> ModelSet | None:
+def _as_set(entry: CatalogueSet, ready: Mapping[str, Installed]) -> ModelSet | None:
     if not all(model.repository in ready for model in entry.models.values()):
         return None
-    return ModelSet(entry.title, {role: ready[model.repository] for role, model in entry.models.items()})
+    levels = {role: ready[model.repository] for role, model in entry.models.items()}
+    return _set(entry.title, levels, ready)
 
 
-def _alone(model: Installed) -> ModelSet:
-    return ModelSet.alone(model.name, model.folder)
+def _alone(model: Installed, ready: Mapping[str, Installed]) -> ModelSet:
+    return _set(model.name, {TARGET: model}, ready)
+
+
+def _set(name: str, levels: Mapping[Role, Installed], ready: Mapping[str, Installed]) -> ModelSet:
+    drafters = drafters_for(levels[TARGET].repository, ready.values())
+    return ModelSet(name, {role: model.folder for role, model in (drafters | dict(levels)).items()})

@@ -2,38 +2,60 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+
 from engine.architecture import read_architecture
-from engine.config import PRESETS, ModelSet, Preset
+from engine.architecture.holding import Device
+from engine.config import DRAFTERS, PRESETS, ModelSet, Preset
 from engine.errors import UpdraftError
 from engine.library.catalogue import CATALOGUE
 from engine.library.starter import TITLE as STARTER
 
+# Where nothing is known of a set but what it is made of: what to begin with, the first that it can run.
+BY_NATURE: Mapping[Device, tuple[str, ...]] = MappingProxyType(
+    {
+        # On a GPU a pass over a few tokens costs hardly more than over one. A block is guessed in one pass, a head's
+        # takes one for every token, smaller models several times as long; copying costs nothing.
+        "cuda": ("block", "head", "hispec", "hsd", "draft", "lookup"),
+        # On a processor every token of a pass costs, and a drafter's own passes with it; whether one pays there nobody
+        # has shown.
+        "cpu": ("hispec", "hsd", "draft", "lookup"),
+    }
+)
+BY_NAME: Mapping[tuple[str, Device], tuple[str, ...]] = MappingProxyType(
+    {  # sets of which it was measured: by the name of the set
+        # Its smaller models are there to be watched: on two cores they cost more than they save.
+        (STARTER, "cpu"): ("lookup",),
+        (STARTER, "cuda"): ("block", "head", "lookup"),
+    }
+)
 
-def starting_preset(models: ModelSet) -> Preset:
-    """Return the method to begin with: one that has a reason to be faster with ``models``, and never loses much.
 
-    A set of the catalogue begins with the first it lists, and the starter with what proved fastest. Early exits are
-    read only where the model was trained for them (``early_exits`` in config.json): an untrained one guesses badly and
-    costs a third of every pass. Smaller models guess ahead where the set has any; a model by itself copies what was
-    said already, which costs nothing where there is nothing to copy, and as much as pays where wider passes are dearer.
-    One that cannot be read is plain: loading it says why.
+def starting_preset(models: ModelSet, device: Device) -> Preset:
+    """Return the method to begin with on ``device``: one that has a reason to be faster there, and never loses much.
+
+    A set of the catalogue begins with the first it lists, on a processor without drafters. Early exits are read only
+    where the model was trained for them (``early_exits`` in config.json): an untrained one guesses badly and costs a
+    third of every pass. A model by itself copies what was said already, which costs nothing where there is nothing to
+    copy, and as much as pays where wider passes are dearer. One that cannot be read is plain: loading it says why.
     """
-    for name in (*_listed(models), *_by_nature(models)):
+    named = BY_NAME.get((models.name, device)) or _listed(models, device)
+    for name in (*named, *_by_nature(models, device)):
         if models.runs(PRESETS[name]):
             return PRESETS[name]
     return PRESETS["plain"]
 
 
-def _listed(models: ModelSet) -> tuple[str, ...]:
-    """Return what is known to suit the set that ``models`` is called after."""
-    if models.name == STARTER:
-        return ("lookup",)  # its smaller models are there to be watched: on two cores they cost more than they save
-    return next((entry.presets for entry in CATALOGUE.values() if entry.title == models.name), ())
+def _listed(models: ModelSet, device: Device) -> tuple[str, ...]:
+    """Return what the catalogue lists for the set that ``models`` is called after, as far as it is for ``device``."""
+    listed = next((entry.presets for entry in CATALOGUE.values() if entry.title == models.name), ())
+    return tuple(name for name in listed if device == "cuda" or not PRESETS[name].roles & DRAFTERS)
 
 
-def _by_nature(models: ModelSet) -> tuple[str, ...]:
+def _by_nature(models: ModelSet, device: Device) -> Iterator[str]:
     try:
         exits = read_architecture(models.target).exits
     except (UpdraftError, OSError):
-        return ()
-    return (*(["hispec"] if exits else []), "hsd", "draft", "lookup")
+        return
+    yield from (name for name in BY_NATURE[device] if exits or name != "hispec")

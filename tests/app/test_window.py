@@ -91,7 +91,7 @@ def test_the_row_above_is_never_cut_off(start: Start, qtbot: QtBot, size: int) -
             if button.isVisible():
                 assert button.width() >= button.sizeHint().width(), (bar.width(), button.text())
 
-    for width in range(1900, 450, -60):
+    for width in range(2200, 450, -70):
         running.window.resize(width, 700)
         qtbot.waitUntil(fits)
         folded.add(bar.folded.isVisible())

@@ -43,9 +43,9 @@ def damaged(family: ModelSet, request: pytest.FixtureRequest, tmp_path_factory: 
 def test_no_numbers_are_one_sentence(damaged: ModelSet, how: How, temperature: float) -> None:
     """An empty answer, or an id outside the vocabulary that ends the process on a GPU."""
     session = finish(Session.open(damaged, "cpu", how))
-    for preset in PRESETS:
+    for preset in filter(session.models.runs, PRESETS.values()):
         with pytest.raises(NoNumbers, match="computes no numbers"):
-            ask(session, preset, Sampling(temperature, seed=1))
+            ask(session, preset.name, Sampling(temperature, seed=1))
 
 
 @pytest.mark.parametrize("how", ["eager", "graphs"])

@@ -36,7 +36,7 @@ SETTINGS = [
     Sampling(temperature=1.0, top_p=1, min_p=0.1, repetition_penalty=1.3, seed=4),
     SAMPLING,
 ]
-LOSSLESS = [preset for preset in PRESETS.values() if preset.lossless]
+LOSSLESS = [preset for preset in PRESETS.values() if preset.lossless and preset.roles == preset.whole]
 
 Family = dict[Role, Trunk]
 Reply = tuple[int, ...]

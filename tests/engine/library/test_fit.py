@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from engine.account import LEAST, STEP, needs
+from engine.config import DRAFTERS, PRESETS
 from engine.library import CATALOGUE, Gpu, Hardware, judge
 from engine.library.fit import SPARE
 
@@ -45,17 +46,23 @@ def test_catalogue_has_the_published_sizes(name: str, role: Any, billions: float
 
 
 def test_catalogue_is_consistent() -> None:
-    """Guards against sets without a target, and presets that do not exist."""
-    from engine.config import PRESETS
-
+    """Guards against sets without a target, and presets that do not exist or that nothing of the set can run."""
     for name, entry in CATALOGUE.items():
         assert name == entry.name
         assert next(iter(entry.models)) == "target"
         assert set(entry.presets) <= set(PRESETS)
         for preset in entry.presets:
-            assert PRESETS[preset].roles <= set(entry.models)
+            assert PRESETS[preset].roles <= {*entry.models, *(drafter.role for drafter in entry.drafters)}
+        assert {drafter.role for drafter in entry.drafters} <= {*DRAFTERS} & {*entry.presets}
         sizes = [model.dimensions.parameters for model in entry.models.values()]
         assert sizes == sorted(sizes, reverse=True)
+
+
+@pytest.mark.parametrize(("name", "gigabytes"), [("qwen3-4b", 2.79), ("qwen3-8b", 4.74)])
+def test_blocks_are_as_large_as_published(name: str, gigabytes: float) -> None:
+    """Guards against a drafter said to be small whose files repeat its model's embedding and head."""
+    (drafter,) = (each for each in CATALOGUE[name].drafters if each.role == "block")
+    assert drafter.download / GB == pytest.approx(gigabytes, rel=0.005)
 
 
 def test_verdicts() -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.config import ModelSet, tiny_models
+from engine.architecture.holding import Device
+from engine.config import DRAFTERS, ModelSet, tiny_models
 from engine.library import CATALOGUE, CatalogueSet, starting_preset
 from engine.library.starter import TITLE
 
@@ -23,33 +24,48 @@ def folder(place: Path, **more: object) -> Path:
     return place
 
 
+def begins(models: ModelSet, device: Device = "cpu") -> str:
+    return starting_preset(models, device).name
+
+
 def test_by_what_a_set_is_made_of(tmp_path: Path) -> None:
     bare, trained = folder(tmp_path / "bare"), folder(tmp_path / "trained", early_exits=[1, 2])
     small = folder(tmp_path / "small")
-    assert starting_preset(ModelSet.alone("bare", bare)).name == "lookup", "nobody trained its exits"
-    assert starting_preset(ModelSet.alone("trained", trained)).name == "hispec"
-    assert starting_preset(ModelSet("two", {"target": bare, "draft": small})).name == "draft"
-    assert starting_preset(ModelSet("three", {"target": bare, "qualifier": small, "draft": small})).name == "hsd"
-    assert starting_preset(tiny_models()).name == "hispec"
+    assert begins(ModelSet.alone("bare", bare)) == "lookup", "nobody trained its exits"
+    assert begins(ModelSet.alone("trained", trained)) == "hispec"
+    assert begins(ModelSet("two", {"target": bare, "draft": small})) == "draft"
+    assert begins(ModelSet("three", {"target": bare, "qualifier": small, "draft": small})) == "hsd"
+    assert begins(tiny_models()) == "hispec"
+
+
+@pytest.mark.parametrize("role", sorted(DRAFTERS))
+def test_a_drafter_is_begun_with_on_a_gpu_alone(tmp_path: Path, role: str) -> None:
+    """Guards against a drafter that is fetched and then waits to be found, and one that slows a processor down."""
+    bare = folder(tmp_path / "bare")
+    models = ModelSet("mine", {"target": bare, "draft": bare, role: bare})
+    assert (begins(models, "cuda"), begins(models, "cpu")) == (role, "draft")
 
 
 def test_the_starter_copies_what_was_said(tmp_path: Path) -> None:
     """Guards against a first chat slowed down by models that are there to be watched."""
     place = folder(tmp_path / "any")
-    assert starting_preset(ModelSet(TITLE, {"target": place, "qualifier": place, "draft": place})).name == "lookup"
+    models = ModelSet(TITLE, {"target": place, "qualifier": place, "draft": place})
+    assert begins(models, "cuda") == begins(models, "cpu") == "lookup"
 
 
 @pytest.mark.parametrize("entry", CATALOGUE.values(), ids=lambda entry: entry.name)
 def test_a_set_of_the_catalogue_begins_with_the_first_it_lists(tmp_path: Path, entry: CatalogueSet) -> None:
     place = folder(tmp_path / "any")
+    whole = ModelSet(entry.title, dict.fromkeys([*entry.models, *(each.role for each in entry.drafters)], place))
+    assert begins(whole, "cuda") == entry.presets[0]
     models = ModelSet(entry.title, dict.fromkeys(entry.models, place))
-    assert starting_preset(models).name == entry.presets[0]
+    assert begins(models, "cuda") == begins(whole, "cpu") == next(n for n in entry.presets if n not in DRAFTERS)
     alone = ModelSet.alone(models.name, place)
-    assert alone.runs(starting_preset(alone)), "what is there can run it"
+    assert alone.runs(starting_preset(alone, "cuda")), "what is there can run it"
 
 
 def test_what_cannot_be_read_is_plain(tmp_path: Path) -> None:
-    assert starting_preset(ModelSet.alone("gone", tmp_path / "gone")).name == "plain"
+    assert begins(ModelSet.alone("gone", tmp_path / "gone")) == "plain"
     (broken := tmp_path / "broken").mkdir()
     (broken / "config.json").write_text('{"model_type": ')
-    assert starting_preset(ModelSet.alone("broken", broken)).name == "plain"
+    assert begins(ModelSet.alone("broken", broken), "cuda") == "plain"
