@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # there are no packages yet where set-up begins
 
 READY, TRIED = "starter", "starter tried"  # steps on record: where it lies; when it could not be had
 STUDENTS = Path("assets", "smollm2")  # of a checkout: what its smaller models are made of
+UNUSED = 14 * 86400  # seconds after which smaller models of another version are removed, where it was not begun
 AGAIN = 3600  # seconds until a start tries again to fetch what could not be had
 NAME = "the starter model, SmolLM2-135M-Instruct"
 MEANWHILE = "The tiny models that come with Updraft answer meanwhile; a start after an hour or more tries again."
@@ -32,7 +33,7 @@ def due(environment: Environment, now: float, root: Path = ROOT) -> bool:
     """Tell whether the starter is to be fetched or added to: it is not all there, and was not tried just now."""
     done = environment.done
     if READY in done and Path(done[READY], "config.json").is_file() and smaller_are_there(done[READY], root):
-        return False
+        return bool(left_over(Path(done[READY]), now, root))
     try:
         return not 0 <= now - float(done.get(TRIED, "-inf")) < AGAIN
     except ValueError:
@@ -41,8 +42,23 @@ def due(environment: Environment, now: float, root: Path = ROOT) -> bool:
 
 def smaller_are_there(folder: str, root: Path) -> bool:
     """Tell whether the smaller models of this checkout lie beside the starter in ``folder``; it may have none."""
+    name = smaller(Path(folder), root)
+    return name is None or Path(folder).with_name(name).is_dir()
+
+
+def smaller(folder: Path, root: Path) -> str | None:
+    """Return what the folder of this checkout's smaller models is called; None where it has none."""
     listed = root / STUDENTS / "students.json"
-    return not listed.is_file() or Path(f"{folder}-{sha256(listed.read_bytes()).hexdigest()[:8]}").is_dir()
+    return f"{folder.name}-{sha256(listed.read_bytes()).hexdigest()[:8]}" if listed.is_file() else None
+
+
+def left_over(folder: Path, now: float, root: Path) -> list[Path]:
+    """Return the smaller models of other versions beside the starter that were not begun with for UNUSED."""
+    found = folder.parent.glob(f"{folder.name}-{'[0-9a-f]' * 8}")
+    try:
+        return [each for each in found if each.name != smaller(folder, root) and now - each.stat().st_mtime > UNUSED]
+    except OSError:  # another set-up removes them just now
+        return []
 
 
 def see_to_starter(environment: Environment) -> None:
@@ -67,6 +83,7 @@ def main(root: Path = ROOT) -> int:
             folder = starter.prepared() or prepare(environment, root)
             environment.record(**{READY: str(folder)})
             starter.add_students(root / STUDENTS)
+            starter.drop_unused(root / STUDENTS, UNUSED)
     except (SetupFailed, UpdraftError) as trouble:
         failure = SetupFailed(trouble.sentence, trouble.hint)
     except OSError as error:

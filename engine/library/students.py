@@ -10,20 +10,14 @@ import shutil
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from safetensors import SafetensorError, safe_open
 
 from engine.config import Role
 from engine.files import read_object
+from engine.library import embedding
 from engine.library.faults import LibraryError
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 LIST = "students.json"  # {"files": {path: its SHA-256, of JSON with lines that end in LF}}; another list is others
 ROLES: tuple[Role, ...] = ("draft", "qualifier")
-TABLE = "model.embed_tokens."  # what the names of the embedding's tensors begin with
 SHARED = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "generation_config.json", "LICENSE")
 NOTICE = """\
 This model is some of the layers of SmolLM2-135M-Instruct, by Hugging Face (HuggingFaceTB on the Hub), under the Apache
@@ -50,20 +44,18 @@ def put_together(target: Path, place: Path, folder: Path) -> None:
 
     Raises LibraryError (damaged, unsupported) and OSError; ``folder`` may hold a part of them then.
     """
-    from safetensors.torch import save_file  # brings torch, which no window waits for
-
     _check(place)
-    table = _tensors([target / "model.safetensors"], TABLE)
+    source = target
     for role in ROLES:
         made, given = folder / role, place / role
         _fits(target, given)
         made.mkdir(parents=True)
-        weights = _tensors(sorted(given.glob("layers-*.safetensors")))
-        save_file(weights | table, made / "model.safetensors", metadata={"format": "pt"})
-        (made / "model.safetensors").chmod(0o644)  # as all other files; the library leaves it to its owner alone
-        for file in [*given.glob("*.json"), *(target / name for name in SHARED)]:
+        for file in [*given.iterdir(), *(target / name for name in SHARED)]:
             if file.is_file():
                 shutil.copyfile(file, made / file.name)
+        embedding.share(source, made)
+        embedding.write_index(made)
+        source = made
         (made / "NOTICE").write_text(NOTICE, encoding="utf-8")
 
 
@@ -89,16 +81,3 @@ def _fits(target: Path, student: Path) -> None:
     for key in ("hidden_size", "vocab_size", "head_dim"):
         if here.get(key) != there.get(key):
             raise LibraryError("unsupported", f"{student} was made for another model than {target}.", "Update Updraft.")
-
-
-def _tensors(found: list[Path], beginning: str = "") -> dict[str, Tensor]:
-    """Return the tensors of files whose names begin so."""
-    tensors: dict[str, Tensor] = {}
-    for path in found:
-        try:
-            content: Any
-            with safe_open(path, "pt") as content:
-                tensors |= {name: content.get_tensor(name) for name in content.keys() if name.startswith(beginning)}  # noqa: SIM118 - not a dict
-        except SafetensorError as error:
-            raise LibraryError("damaged", f"{path} is damaged.", "Fetch Updraft again, all of it.") from error
-    return tensors

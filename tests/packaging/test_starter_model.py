@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from environment import Environment
 from installing import SetupFailed
 from locked import NAME as LOCK
-from starter_model import AGAIN, READY, STUDENTS, TRIED, due, main, see_to_starter, tenths
+from safetensors.numpy import save_file
+from starter_model import AGAIN, READY, STUDENTS, TRIED, UNUSED, due, main, see_to_starter, tenths
 
 from engine.errors import CheckpointError
 from engine.library import gguf, starter, starter_models, starter_trouble, students
@@ -27,6 +30,7 @@ def converted(source: Path, folder: Path) -> Iterator[float]:
     yield 0.5
     (folder / "config.json").write_text("{}")
     (folder / "generation_config.json").write_text('{"eos_token_id": 2}')
+    save_file({"model.embed_tokens.weight": np.zeros(2)}, folder / "model.safetensors")
     yield 1.0
 
 
@@ -148,6 +152,27 @@ def test_smaller_models_are_put_beside_one_that_was_prepared_before(
     assert due(place.environment, tried + AGAIN + 1, place.root)
     folder.with_name(f"{folder.name}-{students.mark(listed.parent)}").mkdir()
     assert not due(place.environment, tried + AGAIN + 1, place.root)
+
+
+def test_smaller_models_that_no_version_uses_any_more_are_removed(place: Place) -> None:
+    """Guards: 100 MB for every version that ever was; those of another one taken away while it is in use."""
+    folder = place.home / "SmolLM2-135M-Instruct-1"
+    listed = place.root / STUDENTS / "students.json"
+    listed.parent.mkdir(parents=True)
+    listed.write_text('{"files": {}}')
+    own = folder.with_name(f"{folder.name}-{students.mark(listed.parent)}")
+    unused, used, stranger = (folder.with_name(f"{folder.name}-{end}") for end in ("0" * 8, "1" * 8, "mine"))
+    for each in (folder, own, unused, used, stranger):
+        (each / "draft").mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    place.environment.record(**{READY: str(folder)})
+    assert not due(place.environment, time.time(), place.root)
+    for each in (own, unused, stranger):
+        os.utime(each, (0, time.time() - UNUSED - 1))
+    assert due(place.environment, time.time(), place.root)
+    assert main(place.root) == 0
+    assert {path.name for path in place.home.iterdir()} == {".lock", folder.name, own.name, used.name, stranger.name}
+    assert not due(place.environment, time.time(), place.root)
 
 
 def test_a_python_that_does_not_start_is_no_matter(

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from engine.architecture import read_architecture
 from engine.config import PRESETS
 from engine.errors import UpdraftError
-from engine.library import starter, starter_models, students
+from engine.library import embedding, starter, starter_models, students
 from engine.library.vocabulary import check_shared
 from engine.model import open_checkpoint
 from tests.engine.library.gguf.files import write
@@ -69,8 +69,9 @@ def test_the_starter_is_a_family_where_the_checkout_has_one(target: Path, checko
     for role in students.ROLES:
         folder = models.models[role]
         assert open_checkpoint(folder).architecture.layers == 1
-        kept = load_file(folder / "model.safetensors")
-        assert all((kept[name] == table[name]).all() for name in table if name.startswith(students.TABLE))
+        kept = load_file(folder / embedding.FILE)
+        assert kept
+        assert all((kept[name] == table[name]).all() for name in kept)
         assert "SmolLM2-135M-Instruct" in (folder / "NOTICE").read_text()
     assert (models.models["draft"] / "draft_vocabulary.json").read_text() == "[5, 6]"
     made = (models.models["draft"] / "config.json").stat()
@@ -78,6 +79,20 @@ def test_the_starter_is_a_family_where_the_checkout_has_one(target: Path, checko
     assert (models.models["draft"] / "config.json").stat() == made
     shutil.rmtree(checkout)
     assert set(starter_models().models) == {"target"}, "another checkout, one that has none"
+
+
+def test_all_read_one_embedding(target: Path, checkout: Path) -> None:
+    """Guards: 30 MB once more for every model of the family; a starter that reads otherwise than it did in one file."""
+    before = load_file(target / "model.safetensors")
+    for _ in range(2):
+        embedding.set_apart(target)
+    stored = open_checkpoint(target).stored
+    assert set(stored) == set(before)
+    assert all((load_file(each.file)[name] == before[name]).all() for name, each in stored.items())
+    starter.add_students(checkout)
+    shared = [(folder / embedding.FILE).stat().st_ino for folder in starter_models().models.values()]
+    assert len(shared) == 3
+    assert len(set(shared)) == 1
 
 
 @pytest.mark.parametrize("wrong", ["changed", "gone", "of another model", "no tensors"])
@@ -95,7 +110,7 @@ def test_what_is_not_whole_makes_nothing(target: Path, checkout: Path, wrong: st
         listed = json.loads((checkout / students.LIST).read_text())
         listed["files"]["qualifier/layers-2.safetensors"] = sha256(file.read_bytes()).hexdigest()
         (checkout / students.LIST).write_text(json.dumps(listed))
-    with pytest.raises(UpdraftError, match=r"is not whole|another model|is damaged"):
+    with pytest.raises(UpdraftError, match=r"is not whole|another model|is cut short"):
         starter.add_students(checkout)
     assert set(starter_models().models) == {"target"}
     assert {path.name for path in target.parent.iterdir()} == {target.name}
