@@ -64,22 +64,23 @@ def written(shop: Shop, target: Llama) -> tuple[list[int], list[NDArray[np.int32
     options = shop.options
     prompts = read_prompts(options.prompts, options.target, shop.rank, shop.world)
     shop.say(f"{len(prompts.lengths)} prompts, {prompts.held} of them held out, {len(prompts.begin)} tokens alike")
-    torch.manual_seed(shop.rank + 1)
+    torch.manual_seed(options.seed + shop.rank + 1)
     writer = Writer(target, prompts, options.rows, options.width, options.steps)
     seconds = options.writing * 60 * options.minutes - shop.passed()
     mine = writer.write(seconds, shop.say)
     shop.say(f"wrote {int((mine & LEARN > 0).sum()) / 1e6:.2f} M tokens of replies to {int((mine & START > 0).sum())}")
     part = options.work / f"part-{shop.rank}.npy"
     np.save(part, mine)
-    part.replace(_replies(options.work, shop.rank))
+    part.replace(replies_file(options.work, shop.rank))
     until = time.time() + PATIENCE
-    others = [_replies(options.work, rank) for rank in range(shop.world)]
+    others = [replies_file(options.work, rank) for rank in range(shop.world)]
     while time.time() < until and not all(each.exists() for each in others):
         time.sleep(0.1)
     return prompts.begin, [np.load(each) for each in others if each.exists()]
 
 
-def _replies(work: Path, rank: int) -> Path:
+def replies_file(work: Path, rank: int) -> Path:
+    """Return where a process leaves the replies it wrote."""
     return work / f"replies-{rank}.npy"
 
 
@@ -194,7 +195,7 @@ def main(given: list[str] | None = None) -> Mapping[str, Any]:
         options.work.mkdir(parents=True, exist_ok=True)
         world = max(1, min(torch.cuda.device_count(), len(LAYERS)))
         for rank in range(world):
-            _replies(options.work, rank).unlink(missing_ok=True)
+            replies_file(options.work, rank).unlink(missing_ok=True)
         others = [
             multiprocessing.get_context("spawn").Process(target=work, args=(options, rank, world, began))
             for rank in range(1, world)
@@ -228,6 +229,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=16_384, help="tokens a row writes at most")
     parser.add_argument("--batch", type=int, default=32_768, help="tokens of a step of learning")
     parser.add_argument("--tokens", type=int, default=40_000, help="held-out positions that are measured")
+    parser.add_argument("--seed", type=int, default=0, help="of the draws: another one, other replies")
     parser.add_argument("--only", choices=LAYERS, help="teach this one alone, once on every GPU")
     parser.add_argument("--initial", type=Path, help="begin with what lies here of the students, written before")
     parser.add_argument("--paces", type=float, nargs="+", default=[1.0], help="of learning, one after another a GPU")

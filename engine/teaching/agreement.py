@@ -1,0 +1,157 @@
+"""How far a drafter's law agrees with its target's: the loss it learns by, and what it is judged by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 - torch's own name for it
+
+CHUNK = 2048  # positions of the target whose laws are there at a time
+SHARP = 0.7  # temperature that the overlap is learnt and judged at
+HITS = 4  # of a drafter's likeliest tokens that are looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What the target says: its ``states`` (runs, places, width) as its ``head`` [V, width] reads them.
+
+    A drafter has a head for the tokens ``few`` alone. Step k at slot j of a run guesses what follows place j + k.
+    """
+
+    states: Tensor
+    head: Tensor
+    few: Tensor
+
+    def laws(self, runs: int, *warmths: float) -> Iterator[list[Tensor]]:
+        """Give the laws of ``few``, (runs, places, few) float32, some runs at a time: one for each of ``warmths``."""
+        for part in torch.split(self.states, runs):
+            full = F.linear(part.to(self.head.dtype), self.head).float()
+            some = full[..., self.few]
+            yield [(some / warmth - _total(full, warmth)).exp_() for warmth in warmths]
+
+    def runs(self) -> int:
+        """Return how many runs are looked at at a time."""
+        return max(1, CHUNK // self.states.shape[1])
+
+
+def _total(logits: Tensor, warmth: float) -> Tensor:
+    return (logits if warmth == 1 else logits / warmth).logsumexp(-1, keepdim=True)
+
+
+class Disagreement(torch.autograd.Function):
+    """The mean loss of reading ``states`` (steps, runs, slots, width) with ``table`` (few, width), beside the goal.
+
+    ``share`` of it is one minus the overlap of the laws at SHARP, the rest the divergence from the target's law at
+    temperature 1, of the tokens the drafter has. ``weight`` (steps, runs, slots). Returns the overlaps besides.
+    The gradients are made chunk by chunk on the way, so that no law of all positions is ever kept.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, states: Tensor, table: Tensor, goal: Goal, weight: Tensor, share: float
+    ) -> tuple[Tensor, Tensor]:
+        """Return the loss and the overlaps at SHARP (steps, runs, slots)."""
+        slopes, overlaps = torch.empty_like(states), torch.zeros_like(weight)
+        total, of_table = weight.new_zeros(()), torch.zeros_like(table, dtype=torch.float32)
+        kind, slots, runs = goal.head.dtype, states.shape[2], goal.runs()
+        cast, whole = table.to(kind), weight.sum().clamp(min=1e-9)
+        for number, (plain, sharp) in enumerate(goal.laws(runs, 1.0, SHARP)):
+            now = slice(number * runs, (number + 1) * runs)
+            for step in range(len(states)):
+                part, w = states[step, now].to(kind), weight[step, now, :, None] / whole
+                own = F.linear(part, cast).float()
+                p, s = plain[:, step : step + slots], sharp[:, step : step + slots]
+                log_q = own.log_softmax(-1)
+                total += ((1 - share) * w * p * (p.clamp(min=1e-12).log() - log_q)).sum()
+                slope = log_q.exp_().mul_(p.sum(-1, keepdim=True)).sub_(p).mul_(1 - share)
+                q = (own / SHARP).softmax(-1)
+                shared = torch.minimum(s, q).sum(-1)
+                overlaps[step, now] = shared
+                total += (share * w[..., 0] * (1 - shared)).sum()
+                less = q * (q < s)  # where raising the drafter's probability raises the overlap
+                slope += (q * less.sum(-1, keepdim=True)).sub_(less).mul_(share / SHARP)
+                slope = slope.mul_(w).to(kind)
+                slopes[step, now] = F.linear(slope, cast.T).to(slopes.dtype)
+                of_table += slope.flatten(0, 1).T @ part.flatten(0, 1)
+        ctx.save_for_backward(slopes, of_table.to(table.dtype))
+        ctx.mark_non_differentiable(overlaps)
+        return total, overlaps
+
+    @classmethod
+    def of(cls, states: Tensor, table: Tensor, goal: Goal, weight: Tensor, share: float) -> tuple[Tensor, Tensor]:
+        """Return the loss, through which gradients flow to ``states`` and ``table``, and the overlaps."""
+        found: tuple[Tensor, Tensor] = cls.apply(  # type: ignore[no-untyped-call] # torch leaves it untyped
+            states, table, goal, weight, share
+        )
+        return found
+
+    @staticmethod
+    def backward(ctx: Any, *above: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradients of the states and of the table."""
+        slopes, of_table = ctx.saved_tensors
+        return above[0] * slopes, above[0] * of_table, None, None, None
+
+
+def shared_noise(p: Tensor, q: Tensor, beyond: Tensor) -> Tensor:
+    """Return how often two draws agree that use the same exponential noise, from the laws ``p`` and ``q`` (..., V).
+
+    That is the sum over x of 1 / sum_y max(p_y / p_x, q_y / q_x) [Gumbel coupling]. ``beyond`` (...): what the first
+    law has at tokens that are not listed, where the second has nothing.
+    """
+    p, q = p.double().clamp(min=1e-30), q.double().clamp(min=1e-30)
+    order = (p / q).argsort(-1, descending=True)
+    p, q = p.gather(-1, order), q.gather(-1, order)
+    above = p.cumsum(-1) + beyond.double()[..., None]  # where p / q is at least as large
+    below = (q.sum(-1, keepdim=True) - q.cumsum(-1)).clamp(min=0)
+    return (1 / (above / p + below / q)).sum(-1)
+
+
+@torch.no_grad()
+def judged(states: Tensor, table: Tensor, goal: Goal, valid: Tensor, said: Tensor) -> dict[str, list[float]]:
+    """Return, step by step at temperature SHARP, how well a drafter guesses.
+
+    ``valid`` (steps, runs, slots): which of ``states`` count; ``said``: the token (steps, runs, slots) that the target
+    wrote. "overlap": the mean sum of min(p, q), with true tokens before. "kept": the same where all guesses before were
+    kept, as they are when each is judged by itself; "tokens": how many tokens a round of so many guesses gives.
+    "noise": how often draws that share their noise agree. "hit@n": how likely the target's token is among n likeliest.
+    """
+    found: dict[str, list[Tensor]] = {name: [] for name in ("overlap", "chance", "noise", "greedy", "hit")}
+    slots, runs, kind = states.shape[2], goal.runs(), goal.head.dtype
+    for number, (sharp,) in enumerate(goal.laws(runs, SHARP)):
+        now = slice(number * runs, (number + 1) * runs)
+        part = goal.states[now]
+        best = F.linear(part.to(kind), goal.head).argmax(-1)
+        rows: dict[str, list[Tensor]] = {name: [] for name in found}
+        for step in range(len(states)):
+            p = sharp[:, step : step + slots]
+            q = (F.linear(states[step, now].to(kind), table.to(kind)).float() / SHARP).softmax(-1)
+            top = q.topk(HITS, -1).indices
+            rows["overlap"].append(torch.minimum(p, q).sum(-1))
+            place = torch.searchsorted(goal.few, said[step, now].contiguous()).clamp(max=len(goal.few) - 1)
+            known = goal.few[place] == said[step, now]
+            ratio = (q.gather(-1, place[..., None]) / p.gather(-1, place[..., None]).clamp(min=1e-30))[..., 0]
+            rows["chance"].append(ratio.clamp(max=1) * known)
+            rows["noise"].append(shared_noise(p, q, (1 - p.sum(-1)).clamp(min=0)).float())
+            rows["greedy"].append((goal.few[top[..., 0]] == best[:, step : step + slots]).float())
+            rows["hit"].append(p.gather(-1, top).cumsum(-1))
+        for name, several in rows.items():
+            found[name].append(torch.stack(several))
+    whole = {name: torch.cat(several, dim=1) for name, several in found.items()}
+    return _told(whole, valid.float())
+
+
+def _told(whole: dict[str, Tensor], valid: Tensor) -> dict[str, list[float]]:
+    valid = valid.cumprod(0)
+    counts = valid.sum((1, 2)).clamp(min=1)
+    chance = torch.cat((torch.ones_like(whole["chance"][:1]), whole["chance"].cumprod(0)[:-1])) * valid
+    kept = (chance * whole["overlap"]).sum((1, 2))
+    means = {name: (whole[name] * valid).sum((1, 2)) / counts for name in ("overlap", "noise", "greedy")}
+    means["kept"] = kept / chance.sum((1, 2)).clamp(min=1e-9)
+    means["tokens"] = 1 + (kept / counts).cumsum(0)
+    for rank in range(HITS):
+        means[f"hit@{rank + 1}"] = (whole["hit"][..., rank] * valid).sum((1, 2)) / counts
+    return {name: [round(value, 4) for value in several.tolist()] for name, several in means.items()}

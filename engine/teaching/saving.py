@@ -1,0 +1,96 @@
+"""Drafters as files, in the forms the field publishes: a head as SpecForge and SafeAILab have it, a block as DeepSpec.
+
+A block with a head for few tokens alone has `draft_vocab_size`, `lm_head.weight` and `d2t`, which vLLM reads.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from engine.teaching.block import Block
+from engine.teaching.head import Head
+from engine.teaching.layer import Sizes
+
+
+def description(drafter: Head | Block) -> dict[str, Any]:
+    """Return what config.json says of ``drafter``."""
+    common = _common(drafter.sizes)
+    if isinstance(drafter, Head):
+        usual = (2, drafter.sizes.depth // 2, drafter.sizes.depth - 3)
+        if drafter.sizes.taps != usual:
+            raise ValueError(f"A head reads layers {usual}: readers disagree about how others are written down.")
+        return {"architectures": ["LlamaForCausalLMEagle3"], "model_type": "llama", "num_hidden_layers": 1} | common
+    count = len(drafter.layers)
+    return {
+        "architectures": ["Qwen3DSparkModel"],
+        "model_type": "qwen3",
+        "num_hidden_layers": count,
+        "layer_types": ["full_attention"] * count,
+        "num_target_layers": drafter.sizes.depth,
+        "target_layer_ids": [tap - 1 for tap in drafter.sizes.taps],  # there: the layer whose output is read
+        "block_size": drafter.block,
+        "mask_token_id": drafter.mask,
+        "markov_rank": drafter.rank,
+        "markov_head_type": "vanilla",
+        "enable_confidence_head": True,
+        "confidence_head_with_markov": True,
+        "num_anchors": 512,
+    } | common
+
+
+def _common(sizes: Sizes) -> dict[str, Any]:
+    return {
+        "hidden_size": sizes.width,
+        "intermediate_size": sizes.mlp,
+        "num_attention_heads": sizes.heads,
+        "num_key_value_heads": sizes.kv_heads,
+        "head_dim": sizes.head,
+        "vocab_size": sizes.vocabulary,
+        "draft_vocab_size": sizes.few,
+        "rms_norm_eps": sizes.epsilon,
+        "rope_theta": sizes.theta,
+        "max_position_embeddings": sizes.context,
+        "hidden_act": "silu",
+        "attention_bias": False,
+        "tie_word_embeddings": False,
+        "torch_dtype": "bfloat16",
+    }
+
+
+def weights(drafter: Head | Block) -> dict[str, Tensor]:
+    """Return the tensors of the file: what is learnt, by its published name, and the tokens the head is for.
+
+    d2t int64 (few,): how much larger a token's number is than its place in the head; t2d bool (vocabulary,): which
+    tokens there are.
+    """
+    few = drafter.get_buffer("few").cpu()
+    known = torch.zeros(drafter.sizes.vocabulary, dtype=torch.bool)
+    known[few] = True
+    learnt = {name: weight.detach() for name, weight in drafter.named_parameters()}
+    return learnt | {"d2t": few - torch.arange(len(few)), "t2d": known}
+
+
+def save(drafter: Head | Block, folder: Path, card: Mapping[str, Any]) -> None:
+    """Write ``drafter`` to ``folder``: config.json, model.safetensors in bfloat16, and its ``card`` as card.json."""
+    folder.mkdir(parents=True, exist_ok=True)
+    stored = {name: each.bfloat16() if each.is_floating_point() else each for name, each in weights(drafter).items()}
+    file = folder / "model.safetensors"
+    save_file({name: each.cpu().contiguous() for name, each in stored.items()}, file, metadata={"format": "pt"})
+    file.chmod(0o644)  # the library leaves it to its owner alone
+    for name, content in (("config.json", description(drafter)), ("card.json", dict(card))):
+        (folder / name).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def restore(drafter: Head | Block, stored: Mapping[str, Tensor]) -> None:
+    """Give ``drafter`` the weights and tokens of a file that ``weights`` described."""
+    drafter.get_buffer("few").copy_(stored["d2t"] + torch.arange(len(stored["d2t"])))
+    with torch.no_grad():
+        for name, weight in drafter.named_parameters():
+            weight.copy_(stored[name])

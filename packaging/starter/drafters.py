@@ -1,0 +1,320 @@
+"""Make the starter's drafters, a head (EAGLE-3) and a block (DSpark), taught by it on its own replies, in one command.
+
+    PYTHONPATH=. python packaging/starter/drafters.py --target DIR --prompts FILE --work DIR --out DIR --minutes 9
+    ... --initial DIR          # go on from what lies there
+    ... --evaluate             # only measure what lies in --out
+    ... --pack DIR             # write what lies in --out there, small: NF4, as assets/smollm2 keeps it
+
+Every GPU writes replies; then the first teaches the head and the second the block (one alone teaches both). The whole
+ends by itself within --minutes, and leaves what it has got in --out every minute.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import multiprocessing
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import fourbit
+import numpy as np
+import torch
+from drafting import Learner, new, read
+from llama import Llama
+from pruned import read_target
+from pupils import Pace, batches
+from replies import LEARN, Texts, gathered, held_out
+from safetensors.torch import load_file, save_file
+from students import HELD, Shop, commonest, replies_file, written
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 - torch's own name for it
+
+from engine.teaching import saving
+
+KINDS = ("head", "block")
+FEW = 8192  # tokens that a drafter has a head for
+LONG, EVERY = 1280, 6  # tokens of replies joined to a conversation, which every so manieth batch is made of
+KEEP = 60  # seconds between two times that all is written
+SHARD = 15 << 20  # bytes a file has at most
+
+
+def joined(texts: Texts, which: list[int], count: int, length: int) -> tuple[Tensor, Tensor]:
+    """Return documents as ``count`` conversations of ``length`` tokens, and where the next one is said.
+
+    Between two documents stands what the template puts between a reply and the next question.
+    """
+    begin, device = texts.begin, texts.begin.device
+    opening = (begin == begin[0]).nonzero()[-1, 0]
+    between = begin[max(0, int(opening) - 1) :]
+    starts, lengths = texts.starts[which].tolist(), texts.lengths[which].tolist()
+    found, at = [], 0
+    for _ in range(count):
+        parts, room = [begin], length - len(begin)
+        while room > 0 and at < len(which):
+            some = texts.tokens[starts[at] : starts[at] + lengths[at]]
+            parts += [some, between]
+            room -= len(some) + len(between)
+            at += 1
+        whole = torch.cat(parts)[:length]
+        found.append(F.pad(whole, (0, length - len(whole))))
+    rows = torch.stack(found) if found else torch.zeros(0, length, dtype=torch.int64, device=device)
+    return rows & (LEARN - 1), F.pad(rows[:, 1:] & LEARN > 0, (0, 1))
+
+
+def course(shop: Shop, target: Llama, learners: list[Learner], texts: Mapping[bool, Texts]) -> None:
+    """Teach until there are only --ending seconds left, and leave what there is in --out every minute."""
+    options, learnt = shop.options, texts[False]
+    first, last = shop.passed(), 60 * options.minutes - options.ending
+    pace, stored = Pace(shop.say), shop.passed()
+    held = looks(texts[True], options.batch)
+
+    def progress() -> float:
+        return float((shop.passed() - first) / max(1.0, last - first))
+
+    for epoch, tokens, said in lessons(learnt, options.batch, options.long):
+        if (now := progress()) >= 1:
+            break
+        text, pace.epoch = read(target, tokens, said), epoch
+        pace.tell(now, tokens.numel(), {learner.name: learner.learn(text, now) for learner in learners})
+        if shop.passed() - stored >= options.keep:
+            for learner in learners:
+                told = learner.measured(held, options.tokens // 8)
+                shop.say(f"{learner.name} after {learner.steps} steps {told}")
+                export(learner, shop, learnt)
+            stored = shop.passed()
+    for learner in learners:
+        export(learner, shop, learnt)
+        if learner.skipped:
+            shop.say(f"{learner.name}: {learner.skipped} steps were not finite and left out")
+
+
+def lessons(texts: Texts, batch: int, length: int) -> Iterator[tuple[int, Tensor, Tensor]]:
+    """Give batches of ``texts`` for ever: the epoch, tokens, and where the next one is said.
+
+    Now and then one is of conversations of ``length`` tokens.
+    """
+    rows = max(1, batch // length)
+    for epoch in itertools.count(1):
+        for number, which in enumerate(batches(texts, batch)):
+            if number % EVERY == EVERY - 1:
+                some = torch.randint(len(texts.lengths), (rows * length // 100 + 1,)).tolist()
+                yield epoch, *joined(texts, some, rows, length)
+            yield epoch, *texts.batch(which)
+
+
+def looks(texts: Texts, batch: int) -> list[tuple[Tensor, Tensor]]:
+    """Return the documents in their order, some at a time."""
+    rows = torch.arange(len(texts.lengths), device=texts.lengths.device)
+    return [texts.batch(which) for which in torch.split(rows, max(1, batch // 512))]
+
+
+def work(options: argparse.Namespace, rank: int, world: int, began: float) -> None:
+    """Do one process's part: write, teach, measure, and leave the drafters in --out."""
+    shop = Shop(options, rank, world, began)
+    if shop.device.type == "cuda":
+        torch.cuda.set_device(shop.device)
+    torch.set_float32_matmul_precision("high")
+    target = read_target(options.target, shop.device)
+    shop.say(f"read {options.target}")
+    begin, found = written(shop, target)
+    texts = gathered(found, begin, shop.device)
+    if shop.device.type == "cuda":
+        torch.cuda.empty_cache()  # what the caches of the replies took
+    few, share = commonest(texts[False], options.few)
+    learnt, kept = (len(texts[kind].lengths) for kind in (False, True))
+    shop.say(f"{learnt} documents to learn from, {kept} held out; {len(few)} tokens are {share:.2%} of what is said")
+    if not learnt:
+        raise SystemExit("There is no reply to learn from: give it more time.")
+    if rank == 0:
+        tokens = np.concatenate([held_out(each) for each in found])
+        np.savez_compressed(options.out / HELD, begin=np.array(begin), tokens=tokens)
+    names = [options.only] if options.only else list(KINDS)[rank::world]
+    learners = [begun(shop, target, name, few) for name in names]
+    target.shape = replace(target.shape, exits=tapped(learners))
+    course(shop, target, learners, texts)
+    evaluate(shop, learners, texts[True])
+
+
+def tapped(learners: list[Learner]) -> tuple[int, ...]:
+    """Return the depths at which any of ``learners`` reads the target."""
+    return tuple(sorted({tap for learner in learners for tap in learner.drafter.sizes.taps}))
+
+
+def begun(shop: Shop, target: Llama, name: str, few: Tensor) -> Learner:
+    """Return a drafter at its beginning, or as it lies in --initial."""
+    options = shop.options
+    settings = json.loads((options.target / "config.json").read_text(encoding="utf-8"))
+    if options.initial and (options.initial / name).is_dir():
+        stored = stored_in(options.initial / name)
+        few = stored["d2t"] + torch.arange(len(stored["d2t"]))
+        drafter = new(name, target, settings, few.to(shop.device), options.mask)
+        saving.restore(drafter, stored)
+        shop.say(f"{name}: goes on from {options.initial}")
+    else:
+        drafter = new(name, target, settings, few, options.mask)
+    count = sum(each.numel() for each in drafter.parameters())
+    shop.say(f"{name}: {count / 1e6:.1f} M parameters, reads layers {drafter.sizes.taps}")
+    return Learner(name, drafter, target, options.paces[shop.rank % len(options.paces)])
+
+
+def evaluate(shop: Shop, learners: list[Learner], held: Texts) -> None:
+    """Measure ``learners`` on the held-out replies, and on conversations joined of them."""
+    options = shop.options
+    found = looks(held, options.batch)
+    rows = max(1, options.batch // options.long)
+    long, size = [], max(1, len(held.lengths) // 8)
+    for first in range(0, len(held.lengths), size):
+        which = list(range(first, min(first + size, len(held.lengths))))
+        count = max(1, int(held.lengths[which].sum()) // options.long)
+        long.append(joined(held, which, min(rows, count), options.long))
+    for learner in learners:
+        for name, texts in (("alone", found), ("in conversations", long)):
+            learner.evaluation[name] = learner.measured(texts, options.tokens)
+            shop.say(f"{learner.name}, {name}: {json.dumps(learner.evaluation[name])}")
+        write_card(options.out / learner.name, learner.evaluation)
+
+
+def export(learner: Learner, shop: Shop, learnt: Texts) -> None:
+    """Write a drafter as it is to --out, in bfloat16 and files of no more than SHARD bytes; nothing is ever halved."""
+    folder = shop.options.out / learner.name
+    fresh, old = folder.with_suffix(".new"), folder.with_suffix(".old")
+    for each in (fresh, old):
+        shutil.rmtree(each, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    shards: list[dict[str, Tensor]] = [{}]
+    for name, weight in saving.weights(learner.drafter).items():
+        part = (weight.bfloat16() if weight.is_floating_point() else weight).cpu().contiguous()
+        if part.nbytes + sum(each.nbytes for each in shards[-1].values()) > SHARD:
+            shards.append({})
+        shards[-1][name] = part
+    for number, shard in enumerate(shards, 1):
+        save_file(shard, fresh / f"state-{number}.safetensors")
+    said = {
+        "target": digest(shop.options.target / "model.safetensors"),
+        "steps": learner.steps,
+        "tokens of replies": int((learnt.tokens & LEARN > 0).sum()),
+        "tokens read": learner.tokens,
+    }
+    (fresh / "config.json").write_text(json.dumps(saving.description(learner.drafter), indent=1) + "\n")
+    (fresh / "card.json").write_text(json.dumps(said, indent=1) + "\n")
+    if folder.exists():
+        folder.rename(old)
+    fresh.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def write_card(folder: Path, evaluation: Mapping[str, Any]) -> None:
+    """Put down on the card in ``folder`` how well its drafter guesses."""
+    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+    (folder / "card.json").write_text(json.dumps(card | {"held out": evaluation}, indent=1) + "\n", encoding="utf-8")
+
+
+def stored_in(folder: Path) -> dict[str, Tensor]:
+    """Return the tensors that ``export`` wrote to ``folder``."""
+    return {name: part for file in sorted(folder.glob("state-*")) for name, part in load_file(file).items()}
+
+
+def digest(file: Path) -> str:
+    """Return the SHA-256 of ``file``."""
+    return sha256(file.read_bytes()).hexdigest()
+
+
+def there(options: argparse.Namespace) -> Iterator[tuple[Shop, Learner]]:
+    """Give the drafters that lie in --out, one after another."""
+    shop = Shop(options, 0, 1, time.time())
+    target = read_target(options.target, shop.device)
+    for name in KINDS:
+        if (options.out / name).is_dir():
+            given = argparse.Namespace(**(vars(options) | {"initial": options.out}))
+            learner = begun(replace(shop, options=given), target, name, torch.empty(0))
+            target.shape = replace(target.shape, exits=tapped([learner]))
+            yield shop, learner
+
+
+def evaluate_again(options: argparse.Namespace) -> None:
+    """Measure what lies in --out on the held-out replies beside it."""
+    stored = np.load(options.out / HELD)
+    for shop, learner in there(options):
+        texts = gathered([stored["tokens"]], stored["begin"].tolist(), shop.device)
+        evaluate(shop, [learner], texts[True])
+
+
+def pack(options: argparse.Namespace) -> None:
+    """Write what lies in --out to --pack: matrices as NF4, a description and a card."""
+    for _, learner in there(options):
+        folder = options.pack / learner.name
+        stored = saving.weights(learner.drafter)
+        fourbit.save({name: each for name, each in stored.items() if each.is_floating_point()}, folder)
+        tokens = json.dumps(learner.drafter.get_buffer("few").tolist(), separators=(",", ":"))
+        (folder / "draft_vocabulary.json").write_text(tokens + "\n", encoding="utf-8")
+        for name in ("config.json", "card.json"):
+            shutil.copyfile(options.out / learner.name / name, folder / name)
+
+
+def main(given: list[str] | None = None) -> None:
+    """Run the stages, one process a GPU."""
+    began = time.time()
+    options = arguments(given)
+    options.out.mkdir(parents=True, exist_ok=True)
+    if options.pack:
+        return pack(options)
+    if options.evaluate:
+        return evaluate_again(options)
+    options.work.mkdir(parents=True, exist_ok=True)
+    world = max(1, min(torch.cuda.device_count(), 1 if options.only else len(KINDS)))
+    for rank in range(world):
+        replies_file(options.work, rank).unlink(missing_ok=True)
+    start = partial(multiprocessing.get_context("spawn").Process, target=work)
+    others = [start(args=(options, rank, world, began)) for rank in range(1, world)]
+    for other in others:
+        other.start()
+    work(options, 0, world, began)
+    for other in others:
+        other.join()
+    print(f"done after {time.time() - began:.0f} s", flush=True)
+    return None
+
+
+def arguments(given: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--target", type=Path, required=True, help="the prepared starter")
+    parser.add_argument("--prompts", type=Path, help="JSON lines of prompts, see asked.py")
+    parser.add_argument("--work", type=Path, help="folder for the replies (some 100 MB)")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the drafters")
+    parser.add_argument("--minutes", type=float, default=9, help="wall-clock time for all of it")
+    parser.add_argument("--ending", type=float, default=40, help="seconds of it kept for measuring")
+    parser.add_argument("--writing", type=float, default=0.24, help="the share of it by which all replies are written")
+    parser.add_argument("--rows", type=int, default=3072, help="replies under way at a time on a device")
+    parser.add_argument("--width", type=int, default=448, help="tokens a prompt and its reply have at most")
+    parser.add_argument("--steps", type=int, default=16_384, help="tokens a row writes at most")
+    parser.add_argument("--batch", type=int, default=16_384, help="tokens of a step of learning")
+    parser.add_argument("--long", type=int, default=LONG, help="tokens of a conversation joined of replies")
+    parser.add_argument("--few", type=int, default=FEW, help="tokens that a drafter has a head for")
+    parser.add_argument("--mask", type=int, default=16, help="the token that means one not known yet to a block")
+    parser.add_argument("--tokens", type=int, default=40_000, help="held-out places that are measured")
+    parser.add_argument("--keep", type=float, default=KEEP, help="seconds between two times that all is written")
+    parser.add_argument("--seed", type=int, default=0, help="of the draws: another one, other replies")
+    parser.add_argument("--only", choices=KINDS, help="teach this one alone")
+    parser.add_argument("--initial", type=Path, help="go on from the drafters here")
+    parser.add_argument("--paces", type=float, nargs="+", default=[1.0], help="of learning, one after another a GPU")
+    parser.add_argument("--evaluate", action="store_true", help="only measure")
+    parser.add_argument("--pack", type=Path, help="only write what lies in --out there, small")
+    parser.add_argument("--dry-run", action="store_true", help="rows, lengths and batches that a CPU can take")
+    options = parser.parse_args(given)
+    if options.dry_run:
+        options.rows, options.width, options.steps, options.batch, options.ending = 8, 96, 256, 512, 0.0
+        options.long, options.tokens = 128, 200
+    return options
+
+
+if __name__ == "__main__":
+    main()

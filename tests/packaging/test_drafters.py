@@ -1,0 +1,32 @@
+"""The drafters' recipe, from the first reply to the packed files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import drafters
+import fourbit
+from drafting import BLOCK, STEPS
+
+
+def test_one_command_makes_both_drafters(target: Path, prompts: Path, tmp_path: Path) -> None:
+    """Guards against a run on a rented machine that fails after its eighth minute."""
+    out, packed = tmp_path / "out", tmp_path / "packed"
+    given = ["--target", str(target), "--out", str(out), "--dry-run", "--few", "64"]
+    place = ["--prompts", str(prompts), "--work", str(tmp_path / "work"), "--minutes", "0.01", "--writing", "0"]
+    drafters.main([*given, *place, "--keep", "0"])
+    for name, guesses in (("head", STEPS), ("block", BLOCK)):
+        assert {file.name for file in (out / name).iterdir()} == {"card.json", "config.json", "state-1.safetensors"}
+        card = json.loads((out / name / "card.json").read_text())
+        assert card["steps"] > 0
+        assert len(card["held out"]["alone"]["overlap"]) == guesses
+        (out / name / "card.json").write_text("{}")
+    drafters.main([*given, "--evaluate"])
+    again = json.loads((out / "head" / "card.json").read_text())["held out"]
+    assert again.keys() == card["held out"].keys()
+    drafters.main([*given, "--pack", str(packed)])
+    assert set(fourbit.restore(packed / "head")) == set(drafters.stored_in(out / "head")) - {"d2t", "t2d"}
+    more = ["--initial", str(out), "--only", "head", "--seed", "1"]
+    drafters.main(["--target", str(target), "--out", str(tmp_path / "more"), "--dry-run", *place, *more])
+    assert not (tmp_path / "more" / "block").exists()
