@@ -300,7 +300,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--long", type=int, default=LONG, help="tokens of a conversation joined of replies")
     parser.add_argument("--few", type=int, default=FEW, help="tokens that a drafter has a head for")
     parser.add_argument("--mask", type=int, default=16, help="the token that means one not known yet to a block")
-    parser.add_argument("--tokens", type=int, default=40_000, help="held-out places that are measured")
+    parser.add_argument("--tokens", type=int, default=24_000, help="held-out places that are measured")
     parser.add_argument("--keep", type=float, default=KEEP, help="seconds between two times that all is written")
     parser.add_argument("--seed", type=int, default=0, help="of the draws: another one, other replies")
     parser.add_argument("--only", choices=KINDS, help="teach this one alone")
