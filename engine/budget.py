@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -11,8 +12,11 @@ import torch
 
 from engine import words
 from engine.account import LEAST, LIBRARIES, longest, needs
-from engine.architecture.holding import Device
-from engine.config import WEIGHTS, ModelSet, Role, Weights
+from engine.architecture.drafters import read_drafter
+from engine.architecture.holding import Device, Holding
+from engine.architecture.stored import kept_as
+from engine.architecture.weights import stored_in
+from engine.config import DRAFTERS, WEIGHTS, ModelSet, Role, Weights
 from engine.dimensions import Dimensions, read_dimensions
 from engine.errors import CheckpointError, DeviceError
 
@@ -27,16 +31,19 @@ class Budget:
         self._longest = partial(longest, dense_head=dense_head, weights=weights)
         self._needs = partial(needs, dense_head=dense_head, weights=weights)
         self._kind: Device = "cuda" if device.type == "cuda" else "cpu"
+        self._holding = Holding(self._kind, weights, dense_head)
 
     def longest(self, wanted: int) -> int:
         """Return the most tokens up to ``wanted`` of a conversation that the whole set can hold.
 
-        If it cannot hold any, what the target alone can; ``wanted`` if that is nothing either.
+        If it cannot hold any, what it can without its drafters, or else the target alone; ``wanted`` if that is nothing
+        either.
         """
-        asked = partial(self._longest, device=self._kind, runtime=self._runtime())
+        asked = partial(self._longest, device=self._kind, runtime=self._runtime(), wanted=wanted)
         family, rest = self._family()
-        free = free_memory(self._device) - rest
-        return asked(family, free=free, wanted=wanted) or asked(family[:1], free=free, wanted=wanted) or wanted
+        free = free_memory(self._device)
+        whole = asked(family, free=free - rest - self._drafters(family[0], wanted))
+        return whole or asked(family, free=free - rest) or asked(family[:1], free=free) or wanted
 
     def require(self, role: Role, loaded: Sequence[Role], context: int) -> None:
         """Raise DeviceError, with numbers, if the model of ``role`` does not fit beside those ``loaded``.
@@ -64,12 +71,21 @@ class Budget:
         """
         target = self._dimensions("target")
         found, rest = [target], 0
-        for role in self._models.models.keys() - {"target"}:
+        for role in self._models.models.keys() - {"target"} - DRAFTERS:
             try:
                 found.append(self._dimensions(role).reaching(target.context))
             except CheckpointError:
                 rest += stored(self._models.models[role])  # what is wrong is reported when that role is asked for
         return found, rest
+
+    def _drafters(self, target: Dimensions, room: int) -> int:
+        """Return the bytes that the set's drafters take with ``room`` tokens; one that cannot be read takes none."""
+        taken = 0
+        for folder in (self._models.models[role] for role in sorted(DRAFTERS & self._models.models.keys())):
+            with contextlib.suppress(CheckpointError):  # what is wrong is reported when it is asked for
+                shape = read_drafter(folder, target.architecture)
+                taken += shape.bytes(kept_as(stored_in(folder)), self._holding, room)
+        return taken
 
     def _dimensions(self, role: Role) -> Dimensions:
         return read_dimensions(self._models.models[role])

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from engine.config.models import ModelSet, holds_model, models_in, tiny_models
-from engine.config.sources import TARGET, Block, Exit, Head, Lookup, Model, Role, Source, source_kind
+from engine.config.sources import DRAFTERS, TARGET, Block, Exit, Head, Lookup, Model, Role, Source, source_kind
 from engine.errors import SettingError
 
 __all__ = [
@@ -275,5 +275,3 @@ PRESETS = MappingProxyType(
         )
     }
 )
-
-DRAFTERS: frozenset[Role] = frozenset().union(*(preset.roles - preset.whole for preset in PRESETS.values()))

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from engine.config.sources import TARGET, Role
+from engine.config.sources import DRAFTERS, TARGET, Role
 
 if TYPE_CHECKING:
     from engine.config import Preset
@@ -53,11 +53,14 @@ def holds_model(folder: Path) -> bool:
 
 
 def models_in(folder: Path) -> ModelSet:
-    """Read ``folder`` as a model set: subfolders named by role, or one checkpoint that becomes the target."""
-    if not (folder / TARGET).is_dir():
-        return ModelSet.alone(folder.name, folder)
-    inside = sorted(config.parent for config in folder.glob("*/config.json"))
-    return ModelSet(folder.name, {TARGET: folder / TARGET} | {each.name: each for each in inside})
+    """Read ``folder`` as a model set: subfolders named by role, or one checkpoint that becomes the target.
+
+    Drafters that lie in the checkpoint's own folder go with it.
+    """
+    inside = {config.parent.name: config.parent for config in sorted(folder.glob("*/config.json"))}
+    if (folder / TARGET).is_dir():
+        return ModelSet(folder.name, {TARGET: folder / TARGET} | inside)
+    return ModelSet(folder.name, {TARGET: folder} | {role: inside[role] for role in sorted(inside.keys() & DRAFTERS)})
 
 
 def tiny_models() -> ModelSet:

@@ -220,6 +220,8 @@ class Block(Source):
 
 
 KINDS: Mapping[str, type[Source]] = MappingProxyType({kind.kind: kind for kind in (Lookup, Model, Exit, Head, Block)})
+# The roles of folders that hold weights one source alone reads: no models by themselves, and without a tokenizer.
+DRAFTERS: frozenset[Role] = frozenset({Head().own, Block().own})
 
 
 def source_kind(name: str) -> type[Source]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.config import Role
 from engine.errors import ModelSetError
 from engine.library.address import read_address
 from engine.library.catalogue import CATALOGUE
@@ -9,6 +10,8 @@ from engine.library.connection import Connection
 from engine.library.faults import LibraryError
 from engine.library.process import ask
 from engine.library.protocol import Inspection, Order, Wanted
+
+BEST: Role = "best"  # the drafter that the catalogue lists first
 
 
 def inspect(address: str, connection: Connection, token: str | None) -> Inspection:
@@ -23,13 +26,17 @@ def inspect(address: str, connection: Connection, token: str | None) -> Inspecti
     return told
 
 
-def wanted_for(text: str) -> tuple[str, tuple[Wanted, ...]]:
+def wanted_for(text: str, drafter: Role | None = BEST) -> tuple[str, tuple[Wanted, ...]]:
     """Return a job's name and its models for a catalogue name, a repository or an address.
 
+    A set brings the ``drafter`` of that role, which is BEST for the one listed first and None for none at all.
     Raises ModelSetError for a name the catalogue does not have, LibraryError for what is no model's address.
     """
     if text in CATALOGUE:
-        return text, tuple(Wanted(role, model.repository) for role, model in CATALOGUE[text].models.items())
+        entry = CATALOGUE[text]
+        models = [Wanted(role, model.repository) for role, model in entry.models.items()]
+        drafters = [Wanted(each.role, each.repository) for each in entry.drafters if drafter in (each.role, BEST)]
+        return text, (*models, *drafters[:1])
     if "/" not in text:
         raise ModelSetError(
             f"The catalogue has no set named “{text}”.",

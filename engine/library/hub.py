@@ -64,15 +64,19 @@ class Hub:
         self._client.headers["Accept-Encoding"] = "identity"
         Guard(endpoint or constants.ENDPOINT, LONG * silence).watch(self._client)
 
-    def plan(self, repository: str, revision: str | None) -> Manifest:
-        """List what to fetch of ``repository``, pinned to the commit that ``revision`` (a branch) means now."""
+    def plan(self, repository: str, revision: str | None, *, drafter: bool = False) -> Manifest:
+        """List what to fetch of ``repository``, pinned to the commit that ``revision`` (a branch) means now.
+
+        A ``drafter`` is fetched without a tokenizer.
+        """
         info = self._info(repository, revision)
         if info.gated:
             with self._in_words(repository):
                 self._api.auth_check(repository)
         name, version = _identity(info, repository)
         files = [_entry(item, repository) for item in info.siblings or ()]
-        return Manifest(name, version, _each_once(choose(_listed_once(files), repository)), _licence(info))
+        chosen = choose(_listed_once(files), repository, drafter=drafter)
+        return Manifest(name, version, _each_once(chosen), _licence(info))
 
     def inspect(self, repository: str, revision: str | None) -> Inspection:
         """Tell what ``repository`` is from its configuration and the headers of its weights."""

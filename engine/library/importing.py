@@ -10,16 +10,19 @@ from pathlib import Path
 
 from engine.architecture import read_architecture, require_folder
 from engine.architecture.checking import Stored, check_tensors
+from engine.config import DRAFTERS, Role
 from engine.dimensions import held_in
 from engine.files import present, read_object
 from engine.library.checkpoint_files import check_names, check_safetensors, choose
 from engine.library.copying import Step, copy
 from engine.library.faults import LibraryError
+from engine.library.fitting import role_beside
 from engine.library.gguf_files import gguf_in, gguf_name
 from engine.library.manifest import NAME, Entry, Manifest
 from engine.library.naming import folder_name
 from engine.library.paths import delete, is_plain
 from engine.library.provenance import IMPORTED, Provenance, checkpoint_in, provenance
+from engine.library.record import Installed
 from engine.library.transfer import disk_trouble
 
 
@@ -40,6 +43,8 @@ def take_in(source: Path, open_library: Callable[[], Path], name: str | None = N
             require_folder(source)
         chosen = _chosen(source, origin)
         architecture = read_architecture(source)  # what the loader would refuse is refused before a byte is copied
+        for folder in drafters_beside(source):
+            role_beside(folder, architecture)
         stored: dict[str, Stored] = {}
         for entry in chosen:
             stored |= check_safetensors(source / entry.path) if entry.weights else {}
@@ -53,13 +58,33 @@ def take_in(source: Path, open_library: Callable[[], Path], name: str | None = N
         raise disk_trouble(error, source) from error
 
 
-def _chosen(source: Path, origin: Provenance) -> tuple[Entry, ...]:
-    """Return what of ``source`` is taken in; where something lacks and a link leads nowhere, that is the reason."""
-    paths = sorted(source.iterdir())
+def drafters_beside(source: Path) -> list[Path]:
+    """Return the folders of drafters that lie in a model's own folder, called by their roles."""
+    return [source / role for role in sorted(DRAFTERS) if (source / role / "config.json").is_file()]
+
+
+def take_in_drafter(source: Path, role: Role, target: Installed, open_library: Callable[[], Path]) -> Iterator[Step]:
+    """Import the folder of a drafter that is read as ``role`` and suits ``target``, as take_in does a model's."""
+    origin = provenance(source)
     try:
-        return choose([origin.entry(path.name, path.stat().st_size) for path in paths if path.is_file()], str(source))
+        chosen = _chosen(source, origin, drafter=True)
+        called = f"{target.name.rpartition('/')[2]}-{role}" if source.name in DRAFTERS else None
+        manifest = _manifest(origin, called, source, chosen).serving(role, target.repository)
+        library = open_library()
+        _clear_for(manifest, library)
+        yield from _copied_in(manifest, source, library)
+    except OSError as error:
+        raise disk_trouble(error, source) from error
+
+
+def _chosen(source: Path, origin: Provenance, *, drafter: bool = False) -> tuple[Entry, ...]:
+    """Return what of ``source`` is taken in; where something lacks and a link leads nowhere, that is the reason."""
+    files = [path for path in sorted(source.iterdir()) if path.is_file()]
+    try:
+        entries = [origin.entry(path.name, path.stat().st_size) for path in files]
+        return choose(entries, str(source), drafter=drafter)
     except LibraryError:
-        for path in paths:
+        for path in sorted(source.iterdir()):
             if path.is_symlink():
                 present(path)
         raise

@@ -10,18 +10,20 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from platformdirs import user_data_path
 
-from engine.config import ModelSet
+from engine.config import ModelSet, Role
 from engine.library.copying import Step
 from engine.library.drafters import made_for
 from engine.library.faults import LibraryError
-from engine.library.importing import take_in
+from engine.library.importing import drafters_beside, take_in
 from engine.library.manifest import NAME, Checked, Manifest, verify
 from engine.library.moving import USED, move, prune, to_copy
 from engine.library.naming import checked_name
+from engine.library.pairing import add_drafter
 from engine.library.paths import delete, inside
 from engine.library.protocol import LOCK, OWNER
+from engine.library.provenance import checkpoint_in
 from engine.library.record import Installed, Record
-from engine.library.sets import depending_on, lacking, model_sets, set_named
+from engine.library.sets import depending_on, drafters_for, lacking, model_sets, set_named
 from engine.library.transfer import disk_trouble
 
 MARK = ".updraft-library"  # tells the library from an empty mount point of the same name
@@ -91,11 +93,16 @@ class Library:
             if _load(path.parent) is None and _holds_a_model(path.parent)
         )
 
-    def model(self, name: str) -> Installed:
-        """Return the newest installed model of that name, repository or key; raises LibraryError (missing)."""
+    def find(self, name: str) -> Installed | None:
+        """Return the newest installed model of that name, repository or key; None: there is none."""
         best = max(self.models(), key=lambda model: model.answers_to(name), default=None)  # of equal ones the first
-        if best is not None and best.answers_to(name):
-            return best
+        return best if best is not None and best.answers_to(name) else None
+
+    def model(self, name: str) -> Installed:
+        """Return what find does; raises LibraryError (missing)."""
+        found = self.find(name)
+        if found is not None:
+            return found
         raise LibraryError(
             "missing", f"“{name}” is not installed.", "List what is installed with: python -m engine models list."
         )
@@ -187,8 +194,23 @@ class Library:
                     replace(manifest, alone=True).save(self.folder)
 
     def take_in(self, source: Path, name: str | None = None) -> Iterator[Step]:
-        """Import a checkpoint folder or a GGUF file, see importing.py; raises LibraryError or CheckpointError."""
-        return take_in(source, self.require, name)
+        """Import a checkpoint folder or a GGUF file, see importing.py; raises LibraryError or CheckpointError.
+
+        Drafters in a folder of their role's name inside of it come along.
+        """
+        before = {model.key for model in self.models()}
+        yield from take_in(source, self.require, name)
+        for folder in drafters_beside(checkpoint_in(source)):
+            new = next(model for model in self.models() if model.key not in before and not model.drafts)
+            yield from self.add_drafter(folder, new.key)
+
+    def add_drafter(self, source: Path, to: str | None = None) -> Iterator[Step]:
+        """Import a drafter and pair it with a model, see pairing.py; raises LibraryError or CheckpointError."""
+        return add_drafter(source, self.models(), self.require, to)
+
+    def drafters_for(self, model: Installed) -> dict[Role, Installed]:
+        """Return the drafters that guess ahead for ``model``, by role."""
+        return drafters_for(model.repository, self.models())
 
     def move(self, target: Path, spare: int = 0) -> Iterator[Step]:
         """Move the whole library to ``target``, one model at a time; stopped half way, a second call goes on.

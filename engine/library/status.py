@@ -58,6 +58,12 @@ class Status:
             self._pinned = tuple((asked, plan.repository, plan.revision) for asked, plan in plans.items())
         self._turn("downloading", "Downloading.")
 
+    def without(self, repository: str) -> None:
+        """What is in ``repository`` is not fetched after all."""
+        with self._lock:
+            self._files = {key: file for key, file in self._files.items() if key[0] != repository}
+            self._pinned = tuple(pin for pin in self._pinned if repository not in pin[:2])
+
     def begin(self, repository: str, entry: Entry) -> Callable[[int, bool], None]:
         """One file's turn has come; returns what is to be called with the bytes there are, and if they are old."""
         key, before = (repository, entry.path), 0
@@ -99,9 +105,9 @@ class Status:
             self._pace, self._again = Pace(time.monotonic()), None
         self._turn("downloading" if self._files else "looking", "Trying again.")
 
-    def done(self) -> None:
-        """Every file is verified."""
-        self._turn("done", "Downloaded and verified.")
+    def done(self, without: str = "") -> None:
+        """Every file is verified; ``without``: what could not be had, and why."""
+        self._turn("done", f"Downloaded and verified. {without}".strip())
 
     def failed(self, trouble: LibraryError) -> None:
         """The job ends here; nothing that arrived is lost."""

@@ -1,27 +1,27 @@
-"""``engine models list|fit|memory|get|import|rename|signin|verify|remove``: the model library in a terminal."""
+"""``engine models list|fit|memory|get|import|add-drafter|…``: the model library in a terminal."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
-from engine.architecture.holding import Device
+from engine.config import DRAFTERS, Role
 from engine.errors import UpdraftError
-from engine.library.asking import inspect, wanted_for
+from engine.library.asking import BEST, wanted_for
 from engine.library.catalogue import CATALOGUE
 from engine.library.connection import Connection
+from engine.library.copying import Step
 from engine.library.downloads import Downloads
+from engine.library.drafters import made_for
 from engine.library.faults import LibraryError
-from engine.library.fit import judge, takes
-from engine.library.hardware import Hardware, probe
 from engine.library.installed import Library
 from engine.library.protocol import Patience, Progress, SignedIn
 from engine.library.record import Installed
+from engine.library.shown import say, show_fit, show_memory, show_shelf
 from engine.library.signin import sign_in_by_browser, token
-from engine.library.starter import starter_models, starter_trouble
 from engine.printable import printable
 from engine.words import size
 
@@ -46,9 +46,15 @@ def add_arguments(subparsers: Subparsers) -> None:
     memory.add_argument("--context", type=int, default=4096, metavar="TOKENS")
     get = verbs.add_parser("get", help="download a set or a repository; goes on where an earlier one stopped")
     get.add_argument("name", help="a set of the catalogue, owner/name, or the address of a model's page")
+    which = get.add_mutually_exclusive_group()
+    which.add_argument("--drafter", choices=sorted(DRAFTERS), help="which drafter comes along (default: the best)")
+    which.add_argument("--without-drafter", action="store_true", help="fetch the models of a set alone")
     taken = verbs.add_parser("import", help="take a model in: a folder, one of the Hub client's cache, or a GGUF file")
     taken.add_argument("source", type=Path, metavar="FOLDER|FILE.gguf")
     taken.add_argument("--name", help="what to call it, where it does not say or another has that name")
+    drafter = verbs.add_parser("add-drafter", help="take in what guesses ahead for one model: EAGLE-3, DFlash, DSpark")
+    drafter.add_argument("source", type=Path, metavar="FOLDER", help="its folder, or the name of one that is installed")
+    drafter.add_argument("--to", metavar="NAME", help="the model it was made for, where it does not tell")
     renamed = verbs.add_parser("rename", help="call an installed model something else")
     renamed.add_argument("name", help="what it is called now")
     renamed.add_argument("new", help="what to call it")
@@ -65,11 +71,12 @@ def run(args: argparse.Namespace) -> int:
         if args.folder:
             library = Library(args.folder.absolute(), args.folder.absolute() / "library.json")
         acts: dict[str, Callable[[], int]] = {
-            "list": lambda: _list(library),
-            "fit": lambda: _fit(library, args.name, args.context),
-            "memory": lambda: _memory(args.context),
-            "get": lambda: _get(library, args.name),
+            "list": lambda: show_shelf(library),
+            "fit": lambda: show_fit(library, args.name, args.context),
+            "memory": lambda: show_memory(args.context),
+            "get": lambda: _get(library, args.name, None if args.without_drafter else args.drafter or BEST),
             "import": lambda: _import(library, args.source, args.name),
+            "add-drafter": lambda: _add_drafter(library, args.source, args.to),
             "rename": lambda: _rename(library, args.name, args.new),
             "signin": _sign_in,
             "verify": lambda: _verify(library, _chosen(library, args.name)),
@@ -80,98 +87,52 @@ def run(args: argparse.Namespace) -> int:
         return _trouble(error.sentence, error.hint)
 
 
-def _list(library: Library) -> int:
-    installed = library.models()
-    names = {model.repository for model in installed}
-    _say("Catalogue")
-    for entry in CATALOGUE.values():
-        there = all(model.repository in names for model in entry.models.values())
-        marks = ("installed", there), ("sign-in", entry.gated)
-        remarks = ", ".join(mark for mark, applies in marks if applies)
-        _say(f"  {entry.name:<18} {size(entry.download):>8}  {entry.title}{f' ({remarks})' if remarks else ''}")
-        _say(f"  {'':<18} {'':>8}  {entry.good_for}")
-    _say(f"Starter: {starter_models().name}")
-    if starter_trouble():
-        _say(f"  SmolLM2 is not there: {starter_trouble()}")
-    _say(f"Installed in {library.folder}")
-    for model in installed:
-        state = "drive not connected" if not model.present else "" if model.whole else "damaged"
-        _say(f"  {_called(model):<44} {size(model.size):>8}  {state or model.licence}")
-    for repository, count in library.unfinished():
-        _say(f"  {repository:<44} {size(count):>8}  not complete")
-    for name, missing in library.lacking().items():
-        _say(f"  {CATALOGUE[name].title} lacks {', '.join(missing)}; get the rest with: models get {name}")
-    for note in library.unreadable():
-        _say(f"  {note}")
-    if not installed:
-        _say("  nothing yet; the starter always works")
-    return 0
-
-
-def _called(model: Installed) -> str:
-    return f"{model.name} ({model.repository})" if model.title else model.repository
-
-
 def _import(library: Library, source: Path, name: str | None) -> int:
     before = {model.key for model in library.models()}
-    told, note = 0, ""
-    for step in library.take_in(source.absolute(), name):
-        note, share = step.note, 10 * (10 * step.done // max(1, step.total))
-        if share > told:
-            _say(f"  {share} %")
-            told = share
+    note = _follow_steps(library.take_in(source.absolute(), name))
     for model in library.models():
         if model.key not in before:
-            _say(f"Imported {model.name}: {size(model.size)}. Ask it with: python -m engine ask --model {model.name} …")
+            ask = "" if model.drafts else f" Ask it with: python -m engine ask --model {model.name} …"
+            say(f"Imported {model.name}: {size(model.size)}.{ask}")
     if note:
-        _say(note)
+        say(note)
     return 0
+
+
+def _add_drafter(library: Library, source: Path, to: str | None) -> int:
+    """Take a drafter in, or pair one that is installed already, and say for which model."""
+    known = None if source.exists() else library.find(str(source))
+    folder = known.folder if known else source.absolute()
+    before = {model.key: model.serves for model in library.models()}
+    _follow_steps(library.add_drafter(folder, to))
+    for model in library.models():
+        for served in model.serves:
+            if served not in before.get(model.key, ()):
+                licence = model.licence or "no licence stated"
+                say(f"{model.name} ({size(model.size)}, {licence}) guesses ahead for {served} now.")
+                say(f"Try it with: python -m engine ask --model {served} --preset {model.role} …")
+    return 0
+
+
+def _follow_steps(steps: Iterator[Step]) -> str:
+    """Say how far a long copy has got, every tenth of it; returns what is to be said of it at the end."""
+    told, note = 0, ""
+    for step in steps:
+        note, share = step.note, 10 * (10 * step.done // max(1, step.total))
+        if share > told:
+            say(f"  {share} %")
+            told = share
+    return note
 
 
 def _rename(library: Library, name: str, new: str) -> int:
     model = library.rename(library.model(name), new)
-    _say(f"{name} is called {model.name} now; its former name still works.")
+    say(f"{name} is called {model.name} now; its former name still works.")
     return 0
 
 
-def _fit(library: Library, name: str | None, context: int) -> int:
-    hardware = probe(library.folder)
-    _describe(hardware)
-    if name and wanted_for(name)[0] not in CATALOGUE:
-        found = inspect(name, Connection.from_environment(), token())
-        verdict = judge([found.dimensions], hardware, context)
-        _say(f"  {found.repository}  {size(found.download)} to download")
-        _say(f"  {verdict.word}. {verdict.sentence}")
-        return 0 if verdict.answer != "no" else 1
-    entries = [CATALOGUE[name]] if name else list(CATALOGUE.values())
-    verdicts = [judge(entry.dimensions, hardware, context) for entry in entries]
-    for entry, verdict in zip(entries, verdicts, strict=True):
-        _say(f"  {entry.name:<18} {verdict.word}. {verdict.sentence}")
-        if entry.download > hardware.disk_free:
-            short = size(entry.download - hardware.disk_free)
-            _say(f"  {'':<18} The disk needs {short} more for the download of {size(entry.download)}.")
-    return 0 if any(verdict.answer != "no" for verdict in verdicts) else 1
-
-
-def _memory(context: int) -> int:
-    """Say what has to be free for each set with ``context`` tokens, computed, whatever this machine has."""
-    _say(f"  {'':<18} {'download':>9} {'on a GPU':>9} {'without':>9}   with {context:,} tokens of context")
-    for entry in CATALOGUE.values():
-        gpu, cpu = (size(takes(entry.dimensions, context, device)) for device in get_args(Device))
-        _say(f"  {entry.name:<18} {size(entry.download):>9} {gpu:>9} {cpu:>9}   {entry.title}")
-    return 0
-
-
-def _describe(hardware: Hardware) -> None:
-    for gpu in hardware.gpus:
-        _say(f"{gpu.name}, driver {gpu.driver}: {size(gpu.free)} of {size(gpu.total)} free")
-    _say(hardware.remark or f"torch: {f'CUDA {hardware.torch_cuda}' if hardware.torch_cuda else 'CPU build'}")
-    _say(f"Memory: {size(hardware.ram_free)} of {size(hardware.ram)} free, {hardware.cores} cores")
-    _say(f"Disk: {size(hardware.disk_free)} free for {hardware.folder}")
-
-
-def _get(library: Library, text: str) -> int:
-    name, wanted = wanted_for(text)
+def _get(library: Library, text: str, drafter: Role | None) -> int:
+    name, wanted = wanted_for(text, drafter)
     connection = Connection.from_environment()
     connection.require_online()
     downloads = Downloads(library, connection, token, Patience(tries=TRIES))
@@ -216,10 +177,10 @@ def _sign_in() -> int:
     shown = None
     for told in sign_in_by_browser(Connection.from_environment()):
         if isinstance(told, SignedIn):
-            _say(f"Signed in as {told.account}.")
+            say(f"Signed in as {told.account}.")
         elif told is not None and told != shown:
             shown = told
-            _say(f"Open {told.address} and confirm the code {told.code}.")
+            say(f"Open {told.address} and confirm the code {told.code}.")
     return 0
 
 
@@ -228,13 +189,15 @@ def _progress(progress: Progress) -> None:
         sys.stdout.write("\r\x1b[2K" + printable(progress.say) + ("\n" if progress.over else ""))
         sys.stdout.flush()
     elif progress.state in {"looking", "stalled", "done"} or progress.speed is None:
-        _say(progress.say)
+        say(progress.say)
 
 
 def _chosen(library: Library, name: str) -> Sequence[Installed]:
     if name in CATALOGUE:
-        names = [model.repository for model in CATALOGUE[name].models.values()]
-        found = [model for model in library.models() if model.repository in names]
+        names, models = {model.repository for model in CATALOGUE[name].models.values()}, library.models()
+        others = {model.repository for model in models} - names
+        drafters = {each.repository for each in CATALOGUE[name].drafters if not made_for(each.repository) & others}
+        found = [model for model in models if model.repository in names | drafters]
         if not found:
             raise LibraryError("missing", f"“{name}” is not installed.", "")
         return found
@@ -246,11 +209,11 @@ def _verify(library: Library, models: Sequence[Installed]) -> int:
     for model in models:
         for checked in library.verify(model):
             bad += not checked.good
-            _say(f"  {'good' if checked.good else 'BAD '}  {model.repository}/{checked.path}")
+            say(f"  {'good' if checked.good else 'BAD '}  {model.repository}/{checked.path}")
     if bad:
         again = f"python -m engine models get {models[0].repository}"
         return _trouble(f"{bad} files are damaged and were removed.", f"Fetch only them again with: {again}")
-    _say("Every file is what it was when it was downloaded.")
+    say("Every file is what it was when it was downloaded.")
     return 0
 
 
@@ -259,7 +222,7 @@ def _remove(library: Library, name: str) -> int:
     if not _discard(library, name):
         for model in _chosen(library, name):
             library.remove(model)
-            _say(f"Removed {model.repository}: {size(model.size)} are free again.")
+            say(f"Removed {model.repository}: {size(model.size)} are free again.")
     return 0
 
 
@@ -267,7 +230,7 @@ def _discard(library: Library, name: str) -> bool:
     if name not in (repository for repository, _ in library.unfinished()):
         return False
     with library.idle():
-        _say(f"Removed what there was of {name}: {size(library.discard(name))} are free again.")
+        say(f"Removed what there was of {name}: {size(library.discard(name))} are free again.")
     return True
 
 
@@ -275,7 +238,3 @@ def _trouble(sentence: str, hint: str) -> int:
     said = printable(f"{sentence}\n{hint}" if hint else sentence, keep="\n")
     sys.stderr.write(f"{said}\n")
     return 1
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(printable(line) + "\n")  # licences, names and sentences come from the Hub

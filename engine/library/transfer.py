@@ -7,16 +7,19 @@ import errno
 import os
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from engine.config import DRAFTERS, TARGET
 from engine.dimensions import dimensions_of
-from engine.errors import ModelSetError, UpdraftError
+from engine.errors import CheckpointError, ModelSetError, UpdraftError
 from engine.library.checkpoint_files import read_config
 from engine.library.faults import Kind, LibraryError
 from engine.library.fetch import Answer, DamagedError, Open, RangeRefused, Room, Transient, fetch, no_space
+from engine.library.fitting import role_for
 from engine.library.manifest import Entry, Manifest
 from engine.library.paths import delete, inside, is_commit
 from engine.library.protocol import Order, Patience, Wanted
@@ -24,6 +27,7 @@ from engine.library.status import Status
 from engine.library.vocabulary import check_shared
 
 DAMAGED_TRIES = 3
+PASSING: frozenset[Kind] = frozenset({"network", "offline", "space", "folder"})  # trouble that another try may mend
 LONGEST = 600.0  # seconds a server may ask to wait; the Hub counts requests over 300
 T = TypeVar("T")
 
@@ -31,7 +35,7 @@ T = TypeVar("T")
 class Source(Protocol):
     """Where checkpoints come from; ``engine.library.hub.Hub`` is one."""
 
-    def plan(self, repository: str, revision: str | None) -> Manifest:
+    def plan(self, repository: str, revision: str | None, *, drafter: bool = False) -> Manifest:
         """List what to fetch."""
 
     def open(self, plan: Manifest, path: str, start: int) -> contextlib.AbstractContextManager[Answer]:
@@ -56,27 +60,66 @@ class Transfer:
     ) -> None:
         self._order, self._source, self._status, self._free = order, source, status, free
         self._hurry = hurry or threading.Event()  # set by somebody who does not want to wait for the next attempt
+        self._left_out: list[str] = []  # a sentence for every drafter that could not be had
 
     def run(self) -> None:
         """Fetch all that is wanted; raises LibraryError, ModelSetError or CheckpointError when it cannot."""
         self._status.looking()
-        plans = {wanted.repository: self._settle(wanted) for wanted in self._order.wanted}
+        models = [wanted for wanted in self._order.wanted if wanted.role not in DRAFTERS]
+        plans = {wanted.repository: self._settle(wanted) for wanted in models}
+        target = next((plans[wanted.repository] for wanted in models if wanted.role == TARGET), None)
+        drafters = self._settle_drafters(target) if target else {}
         unique = list({plan.folder(self._order.library): plan for plan in plans.values()}.values())
-        self._status.listed(plans, self._order.library)
-        self._make_room(unique)
+        self._status.listed(plans | drafters, self._order.library)
+        self._make_room([*unique, *drafters.values()])
         unique = [self._fetch_all(plan, weights=False) for plan in unique]
         self._check(unique)
         for plan in unique:
             whole = replace(self._fetch_all(plan, weights=True), complete=True)
             replace(whole, alone=whole.alone or len(plans) == 1).save(self._order.library)
-        self._status.done()
+        for plan in drafters.values():
+            self._fetch_drafter(plan, next(each for each in unique if each.repository in plan.serves))
+        self._status.done(" ".join(self._left_out))
+
+    def _settle_drafters(self, target: Manifest) -> dict[str, Manifest]:
+        """Return the plans of the drafters that can be had; the set is whole without the others."""
+        plans = {}
+        for wanted in self._order.wanted:
+            if wanted.role in DRAFTERS:
+                with self._or_without(wanted.repository):
+                    plans[wanted.repository] = self._settle(wanted).serving(wanted.role, target.repository)
+        return plans
+
+    def _fetch_drafter(self, plan: Manifest, target: Manifest) -> None:
+        """Fetch a drafter behind the model that it serves; one that does not suit it after all does not stay."""
+        folder = plan.folder(self._order.library)
+        with self._or_without(plan.repository):
+            plan = self._fetch_all(self._fetch_all(plan, weights=False), weights=True)
+            try:
+                role_for(folder, target.folder(self._order.library))
+            except CheckpointError:
+                delete(self._order.library, folder)
+                raise
+            replace(plan, complete=True).save(self._order.library)
+
+    @contextlib.contextmanager
+    def _or_without(self, repository: str) -> Iterator[None]:
+        """Go on without the drafter in ``repository`` where it cannot be had, and say so in the end."""
+        try:
+            yield
+        except UpdraftError as error:
+            if isinstance(error, LibraryError) and error.kind in PASSING:
+                raise
+            self._status.without(repository)
+            self._left_out.append(f"It goes without its drafter {repository}: {error.sentence}")
 
     def _settle(self, wanted: Wanted) -> Manifest:
         """Return the plan already on disk for a pinned commit, else ask the Hub for one and write it down."""
         if is_commit(wanted.revision):
             with contextlib.suppress(LibraryError):
                 return Manifest.load(Manifest(wanted.repository, wanted.revision, ()).folder(self._order.library))
-        plan = self._patiently(lambda: self._source.plan(wanted.repository, wanted.revision), lambda: 0)
+        ask = partial(self._source.plan, wanted.repository, wanted.revision, drafter=wanted.role in DRAFTERS)
+        plan = self._patiently(ask, lambda: 0)
         folder = plan.folder(self._order.library)
         try:
             with contextlib.suppress(LibraryError):  # none yet, or one that can no longer be read

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from engine.account import LEAST, LIBRARIES, longest, needs
 from engine.budget import Budget
 from engine.config import ModelSet, tiny_models
 from engine.dimensions import read_dimensions
 from engine.errors import CheckpointError, DeviceError
+from tests.engine.family import write_model
+from tests.engine.heads import write_head
 
 SET = tiny_models()
 ALL = [read_dimensions(SET.models[role]) for role in ("target", "qualifier", "draft")]
@@ -72,13 +75,21 @@ def test_a_draft_of_fewer_tokens_limits_its_own_presets_only(free: dict[str, int
     )
 
 
-def test_weights_that_are_no_model_leave_room_for_themselves(free: dict[str, int], tmp_path: Path) -> None:
-    """A conversation that takes all memory leaves a drafting head without any."""
-    (tmp_path / "model.safetensors").write_bytes(bytes(8 << 20))
-    free["bytes"] = needs(ALL[:1], 1900, "cuda", runtime=LIBRARIES).total
-    alone = Budget(ModelSet.alone("Alone", SET.target), torch.device("cuda")).longest(8192)
-    headed = ModelSet("Headed", {"target": SET.target, "head": tmp_path})
-    assert LEAST <= Budget(headed, torch.device("cuda")).longest(8192) < alone
+def test_a_drafter_has_room_beside_the_conversation_or_is_done_without(free: dict[str, int], tmp_path: Path) -> None:
+    """A conversation that takes all memory leaves a drafting head without any; one that needs too much takes it."""
+    target, head = tmp_path / "target", tmp_path / "head"
+    target.mkdir()
+    write_model(target, 8, 32, 300, seed=1, context=8192)
+    write_head(head, "speculators", load_file(target / "model.safetensors"))
+    (level,), cuda = [read_dimensions(target)], torch.device("cuda")
+    bare = Budget(ModelSet.alone("Bare", target), cuda)
+    headed = Budget(ModelSet("Headed", {"target": target, "head": head}), cuda)
+    free["bytes"] = needs([level], 7168, "cuda", runtime=LIBRARIES).total
+    assert LEAST <= headed.longest(8192) < bare.longest(8192) == 7168
+    free["bytes"] = needs([level], LEAST, "cuda", runtime=LIBRARIES).total
+    assert headed.longest(8192) == bare.longest(8192) == LEAST
+    (head / "config.json").write_text("{}")
+    assert headed.longest(8192) == LEAST, "what is wrong with it is said when it is asked for"
 
 
 def test_a_broken_draft_is_no_reason_to_refuse_the_target(free: dict[str, int], tmp_path: Path) -> None:

@@ -38,10 +38,16 @@ def require_taps(settings: Settings, taps: tuple[int, ...], target: Architecture
         )
 
 
-def _origin(settings: Settings) -> str:
-    """Return a clause that names the model the drafter's file says it was made for, if it does."""
+def named_target(settings: Settings) -> str:
+    """Return the model a drafter's file says it was made for, by name or path; "" where it says none."""
     named = settings.values.get("target_model_name_or_path")
     speculators = settings.values.get("speculators_config")
     verifier = speculators.get("verifier") if isinstance(speculators, dict) else None
     named = verifier.get("name_or_path") if isinstance(verifier, dict) else named
-    return f"; this one names {named:.80}" if isinstance(named, str) and named else ""
+    return named[:80] if isinstance(named, str) else ""
+
+
+def _origin(settings: Settings) -> str:
+    """Return a clause that names the model the drafter's file says it was made for, if it does."""
+    named = named_target(settings)
+    return f"; this one names {named}" if named else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from math import prod
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import pytest
 from keyring.backend import KeyringBackend
 
 from engine.architecture import architecture_of
+from engine.config import Role
 from engine.library import Connection, Downloads, Library, Patience, Progress
 from engine.library.hub import Hub
 from engine.library.manifest import Manifest
@@ -42,11 +43,7 @@ def checkpoint(seed: int, tokens: int = 40, size: int = SIZE, family: str = "lla
     vocabulary = {f"t{number}": number for number in range(tokens)}
     shapes = architecture_of({**config, "model_type": "llama"}, "tiny").tensors()
     held = 2 * sum(map(prod, shapes.values()))
-    header, at = {}, 0
-    for name, shape in {**shapes, "model.layers.0.self_attn.rotary_emb.inv_freq": ((size - held) // 2,)}.items():
-        header[name] = {"dtype": "F16", "shape": shape, "data_offsets": [at, at := at + 2 * prod(shape)]}
-    listed = json.dumps(header).encode()
-    weights = struct.pack("<Q", len(listed)) + listed + random.Random(seed).randbytes(size)
+    weights = weights_file({**shapes, "model.layers.0.self_attn.rotary_emb.inv_freq": ((size - held) // 2,)}, seed)
     return {
         "config.json": json.dumps(config).encode(),
         "tokenizer.json": json.dumps({"model": {"type": "BPE", "vocab": vocabulary}, "added_tokens": []}).encode(),
@@ -56,6 +53,42 @@ def checkpoint(seed: int, tokens: int = 40, size: int = SIZE, family: str = "lla
         "pytorch_model.bin": b"never fetched",
         "onnx/model.safetensors": b"never fetched",
     }
+
+
+def head(tokens: int = 40, made_for: str = "") -> dict[str, bytes]:
+    """Return the files of an EAGLE-3 head for ``checkpoint``: no tokenizer, as they are published."""
+    layer = {
+        "model_type": "llama",
+        "num_hidden_layers": 1,
+        "hidden_size": 16,
+        "intermediate_size": 32,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 1,
+        "vocab_size": tokens,
+    }
+    config = {
+        "speculators_model_type": "eagle3",
+        "transformer_layer_config": layer,
+        "eagle_aux_hidden_state_layer_ids": [1, 2],
+        "speculators_config": {"verifier": {"name_or_path": made_for}},
+    }
+    rows = {"self_attn.q_proj": 16, "self_attn.k_proj": 8, "self_attn.v_proj": 8}
+    shapes: dict[str, tuple[int, ...]] = {"fc.weight": (16, 32), "norm.weight": (16,), "lm_head.weight": (tokens, 16)}
+    shapes |= {f"layers.0.{name}.weight": (count, 32) for name, count in rows.items()}
+    shapes |= {f"layers.0.mlp.{name}_proj.weight": (32, 16) for name in ("gate", "up")}
+    shapes |= {"layers.0.mlp.down_proj.weight": (16, 32), "layers.0.self_attn.o_proj.weight": (16, 16)}
+    norms = ("input_layernorm", "hidden_norm", "post_attention_layernorm")
+    shapes |= {f"layers.0.{name}.weight": (16,) for name in norms}
+    return {"config.json": json.dumps(config).encode(), "model.safetensors": weights_file(shapes, 3)}
+
+
+def weights_file(shapes: Mapping[str, tuple[int, ...]], seed: int) -> bytes:
+    """Return a safetensors file of random 16-bit numbers."""
+    header, at = {}, 0
+    for name, shape in shapes.items():
+        header[name] = {"dtype": "F16", "shape": shape, "data_offsets": [at, at := at + 2 * prod(shape)]}
+    listed = json.dumps(header).encode()
+    return struct.pack("<Q", len(listed)) + listed + random.Random(seed).randbytes(at)
 
 
 @pytest.fixture
@@ -80,8 +113,10 @@ def get(hub: FakeHub, tmp_path: Path) -> Get:
         library: Path | None = None,
         patience: Patience = FAST,
         revision: str | None = None,
+        drafters: Mapping[Role, str] | None = None,
     ) -> list[Progress]:
         wanted = tuple(Wanted("target", name, revision) for name in repositories or ("ada/tiny",))
+        wanted += tuple(Wanted(role, name) for role, name in (drafters or {}).items())
         order = Order("get", "job", library or tmp_path / "models", wanted, token, patience, spare=0)
         told: list[Progress] = []
         with Status("job", patience.quiet, told.append) as status:
@@ -140,4 +175,4 @@ def memory_keyring(monkeypatch: pytest.MonkeyPatch) -> Iterator[MemoryKeyring]:
     keyring.set_keyring(before)
 
 
-__all__ = ["FAST", "SIZE", "Get", "MemoryKeyring", "checkpoint"]
+__all__ = ["FAST", "SIZE", "Get", "MemoryKeyring", "checkpoint", "head"]
