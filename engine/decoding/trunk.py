@@ -50,6 +50,15 @@ class Tap:
         self.start = min(self.start, length)
 
 
+def drained(taps: Sequence[Tap], start: int) -> Tensor:
+    """Return the states of ``taps`` side by side, [n, taps * width], from ``start`` on, and let go of them."""
+    stop = min(tap.stop for tap in taps)
+    states = torch.cat([tap.states(start, stop) for tap in taps], dim=1)
+    for tap in taps:
+        tap.release(stop)
+    return states
+
+
 class Trunk:
     """A model cut into spans of layers, each with its own count of tokens seen (HiSpec, arXiv 2510.01336).
 

@@ -8,7 +8,7 @@ On a CPU ``Transformer.run`` is used instead, so that all that is built on this 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from torch import Tensor
 from torch.nn import functional
@@ -16,6 +16,7 @@ from torch.nn import functional
 from engine.model import kernels
 from engine.model.linear import Dense, Linear, Nf4
 from engine.model.past import Cache, Past
+from engine.model.rotary import Rotation
 from engine.model.transformer import Transformer
 
 TOKENS = 16  # of the widest pass
@@ -32,7 +33,7 @@ def decode(
     if hidden.device.type == "cpu":
         cache.settle(layers, int(start))
         return model.run(hidden, layers, cache)
-    ops = KernelOperations(model, start, idle)
+    ops = KernelOperations(model.rotation, model.architecture.norm_eps, start, idle)
     for index in layers:
         following = model.blocks[index + 1].qkv if index + 1 < model.layers else model.head
         hidden = model.blocks[index](hidden, ops, cache.layers[index], following)
@@ -44,11 +45,15 @@ def logits(model: Transformer, hidden: Tensor, head: Linear | None = None, idle:
     head = head or model.head
     if hidden.device.type == "cpu":
         return model.read(hidden, head)
-    states = kernels.rms_norm(hidden, model.norm, model.architecture.norm_eps, idle=idle)
+    return spoken(head, kernels.rms_norm(hidden, model.norm, model.architecture.norm_eps, idle=idle), idle)
+
+
+def spoken(head: Linear, states: Tensor, idle: Tensor | None = None) -> Tensor:
+    """Return the logits that ``head`` gives for normed ``states`` [n, width] on a GPU, see ``logits``."""
     if isinstance(head, Dense):
         whole = functional.pad(states, (0, 0, 0, TOKENS - len(states)))  # one shape, so one order of sums
         return head(whole)[: len(states)]
-    return _product(head, states, idle=idle)
+    return product(head, states, idle=idle)
 
 
 def refusal(model: Transformer) -> str:
@@ -58,23 +63,29 @@ def refusal(model: Transformer) -> str:
         return ""
     if kernels.available(device).name != "updraft":
         return kernels.available(device).reason
-    if shape.head_dim not in kernels.attention.HEAD_DIMS:
-        return f"Our attention kernel does not know heads of {shape.head_dim}."
     matrices = itertools.chain.from_iterable(block.matrices for block in model.blocks)
-    if not all(isinstance(matrix, Nf4) and not matrix.refusal for matrix in matrices):
-        return "Some of its matrices are not NF4 in blocks of 64."
+    if reason := unfit(shape.head_dim, matrices):
+        return reason
     if isinstance(model.head, Nf4) and model.head.refusal:
         return f"Its head cannot be multiplied by: {model.head.refusal}."
+    return ""
+
+
+def unfit(head_dim: int, matrices: Iterable[Linear]) -> str:
+    """Return why layers with such heads and ``matrices`` cannot be run by our kernels, "" where they can."""
+    if head_dim not in kernels.attention.HEAD_DIMS:
+        return f"Our attention kernel does not know heads of {head_dim}."
+    if not all(isinstance(matrix, Nf4) and not matrix.refusal for matrix in matrices):
+        return "Some of its matrices are not NF4 in blocks of 64."
     return ""
 
 
 class KernelOperations:
     """The operations of a layer by our kernels, for one pass from ``start`` on; see ``decode``."""
 
-    def __init__(self, model: Transformer, start: Tensor, idle: Tensor | None) -> None:
-        self.rotation = model.rotation.cosine.squeeze(1), model.rotation.sine.squeeze(1)
-        self.eps = model.architecture.norm_eps
-        self.start, self.idle = start, idle
+    def __init__(self, rotation: Rotation, eps: float, start: Tensor, idle: Tensor | None) -> None:
+        self.rotation = rotation.cosine.squeeze(1), rotation.sine.squeeze(1)
+        self.eps, self.start, self.idle = eps, start, idle
 
     def norm(self, hidden: Tensor, weight: Tensor) -> Tensor:
         """Return the norm of ``hidden``."""
@@ -85,7 +96,7 @@ class KernelOperations:
     ) -> Tensor:
         """Return the product, gate and residual included."""
         near = _packed(ahead) if ahead else None
-        return _product(matrix, x, residual=residual, gated=gated, ahead=near, idle=self.idle)
+        return product(matrix, x, residual=residual, gated=gated, ahead=near, idle=self.idle)
 
     def turn(self, joined: Tensor, head_norm: Tensor | None, past: Past) -> Tensor:
         """Return the queries, [n, heads, head_dim]."""
@@ -97,7 +108,7 @@ class KernelOperations:
         return kernels.attend(query, *past.held, self.start, window, idle=self.idle).view(len(query), -1)
 
 
-def _product(
+def product(
     matrix: Linear,
     x: Tensor,
     *,
@@ -106,6 +117,7 @@ def _product(
     ahead: Tensor | None = None,
     idle: Tensor | None = None,
 ) -> Tensor:
+    """Return the product with an NF4 ``matrix`` on a GPU, see kernels.nf4_linear; TypeError for any other."""
     if not isinstance(matrix, Nf4):
         raise TypeError(f"{type(matrix).__name__} weights are not for this path; see refusal()")
     return kernels.nf4_linear(

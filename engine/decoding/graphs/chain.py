@@ -54,7 +54,7 @@ class GraphChain:
         self.way.forget_told()
         yield from produce(self._head, tape)
         for level in self.levels:
-            level.stack.held = len(tape) - level.behind
+            level.settled(len(tape))
         self.way.settled(tape)
         yield from self.way.released()
 

@@ -38,6 +38,10 @@ class Level:
     def prefill(self, tape: Sequence[int], upto: int) -> None:
         """Take in what the models, which hold ``upto`` tokens of ``tape``, have left in taps."""
 
+    def settled(self, length: int) -> None:
+        """Take note that a round has left a tape of ``length`` tokens: what is behind for certain need not be again."""
+        self.stack.held = length - self.behind
+
     def draft(self, board: Board, tokens: int, *, settle: bool) -> None:
         """Draw up to ``tokens`` tokens one after another; ``settle``: nobody judges them."""
         slot = self.slot

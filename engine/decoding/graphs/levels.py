@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from engine.config import Preset, Role, Stage
+from engine.config import TARGET, Preset, Role, Stage
 from engine.decoding.graphs.level import Level
 from engine.decoding.graphs.slots import Slots
 from engine.decoding.graphs.stack import Stack
@@ -28,17 +28,23 @@ class Ground:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where level ``index`` of a preset is to stand; ``places``: what each of its levels reads, the bottom first."""
+    """Where level ``index`` of a preset is to stand.
+
+    ``places``: what each of its levels reads, the bottom first. ``taps``: after how many layers of the target some of
+    them read states beside that.
+    """
 
     ground: Ground
     stage: Stage
     index: int
     places: Sequence[Place | None]
+    taps: frozenset[int] = frozenset()
 
     def reading(self, place: Place) -> Level:
         """Return a level that reads a model at ``place``."""
         stack = self.ground.stacks[place.role]
         here = {each.depth for each in self.places if each and each.role == place.role}
+        here |= self.taps if place.role == TARGET else set()
         below = self.places[self.index - 1] if self.index else None
         exits = tuple(sorted(here - {stack.model.layers}))
         stack.make_rings(exits)
@@ -60,6 +66,8 @@ def levels_of(preset: Preset, ground: Ground) -> list[Level]:
 
     Raises NotRecorded for a source that only runs operation by operation.
     """
-    found = places(preset, ground.models)
-    sites = [Site(ground, stage, index, found) for index, stage in enumerate(preset.stages)]
+    found, sources = places(preset, ground.models), [stage.source for stage in preset.stages]
+    own = [None if source.own is None else ground.own[source.own] for source in sources]
+    taps = frozenset(depth for source, kept in zip(sources, own, strict=True) for depth in making(source).taps(kept))
+    sites = [Site(ground, stage, index, found, taps) for index, stage in enumerate(preset.stages)]
     return [making(site.stage.source).recorded(site) for site in sites]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import groupby
+from operator import itemgetter
 
 from engine.decoding.graphs.level import Level as Passes
 from engine.decoding.graphs.ways import Way
@@ -32,8 +33,9 @@ class Drafting(Level):
             return
         clock, at = device.clock(drafts.stamps[-1][1]), 0
         tape.extend(drafts.tokens)
-        for (began, ended), made in groupby(drafts.stamps):  # in one pass, or without any
-            some = slice(at, at + len(list(made)))
+        for began, made in groupby(drafts.stamps, itemgetter(0)):  # in one pass, or without any
+            ends = [ended for _, ended in made]
+            some, ended = slice(at, at + len(ends)), ends[-1]
             given = drafts.tokens[some], drafts.probabilities[some], drafts.ranks[some]
             positions = 1 if at else behind
             self._way.tell(Drafted(0, *given, positions, clock + began / 1e9, (ended - began) / 1e9))

@@ -1,5 +1,6 @@
 """The kernels that decode: a pass's first rows, draws, verdicts and the tape they write on, without the host."""
 
+from engine.decoding.kernels.block import doubt, lean, open_block
 from engine.decoding.kernels.board import Board
 from engine.decoding.kernels.judge import judge
 from engine.decoding.kernels.laws import Laws, draw, shape_laws
@@ -8,4 +9,19 @@ from engine.decoding.kernels.record import Record
 from engine.decoding.kernels.rows import keep, open_pass, recall
 from engine.decoding.kernels.sources import RING
 
-__all__ = ["RING", "Board", "Laws", "Record", "draw", "judge", "keep", "look_up", "open_pass", "recall", "shape_laws"]
+__all__ = [
+    "RING",
+    "Board",
+    "Laws",
+    "Record",
+    "doubt",
+    "draw",
+    "judge",
+    "keep",
+    "lean",
+    "look_up",
+    "open_block",
+    "open_pass",
+    "recall",
+    "shape_laws",
+]

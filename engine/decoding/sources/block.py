@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -12,16 +13,22 @@ from engine import config
 from engine.architecture.drafters import BlockShape, read_drafter
 from engine.architecture.stored import kept_as
 from engine.architecture.weights import stored_in
-from engine.config import TARGET, Stage
+from engine.config import TARGET, Role, Stage
 from engine.decoding.frequent import FrequentTokens
 from engine.decoding.hierarchy import AtOnce
 from engine.decoding.laws import Laws
-from engine.decoding.sources.making import Home, Making, Materials, Models, makes
+from engine.decoding.sources.making import Home, Making, Materials, NotRecorded, Own, makes
+from engine.decoding.trunk import drained
 from engine.errors import CheckpointError
 from engine.model import Transformer
 from engine.model.drafters.block import BlockDrafter
+from engine.model.drafters.block_decode import refusal
 from engine.model.drafters.block_weights import load_block
 from engine.model.linear import Linear
+
+if TYPE_CHECKING:
+    from engine.decoding.graphs.level import Level
+    from engine.decoding.graphs.levels import Site
 
 
 class BlockReader:
@@ -59,7 +66,7 @@ class BlockReader:
         row = len(tape) - self._length
         if row >= len(self._states):
             return None
-        if self.drafter.confidence(self._states[row : row + 1], tape[-1]) < self.source.confidence:
+        if row and self.drafter.confidence(self._states[row : row + 1], tape[-1]) < self.source.confidence:
             return None
         logits = self._logits[row : row + 1]
         if self.markov is not None:
@@ -77,10 +84,7 @@ class BlockReader:
 
     def take(self) -> None:
         """Take in what the target has read since."""
-        held, stop = self.drafter.held, min(tap.stop for tap in self.taps)
-        self.drafter.take([tap.states(held, stop) for tap in self.taps])
-        for tap in self.taps:
-            tap.release(stop)
+        self.drafter.take(drained(self.taps, self.drafter.held))
 
 
 def speaking(
@@ -103,9 +107,9 @@ def spread(logits: Tensor, tokens: Tensor | None, vocabulary: int) -> Tensor:
 class OfBlock(Making[config.Block]):
     """What makes levels of drafters of blocks."""
 
-    def detail(self, models: Models) -> str:  # noqa: ARG002 - see Making
+    def about(self, own: Own) -> str:
         """See Making."""
-        return ""
+        return f"reads layers {', '.join(map(str, own.shape.taps))}" if isinstance(own, BlockDrafter) else ""
 
     def memory(self, folder: Path, home: Home) -> int:
         """See Making."""
@@ -119,11 +123,34 @@ class OfBlock(Making[config.Block]):
 
     def drafter(self, materials: Materials, stage: Stage, index: int) -> AtOnce:
         """See Making."""
-        drafter = materials.own["block"]
-        if not isinstance(drafter, BlockDrafter):
-            raise TypeError(f"{drafter} is no drafter of blocks")
-        reader = BlockReader(drafter, self.source, stage, materials, index)
+        reader = BlockReader(_drafter(materials.own), self.source, stage, materials, index)
         return AtOnce(reader, stage.window, materials.sampler)
+
+    def taps(self, own: Own | None) -> tuple[int, ...]:
+        """See Making."""
+        return own.shape.taps if isinstance(own, BlockDrafter) else ()
+
+    def recorded(self, site: Site) -> Level:
+        """See Making."""
+        from engine.decoding.graphs import block  # builds on this
+
+        drafter, stack = _drafter(site.ground.own), site.ground.stacks[TARGET]
+        if site.index + 2 < len(site.places):
+            raise NotRecorded("a drafter of blocks is recorded directly below the target alone")
+        if reason := refusal(drafter):
+            raise NotRecorded(reason)
+        stack.make_rings(drafter.shape.taps)
+        drafter.reserve(stack.room)
+        head = speaking(drafter, stack.model, stack.frequent if site.stage.trimmed else None)
+        slot, least = site.ground.slots[site.index], self.source.confidence
+        return block.BlockLevel.at(site.stage, stack, slot, drafter, head, least)
+
+
+def _drafter(own: Mapping[Role, Own]) -> BlockDrafter:
+    drafter = own["block"]
+    if not isinstance(drafter, BlockDrafter):
+        raise TypeError(f"{drafter} is no drafter of blocks")
+    return drafter
 
 
 def _shape(folder: Path, home: Home) -> BlockShape:

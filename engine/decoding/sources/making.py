@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Generic, NamedTuple, Protocol, TypeVar
@@ -102,6 +102,10 @@ class Making(Generic[S]):
         Reading is the same on every device: by a Trunk operation by operation, by a Stack when recorded.
         """
         return None
+
+    def taps(self, own: Own | None) -> Collection[int]:  # noqa: ARG002 - others need it
+        """Return after how many layers of the target it reads states beside; ``own``: what it loaded for itself."""
+        return ()
 
     def memory(self, folder: Path, home: Home) -> int:  # noqa: ARG002 - others need it
         """Return the bytes that ``load`` will take: as many as the weights in ``folder`` have."""

@@ -7,8 +7,6 @@ all of it and each other, the later ones too; theirs are overwritten by the next
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
@@ -19,55 +17,59 @@ from engine.model.past import STEP, Cache, Past
 from engine.model.rotary import Rotation
 from engine.model.torch_ops import TorchOperations, rms_norm
 
-WITHOUT_END = 1 << 30  # positions of a cache that grows
+WITHOUT_END = 1 << 30  # positions: it may be asked beyond what it was trained for
 
 
 class BlockDrafter:
     """A drafter and what it has taken in of one conversation: the first ``held`` tokens."""
 
-    def __init__(self, shape: BlockShape, weights: BlockWeights, room: int | None = None) -> None:
-        """``room``: the most tokens of a conversation, for which room is taken at once; None: as it grows."""
+    def __init__(self, shape: BlockShape, weights: BlockWeights) -> None:
         self.shape, self.weights = shape, weights
         decoder, like = shape.decoder, weights.norm
         self.rotation = Rotation(decoder, like.device, like.dtype)
-        limit, held = (WITHOUT_END, STEP) if room is None else (room + shape.rows, room + shape.rows)
         sizes = decoder.kv_heads, decoder.head_dim
-        self.cache = Cache([Past.empty(sizes, limit, held, like.device, like.dtype) for _ in weights.layers])
+        self.cache = Cache([Past.empty(sizes, WITHOUT_END, STEP, like.device, like.dtype) for _ in weights.layers])
         queries = decoder.heads * decoder.head_dim
         self.keys_values = [rows_behind(layer.qkv, queries) for layer in weights.layers]
 
     @property
     def held(self) -> int:
         """How many tokens of the conversation it has taken in."""
-        return self.cache.length(self._layers)
+        return self.cache.length(self.layers)
 
     def rewind(self, length: int) -> None:
         """Forget every token from position ``length`` on."""
         self.cache.rewind(length)
 
+    def settle(self, length: int) -> None:
+        """Count on what lies at the first ``length`` positions, whoever put it there."""
+        self.cache.settle(self.layers, length)
+
     @property
-    def _layers(self) -> range:
+    def layers(self) -> range:
+        """Its layers."""
         return range(len(self.weights.layers))
 
-    def features(self, states: Sequence[Tensor]) -> Tensor:
-        """Return what the layers look back on, [n, width]: ``states`` [n, width] of the target, one for each tap."""
-        joined = self.weights.joining(torch.cat([each.to(self.weights.norm.dtype) for each in states], dim=1))
-        return rms_norm(joined, self.weights.context_norm, self.shape.decoder.norm_eps)
+    def reserve(self, room: int) -> None:
+        """Take memory for a conversation of ``room`` tokens at once, so that nothing is moved before it is longer."""
+        self.cache.reserve(self.layers, room + self.shape.rows)
+        self.rotation.reach(room + self.shape.rows)
 
     @torch.inference_mode()
-    def take(self, states: Sequence[Tensor]) -> None:
-        """Take in the next n tokens by what the target's layers made of them, see ``features``."""
-        if not len(states[0]):
+    def take(self, states: Tensor) -> None:
+        """Take in the next n tokens by what the target made of them: [n, taps * width], tap after tap."""
+        if not len(states):
             return
-        features, start = self.features(states), self.held
+        joined, start = self.weights.joining(states.to(self.weights.norm.dtype)), self.held
+        features = rms_norm(joined, self.weights.context_norm, self.shape.decoder.norm_eps)
         stop = start + len(features)
-        self.cache.reserve(self._layers, stop)
+        self.cache.reserve(self.layers, stop)
         ops = TorchOperations(self.rotation, start, stop, self.shape.decoder.norm_eps)
         kv_heads = self.shape.decoder.kv_heads
         for layer, keys_values, past in zip(self.weights.layers, self.keys_values, self.cache.layers, strict=True):
             norms = None if layer.head_norm is None else layer.head_norm[-kv_heads:]
             ops.turn(keys_values(features), norms, past)
-        self.cache.settle(self._layers, stop)
+        self.cache.settle(self.layers, stop)
 
     @torch.inference_mode()
     def block(self, hidden: Tensor) -> Tensor:
@@ -77,7 +79,7 @@ class BlockDrafter:
         """
         start = self.held
         stop = start + len(hidden)
-        self.cache.reserve(self._layers, stop)
+        self.cache.reserve(self.layers, stop)
         ops = Whole(self.rotation, start, stop, self.shape.decoder.norm_eps)
         for layer, past in zip(self.weights.layers, self.cache.layers, strict=True):
             hidden = layer(hidden, ops, past)

@@ -19,11 +19,12 @@ constexpr float NONE = -1e30f;  // the maximum of no scores; finite, so that a d
 extern __shared__ __align__(128) u8 memory[];
 
 struct Shape {
-    int tokens, heads, kv_heads, room, span, window, first;  // `first`: the position of the first token
+    int tokens, heads, kv_heads, room, span, window, together, first;  // `first`: the position of the first token
 
     __device__ int group() const { return heads / kv_heads; }
     __device__ int rows() const { return tokens * group(); }
-    __device__ int position(int row) const { return first + row / group(); }
+    // The last position that a row sees: its token's own, or that of the last token.
+    __device__ int position(int row) const { return first + (together ? tokens - 1 : row / group()); }
     __device__ int since(int position) const { return window > 0 ? max(0, position - window + 1) : 0; }
     __device__ u64 row_of_output(int row) const {
         return static_cast<u64>(row / group()) * heads + blockIdx.y * group() + row % group();
@@ -211,10 +212,10 @@ struct Gathered {
 extern "C" __global__ void __launch_bounds__(512, 1)
     attend(const u16* query, const u16* keys, const u16* values, const int* start, const u32* idle, float* partial,
            float2* marks, int offset, int tokens, int heads, int kv_heads, int room, int span, int window,
-           float scale) {
+           int together, float scale) {
     allow_next_kernel();
     const int old = *reinterpret_cast<const volatile int*>(start);
-    const Shape shape{tokens, heads, kv_heads, room, span, window, old + offset};
+    const Shape shape{tokens, heads, kv_heads, room, span, window, together, old + offset};
     const int rows = blockDim.x / (QUARTER * LANES) * ROWS, first_row = blockIdx.z * rows;
     const int last = shape.position(min(first_row + rows, shape.rows()) - 1);
     const int since = shape.since(shape.position(first_row));
@@ -267,14 +268,16 @@ extern "C" __global__ void __launch_bounds__(512, 1)
 // gridDim = (tokens, heads over warps of a CTA), HEAD_DIM / 4 of a warp's lanes at work: the spans a token sees, in
 // order, BATCH asked for at once.
 extern "C" __global__ void join(const float* partial, const float2* marks, const int* start, const u32* idle, u16* y,
-                                int offset, int tokens, int heads, int kv_heads, int room, int span, int window) {
+                                int offset, int tokens, int heads, int kv_heads, int room, int span, int window,
+                                int together) {
     constexpr int BATCH = 8;
     allow_next_kernel();
-    const int position = *reinterpret_cast<const volatile int*>(start) + offset + blockIdx.x;
+    const int first = *reinterpret_cast<const volatile int*>(start) + offset;
+    const Shape shape{tokens, heads, kv_heads, room, span, window, together, first};
+    const int position = shape.position(blockIdx.x * shape.group());
     const int head = blockIdx.y * (blockDim.x / LANES) + threadIdx.x / LANES, column = threadIdx.x % LANES * 4;
     wait_for_last_kernel();
     if (rests(idle) || head >= heads || column >= HEAD_DIM) return;
-    const Shape shape{tokens, heads, kv_heads, room, span, window, position};
     const u64 row = static_cast<u64>(blockIdx.x) * heads + head, step = static_cast<u64>(tokens) * heads;
     const int to = position / span;
     float top = NONE, total = 0.f, sum[4] = {};

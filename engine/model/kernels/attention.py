@@ -32,6 +32,7 @@ def attend(
     start: Tensor,
     window: int | None = None,
     *,
+    together: bool = False,
     idle: Tensor | None = None,
 ) -> Tensor:
     """Return what M new tokens gather from the cache, [M, heads, head_dim].
@@ -39,10 +40,10 @@ def attend(
     ``query``: [M, heads, head_dim]; ``keys`` and ``values``: [kv_heads, room, head_dim]; ``start``: int32 [1] on the
     device, the first token's position. A token sees itself and what came before, no further back than ``window``
     positions counting itself. bf16 and contiguous, head_dim in HEAD_DIMS; sums in float32; a token's result depends
-    neither on M nor on the cache's length. M above 16 runs in turns of 16. ``idle``: int32 [1] on the device; where
-    it is not zero the result is left unwritten. ``start`` and the cache before it must be complete before the kernel
-    ahead starts to write, as they are behind ``rotate``. Splits of the context as in Flash-Decoding, running maximum
-    as in arXiv 2205.14135.
+    neither on M nor on the cache's length. M above 16 runs in turns of 16. ``together``: all tokens, 16 at most, see
+    each other, the later ones too. ``idle``: int32 [1] on the device; where it is not zero the result is left
+    unwritten. ``start`` and the cache before it must be complete before the kernel ahead starts to write, as they are
+    behind ``rotate``. Splits of the context as in Flash-Decoding, running maximum as in arXiv 2205.14135.
     """
     tokens, heads, head_dim = query.shape
     kv_heads, room, _ = keys.shape
@@ -60,7 +61,7 @@ def attend(
         some = query[offset : offset + TOKENS]
         rows = -(-len(some) * heads // kv_heads // ROWS)
         blocks = min(rows, BLOCKS)
-        shape = (offset, len(some), heads, kv_heads, room, width, window or 0)
+        shape = (offset, len(some), heads, kv_heads, room, width, window or 0, int(together))
         launch(
             gather,
             *(device, (spans, kv_heads, -(-rows // blocks)), THREADS * blocks, held + blocks * told),

@@ -10,14 +10,14 @@ from engine.model.kernels.launch import kernel, launch
 MOST_THREADS = 512
 
 
-def rms_norm(x: Tensor, weight: Tensor, eps: float, *, idle: Tensor | None = None) -> Tensor:
+def rms_norm(x: Tensor, weight: Tensor, eps: float, *, idle: Tensor | None = None, out: Tensor | None = None) -> Tensor:
     """Divide each row of ``x`` [M, width] by its root mean square and scale it by ``weight`` [width].
 
     bf16, contiguous, width a multiple of 8; computed in float32 and rounded once. ``idle``: int32 [1] on the device;
-    where it is not zero nothing is written. arXiv 1910.07467.
+    where it is not zero nothing is written. ``out``: where the result is to lie. arXiv 1910.07467.
     """
     tokens, width = x.shape
-    y = torch.empty_like(x)
+    y = torch.empty_like(x) if out is None else out
     threads = min(MOST_THREADS, -(-width // 256) * 32)
     code = kernel("rms_norm", "rms_norm", x.device, PIECES=-(-width // (8 * threads)))
     launch(code, x.device, (tokens,), threads, 0, x, weight, idle, y, width, eps)

@@ -229,6 +229,36 @@ def test_replies_are_plain_ones(family: ModelSet, folder: Path) -> None:
     assert max(made.tokens for made in passes) == ROWS
 
 
+@pytest.mark.parametrize("folder", ["z-lab DFlash", "DSpark", "speculators DSpark of 100 tokens"], indirect=True)
+def test_recorded_it_drafts_the_same(family: ModelSet, folder: Path) -> None:
+    """Rounds and replies as operation by operation, from one reply to the next, drawn and greedy."""
+    models = ModelSet("Block", {**family.models, "block": folder})
+    recorded, eager = (
+        finish(Session.open(models, "cpu", how, weights="exact", threads=1)) for how in ("graphs", "eager")
+    )
+    for words, wanted, sampling in (
+        ("The quick brown", preset(), GREEDY),
+        ("The quick brown fox", preset(4, confidence=0.6), WARM),
+        ("The quick brown fox", PRESETS["plain"], WARM),
+        ("The quick brown fox jumps over", preset(), WARM),
+    ):
+        told = [rounds(ask(session, words, wanted, sampling)) for session in (recorded, eager)]
+        assert told[0] == told[1]
+    assert recorded.how == "graphs"
+
+
+def rounds(events: Sequence[Event]) -> list[object]:
+    """Return what was proposed and what stood, round by round, and the drafter's passes behind it."""
+    return [
+        (
+            [(token.id, token.level, token.ghost) for token in each.tokens],
+            [made.tokens for made in each.passes if made.level == 0],
+        )
+        for each in events
+        if isinstance(each, Round)
+    ]
+
+
 def first_laws(chain: Drafter, tokens: Sequence[int]) -> Tensor:
     """Return the plain logits of a block behind ``tokens``, the same drafted in each case: [n, vocabulary]."""
     reader, tape, logits = reader_of(chain), Tape(tokens), []

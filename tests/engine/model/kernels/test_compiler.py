@@ -49,6 +49,7 @@ NF4_WIDEST = {"TOKEN_TILES": 2, "STAGES": 2, "REGISTERS": 128, "TABLE_STRIDE": 1
         (decoding("judge"), ["diverge", "decide"], MACROS),
         (decoding("rank"), ["rank"], MACROS),
         (decoding("lookup"), ["look_up"], MACROS),
+        (decoding("block"), ["open_block", "lean", "doubt"], MACROS),
     ],
     ids=lambda given: given.name if isinstance(given, Source) else None,
 )

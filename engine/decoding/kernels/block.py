@@ -1,0 +1,82 @@
+"""What a drafter of blocks needs beside the passes and draws of all: its first rows, and what the token before says."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from engine.decoding.kernels import reference
+from engine.decoding.kernels.board import Board
+from engine.decoding.kernels.record import Record
+from engine.decoding.kernels.sources import kernel
+from engine.model.kernels.launch import launch
+
+THREADS = 256
+COLUMNS = 64  # of a CTA that adds to logits
+
+
+def open_block(board: Board, embedding: Tensor, rows: int, mask: int, start: Tensor, record: Record) -> Tensor:
+    """Return the embeddings that a block begins with, [rows, width]: the newest token's, and ``mask``'s in all others.
+
+    ``start`` (int32 [1]) is set to the newest token's position; the record's begin is stamped. See open_pass.
+    """
+    hidden = torch.empty(rows, embedding.shape[1], dtype=embedding.dtype, device=board.tape.device)
+    if hidden.is_cuda:
+        pieces = hidden.shape[1] * hidden.element_size() // 16
+        memory = (hidden, embedding, start, board.words, board.tape, record.words)
+        code = kernel("block", "open_block", hidden.device)
+        launch(code, hidden.device, (rows,), min(THREADS, pieces), 0, *memory, pieces, len(embedding), mask)
+        return hidden
+    start.fill_(max(int(board.length) - 1, 0))
+    reference.stamp(record)
+    ids = torch.full((rows,), mask)
+    ids[0] = board.tape[int(start)].clamp(min=0)
+    return torch.index_select(embedding, 0, ids, out=hidden)
+
+
+def lean(
+    logits: Tensor, start: Tensor, board: Board, rows: Tensor, spread: Tensor, *, idle: Tensor | None = None
+) -> None:
+    """Add what the tape's newest token says of the next one to its row of ``logits`` [n, columns], row i for start + i.
+
+    ``rows``: [vocabulary, rank], ``spread``: [columns, rank], rank a multiple of 8. All bf16 on a GPU. ``idle``: int32
+    [1]; where it is not zero nothing is added.
+    """
+    if logits.is_cuda:
+        columns, pieces = logits.shape[1], rows.shape[1] // 8
+        memory = (logits, start, board.words, board.tape, rows, spread, idle)
+        code = kernel("block", "lean", logits.device)
+        numbers = (len(logits), columns, pieces, len(rows))
+        launch(code, logits.device, (-(-columns // COLUMNS),), THREADS, 0, *memory, *numbers)
+    elif idle is None or not idle:
+        newest = int(board.length) - 1
+        row = newest - int(start)
+        if 0 <= row < len(logits):
+            logits[row] += (spread.float() @ rows[int(board.tape[newest])].float()).to(logits.dtype)
+
+
+def doubt(
+    states: Tensor, start: Tensor, board: Board, rows: Tensor | None, weight: Tensor, bias: Tensor, least: float
+) -> None:
+    """Let the drafter rest where it is less sure than ``least`` of what follows the tape's newest token.
+
+    ``states``: [n, width], row i of position start + i. ``weight``: float32 [width], or [width + rank] with ``rows``
+    [vocabulary, rank] that are looked up by the newest token. ``bias``: float32 [1].
+    """
+    tokens, width = states.shape
+    rank = len(weight) - width
+    if states.is_cuda:
+        memory = (states, start, board.words, board.tape, rows, weight, bias)
+        known = 1 if rows is None else len(rows)
+        code = kernel("block", "doubt", states.device)
+        launch(code, states.device, (1,), THREADS, 0, *memory, tokens, width, rank, known, least)
+        return
+    newest = int(board.length) - 1
+    row = newest - int(start)
+    if board.idle or not 0 <= row < tokens:
+        return
+    known_by = states[row].float()
+    if rank and rows is not None:
+        known_by = torch.cat([known_by, rows[int(board.tape[newest])].float()])
+    if float((known_by @ weight + bias).sigmoid()) < least:
+        board.idle.fill_(1)
