@@ -27,6 +27,7 @@ from PIL import Image
 
 OLD = ROOT / "tests" / "app" / "conversations" / "data" / "version1.sql"  # an earlier version's conversations
 QUESTION = "Write this sentence four times: The quick brown fox jumps over the lazy dog."
+METHODS = {"draft": "Draft", "hsd": "Qualifier", "pyramid": "Qualifier"}  # on the starter, and a level of each
 SHORT = ("--max-tokens", "96")
 SIDEBAR = (12, 150, 220, 600)  # where conversations are listed
 FIRST = (100, 176)  # the first of them
@@ -148,12 +149,21 @@ class Smoke:
             end(process)
 
     def terminal(self, alone: Alone) -> None:
-        """An answer without a window."""
-        words = ["ask", "--max-tokens", "8", "--temperature", "0", "Name a colour."]
-        done = subprocess.run(
+        """Answers without a window, with the starter alone and with the smaller models that came for it."""
+        done = self.ask(alone)
+        self.report.note("an answer in the terminal", done.returncode == 0 and bool(done.stdout.strip()))
+        for preset, level in METHODS.items():
+            done = self.ask(alone, "--preset", preset)
+            answered = done.returncode == 0 and bool(done.stdout.strip())
+            guessed = f"\n{level} (" in done.stderr  # the table below the answer has a line for it
+            self.report.note(f"{preset} on the starter", answered and guessed, "" if guessed else done.stderr[-200:])
+
+    def ask(self, alone: Alone, *more: str) -> subprocess.CompletedProcess[str]:
+        """Ask in a terminal for a few words."""
+        words = ["ask", "--max-tokens", "8", "--temperature", "0", *more, "Name a colour."]
+        return subprocess.run(
             alone.command(words), env=alone.variables(), capture_output=True, text=True, timeout=120, check=False
         )
-        self.report.note("an answer in the terminal", done.returncode == 0 and bool(done.stdout.strip()))
 
     def past_greetings(self) -> None:
         """End what a first start shows by itself, and the wizard, as a person does who wants neither."""

@@ -47,7 +47,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=ROOT / "build/bundle")
     parser.add_argument("--variant", choices=packages.SECTIONS, default="cpu")
     parser.add_argument("--packages", type=Path, help="a site-packages to take the locked packages from")
-    parser.add_argument("--level", type=int, default=LEVEL, help="how hard zstd tries (%(default)s)")
+    parser.add_argument("--level", type=int, default=LEVEL, help="how hard xz tries (%(default)s)")
     parser.add_argument("--only", choices=("folder",), help="make the folder, pack nothing")
     parser.add_argument("--dry-run", action="store_true", help="say what would be fetched, and how large it is")
     return parser.parse_args()
