@@ -12,6 +12,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from engine.architecture import Architecture
+
 LAYER: dict[str, Any] = {  # beside hidden_size and vocab_size
     "model_type": "llama",
     "intermediate_size": 64,
@@ -173,3 +175,43 @@ def write_head(folder: Path, name: str, target: Mapping[str, Tensor], **changes:
     tensors = tensors_of(made, vocabulary, target)
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     return tensors
+
+
+def write_head_for(folder: Path, target: Architecture, spoken: int, seed: int = 3) -> None:
+    """Write a random head of one layer like the target's, in SpecForge's format, that speaks of ``spoken`` tokens."""
+    a, draw = target, torch.Generator().manual_seed(seed)
+    config = {
+        **SPECFORGE,
+        "model_type": "llama",
+        "hidden_size": a.width,
+        "intermediate_size": a.mlp,
+        "num_hidden_layers": 1,
+        "num_attention_heads": a.heads,
+        "num_key_value_heads": a.kv_heads,
+        "head_dim": a.head_dim,
+        "vocab_size": a.vocabulary,
+        "draft_vocab_size": spoken,
+        "rms_norm_eps": 1e-5,
+        "max_position_embeddings": 2048,
+    }
+    queries, keys, layer = a.heads * a.head_dim, a.kv_heads * a.head_dim, "midlayer."
+    shapes = {
+        "fc.weight": (a.width, 3 * a.width),
+        f"{layer}self_attn.q_proj.weight": (queries, 2 * a.width),
+        f"{layer}self_attn.k_proj.weight": (keys, 2 * a.width),
+        f"{layer}self_attn.v_proj.weight": (keys, 2 * a.width),
+        f"{layer}self_attn.o_proj.weight": (a.width, queries),
+        f"{layer}mlp.gate_proj.weight": (a.mlp, a.width),
+        f"{layer}mlp.up_proj.weight": (a.mlp, a.width),
+        f"{layer}mlp.down_proj.weight": (a.width, a.mlp),
+        "lm_head.weight": (spoken, a.width),
+    }
+    found = {name: (torch.randn(*s, generator=draw) * s[1] ** -0.5).bfloat16() for name, s in shapes.items()}
+    norms = ("input_layernorm", "hidden_norm", "post_attention_layernorm")
+    found |= {f"{layer}{name}.weight": torch.ones(a.width) for name in norms} | {"norm.weight": torch.ones(a.width)}
+    if spoken < a.vocabulary:
+        tokens = torch.randperm(a.vocabulary, generator=draw)[:spoken].sort().values
+        found["d2t"] = tokens - torch.arange(spoken)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(config))
+    save_file(found, folder / "model.safetensors")

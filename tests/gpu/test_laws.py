@@ -19,7 +19,7 @@ from engine.decoding.kernels.judge import judge
 from engine.decoding.kernels.laws import Laws, draw, shape_laws
 from engine.decoding.kernels.lookup import look_up
 from engine.decoding.kernels.record import Drafts, Reading, Record, Verdict
-from engine.decoding.kernels.rows import keep, open_pass, recall
+from engine.decoding.kernels.rows import keep, open_pass, open_rows, recall
 from tests.engine.decoding.proposing import propose
 
 pytestmark = [
@@ -271,7 +271,13 @@ def test_passes_begin_with_the_right_rows() -> None:
             seen = recall(ring, desk.board, tokens + 1, desk.start, desk.told)
             desk.board.idle.fill_(1)
             again = open_pass(desk.board, table.to(on), 1, desk.start, desk.told, idle=True)
-            given.append([x.cpu() for x in (hidden, seen, again, desk.start)])
+            rings, starts = [ring, ring * 2, ring + 1], torch.zeros(2, dtype=torch.int32, device=on)
+            rows = [
+                open_rows(desk.board, table.to(on), rings, tokens, starts, desk.told, apart=apart)
+                for apart in (False, True)
+            ]
+            rows.append(open_rows(desk.board, table.to(on), [], 1, starts, desk.told, idle=True))
+            given.append([x.cpu() for x in (hidden, seen, again, desk.start, starts, *itertools.chain(*rows))])
         assert all(torch.equal(a, b) for a, b in zip(*given, strict=True))
 
 

@@ -13,6 +13,9 @@ from engine.decoding.kernels import Board, look_up
 class CopyingLevel(Level):
     """Proposes what followed the tape's ending where that occurred before. It reads nothing of its ``stack``."""
 
+    def settled(self, length: int) -> None:
+        """Do nothing: it holds nothing."""
+
     def draft(self, board: Board, tokens: int, *, settle: bool) -> None:
         """Propose up to ``tokens`` tokens at once."""
         source = self.stage.source

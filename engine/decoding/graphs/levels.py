@@ -30,23 +30,27 @@ class Ground:
 class Site:
     """Where level ``index`` of a preset is to stand.
 
-    ``places``: what each of its levels reads, the bottom first. ``taps``: after how many layers of the target some of
-    them read states beside that.
+    ``stages``: of the preset, the bottom first; ``places``: what each of its levels reads. ``taps``: after how many
+    layers of the target some of them read states beside that.
     """
 
     ground: Ground
-    stage: Stage
+    stages: Sequence[Stage]
     index: int
     places: Sequence[Place | None]
     taps: frozenset[int] = frozenset()
+
+    @property
+    def stage(self) -> Stage:
+        """The level's own stage."""
+        return self.stages[self.index]
 
     def reading(self, place: Place) -> Level:
         """Return a level that reads a model at ``place``."""
         stack = self.ground.stacks[place.role]
         here = {each.depth for each in self.places if each and each.role == place.role}
-        here |= self.taps if place.role == TARGET else set()
         below = self.places[self.index - 1] if self.index else None
-        exits = tuple(sorted(here - {stack.model.layers}))
+        exits = tuple(sorted((here - {stack.model.layers}) | (self.taps if place.role == TARGET else set())))
         stack.make_rings(exits)
         return Level(
             self.index,
@@ -69,5 +73,5 @@ def levels_of(preset: Preset, ground: Ground) -> list[Level]:
     found, sources = places(preset, ground.models), [stage.source for stage in preset.stages]
     own = [None if source.own is None else ground.own[source.own] for source in sources]
     taps = frozenset(depth for source, kept in zip(sources, own, strict=True) for depth in making(source).taps(kept))
-    sites = [Site(ground, stage, index, found, taps) for index, stage in enumerate(preset.stages)]
+    sites = [Site(ground, preset.stages, index, found, taps) for index in range(len(preset.stages))]
     return [making(site.stage.source).recorded(site) for site in sites]

@@ -51,6 +51,11 @@ class Slots:
             self._slots[level] = Slot(laws, start, Record(self._records[level]))
         return self._slots[level]
 
+    @property
+    def vocabulary(self) -> int:
+        """How many tokens there are to choose from."""
+        return self._vocabulary
+
     def send(self) -> int:
         """Put the copying of all records behind the work under way; return what to wait for."""
         self._turn = (self._turn + 1) % TURNS

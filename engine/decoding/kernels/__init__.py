@@ -6,7 +6,7 @@ from engine.decoding.kernels.judge import judge
 from engine.decoding.kernels.laws import Laws, draw, shape_laws
 from engine.decoding.kernels.lookup import look_up
 from engine.decoding.kernels.record import Record
-from engine.decoding.kernels.rows import keep, open_pass, recall
+from engine.decoding.kernels.rows import keep, open_pass, open_rows, recall
 from engine.decoding.kernels.sources import RING
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "look_up",
     "open_block",
     "open_pass",
+    "open_rows",
     "recall",
     "shape_laws",
 ]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from engine.decoding.kernels import reference
 from engine.decoding.kernels.board import Board
 from engine.decoding.kernels.record import Record
-from engine.decoding.kernels.sources import RING, kernel
+from engine.decoding.kernels.sources import MOST_TAPS, RING, kernel
 from engine.model.kernels.launch import launch
 
 THREADS = 256
@@ -73,6 +75,56 @@ def recall(
     if record:
         reference.stamp(record)
     return hidden.copy_(ring[(torch.arange(tokens) + start) % RING])
+
+
+def open_rows(
+    board: Board,
+    embedding: Tensor,
+    rings: Sequence[Tensor],
+    tokens: int,
+    starts: Tensor,
+    record: Record | None,
+    *,
+    apart: bool = False,
+    idle: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """Return what the last ``tokens`` rows take of a drafter whose row i pairs states of token i with token i + 1.
+
+    These are embeddings [tokens, width], the tape's last token's in the last row, and states of the ``rings`` (up to
+    eight): [tokens, rings * state] side by side, or ``apart`` [rings, tokens, state]. ``starts``: int32 [2], set to the
+    first row, 0 where the tape is shorter, and to the position of its token. See open_pass.
+    """
+    for table in (embedding, *rings):
+        _must_be_whole(table)
+    if len(rings) > MOST_TAPS:
+        raise ValueError(f"{len(rings)} rings where {MOST_TAPS} at most are read")
+    state = rings[0].shape[1] if rings else 0
+    hidden = torch.empty(tokens, embedding.shape[1], dtype=embedding.dtype, device=board.tape.device)
+    states = hidden.new_empty((len(rings), tokens, state) if apart else (tokens, len(rings) * state))
+    if hidden.is_cuda:
+        pieces, state_pieces = (size * hidden.element_size() // 16 for size in (embedding.shape[1], state))
+        launch(
+            kernel("rows", "open_rows", hidden.device),
+            hidden.device,
+            (tokens, 1 + len(rings)),
+            min(THREADS, pieces),
+            0,
+            *(hidden, states, embedding, *rings, *[None] * (MOST_TAPS - len(rings)), starts, board.words, board.tape),
+            *(None if record is None else record.words, len(board.tape), pieces, len(embedding), state_pieces),
+            *(int(apart), int(idle)),
+        )
+        return hidden, states
+    if not (idle and board.idle):
+        starts.copy_(torch.arange(2) + max(int(board.length) - 1 - tokens, 0))
+        if record:
+            reference.stamp(record)
+    at = torch.arange(tokens) + starts[0]
+    known = board.tape[(at + 1).clamp(max=len(board.tape) - 1)].clamp(min=0)
+    torch.index_select(embedding, 0, known, out=hidden)
+    found = [ring[at % RING] for ring in rings]
+    if found:
+        states.copy_(torch.stack(found) if apart else torch.cat(found, dim=1))
+    return hidden, states
 
 
 def _must_be_whole(rows: Tensor) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -12,12 +13,16 @@ from engine import config
 from engine.architecture.drafters import HeadShape, read_drafter
 from engine.architecture.stored import kept_as
 from engine.architecture.weights import stored_in
-from engine.config import TARGET, Stage
+from engine.config import TARGET, Role, Stage
 from engine.decoding.laws import Laws
 from engine.decoding.sources.making import Home, Making, Materials, Own, makes
 from engine.errors import CheckpointError
 from engine.model.drafters.head import Head, load_head
 from engine.model.past import Past
+
+if TYPE_CHECKING:  # both build on this
+    from engine.decoding.graphs.level import Level
+    from engine.decoding.graphs.levels import Site
 
 
 class Rows:
@@ -35,7 +40,7 @@ class Rows:
 
     def take(self, states: Sequence[Tensor], following: Sequence[int]) -> None:
         """Hold rows of the features in ``states`` (of each tap [n, width]) and the n tokens ``following`` them."""
-        self.past.rewind(self.held)
+        self.past.length = self.held
         ops = self.head.operations(self.past, len(following))
         given, read = self._run(self.head.features(states, ops), following)
         self.held = self.past.length
@@ -46,6 +51,10 @@ class Rows:
         assert self.last is not None  # noqa: S101 - there is a row before it
         self.last = self._run(self.last[0], [token])
 
+    def settle(self, held: int) -> None:
+        """Take note that recorded passes have made ``held`` rows at least."""
+        self.held, self.last, self._settled = held, None, None
+
     def rewind(self, length: int) -> None:
         """Forget every token from position ``length`` on, and what only guessed.
 
@@ -54,7 +63,7 @@ class Rows:
         """
         if self.held > max(length - 1, 0):
             self.held, self._settled = max(length - 2, 0), None
-        self.past.rewind(self.held)
+        self.past.length = self.held
         self.last = self._settled
 
     def _run(self, given: Tensor, following: Sequence[int]) -> tuple[Tensor, Tensor]:
@@ -119,8 +128,7 @@ class OfHead(Making[config.Head]):
 
     def about(self, own: Own) -> str:
         """See Making."""
-        taps = own.head.shape.taps if isinstance(own, Rows) else ()
-        return f"reads layers {', '.join(map(str, taps))}"
+        return f"reads layers {', '.join(map(str, self.taps(own)))}"
 
     def memory(self, folder: Path, home: Home) -> int:
         """See Making."""
@@ -130,13 +138,26 @@ class OfHead(Making[config.Head]):
         """See Making."""
         target = home.models[TARGET]
         head = load_head(folder, _shape(folder, home), target, home.holding)
-        return Rows(head, head.new_past(target.context, whole=False))
+        return Rows(head, head.new_past(target.context, home.room))
+
+    def taps(self, own: Own | None) -> tuple[int, ...]:
+        """See Making."""
+        return own.head.shape.taps if isinstance(own, Rows) else ()
+
+    def recorded(self, site: Site) -> Level:
+        """See Making."""
+        from engine.decoding.graphs.heading import heading  # which builds on this room
+
+        return heading(site, self._rows(site.ground.own))
 
     def reader(self, materials: Materials, stage: Stage, index: int) -> HeadReader:  # noqa: ARG002 - its window counts
         """See Making."""
-        rows = materials.own[self.source.own]
+        return HeadReader(self._rows(materials.own), materials, index)
+
+    def _rows(self, own: Mapping[Role, Own]) -> Rows:
+        rows = own[self.source.own]
         assert isinstance(rows, Rows)  # noqa: S101 - what was loaded for it
-        return HeadReader(rows, materials, index)
+        return rows
 
 
 def _shape(folder: Path, home: Home) -> HeadShape:

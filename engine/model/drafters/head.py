@@ -24,9 +24,10 @@ from engine.architecture.weights import stored_in
 from engine.errors import CheckpointError
 from engine.files import AGAIN
 from engine.model.block import Block, Operations
-from engine.model.linear import Linear, blocked, rows_of
+from engine.model.decode import KernelOperations, unfit
+from engine.model.linear import Dense, Linear, blocked, rows_of
 from engine.model.packed import Packed
-from engine.model.past import STEP, Past
+from engine.model.past import Past
 from engine.model.rotary import Rotation
 from engine.model.tensors import Tensors
 from engine.model.torch_ops import TorchOperations
@@ -73,10 +74,22 @@ class Head:
         """The dtype of what goes through it."""
         return self.weights.norm.dtype
 
-    def new_past(self, limit: int, *, whole: bool) -> Past:
-        """Return an empty past that may hold ``limit`` positions; ``whole``: all reserved, so that addresses stay."""
+    @property
+    def embedding(self) -> Tensor:
+        """Its embedding, float [vocabulary, width]; of packed weights a copy."""
+        table = self.weights.table
+        return table.dequantised() if isinstance(table, Packed) else table
+
+    @property
+    def apart(self) -> bool:
+        """Whether the features of each tap have a norm of their own."""
+        return len(self.weights.norms) == len(self.shape.taps) > 1
+
+    def new_past(self, limit: int, room: int) -> Past:
+        """Return an empty past that may hold ``limit`` positions, ``room`` of them reserved at once."""
+        self.rotation.reach(room)
         shape = (self.architecture.kv_heads, self.architecture.head_dim)
-        return Past.empty(shape, limit, limit if whole else min(limit, STEP), self.device, self.dtype)
+        return Past.empty(shape, limit, min(limit, room), self.device, self.dtype)
 
     def embed(self, ids: Tensor) -> Tensor:
         """Return the rows of int64 ``ids`` [n] of its embedding, [n, width]."""
@@ -84,13 +97,15 @@ class Head:
 
     def features(self, states: Sequence[Tensor], ops: Operations) -> Tensor:
         """Return [n, width], made of what the target's layers left for n tokens: ``states`` of each tap, in order."""
-        norms = self.weights.norms
-        if len(norms) == len(states):
-            states = [ops.norm(each, norm) for each, norm in zip(states, norms, strict=True)]
-        joined = torch.cat(list(states), dim=1)
-        if norms and len(norms) != len(states):
-            joined = ops.norm(joined, norms[0])
-        return ops.product(self.weights.fc, joined, self.weights.block.qkv)
+        if self.apart:
+            states = [ops.norm(each, norm) for each, norm in zip(states, self.weights.norms, strict=True)]
+        return self.joined(torch.cat(list(states), dim=1), ops)
+
+    def joined(self, states: Tensor, ops: Operations) -> Tensor:
+        """Return the same of states side by side, [n, taps * width of the target], normed where ``apart``."""
+        if self.weights.norms and not self.apart:
+            states = ops.norm(states, self.weights.norms[0])
+        return ops.product(self.weights.fc, states, self.weights.block.qkv)
 
     def step(self, given: Tensor, embedding: Tensor, ops: Operations, past: Past) -> tuple[Tensor, Tensor]:
         """Run rows [n, width]; return what each hands on to the next, and what its logits are read from.
@@ -110,6 +125,23 @@ class Head:
         stop = past.length + rows
         past.reserve(stop)
         return TorchOperations(self.rotation, past.length, stop, self.architecture.norm_eps)
+
+    def placed(self, past: Past, start: Tensor, rows: int, idle: Tensor | None) -> Operations:
+        """Return what computes ``rows`` from position ``start`` (int32 [1]) on, which only the device knows.
+
+        As ``decode`` of a model: on a CPU it is computed as ever, whatever ``idle`` says.
+        """
+        if self.device.type == "cpu":
+            past.length = int(start)
+            return self.operations(past, rows)
+        return KernelOperations(self.rotation, self.architecture.norm_eps, start, idle)
+
+    @property
+    def refusal(self) -> str:
+        """Why its passes cannot be recorded on its device, "" where they can."""
+        read = self.weights.read
+        matrices = [self.weights.fc, *self.weights.block.matrices, *([] if isinstance(read, Dense) else [read])]
+        return "" if self.device.type == "cpu" else unfit(self.architecture.head_dim, matrices)
 
     def logits(self, read: Tensor) -> Tensor:
         """Return float32 [n, tokens] of what ``step`` returned to be read."""

@@ -10,7 +10,7 @@ import torch
 from engine.config import Sampling
 from engine.decoding.kernels.board import NEVER, Board
 from engine.decoding.kernels.record import Drafts, Reading, Record
-from engine.decoding.kernels.rows import keep, open_pass, recall
+from engine.decoding.kernels.rows import keep, open_pass, open_rows, recall
 from engine.decoding.kernels.sources import RING
 from tests.engine.decoding.proposing import propose
 
@@ -92,6 +92,28 @@ def test_states_are_recalled_by_position() -> None:
     board.write([1] * 150, 0)
     assert recall(ring, board, 5, start, None)[:, 0].tolist() == [145, 146, 147, 148, 149]
     assert start == 145
+
+
+def test_rows_pair_what_was_made_of_a_token_with_the_one_behind_it() -> None:
+    """Features and embedding off by one against each other, and a drafter never learns anything."""
+    board, table, starts = Board.empty(200, 200, CPU), torch.arange(200.0)[:, None].expand(200, 4), torch.zeros(2).int()
+    rings = [torch.zeros(RING, 8), torch.zeros(RING, 8)]
+    for position in range(120):
+        for at, ring in enumerate(rings):
+            keep(ring, torch.tensor([position]), torch.full((1, 8), 1000.0 * at + position))
+    board.write(list(range(120)), 0)
+    hidden, states = open_rows(board, table, rings, 3, starts, None)
+    assert (starts.tolist(), hidden[:, 0].tolist()) == ([116, 117], [117, 118, 119])
+    assert states[:, [0, 15]].tolist() == [[116, 1116], [117, 1117], [118, 1118]]
+    _, apart = open_rows(board, table, rings, 3, starts, None, apart=True)
+    assert torch.equal(torch.cat([*apart], dim=1), states)
+    board.idle.fill_(1)
+    board.length.fill_(60)
+    hidden, nothing = open_rows(board, table, [], 1, starts, None, idle=True)
+    assert (starts.tolist(), hidden[:, 0].tolist(), nothing.numel()) == ([116, 117], [117], 0)
+    board.length.fill_(2)  # shorter than the rows asked for
+    hidden, states = open_rows(board, table, rings, 3, starts, None)
+    assert (starts.tolist(), hidden[0, 0].item(), states[0, 0].item()) == ([0, 1], 1, 64)
 
 
 def test_an_untouched_record_tells_nothing() -> None:

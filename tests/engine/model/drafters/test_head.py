@@ -59,7 +59,7 @@ def test_logits_are_the_authors_at_every_step(
     reference = Reference(FORMATS[name], write_head(tmp_path, name, tensors), tensors)
     head = load_head(tmp_path, target)
     features = states(target, TEXT[:-1], head.shape.taps)
-    past, found = head.new_past(64, whole=False), []
+    past, found = head.new_past(64, 4), []
     ops = head.operations(past, len(TEXT) - 1)
     given, read = head.step(head.features(features, ops), head.embed(torch.tensor(TEXT[1:])), ops, past)
     past.length = len(TEXT) - 1
