@@ -176,6 +176,7 @@ def _measured(arguments: argparse.Namespace, sampling: Sampling, say: Callable[[
             arguments.rates,
             arguments.context,
             arguments.keys,
+            arguments.drafter,
             against_transformers=arguments.transformers,
         )
         return simulate(asked, say)

@@ -66,6 +66,11 @@ def _add_bench_options(command: argparse.ArgumentParser) -> None:
         help="with --shape: what share of the level below each judge keeps, bottom first (default: 0.75 0.85)",
     )
     command.add_argument(
+        "--drafter",
+        choices=["eagle3", "dspark"],
+        help="with --shape: a drafter of that kind as well, of its published shape; agreement simulated as published",
+    )
+    command.add_argument(
         "--keys", type=_count, default=9, help="with --shape: how many replies a method gets (default: %(default)s)"
     )
 

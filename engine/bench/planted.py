@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -11,6 +12,8 @@ from torch import Tensor
 from engine.config import Preset
 from engine.decoding.graphs.level import Level
 from engine.decoding.graphs.levels import Ground, levels_of
+from engine.decoding.kernels import Board
+from engine.model.decode import TOKENS
 
 UNSAID = -80.0  # a logit that is never drawn
 
@@ -27,9 +30,7 @@ class PlantedLevel(Level):
         return self.planted[: len(hidden), : computed.shape[1]].contiguous()
 
 
-def planted_levels(
-    rates: Sequence[float],
-) -> Callable[[Preset, Ground], list[Level]]:
+def planted_levels(rates: Sequence[float]) -> Callable[[Preset, Ground], list[Level]]:
     """Return what makes levels of which each keeps ``rates[i]`` of the one below: i.i.d., judged one by one.
 
     Level 0 always says token 0. Level i says what the one below it would with probability rates[i - 1], else token i.
@@ -48,9 +49,43 @@ def planted_levels(
     return levels
 
 
-def _plant(level: Level, law: Sequence[float]) -> PlantedLevel:
+def agreeing_levels(rates: Sequence[float]) -> Callable[[Preset, Ground], list[Level]]:
+    """Return what makes a drafter and a target that keeps its i-th token of a window with probability ``rates[i]``.
+
+    The drafter works as it would and then says token 0; the target says that with these probabilities, else token 1.
+    """
+
+    def levels(preset: Preset, ground: Ground) -> list[Level]:
+        *below, target = levels_of(preset, ground)
+        laws = [[rate, 1 - rate] for rate in rates] if below else []
+        return [*(cast("Level", Saying(drafter)) for drafter in below), _plant(target, *laws, [1.0])]
+
+    return levels
+
+
+class Saying:
+    """A drafter's level but for what it says, which is token 0 whatever it drew."""
+
+    def __init__(self, level: Level) -> None:
+        self._level = level
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._level, name)
+
+    def draft(self, board: Board, tokens: int, *, settle: bool) -> None:
+        """See Level.draft; the tape and the record are written over."""
+        self._level.draft(board, tokens, settle=settle)
+        places = board.starts[:1] + torch.arange(tokens, device=board.tape.device)
+        board.tape.index_fill_(0, places.clamp(max=len(board.tape) - 1), 0)
+        self._level.slot.record.tokens.zero_()
+
+
+def _plant(level: Level, *laws: Sequence[float]) -> PlantedLevel:
+    """Return ``level`` with a law for each row of a pass, the last one for all further rows."""
     raw = level.slot.laws.raw
-    row = torch.full((raw.shape[1],), UNSAID, dtype=raw.dtype, device=raw.device)
-    row[: len(law)] = torch.tensor(law, device=raw.device).clamp(min=1e-30).log().to(raw.dtype)
+    planted = torch.full((TOKENS, raw.shape[1]), UNSAID, dtype=raw.dtype, device=raw.device)
+    for row in range(TOKENS):
+        law = torch.tensor(laws[min(row, len(laws) - 1)], device=raw.device)
+        planted[row, : len(law)] = law.clamp(min=1e-30).log().to(raw.dtype)
     given = {field.name: getattr(level, field.name) for field in fields(level)}
-    return PlantedLevel(**given, planted=row.expand(16, -1).contiguous())
+    return PlantedLevel(**given, planted=planted)

@@ -87,6 +87,19 @@ def error_of_ratio(turns: Sequence[tuple[int, float]], others: Sequence[tuple[in
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """The median milliseconds of a part of a round, and how many passes of one token of the target that is."""
+
+    what: str
+    milliseconds: float
+    share: float
+
+    def line(self) -> str:
+        """Return it as a line of the table."""
+        return f"  {self.what:<24}{self.milliseconds:>7.3f} ms{self.share:>8.3f} of c(1)"
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Everything one run measured. Bandwidth in bytes per second, memory in bytes; 0 where not measured."""
 
@@ -102,10 +115,12 @@ class Report:
     weights: int  # bytes held once everything was loaded, before any pass
     graphs: int = 0  # bytes the recordings of plain decoding take beside what torch counts
     library_prefill: dict[int, float] = field(default_factory=dict)  # the same through bitsandbytes' own op
+    parts: dict[str, tuple[Share, ...]] = field(default_factory=dict)  # way -> what the parts of its rounds take
 
     def table(self) -> str:
         """Return the figures as text."""
-        return "\n".join([*self._head(), "", *self._costs(), "", *self._ways()])
+        parts = [line for way, each in self.parts.items() for line in ("", way, *(part.line() for part in each))]
+        return "\n".join([*self._head(), "", *self._costs(), "", *self._ways(), *parts])
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures as plain JSON values."""

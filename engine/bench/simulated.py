@@ -10,10 +10,11 @@ from statistics import median
 
 import torch
 
+from engine.bench.drafters import DRAFTERS, shares
 from engine.bench.library import by_library, prefill_seconds
 from engine.bench.passes import copy_bandwidth, pass_cost
-from engine.bench.planted import planted_levels
-from engine.bench.report import PassCost, Report, Speed
+from engine.bench.planted import agreeing_levels, planted_levels
+from engine.bench.report import PassCost, Report, Share, Speed
 from engine.bench.rivals import lent_speed
 from engine.bench.shapes import FAMILIES, SHAPES, random_transformer
 from engine.config import PRESETS, Preset, Role, Sampling
@@ -36,6 +37,8 @@ SETTINGS = Sampling(temperature=1.0, top_p=1.0)
 class Simulation:
     """What is to be measured: random weights of ``shape``, through the presets of these ``names`` (none: all it can),
     behind ``context`` tokens, judges keeping the shares ``rates`` of the level below, each with ``keys`` keys.
+
+    ``drafter``: of DRAFTERS, measured beside them; without names, beside plain decoding alone.
     """
 
     shape: str
@@ -43,12 +46,14 @@ class Simulation:
     rates: Sequence[float]
     context: int
     keys: int = KEYS
+    drafter: str | None = None
     against_transformers: bool = False
 
     @property
     def presets(self) -> list[Preset]:
         """The presets asked for."""
-        return [PRESETS[name] for name in self.names or ("plain", "draft", "hispec", "hsd")]
+        usual = ("plain",) if self.drafter else ("plain", "draft", "hispec", "hsd")
+        return [PRESETS[name] for name in self.names or usual]
 
 
 @torch.inference_mode()
@@ -70,6 +75,12 @@ def simulate(asked: Simulation, say: Callable[[str], None]) -> Report:
     plain, prefill, graphs = _plain(models["target"], asked)
     say(plain.line(None))
     speeds = [plain, *_speeds(models, asked, plain, say)]
+    parts = {}
+    if asked.drafter:
+        for speed, shares in _drafted(models["target"], asked, costs[0].milliseconds[1] / 1e3):
+            say("\n".join([speed.line(plain), *(share.line() for share in shares)]))
+            speeds.append(speed)
+            parts[speed.name] = shares
     peak = torch.cuda.max_memory_allocated()
     if asked.against_transformers:
         say("transformers")
@@ -77,7 +88,7 @@ def simulate(asked: Simulation, say: Callable[[str], None]) -> Report:
     say("bitsandbytes")
     rates = ", ".join(f"{rate:.0%}" for rate in asked.rates)
     return Report(
-        title=f"{asked.shape}, random weights; acceptance simulated at {rates}",
+        title=f"{asked.shape}, random weights; acceptance simulated at {rates}, that of drafters as their lines say",
         device=torch.cuda.get_device_name(device),
         software=f"torch {torch.__version__}",
         context=asked.context,
@@ -89,6 +100,7 @@ def simulate(asked: Simulation, say: Callable[[str], None]) -> Report:
         weights=loaded,
         graphs=graphs,
         library_prefill=_library_prefill(models["target"], list(prefill)),
+        parts=parts,
     )
 
 
@@ -120,6 +132,23 @@ def _speeds(
             speed = _speed(preset, _runner(needed, asked.rates, asked.context + NEW + 32), asked)
             say(speed.line(plain))
             yield speed
+
+
+def _drafted(target: Transformer, asked: Simulation, step: float) -> Iterator[tuple[Speed, tuple[Share, ...]]]:
+    """Yield the speed with a published kind of drafter, for each way targets agree with such, and a round's parts.
+
+    ``step``: the seconds of a pass of one token.
+    """
+    drafter, room = DRAFTERS[asked.drafter or ""], asked.context + NEW + 32
+    own = drafter.load(target, room)
+    for agreement in drafter.agreements:
+        runner = GraphRunner(target.device, target.vocabulary, room, agreeing_levels(agreement.rates))
+        runner.add("target", target, None)
+        runner.add_own(drafter.role, own)
+        speed, facts = _median(drafter.preset, runner, asked)
+        rates = " ".join(f"{rate:.3f}" for rate in agreement.rates)
+        note = f"simulated: by place {rates}, {agreement.tokens:.2f} a round"
+        yield replace(speed, name=f"{asked.drafter}, {agreement.what}", note=note), tuple(shares(facts, step))
 
 
 def _models(asked: Simulation, device: torch.device, say: Callable[[str], None]) -> dict[Role, Transformer]:
@@ -185,12 +214,16 @@ def _read(chain: GraphChain, tape: Tape, chunk: int) -> float:
 
 
 def _speed(preset: Preset, runner: GraphRunner, asked: Simulation) -> Speed:
-    """Decode NEW tokens behind the context, once with each key; return the run in the middle."""
+    return _median(preset, runner, asked)[0]
+
+
+def _median(preset: Preset, runner: GraphRunner, asked: Simulation) -> tuple[Speed, list[Fact]]:
+    """Decode NEW tokens behind the context, once with each key; return the run in the middle and what it told."""
     runs = [_decoded(preset, runner, asked.context, key) for key in range(asked.keys)]
-    return sorted(runs, key=lambda run: run.tokens_per_second)[len(runs) // 2]
+    return sorted(runs, key=lambda run: run[0].tokens_per_second)[len(runs) // 2]
 
 
-def _decoded(preset: Preset, runner: GraphRunner, context: int, key: int) -> Speed:
+def _decoded(preset: Preset, runner: GraphRunner, context: int, key: int) -> tuple[Speed, list[Fact]]:
     tape = Tape([7] * context, limit=context + NEW)
     chain = runner.open(preset, tape, replace(SETTINGS, seed=key))
     _read(chain, tape, runner.chunk)
@@ -201,6 +234,7 @@ def _decoded(preset: Preset, runner: GraphRunner, context: int, key: int) -> Spe
         rounds += 1
     seconds = time.perf_counter() - began
     chain.rewind(0)
+    runner.rewind(0)  # what sources loaded for themselves, too
     judged = [fact for fact in facts if isinstance(fact, Judged)]
     kept = {
         f"level {level}": _share([fact for fact in judged if fact.level == level])
@@ -208,7 +242,7 @@ def _decoded(preset: Preset, runner: GraphRunner, context: int, key: int) -> Spe
     }
     busy, tokens = sum(fact.seconds for fact in facts), len(tape) - context
     note = "simulated" if kept else ""
-    return Speed(preset.name, note, tokens, seconds, kept, tokens / rounds, 1 - busy / seconds)
+    return Speed(preset.name, note, tokens, seconds, kept, tokens / rounds, 1 - busy / seconds), facts
 
 
 def _share(verdicts: Sequence[Judged]) -> float:

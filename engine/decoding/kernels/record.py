@@ -67,6 +67,12 @@ class Record:
 
     words: Tensor
 
+    @property
+    def tokens(self) -> Tensor:
+        """Those it tells of, int32 [MOST]: a part of the words."""
+        at = LAYOUT.fields["tokens"][1] // 4  # type: ignore[index] # it has fields
+        return self.words[at : at + MOST]
+
     @classmethod
     def empty(cls, device: torch.device) -> Record:
         """Return a record that tells of no tokens."""
