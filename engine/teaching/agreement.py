@@ -30,16 +30,15 @@ class Goal:
         """Give the laws of ``few``, (runs, places, few) float32, some runs at a time: one for each of ``warmths``."""
         for part in torch.split(self.states, runs):
             full = F.linear(part.to(self.head.dtype), self.head).float()
-            some = full[..., self.few]
-            yield [(some / warmth - _total(full, warmth)).exp_() for warmth in warmths]
+            some, found = full[..., self.few], []
+            for warmth, before in zip(warmths, (1.0, *warmths), strict=False):
+                full.mul_(before / warmth)  # in place: these are the largest of all
+                found.append((some / warmth - full.logsumexp(-1, keepdim=True)).exp_())
+            yield found
 
     def runs(self) -> int:
         """Return how many runs are looked at at a time."""
         return max(1, CHUNK // self.states.shape[1])
-
-
-def _total(logits: Tensor, warmth: float) -> Tensor:
-    return (logits if warmth == 1 else logits / warmth).logsumexp(-1, keepdim=True)
 
 
 class Disagreement(torch.autograd.Function):
@@ -61,20 +60,21 @@ class Disagreement(torch.autograd.Function):
         cast, whole = table.to(kind), weight.sum().clamp(min=1e-9)
         for number, (plain, sharp) in enumerate(goal.laws(runs, 1.0, SHARP)):
             now = slice(number * runs, (number + 1) * runs)
+            certain, mass = torch.special.xlogy(plain, plain).sum(-1), plain.sum(-1)
             for step in range(len(states)):
-                part, w = states[step, now].to(kind), weight[step, now, :, None] / whole
+                part, w = states[step, now].to(kind), weight[step, now] / whole
                 own = F.linear(part, cast).float()
-                p, s = plain[:, step : step + slots], sharp[:, step : step + slots]
-                log_q = own.log_softmax(-1)
-                total += ((1 - share) * w * p * (p.clamp(min=1e-12).log() - log_q)).sum()
-                slope = log_q.exp_().mul_(p.sum(-1, keepdim=True)).sub_(p).mul_(1 - share)
-                q = (own / SHARP).softmax(-1)
-                shared = torch.minimum(s, q).sum(-1)
-                overlaps[step, now] = shared
-                total += (share * w[..., 0] * (1 - shared)).sum()
-                less = q * (q < s)  # where raising the drafter's probability raises the overlap
-                slope += (q * less.sum(-1, keepdim=True)).sub_(less).mul_(share / SHARP)
-                slope = slope.mul_(w).to(kind)
+                among = slice(step, step + slots)
+                p, s = plain[:, among], sharp[:, among]
+                told = torch.einsum("rsv,rsv->rs", p, own) - mass[:, among] * own.logsumexp(-1)
+                total += ((1 - share) * w * (certain[:, among] - told)).sum()
+                slope = own.softmax(-1).mul_(mass[:, among, None]).sub_(p).mul_(1 - share)
+                q = own.div_(SHARP).softmax(-1)
+                overlaps[step, now] = shared = torch.minimum(s, q).sum(-1)
+                total += (share * w * (1 - shared)).sum()
+                less = torch.where(q < s, q, 0)  # where raising the drafter's probability raises the overlap
+                slope.sub_(less, alpha=share / SHARP).add_(q.mul_(less.sum(-1, keepdim=True)), alpha=share / SHARP)
+                slope = slope.mul_(w[..., None]).to(kind)
                 slopes[step, now] = F.linear(slope, cast.T).to(slopes.dtype)
                 of_table += slope.flatten(0, 1).T @ part.flatten(0, 1)
         ctx.save_for_backward(slopes, of_table.to(table.dtype))

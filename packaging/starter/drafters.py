@@ -46,27 +46,31 @@ KEEP = 60  # seconds between two times that all is written
 SHARD = 15 << 20  # bytes a file has at most
 
 
-def joined(texts: Texts, which: list[int], count: int, length: int) -> tuple[Tensor, Tensor]:
+def joined(texts: Texts, which: list[tuple[int, int]], count: int, length: int) -> tuple[Tensor, Tensor]:
     """Return documents as ``count`` conversations of ``length`` tokens, and where the next one is said.
 
+    ``which``: where each document begins among the tokens, and how many it has, see ``placed``.
     Between two documents stands what the template puts between a reply and the next question.
     """
     begin, device = texts.begin, texts.begin.device
     opening = (begin == begin[0]).nonzero()[-1, 0]
     between = begin[max(0, int(opening) - 1) :]
-    starts, lengths = texts.starts[which].tolist(), texts.lengths[which].tolist()
-    found, at = [], 0
+    found, left = [], iter(which)
     for _ in range(count):
         parts, room = [begin], length - len(begin)
-        while room > 0 and at < len(which):
-            some = texts.tokens[starts[at] : starts[at] + lengths[at]]
-            parts += [some, between]
-            room -= len(some) + len(between)
-            at += 1
+        while room > 0 and (next_ := next(left, None)):
+            start, size = next_
+            parts += [texts.tokens[start : start + size], between]
+            room -= size + len(between)
         whole = torch.cat(parts)[:length]
         found.append(F.pad(whole, (0, length - len(whole))))
     rows = torch.stack(found) if found else torch.zeros(0, length, dtype=torch.int64, device=device)
     return rows & (LEARN - 1), F.pad(rows[:, 1:] & LEARN > 0, (0, 1))
+
+
+def placed(texts: Texts) -> list[tuple[int, int]]:
+    """Return where every document begins, and how many tokens it has."""
+    return list(zip(texts.starts.tolist(), texts.lengths.tolist(), strict=True))
 
 
 def course(shop: Shop, target: Llama, learners: list[Learner], texts: Mapping[bool, Texts]) -> None:
@@ -92,8 +96,8 @@ def course(shop: Shop, target: Llama, learners: list[Learner], texts: Mapping[bo
             stored = shop.passed()
     for learner in learners:
         export(learner, shop, learnt)
-        if learner.skipped:
-            shop.say(f"{learner.name}: {learner.skipped} steps were not finite and left out")
+        if skipped := int(learner.skipped):
+            shop.say(f"{learner.name}: {skipped} steps were not finite and left out")
 
 
 def lessons(texts: Texts, batch: int, length: int) -> Iterator[tuple[int, Tensor, Tensor]]:
@@ -101,13 +105,13 @@ def lessons(texts: Texts, batch: int, length: int) -> Iterator[tuple[int, Tensor
 
     Now and then one is of conversations of ``length`` tokens.
     """
-    rows = max(1, batch // length)
+    rows, places = max(1, batch // length), placed(texts)
     for epoch in itertools.count(1):
-        for number, which in enumerate(batches(texts, batch)):
+        for number, (which, longest) in enumerate(batches(texts, batch)):
             if number % EVERY == EVERY - 1:
-                some = torch.randint(len(texts.lengths), (rows * length // 100 + 1,)).tolist()
-                yield epoch, *joined(texts, some, rows, length)
-            yield epoch, *texts.batch(which)
+                some = torch.randint(len(places), (rows * length // 100 + 1,)).tolist()
+                yield epoch, *joined(texts, [places[each] for each in some], rows, length)
+            yield epoch, *texts.batch(which, longest)
 
 
 def looks(texts: Texts, batch: int) -> list[tuple[Tensor, Tensor]]:
@@ -152,7 +156,8 @@ def begun(shop: Shop, target: Llama, name: str, few: Tensor) -> Learner:
     """Return a drafter at its beginning, or as it lies in --initial."""
     options = shop.options
     settings = json.loads((options.target / "config.json").read_text(encoding="utf-8"))
-    if options.initial and (options.initial / name).is_dir():
+    again = bool(options.initial) and (options.initial / name).is_dir()
+    if again:
         stored = stored_in(options.initial / name)
         few = stored["d2t"] + torch.arange(len(stored["d2t"]))
         drafter = new(name, target, settings, few.to(shop.device), options.mask)
@@ -162,7 +167,8 @@ def begun(shop: Shop, target: Llama, name: str, few: Tensor) -> Learner:
         drafter = new(name, target, settings, few, options.mask)
     count = sum(each.numel() for each in drafter.parameters())
     shop.say(f"{name}: {count / 1e6:.1f} M parameters, reads layers {drafter.sizes.taps}")
-    return Learner(name, drafter, target, options.paces[shop.rank % len(options.paces)])
+    pace = options.paces[shop.rank % len(options.paces)]
+    return Learner(name, drafter, target, pace, again=again)
 
 
 def evaluate(shop: Shop, learners: list[Learner], held: Texts) -> None:
@@ -170,10 +176,11 @@ def evaluate(shop: Shop, learners: list[Learner], held: Texts) -> None:
     options = shop.options
     found = looks(held, options.batch)
     rows = max(1, options.batch // options.long)
-    long, size = [], max(1, len(held.lengths) // 8)
-    for first in range(0, len(held.lengths), size):
-        which = list(range(first, min(first + size, len(held.lengths))))
-        count = max(1, int(held.lengths[which].sum()) // options.long)
+    long, places = [], placed(held)
+    size = max(1, len(places) // 8)
+    for first in range(0, len(places), size):
+        which = places[first : first + size]
+        count = max(1, sum(each for _, each in which) // options.long)
         long.append(joined(held, which, min(rows, count), options.long))
     for learner in learners:
         for name, texts in (("alone", found), ("in conversations", long)):
@@ -291,7 +298,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--work", type=Path, help="folder for the replies (some 100 MB)")
     parser.add_argument("--out", type=Path, required=True, help="folder for the drafters")
     parser.add_argument("--minutes", type=float, default=9, help="wall-clock time for all of it")
-    parser.add_argument("--ending", type=float, default=40, help="seconds of it kept for measuring")
+    parser.add_argument("--ending", type=float, default=12, help="seconds of it kept for measuring")
     parser.add_argument("--writing", type=float, default=0.24, help="the share of it by which all replies are written")
     parser.add_argument("--rows", type=int, default=3072, help="replies under way at a time on a device")
     parser.add_argument("--width", type=int, default=448, help="tokens a prompt and its reply have at most")

@@ -22,7 +22,7 @@ from engine.teaching.layer import Sizes
 
 STEPS, SLOTS = 5, 16  # the head drafts so many tokens, from so many rows in a run
 LAYERS, BLOCK, RANK = 2, 7, 64  # the block's layers, guesses, and its Markov head's rank
-FADE = {"head": 0.8, "block": 0.78}  # weight of a guess beside that of the one before; of a block e^(-1/4)
+FADE = {"head": 0.65, "block": 0.6}  # weight of a guess beside that of the one before: about how many live to see it
 SHARE = {"head": 0.45, "block": 0.6}  # of a batch's positions that the loss is taken at
 MATRIX_RATE, RATE, DECAY, WARM_UP = 0.02, 1e-3, 0.01, 100
 SHARP_FROM, SHARP_BY, SHARPEST = 0.25, 0.5, 0.8  # progress from which the overlap itself is learnt, up to which share
@@ -57,16 +57,17 @@ def read(target: Llama, tokens: Tensor, said: Tensor) -> Text:
 class Learner:
     """A drafter with its optimisers."""
 
-    def __init__(self, name: str, drafter: Head | Block, target: Llama, pace: float) -> None:
-        """``pace`` multiplies all rates."""
-        self.name, self.drafter, self.target, self.pace = name, drafter, target, pace
+    def __init__(self, name: str, drafter: Head | Block, target: Llama, pace: float, *, again: bool) -> None:
+        """``pace`` multiplies all rates; ``again``: it has been through a course before, and learns the overlap."""
+        self.name, self.drafter, self.target, self.pace, self.again = name, drafter, target, pace, again
         self.rounded = [each for each in drafter.parameters() if each.ndim == 2]
         matrices = drafter.matrices()
         self.matrices = Muon(matrices, decay=DECAY)
         taken = {id(each) for each in matrices}
         rest = [each for each in drafter.parameters() if id(each) not in taken]
         self.rest = torch.optim.AdamW(rest, RATE, (0.9, 0.95), weight_decay=0.0)
-        self.steps, self.skipped, self.tokens = 0, 0, 0
+        self.steps, self.tokens = 0, 0
+        self.skipped = torch.zeros((), dtype=torch.int64, device=target.embed_tokens.weight.device)
         self.evaluation: dict[str, Any] = {}
 
     @property
@@ -126,8 +127,9 @@ class Learner:
         return torch.stack([flat[:, step : step + slots] for step in range(self.guesses)])
 
     def learn(self, text: Text, progress: float) -> Tensor:
-        """Take one step; returns the loss. A step that is not finite changes nothing."""
-        share = SHARPEST * min(1.0, max(0.0, (progress - SHARP_FROM) / (SHARP_BY - SHARP_FROM)))
+        """Take one step; returns the loss. A gradient that is not finite counts for nothing."""
+        sharp = 1.0 if self.again else (progress - SHARP_FROM) / (SHARP_BY - SHARP_FROM)
+        share = SHARPEST * min(1.0, max(0.0, sharp))
         places, valid = self.runs(text)
         goal, counts = self.goal(text, places), self.guessed(valid).float()
         counts = counts * (FADE[self.name] ** torch.arange(self.guesses, device=counts.device))[:, None, None]
@@ -142,15 +144,17 @@ class Learner:
                 whole = loss + sure / counts.sum().clamp(min=1e-9)
             torch.autograd.backward(whole)
         norm = torch.nn.utils.clip_grad_norm_(self.drafter.parameters(), 1.0)
-        if torch.isfinite(norm) and torch.isfinite(whole):
-            self.steps += 1
-            rate = self.pace * min(1.0, self.steps / WARM_UP) * min(1.0, max(0.01, (1 - progress) / (1 - SHARP_FROM)))
-            self.matrices.step(MATRIX_RATE * rate)
-            for group in self.rest.param_groups:
-                group["lr"] = RATE * rate
-            self.rest.step()
-        else:
-            self.skipped += 1
+        self.skipped += (~torch.isfinite(norm)).long()  # its clipped gradients are no numbers; nobody waits to see
+        for weight in self.drafter.parameters():
+            if weight.grad is not None:
+                weight.grad.nan_to_num_(0.0, 0.0, 0.0)
+        self.steps += 1
+        flat = 0.0 if self.again else SHARP_FROM
+        rate = self.pace * min(1.0, self.steps / WARM_UP) * min(1.0, max(0.01, (1 - progress) / (1 - flat)))
+        self.matrices.step(MATRIX_RATE * rate)
+        for group in self.rest.param_groups:
+            group["lr"] = RATE * rate
+        self.rest.step()
         self.drafter.zero_grad()
         self.tokens += text.tokens.numel()
         return loss.detach()

@@ -78,14 +78,15 @@ class Batch:
         return torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda")
 
 
-def batches(texts: Texts, tokens: int) -> Iterator[Tensor]:
-    """Give the documents of ``texts`` in random order, about ``tokens`` tokens at a time of nearly one length."""
+def batches(texts: Texts, tokens: int) -> Iterator[tuple[Tensor, int]]:
+    """Give the documents of ``texts`` in random order, about ``tokens`` tokens at a time, and the most one has."""
     begin = len(texts.begin)
     sizes = (texts.lengths + begin + STEP - 1) // STEP * STEP
-    found: list[Tensor] = []
+    found: list[tuple[Tensor, int]] = []
     for size in sorted(set(sizes.tolist())):
         some = (sizes == size).nonzero()[:, 0]
-        found += some[torch.randperm(len(some), device=some.device)].split(max(1, tokens // size))
+        mixed = some[torch.randperm(len(some), device=some.device)]
+        found += [(each, size) for each in torch.split(mixed, max(1, tokens // size))]
     for place in torch.randperm(len(found)).tolist():
         yield found[place]
 
@@ -115,7 +116,7 @@ def course(
     pace, looks = Pace(say), 0
     while progress() < 1:
         pace.epoch += 1
-        for which in batches(texts[False], rows):
+        for which, _ in batches(texts[False], rows):
             if (now := progress()) >= 1:
                 break
             given = batch(target, texts[False], which, SHARE)

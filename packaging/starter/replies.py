@@ -203,9 +203,13 @@ class Texts:
     starts: Tensor
     lengths: Tensor
 
-    def batch(self, which: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the tokens [rows, longest] of the documents ``which``, and where the next one is of a reply."""
-        place = torch.arange(int(self.lengths[which].max()), device=which.device)
+    def batch(self, which: Tensor, longest: int | None = None) -> tuple[Tensor, Tensor]:
+        """Return the tokens [rows, longest] of the documents ``which``, and where the next one is of a reply.
+
+        With ``longest``, none of them being longer, nothing waits for the device.
+        """
+        most = int(self.lengths[which].max()) + len(self.begin) if longest is None else longest
+        place = torch.arange(most - len(self.begin), device=which.device)
         inside = place < self.lengths[which][:, None]
         stored = self.tokens[(self.starts[which][:, None] + place).clamp(max=len(self.tokens) - 1)] * inside
         whole = torch.cat((self.begin.expand(len(which), -1), stored), dim=1)

@@ -67,6 +67,7 @@ def test_a_head_is_read_back_as_it_was_taught(target: Transformer, tmp_path: Pat
     assert isinstance(shape, HeadShape)
     assert shape.taps == taps
     head = load_head(tmp_path, shape, target, EXACT)
+    assert head.weights.tokens is not None
     assert torch.equal(head.weights.tokens, FEW)
     _, states, embedded = text(target, taps)
     features = torch.cat(states, dim=-1)
