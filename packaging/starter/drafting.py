@@ -75,27 +75,24 @@ class Learner:
         """Tokens of a draft."""
         return STEPS if isinstance(self.drafter, Head) else self.drafter.block
 
-    def runs(self, text: Text, chance: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+    def runs(self, text: Text, *, whole: bool = False) -> tuple[Tensor, Tensor]:
         """Choose places to guess at: of the target's law at each, (rows, runs, places), and which of them count.
 
-        A run of the head begins at a number of rows one after another, one of the block at one.
+        A run of the head begins at a number of rows one after another, one of the block at one. Runs lie anywhere in
+        the replies; ``whole``: one behind the other, so that every token of a reply is begun at once.
         """
         slots = SLOTS if isinstance(self.drafter, Head) else 1
-        said, device = text.said, text.said.device
-        time_ = said.shape[1]
-        count = max(1, round(SHARE[self.name] * time_ / (slots if slots > 1 else self.guesses)))
-        first, behind = said.int().argmax(1), said.flip(1).int().argmax(1)
-        low = (first - slots + 1).clamp(min=1)
-        room = time_ - behind - low
-        drawn = (
-            torch.rand(len(said), count, generator=chance).to(device)
-            if chance
-            else torch.rand(len(said), count, device=device)
-        )
-        start = low[:, None] + (drawn * room[:, None]).long()
+        said, device, length = text.said, text.said.device, text.said.shape[1]
+        stride = slots if slots > 1 else self.guesses
+        first, behind = said.int().argmax(1)[:, None], said.flip(1).int().argmax(1)[:, None]
+        if whole:
+            start = first + torch.arange(0, length, stride, device=device)
+        else:
+            low, count = (first - slots + 1).clamp(min=1), max(1, round(SHARE[self.name] * length / stride))
+            start = low + (torch.rand(len(said), count, device=device) * (length - behind - low)).long()
         places = start[..., None] + torch.arange(slots + self.guesses - 1, device=device)
-        inside = places.clamp(max=time_ - 1)
-        valid = said.gather(1, inside.flatten(1)).view(places.shape) & (places < time_)
+        inside = places.clamp(max=length - 1)
+        valid = said.gather(1, inside.flatten(1)).view(places.shape) & (places < length)
         return inside, valid
 
     def states(self, text: Text, places: Tensor) -> Tensor:
@@ -162,13 +159,12 @@ class Learner:
     @torch.no_grad()
     def measured(self, texts: list[tuple[Tensor, Tensor]], most: int, *, rounded: bool = True) -> dict[str, Any]:
         """Return how well the drafter guesses in ``texts``, at up to ``most`` places to begin at, as it is stored."""
-        chance = torch.Generator().manual_seed(0)
         parts: dict[str, list[Tensor]] = {"states": [], "goal": [], "valid": [], "next": []}
         with worn(self.rounded) if rounded else nullcontext():
             table, count = self.drafter.table().clone(), 0
             for tokens, said in texts:
                 text = read(self.target, tokens, said)
-                places, valid = self.runs(text, chance)
+                places, valid = self.runs(text, whole=True)
                 parts["states"].append(self.states(text, places))
                 parts["goal"].append(self.goal(text, places).states)
                 parts["valid"].append(self.guessed(valid))
