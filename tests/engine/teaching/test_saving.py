@@ -72,7 +72,7 @@ def test_a_head_is_read_back_as_it_was_taught(target: Transformer, tmp_path: Pat
     _, states, embedded = text(target, taps)
     features = torch.cat(states, dim=-1)
     taught = made(features[None], embedded[None], torch.tensor([[4]]), 3)[:, 0, 0] @ made.table().T
-    past, found = head.new_past(64, whole=False), []
+    past, found = head.new_past(64, 64), []
     ops = head.operations(past, 5)
     given, read = head.step(head.features([each[:5] for each in states], ops), embedded[1:6], ops, past)
     for place in (6, 7, 8):
@@ -99,7 +99,7 @@ def test_a_block_is_read_back_as_it_was_taught(target: Transformer, tmp_path: Pa
     taught = made(features[None], embedded[None], torch.tensor([[5]]), masked[0], tokens[None])[:, 0]
     logits, sure = taught[:, 0] @ made.table().T, made.confidence(taught[:, 0]).sigmoid()
     block = BlockDrafter(shape, weights)
-    block.take([each[:5] for each in states])
+    block.take(features[:5])
     found = block.block(torch.cat((embedded[5:6], masked, masked, masked)))
     assert weights.head is not None
     assert weights.markov is not None
