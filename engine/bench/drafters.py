@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -61,10 +61,23 @@ def alike(tokens: float, places: int) -> tuple[float, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Drafter:
-    """A kind of published drafter: the preset that runs it, and how often targets agree with such."""
+    """A kind of published drafter: the preset that runs it, and how often targets agree with such.
+
+    ``trims``: it reads the target's head, which may be cut to the frequent tokens; measured both ways.
+    """
 
     preset: Preset
     agreements: tuple[Agreement, ...]
+    trims: bool = False
+
+    @property
+    def ways(self) -> dict[str, Preset]:
+        """How it can run, by what is added to its name."""
+        if not self.trims:
+            return {"": self.preset}
+        bottom, *above = self.preset.stages
+        cut = replace(self.preset, stages=(replace(bottom, trimmed=True), *above))
+        return {"": replace(cut, stages=(replace(bottom, trimmed=False), *above)), ", frequent tokens": cut}
 
     @property
     def role(self) -> Role:
@@ -83,7 +96,9 @@ class Drafter:
 
 DRAFTERS: Mapping[str, Drafter] = {
     "eagle3": Drafter(PRESETS["head"], (Agreement("chat", (0.72, 0.68, 0.65, 0.62)),)),
-    "dspark": Drafter(PRESETS["block"], (Agreement("chat", alike(3.6, ROWS)), Agreement("code", alike(5.4, ROWS)))),
+    "dspark": Drafter(
+        PRESETS["block"], (Agreement("chat", alike(3.6, ROWS)), Agreement("code", alike(5.4, ROWS))), trims=True
+    ),
 }
 
 

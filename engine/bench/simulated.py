@@ -6,6 +6,7 @@ import gc
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from statistics import median
 
 import torch
@@ -141,14 +142,14 @@ def _drafted(target: Transformer, asked: Simulation, step: float) -> Iterator[tu
     """
     drafter, room = DRAFTERS[asked.drafter or ""], asked.context + NEW + 32
     own = drafter.load(target, room)
-    for agreement in drafter.agreements:
+    for agreement, (how, preset) in product(drafter.agreements, drafter.ways.items()):
         runner = GraphRunner(target.device, target.vocabulary, room, agreeing_levels(agreement.rates))
-        runner.add("target", target, None)
+        runner.add("target", target, _frequent(target))
         runner.add_own(drafter.role, own)
-        speed, facts = _median(drafter.preset, runner, asked)
+        speed, facts = _median(preset, runner, asked)
         rates = " ".join(f"{rate:.3f}" for rate in agreement.rates)
         note = f"simulated: by place {rates}, {agreement.tokens:.2f} a round"
-        yield replace(speed, name=f"{asked.drafter}, {agreement.what}", note=note), tuple(shares(facts, step))
+        yield replace(speed, name=f"{asked.drafter}, {agreement.what}{how}", note=note), tuple(shares(facts, step))
 
 
 def _models(asked: Simulation, device: torch.device, say: Callable[[str], None]) -> dict[Role, Transformer]:
@@ -169,9 +170,13 @@ def _runner(models: Mapping[Role, Transformer], rates: Sequence[float], room: in
     target = models["target"]
     runner = GraphRunner(target.device, vocabulary, room, planted_levels(rates))
     for role, model in models.items():
-        frequent = FrequentTokens(model, list(range(vocabulary // 4))) if role == "target" else None
-        runner.add(role, model, frequent)
+        runner.add(role, model, _frequent(model) if role == "target" else None)
     return runner
+
+
+def _frequent(target: Transformer) -> FrequentTokens:
+    """Return a quarter of the vocabulary, as a model without a list of its own has it."""
+    return FrequentTokens(target, list(range(target.vocabulary // 4)))
 
 
 def _library_prefill(target: Transformer, lengths: Sequence[int]) -> dict[int, float]:
