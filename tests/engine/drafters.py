@@ -66,43 +66,43 @@ def block_config(layout: Layout, vocabulary: int, *, dspark: bool, spoken: int |
 def block_tensors(config: dict[str, Any], seed: int = 4) -> dict[str, Tensor]:
     """Return random tensors for ``config``, the copies of the target's that makers write out included."""
     draw = torch.Generator().manual_seed(seed)
-    vocabulary = config.get("transformer_layer_config", config)["vocab_size"]
+    sizes = config.get("transformer_layer_config", config)
+    width, mlp, dim, vocabulary = (sizes[key] for key in ("hidden_size", "intermediate_size", "head_dim", "vocab_size"))
+    queries, keys = (sizes[f"num_{key}_heads"] * dim for key in ("attention", "key_value"))
+    taps = config.get("aux_hidden_state_layer_ids") or config.get("dflash_config", config)["target_layer_ids"]
     spoken, rank = config.get("draft_vocab_size", vocabulary), config.get("markov_rank", 0)
 
-    def random(*shape: int, scale: float = 0.2) -> Tensor:
+    def random(*shape: int, scale: float = 1.1 / sizes["hidden_size"] ** 0.5) -> Tensor:
         return torch.randn(*shape, generator=draw) * scale
 
-    tensors = {
-        "fc.weight": random(32, 32 * len(TAPS)),
-        "hidden_norm.weight": random(32) + 1,
-        "norm.weight": random(32) + 1,
-    }
-    for index in range(2):
+    tensors = {"fc.weight": random(width, width * len(taps))}
+    tensors |= {name: random(width) + 1 for name in ("hidden_norm.weight", "norm.weight")}
+    for index in range(sizes["num_hidden_layers"]):
         layer = f"layers.{index}."
         tensors |= {
-            layer + "self_attn.q_proj.weight": random(64, 32),
-            layer + "self_attn.k_proj.weight": random(32, 32),
-            layer + "self_attn.v_proj.weight": random(32, 32),
-            layer + "self_attn.o_proj.weight": random(32, 64),
-            layer + "self_attn.q_norm.weight": random(16) + 1,
-            layer + "self_attn.k_norm.weight": random(16) + 1,
-            layer + "mlp.gate_proj.weight": random(64, 32),
-            layer + "mlp.up_proj.weight": random(64, 32),
-            layer + "mlp.down_proj.weight": random(32, 64),
-            layer + "input_layernorm.weight": random(32) + 1,
-            layer + "post_attention_layernorm.weight": random(32) + 1,
+            layer + "self_attn.q_proj.weight": random(queries, width),
+            layer + "self_attn.k_proj.weight": random(keys, width),
+            layer + "self_attn.v_proj.weight": random(keys, width),
+            layer + "self_attn.o_proj.weight": random(width, queries),
+            layer + "self_attn.q_norm.weight": random(dim) + 1,
+            layer + "self_attn.k_norm.weight": random(dim) + 1,
+            layer + "mlp.gate_proj.weight": random(mlp, width),
+            layer + "mlp.up_proj.weight": random(mlp, width),
+            layer + "mlp.down_proj.weight": random(width, mlp),
+            layer + "input_layernorm.weight": random(width) + 1,
+            layer + "post_attention_layernorm.weight": random(width) + 1,
         }
     if rank:
         tensors["markov_head.markov_w1.weight"] = random(vocabulary, rank, scale=1.0)
         tensors["markov_head.markov_w2.weight"] = random(spoken, rank, scale=1.0)
     if config.get("enable_confidence_head"):
-        tensors |= {"confidence_head.proj.weight": random(1, 32 + rank), "confidence_head.proj.bias": random(1)}
+        tensors |= {"confidence_head.proj.weight": random(1, width + rank), "confidence_head.proj.bias": random(1)}
     if spoken < vocabulary:
         chosen = torch.randperm(vocabulary, generator=draw)[:spoken].sort().values
         flags = torch.zeros(vocabulary, dtype=torch.bool).index_fill_(0, chosen, 1)
-        tensors |= {"d2t": chosen - torch.arange(spoken), "t2d": flags, "lm_head.weight": random(spoken, 32)}
+        tensors |= {"d2t": chosen - torch.arange(spoken), "t2d": flags, "lm_head.weight": random(spoken, width)}
     elif "dflash_config" not in config:  # all but z-lab write out what the target has as well
-        tensors |= {"embed_tokens.weight": random(vocabulary, 32), "lm_head.weight": random(vocabulary, 32)}
+        tensors |= {name: random(vocabulary, width) for name in ("embed_tokens.weight", "lm_head.weight")}
     return tensors
 
 

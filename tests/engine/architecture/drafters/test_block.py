@@ -86,9 +86,9 @@ def test_published_numbers() -> None:
 def test_what_z_lab_leaves_out_or_puts_inside(tmp_path: Path, target: Architecture) -> None:
     """Newer files have the block size in the inner table; which layers are read may be left to a rule."""
     config = block_config("z-lab", VOCABULARY, dspark=False)
+    tensors = block_tensors(config)
     config["dflash_config"] |= {"block_size": config.pop("block_size")}
     del config["dflash_config"]["target_layer_ids"]
-    tensors = block_tensors(config)
     tensors["fc.weight"] = tensors["fc.weight"][:, :64].clone()
     shape = read(tmp_path, target, config, tensors)
     assert (shape.rows, shape.taps) == (ROWS, (2, 6))
