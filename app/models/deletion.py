@@ -87,6 +87,8 @@ def consequences(chosen: Installed | str, listing: Listing | None, *, used: bool
         stay = listing.left_of(chosen)
         rest = f" {_list(stay)} {'stays' if len(stay) == 1 else 'stay'} and can be used alone." if stay else ""
         told.append(f"{_list(sets)} cannot be used as a whole without it.{rest}")
+    if listing is not None and chosen.drafts:
+        told.append(f"{_list(listing.served_by(chosen))} can no longer be drafted for by it, and answers without it.")
     own = chosen.source == "folder"
     again = "The folder it was imported from is not touched." if own else "It can be downloaded again."
     told.append(f"This frees {size(chosen.size)}. {again}")

@@ -10,7 +10,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QPushButton, QSizePolicy
 
 from app.look.label import plain_name, plain_tip
-from app.models.library import DownloadQueue, Listing, ModelLibrary, Progress
+from app.models.library import DONE, DownloadQueue, Listing, ModelLibrary, Progress
 from app.notices import Toast
 from engine.config import ModelSet
 
@@ -77,21 +77,21 @@ class DownloadNews(QObject):
     ) -> None:
         super().__init__(toast)
         self._library, self._toast, self._use, self._told = library, toast, use, told
-        self._ready: list[str] = []  # jobs that are done, but not listed yet
+        self._ready: dict[str, str] = {}  # jobs that are done, but not listed yet, and what they went without
         library.downloads.progressed.connect(self._hear)
         library.listed.connect(self._list)
 
     def _hear(self, progress: Progress) -> None:
         if progress.state == "done" and not self._told():
-            self._ready.append(progress.job)
+            self._ready[progress.job] = progress.say.removeprefix(DONE)
 
     def _list(self, listing: Listing) -> None:
         for job in tuple(self._ready):
             models = listing.find(job)
             if models is not None:
-                self._ready.remove(job)
+                without = self._ready.pop(job)
                 title = self._library.downloads.title(job)
-                self._toast.offer(f"{title} is ready.", "Use it", partial(self._use, models))
+                self._toast.offer(f"{title} is ready.{without}", "Use it", partial(self._use, models))
 
 
 def how_far(progress: Progress) -> str:

@@ -17,11 +17,13 @@ from app.models.deletion import Deletion
 from app.models.download_card import RESUME
 from app.models.download_cards import DownloadCards
 from app.models.downloads_at_closing import ClosingChoice
+from app.models.drafter_adding import DrafterAdding
 from app.models.importing import GGUF_KINDS, GGUF_TITLE, imported
 from app.models.library import Checked, Installed, Listing, ModelLibrary, Offer, Step, size
 from app.models.models_table import ModelsTable
 from app.models.page_parts import button, headline, note, row_of
 from app.models.task_status import TaskStatus
+from app.models.verified import own, verified
 from app.talk.chat import Chat
 from app.threads.failure import Failure
 
@@ -50,7 +52,8 @@ class LibraryPage(QDialog):
         self.get, self.shift = button("Get a model…"), button("Move the folder…")
         self.take, self.unpack = button("Import a folder…"), button("Import a GGUF file…")
         self.use, self.name, self.check = button("Chat with it"), button("Rename…"), button("Verify")
-        self.delete, self.go_on = button("Delete…"), button(RESUME)
+        self.draft, self.delete, self.go_on = button("Add a drafter…"), button("Delete…"), button(RESUME)
+        self.adding = DrafterAdding(library, chat, self.task_status, self)
         self.shut = button("Close")
         self.closing = ClosingChoice(closing)
         self.downloads = DownloadCards(library.downloads)
@@ -86,6 +89,12 @@ class LibraryPage(QDialog):
             task.stepped.connect(self._checking)
             task.finished.connect(lambda files: self._checked(files, model))
 
+    def add_drafter(self) -> None:
+        """Ask for a drafter for the model picked."""
+        model = self.chosen()
+        if isinstance(model, Installed):
+            self.adding.ask(model)
+
     def ask_name(self) -> None:
         """Ask what the model picked is to be called."""
         model = self.chosen()
@@ -115,6 +124,9 @@ class LibraryPage(QDialog):
             if any(file.repository == repository for file in job.files):
                 self._tell(self._library.downloads.resume(job.job))
                 return
+        if isinstance(chosen, Installed) and chosen.drafts:
+            self.adding.fetch_again(chosen)
+            return
         looked = self._library.inspect(repository, CONTEXT)
         task = self.task_status.begin(looked, f"Asking Hugging Face about {repository}")
         task.finished.connect(self._fetch)
@@ -175,8 +187,10 @@ class LibraryPage(QDialog):
         here = isinstance(chosen, Installed) and chosen.present
         whole = isinstance(chosen, Installed) and here and chosen.whole
         damaged = isinstance(chosen, Installed) and here and not whole
-        again = isinstance(chosen, str) or (damaged and not _own(chosen))
-        self.use.setEnabled(idle and whole)
+        again = isinstance(chosen, str) or (damaged and not own(chosen))
+        drafts = isinstance(chosen, Installed) and chosen.drafts
+        self.use.setEnabled(idle and whole and not drafts)
+        self.draft.setEnabled(idle and whole and not drafts)
         self.name.setEnabled(idle and here)
         self.check.setEnabled(idle and here)
         self.delete.setEnabled(idle and (here or isinstance(chosen, str)))
@@ -190,17 +204,7 @@ class LibraryPage(QDialog):
         self.task_status.step(checked.path, checked.done, checked.total)
 
     def _checked(self, files: tuple[Checked, ...], model: Installed) -> None:
-        bad = [checked.path for checked in files if not checked.good]
-        own = _own(model)
-        if not bad:
-            came = "imported" if own else "downloaded"
-            self.task_status.say(f"{model.name}: all {len(files)} files are as they were when they were {came}.")
-            return
-        again = (
-            "Delete it and import its folder again." if own else f"Press “{RESUME}”: only what is missing is fetched."
-        )
-        removed = f"{', '.join(bad)}. {'It was' if len(bad) == 1 else 'They were'} removed."
-        self.task_status.complain(Failure(f"Damaged in {model.name}: {removed}", again))
+        self.task_status.conclude(verified(files, model))
 
     def _copying(self, step: Step) -> None:
         self.task_status.step(step.what, step.done, step.total)
@@ -244,7 +248,7 @@ class LibraryPage(QDialog):
             rows.addWidget(part)
         # Buttons stand above whatever comes and goes, so that none moves away from under the pointer.
         rows.addLayout(row_of(self.get, self.take, self.unpack, self.shift))
-        rows.addLayout(row_of(self.use, self.name, self.check, self.delete, self.go_on))
+        rows.addLayout(row_of(self.use, self.draft, self.name, self.check, self.delete, self.go_on))
         rows.addWidget(self.table, 1)
         rows.addWidget(self.task_status)
         rows.addLayout(self.downloads)
@@ -262,6 +266,7 @@ class LibraryPage(QDialog):
         self.downloads.turned.connect(self._show_downloads)
         self.closing.chosen.connect(self.closing_chosen)
         self.deletion.leave_wanted.connect(self.use_wanted)
+        self.adding.use_wanted.connect(self.use_wanted)
         self.deletion.begun.connect(self._enable)
         self.deletion.ready.connect(self._delete)
         self.task_status.changed.connect(self._enable)
@@ -270,6 +275,7 @@ class LibraryPage(QDialog):
         acts = (
             (self.get, self.get_wanted.emit),
             (self.use, self.chat_with),
+            (self.draft, self.add_drafter),
             (self.name, self.ask_name),
             (self.check, self.verify),
             (self.delete, self.ask_delete),
@@ -291,8 +297,3 @@ class LibraryPage(QDialog):
         folder = choose_folder(self, title)
         if folder is not None:
             act(folder)
-
-
-def _own(chosen: Installed | str | None) -> bool:
-    """Tell whether ``chosen`` was imported, so that it cannot be downloaded again."""
-    return isinstance(chosen, Installed) and chosen.source == "folder"

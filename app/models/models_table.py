@@ -72,7 +72,7 @@ class ModelsTable(QTreeWidget):
         item = QTreeWidgetItem(self, list(texts))
         item.setData(0, ROLE, value)
         item.setTextAlignment(1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        whole = f"{value.repository}\n{value.folder}" if isinstance(value, Installed) else value
+        whole = f"{value.repository}\n{value.folder}{_serving(value)}" if isinstance(value, Installed) else value
         item.setToolTip(0, plain_tip(whole))
         if key(value) == self._key:
             self.setCurrentItem(item)
@@ -95,7 +95,13 @@ def state(model: Installed) -> str:
         return "Drive not connected"
     if not model.whole:
         return "Damaged"
-    return "Imported" if model.source == "folder" else "Verified"
+    came = "Imported" if model.source == "folder" else "Verified"
+    return f"Drafter, {came.lower()}" if model.drafts else came
+
+
+def _serving(model: Installed) -> str:
+    """Return a line that says which models a drafter guesses ahead for."""
+    return f"\nGuesses ahead for {', '.join(model.serves)}" if model.drafts else ""
 
 
 def _version(model: Installed) -> str:

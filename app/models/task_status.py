@@ -69,6 +69,13 @@ class TaskStatus(QWidget):
         self.say("")
         self.alert.tell(failure)
 
+    def conclude(self, found: str | Failure) -> None:
+        """Show what came of it: what is to be said, or what went wrong."""
+        if isinstance(found, Failure):
+            self.complain(found)
+        else:
+            self.say(found)
+
     def forget(self) -> None:
         """Clear the result of the last task, unless one is running."""
         if self.idle:

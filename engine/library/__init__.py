@@ -10,6 +10,7 @@ from engine.library.catalogue import CATALOGUE, CatalogueSet, Listed
 from engine.library.connection import Connection
 from engine.library.copying import Step
 from engine.library.downloads import Downloads
+from engine.library.drafters import Drafter, drafters_of
 from engine.library.faults import LibraryError
 from engine.library.fit import Verdict, judge
 from engine.library.hardware import Hardware, likely_device, probe
@@ -18,20 +19,23 @@ from engine.library.manifest import Checked
 from engine.library.protocol import DeviceCode, FileProgress, Inspection, Patience, Progress, Release, SignedIn, Wanted
 from engine.library.record import Installed
 from engine.library.release import ADDRESS, newest
-from engine.library.sets import depending_on, set_named
+from engine.library.sets import depending_on, drafters_for, set_named
 from engine.library.signin import sign_in, sign_in_by_browser, sign_out, token
 from engine.library.starter import starter_models, starter_trouble
 from engine.library.starting import starting_preset
+from engine.library.status import DONE
 from engine.library.vocabulary import check_shared
 
 __all__ = [
     "ADDRESS",
     "CATALOGUE",
+    "DONE",
     "CatalogueSet",
     "Checked",
     "Connection",
     "DeviceCode",
     "Downloads",
+    "Drafter",
     "FileProgress",
     "Gpu",
     "Hardware",
@@ -49,6 +53,8 @@ __all__ = [
     "Wanted",
     "check_shared",
     "depending_on",
+    "drafters_for",
+    "drafters_of",
     "inspect",
     "judge",
     "likely_device",

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from engine.architecture import Architecture
+from engine.architecture.holding import BYTES
 from engine.config import Role
 from engine.dimensions import layer_weights
 from engine.library.shapes import LLAMA31_8B, QWEN3_4B, QWEN3_8B, QWEN3_14B
@@ -40,6 +41,11 @@ class Drafter:
     def download(self) -> int:
         """The size of the download in bytes, computed: 16 bits a weight."""
         return 2 * (self.weights + self.also) + BESIDES
+
+    @property
+    def on_gpu(self) -> int:
+        """The bytes of a GPU's memory it takes beside its target, about: at 4 bits, without its memory of a chat."""
+        return round(BYTES["nf4"] * self.weights)
 
     @property
     def expected(self) -> str:

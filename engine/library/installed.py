@@ -14,6 +14,7 @@ from engine.config import ModelSet, Role
 from engine.library.copying import Step
 from engine.library.drafters import made_for
 from engine.library.faults import LibraryError
+from engine.library.fitting import is_drafter
 from engine.library.importing import drafters_beside, take_in
 from engine.library.manifest import NAME, Checked, Manifest, verify
 from engine.library.moving import USED, move, prune, to_copy
@@ -196,8 +197,11 @@ class Library:
     def take_in(self, source: Path, name: str | None = None) -> Iterator[Step]:
         """Import a checkpoint folder or a GGUF file, see importing.py; raises LibraryError or CheckpointError.
 
-        Drafters in a folder of their role's name inside of it come along.
+        Drafters in a folder of their role's name inside of it come along; a drafter's own folder is added as one.
         """
+        if is_drafter(checkpoint_in(source)):
+            yield from self.add_drafter(source)
+            return
         before = {model.key for model in self.models()}
         yield from take_in(source, self.require, name)
         for folder in drafters_beside(checkpoint_in(source)):

@@ -15,6 +15,7 @@ from engine.library.pace import Pace
 from engine.library.protocol import FileProgress, Progress, State
 from engine.words import duration, size
 
+DONE = "Downloaded and verified."  # what every job says in the end that went well
 EVERY = 0.25  # seconds between two tellings
 
 
@@ -107,7 +108,7 @@ class Status:
 
     def done(self, without: str = "") -> None:
         """Every file is verified; ``without``: what could not be had, and why."""
-        self._turn("done", f"Downloaded and verified. {without}".strip())
+        self._turn("done", f"{DONE} {without}".strip())
 
     def failed(self, trouble: LibraryError) -> None:
         """The job ends here; nothing that arrived is lost."""

@@ -10,9 +10,11 @@ from app.models.library.offers import Offer, Survey
 from app.models.library.task import Task
 from engine.library import (
     ADDRESS,
+    DONE,
     Checked,
     Connection,
     DeviceCode,
+    Drafter,
     FileProgress,
     Hardware,
     Installed,
@@ -32,10 +34,12 @@ from engine.words import duration, size
 
 __all__ = [
     "ADDRESS",
+    "DONE",
     "Checked",
     "Connection",
     "DeviceCode",
     "DownloadQueue",
+    "Drafter",
     "FileProgress",
     "Hardware",
     "Installed",

@@ -11,8 +11,9 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from app.models.library.offers import Offer
 from app.models.library.task import Tasks
 from app.threads.failure import Failure
+from engine.config import Role
 from engine.errors import UpdraftError
-from engine.library import CATALOGUE, Connection, Downloads, Library, Patience, Progress, token
+from engine.library import CATALOGUE, Connection, Downloads, Installed, Library, Patience, Progress, Wanted, token
 
 LOOK = 100  # ms between two looks at what the downloads told
 
@@ -64,6 +65,11 @@ class DownloadQueue(QObject):
     def get(self, offer: Offer) -> Failure | None:
         """Queue the download of ``offer``, or resume it."""
         return self._try(lambda: self._downloads.add(offer.name, offer.wanted))
+
+    def get_drafter(self, model: Installed, role: Role, repository: str) -> Failure | None:
+        """Queue the download of a drafter for ``model``, which is there and is fetched no second time."""
+        wanted = (Wanted("target", model.repository, model.revision), Wanted(role, repository))
+        return self._try(lambda: self._downloads.add(model.repository, wanted))
 
     def pause(self, job: str) -> Failure | None:
         """Stop a job and keep what it has."""

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine.config import ModelSet
+from engine.config import ModelSet, Role
 from engine.errors import UpdraftError
-from engine.library import CATALOGUE, Installed, Library, depending_on, probe, set_named
+from engine.library import CATALOGUE, Installed, Library, depending_on, drafters_for, probe, set_named
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,15 @@ class Listing:
         levels = {level.repository for entry in entries for level in entry.models.values()}
         ready = (each for each in self.models if each.present and each.whole and each.key != model.key)
         return tuple(each.name for each in ready if each.repository in levels)
+
+    def drafters_for(self, model: Installed) -> dict[Role, Installed]:
+        """Return the drafters that guess ahead for ``model``, by role."""
+        return drafters_for(model.repository, self.models)
+
+    def served_by(self, drafter: Installed) -> tuple[str, ...]:
+        """Return the models that ``drafter`` guesses ahead for: those that are there by name, or else all it serves."""
+        here = tuple(each.name for each in self.models if each.repository in drafter.serves)
+        return here or drafter.serves
 
     @classmethod
     def of(cls, library: Library) -> Listing:

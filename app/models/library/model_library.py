@@ -18,10 +18,12 @@ from engine.config import ModelSet
 from engine.errors import UpdraftError
 from engine.library import (
     Connection,
+    Drafter,
     Installed,
     Library,
     LibraryError,
     Patience,
+    drafters_of,
     inspect,
     newest,
     read_address,
@@ -174,6 +176,14 @@ class ModelLibrary(QObject):
     def take_in(self, source: Path) -> Task:
         """Import a checkpoint folder; steps are Step."""
         return self._changing(lambda: self._library.take_in(source))
+
+    def add_drafter(self, source: Path, model: Installed) -> Task:
+        """Take the drafter in ``source`` in and pair it with ``model``; steps are Step."""
+        return self._changing(lambda: self._library.add_drafter(source, model.key))
+
+    def drafters_of(self, model: Installed) -> tuple[Drafter, ...]:
+        """Return the drafters that the catalogue knows for ``model``, the best first."""
+        return drafters_of(model.repository)
 
     def rename(self, model: Installed, name: str) -> Task:
         """Call a model something else; conversations find it by its former name too."""

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TypedDict
 
 from engine.errors import UpdraftError
 from engine.library import (
     CATALOGUE,
     CatalogueSet,
     Connection,
+    Drafter,
     Hardware,
     Installed,
     Library,
     Verdict,
     Wanted,
+    drafters_of,
     inspect,
     judge,
     probe,
@@ -34,7 +37,7 @@ class Offer:
     """A model set that can be had: ``download`` in bytes, ``gated`` the repositories that ask for a sign-in.
 
     ``missing`` are the repositories that are not there yet, and only these are counted in ``download``; ``parameters``
-    are the target's.
+    are the target's. ``drafter``: what can guess ahead for it besides, and is had only if wanted.
     """
 
     name: str
@@ -51,6 +54,31 @@ class Offer:
     missing: tuple[str, ...] = ()
     parameters: int = 0
     presets: tuple[str, ...] = ()
+    drafter: Drafter | None = None
+    drafter_there: bool = False
+
+    @property
+    def drafter_pays(self) -> bool:
+        """True where there is a drafter, and the GPU that such are made for has room for it."""
+        if self.drafter is None or self.verdict.device != "cuda":
+            return False
+        return self.verdict.answer == "fits" and self.verdict.needed + self.drafter.on_gpu <= self.verdict.free
+
+    def with_drafter(self) -> Offer:
+        """Return the offer of the same with its drafter."""
+        drafter = self.drafter
+        if drafter is None:
+            return self
+        lacks = () if self.drafter_there else (drafter.repository,)
+        return replace(
+            self,
+            download=self.download + (drafter.download if lacks else 0),
+            licences=tuple(dict.fromkeys((*self.licences, drafter.licence))),
+            repositories=(*self.repositories, drafter.repository),
+            wanted=(*self.wanted, Wanted(drafter.role, drafter.repository)),
+            installed=self.installed and not lacks,
+            missing=(*self.missing, *lacks),
+        )
 
     @property
     def incomplete(self) -> bool:
@@ -66,6 +94,11 @@ class Offer:
     def fits(self) -> bool:
         """True where the conversation asked for fits, or nearly all of it."""
         return self.verdict.answer != "no" and self.verdict.context >= ENOUGH * self.verdict.asked
+
+
+class _Besides(TypedDict):
+    drafter: Drafter | None
+    drafter_there: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +135,9 @@ def survey(library: Library, context: int) -> Survey:
     offers = [_offer(entry, judge(entry.dimensions, hardware, context), names) for entry in CATALOGUE.values()]
     levels = {repository for offer in offers if offer.installed for repository in offer.repositories}
     alone = {offer.repositories[0] for offer in offers if len(offer.repositories) == 1}
-    wanted = [m for m in models if m.repository not in alone and (m.alone or m.repository not in levels)]
-    own = [_own(model, hardware, context) for model in wanted]
+    whole = [model for model in models if not model.drafts and model.repository not in alone]
+    wanted = [model for model in whole if model.alone or model.repository not in levels]
+    own = [_own(model, hardware, context, names) for model in wanted]
     return Survey(hardware, tuple(sorted((*offers, *filter(None, own)), key=_rank)))
 
 
@@ -141,16 +175,24 @@ def _offer(entry: CatalogueSet, verdict: Verdict, installed: set[str]) -> Offer:
         repositories=repositories,
         gated=tuple(model.repository for model in entry.models.values() if model.gated),
         verdict=verdict,
-        wanted=wanted_for(entry.name)[1],
+        wanted=wanted_for(entry.name, drafter=None)[1],
         installed=installed.issuperset(repositories),
         chats=entry.chats,
         missing=tuple(repository for repository in repositories if repository not in installed),
         parameters=entry.models["target"].dimensions.parameters,
         presets=entry.presets,
+        **_drafter(entry.models["target"].repository, installed),
     )
 
 
-def _own(model: Installed, hardware: Hardware, context: int) -> Offer | None:
+def _drafter(target: str, installed: set[str]) -> _Besides:
+    """Return which drafter there is for the model of that repository: one that is there, or else the best."""
+    known = drafters_of(target)
+    there = [drafter for drafter in known if drafter.repository in installed]
+    return _Besides(drafter=next(iter((*there, *known)), None), drafter_there=bool(there))
+
+
+def _own(model: Installed, hardware: Hardware, context: int, installed: set[str]) -> Offer | None:
     """Return a model of the library's as a set of one, None where its configuration cannot be read any more."""
     try:
         dimensions = model.dimensions
@@ -165,9 +207,10 @@ def _own(model: Installed, hardware: Hardware, context: int) -> Offer | None:
         repositories=(model.repository,),
         gated=(),
         verdict=judge([dimensions], hardware, context),
-        wanted=(),
+        wanted=(Wanted("target", model.repository, model.revision),),
         installed=True,
         parameters=dimensions.parameters,
+        **_drafter(model.repository, installed),
     )
 
 

@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
+from PySide6.QtCore import Signal
 from PySide6.QtGui import QMouseEvent
-from PySide6.QtWidgets import QFrame, QRadioButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QFrame, QRadioButton, QVBoxLayout, QWidget
 
 from app.look.flow import FlowLayout
 from app.look.label import Label, plain_name
-from app.models.library import Offer, size
+from app.models.library import Drafter, Offer, size
 from app.models.page_parts import paragraph, small
 
 
 class OfferCard(QFrame):
     """Shows ``offer``; ``choice`` is the radio button that picks it, and a click anywhere does too.
 
-    ``under_way``: it is being downloaded or waits for its turn.
+    ``under_way``: it is being downloaded or waits for its turn. ``drafter``: whether its drafter is wanted, None: if it
+    is made for such a machine; ``changed`` tells that somebody has decided that.
     """
 
+    changed = Signal()
+
     def __init__(
-        self, offer: Offer, *, recommended: bool = False, under_way: bool = False, parent: QWidget | None = None
+        self,
+        offer: Offer,
+        *,
+        recommended: bool = False,
+        under_way: bool = False,
+        drafter: bool | None = None,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.setObjectName("card")
         self.offer = offer
+        self.drafter = QCheckBox(self._with_drafter)
+        self.drafter.setChecked(offer.drafter_pays and not offer.installed if drafter is None else drafter)
+        self.drafter.toggled.connect(self._decide)
         self.choice = QRadioButton(plain_name(offer.title))
         self.choice.setObjectName("offer")
         self.choice.setAccessibleName(offer.title)
@@ -41,6 +54,31 @@ class OfferCard(QFrame):
         for label in (paragraph(offer.good_for), small(offer.verdict.sentence), small(self.facts)):
             label.setIndent(0)
             rows.addWidget(label)
+        if offer.drafter is not None and not offer.drafter_there:
+            rows.addWidget(self.drafter)
+            rows.addWidget(small(self._of_drafter(offer.drafter)))
+        else:
+            self.drafter.setParent(None)
+
+    @property
+    def wanted(self) -> Offer:
+        """What is to be had of it: with its drafter where that was chosen, or is there."""
+        return self.offer.with_drafter() if self.offer.drafter_there or self.drafter.isChecked() else self.offer
+
+    @property
+    def _with_drafter(self) -> str:
+        drafter = self.offer.drafter
+        if drafter is None:
+            return ""
+        return f"{'Add' if self.offer.installed else 'With'} its drafter, {size(drafter.download)} more to download"
+
+    def _of_drafter(self, drafter: Drafter) -> str:
+        """Say what a drafter is and what it may bring; nothing of it was measured here."""
+        on_cpu = self.offer.verdict.device == "cpu"
+        doubt = "on GPUs; on a processor nobody has measured it" if on_cpu else "not measured here"
+        room = "" if on_cpu or self.offer.drafter_pays else ", and there may be no room for it now"
+        said = f"{drafter.expected}, {doubt}" if drafter.published else drafter.expected
+        return f"Made for this model, it guesses ahead: {said}{room} · {drafter.licence}"
 
     @property
     def facts(self) -> str:
@@ -61,6 +99,10 @@ class OfferCard(QFrame):
             there = ("Installed", "fit-fits")
             return (there,) if verdict.answer == "fits" else (there, fit)
         return (("Being downloaded", "tag"), fit) if under_way else (fit,)
+
+    def _decide(self) -> None:
+        self.choice.setChecked(True)
+        self.changed.emit()
 
     def _mark(self, chosen: bool) -> None:
         self.setProperty("chosen", chosen)

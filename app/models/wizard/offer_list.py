@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import partial
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QButtonGroup, QScrollArea, QVBoxLayout, QWidget
@@ -12,13 +13,14 @@ from app.models.wizard.offer_card import OfferCard
 
 
 class OfferList(QScrollArea):
-    """Shows ``cards``; ``chosen`` carries the Offer of the one that was picked."""
+    """Shows ``cards``; ``chosen`` carries the Offer of the one that was picked, as far as it is wanted."""
 
     chosen = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
         self.cards: list[OfferCard] = []
+        self._drafters: dict[str, bool] = {}  # what was decided about drafters, by offer
         self._group = QButtonGroup(self)
         self._group.buttonToggled.connect(self._toggled)
         body = QWidget()
@@ -46,9 +48,16 @@ class OfferList(QScrollArea):
             old.hide()
             old.deleteLater()
         self.cards = [
-            OfferCard(offer, recommended=offer is best, under_way=offer.name in under_way) for offer in offers
+            OfferCard(
+                offer,
+                recommended=offer is best,
+                under_way=offer.name in under_way,
+                drafter=self._drafters.get(offer.name),
+            )
+            for offer in offers
         ]
         for place, card in enumerate(self.cards):
+            card.changed.connect(partial(self._decided, card))
             self._group.addButton(card.choice)
             self._stack.insertWidget(place, card)
         for card in self.cards:
@@ -63,8 +72,12 @@ class OfferList(QScrollArea):
         if chosen is not None:
             self.ensureWidgetVisible(chosen)
 
+    def _decided(self, card: OfferCard) -> None:
+        self._drafters[card.offer.name] = card.drafter.isChecked()
+        self.chosen.emit(card.wanted)
+
     def _toggled(self, choice: object, checked: bool) -> None:
         card = next((card for card in self.cards if card.choice is choice), None)
         if card is not None and checked:
-            self.chosen.emit(card.offer)
+            self.chosen.emit(card.wanted)
             self.ensureWidgetVisible(card)

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from app.models.library.listing import Listing
-from app.models.library.offers import Survey, survey
+from app.models.library.offers import Offer, Survey, survey
 from engine.library import CATALOGUE, Gpu, Hardware, Library
 from tests.engine.library.conftest import checkpoint
+from tests.engine.library.test_drafters import put as shelve
 from tests.engine.library.test_installed import source
 
 GB = 10**9
@@ -122,3 +123,34 @@ def test_what_was_renamed_is_offered_by_its_name(library: Library, tmp_path: Pat
         assert found is not None
         assert found.name == "Ada's own"
     assert any(offer.title == "Ada's own" for offer in survey(library, 4096).offers)
+
+
+def test_a_drafter_is_beside_its_set_and_had_only_if_wanted(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Guards: gigabytes that nobody asked for in the size of a set, and a drafter advised where there is no room."""
+    entry = CATALOGUE["qwen3-8b"]
+    drafter = entry.drafters[0]
+
+    def offered(hardware: Hardware) -> Offer:
+        return next(o for o in judged(library, hardware, 4096, monkeypatch).offers if o.name == entry.name)
+
+    offer = offered(machine(23, 24))
+    assert offer.drafter_pays
+    assert not offered(machine(8.7, 12)).drafter_pays, "the set fills the card"
+    assert not offered(machine(ram=64, ram_free=60)).drafter_pays, "a processor"
+    assert offer.download == entry.download
+    assert drafter.repository not in offer.repositories
+    whole = offer.with_drafter()
+    assert whole.download == entry.download + drafter.download
+    assert [(w.role, w.repository) for w in whole.wanted][-1] == (drafter.role, drafter.repository)
+    for model in entry.models.values():
+        shelve(library, model.repository)
+    there = offered(machine(23, 24))
+    assert there.installed
+    assert not there.with_drafter().installed, "its drafter is still to be had"
+    assert there.with_drafter().download == drafter.download
+    shelve(library, drafter.repository, drafter.role)
+    there = offered(machine(23, 24))
+    assert there.drafter_there
+    assert there.with_drafter().installed
+    names = [offer.name for offer in judged(library, machine(23, 24), 4096, monkeypatch).offers]
+    assert drafter.repository not in names, "a drafter is no model to chat with"

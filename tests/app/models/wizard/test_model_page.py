@@ -231,3 +231,26 @@ def test_a_gated_model_by_name_leads_to_the_sign_in(
     qtbot.waitUntil(lambda: sets.cards[0].offer.name == "ada/secret")
     assert sets.cards[0].choice.isChecked()
     assert wizard.plan.asked == ""
+
+
+def test_a_drafter_is_had_with_its_set_where_that_is_wanted(sets: ModelPage, qtbot: QtBot) -> None:
+    """Guards: gigabytes fetched for nothing where there is no GPU, a figure given as our own, a choice forgotten."""
+    llama = card(sets, "llama-8b-nf4")
+    assert llama.drafter.isVisible()
+    assert not llama.drafter.isChecked(), "there is no GPU"
+    said = " ".join(each.text() for each in llama.findChildren(Label))
+    assert "published by Red Hat, on GPUs; on a processor nobody has measured it" in said
+    assert not card(sets, "smollm2").drafter.isVisible()
+    before = llama.offer.download
+    llama.drafter.click()
+    chosen = sets.plan.offer
+    assert chosen is not None
+    assert (chosen.name, chosen.download > before) == ("llama-8b-nf4", True)
+    assert chosen.wanted[-1].role == "head"
+    sets.initializePage()
+    qtbot.waitUntil(lambda: card(sets, "llama-8b-nf4") is not llama)
+    assert card(sets, "llama-8b-nf4").drafter.isChecked()
+    assert sets.plan.offer is not None
+    assert sets.plan.offer.wanted[-1].role == "head"
+    card(sets, "llama-8b-nf4").drafter.click()
+    assert sets.plan.offer.download == before
