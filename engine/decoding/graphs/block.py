@@ -12,7 +12,7 @@ from engine.config import Stage
 from engine.decoding.graphs.level import Level
 from engine.decoding.graphs.slots import Slot
 from engine.decoding.graphs.stack import Stack
-from engine.decoding.kernels import Board, doubt, draw, lean, open_block, recall
+from engine.decoding.kernels import Board, doubt, draw, lean, open_block, open_rows
 from engine.decoding.trunk import Tap, drained
 from engine.model.decode import spoken
 from engine.model.drafters.block import BlockDrafter
@@ -25,8 +25,8 @@ class BlockLevel(Level):
     """A drafter of blocks, directly below the target.
 
     ``head``: what it reads, for ``tokens`` (int32 [m]; None for all). ``markov``: both tables of its Markov head, the
-    second for those tokens. ``least``: it stops where it is less sure of a token. ``began``: int32 [1], the first
-    position taken in over again.
+    second for those tokens. ``least``: it stops where it is less sure of a token. ``mask``: [1, width], the embedding
+    of its mask. ``starts``: int32 [2], the first position taken in over again, and the next.
     """
 
     drafter: BlockDrafter
@@ -34,7 +34,8 @@ class BlockLevel(Level):
     tokens: Tensor | None
     markov: tuple[Tensor, Tensor] | None
     least: float
-    began: Tensor
+    mask: Tensor
+    starts: Tensor
     open_taps: list[Tap] = field(default_factory=list)
 
     @classmethod
@@ -49,14 +50,15 @@ class BlockLevel(Level):
     ) -> BlockLevel:
         """Return it as the bottom of a chain; ``head``: what it reads and the tokens of that (int64 [m])."""
         reads, tokens = head
-        weights, start = drafter.weights, torch.zeros_like(slot.start)
+        weights, starts = drafter.weights, slot.start.new_zeros(2)
         markov = None
         if weights.markov is not None:
             cut = weights.markov.of(tokens if weights.tokens is None else None)
             markov = cut.rows, _matrix(cut.spread)
         ids = None if tokens is None else tokens.int()
-        rows = drafter.shape.rows
-        return cls(0, stage, stack, slot, 0, 0, (), rows, drafter, reads, ids, markov, least, start)
+        mask = stack.model.embed(torch.tensor([drafter.shape.mask], device=stack.model.device))
+        passes = 0, stage, stack, slot, 0, 0, (), drafter.shape.rows  # it runs no layer of the target
+        return cls(*passes, drafter, reads, ids, markov, least, mask, starts)
 
     @property
     def wanted(self) -> int:
@@ -78,9 +80,9 @@ class BlockLevel(Level):
     def draft(self, board: Board, tokens: int, *, settle: bool) -> None:
         """Make the pass, and draw up to ``tokens`` tokens from it one after another."""
         slot, drafter, tokens = self.slot, self.drafter, min(tokens, self.drafter.shape.tokens)
-        mask, rows = drafter.shape.mask, drafter.shape.rows
-        hidden = open_block(board, self.stack.model.embedding, rows, mask, slot.start, slot.record)
-        hidden = decode_block(drafter, self._features(board), hidden, self.began, slot.start)
+        embedding, rows = self.stack.model.embedding, drafter.shape.rows
+        hidden = open_block(board, embedding, self.mask, rows, slot.start, slot.record)
+        hidden = decode_block(drafter, self._features(board), hidden, self.starts[:1], slot.start)
         hidden = hidden[0 if drafter.shape.anchored else 1 :][:tokens]
         logits = spoken(self.head, hidden) if hidden.is_cuda else self.head(hidden)
         for step in range(tokens):
@@ -91,11 +93,8 @@ class BlockLevel(Level):
 
     def _features(self, board: Board) -> Tensor:
         """Return what the target made of the last tokens but the newest, [window + 1, taps * width]."""
-        taps, width, like = self.drafter.shape.taps, self.stack.model.width, self.stack.model.norm
-        states = torch.empty(self.wanted + 1, len(taps) * width, dtype=like.dtype, device=like.device)
-        for index, depth in enumerate(taps):
-            part = states[:, index * width : (index + 1) * width]
-            recall(self.stack.ring(depth), board, len(states), self.began, None, behind=1, out=part)
+        rings = [self.stack.ring(depth) for depth in self.drafter.shape.taps]
+        _, states = open_rows(board, self.mask, rings, self.wanted + 1, self.starts, None)  # no embeddings are needed
         return states
 
     def _lean(self, logits: Tensor, states: Tensor, board: Board, step: int) -> None:

@@ -1,8 +1,8 @@
 // What a drafter of blocks needs beside the passes and draws of all: its first rows, and what the token before says.
 
-// The rows a block begins with: the newest token's, and the mask's in all others. gridDim = rows.
-extern "C" __global__ void open_block(uint4* hidden, const uint4* embedding, int* start, const State* state,
-                                      const int* tape, Record* record, int pieces, int known, int mask) {
+// The rows a block begins with: the newest token's, and `mask` in all others. gridDim = rows.
+extern "C" __global__ void open_block(uint4* hidden, const uint4* embedding, const uint4* mask, int* start,
+                                      const State* state, const int* tape, Record* record, int pieces, int known) {
     allow_next_kernel();
     wait_for_last_kernel();
     const int newest = max(state->length - 1, 0);
@@ -10,8 +10,8 @@ extern "C" __global__ void open_block(uint4* hidden, const uint4* embedding, int
         *start = newest;
         record->began = now();
     }
-    const int token = blockIdx.x ? mask : min(max(tape[newest], 0), known - 1);
-    const uint4* from = embedding + static_cast<u64>(token) * pieces;
+    const int token = min(max(tape[newest], 0), known - 1);
+    const uint4* from = blockIdx.x ? mask : embedding + static_cast<u64>(token) * pieces;
     for (int i = threadIdx.x; i < pieces; i += blockDim.x) hidden[static_cast<u64>(blockIdx.x) * pieces + i] = from[i];
 }
 

@@ -15,23 +15,23 @@ THREADS = 256
 COLUMNS = 64  # of a CTA that adds to logits
 
 
-def open_block(board: Board, embedding: Tensor, rows: int, mask: int, start: Tensor, record: Record) -> Tensor:
-    """Return the embeddings that a block begins with, [rows, width]: the newest token's, and ``mask``'s in all others.
+def open_block(board: Board, embedding: Tensor, mask: Tensor, rows: int, start: Tensor, record: Record) -> Tensor:
+    """Return what a block begins with, [rows, width]: the newest token's embedding, and ``mask`` [1, width] below it.
 
     ``start`` (int32 [1]) is set to the newest token's position; the record's begin is stamped. See open_pass.
     """
     hidden = torch.empty(rows, embedding.shape[1], dtype=embedding.dtype, device=board.tape.device)
     if hidden.is_cuda:
         pieces = hidden.shape[1] * hidden.element_size() // 16
-        memory = (hidden, embedding, start, board.words, board.tape, record.words)
+        memory = (hidden, embedding, mask, start, board.words, board.tape, record.words)
         code = kernel("block", "open_block", hidden.device)
-        launch(code, hidden.device, (rows,), min(THREADS, pieces), 0, *memory, pieces, len(embedding), mask)
+        launch(code, hidden.device, (rows,), min(THREADS, pieces), 0, *memory, pieces, len(embedding))
         return hidden
     start.fill_(max(int(board.length) - 1, 0))
     reference.stamp(record)
-    ids = torch.full((rows,), mask)
-    ids[0] = board.tape[int(start)].clamp(min=0)
-    return torch.index_select(embedding, 0, ids, out=hidden)
+    hidden[:] = mask
+    hidden[0] = embedding[max(int(board.tape[int(start)]), 0)]
+    return hidden
 
 
 def lean(

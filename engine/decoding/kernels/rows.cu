@@ -5,9 +5,9 @@ __device__ __forceinline__ void copy_row(uint4* to, const uint4* from, int piece
 }
 
 // The position of this CTA's token. The first CTA tells `start` and the time; `idle`: not while the drafter rests.
-__device__ __forceinline__ int begin(const State* state, int* start, Record* record, bool idle, int behind = 0) {
+__device__ __forceinline__ int begin(const State* state, int* start, Record* record, bool idle) {
     const bool rests = idle && state->idle != 0;
-    const int from = rests ? *start : max(state->length - behind - static_cast<int>(gridDim.x), 0);
+    const int from = rests ? *start : max(state->length - static_cast<int>(gridDim.x), 0);
     if (blockIdx.x == 0 && threadIdx.x == 0 && !rests) {
         *start = from;
         if (record != nullptr) record->began = now();
@@ -24,13 +24,12 @@ extern "C" __global__ void open_pass(uint4* hidden, const uint4* embedding, int*
     copy_row(hidden + static_cast<u64>(blockIdx.x) * pieces, embedding + static_cast<u64>(token) * pieces, pieces);
 }
 
-// `pitch`: pieces from row to row of `hidden`; `behind`: tokens at the tape's end that are left out.
 extern "C" __global__ void recall(uint4* hidden, const uint4* ring, int* start, const State* state, const int*,
-                                  Record* record, int pitch, int pieces, int behind, int) {
+                                  Record* record, int, int pieces, int, int) {
     allow_next_kernel();
     wait_for_last_kernel();
-    const int position = begin(state, start, record, false, behind);
-    copy_row(hidden + static_cast<u64>(blockIdx.x) * pitch, ring + static_cast<u64>(position % RING) * pieces, pieces);
+    const int position = begin(state, start, record, false);
+    copy_row(hidden + static_cast<u64>(blockIdx.x) * pieces, ring + static_cast<u64>(position % RING) * pieces, pieces);
 }
 
 extern "C" __global__ void keep(const uint4* hidden, uint4* ring, const int* start, const State* state, const int*,

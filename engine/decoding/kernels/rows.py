@@ -51,30 +51,17 @@ def keep(ring: Tensor, start: Tensor, hidden: Tensor, board: Board | None = None
         ring[(torch.arange(len(hidden)) + start) % RING] = hidden
 
 
-def recall(
-    ring: Tensor,
-    board: Board,
-    tokens: int,
-    start: Tensor,
-    record: Record | None,
-    *,
-    behind: int = 0,
-    out: Tensor | None = None,
-) -> Tensor:
-    """Return the states kept for the tape's last ``tokens`` positions, [tokens, width]; start, stamp: see open_pass.
-
-    ``behind``: so many at its end are left out. ``out``: where the states are to lie, columns of a wider matrix too.
-    """
+def recall(ring: Tensor, board: Board, tokens: int, start: Tensor, record: Record | None) -> Tensor:
+    """Return the states kept for the tape's last ``tokens`` positions, [tokens, width]; start, stamp: see open_pass."""
     _must_be_whole(ring)
-    hidden = ring.new_empty(tokens, ring.shape[1]) if out is None else out
+    hidden = ring.new_empty(tokens, ring.shape[1])
     if hidden.is_cuda:
-        pitch = hidden.stride(0) * hidden.element_size() // 16
-        _launch("recall", hidden, ring, start, board, record, behind, 0, pitch)
+        _launch("recall", hidden, ring, start, board, record, 0, 0)
         return hidden
-    start.fill_(max(int(board.length) - behind - tokens, 0))
+    start.fill_(max(int(board.length) - tokens, 0))
     if record:
         reference.stamp(record)
-    return hidden.copy_(ring[(torch.arange(tokens) + start) % RING])
+    return torch.index_select(ring, 0, (torch.arange(tokens) + start) % RING, out=hidden)
 
 
 def open_rows(
@@ -119,7 +106,7 @@ def open_rows(
         if record:
             reference.stamp(record)
     at = torch.arange(tokens) + starts[0]
-    known = board.tape[(at + 1).clamp(max=len(board.tape) - 1)].clamp(min=0)
+    known = board.tape[(at + 1).clamp(max=len(board.tape) - 1)].clamp(0, len(embedding) - 1)
     torch.index_select(embedding, 0, known, out=hidden)
     found = [ring[at % RING] for ring in rings]
     if found:
@@ -139,10 +126,9 @@ def _launch(
     start: Tensor,
     board: Board | None,
     record: Record | None,
-    *numbers: int,
+    known: int,
+    idle: int,
 ) -> None:
-    """Launch ``entry``; ``numbers``: the rows of ``table`` or those left out, whether to heed idle, and the pitch."""
-    known, idle, room = (*numbers, 0 if board is None else len(board.tape))[:3]
     pieces = hidden.shape[1] * hidden.element_size() // 16
     launch(
         kernel("rows", entry, hidden.device),
@@ -153,5 +139,5 @@ def _launch(
         *(hidden, table, start),
         *((None, None) if board is None else (board.words, board.tape)),
         None if record is None else record.words,
-        *(room, pieces, known, idle),
+        *(0 if board is None else len(board.tape), pieces, known, idle),
     )

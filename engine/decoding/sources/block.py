@@ -16,6 +16,7 @@ from engine.architecture.weights import stored_in
 from engine.config import TARGET, Role, Stage
 from engine.decoding.frequent import FrequentTokens
 from engine.decoding.hierarchy import AtOnce
+from engine.decoding.kernels.sources import MOST_TAPS
 from engine.decoding.laws import Laws
 from engine.decoding.sources.making import Home, Making, Materials, NotRecorded, Own, makes
 from engine.decoding.trunk import drained
@@ -137,6 +138,8 @@ class OfBlock(Making[config.Block]):
         drafter, stack = _drafter(site.ground.own), site.ground.stacks[TARGET]
         if site.index + 2 < len(site.places):
             raise NotRecorded("a drafter of blocks is recorded directly below the target alone")
+        if len(drafter.shape.taps) > MOST_TAPS:
+            raise NotRecorded(f"it reads {len(drafter.shape.taps)} layers, more than the {MOST_TAPS} our kernel does")
         if reason := refusal(drafter):
             raise NotRecorded(reason)
         stack.make_rings(drafter.shape.taps)
