@@ -68,15 +68,15 @@ class Saying:
 
     def __init__(self, level: Level) -> None:
         self._level = level
+        self._steps = torch.arange(TOKENS, device=level.slot.start.device)
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._level, name)
 
     def draft(self, board: Board, tokens: int, *, settle: bool) -> None:
-        """See Level.draft; the tape and the record are written over."""
+        """See Level.draft; the tape, which must have room for ``tokens``, and the record are written over."""
         self._level.draft(board, tokens, settle=settle)
-        places = board.starts[:1] + torch.arange(tokens, device=board.tape.device)
-        board.tape.index_fill_(0, places.clamp(max=len(board.tape) - 1), 0)
+        board.tape.index_fill_(0, self._steps[:tokens] + board.starts[:1], 0)
         self._level.slot.record.tokens.zero_()
 
 
