@@ -27,7 +27,7 @@ from engine.config import (
     Weights,
 )
 from engine.decoding.chain import describe
-from engine.decoding.planner import Planner
+from engine.decoding.planner import Planner, sizes_of
 from engine.decoding.relay import Chain, PlainStep, Relay, within
 from engine.decoding.sources import NotRecorded, fitted
 from engine.decoding.tape import Tape
@@ -66,7 +66,7 @@ class Session:
         self._threads = Threads(threads) if device.type == "cpu" else None
         self._loaded = Loaded(models, device, how, room, dense_head=dense_head, weights=weights)
         self._tape = Tape([])
-        self._planner = Planner()
+        self._planner = Planner(sizes_of(models) if device.type == "cpu" and how != "graphs" else {})
         self._paces = paces or Paces()
         self._noticed: set[str] = set()  # what was said once
         self._without = dict[Source, str]()  # what the device has no room for, and why

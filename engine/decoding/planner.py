@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import combinations, pairwise, product
 from operator import itemgetter
 
-from engine.config import Preset, Source, Stage, Window
+from engine.architecture import read_architecture
+from engine.config import Model, ModelSet, Preset, Source, Stage, Window
+from engine.errors import UpdraftError
 from engine.events import Round
 
 Cost = Callable[[int], float]  # seconds of a pass over n positions
@@ -21,6 +24,7 @@ GAIN = 0.95  # a new plan must promise this share of the present one's time, sin
 PATIENCE = 10  # replies by plain decoding after which speculation is tried again
 FADE = 0.98  # of what was counted, a round: what a chat is about changes
 UNSEEN = 0.7  # agreement of models that have not run together yet
+WIDER = 0.15  # what a processor takes for one more position of a pass, as a share of what it takes for the first
 
 
 def seconds_per_token(costs: Sequence[Cost], agreement: Sequence[float], windows: Sequence[int]) -> float:
@@ -66,8 +70,13 @@ def _filled(gained: Mapping[int, float], window: int) -> tuple[dict[int, float],
 
 @dataclass(slots=True)
 class Planner:
-    """Learns from rounds what passes cost and how often models agree, and names the chain to go on with."""
+    """Learns from rounds what passes cost and how often models agree, and names the chain to go on with.
 
+    ``sizes``: parameters, by which passes are reckoned on a processor until they have been timed, so that a first
+    reply does not have to try what will hardly pay. Without them it runs all the models, which costs a GPU little.
+    """
+
+    sizes: Mapping[Source, int] = field(default_factory=dict)
     _costs: dict[Source, dict[int, float]] = field(default_factory=lambda: defaultdict(dict))
     _counts: dict[tuple[Source, Source], list[float]] = field(default_factory=lambda: defaultdict(lambda: [0.0, 0.0]))
     _present: tuple[Source, ...] = ()
@@ -99,7 +108,7 @@ class Planner:
         of plain decoding.
         """
         sources = _sources(preset)
-        if any(source not in self._costs for source in sources):
+        if any(source not in self._costs and source not in self.sizes for source in sources):
             return preset
         options = [(self._pace(chain, windows), chain, windows) for chain, windows in _options(sources)]
         self._plain = self._plain + 1 if len(self._present) == 1 else 0
@@ -117,6 +126,9 @@ class Planner:
 
     def _cost(self, source: Source) -> Cost:
         """Return what its passes cost: as seen, between two sizes in proportion, beyond them as the nearest."""
+        if source not in self._costs:
+            share = self.sizes[source] * self._pace_of_one
+            return lambda n: share * _width(n)
         seen = sorted(self._costs[source].items())
 
         def cost(n: int) -> float:
@@ -126,6 +138,13 @@ class Planner:
             return x if a == b else x + (y - x) * (n - a) / (b - a)
 
         return cost
+
+    @property
+    def _pace_of_one(self) -> float:
+        """The seconds a parameter takes of a pass over one position, by the models that were timed; 1 for none."""
+        known = [source for source in self._costs if source in self.sizes]
+        spent = [seconds / _width(n) for source in known for n, seconds in list(self._costs[source].items())[:1]]
+        return sum(spent) / sum(self.sizes[source] for source in known) if known else 1.0
 
     def _agreement(self, low: Source, high: Source) -> float:
         kept, fell = self._counts.get((low, high), (0.0, 0.0))
@@ -144,6 +163,20 @@ class Planner:
     def _count(self, pair: tuple[Source, Source], kept: int, fell: int) -> None:
         counts = self._counts[pair]
         counts[:] = FADE * counts[0] + kept, FADE * counts[1] + fell
+
+
+def sizes_of(models: ModelSet) -> dict[Source, int]:
+    """Return how many parameters each model has, where that can be read: loading one says what is wrong with it."""
+    found: dict[Source, int] = {}
+    for role, folder in models.models.items():
+        with suppress(UpdraftError, OSError):
+            found[Model(role)] = read_architecture(folder).parameters
+    return found
+
+
+def _width(tokens: int) -> float:
+    """Return how many times as long as one over a position a processor's pass over ``tokens`` takes."""
+    return 1 + WIDER * (tokens - 1)
 
 
 def _sources(preset: Preset) -> tuple[Source, ...]:

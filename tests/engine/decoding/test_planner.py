@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from engine.config import PRESETS, Model, Preset
+from engine.config import PRESETS, Model, Preset, Source
 from engine.decoding.planner import PATIENCE, Planner, seconds_per_token
 from engine.events import Pass, Round, Token
 
@@ -92,6 +92,35 @@ def roles(preset: Preset) -> list[str]:
 def test_nothing_known_changes_nothing() -> None:
     """A first reply must not wait for measurements."""
     assert Planner().plan(HSD) == HSD
+
+
+SIZES: dict[Source, int] = {Model("draft"): 46_000_000, Model("qualifier"): 71_000_000, Model("target"): 135_000_000}
+
+
+def test_a_first_reply_on_a_processor_runs_what_may_pay() -> None:
+    """The starter's case: a first reply by all three took 2.5 times as long as plain decoding."""
+    first = Planner(SIZES).plan(HSD)
+    assert roles(first) == ["draft", "target"]
+    assert first.stages[0].window.tokens <= 2
+    assert roles(Planner(SIZES | {Model("draft"): 10**6}).plan(HSD))[0] == "draft"
+    assert roles(Planner({**SIZES, Model("draft"): 134_000_000, Model("qualifier"): 134_000_000}).plan(HSD)) == [
+        "target"
+    ]
+
+
+def test_what_was_timed_replaces_what_was_reckoned() -> None:
+    """Guards: a plan that stays at what sizes promised, or compares seconds with parameters."""
+    planner, dice = Planner(SIZES), random.Random(5)
+    agreement = {("draft", "target"): 0.1, ("draft", "qualifier"): 0.9, ("qualifier", "target"): 0.9}
+    seconds = {"draft": 3e-3, "qualifier": 3e-3, "target": 9e-3}
+    seen = set()
+    for _ in range(30):
+        preset = planner.plan(HSD)
+        seen.add(tuple(roles(preset)))
+        for _ in range(12):
+            planner.add(told(preset, seconds, agreement, dice), preset)
+    assert ("draft", "target") in seen
+    assert roles(preset) == ["qualifier", "target"]
 
 
 def test_a_middle_model_that_does_not_pay_is_left_out() -> None:
