@@ -48,7 +48,7 @@ def starter_models() -> ModelSet:
         return ModelSet.alone(TITLE, folder)
     with suppress(OSError):  # of a bundle, which nobody can write to
         os.utime(smaller)  # tells drop_unused that it is in use
-    return ModelSet(TITLE, {"target": folder, **{role: smaller / role for role in students.ROLES}})
+    return ModelSet(TITLE, {"target": folder, **{role: smaller / role for role in students.roles(smaller)}})
 
 
 def prepared() -> Path | None:

@@ -1,7 +1,7 @@
 """The starter's smaller models: what a checkout holds of them, and the folders that set-up makes of it.
 
 A checkout holds their layers (assets/smollm2). They read and write by the target's own embedding and its tokenizer,
-which are put in where the target is prepared.
+which are put in where the target is prepared. A drafter that reads the target is whole as it is.
 """
 
 from __future__ import annotations
@@ -18,11 +18,17 @@ from engine.library.faults import LibraryError
 
 LIST = "students.json"  # {"files": {path: its SHA-256, of JSON with lines that end in LF}}; another list is others
 ROLES: tuple[Role, ...] = ("draft", "qualifier")
+DRAFTERS: tuple[Role, ...] = ("head", "block")  # those there are: they read what the target makes of its tokens
 SHARED = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "generation_config.json", "LICENSE")
 NOTICE = """\
 This model is some of the layers of SmolLM2-135M-Instruct, by Hugging Face (HuggingFaceTB on the Hub), under the Apache
 License 2.0; the file LICENSE has its text. Updraft has trained them anew, on that model's own replies, to guess ahead
 for it, and stores them as NF4. The embedding is that model's.
+"""
+DRAFTERS_NOTICE = """\
+This drafter reads the states of SmolLM2-135M-Instruct, by Hugging Face (HuggingFaceTB on the Hub), under the Apache
+License 2.0; the file LICENSE has its text. Updraft has trained it, on that model's own replies and beginning with parts
+of it, to guess ahead for it, and stores it as NF4.
 """
 
 
@@ -37,6 +43,11 @@ def mark(place: Path) -> str:
         return sha256((place / LIST).read_bytes()).hexdigest()[:8]
     except OSError:
         return ""
+
+
+def roles(folder: Path) -> list[Role]:
+    """Return what ``put_together`` has made in ``folder``."""
+    return [*ROLES, *(role for role in DRAFTERS if (folder / role).is_dir())]
 
 
 def put_together(target: Path, place: Path, folder: Path) -> None:
@@ -57,6 +68,13 @@ def put_together(target: Path, place: Path, folder: Path) -> None:
         embedding.write_index(made)
         source = made
         (made / "NOTICE").write_text(NOTICE, encoding="utf-8")
+    for role in DRAFTERS:
+        if (place / role).is_dir():
+            _fits(target, place / role)
+            shutil.copytree(place / role, folder / role)
+            if (target / "LICENSE").is_file():
+                shutil.copyfile(target / "LICENSE", folder / role / "LICENSE")
+            (folder / role / "NOTICE").write_text(DRAFTERS_NOTICE, encoding="utf-8")
 
 
 def _check(place: Path) -> None:

@@ -33,7 +33,7 @@ from pruned import read_target
 from pupils import Pace, batches
 from replies import LEARN, Texts, gathered, held_out
 from safetensors.torch import load_file, save_file
-from students import HELD, Shop, commonest, replies_file, written
+from students import HELD, Shop, commonest, list_files, replies_file, written
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
@@ -44,6 +44,7 @@ FEW = 8192  # tokens that a drafter has a head for
 LONG, EVERY = 1280, 6  # tokens of replies joined to a conversation, which every so manieth batch is made of
 KEEP = 60  # seconds between two times that all is written
 SHARD = 15 << 20  # bytes a file has at most
+NF4 = {"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}
 
 
 def joined(texts: Texts, which: list[tuple[int, int]], count: int, length: int) -> tuple[Tensor, Tensor]:
@@ -205,7 +206,7 @@ def export(learner: Learner, shop: Shop, learnt: Texts) -> None:
     for number, shard in enumerate(shards, 1):
         save_file(shard, fresh / f"state-{number}.safetensors")
     said = {
-        "target": digest(shop.options.target / "model.safetensors"),
+        "target": {file.name: digest(file) for file in sorted(shop.options.target.glob("*.safetensors"))},
         "steps": learner.steps,
         "tokens of replies": int((learnt.tokens & LEARN > 0).sum()),
         "tokens read": learner.tokens,
@@ -259,11 +260,19 @@ def pack(options: argparse.Namespace) -> None:
     for _, learner in there(options):
         folder = options.pack / learner.name
         stored = saving.weights(learner.drafter)
-        fourbit.save({name: each for name, each in stored.items() if each.is_floating_point()}, folder)
-        tokens = json.dumps(learner.drafter.get_buffer("few").tolist(), separators=(",", ":"))
-        (folder / "draft_vocabulary.json").write_text(tokens + "\n", encoding="utf-8")
-        for name in ("config.json", "card.json"):
-            shutil.copyfile(options.out / learner.name / name, folder / name)
+        parts = {"d2t": stored["d2t"]}
+        for name, weight in stored.items():
+            if weight.is_floating_point():
+                whole = weight.ndim == 2 and weight.shape[0] > 1
+                parts |= fourbit.tensors_of(name, weight) if whole else {name: weight.float()}
+        folder.mkdir(parents=True, exist_ok=True)
+        file = folder / "model.safetensors"
+        save_file({name: part.cpu().contiguous() for name, part in parts.items()}, file, metadata={"format": "pt"})
+        file.chmod(0o644)
+        described = saving.description(learner.drafter) | {"quantization_config": NF4}
+        (folder / "config.json").write_text(json.dumps(described, indent=1) + "\n", encoding="utf-8")
+        shutil.copyfile(options.out / learner.name / "card.json", folder / "card.json")
+    list_files(options.pack)
 
 
 def main(given: list[str] | None = None) -> None:

@@ -179,11 +179,17 @@ def evaluated(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _files(out: Path) -> list[Path]:
-    return sorted(file for name in LAYERS for file in (out / name).glob("*"))
+    return sorted(file for name in (*LAYERS, "head", "block") for file in (out / name).glob("*"))
 
 
 def _digest(file: Path) -> str:
     return sha256(file.read_bytes()).hexdigest()  # as engine/library/students.py reads it
+
+
+def list_files(out: Path) -> None:
+    """Write students.json, which says what the files in ``out`` are."""
+    listed = {"files": {file.relative_to(out).as_posix(): _digest(file) for file in _files(out)}}
+    (out / "students.json").write_text(json.dumps(listed, indent=1) + "\n", encoding="utf-8")
 
 
 def main(given: list[str] | None = None) -> Mapping[str, Any]:
@@ -208,8 +214,7 @@ def main(given: list[str] | None = None) -> Mapping[str, Any]:
     found = evaluated(options)
     print(json.dumps(found, indent=1), flush=True)
     (options.out / "evaluation.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    listed = {"files": {file.relative_to(options.out).as_posix(): _digest(file) for file in _files(options.out)}}
-    (options.out / "students.json").write_text(json.dumps(listed, indent=1) + "\n", encoding="utf-8")
+    list_files(options.out)
     print(f"done after {time.time() - began:.0f} s", flush=True)
     return found
 

@@ -18,6 +18,7 @@ from engine.errors import UpdraftError
 from engine.library import embedding, starter, starter_models, students
 from engine.library.vocabulary import check_shared
 from engine.model import open_checkpoint
+from tests.engine.heads import write_head_for
 from tests.engine.library.gguf.files import write
 from tests.engine.model.tiny import change_config
 
@@ -52,10 +53,14 @@ def checkout(target: Path, tmp_path: Path) -> Path:
         for number in (0, 1):
             save_file({name: own[name] for name in names[number::2]}, folder / f"layers-{number + 1}.safetensors")
     (place / "draft" / "draft_vocabulary.json").write_text("[5, 6]")
-    found = [file for file in place.rglob("*") if file.is_file()]
+    list_files(place)
+    return place
+
+
+def list_files(place: Path) -> None:
+    found = [file for file in place.rglob("*") if file.is_file() and file.name != students.LIST]
     digests = {file.relative_to(place).as_posix(): sha256(file.read_bytes()).hexdigest() for file in found}
     (place / students.LIST).write_text(json.dumps({"files": digests}))
-    return place
 
 
 def test_the_starter_is_a_family_where_the_checkout_has_one(target: Path, checkout: Path) -> None:
@@ -95,6 +100,22 @@ def test_all_read_one_embedding(target: Path, checkout: Path) -> None:
     assert len(set(shared)) == 1
 
 
+def test_a_drafter_that_reads_the_target_comes_with_the_others(target: Path, checkout: Path) -> None:
+    """Guards: a head that set-up leaves behind, that is given an embedding of its own, or made for another model."""
+    write_head_for(checkout / "head", read_architecture(target), spoken=3)
+    list_files(checkout)
+    starter.add_students(checkout)
+    models = starter_models()
+    assert models.runs(PRESETS["head"])
+    made = models.models["head"]
+    assert {file.name for file in made.iterdir()} >= {"config.json", "model.safetensors", "NOTICE"}
+    assert not (made / embedding.FILE).exists()
+    change_config(checkout / "head", vocab_size=5)
+    list_files(checkout)
+    with pytest.raises(UpdraftError, match="another model"):
+        starter.add_students(checkout)
+
+
 @pytest.mark.parametrize("wrong", ["changed", "gone", "of another model", "no tensors"])
 def test_what_is_not_whole_makes_nothing(target: Path, checkout: Path, wrong: str) -> None:
     """Guards: half a family taken for one; a file that came broken, or without its content, found out in a chat."""
@@ -121,7 +142,7 @@ def test_the_checkout_holds_what_its_list_says() -> None:
     place = Path(str(files("assets") / "smollm2"))
     students._check(place)
     listed = json.loads((place / students.LIST).read_text())["files"]
-    found = [file for role in students.ROLES for file in (place / role).iterdir()]
+    found = [file for role in students.roles(place) for file in (place / role).iterdir()]
     assert set(listed) == {file.relative_to(place).as_posix() for file in found}
     sizes = [file.stat().st_size for file in found]
     assert max(sizes) < 20_000_000
