@@ -158,7 +158,7 @@ class Loaded:
         role = source.own
         if role is None or role in self._own:
             return
-        folder, part = self._folder(role), f"{self.set.name} {role}"
+        folder, part = self._folder(role, source.roles[role]), f"{self.set.name} {role}"
         yield Loading(part, 0.0)
         home = Home(self.models, self._holding, self.room if self.how == "graphs" else LEAST)
         self._budget.require_bytes(part, making(source).memory(folder, home))
@@ -167,8 +167,13 @@ class Loaded:
         self.runner.add_own(role, self._own[role])
         yield Loading(part, 1.0)
 
-    def _folder(self, role: Role) -> Path:
+    def _folder(self, role: Role, drafter: str = "") -> Path:
         folder = self.set.models.get(role)
+        if folder is None and drafter:
+            raise ModelSetError(
+                f"{self.set.name} lacks {drafter}, which this method needs.",
+                "Add one in Models, or with: python -m engine models add-drafter FOLDER; or choose another method.",
+            )
         if folder is None:
             raise ModelSetError(
                 f"{self.set.name} has no {role} model, which this preset needs.",

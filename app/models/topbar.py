@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QPushButton, QToolButt
 from app.look.label import plain_name, plain_tip
 from app.settings.options import Settings
 from app.settings.sampling import SamplingButton
-from engine.config import PRESETS, ModelSet, Preset, Role
+from engine.config import DRAFTERS, PRESETS, ModelSet, Preset, Role
 
 SNUG = 680  # below this one the parts move closer together
 
@@ -114,7 +114,8 @@ class TopBar(QFrame):
             action.setIconText(title)
             action.setEnabled(not lacking)
             action.setChecked(name == current.name)
-            note = f"It {needs}, which {models.name} lacks. You can get some in Models." if lacking and models else ""
+            ways = "You can add one in Models." if DRAFTERS.issuperset(lacking) else "You can get some in Models."
+            note = f"It {needs}, which {models.name} lacks. {ways}" if lacking and models else ""
             action.setToolTip(plain_tip(f"{preset.summary}\n{note}".strip()))
         self.folded.setText(self.presets[current.name].iconText())
 

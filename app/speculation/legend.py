@@ -18,7 +18,7 @@ ENTRIES = {  # the word shown with its mark, what follows it, and all of it in a
     Mark.DRAFTED: (
         "guessed",
         "and kept",
-        "Guessed ahead by a smaller model or the first layers, and kept by all above.",
+        "Guessed ahead by a smaller model, a drafter or the first layers, and kept by all above.",
     ),
     Mark.LOOKED_UP: ("copied", "and kept", "Copied from earlier in this chat, and kept."),
     Mark.CORRECTED: (

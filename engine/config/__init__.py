@@ -232,7 +232,7 @@ PRESETS = MappingProxyType(
             Preset(
                 "head",
                 "EAGLE-3",
-                "A small head made for this model reads its thoughts and guesses ahead, the model checks.",
+                "A small head made for this model reads along inside it and guesses ahead, the model checks.",
                 (Stage(Head(), Window(4)), _TARGET),
             ),
             Preset(

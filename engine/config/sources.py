@@ -172,7 +172,12 @@ class Head(Source):
     @classmethod
     def nature(cls, detail: str, *, bottom: bool) -> str:  # noqa: ARG003 - see Source
         """See Source."""
-        return f"is a small head that {detail}" if detail else "is a small head that reads the big model"
+        return f"is a small head that {detail or 'looks into some layers'} of the big model"
+
+    @classmethod
+    def task(cls, detail: str, *, bottom: bool) -> str:
+        """See Source."""
+        return f"{cls.nature(detail, bottom=bottom)}, and guesses the next words ahead"
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,13 +215,12 @@ class Block(Source):
     @classmethod
     def nature(cls, detail: str, *, bottom: bool) -> str:  # noqa: ARG003 - see Source
         """See Source."""
-        return "is an add-on"
+        return f"is a small network that {detail or 'looks into some layers'} of the big model"
 
     @classmethod
     def task(cls, detail: str, *, bottom: bool) -> str:
         """See Source."""
-        does = "reads what the big model makes of the text, and guesses several words at once"
-        return f"{cls.nature(detail, bottom=bottom)} that {does}"
+        return f"{cls.nature(detail, bottom=bottom)}, and guesses several words at once"
 
 
 KINDS: Mapping[str, type[Source]] = MappingProxyType({kind.kind: kind for kind in (Lookup, Model, Exit, Head, Block)})

@@ -7,6 +7,7 @@ from engine.errors import ModelSetError
 from engine.library.address import read_address
 from engine.library.catalogue import CATALOGUE
 from engine.library.connection import Connection
+from engine.library.drafters import made_for
 from engine.library.faults import LibraryError
 from engine.library.process import ask
 from engine.library.protocol import Inspection, Order, Wanted
@@ -43,4 +44,15 @@ def wanted_for(text: str, drafter: Role | None = BEST) -> tuple[str, tuple[Wante
             f"Choose one of {', '.join(CATALOGUE)}, or write a repository as owner/name.",
         )
     repository, revision = read_address(text)
+    if served := made_for(repository):
+        sets = (
+            f"{name} --drafter {each.role}"
+            for name, entry in CATALOGUE.items()
+            for each in entry.drafters
+            if each.repository == repository
+        )
+        raise ModelSetError(
+            f"{repository} only guesses ahead for another model: {' or '.join(sorted(served))}.",
+            f"It comes along with that one: models get {next(sets)}",
+        )
     return repository, (Wanted("target", repository, revision),)

@@ -20,6 +20,7 @@ BESIDES = re.compile(
 )
 PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl")  # endings of weights that are a program to be run
 EMBEDDING = {"modules.json", "config_sentence_transformers.json"}  # what their library keeps beside the weights
+DRAFTER = "If it is a drafter, which needs none, download it and add its folder to its model (models add-drafter)."
 SHARD = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")
 
 
@@ -38,7 +39,7 @@ def choose(files: Sequence[Entry], repository: str, *, drafter: bool = False) ->
     needed = ["config.json", *([] if drafter else ["tokenizer.json"]), *_besides(weights[0].path)]
     for path in needed:
         if path not in there:
-            raise not_a_checkpoint(repository, f"has no {path}")
+            raise not_a_checkpoint(repository, f"has no {path}", DRAFTER if path == "tokenizer.json" else "")
     small = [entry for entry in files if BESIDES.fullmatch(entry.path)]
     return tuple(sorted(small, key=lambda entry: entry.size) + sorted(weights, key=lambda entry: entry.path))
 
@@ -71,13 +72,11 @@ def read_config(raw: bytes, repository: str) -> dict[str, Any]:
         raise not_a_checkpoint(repository, f"has a config.json that cannot be read: {error}") from error
 
 
-def not_a_checkpoint(repository: str, why: str) -> LibraryError:
-    """Return the error for a repository Updraft cannot load."""
-    return LibraryError(
-        "unsupported",
-        f"{repository} {why}.",
-        "Choose one with config.json, tokenizer.json and model.safetensors; a GGUF file can be imported from the disk.",
-    )
+def not_a_checkpoint(repository: str, why: str, more: str = "") -> LibraryError:
+    """Return the error for a repository Updraft cannot load; ``more`` is said behind what it should have."""
+    needed = "Choose one with config.json, tokenizer.json and model.safetensors"
+    hint = f"{needed}; a GGUF file can be imported from the disk. {more}".strip()
+    return LibraryError("unsupported", f"{repository} {why}.", hint)
 
 
 def check_names(tensors: Collection[str], repository: str) -> None:

@@ -19,7 +19,7 @@ from engine.library.faults import LibraryError
 from engine.library.fitting import role_beside
 from engine.library.gguf_files import gguf_in, gguf_name
 from engine.library.manifest import NAME, Entry, Manifest
-from engine.library.naming import folder_name
+from engine.library.naming import folder_name, licence_on_card
 from engine.library.paths import delete, is_plain
 from engine.library.provenance import IMPORTED, Provenance, checkpoint_in, provenance
 from engine.library.record import Installed
@@ -93,8 +93,10 @@ def _chosen(source: Path, origin: Provenance, *, drafter: bool = False) -> tuple
 def _manifest(origin: Provenance, name: str | None, source: Path, files: tuple[Entry, ...]) -> Manifest:
     """Return the manifest of what is imported: as the Hub's own model where it is known to be one."""
     if origin.repository and name is None:
-        return Manifest(origin.repository, origin.revision, files, origin.licence, source="folder")
-    return _local(name, name or folder_name(source, read_object(source / "config.json")), files)
+        licence = origin.licence or licence_on_card(source)
+        return Manifest(origin.repository, origin.revision, files, licence, source="folder")
+    called = name or folder_name(source, read_object(source / "config.json"))
+    return _local(name, called, files, licence_on_card(source))
 
 
 def _local(name: str | None, called: str, files: tuple[Entry, ...], licence: str = "") -> Manifest:

@@ -1,4 +1,4 @@
-"""Finds a name for an imported model whose folder does not give one."""
+"""Finds a name for an imported model whose folder does not give one, and the licence that its card names."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ _NOTHING = re.compile(
     re.IGNORECASE,
 )
 _HEADING = re.compile(r"^# +(.+?) *#*$", re.MULTILINE)
+_LICENCE = re.compile(r"^license: *[\"']?([\w. +-]+?)[\"']? *$", re.MULTILINE)
 _FIELD = re.compile(r"^ *-? *(?:model_name|name): *[\"']?([\w./ -]+?)[\"']? *$", re.MULTILINE)
 
 
@@ -54,16 +55,27 @@ def checked_name(text: str) -> str:
     return name
 
 
+def licence_on_card(source: Path) -> str:
+    """Return the licence that the card in ``source`` names in its front matter, "" where it names none."""
+    found = _LICENCE.search(_read(source / "README.md")[0])
+    return found[1] if found and len(found[1]) <= LONGEST and found[1].isprintable() else ""
+
+
 def _on_card(card: Path) -> list[str]:
     """Return the names a model's card gives it, the front matter's first."""
+    matter, text = _read(card)
+    found = [_FIELD.search(matter), _HEADING.search(text)]
+    return [each[1].rpartition("/")[2] for each in found if each and len(each[1]) <= LONGEST]
+
+
+def _read(card: Path) -> tuple[str, str]:
+    """Return a card's front matter, and the beginning of it with that; nothing of one that cannot be read."""
     try:
         if not present(card):
-            return []
+            return "", ""
         with card.open(encoding="utf-8", errors="replace") as file:
             text = file.read(1 << 16)
     except (CheckpointError, OSError):
-        return []
+        return "", ""
     _, _, rest = text.partition("---\n") if text.startswith("---\n") else ("", "", "")
-    matter = rest.partition("\n---")[0]
-    found = [_FIELD.search(matter), _HEADING.search(text)]
-    return [each[1].rpartition("/")[2] for each in found if each and len(each[1]) <= LONGEST]
+    return rest.partition("\n---")[0], text

@@ -81,7 +81,8 @@ def show_memory(context: int) -> int:
     say(f"  {'':<18} {'download':>9} {'on a GPU':>9} {'without':>9}   with {context:,} tokens of context")
     for entry in CATALOGUE.values():
         gpu, cpu = (size(takes(entry.dimensions, context, device)) for device in get_args(Device))
-        say(f"  {entry.name:<18} {size(entry.download):>9} {gpu:>9} {cpu:>9}   {entry.title}")
+        drafters = "".join(f" (+ {size(each.on_gpu)} for a drafter “{each.role}”)" for each in entry.drafters)
+        say(f"  {entry.name:<18} {size(entry.download):>9} {gpu:>9} {cpu:>9}   {entry.title}{drafters}")
     return 0
 
 

@@ -68,6 +68,8 @@ def test_presets_without_their_models_are_disabled(start: Start) -> None:
     enabled = {name for name, action in presets.items() if action.isEnabled()}
     assert enabled == {"plain", "lookup", "hispec"}
     assert "It needs a small draft model and a middle model, which Bare lacks." in presets["hsd"].toolTip()
+    lacks = "It needs a drafting head made for this model, which Bare lacks. You can add one in Models."
+    assert lacks in presets["head"].toolTip()
     assert presets["hsd"].text() == "HSD\tneeds a small draft model and a middle model"
     assert presets["plain"].text() == f"Plain\t{PRESETS['plain'].summary}"
     assert presets["pyramid"].iconText() == "Pyramid · lossy"

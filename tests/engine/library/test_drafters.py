@@ -12,6 +12,7 @@ import pytest
 from engine.config import PRESETS, Role, models_in
 from engine.errors import CheckpointError, ModelSetError
 from engine.library import CATALOGUE, Installed, Library
+from engine.library.asking import BEST, wanted_for
 from engine.library.checkpoint_files import choose
 from engine.library.faults import LibraryError
 from engine.library.manifest import Entry, Manifest
@@ -208,12 +209,12 @@ def test_a_drafter_in_its_models_folder_comes_along(library: Library, tmp_path: 
 def test_the_terminal_adds_and_lists_drafters(
     two: Library, tmp_path: Path, memory_keyring: MemoryKeyring, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    made = folder_of(tmp_path / "drafter", head())
+    made = folder_of(tmp_path / "drafter", {**head(), "README.md": b"---\nlicense: apache-2.0\n---\n# A head\n"})
     assert terminal(two.folder, "add-drafter", str(made)) == 1
     assert "--to NAME" in capsys.readouterr().err
     assert terminal(two.folder, "add-drafter", str(made), "--to", "mine") == 0
     assert "drafter" in (said := capsys.readouterr().out)
-    assert "no licence stated) guesses ahead for local/mine now." in said
+    assert "apache-2.0) guesses ahead for local/mine now." in said
     assert terminal(two.folder, "add-drafter", "drafter", "--to", "other") == 0
     assert "guesses ahead for local/other now." in capsys.readouterr().out
     assert terminal(two.folder, "list") == 0
@@ -222,3 +223,12 @@ def test_the_terminal_adds_and_lists_drafters(
     assert "published by Red Hat" in listed
     assert terminal(two.folder, "remove", "drafter") == 0
     assert set(two.set_named("mine").models) == {"target"}
+
+
+def test_a_drafters_own_address_leads_to_its_model() -> None:
+    """Guards: “has no tokenizer.json”, to somebody who found the right page."""
+    with pytest.raises(ModelSetError, match="only guesses ahead for another model") as caught:
+        wanted_for("https://huggingface.co/RedHatAI/Qwen3-8B-speculator.eagle3")
+    assert "models get qwen3-8b --drafter head" in caught.value.hint
+    roles = {which: [each.role for each in wanted_for("qwen3-8b", which)[1]][3:] for which in (BEST, "block", None)}
+    assert roles == {BEST: ["head"], "block": ["block"], None: []}

@@ -167,7 +167,7 @@ def test_it_runs_through_a_session(models: ModelSet) -> None:
 def test_what_cannot_run_it_says_so(models: ModelSet, family: ModelSet) -> None:
     """A set without the weights, a kind nobody registered, and one without laws above another: a sentence each."""
     session = finish(Session.open(family, "cpu", "eager", threads=1))
-    with pytest.raises(ModelSetError, match="no head model"):
+    with pytest.raises(ModelSetError, match="lacks a drafting head, which this method needs"):
         ask(session, "Hello", PRESET)
 
     @dataclass(frozen=True, slots=True)
