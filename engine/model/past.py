@@ -73,8 +73,8 @@ class Past:
         """
         gathered = functional.scaled_dot_product_attention(
             query.unsqueeze(0),
-            self.keys[:, first:stop].unsqueeze(0),
-            self.values[:, first:stop].unsqueeze(0),
+            self.keys[:, first:stop].to(query.dtype).unsqueeze(0),
+            self.values[:, first:stop].to(query.dtype).unsqueeze(0),
             attn_mask=mask,
             enable_gqa=True,
         )

@@ -37,11 +37,12 @@ class StageOperations:
     Each returns the buffer that its stages fill; ``codes`` stands for activations packed to 8 bits.
     """
 
-    def __init__(self, architecture: Architecture) -> None:
+    def __init__(self, architecture: Architecture, inputs: int = 1) -> None:
+        """``inputs``: states side by side that a first product reads."""
         a = architecture
         self.heads, self.mlp, self.groups = (a.heads, a.kv_heads, a.head_dim), a.mlp // GROUP, a.width // GROUP
         self.eps, self.factor = torch.tensor([a.norm_eps]), torch.tensor([1 / sqrt(a.head_dim)])
-        joined, widest = (a.heads + 2 * a.kv_heads) * a.head_dim, max(a.width, a.mlp, a.heads * a.head_dim)
+        joined, widest = (a.heads + 2 * a.kv_heads) * a.head_dim, max(inputs * a.width, a.mlp, a.heads * a.head_dim)
         self.states = torch.empty(ROWS, a.width)
         self.joined, self.gathered = torch.empty(ROWS, joined), torch.empty(ROWS, a.heads * a.head_dim)
         self.gates, self.change = torch.empty(ROWS, 2 * a.mlp), torch.empty(ROWS, a.width)
@@ -109,13 +110,15 @@ class StageOperations:
 class Steps:
     """Runs the packed layers of one model. Not thread-safe."""
 
+    inputs = 1  # states side by side that a layer's first product reads
+
     def __init__(self, architecture: Architecture, blocks: Sequence[Block], rotation: Rotation) -> None:
         """Raises ValueError for layers that are not packed, or of a shape the kernels do not know."""
         if architecture.head_dim % (2 * LANES) or architecture.width % GROUP:
             raise ValueError(f"heads of {architecture.head_dim}")
         self.shape, self.rotation = architecture, rotation
         self.blocks = [*blocks]  # which own the memory
-        self.ops = StageOperations(architecture)
+        self.ops = StageOperations(architecture, self.inputs)
         self.space = torch.empty(0)  # a thread's after another's
         self._lay_out()
 
@@ -124,7 +127,7 @@ class Steps:
         ops, begins = self.ops, [0]
         past = Past.empty((self.shape.kv_heads, self.shape.head_dim), 0, 0, torch.device("cpu"), torch.half)
         for block in self.blocks:
-            block(ops.states, ops, past)
+            self._write_down(block, past)
             begins.append(len(ops.made))
         self.begins = np.array(begins)
         self.stages = stages(ops.made)
@@ -134,10 +137,14 @@ class Steps:
         self.items[self.rotations + 1] = 0  # attention's are not by the row
         self.rows = 0  # that they are for
 
+    def _write_down(self, block: Block, past: Past) -> None:
+        """Write down the stages of one layer."""
+        block(self.ops.states, self.ops, past)
+
     def run(self, hidden: Tensor, layers: range, cache: Cache, start: int) -> Tensor:
         """Return the states [n, width] of positions from ``start`` on, behind ``layers``; there is room for them."""
         made = torch.empty_like(hidden, memory_format=torch.contiguous_format)
-        past = np.array([_places(cache.layers[at]) for at in layers])
+        past = np.array([places(cache.layers[at]) for at in layers])
         work, threads = self.stages[self.begins[layers.start] : self.begins[layers.stop]], workers()
         for at in range(0, len(hidden), ROWS):
             part = hidden[at : at + ROWS]
@@ -174,7 +181,7 @@ class Steps:
         arguments[attentions, 11] = n
 
 
-def _places(past: Past) -> tuple[int, int, int]:
+def places(past: Past) -> tuple[int, int, int]:
     """Return where keys and values lie, and for how many positions there is room."""
     keys, values = past.held
     return keys.data_ptr(), values.data_ptr(), past.room

@@ -29,7 +29,7 @@ class Rows:
     """The rows a head has made of a conversation: row i of token i's features and of token i + 1.
 
     ``held`` of them have seen the target's features. Others behind them only guess ahead, and go before more is held.
-    ``last``: what the last row of all handed on and is read from; None where that row is gone.
+    ``last``: what the last row of all handed on, and its logits; None where that row is gone.
     """
 
     def __init__(self, head: Head, past: Past) -> None:
@@ -42,9 +42,8 @@ class Rows:
         """Hold rows of the features in ``states`` (of each tap [n, width]) and the n tokens ``following`` them."""
         self.past.length = self.held
         ops = self.head.operations(self.past, len(following))
-        given, read = self._run(self.head.features(states, ops), following)
+        self.last = self._settled = self._run(self.head.features(states, ops), following)
         self.held = self.past.length
-        self.last = self._settled = given[-1:], read[-1:]
 
     def guess(self, token: int) -> None:
         """Make a row behind the last one, which hands on what stands for features, and ``token``."""
@@ -67,11 +66,7 @@ class Rows:
         self.last = self._settled
 
     def _run(self, given: Tensor, following: Sequence[int]) -> tuple[Tensor, Tensor]:
-        ids = torch.tensor(following, dtype=torch.int64, device=self.head.device)
-        ops = self.head.operations(self.past, len(following))
-        made = self.head.step(given, self.head.embed(ids), ops, self.past)
-        self.past.length += len(following)
-        return made
+        return self.head.rows(given, torch.tensor(following, device=self.head.device), self.past)
 
 
 class HeadReader:
@@ -80,7 +75,7 @@ class HeadReader:
     def __init__(self, rows: Rows, materials: Materials, index: int) -> None:
         self.rows, self.index = rows, index
         self.vocabulary, self.sampler = materials.vocabulary, materials.sampler
-        self.read, self.tokens = rows.head.within(materials.vocabulary)
+        self.tokens, self.known = rows.head.weights.tokens, rows.head.shape.target[1]
         trunk = materials.trunks[TARGET]
         self.taps = [trunk.tap(depth, rows.held) for depth in rows.head.shape.taps]
 
@@ -116,10 +111,10 @@ class HeadReader:
         last = self.rows.last
         if last is None:  # of a tape of one token
             return torch.zeros(1, self.vocabulary, device=self.rows.head.device)
-        few = self.read(last[1]).float()
-        if self.tokens is None:
-            return few[:, : self.vocabulary]
-        return few.new_full((1, self.vocabulary), -torch.inf).index_copy_(1, self.tokens, few)
+        logits = last[1]
+        if self.tokens is not None:
+            logits = logits.new_full((1, self.known), -torch.inf).index_copy_(1, self.tokens, logits)
+        return logits[:, : self.vocabulary]
 
 
 @makes(config.Head)

@@ -25,6 +25,7 @@ from engine.errors import CheckpointError
 from engine.files import AGAIN
 from engine.model.block import Block, Operations
 from engine.model.decode import KernelOperations, unfit
+from engine.model.drafters.head_steps import HeadSteps
 from engine.model.linear import Dense, Linear, blocked, rows_of
 from engine.model.packed import Packed
 from engine.model.past import Past
@@ -58,6 +59,7 @@ class Head:
     def __init__(self, shape: HeadShape, weights: Weights) -> None:
         self.shape, self.weights = shape, weights
         self.rotation = Rotation(shape.decoder, self.device, self.dtype)
+        self.steps = self._steps()
 
     @property
     def architecture(self) -> Architecture:
@@ -89,7 +91,8 @@ class Head:
         """Return an empty past that may hold ``limit`` positions, ``room`` of them reserved at once."""
         self.rotation.reach(room)
         shape = (self.architecture.kv_heads, self.architecture.head_dim)
-        return Past.empty(shape, limit, min(limit, room), self.device, self.dtype)
+        dtype = torch.half if self.steps else self.dtype
+        return Past.empty(shape, limit, min(limit, room), self.device, dtype)
 
     def embed(self, ids: Tensor) -> Tensor:
         """Return the rows of int64 ``ids`` [n] of its embedding, [n, width]."""
@@ -120,6 +123,19 @@ class Head:
         read = ops.norm(hidden, weights.norm)
         return (read if self.shape.norm_output else hidden), read
 
+    def rows(self, given: Tensor, ids: Tensor, past: Past) -> tuple[Tensor, Tensor]:
+        """Run rows behind those of ``past``; return what the last hands on [1, width], and its logits [1, tokens].
+
+        ``given``: see step, [n, width]; ``ids``: int64 [n], the tokens behind.
+        """
+        embedding = self.embed(ids)
+        if self.steps and len(ids) == 1:
+            return self.steps.row(given, embedding, past)
+        ops = self.operations(past, len(ids))
+        handed, read = self.step(given, embedding, ops, past)
+        past.length += len(ids)
+        return handed[-1:], self.weights.read(read[-1:]).float()
+
     def operations(self, past: Past, rows: int) -> TorchOperations:
         """Return what computes ``rows`` behind those that ``past`` holds, and make room for them."""
         stop = past.length + rows
@@ -143,9 +159,16 @@ class Head:
         matrices = [self.weights.fc, *self.weights.block.matrices, *([] if isinstance(read, Dense) else [read])]
         return "" if self.device.type == "cpu" else unfit(self.architecture.head_dim, matrices)
 
-    def logits(self, read: Tensor) -> Tensor:
-        """Return float32 [n, tokens] of what ``step`` returned to be read."""
-        return self.weights.read(read).float()
+    def _steps(self) -> HeadSteps | None:
+        """Return what runs a row by our own kernels, None where they do not know it, or keep no normed states."""
+        if self.shape.norm_before_residual or self.shape.norm_output or self.device.type != "cpu":
+            return None
+        weights = self.weights
+        try:
+            of = weights.block, self.rotation, weights.hidden_norm, weights.norm, weights.read
+            return HeadSteps(self.architecture, *of)
+        except ValueError:
+            return None
 
     def within(self, vocabulary: int) -> tuple[Linear, Tensor | None]:
         """Return what reads tokens below ``vocabulary`` alone, and which these are: int64 [m], None for the first m.

@@ -16,6 +16,7 @@ from engine.errors import CheckpointError
 from engine.model import Transformer, load
 from engine.model.drafters.head import Head
 from engine.model.drafters.head import load_head as load_shaped
+from engine.model.packing import refusal
 from tests.engine.family import finish
 from tests.engine.heads import FORMATS, write_head
 from tests.engine.model.drafters.reference import Reference
@@ -35,10 +36,10 @@ def tensors(family: ModelSet) -> dict[str, Tensor]:
     return load_file(family.target / "model.safetensors")
 
 
-def load_head(folder: Path, target: Transformer) -> Head:
+def load_head(folder: Path, target: Transformer, holding: Holding = EXACT) -> Head:
     shape = read_drafter(folder, target.architecture)
     assert isinstance(shape, HeadShape)
-    return load_shaped(folder, shape, target, EXACT)
+    return load_shaped(folder, shape, target, holding)
 
 
 def states(target: Transformer, text: list[int], taps: tuple[int, ...]) -> list[Tensor]:
@@ -60,18 +61,38 @@ def test_logits_are_the_authors_at_every_step(
     head = load_head(tmp_path, target)
     features = states(target, TEXT[:-1], head.shape.taps)
     past, found = head.new_past(64, 4), []
-    ops = head.operations(past, len(TEXT) - 1)
-    given, read = head.step(head.features(features, ops), head.embed(torch.tensor(TEXT[1:])), ops, past)
-    past.length = len(TEXT) - 1
+    given, logits = head.rows(head.features(features, head.operations(past, 0)), torch.tensor(TEXT[1:]), past)
     for token in [*GUESSED, None]:
-        found.append(head.logits(read[-1:])[0])
+        found.append(logits[0])
         if token is not None:
-            ops = head.operations(past, 1)
-            given, read = head.step(given[-1:], head.embed(torch.tensor([token])), ops, past)
-            past.length += 1
+            given, logits = head.rows(given, torch.tensor([token]), past)
     expected = reference.drafts(features, TEXT, GUESSED)
     assert torch.stack(found) == pytest.approx(expected, abs=2e-4)
     assert expected.std() > 0.5  # there is something to compare
+
+
+@pytest.mark.skipif(bool(refusal()), reason="our CPU kernels do not run here")
+@pytest.mark.parametrize("name", ["safeailab", "another width", "speculators, qwen3", "the target's head"])
+@torch.inference_mode()
+def test_a_packed_row_in_one_go_is_the_same(
+    name: str, family: ModelSet, tensors: dict[str, Tensor], tmp_path: Path
+) -> None:
+    """The two halves of what its first product reads, exchanged or one of them left from the row before."""
+    packed = finish(load(family.target, torch.device("cpu"), weights="stored"))
+    write_head(tmp_path, name, tensors, norm_output=False)
+    head = load_head(tmp_path, packed, Holding("cpu", "stored"))
+    features = states(packed, TEXT[:-1], head.shape.taps)
+    assert head.steps
+    made = []
+    for steps in (head.steps, None):
+        head.steps, past = steps, head.new_past(64, 4)
+        handed, logits = head.rows(head.features(features, head.operations(past, 0)), torch.tensor(TEXT[1:]), past)
+        rows = [logits]
+        for token in GUESSED:
+            handed, logits = head.rows(handed, torch.tensor([token]), past)
+            rows += [handed, logits]
+        made.append(torch.cat(rows, dim=1))
+    assert (made[0] - made[1]).norm() < 0.01 * made[1].norm()
 
 
 def test_tokens_of_its_own_are_those_of_the_target(
