@@ -46,17 +46,18 @@ class Sampler:
         """
         return choices(self.key, position, probs.cpu().numpy())
 
-    def shape(self, logits: Tensor, tape: Sequence[int], mark: int) -> Tensor:
-        """Apply the settings: logits float32 [n, vocabulary] -> probabilities of the same shape.
+    def shape(self, logits: Tensor, tape: Sequence[int], mark: int, tokens: Tensor | None = None) -> Tensor:
+        """Apply the settings: logits float32 [n, m] -> probabilities of the same shape.
 
-        Row i is the law after ``tape[:mark + i]``; only the repetition penalty looks at those tokens. Raises NoNumbers
-        for a row whose highest logit is not finite: a NaN is higher than all else.
+        Row i is the law after ``tape[:mark + i]``; only the repetition penalty looks at those tokens. ``tokens``: int64
+        [m], of which the logits are; None for a whole vocabulary. Raises NoNumbers for a row whose highest logit is not
+        finite: a NaN is higher than all else.
         """
         s = self.sampling
         if not logits.amax(dim=1).isfinite().all():
             raise NoNumbers
         if s.repetition_penalty != 1:
-            logits = _penalised(logits, tape, mark, s.repetition_penalty)
+            logits = _penalised(logits, tape, mark, s.repetition_penalty, tokens)
         if s.temperature == 0:
             return torch.zeros_like(logits).scatter_(1, logits.argmax(dim=1, keepdim=True), 1.0)
         logits = logits / s.temperature
@@ -70,12 +71,14 @@ class Sampler:
         return probs / probs.sum(dim=1, keepdim=True)
 
 
-def _penalised(logits: Tensor, tape: Sequence[int], mark: int, penalty: float) -> Tensor:
+def _penalised(logits: Tensor, tape: Sequence[int], mark: int, penalty: float, tokens: Tensor | None = None) -> Tensor:
     """Make tokens that already occurred less likely: positive logits divided, negative multiplied (CTRL, 2019)."""
-    seen = torch.zeros_like(logits, dtype=torch.bool)
+    known = logits.shape[1] if tokens is None else 1 + max(int(tokens.max()), *tape[: mark + logits.shape[0] - 1])
+    seen = torch.zeros(logits.shape[0], known, dtype=torch.bool, device=logits.device)
     seen[:, torch.tensor(tape[:mark], device=logits.device)] = True
     for row, token in enumerate(tape[mark : mark + logits.shape[0] - 1], start=1):
         seen[row:, token] = True
+    seen = seen if tokens is None else seen[:, tokens]
     return torch.where(seen, torch.where(logits > 0, logits / penalty, logits * penalty), logits)
 
 

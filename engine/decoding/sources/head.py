@@ -75,7 +75,8 @@ class HeadReader:
     def __init__(self, rows: Rows, materials: Materials, index: int) -> None:
         self.rows, self.index = rows, index
         self.vocabulary, self.sampler = materials.vocabulary, materials.sampler
-        self.tokens, self.known = rows.head.weights.tokens, rows.head.shape.target[1]
+        self.tokens, self.columns = rows.head.spoken(materials.vocabulary)
+        self.silent = torch.full((1, materials.vocabulary), -torch.inf, device=rows.head.device)
         trunk = materials.trunks[TARGET]
         self.taps = [trunk.tap(depth, rows.held) for depth in rows.head.shape.taps]
 
@@ -87,8 +88,7 @@ class HeadReader:
         self._take(tape, mark - 1)
         while self.rows.past.length < mark - 1:
             self.rows.guess(tape[self.rows.past.length + 1])
-        logits = self._logits()
-        return Laws(self.sampler.shape(logits, tape, mark), logits, self.rows.past.length - min(before, self.rows.held))
+        return Laws(*self._law(tape, mark), self.rows.past.length - min(before, self.rows.held))
 
     def prefill(self, tape: Sequence[int], upto: int) -> None:
         """Take in what the target, which holds ``upto`` tokens of the tape, has left in its taps."""
@@ -106,15 +106,21 @@ class HeadReader:
             for tap in self.taps:
                 tap.release(stop - 1)  # the last row is made again where the tape is cut by a token
 
-    def _logits(self) -> Tensor:
-        """Return float32 [1, vocabulary]: minus infinity for tokens it does not speak of."""
+    def _law(self, tape: Sequence[int], mark: int) -> tuple[Tensor, Tensor]:
+        """Return probabilities and logits, float32 [1, vocabulary] both: 0 and minus infinity where it is silent.
+
+        Settings are applied to the tokens it speaks of alone, which are few.
+        """
         last = self.rows.last
-        if last is None:  # of a tape of one token
-            return torch.zeros(1, self.vocabulary, device=self.rows.head.device)
-        logits = last[1]
-        if self.tokens is not None:
-            logits = logits.new_full((1, self.known), -torch.inf).index_copy_(1, self.tokens, logits)
-        return logits[:, : self.vocabulary]
+        logits = self.silent.new_zeros(1, self.vocabulary) if last is None else last[1]  # of a tape of one token: none
+        if last is None or self.tokens is None:
+            logits = logits[:, : self.vocabulary]
+            return self.sampler.shape(logits, tape, mark), logits
+        few = logits if self.columns is None else logits[:, self.columns]
+        probs = self.sampler.shape(few, tape, mark, self.tokens)
+        return torch.zeros_like(self.silent).index_copy_(1, self.tokens, probs), self.silent.index_copy(
+            1, self.tokens, few
+        )
 
 
 @makes(config.Head)

@@ -170,16 +170,21 @@ class Head:
         except ValueError:
             return None
 
-    def within(self, vocabulary: int) -> tuple[Linear, Tensor | None]:
-        """Return what reads tokens below ``vocabulary`` alone, and which these are: int64 [m], None for the first m.
+    def spoken(self, vocabulary: int) -> tuple[Tensor | None, Tensor | None]:
+        """Return the tokens below ``vocabulary`` that it speaks of (int64 [m]), and the columns that have them.
 
-        A target has more rows than its tokenizer tokens, and a head may speak of any.
+        None: all of them. A target has more rows than its tokenizer tokens, and a head may speak of any.
         """
-        tokens, read = self.weights.tokens, self.weights.read
+        tokens = self.weights.tokens
         if tokens is None or bool((tokens < vocabulary).all()):
-            return read, tokens
+            return tokens, None
         kept = (tokens < vocabulary).nonzero().squeeze(1)
-        return rows_of(read, kept), tokens[kept]
+        return tokens[kept], kept
+
+    def within(self, vocabulary: int) -> tuple[Linear, Tensor | None]:
+        """Return what reads tokens below ``vocabulary`` alone, and which these are; see spoken."""
+        tokens, kept = self.spoken(vocabulary)
+        return (self.weights.read if kept is None else rows_of(self.weights.read, kept)), tokens
 
 
 def load_head(folder: Path, shape: HeadShape, target: Transformer, holding: Holding) -> Head:

@@ -59,6 +59,20 @@ def test_ties_with_the_last_token_kept_are_kept() -> None:
         assert law[0, kept] == pytest.approx(logits[0, kept].softmax(dim=0))
 
 
+def test_a_law_of_some_tokens_is_that_of_all_with_the_others_ruled_out() -> None:
+    """A drafter that speaks of few tokens: a penalty for the wrong ones, or a share that counts those it lacks."""
+    tokens, dice = torch.tensor([2, 3, 9, 40, 41, 77, 800]), torch.Generator().manual_seed(4)
+    logits = torch.randn(2, len(tokens), generator=dice) * 2
+    wide = torch.full((2, 1000), -torch.inf).index_copy_(1, tokens, logits)
+    for sampling in (
+        Sampling(temperature=0, repetition_penalty=3),
+        Sampling(temperature=1.5, top_p=0.9, repetition_penalty=1.4),
+        Sampling(temperature=0.8, top_p=1, top_k=3, min_p=0.05),
+    ):
+        law = Sampler(sampling).shape(logits, TAPE, 5, tokens)
+        assert law == pytest.approx(shaped(wide, sampling, 5)[:, tokens])
+
+
 def test_rows_beside_it_change_nothing_of_a_row() -> None:
     """Heads of several lengths are looked at; a row gets what it gets alone, or replies would hang on windows."""
     peaks = torch.tensor([30.0, 4.0, 3.0, 1.0, 0.0])[:, None]
