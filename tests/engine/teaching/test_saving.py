@@ -69,17 +69,14 @@ def test_a_head_is_read_back_as_it_was_taught(target: Transformer, tmp_path: Pat
     head = load_head(tmp_path, shape, target, EXACT)
     assert head.weights.tokens is not None
     assert torch.equal(head.weights.tokens, FEW)
-    _, states, embedded = text(target, taps)
+    tokens, states, embedded = text(target, taps)
     features = torch.cat(states, dim=-1)
     taught = made(features[None], embedded[None], torch.tensor([[4]]), 3)[:, 0, 0] @ made.table().T
     past, found = head.new_past(64, 64), []
-    ops = head.operations(past, 5)
-    given, read = head.step(head.features([each[:5] for each in states], ops), embedded[1:6], ops, past)
-    for place in (6, 7, 8):
-        found.append(head.logits(read[-1:])[0])
-        past.length = place - 1
-        ops = head.operations(past, 1)
-        given, read = head.step(given[-1:], embedded[place : place + 1], ops, past)
+    given = head.features([each[:5] for each in states], head.operations(past, 0))
+    for behind in (tokens[1:6], tokens[6:7], tokens[7:8]):
+        given, logits = head.rows(given, behind, past)
+        found.append(logits[0])
     torch.testing.assert_close(torch.stack(found), taught, atol=1e-4, rtol=1e-4)
 
 
