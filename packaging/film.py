@@ -1,8 +1,8 @@
-"""Films a reply in the real window over the real engine, in the Trace view, as an animated WebP.
+"""Films a reply of the starter in the real window over the real engine, in the Trace view, as an animated WebP.
 
 python packaging/film.py FILE.webp [--theme dark] [--size 1120x680]
 
-Needs Pillow, which the checks install. Works without a display.
+Needs the starter with its smaller models, and Pillow, which the checks install. Works without a display.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from screenshots import Photographer
 
 from app.conversations.conversation import ChatSettings
 from app.talk.chat import Engine
-from engine.config import PRESETS, Chosen, tiny_models
+from engine.config import Chosen
+from engine.library import starter_models
 
 QUESTION = "Give me three tips for sleeping better."
 FRAME = 40  # ms between two pictures
@@ -37,8 +38,8 @@ def film(photographer: Photographer) -> tuple[list[Image.Image], list[int]]:
     """Return the pictures of one reply and how long each stood, in milliseconds."""
     until(lambda: photographer.chat.engine is Engine.READY)
     photographer.window.inspector.show_view("trace")  # every token with its mark, ghosts in place
-    photographer.chat.choose(PRESETS["hispec"])
-    photographer.chat.current.set_chat_settings(ChatSettings(sampling=Chosen(temperature=0.7, seed=2), max_tokens=110))
+    photographer.choose()
+    photographer.chat.current.set_chat_settings(ChatSettings(sampling=Chosen(seed=2), max_tokens=110))
     photographer.ask(QUESTION)
     pictures, times = [frame(photographer)], []
     since = time.monotonic()
@@ -60,7 +61,7 @@ def main() -> None:
     width, height = (int(side) for side in options.size.split("x"))
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     app = QApplication(["updraft"])
-    photographer = Photographer(app, tiny_models(), options.file.parent, (width, height), options.theme)
+    photographer = Photographer(app, starter_models(), options.file.parent, (width, height), options.theme)
     pictures, times = film(photographer)
     photographer.leave()
     pictures[0].save(

@@ -27,7 +27,7 @@ from PIL import Image
 
 OLD = ROOT / "tests" / "app" / "conversations" / "data" / "version1.sql"  # an earlier version's conversations
 QUESTION = "Write this sentence four times: The quick brown fox jumps over the lazy dog."
-METHODS = {"draft": "Draft", "hsd": "Qualifier", "pyramid": "Qualifier"}  # on the starter, and a level of each
+METHODS = {"draft": "Draft", "hsd": "Draft", "pyramid": "Qualifier"}  # on the starter, and a level of each
 SHORT = ("--max-tokens", "96")
 SIDEBAR = (12, 150, 220, 600)  # where conversations are listed
 FIRST = (100, 176)  # the first of them
