@@ -184,11 +184,12 @@ class Head(Source):
 class Block(Source):
     """A drafter that guesses a block of tokens at once by what layers of the target made of the text: DFlash, DSpark.
 
-    ``confidence``: it stops where its own confidence head gives a token less than this, 0 to 1. 0 never stops it: a
-    pass of the target over a few tokens more costs a GPU nothing, and rows that see each other are computed anyway.
+    ``confidence``: it stops where its own confidence head, if it has one, gives a token less than this, 0 to 1; the
+    first token is always proposed. None: half on a CPU, where a row of the target costs about as much as a token; never
+    on a GPU, where it costs next to nothing.
     """
 
-    confidence: float = 0.0
+    confidence: float | None = None
 
     kind: ClassVar[str] = "block"
     judges: ClassVar[bool] = False

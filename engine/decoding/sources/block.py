@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from engine.decoding.graphs.level import Level
     from engine.decoding.graphs.levels import Site
 
+UNSURE = 0.5  # on a CPU
+
 
 class BlockReader:
     """A drafter at work on the states of a target; a block begins with the tokens that the target has not read yet.
@@ -41,7 +43,7 @@ class BlockReader:
     def __init__(
         self, drafter: BlockDrafter, source: config.Block, stage: Stage, materials: Materials, index: int
     ) -> None:
-        self.drafter, self.source, self.index = drafter, source, index
+        self.drafter, self.least, self.index = drafter, least_sure(source, drafter), index
         trunk = materials.trunks[TARGET]
         self.target, self.vocabulary, self.sampler = trunk.model, materials.vocabulary, materials.sampler
         self.head, self.tokens = speaking(drafter, trunk.model, trunk.frequent if stage.trimmed else None)
@@ -67,7 +69,7 @@ class BlockReader:
         row = len(tape) - self._length
         if row >= len(self._states):
             return None
-        if row and self.drafter.confidence(self._states[row : row + 1], tape[-1]) < self.source.confidence:
+        if row and self.least and self.drafter.confidence(self._states[row : row + 1], tape[-1]) < self.least:
             return None
         logits = self._logits[row : row + 1]
         if self.markov is not None:
@@ -95,6 +97,12 @@ def speaking(
     if drafter.weights.head is not None:
         return drafter.weights.head, drafter.weights.tokens
     return (target.head, None) if frequent is None else (frequent.head, frequent.tokens)
+
+
+def least_sure(source: config.Block, drafter: BlockDrafter) -> float:
+    """Return how sure the drafter has to be of a token to propose it, see config.Block."""
+    usual = UNSURE if drafter.weights.norm.device.type == "cpu" else 0.0
+    return usual if source.confidence is None else source.confidence
 
 
 def spread(logits: Tensor, tokens: Tensor | None, vocabulary: int) -> Tensor:
@@ -145,7 +153,7 @@ class OfBlock(Making[config.Block]):
         stack.make_rings(drafter.shape.taps)
         drafter.reserve(stack.room)
         head = speaking(drafter, stack.model, stack.frequent if site.stage.trimmed else None)
-        slot, least = site.ground.slots[site.index], self.source.confidence
+        slot, least = site.ground.slots[site.index], least_sure(self.source, drafter)
         return block.BlockLevel.at(site.stage, stack, slot, drafter, head, least)
 
 
