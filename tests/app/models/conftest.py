@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from app.talk.chat import Chat
 from app.talk.worker import EngineWorker, OpenSession, open_engine
 from engine.config import models_in
 from engine.library import Connection, Library, probe
-from tests.engine.library.conftest import FAST, checkpoint, memory_keyring
+from tests.engine.library.conftest import FAST, checkpoint, memory_keyring, weights_file
 from tests.engine.library.hub import FakeHub, fake_hub
 
 TINY = Path(__file__).parents[3] / "assets" / "starter" / "draft"  # a real model of a few megabytes
@@ -59,6 +60,35 @@ def answer(parent: QWidget, button: str) -> str:
     said = box.informativeText()
     next(each for each in box.buttons() if each.text() == button).click()
     return said
+
+
+def tiny_head() -> dict[str, bytes]:
+    """Return the files of a head for TINY, as its makers would publish it."""
+    config = json.loads((TINY / "config.json").read_text())
+    width, mlp, tokens = config["hidden_size"], config["intermediate_size"], config["vocab_size"]
+    size = config["head_dim"]
+    rows, keys = size * config["num_attention_heads"], size * config["num_key_value_heads"]
+    names = ("input_layernorm", "hidden_norm", "post_attention_layernorm")
+    shapes: dict[str, tuple[int, ...]] = {f"midlayer.{name}.weight": (width,) for name in names}
+    shapes |= {
+        "fc.weight": (width, 2 * width),
+        "norm.weight": (width,),
+        "lm_head.weight": (tokens, width),
+        "midlayer.self_attn.q_proj.weight": (rows, 2 * width),
+        "midlayer.self_attn.k_proj.weight": (keys, 2 * width),
+        "midlayer.self_attn.v_proj.weight": (keys, 2 * width),
+        "midlayer.self_attn.o_proj.weight": (width, rows),
+        "midlayer.mlp.gate_proj.weight": (mlp, width),
+        "midlayer.mlp.up_proj.weight": (mlp, width),
+        "midlayer.mlp.down_proj.weight": (width, mlp),
+    }
+    made = {
+        "architectures": ["LlamaForCausalLMEagle3"],
+        "num_hidden_layers": 1,
+        "eagle_config": {"eagle_aux_hidden_state_layer_ids": [0, 1]},
+        "tie_word_embeddings": False,
+    }
+    return {"config.json": json.dumps(config | made).encode(), "model.safetensors": weights_file(shapes, 1)}
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -18,9 +17,9 @@ from app.models.library import Installed, Listing, ModelLibrary, Offer
 from app.models.library_page import LibraryPage
 from app.talk.chat import Chat
 from app.threads.failure import Failure
-from tests.app.models.conftest import TINY
-from tests.engine.library.conftest import weights_file
+from tests.app.models.conftest import TINY, tiny_head
 from tests.engine.library.hub import FakeHub
+from tests.engine.library.test_drafters import folder_of
 
 WEIGHTS = "model.safetensors"
 
@@ -246,45 +245,13 @@ def fetch(library: ModelLibrary, name: str, qtbot: QtBot) -> None:
         assert library.downloads.get(next(offer for offer in offers if offer.name == name)) is None
 
 
-def tiny_head(folder: Path) -> Path:
-    """Write a head for the model on the page, as its makers would publish it."""
-    config = json.loads((TINY / "config.json").read_text())
-    width, mlp, tokens = config["hidden_size"], config["intermediate_size"], config["vocab_size"]
-    size = config["head_dim"]
-    rows, keys = size * config["num_attention_heads"], size * config["num_key_value_heads"]
-    names = ("input_layernorm", "hidden_norm", "post_attention_layernorm")
-    shapes: dict[str, tuple[int, ...]] = {f"midlayer.{name}.weight": (width,) for name in names}
-    shapes |= {
-        "fc.weight": (width, 2 * width),
-        "norm.weight": (width,),
-        "lm_head.weight": (tokens, width),
-        "midlayer.self_attn.q_proj.weight": (rows, 2 * width),
-        "midlayer.self_attn.k_proj.weight": (keys, 2 * width),
-        "midlayer.self_attn.v_proj.weight": (keys, 2 * width),
-        "midlayer.self_attn.o_proj.weight": (width, rows),
-        "midlayer.mlp.gate_proj.weight": (mlp, width),
-        "midlayer.mlp.up_proj.weight": (mlp, width),
-        "midlayer.mlp.down_proj.weight": (width, mlp),
-    }
-    made = {
-        "architectures": ["LlamaForCausalLMEagle3"],
-        "num_hidden_layers": 1,
-        "eagle_config": {"eagle_aux_hidden_state_layer_ids": [0, 1]},
-        "tie_word_embeddings": False,
-    }
-    folder.mkdir(parents=True)
-    (folder / "config.json").write_text(json.dumps(config | made))
-    (folder / "model.safetensors").write_bytes(weights_file(shapes, 1))
-    return folder
-
-
 def test_a_drafter_is_added_to_the_model_picked(
     page: LibraryPage, library: ModelLibrary, qtbot: QtBot, tmp_path: Path
 ) -> None:
     """Guards: a drafter listed as a model to chat with, one that goes with its model unsaid, one nobody can remove."""
     model = page.chosen()
     assert isinstance(model, Installed)
-    page.adding.take_in(tiny_head(tmp_path / "given"), model)
+    page.adding.take_in(folder_of(tmp_path / "given", tiny_head()), model)
     qtbot.waitUntil(lambda: "has a drafter now" in page.task_status.status.text())
     assert "Choose EAGLE-3 above the chat" in page.task_status.status.text()
     page.table.pick("local/given@imported")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from PySide6.QtCore import QSettings, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QWizard
@@ -10,7 +11,9 @@ from pytestqt.qtbot import QtBot
 from app.models.wizard.wizard import Wizard
 from app.models.wizard.wizard_page import ORDER
 from app.talk.chat import Engine
-from tests.app.models.conftest import FAMILY, TINY, Serve
+from engine.config import PRESETS
+from engine.library import Drafter, drafters
+from tests.app.models.conftest import FAMILY, TINY, Serve, tiny_head
 from tests.engine.library.hub import FakeHub, Fault
 
 WEIGHTS = "model.safetensors"
@@ -27,8 +30,16 @@ def press_next(wizard: Wizard, qtbot: QtBot) -> None:
     QTest.keyClick(button, Qt.Key.Key_Space)
 
 
-def test_from_first_start_to_a_reply(serve: Serve, hub: FakeHub, settings: QSettings, qtbot: QtBot) -> None:
+HEAD = Drafter("ada/head", "head", 1000, 0, "MIT", "here", "twice as fast, published by Ada")
+
+
+def test_from_first_start_to_a_reply(
+    serve: Serve, hub: FakeHub, settings: QSettings, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Guards: any break between opening Updraft for the first time and talking to a model that was downloaded."""
+    monkeypatch.setattr(drafters, "_MADE_FOR", {f"HuggingFaceTB/{FAMILY[0]}": (HEAD,)})
+    head = tiny_head()
+    hub.publish(HEAD.repository, head)
     size = (TINY / WEIGHTS).stat().st_size
     hub.faults += [Fault("cut", WEIGHTS, at=size // 3), Fault("status", WEIGHTS, status=500)]
     running = serve()
@@ -49,6 +60,7 @@ def test_from_first_start_to_a_reply(serve: Serve, hub: FakeHub, settings: QSett
     card = next(card for card in wizard.model_page.cards if card.offer.name == "smollm2")
     card.choice.setFocus()
     QTest.keyClick(card.choice, Qt.Key.Key_Space)
+    card.drafter.click()
     assert running.preferences.settings.room == 8192, "what is only looked at is no setting yet"
     press_next(wizard, qtbot)
     assert running.preferences.settings.room == 32_768, "the models were judged by a length that nobody gets"
@@ -57,7 +69,9 @@ def test_from_first_start_to_a_reply(serve: Serve, hub: FakeHub, settings: QSett
 
     assert step(wizard) == "download"
     press_next(wizard, qtbot)  # opens once every file is verified
-    assert hub.bytes_served(WEIGHTS) == len(FAMILY) * size, "a byte was fetched twice, or not at all"
+    assert hub.bytes_served(WEIGHTS) == len(FAMILY) * size + len(head[WEIGHTS]), (
+        "a byte was fetched twice, or not at all"
+    )
 
     assert step(wizard) == "trial"
     qtbot.waitUntil(lambda: wizard.trial_page.tried, timeout=60_000)
@@ -65,6 +79,8 @@ def test_from_first_start_to_a_reply(serve: Serve, hub: FakeHub, settings: QSett
     assert running.chat.engine is Engine.READY
     assert running.chat.models is not None
     assert running.chat.models.name == "SmolLM2 1.7B"
+    assert running.chat.models.runs(PRESETS["head"]), "its drafter came along"
+    assert running.chat.preset.name == "hsd", "a processor does not begin with one"
     press_next(wizard, qtbot)
     wizard.button(QWizard.WizardButton.FinishButton).click()
 
