@@ -17,6 +17,7 @@ from app.models.library import Installed, Listing, ModelLibrary, Offer
 from app.models.library_page import LibraryPage
 from app.talk.chat import Chat
 from app.threads.failure import Failure
+from engine.config import ModelSet
 from tests.app.models.conftest import TINY, tiny_head
 from tests.engine.library.hub import FakeHub
 from tests.engine.library.test_drafters import folder_of
@@ -246,13 +247,18 @@ def fetch(library: ModelLibrary, name: str, qtbot: QtBot) -> None:
 
 
 def test_a_drafter_is_added_to_the_model_picked(
-    page: LibraryPage, library: ModelLibrary, qtbot: QtBot, tmp_path: Path
+    page: LibraryPage, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Guards: a drafter listed as a model to chat with, one that goes with its model unsaid, one nobody can remove."""
+    """Guards: a drafter listed as a model to chat with, one that the model in use never gets, one nobody can remove."""
     model = page.chosen()
     assert isinstance(model, Installed)
-    page.adding.take_in(folder_of(tmp_path / "given", tiny_head()), model)
-    qtbot.waitUntil(lambda: "has a drafter now" in page.task_status.status.text())
+    used = ModelSet.alone(model.name, model.folder)
+    monkeypatch.setattr(Chat, "models", property(lambda _: used))
+    with qtbot.waitSignal(page.use_wanted) as wanted:
+        page.adding.take_in(folder_of(tmp_path / "given", tiny_head()), model)
+    assert wanted.args
+    again = wanted.args[0]
+    assert (again.name, set(again.models)) == (used.name, {"target", "head"})
     assert "Choose EAGLE-3 above the chat" in page.task_status.status.text()
     page.table.pick("local/given@imported")
     drafter = page.chosen()
