@@ -52,6 +52,11 @@ def architecture_of(config: Mapping[str, Any], name: str) -> Architecture:
 
 def _family(settings: Settings) -> Family:
     """Return the model's family; raises CheckpointError for one that is not ours, or that does not write text."""
+    if settings.has("draft_vocab_size"):  # the oldest heads call themselves what their layer is
+        raise CheckpointError(
+            f"{settings.name} is a drafter, which guesses ahead for a model and is none by itself.",
+            "Choose the model it was made for, and add the drafter to it.",
+        )
     named = settings.values.get("model_type")
     family = FAMILIES.get(named) if isinstance(named, str) else None
     if family is None:

@@ -34,6 +34,11 @@ def refusal(family: str = "llama", **changes: object) -> str:
     return refused.value.sentence
 
 
+def test_a_head_is_no_model() -> None:
+    """One of the oldest calls itself a Llama of one layer, and would write nonsense."""
+    assert "is a drafter" in refusal(architectures=["LlamaForCausalLM"], draft_vocab_size=64)
+
+
 def test_an_old_description_means_the_same(tmp_path: Path) -> None:
     """A checkpoint from the Hub, written years ago, read with default rotations because the spelling changed."""
     scaling = {**LLAMA3, "original_max_position_embeddings": 64}
