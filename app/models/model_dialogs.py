@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QMainWindow, QMenu, QMessageBox, QWidget
 
 from app.look.box import Box
 from app.models.downloads_at_closing import DownloadsAtClosing
-from app.models.library import Listing, ModelLibrary, starter_models
+from app.models.library import Listing, ModelLibrary, is_drafter, starter_models
 from app.models.library_page import LibraryPage
 from app.models.wizard.wizard import Wizard
 from app.talk.chat import Chat, Engine
@@ -113,14 +113,15 @@ class ModelDialogs(QObject):
     def ask_folder(self, folder: Path) -> None:
         """Ask what is to be done with a model dropped on the window: opened where it lies, or imported.
 
-        A GGUF file can only be imported.
+        A GGUF file can only be imported, and a drafter.
         """
-        packed = folder.suffix.lower() == ".gguf"
+        packed, drafter = folder.suffix.lower() == ".gguf", is_drafter(folder)
         more = "Import it to keep it in Models, also when this folder goes; or chat with it from where it is."
         more = "Import it to chat with it. The file itself stays as it is." if packed else more
-        box = Box("Model", f"“{folder.name}” is a model.", more, self._window)
+        more = "Import it, and it guesses ahead for the model that it was made for." if drafter else more
+        box = Box("Model", f"“{folder.name}” is a {'drafter' if drafter else 'model'}.", more, self._window)
         take = box.addButton("Import", _ACCEPT)
-        look = None if packed else box.addButton("Chat with it", _ACCEPT)
+        look = None if packed or drafter else box.addButton("Chat with it", _ACCEPT)
         box.setEscapeButton(box.addButton(QMessageBox.StandardButton.Cancel))
         box.setDefaultButton(look or take)
         take.clicked.connect(lambda: self.open_library().take_in(folder))

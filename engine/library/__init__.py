@@ -13,6 +13,7 @@ from engine.library.downloads import Downloads
 from engine.library.drafters import Drafter, drafters_of
 from engine.library.faults import LibraryError
 from engine.library.fit import Verdict, judge
+from engine.library.fitting import is_drafter
 from engine.library.hardware import Hardware, likely_device, probe
 from engine.library.installed import Library
 from engine.library.manifest import Checked
@@ -56,6 +57,7 @@ __all__ = [
     "drafters_for",
     "drafters_of",
     "inspect",
+    "is_drafter",
     "judge",
     "likely_device",
     "newest",

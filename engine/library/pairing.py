@@ -64,7 +64,7 @@ def target_of(source: Path, models: Sequence[Installed], to: str | None = None) 
         raise LibraryError(
             "vocabulary",
             f"{source.name} suits {' and '.join(model.name for model, _ in meant)}, and does not say which it is for.",
-            "Choose the model yourself: in a terminal with --to NAME.",
+            "Choose the model yourself: with “Add a drafter…” in Models, or in a terminal with --to NAME.",
         )
     return meant[0]
 

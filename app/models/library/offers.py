@@ -147,7 +147,8 @@ def look_up(address: str, library: Library, connection: Connection, context: int
     if name in CATALOGUE:
         return next(offer for offer in survey(library, context).offers if offer.name == name)
     found = inspect(address, connection, token())
-    there = any(m.repository == found.repository and m.present and m.whole for m in library.models())
+    ready = {model.repository for model in library.models() if model.present and model.whole}
+    there = found.repository in ready
     return Offer(
         name=found.repository,  # as the Hub writes it, whatever was typed
         title=found.repository,
@@ -161,6 +162,7 @@ def look_up(address: str, library: Library, connection: Connection, context: int
         installed=there,
         missing=() if there else (found.repository,),
         parameters=found.parameters,
+        **_drafter(found.repository, ready),
     )
 
 

@@ -192,7 +192,7 @@ class ModelPage(WizardPage):
 
     def _order_tabs(self) -> None:
         """Let Tab come to the choices first, as they are read."""
-        choices = [card.choice for card in self.cards]
+        choices = [control for card in self.cards for control in card.controls]
         below = self.halt, self.address, self.ask_hub, self.folder, self.file
         for before, after in pairwise((self.context, *choices, *below)):
             QWidget.setTabOrder(before, after)

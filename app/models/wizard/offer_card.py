@@ -55,10 +55,17 @@ class OfferCard(QFrame):
             label.setIndent(0)
             rows.addWidget(label)
         if offer.drafter is not None and not offer.drafter_there:
+            said = self._of_drafter(offer.drafter)
+            self.drafter.setAccessibleDescription(said)
             rows.addWidget(self.drafter)
-            rows.addWidget(small(self._of_drafter(offer.drafter)))
+            rows.addWidget(small(said))
         else:
             self.drafter.setParent(None)
+
+    @property
+    def controls(self) -> tuple[QWidget, ...]:
+        """What of it the keyboard reaches, from the top."""
+        return (self.choice,) if self.drafter.parent() is None else (self.choice, self.drafter)
 
     @property
     def wanted(self) -> Offer:

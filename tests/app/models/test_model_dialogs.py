@@ -15,8 +15,10 @@ from app.models.library import Installed, Listing, ModelLibrary, Offer
 from app.models.model_dialogs import ModelDialogs
 from app.talk.chat import Chat
 from engine.config import ModelSet
+from tests.app.models.conftest import tiny_head
 from tests.app.plain import IN_FILE, shown
 from tests.engine.library.hub import FakeHub, Fault
+from tests.engine.library.test_drafters import folder_of
 
 WEIGHTS = "model.safetensors"
 
@@ -81,10 +83,12 @@ def test_a_folder_that_is_dropped_is_called_as_it_is(begin: Begin) -> None:
     box.reject()
 
 
-def test_a_gguf_file_that_is_dropped_can_only_be_imported(begin: Begin) -> None:
-    """Guards: a file that is opened as if it were a folder with a model in it."""
+@pytest.mark.parametrize("name", ["tiny.gguf", "drafter"])
+def test_what_is_no_folder_of_a_model_can_only_be_imported(begin: Begin, tmp_path: Path, name: str) -> None:
+    """Guards: a file, or a drafter, that is opened as if it were a folder with a model in it."""
     _, dialogs = begin()
-    dialogs.ask_folder(Path("tiny.gguf"))
+    folder_of(tmp_path / "drafter", tiny_head())
+    dialogs.ask_folder(tmp_path / name)
     box = dialogs._question_of_folder
     assert box is not None
     assert {button.text().replace("&", "") for button in box.buttons()} == {"Import", "Cancel"}
