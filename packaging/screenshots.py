@@ -30,7 +30,7 @@ from app.talk.worker import open_engine
 from engine.config import Chosen, ModelSet, models_in
 from engine.library import starter_models
 
-METHOD, WINDOWS = "hsd", (3, 4)  # with windows that are set, all three models work, wherever that is slower
+METHOD, WINDOWS = "hsd", (2, 2)  # with windows that are set, all three models work, wherever that is slower
 QUESTION = "Write the beginning of a story about a fox and a lantern."
 ROOT = Path(__file__).resolve().parents[1]
 

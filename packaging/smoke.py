@@ -28,6 +28,8 @@ from PIL import Image
 OLD = ROOT / "tests" / "app" / "conversations" / "data" / "version1.sql"  # an earlier version's conversations
 QUESTION = "Write this sentence four times: The quick brown fox jumps over the lazy dog."
 METHODS = {"draft": "Draft", "hsd": "Draft", "pyramid": "Qualifier"}  # on the starter, and a level of each
+DRAFTERS = {"head": "Head", "block": "Block"}  # likewise, where the bundle has them
+MODELS = "program/assets/model"
 SHORT = ("--max-tokens", "96")
 SIDEBAR = (12, 150, 220, 600)  # where conversations are listed
 FIRST = (100, 176)  # the first of them
@@ -152,7 +154,8 @@ class Smoke:
         """Answers without a window, with the starter alone and with the smaller models that came for it."""
         done = self.ask(alone)
         self.report.note("an answer in the terminal", done.returncode == 0 and bool(done.stdout.strip()))
-        for preset, level in METHODS.items():
+        brought = {name: level for name, level in DRAFTERS.items() if any((alone.folder / MODELS).glob(f"*/{name}"))}
+        for preset, level in (METHODS | brought).items():
             done = self.ask(alone, "--preset", preset)
             answered = done.returncode == 0 and bool(done.stdout.strip())
             guessed = f"\n{level} (" in done.stderr  # the table below the answer has a line for it
