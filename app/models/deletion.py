@@ -61,10 +61,16 @@ class Deletion(QObject):
         return isinstance(chosen, Installed) and chosen.folder in folders
 
     def _rest_of(self, model: Installed, listing: Listing | None) -> ModelSet | None:
-        """Return the target of the set in use where another model of it goes, None where it is the target."""
+        """Return the target of the set in use where another model of it goes, None where it is the target.
+
+        Without a drafter the whole rest of a set goes on.
+        """
         models = self._chat.models
         if models is None or models.target == model.folder or listing is None:
             return None
+        if model.drafts:
+            rest = {role: folder for role, folder in models.models.items() if folder != model.folder}
+            return ModelSet(models.name, rest)
         target = next((each for each in listing.models if each.folder == models.target), None)
         return None if target is None else ModelSet.alone(target.name, target.folder)
 

@@ -27,7 +27,8 @@ BY_NAME: Mapping[tuple[str, Device], tuple[str, ...]] = MappingProxyType(
     {  # sets of which it was measured: by the name of the set
         # Its smaller models are there to be watched: on two cores they cost more than they save.
         (STARTER, "cpu"): ("lookup",),
-        (STARTER, "cuda"): ("block", "head", "lookup"),
+        # On an H200 a pass of it takes half a millisecond, and copying made it 1.1 to 1.4 times as fast.
+        (STARTER, "cuda"): ("lookup",),
     }
 )
 

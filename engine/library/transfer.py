@@ -98,7 +98,8 @@ class Transfer:
             try:
                 role_for(folder, target.folder(self._order.library))
             except CheckpointError:
-                delete(self._order.library, folder)
+                if not plan.complete:  # one that was there before may serve another model
+                    delete(self._order.library, folder)
                 raise
             replace(plan, complete=True).save(self._order.library)
 
