@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection
 from typing import get_args
 
 from engine.architecture.holding import Device
+from engine.config import DRAFTERS
 from engine.library.asking import inspect, wanted_for
 from engine.library.catalogue import CATALOGUE
 from engine.library.connection import Connection
@@ -22,17 +24,7 @@ from engine.words import size
 def show_shelf(library: Library) -> int:
     """Say what can be fetched and what is installed."""
     installed = library.models()
-    names = {model.repository for model in installed}
-    say("Catalogue")
-    for entry in CATALOGUE.values():
-        there = all(model.repository in names for model in entry.models.values())
-        marks = ("installed", there), ("sign-in", entry.gated)
-        remarks = ", ".join(mark for mark, applies in marks if applies)
-        say(f"  {entry.name:<18} {size(entry.download):>8}  {entry.title}{f' ({remarks})' if remarks else ''}")
-        say(f"  {'':<18} {'':>8}  {entry.good_for}")
-        for each in entry.drafters:
-            mark = " (installed)" if each.repository in names else ""
-            say(f"  {'':<18} {size(each.download):>8}  + drafter “{each.role}”, {each.expected}{mark}")
+    _show_catalogue({model.repository for model in installed})
     say(f"Starter: {starter_models().name}")
     if starter_trouble():
         say(f"  SmolLM2 is not there: {starter_trouble()}")
@@ -43,13 +35,34 @@ def show_shelf(library: Library) -> int:
         say(f"  {_called(model):<44} {size(model.size):>8}  {state or model.licence}{serves}")
     for repository, count in library.unfinished():
         say(f"  {repository:<44} {size(count):>8}  not complete")
-    for name, missing in library.lacking().items():
-        say(f"  {CATALOGUE[name].title} lacks {', '.join(missing)}; get the rest with: models get {name}")
+    _show_what_lacks(library)
     for note in library.unreadable():
         say(f"  {note}")
     if not installed:
         say("  nothing yet; the starter always works")
     return 0
+
+
+def _show_catalogue(there: Collection[str]) -> None:
+    say("Catalogue")
+    for entry in CATALOGUE.values():
+        whole = all(model.repository in there for model in entry.models.values())
+        marks = ("installed", whole), ("sign-in", entry.gated)
+        remarks = ", ".join(mark for mark, applies in marks if applies)
+        say(f"  {entry.name:<18} {size(entry.download):>8}  {entry.title}{f' ({remarks})' if remarks else ''}")
+        say(f"  {'':<18} {'':>8}  {entry.good_for}")
+        for each in entry.drafters:
+            mark = " (installed)" if each.repository in there else ""
+            say(f"  {'':<18} {size(each.download):>8}  + drafter “{each.role}”, {each.expected}{mark}")
+
+
+def _show_what_lacks(library: Library) -> None:
+    for name, missing in library.lacking().items():
+        say(f"  {CATALOGUE[name].title} lacks {', '.join(missing)}; get the rest with: models get {name}")
+    for name, models in library.model_sets().items():
+        drafters = CATALOGUE[name].drafters if name in CATALOGUE else ()
+        if drafters and not DRAFTERS & models.models.keys():
+            say(f"  {models.name} can have a drafter, {size(drafters[0].download)}; get it with: models get {name}")
 
 
 def _called(model: Installed) -> str:

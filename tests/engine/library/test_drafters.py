@@ -232,3 +232,7 @@ def test_a_drafters_own_address_leads_to_its_model() -> None:
     assert "models get qwen3-8b --drafter head" in caught.value.hint
     roles = {which: [each.role for each in wanted_for("qwen3-8b", which)[1]][3:] for which in (BEST, "block", None)}
     assert roles == {BEST: ["head"], "block": ["block"], None: []}
+    assert [each.role for each in wanted_for("Qwen/Qwen3-4B", "block")[1]] == ["target", "block"]
+    assert [each.role for each in wanted_for("Qwen/Qwen3-4B")[1]] == ["target"]
+    with pytest.raises(ModelSetError, match="no drafter “head” for Qwen3 4B"):
+        wanted_for("qwen3-4b", "head")
