@@ -33,8 +33,8 @@ SMALL = 0.02  # how far random weights lie from 0
 class Agreement:
     """How often the target keeps a drafter's tokens, by their place in the window, all before them kept.
 
-    ``rates``: .72 .68 ... as measured for EAGLE-3 in chat. Of DSpark only the tokens of a round are published (3.6 in
-    chat, 5.4 for code, of blocks of 7): ``rates`` alike at every place that come to as many.
+    ``rates``: those of EAGLE-3 are assumed. Of DSpark only the tokens of a round are published (3.6 in chat, 5.4 for
+    code, of blocks of 7): rates alike at every place that come to as many.
     """
 
     what: str
