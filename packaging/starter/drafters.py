@@ -43,6 +43,7 @@ FEW = 8192  # tokens that a drafter has a head for
 LONG = 1280  # tokens of replies joined to a conversation
 KEEP = 60  # seconds between two times that all is written
 SHARD = 15 << 20  # bytes a file has at most
+LICENCE = "Apache-2.0; begun with parts of SmolLM2-135M-Instruct, by Hugging Face, and taught on its replies"
 NF4 = {"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}
 
 
@@ -121,7 +122,12 @@ def begun(shop: Shop, target: Llama, name: str, few: Tensor) -> Learner:
     count = sum(each.numel() for each in drafter.parameters())
     shop.say(f"{name}: {count / 1e6:.1f} M parameters, reads layers {drafter.sizes.taps}")
     pace = options.paces[shop.rank % len(options.paces)]
-    return Learner(name, drafter, target, pace, again=again)
+    learner = Learner(name, drafter, target, pace, again=again)
+    if again and (options.initial / name / "card.json").exists():
+        learner.before = json.loads((options.initial / name / "card.json").read_text(encoding="utf-8")).get(
+            "courses", []
+        )
+    return learner
 
 
 def evaluate(shop: Shop, learners: list[Learner], held: Texts) -> None:
@@ -157,12 +163,13 @@ def export(learner: Learner, shop: Shop, learnt: Texts) -> None:
         shards[-1][name] = part
     for number, shard in enumerate(shards, 1):
         save_file(shard, fresh / f"state-{number}.safetensors")
-    said = {
+    course = {
         "target": {file.name: digest(file) for file in sorted(shop.options.target.glob("*.safetensors"))},
         "steps": learner.steps,
         "tokens of replies": int((learnt.tokens & LEARN > 0).sum()),
         "tokens read": learner.tokens,
     }
+    said = {"licence": LICENCE, "courses": [*learner.before, course]}
     (fresh / "config.json").write_text(json.dumps(saving.description(learner.drafter), indent=1) + "\n")
     (fresh / "card.json").write_text(json.dumps(said, indent=1) + "\n")
     if folder.exists():

@@ -69,6 +69,7 @@ class Learner:
         self.steps, self.tokens = 0, 0
         self.skipped = torch.zeros((), dtype=torch.int64, device=target.embed_tokens.weight.device)
         self.evaluation: dict[str, Any] = {}
+        self.before: list[Any] = []  # what its card says of earlier courses
 
     @property
     def guesses(self) -> int:
