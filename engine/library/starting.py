@@ -19,7 +19,7 @@ BY_NATURE: Mapping[Device, tuple[str, ...]] = MappingProxyType(
         # takes one for every token, smaller models several times as long; copying costs nothing.
         "cuda": ("block", "head", "hispec", "hsd", "draft", "lookup"),
         # On a processor every token of a pass costs, and a drafter's own passes with it: a block trained for SmolLM2
-        # ran at about 0.6 of plain decoding on two busy cores. Where one pays, it gets a line in BY_NAME.
+        # was slower than plain decoding on two cores. Where one pays, it gets a line in BY_NAME.
         "cpu": ("hispec", "hsd", "draft", "lookup"),
     }
 )
