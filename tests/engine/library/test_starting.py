@@ -46,11 +46,13 @@ def test_a_drafter_is_begun_with_on_a_gpu_alone(tmp_path: Path, role: str) -> No
     assert (begins(models, "cuda"), begins(models, "cpu")) == (role, "draft")
 
 
-def test_the_starter_copies_what_was_said(tmp_path: Path) -> None:
+def test_the_starter_begins_with_what_was_measured(tmp_path: Path) -> None:
     """Guards against a first chat slowed down by models that are there to be watched."""
     place = folder(tmp_path / "any")
-    models = ModelSet(TITLE, {"target": place, "qualifier": place, "draft": place})
-    assert begins(models, "cuda") == begins(models, "cpu") == "lookup"
+    models = dict.fromkeys(("target", "qualifier", "draft"), place)
+    assert begins(ModelSet(TITLE, models), "cuda") == begins(ModelSet(TITLE, models), "cpu") == "lookup"
+    models |= dict.fromkeys(DRAFTERS, place)
+    assert (begins(ModelSet(TITLE, models), "cuda"), begins(ModelSet(TITLE, models), "cpu")) == ("head", "lookup")
 
 
 @pytest.mark.parametrize("entry", CATALOGUE.values(), ids=lambda entry: entry.name)
