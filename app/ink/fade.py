@@ -41,18 +41,24 @@ class Fade:
         return inf if self.first == NONE else self._top(self.first)
 
     def begin(self, first: int, end: int) -> None:
-        """Fade in the tokens from ``first`` to ``end``; those that were still fading are there at once."""
+        """Fade in the tokens from ``first`` to ``end``; those that were still fading are there at once, if any come."""
+        if first == end and self.first < end:
+            return
+        self._repaint()
         self.first = NONE
         if self.moving and 0 < first < end <= first + MOST and self._view.isVisible():
             self.first = first
             self._age.start()
             self._timer.start()
 
-    def _step(self) -> None:
+    def _repaint(self) -> None:
         port = self._view.viewport()
         if self.first != NONE:
             top = int(min(self.top, port.height())) - OVERHANG
             port.update(0, top, port.width(), port.height() - top)
+
+    def _step(self) -> None:
+        self._repaint()
         if self.shade == 1.0:
             self.first = NONE
             self._timer.stop()

@@ -74,6 +74,7 @@ class MarkedText(TextView):
         if not (self._found or self._shows_cursor() or self.textCursor().hasSelection()):
             rest = self._cache.paint(painter, rest, ground, self._fade.top - OVERHANG)
         if not rest.isEmpty():
+            painter.setClipRect(rest)  # a mark that the pictures have a part of would be twice as dark there
             self._paint_behind(painter, QRectF(rest))
             painter.end()
             super().paintEvent(QPaintEvent(rest))
