@@ -55,6 +55,8 @@ class HeadLevel(Level):
         given = None
         for step in range(tokens):
             rests = board.idle if step else None  # once drafting has stopped, a step costs its launches alone
+            if rests is not None and not rests.is_cuda and rests:
+                return  # and would make a row of another place again where kernels do not rest
             count, rings = (1, []) if step else (self.behind, [self.stack.ring(depth) for depth in head.shape.taps])
             pass_of = board, head.embedding, rings, count, self.starts, self.slot.record
             embedding, states = open_rows(*pass_of, apart=head.apart, idle=step > 0)

@@ -185,6 +185,13 @@ def told(events: Sequence[Event]) -> list[object]:
     ]
 
 
+def made_by(session: Session) -> tuple[Tensor, int]:
+    """Return the keys of a session's head, [kv_heads, room, head_dim], and how many rows are held."""
+    rows = session._loaded.own["head"]
+    assert isinstance(rows, Rows)
+    return rows.past.keys, rows.held
+
+
 @pytest.mark.parametrize("name", ["specforge", "deepspec"])
 def test_recorded_rounds_are_those_of_the_recursion(name: str, family: ModelSet, folders: dict[str, Path]) -> None:
     """A row or a feature of the wrong position, or one that was never made again, guesses otherwise."""
@@ -198,6 +205,8 @@ def test_recorded_rounds_are_those_of_the_recursion(name: str, family: ModelSet,
             events = ask(recorded, conversation, preset, sampling)
             assert (recorded.how, recorded.why_eager) == ("graphs", "")
             assert told(events) == told(ask(called, conversation, preset, sampling))
+            (some, held), (others, also) = (made_by(session) for session in (recorded, called))
+            assert some[:, : min(held, also)] == pytest.approx(others[:, : min(held, also)], abs=1e-3)
             kept.update(token.level for event in events if isinstance(event, Round) for token in event.settled)
     assert kept[0] > 9  # or nothing of what it guesses would matter
 
