@@ -23,8 +23,8 @@ from engine.config import Chosen
 from engine.library import starter_models
 
 QUESTION = "Give me three tips for sleeping better."
-FRAME = 40  # ms between two pictures
-LONGEST = 90  # pictures
+FRAME = 70  # ms between two pictures
+LONGEST = 60  # pictures
 SHRINK = 0.75  # of the window, to keep the file small
 
 
@@ -65,7 +65,7 @@ def main() -> None:
     pictures, times = film(photographer)
     photographer.leave()
     pictures[0].save(
-        options.file, save_all=True, append_images=pictures[1:], duration=times, loop=0, quality=60, method=4
+        options.file, save_all=True, append_images=pictures[1:], duration=times, loop=0, quality=40, method=6
     )
     print(f"{options.file}: {len(pictures)} pictures, {options.file.stat().st_size / 1e6:.1f} MB")
 
