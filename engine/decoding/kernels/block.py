@@ -23,9 +23,22 @@ def open_block(board: Board, embedding: Tensor, mask: Tensor, rows: int, start: 
     hidden = torch.empty(rows, embedding.shape[1], dtype=embedding.dtype, device=board.tape.device)
     if hidden.is_cuda:
         pieces = hidden.shape[1] * hidden.element_size() // 16
-        memory = (hidden, embedding, mask, start, board.words, board.tape, record.words)
-        code = kernel("block", "open_block", hidden.device)
-        launch(code, hidden.device, (rows,), min(THREADS, pieces), 0, *memory, pieces, len(embedding))
+        launch(
+            kernel("block", "open_block", hidden.device),
+            hidden.device,
+            (rows,),
+            min(THREADS, pieces),
+            0,
+            hidden=hidden,
+            embedding=embedding,
+            mask=mask,
+            start=start,
+            state=board.words,
+            tape=board.tape,
+            record=record.words,
+            pieces=pieces,
+            known=len(embedding),
+        )
         return hidden
     start.fill_(max(int(board.length) - 1, 0))
     reference.stamp(record)
@@ -43,11 +56,25 @@ def lean(
     [1]; where it is not zero nothing is added.
     """
     if logits.is_cuda:
-        columns, pieces = logits.shape[1], rows.shape[1] // 8
-        memory = (logits, start, board.words, board.tape, rows, spread, idle)
-        code = kernel("block", "lean", logits.device)
-        numbers = (len(logits), columns, pieces, len(rows))
-        launch(code, logits.device, (-(-columns // COLUMNS),), THREADS, 0, *memory, *numbers)
+        columns = logits.shape[1]
+        launch(
+            kernel("block", "lean", logits.device),
+            logits.device,
+            (-(-columns // COLUMNS),),
+            THREADS,
+            0,
+            logits=logits,
+            start=start,
+            state=board.words,
+            tape=board.tape,
+            rows=rows,
+            spread=spread,
+            idle=idle,
+            tokens=len(logits),
+            columns=columns,
+            pieces=rows.shape[1] // 8,
+            known=len(rows),
+        )
     elif idle is None or not idle:
         newest = int(board.length) - 1
         row = newest - int(start)
@@ -66,10 +93,25 @@ def doubt(
     tokens, width = states.shape
     rank = len(weight) - width
     if states.is_cuda:
-        memory = (states, start, board.words, board.tape, rows, weight, bias)
-        known = 1 if rows is None else len(rows)
-        code = kernel("block", "doubt", states.device)
-        launch(code, states.device, (1,), THREADS, 0, *memory, tokens, width, rank, known, least)
+        launch(
+            kernel("block", "doubt", states.device),
+            states.device,
+            (1,),
+            THREADS,
+            0,
+            states=states,
+            start=start,
+            state=board.words,
+            tape=board.tape,
+            rows=rows,
+            weight=weight,
+            bias=bias,
+            tokens=tokens,
+            width=width,
+            rank=rank,
+            known=1 if rows is None else len(rows),
+            least=least,
+        )
         return
     newest = int(board.length) - 1
     row = newest - int(start)

@@ -31,22 +31,33 @@ __device__ float normaliser(const u16* logits, int vocabulary) {
     return top + logf(block_sum(highest == nothing() ? 0.f : sum * expf(highest - top)));
 }
 
+struct Judgement {
+    State* state;
+    int *tape, *first;
+    const Shaped* shaped;
+    const u16 *raw, *guess;  // plain logits; those of the level below for `diverge` alone
+    float* apart;            // how far the two laws of a position lie apart; null for `decide` by the exact rule
+    Record* record;
+    int level, rows, vocabulary;
+    float tau;
+    int bonus, top;
+};
+
 // (KL(m||p) + KL(m||q)) / 2 in nats with m = (p + q) / 2. What both rule out adds nothing. gridDim = (rows).
-extern "C" __global__ void diverge(const State* state, const u16* guess, const u16* own, float* apart, int level,
-                                   int rows, int vocabulary) {
+extern "C" __global__ void diverge(const __grid_constant__ Judgement given) {
     allow_next_kernel();
     wait_for_last_kernel();
-    const Window w = window(state, level, rows);
+    const Window w = window(given.state, given.level, given.rows);
     const int i = blockIdx.x;
     if (i >= w.n) return;
-    const u64 skipped = static_cast<u64>(w.row + i) * vocabulary;
-    const u16 *a = own + skipped, *b = guess + skipped;
-    const float of_a = normaliser(a, vocabulary), of_b = normaliser(b, vocabulary);
-    const bool aligned = vocabulary % CHUNK == 0;
+    const u64 skipped = static_cast<u64>(w.row + i) * given.vocabulary;
+    const u16 *a = given.raw + skipped, *b = given.guess + skipped;
+    const float of_a = normaliser(a, given.vocabulary), of_b = normaliser(b, given.vocabulary);
+    const bool aligned = given.vocabulary % CHUNK == 0;
     float sum = 0.f;
-    for (int at = threadIdx.x * CHUNK; at < vocabulary; at += blockDim.x * CHUNK) {
+    for (int at = threadIdx.x * CHUNK; at < given.vocabulary; at += blockDim.x * CHUNK) {
         float x[CHUNK], y[CHUNK];
-        eight(a, at, vocabulary, aligned, x), eight(b, at, vocabulary, aligned, y);
+        eight(a, at, given.vocabulary, aligned, x), eight(b, at, given.vocabulary, aligned, y);
 #pragma unroll
         for (int i = 0; i < CHUNK; i++) {
             const float p = x[i] - of_a, q = y[i] - of_b, m = .5f * (expf(p) + expf(q));
@@ -54,33 +65,34 @@ extern "C" __global__ void diverge(const State* state, const u16* guess, const u
         }
     }
     sum = block_sum(sum);
-    if (threadIdx.x == 0) apart[i] = sum;
+    if (threadIdx.x == 0) given.apart[i] = sum;
 }
 
-// Lane i knows token i, the judge's choice there and what it gives the token. `apart`: null where the rule is exact.
-extern "C" __global__ void decide(State* state, int* tape, int* first, const Shaped* shaped, const u16* raw,
-                                  const float* apart, Record* record, int level, int rows, int vocabulary, float tau,
-                                  int bonus, int top) {
+// Lane i knows token i, the judge's choice there and what it gives the token.
+extern "C" __global__ void decide(const __grid_constant__ Judgement given) {
     allow_next_kernel();
     wait_for_last_kernel();
-    const Board board{state, tape, first};
-    const Window w = window(state, level, rows);
-    const int lane = threadIdx.x, row = min(w.row + lane, rows - 1), position = w.mark + lane;
+    State* state = given.state;
+    Record* record = given.record;
+    const Board board{state, given.tape, given.first};
+    const Window w = window(state, given.level, given.rows);
+    const int lane = threadIdx.x, row = min(w.row + lane, given.rows - 1), position = w.mark + lane;
     const bool proposed = lane < w.n;
-    const int token = proposed ? tape[position] : 0, choice = shaped[row].choice();
-    const bool falls = apart == nullptr ? token != choice : !(apart[min(lane, rows - 1)] <= tau);  // a NaN falls, too
+    const int token = proposed ? given.tape[position] : 0, choice = given.shaped[row].choice();
+    const float* apart = given.apart;  // null: the rule is exact
+    const bool falls = apart == nullptr ? token != choice : !(apart[min(lane, given.rows - 1)] <= given.tau);  // or NaN
     const u32 fallen = __ballot_sync(0xffffffff, proposed && falls);
     const int kept = fallen ? __ffs(fallen) - 1 : w.n;
-    const bool further = !board.full() && (w.n == 0 || bonus) && w.row + w.n < rows;
+    const bool further = !board.full() && (w.n == 0 || given.bonus) && w.row + w.n < given.rows;
     const bool follows = lane == kept && (kept < w.n || further);
-    const u16* logits = raw + static_cast<u64>(row) * vocabulary;
+    const u16* logits = given.raw + static_cast<u64>(row) * given.vocabulary;
     if (proposed) {
         record->tokens[lane] = token, record->ranks[lane] = 1;
-        record->probabilities[lane] = shaped[row].probability(board, logits, token, position);
+        record->probabilities[lane] = given.shaped[row].probability(board, logits, token, position);
     }
     if (follows) {
         record->tokens[w.n] = choice, record->ranks[w.n] = 1;
-        record->probabilities[w.n] = shaped[row].probability(board, logits, choice, position);
+        record->probabilities[w.n] = given.shaped[row].probability(board, logits, choice, position);
     }
     __syncwarp();  // below the tape changes
     if (lane != kept) return;
@@ -88,7 +100,7 @@ extern "C" __global__ void decide(State* state, int* tape, int* first, const Sha
     record->count = w.n + follows, record->fresh = 0;
     state->length = w.mark + kept;
     if (follows) board.append(choice);
-    for (int i = 0; i < level; i++) state->starts[i] = state->length;
-    if (top) state->base = state->length;
+    for (int i = 0; i < given.level; i++) state->starts[i] = state->length;
+    if (given.top) state->base = state->length;
     record->ends[0] = now();
 }

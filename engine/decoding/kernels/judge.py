@@ -10,6 +10,7 @@ from engine.decoding.kernels.laws import Laws, rank
 from engine.decoding.kernels.record import Record
 from engine.decoding.kernels.sources import MOST, kernel
 from engine.model.kernels.launch import launch
+from engine.model.kernels.parameters import Argument
 
 THREADS = 1024  # that compare two laws
 WARP = 32
@@ -38,12 +39,23 @@ def judge(
         reference.judge(level, board, own, record, guess=guess, tau=tau, bonus=bonus, top=top)
         return
     rows, vocabulary = raw.shape
-    apart = None
+    both: dict[str, Argument] = {
+        "state": board.words,
+        "tape": board.tape,
+        "first": board.first,
+        "shaped": own.shaped,
+        "raw": raw,
+        "guess": guess.raw if guess else None,
+        "apart": torch.empty(rows, dtype=torch.float32, device=device) if guess else None,
+        "record": record.words,
+        "level": level,
+        "rows": rows,
+        "vocabulary": vocabulary,
+        "tau": tau,
+        "bonus": bonus,
+        "top": top,
+    }
     if guess is not None:
-        apart = torch.empty(rows, dtype=torch.float32, device=device)
-        given = (board.words, guess.raw, raw, apart, level, rows, vocabulary)
-        launch(kernel("judge", "diverge", device), device, (rows,), THREADS, 0, *given)
-    memory = (board.words, board.tape, board.first, own.shaped, raw, apart, record.words)
-    numbers = (level, rows, vocabulary, float(tau), int(bonus), int(top))
-    launch(kernel("judge", "decide", device), device, (1,), WARP, 0, *memory, *numbers)
+        launch(kernel("judge", "diverge", device), device, (rows,), THREADS, 0, **both)
+    launch(kernel("judge", "decide", device), device, (1,), WARP, 0, **both)
     rank(own, record, min(rows + 1, MOST))

@@ -69,29 +69,37 @@ struct Pass {
     }
 };
 
-#define PASS                                                                                                           \
-    const u16 *logits, const int *start, State *state, int *tape, int *first, const int *ids, Shaped *shaped, u16 *raw, \
-        unsigned char *scratch, int tokens, int columns, int count, int vocabulary, int rows, int mode
+struct Drawing {
+    const u16* logits;  // [tokens, columns], of which `count` are columns of the vocabulary
+    const int* start;
+    State* state;
+    int *tape, *first;
+    const int* ids;  // the tokens they speak of; null: all
+    Shaped* shaped;
+    u16* raw;  // [rows, vocabulary]
+    u8* scratch;
+    Record* record;
+    int tokens, columns, count, vocabulary, rows, mode;
+    float most;  // entropy that stops the drafting behind a token
+    int settled;
+};
 
-#define THE_PASS \
-    pass_of(logits, start, state, tape, first, ids, shaped, raw, scratch, tokens, columns, count, vocabulary, rows, mode)
-
-__device__ __forceinline__ Pass pass_of(PASS) {
-    const Board board{state, tape, first};
-    const int index = mode == SHAPE ? blockIdx.y : state->length - 1 - *start;
-    const int position = *start + index + 1, row = position - state->base;
-    const bool rests = mode == NEXT ? state->idle != 0 : mode == FIRST && board.full();
-    return {logits + static_cast<u64>(max(index, 0)) * columns,
-            ids,
-            shaped + max(row, 0),
-            raw + static_cast<u64>(max(row, 0)) * vocabulary,
-            reinterpret_cast<Row*>(scratch + static_cast<u64>(blockIdx.y) * ROW_BYTES),
+__device__ __forceinline__ Pass pass_of(const Drawing& given) {
+    const Board board{given.state, given.tape, given.first};
+    const int index = given.mode == SHAPE ? blockIdx.y : given.state->length - 1 - *given.start;
+    const int position = *given.start + index + 1, row = position - given.state->base;
+    const bool rests = given.mode == NEXT ? given.state->idle != 0 : given.mode == FIRST && board.full();
+    return {given.logits + static_cast<u64>(max(index, 0)) * given.columns,
+            given.ids,
+            given.shaped + max(row, 0),
+            given.raw + static_cast<u64>(max(row, 0)) * given.vocabulary,
+            reinterpret_cast<Row*>(given.scratch + static_cast<u64>(blockIdx.y) * ROW_BYTES),
             board,
             position,
             row,
-            count,
-            vocabulary,
-            !rests && row >= 0 && row < rows && index >= 0 && index < tokens};
+            given.count,
+            given.vocabulary,
+            !rests && row >= 0 && row < given.rows && index >= 0 && index < given.tokens};
 }
 
 struct Span {
@@ -109,37 +117,38 @@ __device__ __forceinline__ u32 rank_of(float logit) {
     return (bits & 0x7fffffffu) > 0x7f800000u ? 0xffffffffu : key_of(logit);
 }
 
-extern "C" __global__ void survey(PASS) {
+extern "C" __global__ void survey(const __grid_constant__ Drawing given) {
     allow_next_kernel();
     wait_for_last_kernel();
-    const Pass pass = THE_PASS;
+    const Pass pass = pass_of(given);
     if (!pass.wanted) return;
     for (int bin = blockIdx.x + threadIdx.x * SLICES; bin < BINS; bin += blockDim.x * SLICES)
         pass.row->bin_mass[bin] = 0, pass.row->bin_count[bin] = 0;
     if (blockIdx.x == 0 && threadIdx.x == 0) pass.row->taken = 0, pass.shaped->first = 0;
-    const bool aligned = columns % CHUNK == 0;
-    const Span own = slice(count, blockIdx.x);
+    const bool aligned = given.columns % CHUNK == 0;
+    const Span own = slice(given.count, blockIdx.x);
     u64 best = 0;
     for (int at = own.from + threadIdx.x * CHUNK; at < own.to; at += blockDim.x * CHUNK) {
         float x[CHUNK];
-        if (ids == nullptr) {
+        if (given.ids == nullptr) {
             pass.plain(at, aligned, x);
             if (pass.whole()) {
                 *reinterpret_cast<uint4*>(pass.raw + at) = make_uint4(bf16_pair(x[0], x[1]), bf16_pair(x[2], x[3]),
                                                                       bf16_pair(x[4], x[5]), bf16_pair(x[6], x[7]));
             } else {
-                for (int i = 0; i < CHUNK && at + i < count; i++) pass.raw[at + i] = to_bf16(x[i]);
+                for (int i = 0; i < CHUNK && at + i < given.count; i++) pass.raw[at + i] = to_bf16(x[i]);
             }
         }
         pass.penalised(at, aligned, x);
 #pragma unroll
         for (int i = 0; i < CHUNK; i++)
-            if (at + i < count) best = Higher()(best, static_cast<u64>(rank_of(x[i])) << 32 | ~static_cast<u32>(at + i));
+            if (at + i < given.count)
+                best = Higher()(best, static_cast<u64>(rank_of(x[i])) << 32 | ~static_cast<u32>(at + i));
     }
     best = block_joined(best, Higher());
     if (threadIdx.x == 0) pass.row->best[blockIdx.x] = best;
-    if (ids == nullptr) return;
-    const Span all = slice(vocabulary, blockIdx.x);  // the next step fills in the tokens that the columns speak of
+    if (given.ids == nullptr) return;
+    const Span all = slice(given.vocabulary, blockIdx.x);  // the next step fills in what the columns speak of
     for (int token = all.from + threadIdx.x; token < all.to; token += blockDim.x) pass.raw[token] = to_bf16(nothing());
 }
 
@@ -156,22 +165,23 @@ __device__ __forceinline__ u64 least_near(float top_p, u64 total, int count) {
     return spare < 2. ? 0 : static_cast<u64>(spare) - 1;
 }
 
-extern "C" __global__ void weigh(PASS) {
+extern "C" __global__ void weigh(const __grid_constant__ Drawing given) {
     __shared__ u64 bin_mass[BINS];
     __shared__ u32 bin_count[BINS];
     allow_next_kernel();
     wait_for_last_kernel();
-    const Pass pass = THE_PASS;
+    const Pass pass = pass_of(given);
     if (!pass.wanted) return;
-    const Settings& s = state->settings;
-    const bool aligned = columns % CHUNK == 0;
-    const Span own = slice(count, blockIdx.x);
-    if (ids != nullptr)
-        for (int i = own.from + threadIdx.x; i < own.to; i += blockDim.x) pass.raw[ids[i]] = load_2(pass.logits + i);
+    const Settings& s = given.state->settings;
+    const bool aligned = given.columns % CHUNK == 0;
+    const Span own = slice(given.count, blockIdx.x);
+    if (given.ids != nullptr)
+        for (int i = own.from + threadIdx.x; i < own.to; i += blockDim.x)
+            pass.raw[given.ids[i]] = load_2(pass.logits + i);
     if (pass.greedy()) return;
     const float highest = value_of(static_cast<u32>(pass.best() >> 32)), coolness = 1.f / s.temperature;
-    const bool by_count = s.top_k > 0 && s.top_k < count, narrowed = by_count || s.top_p < 1.f;
-    const float bound = static_cast<float>(least_near(s.top_p, static_cast<u64>(ONE), count)) / ONE;
+    const bool by_count = s.top_k > 0 && s.top_k < given.count, narrowed = by_count || s.top_p < 1.f;
+    const float bound = static_cast<float>(least_near(s.top_p, static_cast<u64>(ONE), given.count)) / ONE;
     const int last = !narrowed ? -1 : by_count || bound == 0.f ? BINS : static_cast<int>(-logf(bound) * BINS_A_NAT) + 1;
     for (int bin = threadIdx.x; bin < BINS; bin += blockDim.x) bin_mass[bin] = 0, bin_count[bin] = 0;
     __syncthreads();
@@ -182,11 +192,11 @@ extern "C" __global__ void weigh(PASS) {
 #pragma unroll
         for (int i = 0; i < CHUNK; i++) {
             const float w = weight(x[i], highest, coolness);
-            const u64 m = at + i < count ? weight_mass(w) : 0;
+            const u64 m = at + i < given.count ? weight_mass(w) : 0;
             mass += m;
             likely += w >= s.min_p ? m : 0;
             const int bin = bin_of(x[i], highest, coolness);
-            if (at + i < count && bin <= last) atomicAdd(bin_mass + bin, m), atomicAdd(bin_count + bin, 1u);
+            if (at + i < given.count && bin <= last) atomicAdd(bin_mass + bin, m), atomicAdd(bin_count + bin, 1u);
         }
     }
     mass = block_sum(mass), likely = block_sum(likely);  // the bins are complete behind it, too
@@ -220,22 +230,23 @@ __device__ Goal goal_of(const Row* row, const Settings& s, int count) {
     return goal;
 }
 
-extern "C" __global__ void gather(PASS) {
+extern "C" __global__ void gather(const __grid_constant__ Drawing given) {
     allow_next_kernel();
     wait_for_last_kernel();
-    const Pass pass = THE_PASS;
+    const Pass pass = pass_of(given);
     if (!pass.wanted || pass.greedy()) return;
-    const Goal goal = goal_of(pass.row, state->settings, count);
+    const Goal goal = goal_of(pass.row, given.state->settings, given.count);
     if (!goal.wanted || goal.bin < 0 || pass.row->bin_count[goal.bin] > CANDIDATES) return;
-    const float highest = value_of(static_cast<u32>(pass.best() >> 32)), coolness = 1.f / state->settings.temperature;
-    const bool aligned = columns % CHUNK == 0;
-    const Span own = slice(count, blockIdx.x);
+    const float highest = value_of(static_cast<u32>(pass.best() >> 32));
+    const float coolness = 1.f / given.state->settings.temperature;
+    const bool aligned = given.columns % CHUNK == 0;
+    const Span own = slice(given.count, blockIdx.x);
     for (int at = own.from + threadIdx.x * CHUNK; at < own.to; at += blockDim.x * CHUNK) {
         float x[CHUNK];
         pass.penalised(at, aligned, x);
 #pragma unroll
         for (int i = 0; i < CHUNK; i++)
-            if (at + i < count && bin_of(x[i], highest, coolness) == goal.bin)
+            if (at + i < given.count && bin_of(x[i], highest, coolness) == goal.bin)
                 pass.row->keys[atomicAdd(&pass.row->taken, 1)] = key_of(x[i]);
     }
 }
@@ -367,18 +378,19 @@ __device__ u32 within(Search& search, const Row* row, const Goal& goal, u64& kep
     return search.among(row->keys, row->taken, goal.target, kept);
 }
 
-extern "C" __global__ void choose(PASS) {
+extern "C" __global__ void choose(const __grid_constant__ Drawing given) {
     __shared__ u32 keys[CANDIDATES];
     allow_next_kernel();
     wait_for_last_kernel();
-    const Pass pass = THE_PASS;
+    const Pass pass = pass_of(given);
     if (!pass.wanted || pass.greedy()) return;
-    const Settings& s = state->settings;
+    const Settings& s = given.state->settings;
     const u64 likely = block_sum(threadIdx.x < SLICES ? pass.row->likely[threadIdx.x] : 0ull);
-    const Goal goal = goal_of(pass.row, s, count);
+    const Goal goal = goal_of(pass.row, s, given.count);
     const u32 top = static_cast<u32>(pass.best() >> 32), bottom = key_of(nothing()) - 1;
-    const bool aligned = columns % CHUNK == 0;
-    const Search whole{pass, aligned, goal.by_count, value_of(top), 1.f / s.temperature, bottom, top, 0, 0, count};
+    const bool aligned = given.columns % CHUNK == 0;
+    const float coolness = 1.f / s.temperature;
+    const Search whole{pass, aligned, goal.by_count, value_of(top), coolness, bottom, top, 0, 0, given.count};
     u64 kept = goal.total;
     u32 least = bottom + 1;
     if (goal.wanted) {
@@ -397,12 +409,12 @@ extern "C" __global__ void choose(PASS) {
     pass.shaped->scale = ONE / static_cast<float>(min(kept, likely));  // one of the two sets holds the other
 }
 
-extern "C" __global__ void race(PASS) {
+extern "C" __global__ void race(const __grid_constant__ Drawing given) {
     allow_next_kernel();
     wait_for_last_kernel();
-    const Pass pass = THE_PASS;
+    const Pass pass = pass_of(given);
     if (!pass.wanted) return;
-    const Settings& s = state->settings;
+    const Settings& s = given.state->settings;
     if (pass.greedy()) {
         const int winner = pass.token(static_cast<int>(~static_cast<u32>(pass.best())));
         const float sure = pass.numbers() ? 1.f : NO_NUMBERS;  // whole warps ask
@@ -411,11 +423,11 @@ extern "C" __global__ void race(PASS) {
             *pass.shaped = {arrival(0.f, winner), 0.f, sure, 0.f, winner};
         return;
     }
-    const bool aligned = columns % CHUNK == 0;
+    const bool aligned = given.columns % CHUNK == 0;
     const float highest = pass.shaped->highest, coolness = 1.f / s.temperature;
     const float least = pass.shaped->least, scale = pass.shaped->scale;
-    const Span own = slice(count, blockIdx.x);
-    Noise noise(state->key, pass.position);
+    const Span own = slice(given.count, blockIdx.x);
+    Noise noise(given.state->key, pass.position);
     u64 earliest = 0;
     float entropy = 0.f;
     for (int at = own.from + threadIdx.x * CHUNK; at < own.to; at += blockDim.x * CHUNK) {
@@ -424,7 +436,7 @@ extern "C" __global__ void race(PASS) {
 #pragma unroll
         for (int i = 0; i < CHUNK; i++) {
             const float w = weight(x[i], highest, coolness), p = w * scale;
-            if (at + i >= count || x[i] < least || w < s.min_p || p == 0.f) continue;
+            if (at + i >= given.count || x[i] < least || w < s.min_p || p == 0.f) continue;
             const int token = pass.token(at + i);
             earliest = Higher()(earliest, arrival(noise.of(token) / w, token));
             entropy -= p * logf(p);
@@ -437,11 +449,13 @@ extern "C" __global__ void race(PASS) {
 }
 
 // The tape's next token. `most`: entropy that stops the drafting behind it. One thread.
-extern "C" __global__ void draw(PASS, Record* record, float most, int settled) {
+extern "C" __global__ void draw(const __grid_constant__ Drawing given) {
     allow_next_kernel();
     wait_for_last_kernel();
-    const Pass pass = THE_PASS;
-    if (mode == FIRST) {
+    State* state = given.state;
+    Record* record = given.record;
+    const Pass pass = pass_of(given);
+    if (given.mode == FIRST) {
         record->kind = DRAFTS, record->count = 0;
         state->starts[0] = state->length;
         state->idle = pass.board.full();
@@ -457,11 +471,11 @@ extern "C" __global__ void draw(PASS, Record* record, float most, int settled) {
         record->begins[at] = record->began, record->ends[at] = now();
         record->count = at + 1, record->fresh = at;
         pass.board.append(token);
-        state->idle = entropy > most || pass.board.full();
+        state->idle = entropy > given.most || pass.board.full();
     } else {
         state->idle = 1;
     }
-    if (!settled) return;
+    if (!given.settled) return;
     state->base = state->length;
     for (int i = 0; i < LEVELS; i++) state->starts[i] = state->length;
 }

@@ -13,7 +13,8 @@ from engine.decoding.kernels import reference
 from engine.decoding.kernels.board import Board
 from engine.decoding.kernels.record import Record
 from engine.decoding.kernels.sources import FIRST, NEXT, ROW_BYTES, SHAPE, SLICES, kernel
-from engine.model.kernels.launch import Argument, launch
+from engine.model.kernels.launch import launch
+from engine.model.kernels.parameters import Argument
 
 THREADS: Final = 256  # of a slice
 SHAPED_WORDS = reference.SHAPED.itemsize // 8
@@ -75,10 +76,9 @@ def draw(
     if not logits.is_cuda:
         reference.draw(logits, start, board, laws, record, ids=ids, entropy=entropy, first=first, settle=settle)
         return
-    arguments = _shape(logits, start, board, laws, ids, FIRST if first else NEXT)
-    most = math.inf if entropy is None else entropy
-    code = kernel("laws", "draw", logits.device)
-    launch(code, logits.device, (1, 1), 1, 0, *arguments, record.words, most, int(settle))
+    given = _shape(logits, start, board, laws, ids, FIRST if first else NEXT)
+    given |= {"record": record.words, "most": math.inf if entropy is None else entropy, "settled": settle}
+    launch(kernel("laws", "draw", logits.device), logits.device, (1, 1), 1, 0, **given)
     rank(laws, record, 1)
 
 
@@ -86,12 +86,12 @@ def rank(laws: Laws, record: Record, tokens: int) -> None:
     """Count the ranks of the last ``tokens`` tokens or fewer that ``record`` tells of and has not ranked yet."""
     raw = laws.raw
     code = kernel("rank", "rank", raw.device)
-    launch(code, raw.device, (SLICES, tokens), THREADS, 0, raw, record.words, raw.shape[1])
+    launch(code, raw.device, (SLICES, tokens), THREADS, 0, raw=raw, record=record.words, vocabulary=raw.shape[1])
 
 
 def _shape(
     logits: Tensor, start: Tensor, board: Board, laws: Laws, ids: Tensor | None, mode: int
-) -> tuple[Argument, ...]:
+) -> dict[str, Argument]:
     """Launch the kernels that shape and draw; return what they were given."""
     if not (logits.dtype == laws.raw.dtype == torch.bfloat16 and logits.is_contiguous()):
         raise TypeError(f"logits of {logits.dtype} and {laws.raw.dtype} where contiguous bfloat16 is needed")
@@ -99,9 +99,26 @@ def _shape(
     rows, vocabulary = laws.raw.shape
     count = vocabulary if ids is None else len(ids)
     worked = tokens if mode == SHAPE else 1
-    scratch = torch.empty(worked * ROW_BYTES, dtype=torch.uint8, device=logits.device)
-    memory = (logits, start, board.words, board.tape, board.first, ids, laws.shaped, laws.raw, scratch)
-    arguments = (*memory, tokens, columns, count, vocabulary, rows, mode)
+    given: dict[str, Argument] = {
+        "logits": logits,
+        "start": start,
+        "state": board.words,
+        "tape": board.tape,
+        "first": board.first,
+        "ids": ids,
+        "shaped": laws.shaped,
+        "raw": laws.raw,
+        "scratch": torch.empty(worked * ROW_BYTES, dtype=torch.uint8, device=logits.device),
+        "record": None,
+        "tokens": tokens,
+        "columns": columns,
+        "count": count,
+        "vocabulary": vocabulary,
+        "rows": rows,
+        "mode": mode,
+        "most": 0.0,
+        "settled": 0,
+    }
     for entry, slices in STEPS:
-        launch(kernel("laws", entry, logits.device), logits.device, (slices, worked), THREADS, 0, *arguments)
-    return arguments
+        launch(kernel("laws", entry, logits.device), logits.device, (slices, worked), THREADS, 0, **given)
+    return given

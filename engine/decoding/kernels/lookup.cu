@@ -15,29 +15,38 @@ __device__ __forceinline__ u64 best_match(const int* tape, int length, int longe
     return block_joined(best, Higher());
 }
 
-extern "C" __global__ void look_up(State* state, int* tape, int* first, Record* record, int longest, int shortest,
-                                   int most) {
+struct Copying {
+    State* state;
+    int *tape, *first;
+    Record* record;
+    int longest, shortest, most;
+};
+
+extern "C" __global__ void look_up(const __grid_constant__ Copying given) {
     allow_next_kernel();
     wait_for_last_kernel();
+    State* state = given.state;
+    Record* record = given.record;
+    int* tape = given.tape;
     const u64 began = now();
-    const Board board{state, tape, first};
+    const Board board{state, tape, given.first};
     const Settings& settings = state->settings;
     const int length = state->length, lane = threadIdx.x;
-    const u64 best = best_match(tape, length, longest, shortest);
+    const u64 best = best_match(tape, length, given.longest, given.shortest);
     if (lane >= LANES) return;
     const int end = static_cast<int>(best & ((1u << PLACES) - 1));
-    const int room = best && !board.full() ? min(min(most, settings.limit - length), length - end) : 0;
+    const int room = best && !board.full() ? min(min(given.most, settings.limit - length), length - end) : 0;
     const int token = lane < room ? tape[end + lane] : -1 - lane;
     bool ends = false;
     for (int i = 0; i < settings.end_count; i++) ends |= token == settings.ends[i];
     const u32 ending = __ballot_sync(0xffffffff, ends && lane < room);
     const int count = ending ? __ffs(ending) : room;
     const bool leads = __ffs(__match_any_sync(0xffffffff, token)) - 1 == lane;  // the first such token of the copy
-    const u64 ended = __shfl_sync(0xffffffff, now(), 0);
+    const u64 since = __shfl_sync(0xffffffff, began, 0), ended = __shfl_sync(0xffffffff, now(), 0);
     if (lane < count) {
-        if (leads && !board.occurs(token, length)) first[token] = length + lane;
+        if (leads && !board.occurs(token, length)) given.first[token] = length + lane;
         record->tokens[lane] = token, record->probabilities[lane] = 1.f, record->ranks[lane] = 1;
-        record->begins[lane] = began, record->ends[lane] = ended;
+        record->begins[lane] = since, record->ends[lane] = ended;
         tape[length + lane] = token;
     }
     __syncwarp();

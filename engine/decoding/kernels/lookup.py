@@ -21,5 +21,17 @@ def look_up(board: Board, record: Record, longest: int, shortest: int, most: int
     if device.type != "cuda":
         reference.look_up(board, record, longest, shortest, most)
         return
-    memory = (board.words, board.tape, board.first, record.words)
-    launch(kernel("lookup", "look_up", device), device, (1,), THREADS, 0, *memory, longest, shortest, most)
+    launch(
+        kernel("lookup", "look_up", device),
+        device,
+        (1,),
+        THREADS,
+        0,
+        state=board.words,
+        tape=board.tape,
+        first=board.first,
+        record=record.words,
+        longest=longest,
+        shortest=shortest,
+        most=most,
+    )

@@ -28,7 +28,7 @@ def open_pass(
     _must_be_whole(embedding)
     hidden = torch.empty(tokens, embedding.shape[1], dtype=embedding.dtype, device=board.tape.device)
     if hidden.is_cuda:
-        _launch("open_pass", hidden, embedding, start, board, record, len(embedding), int(idle))
+        _launch("open_pass", hidden, embedding, start, board, record, idle=idle)
         return hidden
     if not (idle and board.idle):
         start.fill_(max(int(board.length) - tokens, 0))
@@ -46,7 +46,7 @@ def keep(ring: Tensor, start: Tensor, hidden: Tensor, board: Board | None = None
     """
     _must_be_whole(ring)
     if ring.is_cuda:
-        _launch("keep", hidden, ring, start, board, None, 0, int(board is not None))
+        _launch("keep", hidden, ring, start, board, None, idle=board is not None)
     elif board is None or not board.idle:
         ring[(torch.arange(len(hidden)) + start) % RING] = hidden
 
@@ -56,7 +56,7 @@ def recall(ring: Tensor, board: Board, tokens: int, start: Tensor, record: Recor
     _must_be_whole(ring)
     hidden = ring.new_empty(tokens, ring.shape[1])
     if hidden.is_cuda:
-        _launch("recall", hidden, ring, start, board, record, 0, 0)
+        _launch("recall", hidden, ring, start, board, record)
         return hidden
     start.fill_(max(int(board.length) - tokens, 0))
     if record:
@@ -96,9 +96,20 @@ def open_rows(
             (tokens, 1 + len(rings)),
             min(THREADS, pieces),
             0,
-            *(hidden, states, embedding, *rings, *[None] * (MOST_TAPS - len(rings)), starts, board.words, board.tape),
-            *(None if record is None else record.words, len(board.tape), pieces, len(embedding), state_pieces),
-            *(int(apart), int(idle)),
+            hidden=hidden,
+            states=states,
+            embedding=embedding,
+            **{f"ring{index}": rings[index] if index < len(rings) else None for index in range(MOST_TAPS)},
+            starts=starts,
+            state=board.words,
+            tape=board.tape,
+            record=record.words if record else None,
+            room=len(board.tape),
+            pieces=pieces,
+            known=len(embedding),
+            state_pieces=state_pieces,
+            apart=apart,
+            idle=idle,
         )
         return hidden, states
     if not (idle and board.idle):
@@ -126,18 +137,25 @@ def _launch(
     start: Tensor,
     board: Board | None,
     record: Record | None,
-    known: int,
-    idle: int,
+    *,
+    idle: bool = False,
 ) -> None:
-    pieces = hidden.shape[1] * hidden.element_size() // 16
+    """Launch ``entry``; ``idle``: heed board.idle."""
+    pieces = table.shape[1] * table.element_size() // 16
     launch(
         kernel("rows", entry, hidden.device),
         hidden.device,
         (len(hidden),),
         min(THREADS, pieces),
         0,
-        *(hidden, table, start),
-        *((None, None) if board is None else (board.words, board.tape)),
-        None if record is None else record.words,
-        *(0 if board is None else len(board.tape), pieces, known, idle),
+        hidden=hidden,
+        table=table,
+        start=start,
+        state=board.words if board else None,
+        tape=board.tape if board else None,
+        record=record.words if record else None,
+        room=len(board.tape) if board else 0,
+        pieces=pieces,
+        known=len(table),
+        idle=idle,
     )

@@ -9,7 +9,8 @@ from engine.model.kernels.compiler import Source
 
 if TYPE_CHECKING:
     import torch
-    from cuda.core import Kernel
+
+    from engine.model.kernels.launch import Kernel
 
 ROOM = "engine.decoding.kernels"
 HEADERS = ("board.cuh", "choice.cuh")  # in front of each source

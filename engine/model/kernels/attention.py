@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from engine.model.kernels.launch import kernel, launch
+from engine.model.kernels.parameters import Argument
 
 STEP = 128  # positions a CTA holds at a time
 MOST_SPANS = 64
@@ -61,12 +62,21 @@ def attend(
         some = query[offset : offset + TOKENS]
         rows = -(-len(some) * heads // kv_heads // ROWS)
         blocks = min(rows, BLOCKS)
-        shape = (offset, len(some), heads, kv_heads, room, width, window or 0, int(together))
-        launch(
-            gather,
-            *(device, (spans, kv_heads, -(-rows // blocks)), THREADS * blocks, held + blocks * told),
-            *(some, keys, values, start, idle, partial, marks, *shape, scale),
-        )
-        grid = (len(some), -(-heads // HEADS))
-        launch(join, device, grid, 32 * HEADS, 0, partial, marks, start, idle, y[offset:], *shape)
+        both: dict[str, Argument] = {
+            "start": start,
+            "idle": idle,
+            "partial": partial,
+            "marks": marks,
+            "offset": offset,
+            "tokens": len(some),
+            "heads": heads,
+            "kv_heads": kv_heads,
+            "room": room,
+            "span": width,
+            "window": window or 0,
+            "together": together,
+        }
+        grid, threads, shared = (spans, kv_heads, -(-rows // blocks)), THREADS * blocks, held + blocks * told
+        launch(gather, device, grid, threads, shared, **both, query=some, keys=keys, values=values, scale=scale)
+        launch(join, device, (len(some), -(-heads // HEADS)), 32 * HEADS, 0, **both, y=y[offset:])
     return y

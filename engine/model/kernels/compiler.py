@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import platformdirs
 
+from engine.model.kernels.parameters import checks
+
 ROOM = "engine.model.kernels"
 
 
@@ -18,9 +20,10 @@ class Source(NamedTuple):
     headers: tuple[str, ...] = ()
 
     def read(self) -> str:
-        """Return all of it."""
+        """Return all of it, and what makes sure that its kernels are given what they read."""
         parts = (files(ROOM) / "prelude.cuh", *(files(self.room) / part for part in (*self.headers, f"{self.name}.cu")))
-        return "".join(part.read_text(encoding="utf-8") for part in parts)
+        whole = "".join(part.read_text(encoding="utf-8") for part in parts)
+        return whole + checks(whole)
 
 
 def cubin(source: Source, architecture: int, **macros: int) -> bytes:

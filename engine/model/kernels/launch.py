@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
 import torch
 
 from engine.model.kernels.compiler import Source, cubin
+from engine.model.kernels.parameters import Argument, Layout, layouts
 from engine.model.kernels.plan import limits
-
-if TYPE_CHECKING:
-    from cuda.core import Kernel
 
 COUNTERS = 1 << 12  # most groups of CTAs, in one launch, that must know their last
 OVERLAP_SINCE = 90  # compute capability with programmatic dependent launch
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kernel:
+    """A kernel loaded on a device: ``function`` as the driver knows it, and what it is given.
+
+    ``code``: what keeps it loaded.
+    """
+
+    function: Any
+    layout: Layout
+    code: Any
 
 
 @functools.cache
@@ -36,7 +47,7 @@ def kernel(source: str | Source, entry: str, device: torch.device, shared: int =
         (status,) = driver.cuKernelSetAttribute(attribute, shared, loaded.handle, driver.CUdevice(device.index or 0))
     if status != driver.CUresult.CUDA_SUCCESS:
         raise RuntimeError(f"{shared} bytes of shared memory were refused: {status.name}")
-    return loaded
+    return Kernel(driver.CUfunction(int(loaded.handle)), layouts(source.read())[entry], loaded)
 
 
 @functools.cache
@@ -45,32 +56,36 @@ def counters(device: torch.device) -> torch.Tensor:
     return torch.zeros(COUNTERS, dtype=torch.int32, device=device)
 
 
-Argument = torch.Tensor | int | float | None
-
-
 def launch(
-    code: Kernel, device: torch.device, grid: tuple[int, ...], block: int, shared: int, *arguments: Argument
+    code: Kernel, device: torch.device, grid: tuple[int, ...], block: int, shared: int, /, **given: Argument
 ) -> None:
-    """Put ``code`` on torch's current stream of ``device``; tensors go as pointers (None as null), numbers as 32 bits.
+    """Put ``code`` on torch's current stream of ``device``, ``given`` what its source names; see parameters.Layout.
 
     It may start before the kernel ahead of it has ended, and waits for that one itself (griddepcontrol).
     """
-    from cuda.core import LaunchConfig, Stream
-    from cuda.core import launch as start
+    from cuda.bindings import driver
 
-    config = LaunchConfig(
-        grid=grid,
-        block=block,
-        shmem_size=shared,
-        programmatic_stream_serialization=limits(device).architecture >= OVERLAP_SINCE,
-    )
-    stream = Stream.from_handle(torch.cuda.current_stream(device).cuda_stream)
-    start(stream, config, code, *(_passed(argument) for argument in arguments))
+    filled = ctypes.create_string_buffer(code.layout.fill(given))
+    begin, offsets = ctypes.addressof(filled), code.layout.offsets
+    parameters = (ctypes.c_void_p * len(offsets))(*(begin + offset for offset in offsets))
+    config = _config(grid, block, shared, torch.cuda.current_stream(device).cuda_stream, device)
+    (status,) = driver.cuLaunchKernelEx(config, code.function, ctypes.addressof(parameters), 0)
+    if status != driver.CUresult.CUDA_SUCCESS:
+        raise RuntimeError(f"a kernel could not be launched: {status.name}")
 
 
-def _passed(argument: Argument) -> Any:
-    if isinstance(argument, torch.Tensor):
-        return argument.data_ptr()
-    if argument is None:
-        return 0  # a plain int is a pointer to cuda.core
-    return np.float32(argument) if isinstance(argument, float) else np.int32(argument)
+@functools.cache
+def _config(grid: tuple[int, ...], block: int, shared: int, stream: int, device: torch.device) -> Any:
+    """Return how to launch; kept, since making one takes longer than launching."""
+    from cuda.bindings import driver
+
+    config = driver.CUlaunchConfig()
+    config.gridDimX, config.gridDimY, config.gridDimZ = (*grid, 1, 1)[:3]
+    config.blockDimX, config.blockDimY, config.blockDimZ = block, 1, 1
+    config.sharedMemBytes, config.hStream = shared, driver.CUstream(stream)
+    if limits(device).architecture >= OVERLAP_SINCE:
+        overlap = driver.CUlaunchAttribute()
+        overlap.id = driver.CUlaunchAttributeID.CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION
+        overlap.value.programmaticStreamSerializationAllowed = 1
+        config.attrs, config.numAttrs = [overlap], 1
+    return config

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from engine.model.kernels.launch import counters, kernel, launch
+from engine.model.kernels.launch import Kernel, counters, kernel, launch
 from engine.model.kernels.plan import ROWS, TOKENS, Build, Plan, Tuning, build, limits, plan, tuning
-
-if TYPE_CHECKING:
-    from cuda.core import Kernel
 
 BLOCK = 64  # weights of one absmax
 STORE, ADD_RESIDUAL, SILU_MULTIPLY = range(3)  # the kernel's epilogues
@@ -66,10 +62,22 @@ def multiply(
             (spread.groups, spread.splits),
             32 * spread.warps,
             variant.shared(spread.warps),
-            *(x[some], packed, absmax, code, bias, None if residual is None else residual[some], y[some]),
-            *(_partial(x.device, -(-rows // height), variant, spread), arrivals, idle),
-            *(ahead, 0 if ahead is None else min(ahead.numel(), choice.ahead)),
-            *(tokens, rows, columns, epilogue),
+            x=x[some],
+            packed=packed,
+            absmax=absmax,
+            code=code,
+            bias=bias,
+            residual=None if residual is None else residual[some],
+            y=y[some],
+            partial=_partial(x.device, -(-rows // height), variant, spread),
+            arrivals=arrivals,
+            idle=idle,
+            ahead=ahead,
+            ahead_bytes=0 if ahead is None else min(ahead.numel(), choice.ahead),
+            tokens=tokens,
+            rows=rows,
+            columns=columns,
+            epilogue=epilogue,
         )
     return y
 

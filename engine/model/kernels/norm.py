@@ -20,5 +20,5 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float, *, idle: Tensor | None = Non
     y = torch.empty_like(x) if out is None else out
     threads = min(MOST_THREADS, -(-width // 256) * 32)
     code = kernel("rms_norm", "rms_norm", x.device, PIECES=-(-width // (8 * threads)))
-    launch(code, x.device, (tokens,), threads, 0, x, weight, idle, y, width, eps)
+    launch(code, x.device, (tokens,), threads, 0, x=x, weight=weight, idle=idle, y=y, width=width, eps=eps)
     return y

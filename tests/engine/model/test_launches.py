@@ -19,16 +19,15 @@ from tests.engine.model.tiny import SIZES
 NOWHERE = torch.device("meta")
 H100 = Limits(90, 132, 227 << 10, 228 << 10, 50 << 20)
 LAYER = ["rms_norm", "nf4", "rotate", "attend", "join", "nf4", "rms_norm", "nf4", "nf4"]
-PACKED, AHEAD = 1, 10  # among the arguments of a product
 
 
 @pytest.mark.parametrize("tokens", [1, 16])
 def test_a_pass_launches_nine_kernels_a_layer(tokens: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A norm or residual that got a kernel of its own, a weight that is not brought near, one that works when idle."""
-    launched: list[tuple[str, tuple[Any, ...]]] = []
+    launched: list[tuple[str, dict[str, Any]]] = []
     for module in (attention, nf4, norm, rotation):
         monkeypatch.setattr(module, "kernel", lambda _source, entry, *_, **__: entry)
-        monkeypatch.setattr(module, "launch", lambda code, _d, _g, _b, _s, *args: launched.append((code, args)))
+        monkeypatch.setattr(module, "launch", lambda entry, _d, _g, _b, _s, /, **given: launched.append((entry, given)))
     monkeypatch.setattr(nf4, "_kernel", lambda *_: "nf4")
     monkeypatch.setattr(nf4, "limits", lambda _: H100)
     monkeypatch.setattr(nf4, "counters", lambda _: torch.zeros(1, device=NOWHERE))
@@ -41,9 +40,9 @@ def test_a_pass_launches_nine_kernels_a_layer(tokens: int, monkeypatch: pytest.M
     logits(model, hidden, idle=idle)
 
     assert [name for name, _ in launched] == LAYER * model.layers + ["rms_norm", "nf4"]
-    products = [args for name, args in launched if name == "nf4"]
+    products = [given for name, given in launched if name == "nf4"]
     weights: list[Tensor] = [each.packed for block in model.blocks for each in block.matrices]  # type: ignore[union-attr]
     weights.append(model.head.packed)  # type: ignore[union-attr]
-    assert all(args[PACKED] is weight for args, weight in zip(products, weights, strict=True))
-    assert all(args[AHEAD] is weight for args, weight in zip(products, [*weights[1:], None], strict=True))
-    assert all(any(arg is idle for arg in args) for _, args in launched)
+    assert all(given["packed"] is weight for given, weight in zip(products, weights, strict=True))
+    assert all(given["ahead"] is weight for given, weight in zip(products, [*weights[1:], None], strict=True))
+    assert all(given["idle"] is idle for _, given in launched)
