@@ -87,9 +87,9 @@ class KernelOperations:
         self.rotation = rotation.cosine.squeeze(1), rotation.sine.squeeze(1)
         self.eps, self.start, self.idle = eps, start, idle
 
-    def norm(self, hidden: Tensor, weight: Tensor) -> Tensor:
-        """Return the norm of ``hidden``."""
-        return kernels.rms_norm(hidden, weight, self.eps, idle=self.idle)
+    def norm(self, hidden: Tensor, weight: Tensor, /, out: Tensor | None = None) -> Tensor:
+        """Return the norm of ``hidden``, in ``out`` if that is given."""
+        return kernels.rms_norm(hidden, weight, self.eps, idle=self.idle, out=out)
 
     def product(
         self, matrix: Linear, x: Tensor, ahead: Linear | None, /, *, residual: Tensor | None = None, gated: bool = False

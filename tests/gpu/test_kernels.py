@@ -258,6 +258,10 @@ def test_rms_norm(width: int, tokens: Tokens) -> None:
     exact = functional.rms_norm(x.float(), (width,), weight.float(), 1e-5)
     assert relative(rms_norm(x, weight, 1e-5), exact) < 3e-3
     assert torch.equal(rms_norm(x[2:3], weight, 1e-5), rms_norm(x, weight, 1e-5)[2:3])
+    beside = torch.zeros(len(x), 2 * width, device=x.device, dtype=x.dtype)
+    rms_norm(x, weight, 1e-5, out=beside[:, width:])
+    assert torch.equal(beside[:, width:], rms_norm(x, weight, 1e-5))
+    assert not beside[:, :width].any()
 
 
 @pytest.mark.parametrize("head_dim", [64, 128])

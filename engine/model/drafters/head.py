@@ -116,9 +116,15 @@ class Head:
         ``given``: features of tokens, or what the row before handed on; ``embedding``: of the tokens behind them.
         """
         weights = self.weights
-        normed = ops.norm(given, weights.hidden_norm)
-        both = torch.cat((ops.norm(embedding, weights.block.attention_norm), normed), dim=1)
-        onto = normed if self.shape.norm_before_residual else given
+        onto, width = given, embedding.shape[1]
+        if isinstance(ops, KernelOperations) and not self.shape.norm_before_residual:  # side by side at once
+            both = given.new_empty(len(given), 2 * width)
+            ops.norm(embedding, weights.block.attention_norm, out=both[:, :width])
+            ops.norm(given, weights.hidden_norm, out=both[:, width:])
+        else:
+            normed = ops.norm(given, weights.hidden_norm)
+            both = torch.cat((ops.norm(embedding, weights.block.attention_norm), normed), dim=1)
+            onto = normed if self.shape.norm_before_residual else given
         hidden = weights.block.beyond(both, onto, ops, past, weights.read)
         read = ops.norm(hidden, weights.norm)
         return (read if self.shape.norm_output else hidden), read

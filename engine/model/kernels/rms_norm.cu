@@ -1,5 +1,6 @@
 // y = x / sqrt(mean(x^2) + eps) * weight, a CTA for each token, rounded once (arXiv 1910.07467). width % 8 == 0. A
 // thread keeps PIECES times 8 values, blockDim.x * 8 apart, so that x is read once, and the weight before x is there.
+// Rows of y are `stride` apart.
 
 constexpr int MOST_WARPS = 32;
 
@@ -26,7 +27,8 @@ __device__ float block_sum(float value) {
     return sum;
 }
 
-extern "C" __global__ void rms_norm(const u16* x, const u16* weight, const u32* idle, u16* y, int width, float eps) {
+extern "C" __global__ void rms_norm(const u16* x, const u16* weight, const u32* idle, u16* y, int width, int stride,
+                                    float eps) {
     const u64 row = static_cast<u64>(blockIdx.x) * width;
     uint4 v[PIECES], w[PIECES];
     allow_next_kernel();
@@ -51,7 +53,7 @@ extern "C" __global__ void rms_norm(const u16* x, const u16* weight, const u32* 
     for (int p = 0; p < PIECES; p++) {
         const int at = (p * blockDim.x + threadIdx.x) * 8;
         if (at >= width) continue;
-        *reinterpret_cast<uint4*>(y + row + at) =
+        *reinterpret_cast<uint4*>(y + static_cast<u64>(blockIdx.x) * stride + at) =
             make_uint4(scaled(v[p].x, w[p].x, factor), scaled(v[p].y, w[p].y, factor),
                        scaled(v[p].z, w[p].z, factor), scaled(v[p].w, w[p].w, factor));
     }
