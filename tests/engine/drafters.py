@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +14,7 @@ from torch import Tensor
 
 Layout = Literal["z-lab", "deepspec", "speculators"]
 TAPS = (2, 5, 7)  # layers of the target whose input is read
+COPIES = ("embed_tokens.weight", "lm_head.weight")  # of the target's, which makers write out
 ROWS, MASK, RANK = 7, 290, 8
 SIZES: dict[str, Any] = {
     "model_type": "qwen3",
@@ -102,7 +105,7 @@ def block_tensors(config: dict[str, Any], seed: int = 4) -> dict[str, Tensor]:
         flags = torch.zeros(vocabulary, dtype=torch.bool).index_fill_(0, chosen, 1)
         tensors |= {"d2t": chosen - torch.arange(spoken), "t2d": flags, "lm_head.weight": random(spoken, width)}
     elif "dflash_config" not in config:  # all but z-lab write out what the target has as well
-        tensors |= {name: random(vocabulary, width) for name in ("embed_tokens.weight", "lm_head.weight")}
+        tensors |= {name: random(vocabulary, width) for name in COPIES}
     return tensors
 
 
@@ -116,3 +119,15 @@ def write_block(
     (folder / "config.json").write_text(json.dumps(config))
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     return tensors
+
+
+def write_knowing(folder: Path, config: dict[str, Any], replies: Sequence[Sequence[int]]) -> None:
+    """Write a drafter whose Markov head knows what follows what in ``replies``; all else of it is random."""
+    tensors = {name: each for name, each in block_tensors(config).items() if name not in COPIES}
+    before, after = tensors["markov_head.markov_w1.weight"], tensors["markov_head.markov_w2.weight"]
+    after.zero_()
+    for token, following in dict.fromkeys(pair for reply in replies for pair in pairwise(reply)):
+        after[following] += before[token]
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(config))
+    save_file({name: each.bfloat16() for name, each in tensors.items()}, folder / "model.safetensors")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,7 @@ from engine.model.drafters.block_weights import load_block
 from engine.model.linear import Dense
 from engine.prompts import PROMPTS
 from engine.session import Session
-from tests.engine.drafters import block_config, block_tensors
+from tests.engine.drafters import block_config, block_tensors, write_knowing
 from tests.engine.family import finish
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
@@ -147,11 +146,10 @@ def ids(events: list[Event]) -> list[int]:
     return [token.id for event in events if isinstance(event, Round) for token in event.settled]
 
 
-def write_knowing(folder: Path, target: Path, replies: list[list[int]]) -> None:
-    """Write a drafter for ``target`` whose Markov head knows what follows what in ``replies``; the rest is random."""
+def knowing(target: Path) -> dict[str, Any]:
+    """Return the config.json of a drafter for ``target``."""
     shape = read_architecture(target)
-    config = block_config("deepspec", shape.vocabulary, dspark=True)
-    config |= {
+    sizes = {
         "hidden_size": shape.width,
         "intermediate_size": shape.mlp,
         "num_attention_heads": shape.heads,
@@ -159,21 +157,8 @@ def write_knowing(folder: Path, target: Path, replies: list[list[int]]) -> None:
         "head_dim": shape.head_dim,
         "num_target_layers": shape.layers,
         "target_layer_ids": [1, shape.layers // 2, shape.layers - 3],
-        "markov_rank": 256,
-        "mask_token_id": 3,
     }
-    tensors = {
-        name: each
-        for name, each in block_tensors(config).items()
-        if name not in ("embed_tokens.weight", "lm_head.weight")
-    }
-    before, after = tensors["markov_head.markov_w1.weight"], tensors["markov_head.markov_w2.weight"]
-    after.zero_()
-    for token, following in {pair: None for reply in replies for pair in pairwise(reply)}:
-        after[following] += before[token]
-    folder.mkdir()
-    (folder / "config.json").write_text(json.dumps(config))
-    save_file({name: each.bfloat16() for name, each in tensors.items()}, folder / "model.safetensors")
+    return block_config("deepspec", shape.vocabulary, dspark=True) | sizes | {"markov_rank": 256, "mask_token_id": 3}
 
 
 def test_replies_are_plain_ones(tmp_path: Path) -> None:
@@ -185,7 +170,7 @@ def test_replies_are_plain_ones(tmp_path: Path) -> None:
         for sampling in (Sampling(temperature=0), WARM)
     }
     session.close()
-    write_knowing(tmp_path / "block", models.target, [reply for replies in told.values() for reply in replies])
+    write_knowing(tmp_path / "block", knowing(models.target), [reply for replies in told.values() for reply in replies])
     session = finish(Session.open(ModelSet("Block", {TARGET: models.target, "block": tmp_path / "block"}), "cuda"))
     for sampling, wanted in told.items():
         replies = [ask(session, PRESETS["block"], prompt, sampling) for prompt in PROMPTS[:3]]
