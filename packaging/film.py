@@ -12,13 +12,12 @@ import os
 import time
 from pathlib import Path
 
-from camera import picture, rest, until
+from camera import picture, rest
 from PIL import Image
 from PySide6.QtWidgets import QApplication
 from screenshots import Photographer
 
 from app.conversations.conversation import ChatSettings
-from app.talk.chat import Engine
 from engine.config import Chosen
 from engine.library import starter_models
 
@@ -36,10 +35,9 @@ def frame(photographer: Photographer) -> Image.Image:
 
 def film(photographer: Photographer) -> tuple[list[Image.Image], list[int]]:
     """Return the pictures of one reply and how long each stood, in milliseconds."""
-    until(lambda: photographer.chat.engine is Engine.READY)
-    photographer.window.inspector.show_view("trace")  # every token with its mark, ghosts in place
     photographer.choose()
-    photographer.chat.current.set_chat_settings(ChatSettings(sampling=Chosen(seed=2), max_tokens=110))
+    photographer.window.inspector.show_view("trace")  # every token with its mark, ghosts in place
+    photographer.chat.current.set_chat_settings(ChatSettings(sampling=Chosen(seed=2), max_tokens=60))
     photographer.ask(QUESTION)
     pictures, times = [frame(photographer)], []
     since = time.monotonic()
@@ -65,7 +63,7 @@ def main() -> None:
     pictures, times = film(photographer)
     photographer.leave()
     pictures[0].save(
-        options.file, save_all=True, append_images=pictures[1:], duration=times, loop=0, quality=40, method=6
+        options.file, save_all=True, append_images=pictures[1:], duration=times, loop=0, quality=35, method=6
     )
     print(f"{options.file}: {len(pictures)} pictures, {options.file.stat().st_size / 1e6:.1f} MB")
 

@@ -79,16 +79,18 @@ class Photographer:
         rest(200)
 
     def choose(self) -> None:
-        """Let the METHOD answer."""
+        """Let the METHOD answer, as soon as all its models are loaded."""
+        until(lambda: self.chat.engine is Engine.READY)
         self.running.preferences.change(preset=METHOD, windows=((METHOD, WINDOWS),))
+        rest(200)
+        until(lambda: self.chat.engine is Engine.READY)
 
     def series(self) -> None:
         """Take every picture."""
-        self.choose()
         self.chat.current.set_chat_settings(ChatSettings(sampling=Chosen(temperature=0.7, seed=1), max_tokens=160))
         until(lambda: self.window.footer.loading.bar.value() > 0 or self.chat.engine is not Engine.LOADING)
         self.take("loading")
-        until(lambda: self.chat.engine is not Engine.LOADING)
+        self.choose()
         self.take("empty")
         self.answer()
         self.views()
@@ -150,7 +152,7 @@ class Photographer:
     def context(self) -> None:
         """Take pictures of the choice when a message does not fit, and of what was left out."""
         self.show(sample.LONG)
-        self.window.composer.field.setPlainText("And which of them is the oldest? " * 30)
+        self.window.composer.field.setPlainText("And which of them is the oldest? " * 880)  # thousands of tokens
         until(lambda: self.running.token_counter.fill is not None)
         self.window.composer.button.click()
         until(self.window.banner.isVisible)
