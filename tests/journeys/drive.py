@@ -77,7 +77,7 @@ class Programs:
 
 if __name__ == "__main__":
     programs = Programs()
-    application, models = prepare(["updraft", "--model", sys.argv[1]])
+    application, models = prepare(["updraft", "--model", sys.argv[1], "--preset", "hispec"])
     application.chat.current.set_chat_settings(ChatSettings(max_tokens=48))
     journey = Journey(application, sys.argv[2], stop="stop" in sys.argv[3:])
     code = run(application, models)
