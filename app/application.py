@@ -32,7 +32,7 @@ from app.talk.first_run import FirstRun
 from app.talk.worker import OpenSession
 from app.threads.queued import connect_queued
 from app.window import Window
-from engine.config import PRESETS, ModelSet, Preset, tiny_models
+from engine.config import PRESETS, ModelSet, Preset
 
 EXPLAINED = "starter/told"  # the reason that was told last
 UNSEEN = 500  # ms after which the engine is begun though the window was not painted: it may be minimised
@@ -155,7 +155,7 @@ class Application:
         QTimer.singleShot(UNSEEN, self.window, self.thread.begin)
         first = self.first_run if self.first_run is not None and self.first_run.due else None
         if first is not None:
-            QTimer.singleShot(0, self.window, lambda: first.begin(tiny_models()))
+            QTimer.singleShot(0, self.window, lambda: first.begin(models))
         QTimer.singleShot(0, self.window, lambda: self.chat.open(models))
         if self.models is not None:
             self.models.start(greet=first is None)

@@ -1,4 +1,4 @@
-"""The very first start: the tiny models answer once by themselves, and three sentences say what is to be seen."""
+"""The very first start: the model answers once by itself, and three sentences say what is to be seen."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from app.talk.worker import EngineWorker
 from app.threads.exchange import Opening, Request
 from app.threads.failure import Failure
 from app.threads.queued import connect_queued
-from engine.config import PRESETS, Chosen, ModelSet
+from engine.config import PRESETS, Chosen, ModelSet, tiny_models
 from engine.events import Event
 from engine.tally import Tally
 
 SEEN = "welcome/seen"  # what the settings remember
-QUESTION = "How do I make tea?"
-PRESET = PRESETS["draft"]  # two levels: nothing is to be seen but what the three sentences name
+QUESTION, TINY = "How do plants make food?", "How do I make tea?"  # what the starter, what tiny models answer well
+METHODS = PRESETS["head"], PRESETS["draft"]  # of two levels: nothing is to be seen but what the three sentences name
 LONGEST = 96  # tokens of the answer
 OWN = -1  # the id of its request; those of a chat count from 1
 TURN = 1700  # ms for each sentence: five seconds for all
@@ -46,7 +46,7 @@ class FirstRun(QObject):
         self._welcome, self._theme, self._settings, self._window = transcript.welcome, theme, settings, window
         self.demonstration: Demonstration | None = None
         self._opening: Opening | None = None
-        self._request = Request(OWN, (("user", QUESTION),), PRESET, Chosen(temperature=0.0), LONGEST)
+        self._request: Request | None = None
         self._tally, self._inbox = Tally(), list[Event]()
         self._complete = False  # the answer is
         self._frame = QTimer(self, singleShot=True, interval=FRAME)
@@ -64,20 +64,28 @@ class FirstRun(QObject):
         return not self._settings.value(SEEN, False, bool)
 
     def begin(self, models: ModelSet) -> None:
-        """Have ``models`` answer; from now on it counts as seen, whatever becomes of it."""
+        """Have ``models`` answer, or the tiny ones where nothing in them guesses ahead.
+
+        From now on it counts as seen, whatever becomes of it.
+        """
         self._settings.setValue(SEEN, True)
-        self.demonstration = Demonstration(QUESTION, models.name, self._theme.palette, moving=not self._theme.still)
+        tiny = tiny_models()
+        models = models if any(map(models.runs, METHODS)) else tiny
+        preset = next(filter(models.runs, METHODS))
+        question = TINY if models == tiny else QUESTION
+        self._request = Request(OWN, (("user", question),), preset, Chosen(temperature=0.0), LONGEST)
+        self.demonstration = Demonstration(question, models.name, self._theme.palette, moving=not self._theme.still)
         self.demonstration.skipped.connect(self.end)
         self._theme.changed.connect(self.demonstration.set_palette)
         self._welcome.give_way(self.demonstration)
         self._program().installEventFilter(self)
-        self._opening = Opening(models, PRESET)
+        self._opening = Opening(models, preset)
         self.open_wanted.emit(self._opening)
         self.reply_wanted.emit(self._request)
 
     def end(self, *, writing: bool = False) -> None:
         """Show the usual welcome again, and leave the engine to others."""
-        if self.demonstration is None or self._opening is None:
+        if self.demonstration is None or self._opening is None or self._request is None:
             return
         self._program().removeEventFilter(self)
         self._opening.abandoned.set()

@@ -15,7 +15,7 @@ from app.ink.marks import Mark
 from app.messages.demonstration import CAPTIONS, TITLE, Demonstration
 from app.talk import first_run
 from app.talk.first_run import SEEN, FirstRun
-from engine.config import tiny_models
+from engine.config import PRESETS, ModelSet, tiny_models
 from engine.errors import CheckpointError
 from tests.app.scripted import Opener, ScriptedSession, endless, plain
 from tests.app.stage import MODELS, Start
@@ -69,9 +69,28 @@ def test_three_sentences_in_turn_and_then_the_usual(
     assert list(dict.fromkeys(map(tuple, filter(None, seen)))) == [tuple(CAPTIONS)[:count] for count in (1, 2, 3)]
     assert usual(running)
     qtbot.waitUntil(lambda: running.chat.engine.value == "ready")
-    assert opener.opened == [tiny_models(), MODELS]
+    assert opener.opened == [MODELS, MODELS]
     assert (running.chat.current.conversation.messages, running.archive.chats) == ((), {})
     assert settings.value(SEEN, False, bool)
+
+
+@pytest.mark.parametrize(
+    ("roles", "preset"), [(("target",), "draft"), (("target", "draft"), "draft"), (("target", "draft", "head"), "head")]
+)
+def test_what_guesses_ahead_is_shown(
+    start: Start, qtbot: QtBot, opener: Opener, roles: tuple[str, ...], preset: str
+) -> None:
+    """Guards: a first answer of tiny models where the starter is there; one of a model by itself, with no guesses."""
+    running = start(first=True)
+    qtbot.waitUntil(lambda: running.chat.engine.value == "ready")
+    opener.opened.clear()
+    models = ModelSet("Some", {role: Path(role) for role in roles})
+    first_of(running).begin(models)
+    request = first_of(running)._request
+    assert request is not None
+    assert request.preset == PRESETS[preset]
+    qtbot.waitUntil(lambda: bool(opener.opened))
+    assert opener.opened == [models if "draft" in roles else tiny_models()]
 
 
 def test_never_again_and_never_unasked(start: Start, qtbot: QtBot, opener: Opener, settings: QSettings) -> None:
@@ -128,7 +147,7 @@ def test_what_cannot_be_shown_is_left_out(start: Start, qtbot: QtBot, session: S
     qtbot.waitUntil(lambda: usual(running))
 
 
-def test_tiny_models_that_do_not_load_are_no_matter(start: Start, qtbot: QtBot, opener: Opener) -> None:
+def test_models_that_do_not_load_are_no_matter(start: Start, qtbot: QtBot, opener: Opener) -> None:
     opener.error = CheckpointError("No.", "")
     running = start(first=True)
     qtbot.waitUntil(lambda: usual(running))
