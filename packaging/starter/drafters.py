@@ -26,7 +26,7 @@ from typing import Any
 import fourbit
 import numpy as np
 import torch
-from drafting import Learner, new, read
+from drafting import Taught, new, read, readings
 from lessons import joined, lessons, looks, placed
 from llama import Llama
 from pruned import read_target
@@ -47,7 +47,7 @@ LICENCE = "Apache-2.0; begun with parts of SmolLM2-135M-Instruct, by Hugging Fac
 NF4 = {"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}
 
 
-def course(shop: Shop, target: Llama, learners: list[Learner], texts: Mapping[bool, Texts]) -> None:
+def course(shop: Shop, target: Llama, learners: list[Taught], texts: Mapping[bool, Texts]) -> None:
     """Teach until there are only --ending seconds left, and leave what there is in --out every minute."""
     options, learnt = shop.options, texts[False]
     first, last = shop.passed(), 60 * options.minutes - options.ending
@@ -64,7 +64,7 @@ def course(shop: Shop, target: Llama, learners: list[Learner], texts: Mapping[bo
         pace.tell(now, tokens.numel(), {learner.name: learner.learn(text, now) for learner in learners})
         if shop.passed() - stored >= options.keep:
             for learner in learners:
-                told = learner.measured(held, options.tokens // 8)
+                told = learner.measured(readings(target, held), options.tokens // 8)
                 shop.say(f"{learner.name} after {learner.steps} steps {told}")
                 export(learner, shop, learnt)
             stored = shop.passed()
@@ -101,12 +101,12 @@ def work(options: argparse.Namespace, rank: int, world: int, began: float) -> No
     evaluate(shop, learners, texts[True])
 
 
-def tapped(learners: list[Learner]) -> tuple[int, ...]:
+def tapped(learners: list[Taught]) -> tuple[int, ...]:
     """Return the depths at which any of ``learners`` reads the target."""
     return tuple(sorted({tap for learner in learners for tap in learner.drafter.sizes.taps}))
 
 
-def begun(shop: Shop, target: Llama, name: str, few: Tensor) -> Learner:
+def begun(shop: Shop, target: Llama, name: str, few: Tensor) -> Taught:
     """Return a drafter at its beginning, or as it lies in --initial."""
     options = shop.options
     settings = json.loads((options.target / "config.json").read_text(encoding="utf-8"))
@@ -122,7 +122,7 @@ def begun(shop: Shop, target: Llama, name: str, few: Tensor) -> Learner:
     count = sum(each.numel() for each in drafter.parameters())
     shop.say(f"{name}: {count / 1e6:.1f} M parameters, reads layers {drafter.sizes.taps}")
     pace = options.paces[shop.rank % len(options.paces)]
-    learner = Learner(name, drafter, target, pace, again=again)
+    learner = Taught(name, drafter, target, pace, again=again)
     if again and (options.initial / name / "card.json").exists():
         learner.before = json.loads((options.initial / name / "card.json").read_text(encoding="utf-8")).get(
             "courses", []
@@ -130,7 +130,7 @@ def begun(shop: Shop, target: Llama, name: str, few: Tensor) -> Learner:
     return learner
 
 
-def evaluate(shop: Shop, learners: list[Learner], held: Texts) -> None:
+def evaluate(shop: Shop, learners: list[Taught], held: Texts) -> None:
     """Measure ``learners`` on the held-out replies, and on conversations joined of them."""
     options = shop.options
     found = looks(held, options.batch)
@@ -143,12 +143,12 @@ def evaluate(shop: Shop, learners: list[Learner], held: Texts) -> None:
         long.append(joined(held, which, min(rows, count), options.long))
     for learner in learners:
         for name, texts in (("alone", found), ("in conversations", long)):
-            learner.evaluation[name] = learner.measured(texts, options.tokens)
+            learner.evaluation[name] = learner.measured(readings(learner.target, texts), options.tokens)
             shop.say(f"{learner.name}, {name}: {json.dumps(learner.evaluation[name])}")
         write_card(options.out / learner.name, learner.evaluation)
 
 
-def export(learner: Learner, shop: Shop, learnt: Texts) -> None:
+def export(learner: Taught, shop: Shop, learnt: Texts) -> None:
     """Write a drafter as it is to --out, in bfloat16 and files of no more than SHARD bytes; nothing is ever halved."""
     folder = shop.options.out / learner.name
     fresh, old = folder.with_suffix(".new"), folder.with_suffix(".old")
@@ -194,7 +194,7 @@ def digest(file: Path) -> str:
     return sha256(file.read_bytes()).hexdigest()
 
 
-def there(options: argparse.Namespace) -> Iterator[tuple[Shop, Learner]]:
+def there(options: argparse.Namespace) -> Iterator[tuple[Shop, Taught]]:
     """Give the drafters that lie in --out, one after another."""
     shop = Shop(options, 0, 1, time.time())
     target = read_target(options.target, shop.device)

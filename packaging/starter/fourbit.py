@@ -1,49 +1,19 @@
-"""NF4 in plain torch: weights rounded while they still learn, and a student's files as bitsandbytes lays them out.
-
-The same rounding and layout as nf4.py, which needs bitsandbytes; scales are float16 numbers, as a CPU keeps them.
-"""
+"""A student's files at 4 bits, as bitsandbytes lays them out: the layout of nf4.py, which needs bitsandbytes."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
-from worn import holding
+from torch import Tensor
 
-BLOCK = 64  # weights that share a scale
+from engine.teaching.rounding import BLOCK, LEVELS, coded, decoded
+
 SHARD = 15 << 20  # bytes a file has at most
-LEVELS = (
-    *(-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635),
-    *(-0.18477343022823334, -0.09105003625154495, 0.0, 0.07958029955625534, 0.16093020141124725),
-    *(0.24611230194568634, 0.33791524171829224, 0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0),
-)  # bitsandbytes' table
 STATE = "quant_state.bitsandbytes__nf4"
-
-
-def coded(weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the codes uint8 and the scales float32 of ``weight``, block by block: (blocks, 64) and (blocks,)."""
-    blocks = weight.detach().float().reshape(-1, BLOCK)
-    scale = blocks.abs().amax(dim=1).half().float()
-    levels = torch.tensor(LEVELS, device=weight.device)
-    between = (levels[1:] + levels[:-1]) / 2
-    codes = torch.bucketize(blocks / scale.clamp(min=1e-12)[:, None], between)
-    return codes.to(torch.uint8), scale
-
-
-def decoded(codes: Tensor, scale: Tensor) -> Tensor:
-    """Return the weights (blocks, 64) float32 that ``codes`` and ``scale`` mean."""
-    return torch.tensor(LEVELS, device=codes.device)[codes.int()] * scale[:, None]
-
-
-def worn(weights: Iterable[nn.Parameter]) -> AbstractContextManager[None]:
-    """Let ``weights`` hold their rounded values inside, and their own again after."""
-    owners = list(weights)
-    return holding(owners, [decoded(*coded(weight)) for weight in owners])
 
 
 def tensors_of(name: str, weight: Tensor) -> Iterator[tuple[str, Tensor]]:

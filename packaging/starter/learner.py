@@ -12,11 +12,12 @@ import nf4
 import numpy as np
 import torch
 from llama import Llama, Shape, logits
-from muon import Muon
 from plan import DECAY_FROM, HARD, MATRIX_RATE, ROUND_FROM, VECTOR_RATE, WARM_UP, Phase
 from team import Team
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
+
+from engine.teaching.muon import Muon
 
 
 @dataclass(frozen=True, slots=True)

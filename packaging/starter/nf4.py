@@ -15,7 +15,8 @@ from llama import CONTEXT, EPSILON, HEAD, THETA, Llama
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
-from worn import holding
+
+from engine.teaching.rounding import holding
 
 QUANTIZATION = {
     "quant_method": "bitsandbytes",

@@ -10,12 +10,13 @@ from typing import Any
 
 import torch
 from agreement import Disagreement, Reading, overlaps
-from fourbit import worn
 from llama import Llama
-from muon import Muon
 from pruned import normed
 from replies import Texts
 from torch import Tensor
+
+from engine.teaching.muon import Muon
+from engine.teaching.rounding import rounded
 
 SHARE = 0.5  # of a batch's positions, another random half each time, that the loss is taken at
 MATRIX_RATE, VECTOR_RATE, DECAY = 0.01, 1e-3, 0.01
@@ -45,7 +46,7 @@ class Pupil:
     def learn(self, batch: Batch, head: Tensor, progress: float) -> Tensor:
         """Take one step; returns the loss. A step that is not finite changes nothing."""
         share = SHARPEST * min(1.0, max(0.0, (progress - SHARP_FROM) / (SHARP_BY - SHARP_FROM)))
-        with worn(self.model.linears()) if progress >= ROUND_FROM else nullcontext():
+        with rounded(self.model.linears()) if progress >= ROUND_FROM else nullcontext():
             with batch.bfloat16():
                 states = normed(self.model, self.model(batch.tokens)[-1].flatten(0, 1)[batch.where])
             loss = Disagreement.of(states, batch.target, head, share)
@@ -161,7 +162,7 @@ class Pace:
 
 def look(target: Llama, pupil: Pupil, held: Texts, say: Callable[[str], None], keep: Callable[[Pupil], None]) -> None:
     """Measure ``pupil`` on some of the held-out text as it would be stored; ``keep`` it if it is the best so far."""
-    with worn(pupil.model.linears()):
+    with rounded(pupil.model.linears()):
         told = measured(target, {pupil.name: (pupil.model, pupil.few)}, held, most=20_000)
     pair = told[f"{pupil.name} -> target"]
     say(f"{pupil.name} after {pupil.steps} steps {pair}")

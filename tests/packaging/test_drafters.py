@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 
 import drafters
-from drafting import BLOCK, STEPS
+from drafting import BLOCK
+
+from engine.teaching.learner import STEPS
 
 PACKED = ("card.json", "config.json", "model.safetensors")
 

@@ -9,7 +9,6 @@ from typing import Any
 import corpus
 import dialogues
 import llama
-import muon
 import nf4
 import numpy as np
 import pytest
@@ -19,6 +18,8 @@ import torch
 from learner import unpack
 from tokenizers import Tokenizer
 from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from engine.teaching.muon import Muon
 
 TALK = (
     {"role": "system", "content": "Be brief."},
@@ -132,7 +133,7 @@ def test_muon_makes_steps_of_equal_singular_values() -> None:
     """Guards against a batched Newton-Schulz that mixes matrices or forgets to turn tall ones back."""
     torch.manual_seed(0)
     weights = [torch.nn.Parameter(torch.zeros(shape)) for shape in ((64, 32), (32, 64), (64, 32))]
-    optimiser = muon.Muon(weights, decay=0)
+    optimiser = Muon(weights, decay=0)
     for weight in weights:
         weight.grad = torch.randn_like(weight)
     optimiser.step(0.1)

@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 
 from engine.model.fourbit import read_nf4
 from engine.model.kernels.backend import NF4
+from engine.teaching.rounding import LEVELS, rounded
 
 
 def test_one_command_makes_both_students(target: Path, prompts: Path, tmp_path: Path) -> None:
@@ -107,11 +108,11 @@ def test_what_is_stored_is_what_was_rounded_and_what_bitsandbytes_reads(tmp_path
     fourbit.save({"a.weight": weight, "b.norm.weight": torch.ones(4)}, tmp_path)
     stored = load_file(tmp_path / "layers-1.safetensors")
     read = read_nf4(lambda part: stored[f"a.weight.{part}"], stored["a.weight"], (128, 192))
-    with fourbit.worn([weight]):
+    with rounded([weight]):
         torch.testing.assert_close(read.dequantised().float(), weight.detach(), atol=2e-2, rtol=1e-2)
         assert torch.equal(fourbit.restore(tmp_path)["a.weight"], weight.detach())
     assert torch.equal(fourbit.restore(tmp_path)["b.norm.weight"], torch.ones(4))
-    assert fourbit.LEVELS == NF4
+    assert LEVELS == NF4
     packed, state = quantize_4bit(weight.detach(), blocksize=64, quant_type="nf4")
     assert (packed == stored["a.weight"]).float().mean() > 0.999  # scales are float16 numbers here
     torch.testing.assert_close(state.absmax, stored["a.weight.absmax"], atol=0, rtol=1e-3)

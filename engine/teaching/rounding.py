@@ -1,0 +1,60 @@
+"""NF4 in plain torch, for weights that still learn: they hold their rounded values for the length of a step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import torch
+from torch import Tensor, nn
+
+BLOCK = 64  # weights that share a scale
+LEVELS = (
+    *(-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635),
+    *(-0.18477343022823334, -0.09105003625154495, 0.0, 0.07958029955625534, 0.16093020141124725),
+    *(0.24611230194568634, 0.33791524171829224, 0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0),
+)  # bitsandbytes' table
+
+
+def coded(weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the codes uint8 and the scales float32 of ``weight``, block by block: (blocks, 64) and (blocks,).
+
+    Scales are float16 numbers, as a CPU keeps them.
+    """
+    blocks = weight.detach().float().reshape(-1, BLOCK)
+    scale = blocks.abs().amax(dim=1).half().float()
+    levels = torch.tensor(LEVELS, device=weight.device)
+    between = (levels[1:] + levels[:-1]) / 2
+    codes = torch.bucketize(blocks / scale.clamp(min=1e-12)[:, None], between)
+    return codes.to(torch.uint8), scale
+
+
+def decoded(codes: Tensor, scale: Tensor) -> Tensor:
+    """Return the weights (blocks, 64) float32 that ``codes`` and ``scale`` mean."""
+    return torch.tensor(LEVELS, device=codes.device)[codes.int()] * scale[:, None]
+
+
+def rounded(weights: Iterable[nn.Parameter]) -> AbstractContextManager[None]:
+    """Let ``weights`` hold their NF4 values inside, and their own again after.
+
+    Weights that do not fill blocks, which no reader rounds, stay as they are.
+    """
+    owners = [weight for weight in weights if weight.numel() % BLOCK == 0]
+    return holding(owners, [decoded(*coded(weight)) for weight in owners])
+
+
+@contextmanager
+def holding(weights: list[nn.Parameter], values: list[Tensor]) -> Iterator[None]:
+    """Let ``weights`` hold ``values`` inside, and their own again after: a straight-through estimate."""
+    masters = [weight.detach().clone() for weight in weights]
+    _fill(weights, values)
+    try:
+        yield
+    finally:
+        _fill(weights, masters)
+
+
+@torch.no_grad()
+def _fill(weights: list[nn.Parameter], values: list[Tensor]) -> None:
+    shaped = [value.view_as(weight) for value, weight in zip(values, weights, strict=True)]
+    torch._foreach_copy_([weight.detach() for weight in weights], shaped)
