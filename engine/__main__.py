@@ -7,10 +7,8 @@ import io
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO
 
@@ -19,6 +17,7 @@ from platformdirs import user_data_path
 from engine import lasting
 from engine.architecture import require_folder
 from engine.arguments import chosen, parser
+from engine.bench.asking import Found, measured
 from engine.config import PRESETS, ModelSet, Preset, Sampling, models_in
 from engine.errors import CheckpointError, UpdraftError
 from engine.events import Event, Finished, to_json
@@ -31,13 +30,7 @@ from engine.template.process import serve
 from engine.terminal import Keyboard, Terminal
 
 if TYPE_CHECKING:
-    from engine.bench.paces import Claims
-    from engine.bench.race import Race
-    from engine.bench.report import Report
-    from engine.bench.rules import Rules
     from engine.session import Session
-
-    Found = Report | Race | Claims | Rules
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -154,78 +147,17 @@ def _chat(arguments: argparse.Namespace) -> int:
 
 
 def _bench(arguments: argparse.Namespace) -> int:
-    if arguments.transformers and find_spec("transformers") is None:
-        raise UpdraftError(
-            "transformers does not come with the packaged program.",
-            "Leave --transformers out, or compare from a checkout: python packaging/run.py bench --transformers.",
-        )
     with _log(arguments.json) as log:  # a file that cannot be written is reported before minutes of measuring
-        report = _measured(arguments, chosen(arguments).over(Sampling()), lambda what: print(what, file=sys.stderr))
-        print(report.table())
-        log.write(report)
-    return 0
-
-
-def _measured(arguments: argparse.Namespace, sampling: Sampling, say: Callable[[str], None]) -> Found:
-    if arguments.shape is not None:
-        from engine.bench.simulated import Simulation, simulate
-
-        asked = Simulation(
-            arguments.shape,
-            arguments.presets,
-            arguments.rates,
-            arguments.context,
-            arguments.keys,
-            arguments.drafter,
-            against_transformers=arguments.transformers,
+        terminal = Terminal(sys.stdout, sys.stderr)
+        found = measured(
+            arguments,
+            chosen(arguments).over(Sampling()),
+            lambda what: print(what, file=sys.stderr),
+            lambda asked: _open(asked, terminal),
         )
-        return simulate(asked, say)
-    if arguments.llama_cpp is not None:
-        return _raced(arguments, sampling, say)
-    session = _open(arguments, Terminal(sys.stdout, sys.stderr))
-    from engine.bench.replies import measure, presets_of
-
-    if arguments.paces:
-        from engine.bench.paces import check_claims
-
-        (preset, *_) = presets_of(session, arguments.presets or ["lookup"])
-        return check_claims(session, preset, sampling, arguments.max_tokens, say)
-    if arguments.rules:
-        from engine.bench.rules import compare_rules
-
-        return compare_rules(session, sampling, arguments.max_tokens, say)
-    context = min(arguments.context, session.context(PRESETS["plain"]) // 2)
-    return measure(
-        session,
-        presets_of(session, arguments.presets),
-        sampling,
-        arguments.max_tokens,
-        say,
-        context=context,
-        against_transformers=arguments.transformers,
-    )
-
-
-def _raced(arguments: argparse.Namespace, sampling: Sampling, say: Callable[[str], None]) -> Race:
-    from engine.bench.llama import LlamaCpp, command, converted
-
-    start = command(arguments.llama_cpp)  # what is missing is reported before a model is loaded
-    arguments.device = "cpu"
-    with ExitStack() as kept:
-        if arguments.model is None:
-            say("converting the file")
-            arguments.model = str(kept.enter_context(converted(arguments.llama_cpp)))
-        session = _open(arguments, Terminal(sys.stdout, sys.stderr))
-        import torch
-
-        from engine.bench.race import LONG, race
-        from engine.bench.replies import presets_of
-
-        presets = presets_of(session, arguments.presets or ["plain"])
-        context = min(arguments.context, session.context(PRESETS["plain"]) // 2)
-        room = max(2 * LONG, arguments.max_tokens + LONG)
-        rival = kept.enter_context(LlamaCpp(start, torch.get_num_threads(), room))
-        return race(session, rival, presets, sampling, arguments.max_tokens, say, context=context)
+        print(found.table())
+        log.write(found)
+    return 0
 
 
 def _system(arguments: argparse.Namespace) -> list[tuple[str, str]]:

@@ -1,0 +1,107 @@
+"""What ``python -m engine bench`` was asked for, measured. No torch until something is."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from contextlib import ExitStack
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Protocol
+
+from engine.config import PRESETS, Sampling
+from engine.errors import UpdraftError
+
+if TYPE_CHECKING:
+    from engine.session import Session
+
+Say = Callable[[str], None]
+Opened = Callable[[argparse.Namespace], "Session"]  # loads the models asked for
+
+
+class Found(Protocol):
+    """What a benchmark found."""
+
+    def table(self) -> str:
+        """Return the figures as text."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the figures as plain JSON values."""
+
+
+def measured(arguments: argparse.Namespace, sampling: Sampling, say: Say, opened: Opened) -> Found:
+    """Measure what was asked for; ``say`` hears how far it is.
+
+    Raises UpdraftError for what cannot be measured here, before anything is loaded.
+    """
+    if arguments.transformers and find_spec("transformers") is None:
+        raise UpdraftError(
+            "transformers does not come with the packaged program.",
+            "Leave --transformers out, or compare from a checkout: python packaging/run.py bench --transformers.",
+        )
+    if arguments.shape is not None:
+        return _simulated(arguments, say)
+    if arguments.llama_cpp is not None:
+        return _raced(arguments, sampling, say, opened)
+    session = opened(arguments)
+    from engine.bench.replies import measure, presets_of
+
+    if arguments.paces:
+        from engine.bench.paces import check_claims
+
+        (preset, *_) = presets_of(session, arguments.presets or ["lookup"])
+        return check_claims(session, preset, sampling, arguments.max_tokens, say)
+    if arguments.rules:
+        from engine.bench.rules import compare_rules
+
+        return compare_rules(session, sampling, arguments.max_tokens, say)
+    return measure(
+        session,
+        presets_of(session, arguments.presets),
+        sampling,
+        arguments.max_tokens,
+        say,
+        context=_context(arguments, session),
+        against_transformers=arguments.transformers,
+    )
+
+
+def _context(arguments: argparse.Namespace, session: Session) -> int:
+    """Return how many tokens lie behind a timed pass."""
+    return min(int(arguments.context), session.context(PRESETS["plain"]) // 2)
+
+
+def _simulated(arguments: argparse.Namespace, say: Say) -> Found:
+    from engine.bench.simulated import Simulation, simulate
+
+    asked = Simulation(
+        arguments.shape,
+        arguments.presets,
+        arguments.rates,
+        arguments.context,
+        arguments.keys,
+        arguments.drafter,
+        against_transformers=arguments.transformers,
+    )
+    return simulate(asked, say)
+
+
+def _raced(arguments: argparse.Namespace, sampling: Sampling, say: Say, opened: Opened) -> Found:
+    from engine.bench.llama import LlamaCpp, command, converted
+
+    start = command(arguments.llama_cpp)  # what is missing is reported before a model is loaded
+    arguments.device = "cpu"
+    with ExitStack() as kept:
+        if arguments.model is None:
+            say("converting the file")
+            arguments.model = str(kept.enter_context(converted(arguments.llama_cpp)))
+        session = opened(arguments)
+        import torch
+
+        from engine.bench.race import LONG, race
+        from engine.bench.replies import presets_of
+
+        presets = presets_of(session, arguments.presets or ["plain"])
+        room = max(2 * LONG, arguments.max_tokens + LONG)
+        rival = kept.enter_context(LlamaCpp(start, torch.get_num_threads(), room))
+        context = _context(arguments, session)
+        return race(session, rival, presets, sampling, arguments.max_tokens, say, context=context)
