@@ -20,7 +20,7 @@ from engine.architecture.drafters.block import usual_layers
 from engine.architecture.holding import Holding
 from engine.bench.report import Share
 from engine.config import PRESETS, Preset, Role
-from engine.decoding.hierarchy import Drafted, Fact
+from engine.decoding.facts import Drafted, Fact
 from engine.decoding.sources import Home, Own, making
 from engine.model import Transformer
 

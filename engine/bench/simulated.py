@@ -19,10 +19,10 @@ from engine.bench.report import PassCost, Report, Share, Speed
 from engine.bench.rivals import lent_speed
 from engine.bench.shapes import FAMILIES, SHAPES, random_transformer
 from engine.config import PRESETS, Preset, Role, Sampling
+from engine.decoding.facts import Fact, Judged
 from engine.decoding.frequent import FrequentTokens
 from engine.decoding.graphs import GraphRunner
 from engine.decoding.graphs.chain import GraphChain
-from engine.decoding.hierarchy import Fact, Judged
 from engine.decoding.tape import Tape
 from engine.errors import SettingError
 from engine.gpus import device_of

@@ -22,7 +22,6 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 import torch
@@ -30,45 +29,10 @@ from torch import Tensor
 
 from engine.config import Window
 from engine.decoding.acceptance import agreeing, near
+from engine.decoding.facts import Drafted, Fact, Judged
 from engine.decoding.laws import Laws, Sampler
 from engine.decoding.tape import Tape
 
-
-@dataclass(frozen=True, slots=True)
-class Drafted:
-    """A bottom level proposed ``tokens`` in one pass, giving each the probability and the rank beside it.
-
-    A rank is the token's place by the level's plain logits, 1 the likeliest. Seconds are wall clock.
-    """
-
-    level: int
-    tokens: tuple[int, ...]
-    probabilities: tuple[float, ...]
-    ranks: tuple[int, ...]
-    positions: int
-    began: float
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """A level judged the last ``proposed`` standing tokens: ``kept`` stand, and its own token ``following`` comes next.
-
-    ``probabilities`` and ``ranks``: what the level gave each proposed token, then ``following`` if it is not None.
-    """
-
-    level: int
-    proposed: int
-    kept: int
-    following: int | None
-    probabilities: tuple[float, ...]
-    ranks: tuple[int, ...]
-    positions: int
-    began: float
-    seconds: float
-
-
-Fact = Drafted | Judged
 Drafting = Generator[Fact, None, None]
 
 

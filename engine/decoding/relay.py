@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from engine.config import PRESETS, Preset, Role
-from engine.decoding.hierarchy import Fact
+from engine.decoding.facts import Fact
 from engine.decoding.tape import Tape
 
 Context = Callable[[Role], int]  # the most tokens the model of a role can hold

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from engine.decoding.hierarchy import Drafted, Fact, Judged
+from engine.decoding.facts import Drafted, Fact, Judged
 from engine.events import Pass, PassKind, Token
 
 

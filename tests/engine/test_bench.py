@@ -20,8 +20,8 @@ from engine.bench.rivals import lent_speed
 from engine.bench.shapes import FAMILIES, SHAPES, random_transformer
 from engine.bench.simulated import SETTINGS
 from engine.config import PRESETS, ModelSet, Sampling
+from engine.decoding.facts import Judged
 from engine.decoding.graphs import GraphRunner
-from engine.decoding.hierarchy import Judged
 from engine.decoding.tape import Tape
 from engine.model import Transformer, load
 from engine.session import Session

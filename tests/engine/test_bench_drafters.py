@@ -12,8 +12,8 @@ from engine.bench.drafters import DRAFTERS, shares
 from engine.bench.planted import agreeing_levels
 from engine.bench.simulated import SETTINGS
 from engine.config import ModelSet
+from engine.decoding.facts import Drafted, Fact, Judged
 from engine.decoding.graphs import GraphRunner
-from engine.decoding.hierarchy import Drafted, Fact, Judged
 from engine.decoding.tape import Tape
 from engine.model import load
 from tests.engine.family import finish

@@ -8,13 +8,14 @@ from itertools import pairwise
 from engine.config import Preset
 from engine.decoding import hierarchy
 from engine.decoding.chain import asked
+from engine.decoding.facts import Fact
 from engine.decoding.graphs.capture import Recorder
 from engine.decoding.graphs.device import Device
 from engine.decoding.graphs.level import Level
 from engine.decoding.graphs.stack import Stack
 from engine.decoding.graphs.turns import Drafting, Judging
 from engine.decoding.graphs.ways import Stepwise, Straight, Way
-from engine.decoding.hierarchy import Fact, produce
+from engine.decoding.hierarchy import produce
 from engine.decoding.tape import Tape
 from engine.model.decode import TOKENS
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from itertools import groupby
 from operator import itemgetter
 
+from engine.decoding.facts import Drafted, Fact, Judged
 from engine.decoding.graphs.level import Level as Passes
 from engine.decoding.graphs.ways import Way
-from engine.decoding.hierarchy import Drafted, Fact, Judged, Level
+from engine.decoding.hierarchy import Level
 from engine.decoding.kernels.record import Drafts, Verdict
 from engine.decoding.tape import Tape
 

@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
+from engine.decoding.facts import Fact
 from engine.decoding.graphs.device import Device
-from engine.decoding.hierarchy import Fact
 from engine.decoding.tape import Tape
 
 Work = Callable[[], None]

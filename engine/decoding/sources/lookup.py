@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from engine import config
 from engine.config import TARGET, Stage
+from engine.decoding.facts import Drafted, Fact, Judged
 from engine.decoding.goodput import LONG, Goodput
-from engine.decoding.hierarchy import Drafted, Drafter, Fact, Judged
+from engine.decoding.hierarchy import Drafter
 from engine.decoding.matching import copied, match
 from engine.decoding.sources.making import Making, Materials, Models, makes
 from engine.decoding.tape import Tape

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from engine import config
 from engine.config import Sampling, Window
+from engine.decoding.facts import Fact
 from engine.decoding.goodput import Goodput
-from engine.decoding.hierarchy import Autoregressive, Drafter, Fact, Verifier
+from engine.decoding.hierarchy import Autoregressive, Drafter, Verifier
 from engine.decoding.laws import Sampler
 from engine.decoding.sources.lookup import Lookup
 from engine.decoding.tape import Tape

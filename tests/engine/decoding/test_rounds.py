@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.decoding.hierarchy import Drafted, Judged
+from engine.decoding.facts import Drafted, Judged
 from engine.decoding.rounds import RoundLog
 
 

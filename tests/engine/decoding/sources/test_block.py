@@ -15,8 +15,9 @@ from torch.nn import functional
 from engine.architecture.holding import Holding
 from engine.config import PRESETS, TARGET, Block, ModelSet, Preset, Sampling, Stage, Window
 from engine.decoding.chain import build
+from engine.decoding.facts import Drafted
 from engine.decoding.frequent import frequent_tokens
-from engine.decoding.hierarchy import Drafted, Drafter
+from engine.decoding.hierarchy import Drafter
 from engine.decoding.laws import Sampler
 from engine.decoding.sources import Home, making
 from engine.decoding.sources.block import BlockReader
