@@ -24,8 +24,9 @@ def parser(description: str, *, ask: Command, chat: Command, bench: Command) -> 
     asking.set_defaults(run=ask)
     chatting = commands.add_parser("chat", help="talk; /quit or Ctrl+D ends it, Ctrl+C stops an answer")
     chatting.set_defaults(run=chat)
-    benching = commands.add_parser("bench", help="measure what a pass costs and what each preset gains")
+    benching = commands.add_parser("bench", help="measure what passes cost and methods gain")
     _add_bench_options(benching)
+    _add_paper_options(benching)
     benching.set_defaults(run=bench)
     models.add_arguments(commands)
     for command in (asking, chatting):
@@ -37,6 +38,9 @@ def parser(description: str, *, ask: Command, chat: Command, bench: Command) -> 
 
 
 def _add_bench_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "what", nargs="?", choices=["papers"], help="papers: what they publish beside what this machine gives"
+    )
     command.add_argument("--presets", nargs="+", choices=list(PRESETS), default=[], help="which (default: all)")
     command.add_argument(
         "--context", type=_count, default=1024, help="tokens behind a timed pass (default: %(default)s)"
@@ -73,6 +77,21 @@ def _add_bench_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--keys", type=_count, default=9, help="with --shape: how many replies a method gets (default: %(default)s)"
     )
+
+
+def _add_paper_options(command: argparse.ArgumentParser) -> None:
+    papers = command.add_argument_group("bench papers")
+    papers.add_argument(
+        "--papers", nargs="+", choices=["hispec", "hsd", "pyramidsd"], default=[], help="which (default: all)"
+    )
+    papers.add_argument(
+        "--questions", type=Path, metavar="FILE", help="Spec-Bench's question.jsonl (default: a few of our own)"
+    )
+    papers.add_argument(
+        "--categories", nargs="+", default=[], metavar="NAME", help="Spec-Bench's: writing, qa, rag, mt_bench, …"
+    )
+    papers.add_argument("--limit", type=_count, metavar="N", help="questions of each category (default: all)")
+    papers.add_argument("--svg", type=Path, metavar="FOLDER", help="write a picture of each table there")
 
 
 def _add_reply_options(command: argparse.ArgumentParser) -> None:

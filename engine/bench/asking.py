@@ -38,6 +38,8 @@ def measured(arguments: argparse.Namespace, sampling: Sampling, say: Say, opened
             "transformers does not come with the packaged program.",
             "Leave --transformers out, or compare from a checkout: python packaging/run.py bench --transformers.",
         )
+    if arguments.what == "papers":
+        return _compared(arguments, sampling, say, opened)
     if arguments.shape is not None:
         return _simulated(arguments, say)
     if arguments.llama_cpp is not None:
@@ -63,6 +65,20 @@ def measured(arguments: argparse.Namespace, sampling: Sampling, say: Say, opened
         context=_context(arguments, session),
         against_transformers=arguments.transformers,
     )
+
+
+def _compared(arguments: argparse.Namespace, sampling: Sampling, say: Say, opened: Opened) -> Found:
+    from engine.bench.papers.questions import picked, read, shipped
+
+    questions = shipped() if arguments.questions is None else read(arguments.questions)
+    questions = picked(questions, arguments.categories, arguments.limit)  # what is wrong is said before a model loads
+    session = opened(arguments)
+    from engine.bench.papers.comparing import compare
+
+    found = compare(session, arguments.papers, questions, sampling, arguments.max_tokens, say)
+    if arguments.svg is not None:
+        found.draw(arguments.svg)
+    return found
 
 
 def _context(arguments: argparse.Namespace, session: Session) -> int:

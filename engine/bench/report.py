@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from statistics import pstdev
 from typing import Any
@@ -80,9 +80,16 @@ def pace(turns: Sequence[tuple[int, float]], left_out: int | None = None) -> flo
     return sum(tokens for tokens, _ in rest) / sum(seconds for _, seconds in rest)
 
 
-def error_of_ratio(turns: Sequence[tuple[int, float]], others: Sequence[tuple[int, float]]) -> float:
-    """Return two standard errors of the ratio of both paces over the same prompts, by the jackknife."""
-    without = [pace(turns, left_out) / pace(others, left_out) for left_out in range(len(turns))]
+def error_of_ratio(
+    turns: Sequence[tuple[int, float]],
+    others: Sequence[tuple[int, float]],
+    mean: Callable[[Sequence[tuple[int, float]], int | None], float] = pace,
+) -> float:
+    """Return two standard errors of the ratio of both paces over the same prompts, by the jackknife.
+
+    ``mean``: the pace of all of them but one.
+    """
+    without = [mean(turns, left_out) / mean(others, left_out) for left_out in range(len(turns))]
     return 2 * math.sqrt(len(turns) - 1) * pstdev(without)
 
 

@@ -1,0 +1,120 @@
+"""What came of a claim and why, in sentences made of what the run measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from engine.bench.papers.claims import Claim
+from engine.bench.papers.figures import ALL, Making, Part, Ratio
+from engine.bench.papers.questions import GROUPS
+from engine.bench.papers.running import Place
+
+FLAT = 1.25  # the steps of a target's pass over its window up to which verification is called flat
+FEW = 0.02  # steps a round that are no difference
+MOSTLY = 0.5  # of its rounds without a guess: then a way is hardly other than plain decoding
+
+WHAT: Mapping[Place | None, str] = {
+    "guessing": "guessing",
+    "sifting": "the level in the middle",
+    "deciding": "the target's pass",
+    None: "what happens between passes",
+}
+
+
+def verdict(claims: Sequence[Claim], rows: Mapping[str, Ratio | None], over: str, own: Making) -> str:
+    """Say what each claim comes to here: of the mean by the row of all, of the best case by the highest row.
+
+    ``rows``: how many times as fast as ``over``, by category.
+    """
+    known = {label: ratio for label, ratio in rows.items() if ratio is not None}
+    overall = known.get(ALL) or (next(iter(known.values())) if len(rows) == 1 and known else None)
+    if overall is None:
+        return f"too little was measured to compare it with {over}."
+    told = f"{overall} times as fast as {over}."
+    if not claims:
+        return told
+    if own.unaided > MOSTLY:
+        return (
+            f"{told} It guesses nothing in {own.unaided:.0%} of its rounds, so this says what {over} costs here and "
+            "confirms nothing that was published."
+        )
+    return " ".join([told, *(_judged(claim, overall, known) for claim in claims)])
+
+
+def _judged(claim: Claim, overall: Ratio, known: Mapping[str, Ratio]) -> str:
+    """Say whether ``claim`` holds."""
+    found, where = overall, ""
+    if claim.kind == "best":
+        single = {label: ratio for label, ratio in known.items() if label not in GROUPS} or dict(known)
+        best = max(single, key=lambda label: single[label].value)
+        found, where = single[best], f" ({best.replace('_', ' ')}, the best of {len(single)})"
+    told = f"Published is {claim}, here it is {found}{where}"
+    if found.value - found.error >= claim.value:
+        return f"{told}: it holds."
+    if found.value + found.error < claim.value:
+        return f"{told}: it does not hold."
+    return f"{told}: too uncertain to tell."
+
+
+def why(own: Making, other: Making, name: str, over: str) -> str:
+    """Say what a round of ``own`` brings and where its time goes, beside one of ``other``."""
+    told = [
+        f"A round of {name} brings {own.tokens:.2f} tokens and takes {own.steps:.2f} steps of plain decoding, "
+        f"one of {over} {other.tokens:.2f} and {other.steps:.2f}: {_more(own.tokens / other.tokens)} tokens for "
+        f"{_more(own.steps / other.steps)} time.",
+        _largest(own, other),
+        _middle(own, other),
+        _flatness(own),
+    ]
+    return " ".join(filter(None, told))
+
+
+def _more(factor: float) -> str:
+    return f"{factor - 1:+.0%}".replace("-", "−")
+
+
+def _largest(own: Making, other: Making) -> str:
+    """Say which part of a round makes most of the difference in its time."""
+    grown = {place: _steps(own, place) - _steps(other, place) for place in WHAT}
+    more = own.steps - other.steps
+    if abs(more) < FEW:
+        return ""
+    place = max(grown, key=lambda each: grown[each] if more > 0 else -grown[each])
+    return f"Most of that is {WHAT[place]}: {grown[place]:+.2f} steps a round.".replace("-", "−")
+
+
+def _steps(made: Making, place: Place | None) -> float:
+    if place is None:
+        return made.between
+    return made.parts[place].steps if place in made.parts else 0.0
+
+
+def _middle(own: Making, other: Making) -> str:
+    """Say what a middle level costs and what it spares the target."""
+    part = own.parts.get("sifting")
+    if part is None or not part.passes:
+        return ""
+    told = (
+        f"A pass of the middle level costs {_cost(part, own)}, {part.passes:.2f} run a round and take out "
+        f"{part.vetoed:.2f} wrong tokens"
+    )
+    kept, before = own.parts["deciding"].kept, other.parts["deciding"].kept
+    if kept is None or before is None:
+        return f"{told}."
+    return f"{told}; of what the target is handed, {kept:.0%} stands instead of {before:.0%}."
+
+
+def _cost(part: Part, own: Making) -> str:
+    """Say what a pass costs, as a share of the target's."""
+    return f"{part.each / own.parts['deciding'].each:.2f} of the target's"
+
+
+def _flatness(own: Making) -> str:
+    """Say what the target's pass over a window costs, and so whether sorting guesses out earlier can save any of it."""
+    target = own.parts["deciding"]
+    if target.width < 1.5:
+        return ""
+    cost = f"The target's pass over {target.width:.1f} tokens costs {target.each:.2f} steps"
+    if target.each > FLAT:
+        return f"{cost}, so a wrong guess that reaches it is paid for."
+    return f"{cost}: verification is flat, and a wrong guess that reaches it costs next to nothing."

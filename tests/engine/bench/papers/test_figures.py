@@ -1,0 +1,104 @@
+"""Means as Spec-Bench has them, what is withheld, and sentences that follow from the figures."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.bench.papers.claims import Claim
+from engine.bench.papers.figures import Making, Part, Ratio, groups, making, ratio
+from engine.bench.papers.running import PLAIN, Answer, Levels, Run, Share, Way, mean_pace
+from engine.bench.papers.sentences import verdict, why
+from engine.config import PRESETS, Sampling
+
+WAY = Way("HiSpec", PRESETS["hispec"])
+
+
+def answer(tokens: int, seconds: float, category: str = "qa", reading: float = 0.0, text: str = "a") -> Answer:
+    return Answer(1, category, tokens, tokens, reading, seconds, (text,))
+
+
+def test_the_mean_is_that_of_the_questions_paces() -> None:
+    """Spec-Bench's: 10 and 100 tokens/s are 55, however long the answers were; reading the prompt counts."""
+    turns = [answer(10, 0.5, reading=0.5).turn, answer(1000, 10.0).turn]
+    assert mean_pace(turns) == pytest.approx(55)
+    assert mean_pace(turns, left_out=0) == pytest.approx(100)
+
+
+def test_a_ratio_that_rests_on_too_little_is_withheld() -> None:
+    """One question, few tokens, or answers that contradict each other."""
+    plain, fast = [answer(50, 5.0), answer(50, 5.0)], [answer(50, 2.5), answer(50, 2.5)]
+    found = ratio(fast, plain)
+    assert found is not None
+    assert found.value == 2.0
+    assert found.error == pytest.approx(0)
+    assert ratio(fast[:1], plain[:1]) is None
+    assert ratio([answer(10, 1.0)] * 2, [answer(10, 1.0)] * 2) is None
+    assert ratio([answer(50, 1.0), answer(50, 9.0)], plain) is None
+
+
+def a_run() -> Run:
+    """Two questions: plain takes a second a token; HiSpec two tokens a round of 3.5 seconds."""
+    shares = {
+        "guessing": Share(passes=50, positions=50, seconds=50.0),
+        "sifting": Share(passes=25, positions=75, seconds=25.0, offered=50, stood=40, vetoed=10),
+        "deciding": Share(passes=25, positions=75, seconds=75.0, offered=50, stood=25, vetoed=25),
+    }
+    levels = Levels(shares, unaided=0)  # type: ignore[arg-type] # a literal's keys
+    own = (
+        Answer(1, "qa", 50, 25, 0.0, 87.5, ("a",), levels),
+        Answer(2, "rag", 50, 25, 0.0, 87.5, ("b",), levels),
+    )
+    plain = answer(50, 50.0), answer(50, 50.0, "rag")
+    return Run("m", "CPU", {"greedy": Sampling(temperature=0)}, 50, {("greedy", PLAIN): plain, ("greedy", WAY): own}, 0)
+
+
+def test_a_round_is_measured_in_plain_steps() -> None:
+    """What each place takes, and the rest of the round between the passes."""
+    made = making(a_run(), "greedy", WAY)
+    assert (made.tokens, made.steps, made.equal) == (2.0, 3.5, 0.5)
+    assert made.parts["sifting"] == Part(passes=1.0, steps=1.0, width=3.0, vetoed=0.4, kept=0.8)
+    assert made.parts["deciding"].kept == 0.5
+    assert made.between == 0.0, "passes of 6 steps in a round of 3.5: clocks differ, nothing is negative"
+    assert list(groups(a_run())) == ["qa", "rag", "all"]
+
+
+def part(steps: float, **figures: float) -> Part:
+    return Part(**{"passes": 1.0, "width": 4.0, "vetoed": 0.0, "kept": 0.5, **figures, "steps": steps})
+
+
+def made(tokens: float, steps: float, unaided: float = 0.0, **parts: Part) -> Making:
+    return Making(100.0, tokens, steps, parts, unaided, 1.0)  # type: ignore[arg-type] # places by name
+
+
+def test_why_follows_from_the_figures() -> None:
+    """The part that grew most, what the middle costs and spares, and whether wrong guesses cost the target anything."""
+    single = made(2.5, 2.0, guessing=part(0.8), deciding=part(1.1, kept=0.6))
+    middle = part(0.44, vetoed=0.2)
+    own = made(2.6, 2.5, guessing=part(0.9), sifting=middle, deciding=part(1.1, kept=0.7))
+    told = why(own, single, "HiSpec", "one exit")
+    assert "brings 2.60 tokens and takes 2.50 steps of plain decoding, one of one exit 2.50 and 2.00" in told
+    assert "+4% tokens for +25% time" in told
+    assert "Most of that is the level in the middle: +0.44 steps a round." in told
+    assert "costs 0.40 of the target's, 1.00 run a round and take out 0.20 wrong tokens" in told
+    assert "70% stands instead of 60%" in told
+    assert "verification is flat" in told
+    dear = made(2.6, 4.5, guessing=part(0.9), sifting=middle, deciding=part(3.1))
+    assert "Most of that is the target's pass: +2.00" in why(dear, single, "HiSpec", "one exit")
+    assert "is paid for" in why(dear, single, "HiSpec", "one exit")
+
+
+def test_a_verdict_weighs_the_claim_against_the_error() -> None:
+    """It holds, it does not, or cannot be told; the best case is that of a category, not of a group."""
+    mean, best = Claim(1.28, "mean"), Claim(2.01, "best")
+    own = made(2.0, 2.0)
+
+    def told(overall: Ratio, **rows: Ratio) -> str:
+        return verdict([mean, best], {**rows, "all": overall}, "one exit", own)
+
+    sure = told(Ratio(0.9, 0.1), qa=Ratio(1.0, 0.1), rag=Ratio(2.3, 0.1))
+    assert "1.28x on average, here it is 0.90 ± 0.10: it does not hold" in sure
+    assert "up to 2.01x, here it is 2.30 ± 0.10 (rag, the best of 2): it holds" in sure
+    assert "too uncertain" in told(Ratio(1.2, 0.2), mt_bench=Ratio(9.0, 0.1), qa=Ratio(2.0, 0.1))
+    assert "too little was measured" in verdict([mean], {"qa": Ratio(1.3, 0.1), "all": None}, "one exit", own)
+    idle = made(1.1, 1.2, unaided=0.9)
+    assert "confirms nothing" in verdict([mean], {"all": Ratio(2.0, 0.1)}, "one exit", idle)
