@@ -89,28 +89,7 @@ def open_rows(
     hidden = torch.empty(tokens, embedding.shape[1], dtype=embedding.dtype, device=board.tape.device)
     states = hidden.new_empty((len(rings), tokens, state) if apart else (tokens, len(rings) * state))
     if hidden.is_cuda:
-        pieces, state_pieces = (size * hidden.element_size() // 16 for size in (embedding.shape[1], state))
-        launch(
-            kernel("rows", "open_rows", hidden.device),
-            hidden.device,
-            (tokens, 1 + len(rings)),
-            min(THREADS, pieces),
-            0,
-            hidden=hidden,
-            states=states,
-            embedding=embedding,
-            **{f"ring{index}": rings[index] if index < len(rings) else None for index in range(MOST_TAPS)},
-            starts=starts,
-            state=board.words,
-            tape=board.tape,
-            record=record.words if record else None,
-            room=len(board.tape),
-            pieces=pieces,
-            known=len(embedding),
-            state_pieces=state_pieces,
-            apart=apart,
-            idle=idle,
-        )
+        _launch_rows(hidden, states, embedding, rings, starts, board, record, apart=apart, idle=idle)
         return hidden, states
     if not (idle and board.idle):
         starts.copy_(torch.arange(2) + max(int(board.length) - 1 - tokens, 0))
@@ -123,6 +102,48 @@ def open_rows(
     if found:
         states.copy_(torch.stack(found) if apart else torch.cat(found, dim=1))
     return hidden, states
+
+
+def _launch_rows(
+    hidden: Tensor,
+    states: Tensor,
+    embedding: Tensor,
+    rings: Sequence[Tensor],
+    starts: Tensor,
+    board: Board,
+    record: Record | None,
+    *,
+    apart: bool,
+    idle: bool,
+) -> None:
+    """Launch open_rows, which fills ``hidden`` and ``states``."""
+    pieces = _pieces(embedding)
+    launch(
+        kernel("rows", "open_rows", hidden.device),
+        hidden.device,
+        (len(hidden), 1 + len(rings)),
+        min(THREADS, pieces),
+        0,
+        hidden=hidden,
+        states=states,
+        embedding=embedding,
+        **{f"ring{index}": rings[index] if index < len(rings) else None for index in range(MOST_TAPS)},
+        starts=starts,
+        state=board.words,
+        tape=board.tape,
+        record=record.words if record else None,
+        room=len(board.tape),
+        pieces=pieces,
+        known=len(embedding),
+        state_pieces=_pieces(rings[0]) if rings else 0,
+        apart=apart,
+        idle=idle,
+    )
+
+
+def _pieces(table: Tensor) -> int:
+    """Return of how many times 16 bytes a row of ``table`` consists."""
+    return table.shape[1] * table.element_size() // 16
 
 
 def _must_be_whole(rows: Tensor) -> None:
@@ -141,7 +162,7 @@ def _launch(
     idle: bool = False,
 ) -> None:
     """Launch ``entry``; ``idle``: heed board.idle."""
-    pieces = table.shape[1] * table.element_size() // 16
+    pieces = _pieces(table)
     launch(
         kernel("rows", entry, hidden.device),
         hidden.device,

@@ -48,20 +48,12 @@ def attend(
     """
     tokens, heads, head_dim = query.shape
     kv_heads, room, _ = keys.shape
-    width, device = span(room), query.device
-    spans = -(-room // width)
+    width = span(room)
     y = torch.empty_like(query)
-    partial = query.new_empty(spans, min(tokens, TOKENS) * heads, head_dim, dtype=torch.float32)
+    partial = query.new_empty(-(-room // width), min(tokens, TOKENS) * heads, head_dim, dtype=torch.float32)
     marks = partial.new_empty(*partial.shape[:2], 2)
-    held = 2 * STEP * (head_dim + 8) * 2  # keys and values, rows padded by 16 bytes
-    told = ROWS * (32 + (STEP + 8) * 2)  # what the warps of a block tell each other, in bytes
-    gather = kernel("attention", "attend", device, held + BLOCKS * told, HEAD_DIM=head_dim, STEP=STEP)
-    join = kernel("attention", "join", device, HEAD_DIM=head_dim, STEP=STEP)
-    scale = head_dim**-0.5 * math.log2(math.e)
     for offset in range(0, tokens, TOKENS):
         some = query[offset : offset + TOKENS]
-        rows = -(-len(some) * heads // kv_heads // ROWS)
-        blocks = min(rows, BLOCKS)
         both: dict[str, Argument] = {
             "start": start,
             "idle": idle,
@@ -76,7 +68,36 @@ def attend(
             "window": window or 0,
             "together": together,
         }
-        grid, threads, shared = (spans, kv_heads, -(-rows // blocks)), THREADS * blocks, held + blocks * told
-        launch(gather, device, grid, threads, shared, **both, query=some, keys=keys, values=values, scale=scale)
-        launch(join, device, (len(some), -(-heads // HEADS)), 32 * HEADS, 0, **both, y=y[offset:])
+        _gather(some, keys, values, both)
+        _join(y[offset:], some, both)
     return y
+
+
+def _gather(query: Tensor, keys: Tensor, values: Tensor, both: dict[str, Argument]) -> None:
+    """Launch what gathers, span by span, for at most TOKENS tokens; ``both``: what the kernel that joins reads, too."""
+    tokens, heads, head_dim = query.shape
+    kv_heads, room, _ = keys.shape
+    held = 2 * STEP * (head_dim + 8) * 2  # keys and values, rows padded by 16 bytes
+    told = ROWS * (32 + (STEP + 8) * 2)  # what the warps of a block tell each other, in bytes
+    rows = -(-tokens * heads // kv_heads // ROWS)
+    blocks = min(rows, BLOCKS)
+    grid = -(-room // span(room)), kv_heads, -(-rows // blocks)
+    launch(
+        kernel("attention", "attend", query.device, held + BLOCKS * told, HEAD_DIM=head_dim, STEP=STEP),
+        query.device,
+        grid,
+        THREADS * blocks,
+        held + blocks * told,
+        **both,
+        query=query,
+        keys=keys,
+        values=values,
+        scale=head_dim**-0.5 * math.log2(math.e),
+    )
+
+
+def _join(y: Tensor, query: Tensor, both: dict[str, Argument]) -> None:
+    """Launch what adds the spans of ``query``'s tokens up into the first rows of ``y``."""
+    tokens, heads, head_dim = query.shape
+    code = kernel("attention", "join", query.device, HEAD_DIM=head_dim, STEP=STEP)
+    launch(code, query.device, (tokens, -(-heads // HEADS)), 32 * HEADS, 0, **both, y=y)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from engine.model.kernels.launch import Kernel, counters, kernel, launch
+from engine.model.kernels.parameters import Argument
 from engine.model.kernels.plan import ROWS, TOKENS, Build, Plan, Tuning, build, limits, plan, tuning
 
 BLOCK = 64  # weights of one absmax
@@ -46,22 +47,15 @@ def multiply(
     columns = x.shape[1]
     rows = packed.numel() * 2 // columns // (2 if gated else 1)
     y = x.new_empty(x.shape[0], rows)
-    epilogue = SILU_MULTIPLY if gated else STORE if residual is None else ADD_RESIDUAL
-    gpu = limits(x.device)
-    choice = choice or tuning(gpu)
+    choice = choice or tuning(limits(x.device))
     height = ROWS // 2 if gated else ROWS
-    spread = plan(rows, columns, height, gpu, choice)
-    arrivals = counters(x.device) if spread.splits > 1 else None
+    spread = plan(rows, columns, height, limits(x.device), choice)
     for start in range(0, x.shape[0], TOKENS):
         some = slice(start, start + TOKENS)
-        tokens = len(x[some])
-        variant = build(choice, tokens, spread.warps)
-        launch(
-            _kernel(variant, x.device),
-            x.device,
-            (spread.groups, spread.splits),
-            32 * spread.warps,
-            variant.shared(spread.warps),
+        _launch(
+            build(choice, len(x[some]), spread.warps),
+            spread,
+            -(-rows // height),
             x=x[some],
             packed=packed,
             absmax=absmax,
@@ -69,17 +63,31 @@ def multiply(
             bias=bias,
             residual=None if residual is None else residual[some],
             y=y[some],
-            partial=_partial(x.device, -(-rows // height), variant, spread),
-            arrivals=arrivals,
             idle=idle,
             ahead=ahead,
             ahead_bytes=0 if ahead is None else min(ahead.numel(), choice.ahead),
-            tokens=tokens,
-            rows=rows,
-            columns=columns,
-            epilogue=epilogue,
+            epilogue=SILU_MULTIPLY if gated else STORE if residual is None else ADD_RESIDUAL,
         )
     return y
+
+
+def _launch(variant: Build, spread: Plan, tiles: int, *, x: Tensor, y: Tensor, **given: Argument) -> None:
+    """Launch ``variant``, as ``spread`` over the GPU, with the memory in which splits of ``tiles`` add up."""
+    launch(
+        _kernel(variant, x.device),
+        x.device,
+        (spread.groups, spread.splits),
+        32 * spread.warps,
+        variant.shared(spread.warps),
+        x=x,
+        y=y,
+        tokens=len(x),
+        rows=y.shape[1],
+        columns=x.shape[1],
+        partial=_partial(x.device, tiles, variant, spread),
+        arrivals=counters(x.device) if spread.splits > 1 else None,
+        **given,
+    )
 
 
 @functools.cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from engine.model.kernels.launch import kernel, launch
+from engine.model.kernels.parameters import Argument
 
 WARPS = 4  # heads of a CTA
 
@@ -30,18 +31,12 @@ def rotate(
     head_dim]. All bf16 and contiguous; head_dim 64 or 128; computed in float32, rounded once. ``idle``: int32 [1] on
     the device; where it is not zero nothing is written. arXiv 2104.09864.
     """
-    kv_heads, room, head_dim = keys.shape
-    tokens, width = qkv.shape
-    parts = width // head_dim
-    heads = parts - 2 * kv_heads
-    query = qkv.new_empty(tokens, heads, head_dim)
+    kv_heads, _, head_dim = keys.shape
+    query = qkv.new_empty(len(qkv), qkv.shape[1] // head_dim - 2 * kv_heads, head_dim)
     query_norm, key_norm = norms or (None, None)
-    launch(
-        kernel("rotate", "rotate", qkv.device, HEAD_DIM=head_dim),
-        qkv.device,
-        (tokens, -(-parts // WARPS)),
-        32 * WARPS,
-        0,
+    _launch(
+        query,
+        keys,
         qkv=qkv,
         cosine=cosine,
         sine=sine,
@@ -49,12 +44,26 @@ def rotate(
         key_norm=key_norm,
         start=start,
         idle=idle,
-        query=query,
-        keys=keys,
         values=values,
-        heads=heads,
-        kv_heads=kv_heads,
-        room=room,
         eps=eps,
     )
     return query
+
+
+def _launch(query: Tensor, keys: Tensor, **given: Argument) -> None:
+    """Launch the kernel over each token's heads: of the query, the key and the value."""
+    tokens, heads, head_dim = query.shape
+    kv_heads, room, _ = keys.shape
+    launch(
+        kernel("rotate", "rotate", query.device, HEAD_DIM=head_dim),
+        query.device,
+        (tokens, -(-(heads + 2 * kv_heads) // WARPS)),
+        32 * WARPS,
+        0,
+        query=query,
+        keys=keys,
+        heads=heads,
+        kv_heads=kv_heads,
+        room=room,
+        **given,
+    )

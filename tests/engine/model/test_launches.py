@@ -13,11 +13,15 @@ from engine.bench.shapes import random_transformer
 from engine.model.decode import decode, logits
 from engine.model.kernels import attention, linear, nf4, norm, rotation
 from engine.model.kernels.backend import Backend
+from engine.model.kernels.compiler import Source
+from engine.model.kernels.parameters import layouts
 from engine.model.kernels.plan import Limits
 from tests.engine.model.tiny import SIZES
 
 NOWHERE = torch.device("meta")
 H100 = Limits(90, 132, 227 << 10, 228 << 10, 50 << 20)
+SOURCES = ("attention", "nf4_linear", "rms_norm", "rotate")
+ENTRIES = {"nf4": "nf4_linear"}
 LAYER = ["rms_norm", "nf4", "rotate", "attend", "join", "nf4", "rms_norm", "nf4", "nf4"]
 
 
@@ -46,3 +50,5 @@ def test_a_pass_launches_nine_kernels_a_layer(tokens: int, monkeypatch: pytest.M
     assert all(given["packed"] is weight for given, weight in zip(products, weights, strict=True))
     assert all(given["ahead"] is weight for given, weight in zip(products, [*weights[1:], None], strict=True))
     assert all(given["idle"] is idle for _, given in launched)
+    declared = {name: layout for source in SOURCES for name, layout in layouts(Source(source).read()).items()}
+    assert all(given.keys() == declared[ENTRIES.get(name, name)].codes.keys() for name, given in launched)
