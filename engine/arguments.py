@@ -81,9 +81,8 @@ def _add_bench_options(command: argparse.ArgumentParser) -> None:
 
 def _add_paper_options(command: argparse.ArgumentParser) -> None:
     papers = command.add_argument_group("bench papers")
-    papers.add_argument(
-        "--papers", nargs="+", choices=["hispec", "hsd", "pyramidsd"], default=[], help="which (default: all)"
-    )
+    names = ["hispec", "hsd", "pyramidsd", "policies"]
+    papers.add_argument("--papers", nargs="+", choices=names, default=[], help="which (default: all)")
     papers.add_argument(
         "--questions", type=Path, metavar="FILE", help="Spec-Bench's question.jsonl (default: a few of our own)"
     )

@@ -66,7 +66,7 @@ def draw(table: Table, colours: Mapping[str, str] = LIGHT) -> str:
     card = pen.add("rect", x=0, y=0, width=WIDTH, rx=10, fill=colours["card"])
     top = _heading(pen, table)
     bottom = top + sum(BAR * len(each) + GAP for each in rows.values())
-    _axis(pen, scale, table.claims, top, bottom)
+    _axis(pen, scale, table, top, bottom)
     for label, each in rows.items():
         _row(pen, scale, label, each, top)
         top += BAR * len(each) + GAP
@@ -113,7 +113,7 @@ def _heading(pen: Pen, table: Table) -> float:
     title.text = f"{table.title}: times as fast as {_rivals(table.rivals)}"
     pen.write(MARGIN, 38, title.text, font_size=17, font_weight="600", fill=pen.colours["text"])
     y = 60.0
-    for said in (f"{table.source}; {table.published}", f"Here: {table.model}, {table.settings}"):
+    for said in ("; ".join(filter(None, (table.source, table.published))), f"Here: {table.model}, {table.settings}"):
         for line in textwrap.wrap(said, LETTERS):
             pen.write(MARGIN, y, line)
             y += 17
@@ -126,16 +126,16 @@ def _heading(pen: Pen, table: Table) -> float:
     return y + 18 + 16 * len(table.claims) + 12
 
 
-def _axis(pen: Pen, scale: Scale, claims: tuple[tuple[str, float], ...], top: float, bottom: float) -> None:
+def _axis(pen: Pen, scale: Scale, table: Table, top: float, bottom: float) -> None:
     for tick in scale.ticks:
         x = scale.at(tick)
         pen.line((x, top), (x, bottom), "line")
         pen.write(x, bottom + 16, f"{tick:g}x", font_size=11, text_anchor="middle")
     pen.line((scale.at(1), top), (scale.at(1), bottom), "muted", stroke_width=1.5)
-    for number, (words, value) in enumerate(reversed(claims)):
+    for number, (words, value) in enumerate(reversed(table.claims)):
         x, y = scale.at(value), top - 10 - 16 * number
         pen.line((x, y - 8), (x, bottom), "mark", stroke_width=1.5, stroke_dasharray="5 4")
-        pen.write(x - 6, y, f"published {words}", font_size=11, fill=pen.colours["mark"], text_anchor="end")
+        pen.write(x - 6, y, f"{table.mark} {words}", font_size=11, fill=pen.colours["mark"], text_anchor="end")
 
 
 def _row(pen: Pen, scale: Scale, label: str, each: Mapping[str, Ratio | None], top: float) -> None:

@@ -6,7 +6,7 @@ Each figure was read in the paper's own abstract on arXiv, 2026-11-28.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
@@ -18,23 +18,29 @@ _TARGET = Stage(Model(TARGET))
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A published ratio: of the mean over all that was tried, or of the best case."""
+    """A published ratio, or a goal: of the mean over all that was tried, of the best case, or of the worst."""
 
     value: float
-    kind: Literal["mean", "best"]
+    kind: Literal["mean", "best", "worst"]
 
     def __str__(self) -> str:
         """Say it as a paper does."""
-        return f"{self.value:g}x on average" if self.kind == "mean" else f"up to {self.value:g}x"
+        return {"mean": "{:g}x on average", "best": "up to {:g}x", "worst": "never below {:g}x"}[self.kind].format(
+            self.value
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A way and those it is held against, of which the fastest in the run counts; ``others`` run beside them."""
+    """A way and those it is held against, of which the fastest in the run counts; ``others`` run beside them.
+
+    ``title``: what is compared, where a paper compares several things.
+    """
 
     way: Way
     against: tuple[Way, ...]
     others: tuple[Way, ...] = ()
+    title: str = ""
 
     @property
     def ways(self) -> tuple[Way, ...]:
@@ -44,7 +50,10 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """A paper: ``claims`` over ``rival``, and what runs to compare; ``more``: what else it says that no ratio holds."""
+    """A paper, or what is held against a ``goal`` of our own: ``claims`` over ``rival``.
+
+    ``source``: where it is published; ``more``: what else it says that no ratio holds.
+    """
 
     name: str
     title: str
@@ -53,19 +62,28 @@ class Paper:
     comparisons: tuple[Comparison, ...]
     claims: tuple[Claim, ...] = ()
     more: str = ""
+    goal: bool = False
+
+    @property
+    def mark(self) -> str:
+        """What its claims are."""
+        return "goal" if self.goal else "published"
 
     @property
     def published(self) -> str:
-        """What is published, in a line."""
+        """What is published, in a line; empty where nothing is."""
         if not self.claims:
-            return "no figure is published for this"
-        return f"published: {', '.join(map(str, self.claims))} over {self.rival}{self.more and f'; {self.more}'}"
+            return ""
+        return f"{self.mark}: {', '.join(map(str, self.claims))} over {self.rival}{self.more and f'; {self.more}'}"
 
 
-def alone(stage: Stage, title: str, like: Stage | None = None) -> Way:
+def alone(stage: Stage, title: str, like: Stage) -> Way:
     """Return speculation with the source of ``stage`` alone below the target, its window as that of ``like``."""
-    made = Stage(stage.source, (like or stage).window, trimmed=stage.trimmed)
+    made = Stage(stage.source, like.window, trimmed=stage.trimmed)
     return Way(title, Preset(f"alone {title}", title, title, (made, _TARGET)))
+
+
+DRAFT = Way("draft alone", PRESETS["draft"])
 
 
 def hispec() -> Paper:
@@ -79,7 +97,7 @@ def hispec() -> Paper:
         "HiSpec",
         "Kumar et al., arXiv 2510.01336",
         "single-layer speculation from the same exits",
-        (Comparison(Way("HiSpec", preset), singles, _named("hispec")),),
+        (Comparison(Way("HiSpec", preset), singles),),
         (Claim(1.28, "mean"), Claim(2.01, "best")),
     )
 
@@ -87,7 +105,7 @@ def hispec() -> Paper:
 def hsd() -> Paper:
     """Return HSD, the chain it picks and the whole one, against one smaller model at a time."""
     preset = PRESETS["hsd"]
-    draft, qualifier, _ = preset.stages
+    _, qualifier, _ = preset.stages
     whole = Preset("hsd whole", "All three", preset.summary, preset.stages)
     return Paper(
         "hsd",
@@ -97,7 +115,7 @@ def hsd() -> Paper:
         (
             Comparison(
                 Way("HSD, as it picks", preset),
-                (alone(draft, "draft alone", PRESETS["draft"].stages[0]), alone(qualifier, "qualifier alone")),
+                (DRAFT, alone(qualifier, "qualifier alone", qualifier)),
                 (Way("HSD, all three", whole),),
             ),
         ),
@@ -106,26 +124,43 @@ def hsd() -> Paper:
 
 
 def pyramid() -> Paper:
-    """Return PyramidSD against standard speculation with its draft."""
+    """Return PyramidSD against standard speculation, with its draft."""
     return Paper(
         "pyramidsd",
         "PyramidSD",
         "3-Model Speculative Decoding, arXiv 2510.12966",
         "standard speculation",
-        (Comparison(Way("PyramidSD", PRESETS["pyramid"]), (DRAFT,), _named("pyramid")),),
+        (Comparison(Way("PyramidSD", PRESETS["pyramid"]), (DRAFT,)),),
         (Claim(1.91, "best"),),
         "124 tokens/s on an RTX 4090 (an 8B target, a 1B draft)",
     )
 
 
-DRAFT = Way("standard speculation", PRESETS["draft"])
+def policies() -> Paper:
+    """Return each rule of when to stop and what to read, with and without."""
+    draft, target = PRESETS["draft"].stages
+    hispec = PRESETS["hispec"]
 
+    def drafting(title: str, stage: Stage) -> tuple[Way, ...]:
+        return (Way(title, replace(PRESETS["draft"], stages=(stage, target))),)
 
-def _named(family: str) -> tuple[Way, ...]:
-    """Return the other presets whose names begin so."""
-    return tuple(
-        Way(preset.title, preset) for name, preset in PRESETS.items() if name.startswith(family) and name != family
+    stubborn = replace(draft, window=replace(draft.window, entropy=None))
+    frugal = tuple(replace(stage, bonus=False) if isinstance(stage.source, Exit) else stage for stage in hispec.stages)
+    return Paper(
+        "policies",
+        "Policies",
+        "SVIP, arXiv 2411.18462; FR-Spec, arXiv 2502.14856; HiSpec, arXiv 2510.01336",
+        "the same without",
+        (
+            Comparison(DRAFT, drafting("draft, never stopping", stubborn), title="stop when unsure"),
+            Comparison(DRAFT, drafting("draft, all tokens", replace(draft, trimmed=False)), title="frequent tokens"),
+            Comparison(
+                Way("HiSpec", hispec),
+                (Way("HiSpec, no bonus", replace(hispec, stages=frugal)),),
+                title="token after a whole window",
+            ),
+        ),
     )
 
 
-PAPERS: Mapping[str, Callable[[], Paper]] = {"hispec": hispec, "hsd": hsd, "pyramidsd": pyramid}
+PAPERS: Mapping[str, Callable[[], Paper]] = {"hispec": hispec, "hsd": hsd, "pyramidsd": pyramid, "policies": policies}

@@ -62,7 +62,7 @@ def compare(
     for name in names or PAPERS:
         paper = _possible(PAPERS[name](), session)
         if paper is None:
-            left_out.append(f"{PAPERS[name]().title} is left out: {session.models.name} has not the models for it.")
+            left_out.append(f"{PAPERS[name]().title} is left out: {session.models.name} lacks what it needs.")
         else:
             possible.append(paper)
     if not possible:

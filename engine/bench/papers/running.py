@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
 from statistics import fmean
 from typing import Literal, get_args
 
@@ -151,13 +152,13 @@ def run(
     each question has noise of its own, the same for all, so that what is exact writes the same text.
     """
     ways = [PLAIN, *(way for way in dict.fromkeys(ways) if way != PLAIN)]
-    for way in ways:  # loads what is missing, records, warms up
-        for _ in session.reply([("user", "Hi")], preset=way.preset, sampling=sampling, max_tokens=4):
-            pass
-    fitting = [question for question in questions if _fits(session, question, max_tokens)]
     samplings = {GREEDY: replace(sampling, temperature=0.0)}
     if sampling.temperature:
         samplings[SAMPLED] = sampling
+    for way, drawn in product(ways, samplings.values()):  # loads what is missing, records, warms up
+        for _ in session.reply([("user", "Hi")], preset=way.preset, sampling=drawn, max_tokens=4):
+            pass
+    fitting = [question for question in questions if _fits(session, question, max_tokens)]
     answers: dict[tuple[str, Way], list[Answer]] = {(name, way): [] for name in samplings for way in ways}
     for number, question in enumerate(fitting):
         say(f"question {number + 1} of {len(fitting)}: {question.category}")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from engine.bench.papers.claims import Claim
+from engine.bench.papers.claims import Claim, Paper
 from engine.bench.papers.figures import ALL, Making, Part, Ratio
 from engine.bench.papers.questions import GROUPS
 from engine.bench.papers.running import Place
@@ -21,8 +21,8 @@ WHAT: Mapping[Place | None, str] = {
 }
 
 
-def verdict(claims: Sequence[Claim], rows: Mapping[str, Ratio | None], over: str, own: Making) -> str:
-    """Say what each claim comes to here: of the mean by the row of all, of the best case by the highest row.
+def verdict(paper: Paper, rows: Mapping[str, Ratio | None], over: str, own: Making) -> str:
+    """Say what each claim of ``paper`` comes to: of the mean by the row of all, of the best case by the highest row.
 
     ``rows``: how many times as fast as ``over``, by category.
     """
@@ -31,24 +31,22 @@ def verdict(claims: Sequence[Claim], rows: Mapping[str, Ratio | None], over: str
     if overall is None:
         return f"too little was measured to compare it with {over}."
     told = f"{overall} times as fast as {over}."
-    if not claims:
-        return told
-    if own.unaided > MOSTLY:
+    if own.unaided > MOSTLY and paper.claims and not paper.goal:
         return (
             f"{told} It guesses nothing in {own.unaided:.0%} of its rounds, so this says what {over} costs here and "
             "confirms nothing that was published."
         )
-    return " ".join([told, *(_judged(claim, overall, known) for claim in claims)])
+    return " ".join([told, *(_judged(claim, paper.mark, overall, known) for claim in paper.claims)])
 
 
-def _judged(claim: Claim, overall: Ratio, known: Mapping[str, Ratio]) -> str:
+def _judged(claim: Claim, mark: str, overall: Ratio, known: Mapping[str, Ratio]) -> str:
     """Say whether ``claim`` holds."""
     found, where = overall, ""
-    if claim.kind == "best":
+    if claim.kind != "mean":
         single = {label: ratio for label, ratio in known.items() if label not in GROUPS} or dict(known)
-        best = max(single, key=lambda label: single[label].value)
-        found, where = single[best], f" ({best.replace('_', ' ')}, the best of {len(single)})"
-    told = f"Published is {claim}, here it is {found}{where}"
+        ranked = sorted(single, key=lambda label: single[label].value, reverse=claim.kind == "best")
+        found, where = single[ranked[0]], f" ({ranked[0].replace('_', ' ')}, the {claim.kind} of {len(single)})"
+    told = f"{mark.capitalize()} is {claim}, here it is {found}{where}"
     if found.value - found.error >= claim.value:
         return f"{told}: it holds."
     if found.value + found.error < claim.value:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from engine.bench.papers.claims import Paper
+from engine.bench.papers.claims import Comparison, Paper
 from engine.bench.papers.figures import WITHHELD, Making, Ratio, groups, making, ratio, within
 from engine.bench.papers.running import PLACES, PLAIN, Run, Way
 from engine.bench.papers.sentences import verdict, why
@@ -26,6 +26,7 @@ class Table:
     title: str
     source: str
     published: str
+    mark: str
     claims: tuple[tuple[str, float], ...]
     model: str
     settings: str
@@ -39,15 +40,16 @@ class Table:
     def text(self) -> str:
         """Return it to be read."""
         lines = [f"{self.title} ({self.source})", self.published, f"{self.model}: {self.settings}"]
-        return "\n".join([*lines, "", *self._categories(), "", *self._ways(), *self.sentences])
+        return "\n".join([*filter(None, lines), "", *self._categories(), "", *self._ways(), *self.sentences])
 
     def _categories(self) -> list[str]:
         samplings = list(self.rivals)
         head = "".join(f"{f'{name}: x {self.rivals[name]}':>38}{'x plain':>14}" for name in samplings)
-        lines = [f"{'':<16}{head}"]
+        width = 2 + max(map(len, self.rows))
+        lines = [f"{'':<{width}}{head}"]
         for label, each in self.rows.items():
             cells = "".join(f"{_cell(each[name]):>38}{_cell(self.plain[label][name]):>14}" for name in samplings)
-            lines.append(f"{label:<16}{cells}".rstrip())
+            lines.append(f"{label:<{width}}{cells}".rstrip())
         return [*lines, WITHHELD]
 
     def _ways(self) -> list[str]:
@@ -89,14 +91,15 @@ def tabulate(paper: Paper, run: Run) -> Table:
         rivals = {name: rival.title for name, rival in best[0].items()}
     else:
         pairs = list(zip(comparisons, best, strict=True))
-        rows = {each.way.title: _overall(run, each.way, against) for each, against in pairs}
-        over_plain = {each.way.title: _overall(run, each.way, plain) for each in comparisons}
+        rows = {each.title: _overall(run, each.way, against) for each, against in pairs}
+        over_plain = {each.title: _overall(run, each.way, plain) for each in comparisons}
         rivals = dict.fromkeys(run.samplings, "without")
     return Table(
         name=paper.name,
         title=paper.title,
         source=paper.source,
         published=paper.published,
+        mark=paper.mark,
         claims=tuple((str(claim), claim.value) for claim in paper.claims),
         model=run.model,
         settings=run.settings,
@@ -109,20 +112,22 @@ def tabulate(paper: Paper, run: Run) -> Table:
             for name in run.samplings
         },
         sentences=tuple(
-            _told(paper, comparison.way, against[name], run, name)
+            _told(paper, comparison, against[name], run, name)
             for comparison, against in zip(comparisons, best, strict=True)
             for name in run.samplings
         ),
     )
 
 
-def _told(paper: Paper, way: Way, rival: Way, run: Run, sampling: str) -> str:
-    """Say what came of ``paper`` and why, beside ``rival``."""
+def _told(paper: Paper, comparison: Comparison, rival: Way, run: Run, sampling: str) -> str:
+    """Say what came of a comparison of ``paper`` and why, beside ``rival``."""
+    way = comparison.way
     rows = {label: each[sampling] for label, each in _by_category(run, way, {sampling: rival}).items()}
     own = making(run, sampling, way)
-    came = verdict(paper.claims, rows, rival.title, own)
+    came = verdict(paper, rows, rival.title, own)
     reason = why(own, making(run, sampling, rival), way.title, rival.title)
-    return f"{way.title}, {sampling}: {came} {reason}"
+    told = f"{comparison.title or way.title}, {sampling}: {came} {reason}"
+    return told[0].upper() + told[1:]
 
 
 def _fastest(run: Run, sampling: str, ways: Sequence[Way]) -> Way:

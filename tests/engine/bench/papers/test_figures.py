@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from engine.bench.papers.claims import Claim
+from engine.bench.papers.claims import Claim, Paper
 from engine.bench.papers.figures import Making, Part, Ratio, groups, making, ratio
 from engine.bench.papers.running import PLAIN, Answer, Levels, Run, Share, Way, mean_pace
 from engine.bench.papers.sentences import verdict, why
@@ -89,16 +91,19 @@ def test_why_follows_from_the_figures() -> None:
 
 def test_a_verdict_weighs_the_claim_against_the_error() -> None:
     """It holds, it does not, or cannot be told; the best case is that of a category, not of a group."""
-    mean, best = Claim(1.28, "mean"), Claim(2.01, "best")
+    paper = Paper("x", "X", "", "one exit", (), (Claim(1.28, "mean"), Claim(2.01, "best")))
     own = made(2.0, 2.0)
 
     def told(overall: Ratio, **rows: Ratio) -> str:
-        return verdict([mean, best], {**rows, "all": overall}, "one exit", own)
+        return verdict(paper, {**rows, "all": overall}, "one exit", own)
 
     sure = told(Ratio(0.9, 0.1), qa=Ratio(1.0, 0.1), rag=Ratio(2.3, 0.1))
     assert "1.28x on average, here it is 0.90 ± 0.10: it does not hold" in sure
     assert "up to 2.01x, here it is 2.30 ± 0.10 (rag, the best of 2): it holds" in sure
     assert "too uncertain" in told(Ratio(1.2, 0.2), mt_bench=Ratio(9.0, 0.1), qa=Ratio(2.0, 0.1))
-    assert "too little was measured" in verdict([mean], {"qa": Ratio(1.3, 0.1), "all": None}, "one exit", own)
+    assert "too little was measured" in verdict(paper, {"qa": Ratio(1.3, 0.1), "all": None}, "one exit", own)
     idle = made(1.1, 1.2, unaided=0.9)
-    assert "confirms nothing" in verdict([mean], {"all": Ratio(2.0, 0.1)}, "one exit", idle)
+    goal = replace(paper, claims=(Claim(0.97, "worst"),), goal=True)
+    slow = verdict(goal, {"qa": Ratio(1.1, 0.1), "rag": Ratio(0.9, 0.01), "all": Ratio(1.0, 0.1)}, "plain", idle)
+    assert "Goal is never below 0.97x, here it is 0.90 ± 0.01 (rag, the worst of 2): it does not hold." in slow
+    assert "confirms nothing" in verdict(paper, {"all": Ratio(2.0, 0.1)}, "one exit", idle)
