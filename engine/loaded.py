@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -14,12 +15,12 @@ from engine.account import LEAST
 from engine.architecture import read_architecture
 from engine.architecture.holding import Holding
 from engine.budget import Budget
-from engine.config import ModelSet, Preset, Role, Sampling, Source, Traits, Weights
+from engine.config import PRESETS, ModelSet, Preset, Role, Sampling, Source, Traits, Weights
 from engine.decoding.eager import EagerRunner
 from engine.decoding.frequent import FrequentTokens, frequent_tokens
 from engine.decoding.graphs import GraphRunner, free_dropped
 from engine.decoding.relay import Chain, PlainStep
-from engine.decoding.sources import Home, Own, making
+from engine.decoding.sources import Home, NotRecorded, Own, fitted, making
 from engine.decoding.tape import Tape
 from engine.errors import DeviceError, ModelSetError
 from engine.events import Loading
@@ -82,6 +83,7 @@ class Loaded:
         self._runner: Runner | None = None
         self._parts: dict[Role, Part] = {}
         self._own: dict[Role, Own] = {}  # what sources loaded for themselves
+        self.without = dict[Source, str]()  # what the device has no room for, and why
         self._tokenizers: dict[Role, ChatTokenizer] = {}
 
     @property
@@ -115,6 +117,34 @@ class Loaded:
             gc.collect()  # what a fault left behind may still refer to models and recordings
             free_dropped()
             torch.cuda.empty_cache()
+
+    def prepare(self, preset: Preset) -> Iterator[Loading]:
+        """Load and record what ``preset`` needs; yields Loading. Raises as ``need`` does."""
+        for role in sorted(preset.whole, reverse=True):  # the target first
+            yield from self.need(role)
+        self.without = {}
+        for stage in preset.stages:
+            try:
+                yield from self.need_own(stage.source)
+            except DeviceError as reason:
+                self.without[stage.source] = f"{reason.sentence} The answer is written without it."
+        with device_errors():
+            try:
+                for fraction in self.runner.prepare(self.fit(preset)):
+                    yield Loading(f"{preset.title} on the GPU", fraction)
+            except NotRecorded as reason:
+                self.go_eager(str(reason))
+
+    def fit(self, preset: Preset) -> Preset:
+        """Return ``preset`` with the levels there is room for, fitted to what the models were trained for."""
+        return fitted(self._afforded(preset), self.models)
+
+    def _afforded(self, preset: Preset) -> Preset:
+        """Return ``preset`` without the levels that the device has no room for."""
+        stages = tuple(stage for stage in preset.stages if stage.source not in self.without)
+        if len(stages) == len(preset.stages):
+            return preset
+        return replace(preset, stages=stages) if len(stages) > 1 else PRESETS["plain"]
 
     def need(self, role: Role) -> Generator[Loading, None, None]:
         """Load the model of ``role`` unless it is there; yields Loading.

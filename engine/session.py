@@ -15,25 +15,22 @@ import torch
 from engine.account import LEAST
 from engine.config import (
     AUTOMATIC,
-    PRESETS,
     ROOM,
     WEIGHTS,
     Chosen,
     ModelSet,
     Preset,
     Sampling,
-    Source,
     Traits,
     Weights,
 )
 from engine.decoding.chain import describe
 from engine.decoding.planner import Planner, sizes_of
 from engine.decoding.relay import Chain, PlainStep, Relay, within
-from engine.decoding.sources import NotRecorded, fitted
 from engine.decoding.tape import Tape
 from engine.decoding.threads import Threads
 from engine.diagnosis import describe_engine
-from engine.errors import ContextFull, DeviceError, SettingError
+from engine.errors import ContextFull, SettingError
 from engine.events import Event, Loading, Notice, PlainPace, Round, Started
 from engine.gpus import device_of
 from engine.loaded import How, Loaded, device_errors
@@ -69,7 +66,6 @@ class Session:
         self._planner = Planner(sizes_of(models) if device.type == "cpu" and how != "graphs" else {})
         self._paces = paces or Paces()
         self._noticed: set[str] = set()  # what was said once
-        self._without = dict[Source, str]()  # what the device has no room for, and why
 
     @classmethod
     def open(
@@ -145,20 +141,7 @@ class Session:
 
         Raises ModelSetError for a preset the set cannot run, CheckpointError, and DeviceError where it does not fit.
         """
-        for role in sorted(preset.whole, reverse=True):  # the target first
-            yield from self._loaded.need(role)
-        self._without = {}
-        for stage in preset.stages:
-            try:
-                yield from self._loaded.need_own(stage.source)
-            except DeviceError as reason:
-                self._without[stage.source] = f"{reason.sentence} The answer is written without it."
-        with device_errors():
-            try:
-                for fraction in self._loaded.runner.prepare(self._as_trained(preset)):
-                    yield Loading(f"{preset.title} on the GPU", fraction)
-            except NotRecorded as reason:
-                self._loaded.go_eager(str(reason))
+        yield from self._loaded.prepare(preset)
 
     @torch.inference_mode()
     def reply(
@@ -189,7 +172,7 @@ class Session:
         if self._threads is not None:
             self._threads.apply()  # another session may have set its own
         yield from self.prepare(preset)
-        preset = self._as_trained(preset)
+        preset = self._loaded.fit(preset)
         written = yield from self._write(messages, thinking)
         prompt, context = self.tokenizer.encode(written, opening), self.context(preset)
         whole, preset = preset, (yield from self._holding(preset, len(prompt)))
@@ -266,16 +249,6 @@ class Session:
         self._tape = Tape([])
         self._loaded.close()
 
-    def _as_trained(self, preset: Preset) -> Preset:
-        """Return ``preset`` fitted to what the models were trained for, such as the early exits of a target.
-
-        Levels that the device has no room for are left out.
-        """
-        stages = tuple(stage for stage in preset.stages if stage.source not in self._without)
-        if len(stages) < len(preset.stages):
-            preset = replace(preset, stages=stages) if len(stages) > 1 else PRESETS["plain"]
-        return fitted(preset, self.loaded)
-
     def _watch(self) -> Watch:
         """Return what measures plain decoding in a reply, with what is known of it for this model, device and way."""
         target, on_cpu = self.loaded["target"], self.device.type == "cpu"
@@ -293,7 +266,7 @@ class Session:
             except StopIteration as done:
                 prompt: Prompt = done.value
                 break
-        for sentence in (self._loaded.note, prompt.notice, *self._without.values()):
+        for sentence in (self._loaded.note, prompt.notice, *self._loaded.without.values()):
             if sentence and sentence not in self._noticed:
                 self._noticed.add(sentence)
                 yield Notice(sentence)
