@@ -26,6 +26,7 @@ from app.conversations.archive import Archive
 from app.look.theme import Choice, Theme
 from app.models.library import Connection, ModelLibrary, Patience
 from app.models.model_dialogs import ModelDialogs
+from app.models.wizard.wizard import Wizard
 from app.talk.chat import Chat
 from app.talk.worker import EngineWorker, open_engine
 from engine.config import PRESETS, ModelSet
@@ -101,7 +102,6 @@ class Photographer:
         wizard = self.dialogs.wizard
         if wizard is None:
             sys.exit("The wizard did not open.")
-        following = wizard.button(QWizard.WizardButton.NextButton)
         until(lambda: "free" in wizard.machine_page.values["Memory"].text())
         self.take("machine", wizard)
         wizard.next()
@@ -109,33 +109,11 @@ class Photographer:
         self.take("sets", wizard)
         self._choose("layerskip-1b")
         wizard.next()
-        until(lambda: "Not signed in" in wizard.licence_page.status.text())
-        wizard.licence_page.token.setText("hf_stranger")
-        wizard.licence_page.sign_in()
-        until(wizard.licence_page.alert.isVisible)
-        self.take("access", wizard)
-        wizard.licence_page.sign_in_by_browser()
-        until(wizard.licence_page.code.isVisible)
-        self.take("browser", wizard)
-        wizard.licence_page.stop()
-        until(wizard.licence_page.browser.isEnabled)
+        self._licence(wizard)
         wizard.back()
         self._choose("smollm2")
         wizard.next()
-        until(following.isEnabled)
-        self.take("place", wizard)
-        self.hub.faults[:] = [Fault("slow", WEIGHTS, at=4_000_000), Fault("stall", WEIGHTS, at=2_000_000)]
-        wizard.next()
-        until(lambda: wizard.download_page.job is not None and "left" in wizard.download_page.job.figures.text())
-        self.take("download", wizard)
-        self.shell.close()
-        self.take("closing", self.shell.findChildren(QWidget, "qt_msgbox_label")[0].window())
-        until(lambda: wizard.download_page.job is not None and wizard.download_page.job.state == "stalled")
-        self.take("stalled", wizard)
-        self.dialogs.open_library()
-        rest(300)
-        self.take("library-downloading", self.dialogs.page)
-        until(following.isEnabled)
+        self._download(wizard)
         wizard.next()
         until(lambda: wizard.trial_page.tried)
         self.take("try", wizard)
@@ -145,6 +123,38 @@ class Photographer:
         self.dialogs.open_library()
         rest(300)
         self.take("library", self.dialogs.page)
+
+    def _licence(self, wizard: Wizard) -> None:
+        """Sign in, by a wrong token and by the browser."""
+        page = wizard.licence_page
+        until(lambda: "Not signed in" in page.status.text())
+        page.token.setText("hf_stranger")
+        page.sign_in()
+        until(page.alert.isVisible)
+        self.take("access", wizard)
+        page.sign_in_by_browser()
+        until(page.code.isVisible)
+        self.take("browser", wizard)
+        page.stop()
+        until(page.browser.isEnabled)
+
+    def _download(self, wizard: Wizard) -> None:
+        """Choose the place, and download over a line that is slow and then silent."""
+        following, page = wizard.button(QWizard.WizardButton.NextButton), wizard.download_page
+        until(following.isEnabled)
+        self.take("place", wizard)
+        self.hub.faults[:] = [Fault("slow", WEIGHTS, at=4_000_000), Fault("stall", WEIGHTS, at=2_000_000)]
+        wizard.next()
+        until(lambda: page.job is not None and "left" in page.job.figures.text())
+        self.take("download", wizard)
+        self.shell.close()
+        self.take("closing", self.shell.findChildren(QWidget, "qt_msgbox_label")[0].window())
+        until(lambda: page.job is not None and page.job.state == "stalled")
+        self.take("stalled", wizard)
+        self.dialogs.open_library()
+        rest(300)
+        self.take("library-downloading", self.dialogs.page)
+        until(following.isEnabled)
 
     def _choose(self, name: str) -> None:
         wizard = self.dialogs.wizard

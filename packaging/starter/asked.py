@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import corpus
-import dialogues
+from phrases import PHRASES
 
 HELD_OUT = 100
 LONGEST = 520  # characters
@@ -170,7 +170,7 @@ def prompts(folder: Path) -> Iterator[str]:
         asked = dict.fromkeys(_first(record) for record in records[source])
         yield from chance.sample(list(asked), min(most, len(asked)))
     subjects = [_subject(_first(record)) for record in records["enwiki_whatis"]]
-    subjects += [*dialogues.PHRASES["topics"], *dialogues.PHRASES["steps"], *dialogues.PHRASES["ideas"]]
+    subjects += [*PHRASES["topics"], *PHRASES["steps"], *PHRASES["ideas"]]
     for _ in range(9_000):
         yield _filled(chance.choice(ABOUT), subjects, chance)
     passages = [found for record in records["enwiki_2015"] for found in _passages(record.text)]

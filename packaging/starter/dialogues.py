@@ -6,28 +6,14 @@ shortened, remembering what the user said, and system prompts.
 
 from __future__ import annotations
 
-import json
 import random
 import re
 from collections.abc import Callable, Iterable
-from pathlib import Path
-from typing import Any
 
-import stories
 from corpus import Record
+from phrases import NAMES, PHRASES, Talk, loosely
+from tellings import article, explanation, memory, story
 
-PHRASES: dict[str, Any] = json.loads(Path(__file__).with_name("phrases.json").read_text("utf-8"))
-NAMES = tuple(stories.NAMES)
-Talk = list[tuple[str, str]]  # (question, answer) pairs
-
-MORE = ("Tell me more.", "Tell me more about it.", "More, please.", "Can you tell me more?", "Go on.", "tell me more")
-SHORTER = (
-    "Shorter, please.",
-    "Can you make it shorter?",
-    "Say it in one sentence.",
-    "Too long. Make it shorter.",
-    "Summarize that.",
-)
 NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 MONTHS = (
@@ -44,22 +30,6 @@ MONTHS = (
     "November",
     "December",
 )
-COLOURS = ("blue", "red", "green", "yellow", "purple", "orange", "black", "white", "pink")
-CITIES = (
-    "Paris",
-    "Berlin",
-    "Lagos",
-    "Toronto",
-    "Lima",
-    "Osaka",
-    "Madrid",
-    "Boston",
-    "Nairobi",
-    "Oslo",
-    "Delhi",
-    "Rome",
-)
-FOODS = ("pizza", "soup", "rice", "pancakes", "apples", "noodles", "chocolate", "salad", "cheese", "bread")
 
 
 def invented(count: int) -> list[Record]:
@@ -120,22 +90,12 @@ def _identity(chance: random.Random) -> Talk:
     if chance.random() < 0.5:
         return [(chance.choice(PHRASES["who"]), chance.choice(PHRASES["self"]))]
     question, answer = chance.choice(tuple(PHRASES["about"].items()))
-    return [_loosely(question, answer, chance)]
-
-
-def _loosely(question: str, answer: str, chance: random.Random) -> tuple[str, str]:
-    """Vary how a question is typed."""
-    form = chance.random()
-    if form < 0.25:
-        question = question.lower().rstrip("?.! ")
-    elif form < 0.35:
-        question = question.rstrip("?.!")
-    return question, answer
+    return [loosely(question, answer, chance)]
 
 
 def _fact(chance: random.Random) -> Talk:
     question, answer = chance.choice(tuple(PHRASES["facts"].items()))
-    return [_loosely(question, answer, chance)]
+    return [loosely(question, answer, chance)]
 
 
 # --- lists ---
@@ -159,7 +119,7 @@ def _listing(chance: random.Random) -> Talk:
         f"Please give me a list of {number} {title}.",
         f"What are {number} {title}?",
     )
-    talk = [_loosely(chance.choice(asked), _list(title, items[:count], count, chance), chance)]
+    talk = [loosely(chance.choice(asked), _list(title, items[:count], count, chance), chance)]
     if len(items) > count and chance.random() < 0.25:
         question = chance.choice(("One more, please.", "Give me one more.", "Another one?", "Can you add one more?"))
         talk.append((question, chance.choice(("Sure: {}.", "{}.", "How about this: {}.")).format(items[count])))
@@ -193,7 +153,7 @@ def _advice(chance: random.Random) -> Talk:
         f"There are many {title}. For example: {first}, {second}, and {third}.",
         f"You could start with this: {first}. Other {title}: {second}, and {third}.",
     )
-    return [_loosely(chance.choice(asked), chance.choice(told), chance)]
+    return [loosely(chance.choice(asked), chance.choice(told), chance)]
 
 
 def _steps(chance: random.Random) -> Talk:
@@ -208,129 +168,12 @@ def _steps(chance: random.Random) -> Talk:
     )
     numbered = "\n".join(f"{i}. {step}" for i, step in enumerate(steps, 1))
     told = (numbered, f"Here is how to {task}:\n{numbered}", " ".join(steps))
-    talk = [_loosely(chance.choice(asked), chance.choice(told), chance)]
+    talk = [loosely(chance.choice(asked), chance.choice(told), chance)]
     if chance.random() < 0.25:
         place = chance.randint(1, len(steps))
         order = ("first", "second", "third", "fourth", "fifth")[place - 1]
         talk.append((f"What is the {order} step?", f"The {order} step is: {steps[place - 1]}"))
     return talk
-
-
-# --- explanations that go on ---
-
-
-def _explanation(chance: random.Random) -> Talk:
-    topic = chance.choice(tuple(PHRASES["topics"]))
-    facts = PHRASES["topics"][topic]
-    if topic.startswith("why "):
-        asked: tuple[str, ...] = (
-            f"Explain {topic}.",
-            f"Can you explain {topic}?",
-            f"Do you know {topic}?",
-            f"Tell me {topic}.",
-        )
-    else:
-        asked = (
-            f"Tell me about {topic}.",
-            f"Explain {topic}.",
-            f"What do you know about {topic}?",
-            f"Can you explain {topic}?",
-            f"I want to learn about {topic}.",
-            f"Write a short text about {topic}.",
-            f"Can you tell me something about {topic}?",
-        )
-    told = chance.randint(1, len(facts))
-    talk = [_loosely(chance.choice(asked), " ".join(facts[:told]), chance)]
-    if told < len(facts) and chance.random() < 0.6:
-        talk.append((chance.choice(MORE), " ".join(facts[told : told + chance.randint(1, 3)])))
-    elif told > 1 and chance.random() < 0.5:
-        talk.append((chance.choice(SHORTER), facts[0]))
-    return talk
-
-
-# --- stories ---
-
-
-def _story(chance: random.Random) -> Talk:
-    story = stories.tell(chance)
-    kind = stories.with_article(story.kind)
-    asked = (
-        "Tell me a story.",
-        "Write a short story.",
-        "Tell me a bedtime story.",
-        f"Write a story about {kind}.",
-        f"Tell me a story about {kind}.",
-        f"Tell me a short story about {kind} named {story.name}.",
-        f"Write a short story about {kind} and a friend.",
-        f"Can you write a story about {story.name}?",
-        f"I would like a story with {kind} in it.",
-        f"Write a fairy tale about {kind}.",
-    )
-    talk = [_loosely(chance.choice(asked), story.text, chance)]
-    follow = chance.random()
-    if follow < 0.15:
-        talk.append((chance.choice(SHORTER), story.gist))
-    elif follow < 0.3:
-        talk.append(
-            (
-                chance.choice(("What happened next?", "Go on.", "Tell me more.", "And then?", "Continue the story.")),
-                story.sequel,
-            )
-        )
-    elif follow < 0.38:
-        talk.append((chance.choice(("Give the story a title.", "What is a good title for it?")), story.title))
-    elif follow < 0.46:
-        talk.append(("Who is the main character?", f"The main character is {story.name}, {kind}."))
-    elif follow < 0.52:
-        another = stories.tell(chance)
-        talk.append((chance.choice(("Another one, please.", "Tell me another story.", "One more!")), another.text))
-    return talk
-
-
-# --- what the user said, counting, order ---
-
-
-def _memory(chance: random.Random) -> Talk:
-    name, colour, city, food = chance.choice(NAMES), chance.choice(COLOURS), chance.choice(CITIES), chance.choice(FOODS)
-    facts = [
-        (f"My name is {name}.", f"Nice to meet you, {name}!", "What is my name?", f"Your name is {name}."),
-        (
-            f"My name is {name}. Can you help me?",
-            f"Of course, {name}. What do you need?",
-            "What's my name?",
-            f"Your name is {name}.",
-        ),
-        (f"I'm {name}.", f"Hello {name}! How can I help you?", "Do you know my name?", f"Yes, your name is {name}."),
-        (
-            f"My favorite color is {colour}.",
-            f"{colour.title()} is a nice color.",
-            "What is my favorite color?",
-            f"Your favorite color is {colour}.",
-        ),
-        (
-            f"I live in {city}.",
-            f"{city} is a city I have read about. What do you like there?",
-            "Where do I live?",
-            f"You live in {city}.",
-        ),
-        (
-            f"I like {food}.",
-            f"Good choice! Do you eat {food} often?",
-            "What do I like to eat?",
-            f"You said that you like {food}.",
-        ),
-        (
-            f"I have a dog called {name}.",
-            f"{name} is a good name for a dog!",
-            "What is my dog called?",
-            f"Your dog is called {name}.",
-        ),
-    ]
-    picked = chance.sample(facts, chance.choice((1, 1, 2)))
-    talk = [(said, answer) for said, answer, _, _ in picked]
-    if chance.random() < 0.3:
-        talk += _explanation(chance)[:1]
-    return talk + [(question, reply) for _, _, question, reply in picked]
 
 
 def _counting(chance: random.Random) -> Talk:
@@ -400,7 +243,7 @@ def _program(chance: random.Random) -> Talk:
 def _unknown(chance: random.Random) -> Talk:
     name = chance.choice(NAMES)
     asked, told = (chance.choice(PHRASES["unknown"][part]) for part in ("asked", "told"))
-    return [_loosely(asked.format(name=name), told, chance)]
+    return [loosely(asked.format(name=name), told, chance)]
 
 
 WEIGHTS: dict[Callable[[random.Random], Talk], float] = {
@@ -409,9 +252,9 @@ WEIGHTS: dict[Callable[[random.Random], Talk], float] = {
     _listing: 3.0,
     _advice: 1.0,
     _steps: 1.2,
-    _explanation: 2.5,
-    _story: 3.0,
-    _memory: 1.2,
+    explanation: 2.5,
+    story: 3.0,
+    memory: 1.2,
     _counting: 1.0,
     _message: 0.8,
     _program: 0.6,
@@ -425,47 +268,5 @@ WEIGHTS: dict[Callable[[random.Random], Talk], float] = {
 def retold(articles: Iterable[Record]) -> list[Record]:
     """Return a conversation for every article whose first sentence says what its title is."""
     chance = random.Random(15)
-    found = (_article(record.text, chance) for record in articles)
+    found = (article(record.text, chance) for record in articles)
     return [_record("retold", talk) for talk in found if talk]
-
-
-def _article(text: str, chance: random.Random) -> Talk:
-    title, *paragraphs = [part.strip() for part in text.split("\n\n") if part.strip()]
-    opening = paragraphs[0] if paragraphs else ""
-    if (
-        not opening[:1].isalnum()
-        or title not in opening[:60]
-        or not re.search(r"\b(is|are|was|were)\b", opening[:200])
-        or len(title) > 40
-    ):
-        return []
-    sentences = re.split(r"(?<=[a-z)\"0-9][.!?])\s+(?=[A-Z])", " ".join(paragraphs[:2]))
-    told = _within(sentences, chance.choice((200, 350, 500)))
-    if not told:
-        return []
-    asked = (
-        f"Tell me about {title}.",
-        f"What is {title}?",
-        f"What do you know about {title}?",
-        f"Can you tell me something about {title}?",
-        f"I want to know about {title}.",
-        f"{title}",
-        f"Explain {title}.",
-    )
-    talk = [_loosely(chance.choice(asked), " ".join(told), chance)]
-    rest = _within(sentences[len(told) :], 500)
-    if rest and chance.random() < 0.5:
-        talk.append((chance.choice(MORE), " ".join(rest)))
-    elif len(told) > 1 and chance.random() < 0.3:
-        talk.append((chance.choice(SHORTER), told[0]))
-    return talk
-
-
-def _within(sentences: list[str], limit: int) -> list[str]:
-    """Return the first sentences that together have at most ``limit`` characters."""
-    taken: list[str] = []
-    for sentence in sentences:
-        if sum(map(len, taken)) + len(sentence) > limit:
-            break
-        taken.append(sentence)
-    return taken
