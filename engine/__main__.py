@@ -16,7 +16,7 @@ from platformdirs import user_data_path
 
 from engine import lasting
 from engine.architecture import require_folder
-from engine.arguments import chosen, parser
+from engine.arguments import as_asked, chosen, parser
 from engine.bench.asking import Found, measured
 from engine.config import PRESETS, ModelSet, Preset, Sampling, models_in
 from engine.errors import CheckpointError, UpdraftError
@@ -179,7 +179,7 @@ def _reply(
     """Run one reply to its end, shown and logged event by event; returns its text."""
     events: Iterator[Event] = session.reply(
         messages,
-        preset=_preset(arguments, session),
+        preset=as_asked(_preset(arguments, session), arguments),
         sampling=chosen(arguments),
         max_tokens=arguments.max_tokens,
         thinking=arguments.think,

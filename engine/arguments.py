@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
 
-from engine.config import AUTOMATIC, PRESETS, ROOM, WEIGHTS, Chosen, Weights
+from engine.config import AUTOMATIC, PRESETS, ROOM, USUAL, WEIGHTS, Chosen, Preset, Weights
+from engine.config.tailoring import RECIPES, WAYS, tailored
 from engine.library import terminal as models
 from engine.version import VERSION
 
@@ -33,6 +34,7 @@ def parser(description: str, *, ask: Command, chat: Command, bench: Command) -> 
         command.add_argument("--preset", choices=list(PRESETS), help="the method (default: one that suits the model)")
     for command in (asking, chatting, benching):
         _add_reply_options(command)
+        _add_method_options(command)
     benching.set_defaults(max_tokens=512)
     return made
 
@@ -58,6 +60,9 @@ def _add_bench_options(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--rules", action="store_true", help="how much each drafter's windows keep by this rule and by others"
+    )
+    command.add_argument(
+        "--drift", action="store_true", help="how far lossy answers leave the model, over the dial (default: pyramid)"
     )
     command.add_argument(
         "--shape", help="random weights of a known shape, acceptance simulated: llama-3.1-8b, qwen3-8b, …"
@@ -130,6 +135,28 @@ def _add_reply_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", type=Path, metavar="FILE", help="write every event there, one JSON object a line")
 
 
+def _add_method_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--acceptance",
+        choices=list(WAYS),
+        default="preset",
+        help="by which rule guesses are kept: exact, or by one that is lossy; preset leaves it to the method",
+    )
+    command.add_argument(
+        "--tolerance",
+        type=_share,
+        default=USUAL,
+        metavar="DIAL",
+        help="how much a lossy rule tolerates, from 0, which is exact, to 1 (default: %(default)s)",
+    )
+    command.add_argument(
+        "--recipe",
+        choices=list(RECIPES),
+        default="ours",
+        help="whose settings a method runs with: ours, or those of its paper (HiSpec and Pyramid)",
+    )
+
+
 def _count(text: str) -> int:
     value = int(text)
     if value < 1:
@@ -142,6 +169,11 @@ def _share(text: str) -> float:
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"{text} does not lie between 0 and 1")
     return value
+
+
+def as_asked(preset: Preset, arguments: argparse.Namespace) -> Preset:
+    """Return ``preset`` with the rule, the tolerance and the settings that were asked for."""
+    return tailored(preset, (), arguments.acceptance, arguments.tolerance, arguments.recipe)
 
 
 def chosen(arguments: argparse.Namespace) -> Chosen:

@@ -108,6 +108,8 @@ class Token:
     probability each gave it after the sampling settings. Beside it, in the same order: ``ranks``, the token's place
     among all tokens by that level's plain logits (1: the likeliest), and ``passes``, the index in the round's passes
     of the one in which that level wrote or judged it. Either may be shorter than ``judged``, or empty: not known.
+    ``instead``: what the highest level that judged it would have written, where it kept this token all the same, by a
+    rule that is lossy; None where it is its own. ``lag``: by how many nats its plain logits favour that.
     """
 
     id: int
@@ -119,6 +121,8 @@ class Token:
     judged: tuple[tuple[int, float], ...] = ()
     ranks: tuple[int, ...] = ()
     passes: tuple[int, ...] = ()
+    instead: str | None = None
+    lag: float = 0.0
 
     @property
     def ghost(self) -> bool:
@@ -208,15 +212,21 @@ def why_uncompared(tokens: int, doubt: Doubt) -> str:
     return "the answer is too short" if tokens < FEWEST else DOUBTS[doubt]
 
 
-def figures(tokens: int, pace: float | None, factor: Factor | None, *, lossless: bool | None) -> tuple[str, ...]:
-    """Return what is said of a reply everywhere: tokens, speed, factor, exactness (``lossless`` None: plain)."""
+def figures(
+    tokens: int, pace: float | None, factor: Factor | None, *, lossless: bool | None, foreign: int | None = None
+) -> tuple[str, ...]:
+    """Return what is said of a reply everywhere: tokens, speed, factor, exactness (``lossless`` None: plain).
+
+    ``foreign``: how many of the tokens the target would not have written itself; None: not known.
+    """
     parts = [words.tokens(tokens)]
     if pace is not None:
         parts.append(f"{words.pace(pace)} tokens/s")
     if factor is not None:
         parts.append(f"{factor} plain{': slower here' if factor.slower else ''}")
     if lossless is not None:
-        parts.append("exact" if lossless else "lossy")
+        count = "" if foreign is None else f": {foreign:,} not the big model’s own"
+        parts.append("exact" if lossless else f"lossy{count}")
     return tuple(parts)
 
 
@@ -242,7 +252,9 @@ class Finished:
 
     ``seconds`` runs from the first round, without what it took to measure plain decoding; ``plain_seconds`` is what
     plain decoding of as many tokens would have taken, give or take ``plain_error`` (both None: not known, for
-    ``doubt``). The rounds' tokens may run past ``text`` by the beginning of a stop text.
+    ``doubt``). The rounds' tokens may run past ``text`` by the beginning of a stop text. ``foreign``: how many tokens
+    the target would not have written itself behind those before them, and by how many nats in all (``lag``) it favours
+    what it would have written; None: not known, as of answers kept by earlier versions.
     """
 
     text: str
@@ -254,6 +266,8 @@ class Finished:
     plain_seconds: float | None
     plain_error: float | None = None
     doubt: Doubt = ""
+    foreign: int | None = None
+    lag: float = 0.0
 
 
 Event = Loading | Notice | Started | Prefill | Drafting | Round | PlainPace | Finished

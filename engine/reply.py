@@ -41,6 +41,7 @@ class Reply:
         self.prompt = self.settled = len(tape)
         self.text = SettledText(tokenizer.stream(tape), (*stops, *tokenizer.stops), thoughts)
         self.prefill_seconds = 0.0
+        self._lags: list[float] = []  # of the tokens that are not the target's own
 
     def prefill(self, reused: int, chunk: int) -> Iterator[Prefill]:
         """Bring every level's caches to the prompt's end but one, ``chunk`` tokens at a time."""
@@ -77,7 +78,9 @@ class Reply:
         plain, error = (found.value * seconds, found.error * seconds) if found else (None, None)
         doubt = "" if pace is None or found or count < FEWEST else pace.doubt or "uneven"
         speed = count / seconds if count else 0.0
-        return Finished(self.text.final, count, seconds, speed, reason, self.prefill_seconds, plain, error, doubt)
+        compared = self.prefill_seconds, plain, error, doubt
+        drift = len(self._lags), sum(self._lags)
+        return Finished(self.text.final, count, seconds, speed, reason, *compared, *drift)
 
     def _round(self, index: int, epoch: float) -> Generator[Drafting, None, Round]:
         """Run one target verification with all that leads to it."""
@@ -102,9 +105,11 @@ class Reply:
         if self._reason() is not None:
             texts[-1] += self.text.release()
         self.watch.end()
+        tokens = log.tokens(self.tokenizer.piece, previous, texts)
+        self._lags += (token.lag for token in tokens if token.instead is not None)
         return Round(
             index,
-            log.tokens(self.tokenizer.piece, previous, texts),
+            tokens,
             tuple(log.passes),
             self.text.final[released:],
             start - epoch,

@@ -14,6 +14,30 @@ from engine.events import Doubt, Event, Factor, Finished, LevelInfo, PlainPace, 
 RECENT = 1.0  # seconds of the reply's clock that "now" looks back on
 
 
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """How far an answer has left what its target would have written, token by token behind those before.
+
+    ``foreign`` of its ``tokens`` are others than the target's own, which it favours by ``lag`` nats in all. Since all
+    levels share their random numbers, ``share`` is about how far the laws lie apart, and ``per_token`` an estimate of
+    how much more the answer surprises the target than an answer of its own would.
+    """
+
+    tokens: int
+    foreign: int
+    lag: float
+
+    @property
+    def share(self) -> float:
+        """The part of the tokens that is not the target's own."""
+        return self.foreign / self.tokens if self.tokens else 0.0
+
+    @property
+    def per_token(self) -> float:
+        """Nats a token, over all of them."""
+        return self.lag / self.tokens if self.tokens else 0.0
+
+
 @dataclass(slots=True)
 class LevelTally:
     """One level's share of an answer.
@@ -56,6 +80,7 @@ class Tally:
         self.tokens = 0
         self.rounds = 0
         self.seconds = 0.0  # of all rounds
+        self._lags: list[float] = []  # of the tokens that are not the target's own
         self._recent: deque[tuple[float, float, int]] = deque()  # end, duration, tokens of late rounds
 
     def add(self, events: Iterable[Event]) -> None:
@@ -95,6 +120,8 @@ class Tally:
         own = self.levels[token.level]
         own.written += 1
         own.kept += not token.ghost
+        if token.instead is not None and not token.ghost:
+            self._lags.append(token.lag)
         for above in range(token.level + 1, min(token.reached + 1, self._top) + 1):
             self.levels[above].offered += 1
             self.levels[above].stood += token.reached >= above
@@ -109,6 +136,16 @@ class Tally:
     def plain(self) -> bool:
         """True when a single level answers: nothing is speculated."""
         return len(self.levels) == 1
+
+    @property
+    def drift(self) -> Drift | None:
+        """How far an answer of a lossy method has left its target; None of an exact one, or where it is not known."""
+        if self.started is None or self.started.lossless:
+            return None
+        if self.finished is None:
+            return Drift(self.tokens, len(self._lags), sum(self._lags))
+        end = self.finished
+        return None if end.foreign is None else Drift(end.tokens, end.foreign, end.lag)
 
     @property
     def average(self) -> float | None:

@@ -97,7 +97,7 @@ def markdown(conversation: Conversation) -> str:
     if conversation.chat_settings.system:
         parts += ["## System", enclosed(conversation.chat_settings.system, typed=True)]
     for message in conversation.messages:
-        notes = filter(None, (_by(message), _unread(conversation, message)))
+        notes = filter(None, (_by(message), _lossy(message), _unread(conversation, message)))
         said = enclosed(message.text, typed=message.role == "user")
         parts += [f"## {_who(message)}", *(f"*{note}*" for note in notes), said]
     return "\n\n".join(parts) + "\n"
@@ -153,7 +153,7 @@ def _body(message: Message) -> str:
 
 
 def _said(conversation: Conversation, message: Message) -> str:
-    parts = (_who(message), _by(message), _when(message.created), _unread(conversation, message))
+    parts = (_who(message), _by(message), _lossy(message), _when(message.created), _unread(conversation, message))
     return html.escape(", ".join(part for part in parts if part))
 
 
@@ -170,6 +170,16 @@ def _who(message: Message) -> str:
 def _by(message: Message) -> str:
     """Return the name of the model that wrote an answer, if known."""
     return f"written by {message.model}" if message.model else ""
+
+
+def _lossy(message: Message) -> str:
+    """Return a note of an answer that a lossy method wrote, with what is known of it, or ""."""
+    reply = message.reply
+    if reply is None or reply.started is None or reply.started.lossless:
+        return ""
+    end = reply.finished
+    count = "" if end is None or end.foreign is None else f", {end.foreign:,} of {end.tokens:,} tokens not its own"
+    return f"with a lossy method{count}"
 
 
 def _when(seconds: float) -> str:

@@ -69,7 +69,8 @@ def story(ledger: Ledger, index: int, captions: Sequence[Caption]) -> str:
         parts.append("dropped because a token before it was rejected")
     elif (vetoed := _replaced(ledger, index)) is not None:
         parts[0] += f" in place of {quoted(vetoed.text)}"
-    return f"{', '.join(parts)}."
+    would = "" if token.instead is None else f" {captions[-1].subject} would have written {quoted(token.instead)}."
+    return f"{', '.join(parts)}.{would}"
 
 
 def quoted(text: str) -> str:

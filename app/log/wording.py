@@ -24,7 +24,20 @@ def line(tally: Tally) -> tuple[str, ...]:
     if tally.started is None or not tally.tokens:
         return ()
     lossless = None if tally.plain else tally.started.lossless
-    return figures(tally.tokens, tally.average, tally.factor, lossless=lossless)
+    foreign = None if tally.drift is None else tally.drift.foreign
+    return figures(tally.tokens, tally.average, tally.factor, lossless=lossless, foreign=foreign)
+
+
+def drift(tally: Tally) -> str:
+    """Say how much of a lossy answer the big model would not have written; empty for an exact one."""
+    found = tally.drift
+    if found is None or not found.tokens:
+        return ""
+    none = "All tokens so far are" if tally.finished is None else "All tokens are"
+    if not found.foreign:
+        return f"{none} the big model’s own, although this method is lossy."
+    are = "is" if found.foreign == 1 else "are"
+    return f"{found.foreign:,} of {words.tokens(found.tokens)} {are} not the big model’s own ({chance(found.share)})."
 
 
 def ending(tally: Tally) -> tuple[str, ...]:

@@ -6,12 +6,13 @@ The dialog, the command line and the checks of the settings file are all built f
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from app.settings.kinds import Choice, Decimal, Folder, Follows, Kind, Sizes, Switch, Text, Whole, Windows
-from engine.config import AUTOMATIC, PRESETS, ROOM, WEIGHTS, Acceptance, Chosen, Preset, Sampling
+from engine.config import AUTOMATIC, PRESETS, ROOM, USUAL, WEIGHTS, Chosen, Preset, Sampling
+from engine.config.tailoring import RECIPES, WAYS, Kept, Recipe, tailored
 
 T = TypeVar("T")
 
@@ -27,11 +28,12 @@ SECTIONS = MappingProxyType(
 )
 RANDOM_SEED = -1
 NO_LIMIT = 0  # of an answer's tokens
-USUAL = Sampling()  # for models that suggest nothing
+SUGGESTED = Sampling()  # for models that suggest nothing
 THINKING = MappingProxyType({"model": None, "first": True, "none": False})
 LOSSY = (
-    "Exact: answers are just what the big model alone would give. Fuzzy also keeps guesses the big model only "
-    "nearly agrees with: more of them are kept, but the answer is no longer quite its own. Updraft calls that lossy."
+    "Exact: answers are just what the big model alone would give. The others also keep guesses it would not have made: "
+    "more of them are kept, but the answer is no longer quite its own. Updraft calls that lossy, and counts those "
+    "words. A method whose guesser is no model of its own stays exact unless a guess counts for how likely it is."
 )
 
 
@@ -61,23 +63,23 @@ class Settings:
     """The values of all settings; a change is a new object (``dataclasses.replace``)."""
 
     temperature: float | None = _option(
-        "generation", "Temperature", Follows(Decimal(0, 2), USUAL.temperature), None,
+        "generation", "Temperature", Follows(Decimal(0, 2), SUGGESTED.temperature), None,
         "How freely words are chosen; 0 always takes the likeliest.",
     )  # fmt: skip
     top_p: float | None = _option(
-        "generation", "Top-p", Follows(Decimal(0.05, 1), USUAL.top_p), None,
+        "generation", "Top-p", Follows(Decimal(0.05, 1), SUGGESTED.top_p), None,
         "Draw only from the likeliest tokens that reach this share.",
     )  # fmt: skip
     top_k: int | None = _option(
-        "generation", "Top-k", Follows(Whole(0, 1000, special="off"), USUAL.top_k), None,
+        "generation", "Top-k", Follows(Whole(0, 1000, special="off"), SUGGESTED.top_k), None,
         "Draw only from this many of the likeliest tokens.",
     )  # fmt: skip
     min_p: float | None = _option(
-        "generation", "Min-p", Follows(Decimal(0, 1), USUAL.min_p), None,
+        "generation", "Min-p", Follows(Decimal(0, 1), SUGGESTED.min_p), None,
         "Leave out tokens below this share of the likeliest one's.",
     )  # fmt: skip
     repetition_penalty: float | None = _option(
-        "generation", "Repetition penalty", Follows(Decimal(0.5, 2), USUAL.repetition_penalty), None,
+        "generation", "Repetition penalty", Follows(Decimal(0.5, 2), SUGGESTED.repetition_penalty), None,
         "Above 1, what was said already becomes less likely.",
     )  # fmt: skip
     seed: int = _option(
@@ -107,15 +109,18 @@ class Settings:
     )  # fmt: skip
     acceptance: str = _option(
         "hierarchy", "Acceptance",
-        Choice({"preset": "As the method has it", "exact": "Exact", "fuzzy": "Fuzzy (lossy)"}), "preset", LOSSY,
+        Choice(WAYS), "preset", LOSSY,
     )  # fmt: skip
     tolerance: float = _option(
-        "hierarchy",
-        "Tolerance",
-        Decimal(0, 2),
-        0.3,
-        "How far the models may differ where acceptance is fuzzy; 0 hardly at all.",
-    )
+        "hierarchy", "Tolerance", Decimal(0, 1), USUAL,
+        "How much a lossy method may keep that the big model would not have written: 0 nothing at all, 1 as much as "
+        "the papers on it ever allowed.",
+    )  # fmt: skip
+    recipe: str = _option(
+        "hierarchy", "Settings of a method", Choice(RECIPES), "ours",
+        "HiSpec and Pyramid can also run as their papers ran them. A bonus word follows where all guesses were kept; "
+        "for HiSpec it costs the first layers once more.",
+    )  # fmt: skip
     room: int = _option(
         "hierarchy", "Length of a chat", Whole(1024, 131072, step=1024, unit="tokens"), ROOM,
         "The most tokens a chat may have on a GPU, which sets memory aside for them when the model loads; fewer if "
@@ -189,7 +194,9 @@ class Settings:
 
     def hierarchy(self, preset: Preset) -> Preset:
         """Return ``preset`` with the windows and the acceptance that are set in place of its own."""
-        return tailor(preset, dict(self.windows).get(preset.name, ()), self.acceptance, self.tolerance)
+        windows = dict(self.windows).get(preset.name, ())
+        kept, recipe = cast("Kept", self.acceptance), cast("Recipe", self.recipe)
+        return tailored(preset, windows, kept, self.tolerance, recipe)
 
 
 OPTIONS: Mapping[str, Option] = MappingProxyType(
@@ -200,21 +207,3 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
 def in_section(section: str) -> Iterable[Option]:
     """Return the options of ``section``, in the order they are declared."""
     return [option for option in OPTIONS.values() if option.section == section]
-
-
-def tailor(preset: Preset, windows: tuple[int, ...], acceptance: str, tolerance: float) -> Preset:
-    """Return ``preset`` with ``windows`` (tokens per level below the target, bottom first; empty: its own).
-
-    ``acceptance``: "preset" leaves the rules alone, "exact" makes all of them exact, "fuzzy" keeps what differs by at
-    most ``tolerance`` nats, and a hierarchy that was fuzzy already takes that tolerance under "preset" too. Chosen
-    windows, or a rule that is not exact, are not planned over.
-    """
-    stages = list(preset.stages)
-    for index, tokens in enumerate(windows[: len(stages) - 1]):
-        stages[index] = replace(stages[index], window=replace(stages[index].window, tokens=tokens))
-    for index in range(1, len(stages)):
-        own = stages[index].acceptance
-        fuzzy = acceptance == "fuzzy" or (acceptance == "preset" and own.rule == "fuzzy")
-        stages[index] = replace(stages[index], acceptance=Acceptance("fuzzy", tolerance) if fuzzy else Acceptance())
-    planned = preset.planned and not windows and acceptance != "fuzzy"
-    return replace(preset, stages=tuple(stages), planned=planned)

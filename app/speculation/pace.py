@@ -16,6 +16,10 @@ AVERAGE = "How many tokens were written a second, on average over this answer. A
 NOW = "How many tokens were written in the last second."
 VERDICT = "How fast this answer came beside plain decoding: the big model alone, one token at a time."
 OUTCOME = "How long the answer took, and how long plain decoding would have taken, as measured on this computer."
+DRIFT = (
+    "This method keeps guesses the big model would not have made itself. Each is compared with what it would have "
+    "written in that place, after the words before it."
+)
 REASON = "What cost this answer the most time: without it, it would have gained the most."
 
 
@@ -29,6 +33,7 @@ class Pace(QWidget):
         self.unit = CaptionLabel("tokens/s on average", "bigUnit", AVERAGE)
         self.now = CaptionLabel("", "small", NOW, figures=True)
         self.verdict = CaptionLabel("", "verdict", VERDICT, figures=True, wrapped=True)
+        self.drift = CaptionLabel("", "small", DRIFT, figures=True, wrapped=True)
         self.outcome = CaptionLabel("", "small", OUTCOME, figures=True, wrapped=True)
         self.reason = CaptionLabel("", "small", REASON, wrapped=True)
         self._notes = QWidget()
@@ -41,7 +46,8 @@ class Pace(QWidget):
         self.now.setText(f"now {words.pace(tally.now)}" if tally.now and running else "")
         self.reason.setText("" if running else reason(tally, technical=technical))
         self.outcome.setText("" if self.reason.text() else wording.counterfactual(tally))
-        for note in (self.now, self.reason, self.outcome):
+        self.drift.setText(wording.drift(tally))
+        for note in (self.now, self.reason, self.outcome, self.drift):
             note.setVisible(bool(note.text()))
 
     def changeEvent(self, event: QEvent) -> None:
@@ -69,4 +75,5 @@ class Pace(QWidget):
         notes.setAlignment(Qt.AlignmentFlag.AlignTop)
         rows.addLayout(head)
         rows.addWidget(self.verdict)
+        rows.addWidget(self.drift)
         rows.addWidget(self._notes)

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Protocol
 
 from engine.config import PRESETS, Sampling
+from engine.config.tailoring import tailored
 from engine.errors import UpdraftError
 
 if TYPE_CHECKING:
@@ -47,24 +48,36 @@ def measured(arguments: argparse.Namespace, sampling: Sampling, say: Say, opened
     session = opened(arguments)
     from engine.bench.replies import measure, presets_of
 
-    if arguments.paces:
-        from engine.bench.paces import check_claims
-
-        (preset, *_) = presets_of(session, arguments.presets or ["lookup"])
-        return check_claims(session, preset, sampling, arguments.max_tokens, say)
-    if arguments.rules:
-        from engine.bench.rules import compare_rules
-
-        return compare_rules(session, sampling, arguments.max_tokens, say)
+    if arguments.paces or arguments.drift or arguments.rules:
+        return _checked(arguments, session, sampling, say)
+    rules = arguments.acceptance, arguments.tolerance, arguments.recipe
     return measure(
         session,
-        presets_of(session, arguments.presets),
+        [tailored(preset, (), *rules) for preset in presets_of(session, arguments.presets)],
         sampling,
         arguments.max_tokens,
         say,
         context=_context(arguments, session),
         against_transformers=arguments.transformers,
     )
+
+
+def _checked(arguments: argparse.Namespace, session: Session, sampling: Sampling, say: Say) -> Found:
+    from engine.bench.replies import presets_of
+
+    if arguments.rules:
+        from engine.bench.rules import compare_rules
+
+        return compare_rules(session, sampling, arguments.max_tokens, say)
+    (preset, *_) = presets_of(session, arguments.presets or ["lookup" if arguments.paces else "pyramid"])
+    if arguments.paces:
+        from engine.bench.paces import check_claims
+
+        return check_claims(session, preset, sampling, arguments.max_tokens, say)
+    from engine.bench.drift import drifts
+    from engine.prompts import PROMPTS
+
+    return drifts(session, preset, PROMPTS, sampling, arguments.max_tokens, say, recipe=arguments.recipe)
 
 
 def _compared(arguments: argparse.Namespace, sampling: Sampling, say: Say, opened: Opened) -> Found:

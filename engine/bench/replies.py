@@ -116,7 +116,7 @@ def _speed(preset: Preset, replies: Sequence[Tally]) -> Speed:
     busy = sum(level.seconds for reply in replies for level in reply.levels)
     return Speed(
         name=preset.name,
-        note="" if preset.lossless else "lossy",
+        note=_lossy(replies),
         tokens=tokens,
         seconds=seconds,
         kept={title: stood[title] / count for title, count in judged.items() if count},
@@ -124,3 +124,10 @@ def _speed(preset: Preset, replies: Sequence[Tally]) -> Speed:
         overhead=1 - busy / seconds,
         replies=ends,
     )
+
+
+def _lossy(replies: Sequence[Tally]) -> str:
+    """Say how much of what a lossy preset wrote is not the target's own; empty for one that is exact."""
+    drifts = [reply.drift for reply in replies if reply.drift is not None]
+    tokens = sum(drift.tokens for drift in drifts)
+    return f"lossy, {sum(drift.foreign for drift in drifts) / tokens:.1%} not its own" if tokens else ""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
+from engine.config.acceptance import USUAL, Acceptance, Rule, Way
 from engine.config.models import ModelSet, holds_model, models_in, tiny_models
 from engine.config.sources import DRAFTERS, TARGET, Block, Exit, Head, Lookup, Model, Role, Source, source_kind
 from engine.errors import SettingError
@@ -17,6 +18,7 @@ __all__ = [
     "PRESETS",
     "ROOM",
     "TARGET",
+    "USUAL",
     "WEIGHTS",
     "Acceptance",
     "Block",
@@ -33,6 +35,7 @@ __all__ = [
     "Source",
     "Stage",
     "Traits",
+    "Way",
     "Weights",
     "Window",
     "holds_model",
@@ -41,7 +44,6 @@ __all__ = [
     "tiny_models",
 ]
 
-Rule = Literal["exact", "fuzzy"]
 # In which form a CPU holds them. "stored": what a file has at 4 or 8 bits stays as it is, all else has 8; "8 bits" and
 # "4 bits": NF4 too is packed anew, to so many; "exact": float32.
 Weights = Literal["stored", "8 bits", "4 bits", "exact"]
@@ -137,18 +139,6 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
-class Acceptance:
-    """Which drafted tokens are kept: ``exact`` leaves the reply as it would be without drafts, ``fuzzy`` is lossy.
-
-    ``exact``: those that the judge would write itself, with the random numbers that all levels share (arXiv
-    2408.07978). ``fuzzy``: while judge and proposer diverge by at most ``tau`` (PyramidSD, arXiv 2510.12966).
-    """
-
-    rule: Rule = "exact"
-    tau: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
 class Stage:
     """One level of a hierarchy: where its laws come from, its window, and how it judges the level below.
 
@@ -160,7 +150,7 @@ class Stage:
 
     source: Source
     window: Window = Window(1)
-    acceptance: Acceptance = Acceptance()
+    acceptance: Acceptance = Acceptance()  # noqa: RUF009 - frozen
     bonus: bool = True
     trimmed: bool = False
 
@@ -188,7 +178,7 @@ class Preset:
     @property
     def lossless(self) -> bool:
         """True when the reply's law is exactly the target's."""
-        return all(stage.acceptance.rule != "fuzzy" for stage in self.stages[1:])
+        return all(stage.acceptance.lossless for stage in self.stages[1:])
 
     @property
     def needs(self) -> Mapping[Role, str]:
@@ -268,8 +258,8 @@ PRESETS = MappingProxyType(
                 "As HSD with a tolerance: can be faster, but answers are not quite the big model's own.",
                 (
                     Stage(Model("draft"), Window(4)),
-                    Stage(Model("qualifier"), Window(8), Acceptance("fuzzy", tau=0.3)),
-                    Stage(Model(TARGET), acceptance=Acceptance("fuzzy", tau=0.3)),
+                    Stage(Model("qualifier"), Window(8), Acceptance("fuzzy").at(USUAL, top=False)),
+                    Stage(Model(TARGET), acceptance=Acceptance("fuzzy").at(USUAL, top=True)),
                 ),
             ),
         )

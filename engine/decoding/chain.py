@@ -35,8 +35,7 @@ def build(
     chain = making(bottom.source).drafter(materials, bottom, 0)
     for index, stage in enumerate(judges, start=1):
         reader = making(stage.source).reader(materials, stage, index)
-        tau = stage.acceptance.tau if stage.acceptance.rule == "fuzzy" else None
-        chain = Verifier(reader, chain, stage.window, sampler, tau=tau, bonus=stage.bonus)
+        chain = Verifier(reader, chain, stage.window, sampler, acceptance=stage.acceptance, bonus=stage.bonus)
     return chain
 
 

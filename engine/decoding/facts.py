@@ -26,6 +26,8 @@ class Judged:
     """A level judged the last ``proposed`` standing tokens: ``kept`` stand, and its own token ``following`` comes next.
 
     ``probabilities`` and ``ranks``: what the level gave each proposed token, then ``following`` if it is not None.
+    ``own``: its own choices where it kept tokens by a rule that is LOSSY, one for each of those; ``lags``: by how many
+    nats its plain logits favour these over what was kept. Empty where nothing but its own choices can be kept.
     """
 
     level: int
@@ -37,6 +39,8 @@ class Judged:
     positions: int
     began: float
     seconds: float
+    own: tuple[int, ...] = ()
+    lags: tuple[float, ...] = ()
 
 
 Fact = Drafted | Judged

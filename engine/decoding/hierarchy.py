@@ -14,7 +14,8 @@ The contract that makes this exact:
 3. A proposed token stands only if it is the judge's choice. Greedy decoding is a one-hot law, not another branch.
 
 So windows may end anywhere, for any reason. Levels are generators: they yield what happened (Drafted, Judged) as it
-happens and can be dropped at any yield. Fuzzy judges, which are lossy, keep more than their own choices.
+happens and can be dropped at any yield. Judges by a lossy rule (acceptance) keep more than their own choices, and
+tell what those would have been.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from typing import Generic, Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from engine.config import Window
-from engine.decoding.acceptance import agreeing, near
+from engine.config import Acceptance, Window
+from engine.decoding.acceptance import agreeing, measured, tolerated
 from engine.decoding.facts import Drafted, Fact, Judged
 from engine.decoding.laws import Laws, Sampler
 from engine.decoding.tape import Tape
@@ -201,7 +202,8 @@ class AtOnce(_Reading[Guesser]):
 class Verifier(_Reading[Reader]):
     """A level over another: keeps of its windows what it would write itself, until ``window.tokens`` tokens stand.
 
-    ``tau``: LOSSY where not None; see acceptance.near. ``bonus``: whether a choice follows a window that stands whole.
+    ``acceptance``: by which rule, LOSSY unless it is exact. ``bonus``: whether a choice follows a window that
+    stands whole.
     """
 
     below: Drafter
@@ -213,12 +215,12 @@ class Verifier(_Reading[Reader]):
         window: Window,
         sampler: Sampler,
         *,
-        tau: float | None = None,
+        acceptance: Acceptance = Acceptance(),  # noqa: B008 - frozen
         bonus: bool = True,
     ) -> None:
         super().__init__(reader, window, sampler)
-        self.below, self.tau, self.bonus = below, tau, bonus
-        below.remembers = tau is not None
+        self.below, self.acceptance, self.bonus = below, acceptance, bonus
+        below.remembers = acceptance.compares
 
     def settle(self, tape: Tape, mark: int) -> Iterator[Fact]:
         """Judge what was proposed from ``mark`` on, in one pass, and put the verdict on the tape."""
@@ -226,14 +228,16 @@ class Verifier(_Reading[Reader]):
         further = not proposed or (self.bonus and not tape.full)
         laws = self.reader.laws(tape, mark, len(proposed) + further)
         choices = self.sampler.choose(laws.probs, mark)
-        kept = self._standing(proposed, choices, laws, mark)
+        far = self._far(proposed, laws, mark)
+        kept = agreeing(proposed, choices) if far is None else tolerated(proposed, choices, far, self.acceptance.tau)
         following = choices[kept] if kept < len(choices) else None
         del tape[mark + kept :]
         self.rewind(len(tape))
         if following is not None:
             tape.append(following)
         self._remember(laws, mark)
-        fact = self._told(proposed, kept, following, laws, began)
+        own = [] if far is None else choices[:kept]
+        fact = self._told(proposed, kept, following, laws, own, began)
         self.below.judged(fact)
         yield fact
 
@@ -241,21 +245,27 @@ class Verifier(_Reading[Reader]):
         """Tell whether more is to be judged before anything is handed up."""
         return stands < self.window.tokens
 
-    def _standing(self, proposed: Sequence[int], choices: Sequence[int], laws: Laws, mark: int) -> int:
-        """Return how many of the ``proposed`` tokens stand."""
-        others = self.below.logits(mark, len(proposed)) if self.tau is not None and proposed else None
-        if self.tau is None or others is None or laws.logits is None:
-            return agreeing(proposed, choices)
-        return near(laws.logits[: len(proposed)], others, self.tau)
+    def _far(self, proposed: Sequence[int], laws: Laws, mark: int) -> list[float] | None:
+        """Return how far the ``proposed`` tokens are from what this level would do; None where that is not asked."""
+        rule, n = self.acceptance.rule, len(proposed)
+        if rule == "exact" or not n or laws.logits is None:
+            return None
+        others = self.below.logits(mark, n) if self.acceptance.compares else laws.logits
+        return None if others is None else measured(rule, laws.logits[:n], others, proposed)
 
-    def _told(self, proposed: list[int], kept: int, following: int | None, laws: Laws, began: float) -> Judged:
+    def _told(
+        self, proposed: list[int], kept: int, following: int | None, laws: Laws, own: list[int], began: float
+    ) -> Judged:
         rows, tokens = list(range(len(proposed))), list(proposed)
         if following is not None:
             rows.append(kept)
             tokens.append(following)
         given = _given(laws, rows, tokens)
-        seconds = time.perf_counter() - began
-        return Judged(self.reader.index, len(proposed), kept, following, *given, laws.positions, began, seconds)
+        lags = _lags(laws, proposed, own)
+        took = began, time.perf_counter() - began
+        return Judged(
+            self.reader.index, len(proposed), kept, following, *given, laws.positions, *took, tuple(own), lags
+        )
 
 
 def _given(laws: Laws, rows: list[int], tokens: list[int]) -> tuple[tuple[float, ...], tuple[int, ...]]:
@@ -264,6 +274,14 @@ def _given(laws: Laws, rows: list[int], tokens: list[int]) -> tuple[tuple[float,
     own = scores.gather(1, torch.tensor(tokens, device=scores.device)[:, None])  # [n, 1]
     ranks = 1 + (scores > own).count_nonzero(dim=1)
     return tuple(laws.probs[rows, tokens].tolist()), tuple(ranks.tolist())
+
+
+def _lags(laws: Laws, tokens: list[int], own: list[int]) -> tuple[float, ...]:
+    """Return by how many nats the plain logits favour each of ``own`` over what was kept in its place."""
+    if not own or laws.logits is None:
+        return ()
+    rows = range(len(own))
+    return tuple((laws.logits[rows, own] - laws.logits[rows, tokens[: len(own)]]).tolist())
 
 
 def _unsure(law: Laws, window: Window) -> bool:

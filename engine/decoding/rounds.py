@@ -19,6 +19,8 @@ class _Entry:
     judged: list[tuple[int, float]] = field(default_factory=list)
     ranks: list[int] = field(default_factory=list)
     passes: list[int] = field(default_factory=list)
+    own: int | None = None  # what the highest judge so far would have written instead, where it kept this all the same
+    lag: float = 0.0
 
     @property
     def ghost(self) -> bool:
@@ -52,6 +54,8 @@ class RoundLog:
             self._note(entry, fact, i)
             if i < fact.kept:
                 entry.reached = fact.level
+                differs = bool(fact.own) and fact.own[i] != entry.id
+                entry.own, entry.lag = (fact.own[i], fact.lags[i]) if differs else (None, 0.0)
             elif i == fact.kept:
                 entry.rejected_by = fact.level
             else:
@@ -85,7 +89,9 @@ class RoundLog:
         found: list[Token] = []
         stood = 0
         for entry in self._entries:
-            text = text_of(previous, entry.id)
+            text, instead = text_of(previous, entry.id), None
+            if entry.own is not None and not entry.ghost:
+                instead = text_of(previous, entry.own)
             if not entry.ghost:
                 previous = entry.id
                 if texts is not None:
@@ -104,6 +110,8 @@ class RoundLog:
                     tuple(entry.judged),
                     tuple(entry.ranks),
                     tuple(entry.passes),
+                    instead,
+                    entry.lag if instead is not None else 0.0,
                 )
             )
         return tuple(found)

@@ -145,7 +145,9 @@ class Terminal:
         """Return the figures of the reply in the window's words, behind the method that made it."""
         plain, factor, started = self._tally.plain, self._tally.factor, self._tally.started
         lossless = None if plain or started is None else started.lossless
-        parts = figures(event.tokens, event.tokens_per_second, factor, lossless=lossless)
+        drift = self._tally.drift
+        foreign = None if drift is None else drift.foreign
+        parts = figures(event.tokens, event.tokens_per_second, factor, lossless=lossless, foreign=foreign)
         method = "" if started is None else PRESETS[started.preset].title
         line = f"{method}: {' · '.join(parts)}"
         if factor is not None:

@@ -139,6 +139,18 @@ def test_colours_tell_the_levels_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
+def test_a_lossy_reply_is_called_so(family: ModelSet, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """The dial decides: at 0 nothing is tolerated and nothing is said; the log and the last line count the rest."""
+    log = tmp_path / "log.jsonl"
+    lossy = ("--preset", "draft", "--acceptance", "likely", "--max-tokens", "4", "--temperature", "0")
+    for dial, word in (("1", "lossy: 0 not the big model’s own"), ("0", "exact")):
+        assert run(family, "ask", "Hello?", *lossy, "--tolerance", dial, "--json", str(log)) == 0
+        assert word in capsys.readouterr().err
+        events = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
+        assert [event["lossless"] for event in events if event["event"] == "started"] == [dial == "0"]
+        assert events[-1]["foreign"] == 0
+
+
 def test_a_comparison_nobody_can_make_is_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
     """A factor from too few tokens, or while something else ran, is a number without a meaning."""
     for tokens, why in ((12, "the answer is too short"), (60, "this computer was busy with something else")):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from engine.events import Event, Finished, LevelInfo, Pass, PlainPace, Round, Started, Token
-from engine.tally import Tally
+from engine.tally import Drift, Tally
 
 LEVELS = tuple(LevelInfo(name, "", "exit") for name in ("Draft", "Intermediate", "Target"))
 BEGUN = Started("hispec", LEVELS, True, 9, 0, 1024, "CPU")
@@ -102,3 +104,19 @@ def test_a_tally_does_not_depend_on_how_events_arrive() -> None:
         piecemeal.add([event])
     assert whole.levels == piecemeal.levels
     assert (whole.tokens, whole.seconds, whole.now) == (piecemeal.tokens, piecemeal.seconds, piecemeal.now)
+
+
+def test_what_is_not_the_targets_own_is_counted() -> None:
+    """A lossy answer that does not say how far it went, or counts what was vetoed, claims more than it may."""
+    own, other, gone = TOKENS[0], replace(TOKENS[2], instead="b", lag=1.5), replace(TOKENS[3], instead="x", lag=9.0)
+    told = (replace(BEGUN, lossless=False), Round(0, (own, other, gone), PASSES, "ac", 0.0, 0.1))
+    end = Finished("ac", 2, 0.1, 20.0, "end", 0.0, None, foreign=1, lag=1.5)
+    for events in (told, (*told, end)):
+        lossy = Tally()
+        lossy.add(events)
+        assert lossy.drift == Drift(2, 1, 1.5)
+    assert (Drift(2, 1, 1.5).share, Drift(2, 1, 1.5).per_token) == (0.5, 0.75)
+    old = Tally()
+    old.add((*told, replace(end, foreign=None)))
+    assert old.drift is None, "earlier versions did not tell"
+    assert counted().drift is None, "an exact one"

@@ -12,7 +12,7 @@ import torch
 from scipy.stats import chisquare
 from torch import Tensor
 
-from engine.config import Sampling
+from engine.config import Acceptance, Rule, Sampling
 from engine.decoding.kernels import reference
 from engine.decoding.kernels.board import Board
 from engine.decoding.kernels.judge import judge
@@ -110,7 +110,7 @@ def told(desk: Desk) -> tuple[tuple[object, ...], tuple[float, ...]]:
         assert all(began < ended for began, ended in said.stamps)
         return (said.tokens, said.ranks), said.probabilities
     assert said.ended > 0
-    return (said.kept, said.following, said.tokens, said.ranks), said.probabilities
+    return (said.kept, said.following, said.tokens, said.ranks, said.own), (*said.probabilities, *said.lags)
 
 
 @pytest.mark.parametrize("vocabulary", [7, 96, 12288, 128256])
@@ -217,13 +217,14 @@ def test_draws(vocabulary: int, name: str) -> None:
             desk.board.write(desk.board.tape[length - 1 : length].tolist(), length - 1)
 
 
+RULES = {"exact": 0.0, "fuzzy": 0.01, "likely": 6.0, "trusted": 0.9}  # and what each tolerates
 PROPOSERS = ["near", "far", "trimmed", "lookup"]
 
 
 @pytest.mark.parametrize("vocabulary", [7, 12288])
-@pytest.mark.parametrize("rule", ["exact", "fuzzy"])
+@pytest.mark.parametrize("rule", list(RULES))
 @pytest.mark.parametrize("proposer", PROPOSERS)
-def test_verdicts(vocabulary: int, rule: str, proposer: str) -> None:
+def test_verdicts(vocabulary: int, rule: Rule, proposer: str) -> None:
     """Rows, comparisons and the tape behind them: a verdict that differs from the reference's is a wrong reply."""
     desks = [Desk.of(on, vocabulary, Sampling(temperature=1, seed=5)) for on in BOTH]
     noise = {"near": 0.3, "far": 3.0, "trimmed": 0.3, "lookup": 0.0}[proposer]
@@ -248,8 +249,9 @@ def test_verdicts(vocabulary: int, rule: str, proposer: str) -> None:
             shape_laws(x.bfloat16().to(on), desk.start, desk.board, desk.laws[1])
             if n == 0:
                 propose(desk.board, [])
-            guess = desk.laws[0] if rule == "fuzzy" and not sure else None
-            judge(1, desk.board, desk.laws[1], desk.told, guess=guess, tau=0.01, bonus=bonus, top=turn % 2 == 0)
+            guess, acceptance = None if sure else desk.laws[0], Acceptance(rule, RULES[rule])
+            options = {"bonus": bonus, "top": turn % 2 == 0}
+            judge(1, desk.board, desk.laws[1], desk.told, acceptance=acceptance, guess=guess, **options)
         assert alike(desks)
         said = Reading(desks[0].told.words).read()
         assert isinstance(said, Verdict)

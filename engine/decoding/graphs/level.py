@@ -63,18 +63,17 @@ class Level:
 
     def judge(self, board: Board, below: Slot | None, proposed: int, *, top: bool) -> None:
         """Judge up to ``proposed`` tokens of the level ``below`` in one pass; None is a lookup, which has no laws."""
-        slot, acceptance = self.slot, self.stage.acceptance
+        slot = self.slot
         hidden = self._entering(board, proposed + self.behind)
         hidden = self.stack.climb(hidden, range(self.lower, self.depth), self.exits, slot.start)
         shape_laws(self.logits(hidden), slot.start, board, slot.laws, self._ids)
-        guess = below.laws if below and acceptance.rule == "fuzzy" else None
         judge(
             self.index,
             board,
             slot.laws,
             slot.record,
-            guess=guess,
-            tau=acceptance.tau,
+            acceptance=self.stage.acceptance,
+            guess=below.laws if below else None,
             bonus=self.stage.bonus,
             top=top,
         )

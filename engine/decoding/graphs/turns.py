@@ -73,7 +73,8 @@ class Judging(Level):
         began = device.clock(verdict.ended) + verdict.began / 1e9
         seconds = (verdict.ended - verdict.began) / 1e9
         given, positions = (verdict.probabilities, verdict.ranks), proposed + self._passes.behind
-        self._way.tell(Judged(index, proposed, kept, following, *given, positions, began, seconds))
+        own = verdict.own, verdict.lags
+        self._way.tell(Judged(index, proposed, kept, following, *given, positions, began, seconds, *own))
         self._way.judged(tape)
 
     def unfilled(self, stands: int) -> bool:

@@ -20,6 +20,8 @@ struct Record {
     int tokens[MOST];
     float probabilities[MOST];
     int ranks[MOST];
+    int own[MOST];     // of a lenient verdict: the judge's choice in the place of each proposed token,
+    float lags[MOST];  // and by how much its plain logits favour that
     u64 begins[MOST], ends[MOST];
 };
 

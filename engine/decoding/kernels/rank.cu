@@ -13,7 +13,7 @@ extern "C" __global__ void rank(const __grid_constant__ Ranking given) {
     Record* record = given.record;
     const int at = record->fresh + blockIdx.y;
     if (at >= record->count) return;
-    const bool follows = record->kind == VERDICT && record->following >= 0 && at == record->count - 1;
+    const bool follows = record->kind != DRAFTS && record->following >= 0 && at == record->count - 1;
     const int row = record->row + (record->kind == DRAFTS ? 0 : follows ? record->kept : at);
     const u16* logits = given.raw + static_cast<u64>(row) * given.vocabulary;
     const float own = from_bf16(load_2(logits + record->tokens[at]));

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.decoding.kernels.sources import DRAFTS, MOST
+from engine.decoding.kernels.sources import DRAFTS, LENIENT, MOST
 
 # The words as board.cuh writes them, little-endian and without gaps. `count`: tokens told.
 LAYOUT = np.dtype(
@@ -23,6 +23,8 @@ LAYOUT = np.dtype(
         ("tokens", "<i4", MOST),
         ("probabilities", "<f4", MOST),
         ("ranks", "<i4", MOST),
+        ("own", "<i4", MOST),
+        ("lags", "<f4", MOST),
         ("begins", "<i8", MOST),
         ("ends", "<i8", MOST),
     ]
@@ -48,7 +50,8 @@ class Verdict:
     """``proposed`` tokens were judged, the first ``kept`` stand, ``following`` (None: nothing) comes next.
 
     ``tokens``, ``probabilities`` and ``ranks`` by the judge: of each proposed token, then of ``following`` if there is
-    one. ``began`` and ``ended``: nanoseconds of one clock per device.
+    one. ``began`` and ``ended``: nanoseconds of one clock per device. ``own`` and ``lags``: of each token kept by a
+    rule that may keep others than the judge's own; see hierarchy.Judged.
     """
 
     proposed: int
@@ -59,6 +62,8 @@ class Verdict:
     ranks: tuple[int, ...]
     began: int
     ended: int
+    own: tuple[int, ...] = ()
+    lags: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,6 +95,7 @@ class Reading:
         self._head = words.numpy()[:HEAD]
         self._began = told["began"]
         self._tokens, self._probabilities, self._ranks = told["tokens"][0], told["probabilities"][0], told["ranks"][0]
+        self._own, self._lags = told["own"][0], told["lags"][0]
         self._begins, self._ends = told["begins"][0], told["ends"][0]
 
     def read(self) -> Drafts | Verdict:
@@ -102,4 +108,5 @@ class Reading:
             return Drafts(tokens, *given, tuple(stamps))
         proposed = count - (following >= 0)
         span = int(self._began[0]), int(self._ends[0])
-        return Verdict(proposed, kept, None if following < 0 else following, tokens, *given, *span)
+        own = (tuple(self._own[:kept].tolist()), tuple(self._lags[:kept].tolist())) if kind == LENIENT else ()
+        return Verdict(proposed, kept, None if following < 0 else following, tokens, *given, *span, *own)

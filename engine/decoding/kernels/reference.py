@@ -9,14 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.decoding.acceptance import agreeing, near
+from engine.decoding.acceptance import agreeing, measured, tolerated
 from engine.decoding.kernels.board import SETTINGS, Board
 from engine.decoding.kernels.record import LAYOUT, Record
-from engine.decoding.kernels.sources import DRAFTS, NO_NUMBERS, VERDICT
+from engine.decoding.kernels.sources import DRAFTS, LENIENT, NO_NUMBERS, VERDICT
 from engine.decoding.matching import copied, match
 from engine.decoding.noise import choices
 
 if TYPE_CHECKING:
+    from engine.config import Acceptance
     from engine.decoding.kernels.laws import Laws
 
 # What is kept of a position's law, as choice.cuh lays it out. A logit x has the weight exp((x - highest) / temperature)
@@ -202,19 +203,30 @@ def look_up(board: Board, record: Record, longest: int, shortest: int, most: int
 
 
 def judge(
-    level: int, board: Board, own: Laws, record: Record, *, guess: Laws | None, tau: float, bonus: bool, top: bool
+    level: int,
+    board: Board,
+    own: Laws,
+    record: Record,
+    *,
+    acceptance: Acceptance,
+    guess: Laws,
+    bonus: bool,
+    top: bool,
 ) -> None:
     """See judge.judge."""
     mark, length = int(board.starts[level - 1]), int(board.length)
     n, row = length - mark, mark - int(board.base)
     tokens = board.tape[mark:length].tolist()
     further = not _full(board) and (n == 0 or bonus) and row + n < len(own.raw)
-    if guess is None:
-        kept = agreeing(tokens, [choice(own, row + i) for i in range(n)])
-    else:
-        kept = near(own.raw[row : row + n].float(), guess.raw[row : row + n].float(), tau)
     told = record.words.numpy().view(LAYOUT)[0]
-    told["kind"], told["count"], told["kept"], told["row"], told["following"] = VERDICT, 0, kept, row, -1
+    choices, rows = [choice(own, row + i) for i in range(n)], own.raw[row : row + n].float()
+    if acceptance.lossless:
+        kept, told["kind"] = agreeing(tokens, choices), VERDICT
+    else:
+        far = measured(acceptance.rule, rows, guess.raw[row : row + n].float(), tokens)
+        kept, told["kind"] = tolerated(tokens, choices, far, acceptance.tau), LENIENT
+        told["own"][:n], told["lags"][:n] = choices, rows[range(n), choices] - rows[range(n), tokens]
+    told["count"], told["kept"], told["row"], told["following"] = 0, kept, row, -1
     for i, token in enumerate(tokens):
         _tell(told, token, row + i, board, own)
     following = choice(own, row + kept) if kept < n or further else None

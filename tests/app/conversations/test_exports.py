@@ -12,13 +12,14 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from app.conversations.archive import Archive
-from app.conversations.conversation import Conversation, Message
+from app.conversations.conversation import Conversation, Message, Reply
 from app.conversations.export_file import export
 from app.conversations.leftovers import NAME, Leftovers
 from app.conversations.running_exports import Exports
 from app.conversations.safe import StoreError
 from app.conversations.store import Store
 from app.threads.failure import Failure
+from engine.events import Finished, LevelInfo, Started
 from tests.app.conversations.test_store import answered
 
 
@@ -149,3 +150,18 @@ def test_no_list_no_harm(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "missing", None):
         export(answered("Hi"), tmp_path / f"out {folder is None}.md", Leftovers(folder))
     assert len(list(tmp_path.iterdir())) == 3
+
+
+@pytest.mark.parametrize("ending", ["md", "html"])
+def test_a_lossy_answer_is_called_so_on_paper(tmp_path: Path, ending: str) -> None:
+    """Guards: an answer passed on as the model's own that is not quite; the count needs no log of the rounds."""
+    path, levels = tmp_path / f"talk.{ending}", (LevelInfo("Target", "", "model"),) * 2
+    for lossless, foreign, said in ((False, 3, "with a lossy method, 3 of 40 tokens not its own"), (True, 0, "")):
+        started = Started("pyramid", levels, lossless, 9, 0, 1024, "CPU")
+        end = Finished("Hello.", 40, 0.1, 20.0, "end", 0.0, None, foreign=foreign)
+        answer = Message("assistant", "Hello.", Reply(started, (), None, end, "finished"), model="Big")
+        talk = Conversation().plus(Message("user", "Hi?")).plus(answer)
+        export(talk, path, Leftovers(tmp_path / "left"))
+        text = path.read_text("utf-8")
+        assert ("lossy" in text) == bool(said)
+        assert said in text

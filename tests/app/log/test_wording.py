@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pytestqt.qtbot import QtBot
 
 from app.log import wording
+from app.log.ledger import Ledger
+from app.log.token_fate import fate_of
 from app.look.palette import LIGHT
 from app.speculation.panel import SpeculationPanel
 from engine import words
@@ -57,6 +61,29 @@ def test_the_factor_is_measured_or_not_claimed() -> None:
     assert wording.counterfactual(made) == "This computer was busy with something else.", (
         "and not once more that it is not"
     )
+
+
+def test_a_lossy_answer_says_how_far_it_went(qtbot: QtBot) -> None:
+    """Guards: an answer that is not quite the model's own with no sign of it, below it or in the panel."""
+    panel = SpeculationPanel(LIGHT)
+    qtbot.addWidget(panel)
+    made = Tally()
+    made.add([Started("pyramid", LEVELS, False, 9, 0, 1024, "CPU")])
+    panel.show_tally(made, running=True)
+    assert panel.pace.drift.isHidden()
+    made.add([Round(0, TOKENS, PASSES, "acf", 0.0, 0.1)])
+    assert wording.drift(made) == "All tokens so far are the big model’s own, although this method is lossy."
+    other = replace(token("z", 1, 2), instead="y", lag=0.5)
+    made.add([Round(1, (other, token("a")), PASSES, "za", 0.1, 0.1)])
+    panel.show_tally(made, running=True)
+    assert panel.pace.drift.text() == "1 of 5 tokens is not the big model’s own (20%)."
+    assert wording.line(made)[-1] == "lossy: 1 not the big model’s own"
+    ledger = Ledger()
+    ledger.add([Started("pyramid", LEVELS, False, 9, 0, 1024, "CPU"), Round(0, (other,), PASSES, "z", 0.1, 0.1)])
+    fate = fate_of(ledger, 0, technical=False)
+    assert fate.story.endswith(", kept by the big model. The big model would have written “y”.")
+    panel.show_tally(long(None), running=False)
+    assert panel.pace.drift.isHidden()
 
 
 def test_one_speed_everywhere(qtbot: QtBot) -> None:

@@ -44,6 +44,7 @@ OTHER: dict[str, Any] = {  # a value for every option that is not its default
     "windows": (("hsd", (2, 6)), ("lookup", (5,))),
     "acceptance": "fuzzy",
     "tolerance": 0.5,
+    "recipe": "paper",
     "room": 4096,
     "theme": "dark",
     "font_size": 18,
@@ -234,10 +235,11 @@ def test_windows_and_acceptance_reach_the_stages() -> None:
     assert settings.hierarchy(PRESETS["hispec"]) == PRESETS["hispec"]
     lossy = Settings(acceptance="fuzzy", tolerance=0.5).hierarchy(PRESETS["hsd"])
     assert not lossy.lossless
-    assert {stage.acceptance.tau for stage in lossy.stages[1:]} == {0.5}
+    assert [stage.acceptance.tau for stage in lossy.stages[1:]] == [0.2, 0.25]
     exact = Settings(acceptance="exact").hierarchy(PRESETS["pyramid"])
     assert exact.lossless
-    assert Settings(tolerance=0.1).hierarchy(PRESETS["pyramid"]).stages[1].acceptance.tau == 0.1
+    assert Settings(tolerance=0.1).hierarchy(PRESETS["pyramid"]).stages[1].acceptance.tau == 0.04
+    assert Settings(tolerance=0.0).hierarchy(PRESETS["pyramid"]).lossless
     entropies = [
         stage.window.entropy for stage in Settings(windows=(("hispec", (9, 9)),)).hierarchy(PRESETS["hispec"]).stages
     ]

@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.config import PRESETS, ModelSet, Preset, Sampling, Window
+from engine.config import PRESETS, Acceptance, ModelSet, Preset, Sampling, Window
 from engine.decoding.eager import EagerRunner
 from engine.decoding.goodput import Goodput
 from engine.decoding.graphs import GraphRunner, stack
@@ -51,6 +51,17 @@ MIXED = replace(  # a model below an exit of another
     name="mixed",
     stages=(PRESETS["draft"].stages[0], *PRESETS["hispec"].stages[1:]),
 )
+LOOSE = [  # keep some of what random models say that is not the target's own, and veto some
+    replace(
+        PRESETS["pyramid"],
+        name=rule.rule,
+        stages=(
+            PRESETS["pyramid"].stages[0],
+            *(replace(stage, acceptance=rule) for stage in PRESETS["pyramid"].stages[1:]),
+        ),
+    )
+    for rule in (Acceptance("fuzzy", 2.3), Acceptance("likely", 4.0), Acceptance("trusted", 0.9))
+]
 WHOLE = [preset for preset in PRESETS.values() if preset.roles == preset.whole]  # what whole models can run
 Open = Callable[[str], Session]
 
@@ -89,7 +100,7 @@ def told(events: list[Event]) -> list[Any]:
     """Return the rounds without their times: each token's fate, and the level and kind of each pass."""
     return [
         (
-            [(t.id, t.level, t.reached, t.rejected_by, t.discarded, t.ranks) for t in event.tokens],
+            [(t.id, t.level, t.reached, t.rejected_by, t.discarded, t.ranks, t.instead) for t in event.tokens],
             [(p.level, p.kind) for p in event.passes],
             event.text,
         )
@@ -110,11 +121,16 @@ def longest(events: list[Event]) -> int:
     return max(len(list(run)) for kind, run in groupby(passes) if kind == "draft")
 
 
+def others(events: list[Event]) -> int:
+    """Return how many tokens of a reply are not what the target would have written."""
+    return sum(token.instead is not None for event in events if isinstance(event, Round) for token in event.settled)
+
+
 def ids(events: list[Event]) -> tuple[int, ...]:
     return tuple(token.id for event in events if isinstance(event, Round) for token in event.settled)
 
 
-@pytest.mark.parametrize("preset", [*map(unplanned, WHOLE), SHY, MIXED], ids=lambda preset: preset.name)
+@pytest.mark.parametrize("preset", [*map(unplanned, WHOLE), *LOOSE, SHY, MIXED], ids=lambda preset: preset.name)
 def test_rounds_are_those_of_the_recursion(session: Open, preset: Preset, monkeypatch: pytest.MonkeyPatch) -> None:
     """A wrong row, mark or position changes who is told to have written or vetoed what, long before the reply.
 
@@ -123,6 +139,10 @@ def test_rounds_are_those_of_the_recursion(session: Open, preset: Preset, monkey
     monkeypatch.setattr(Goodput, "worth", lambda _goodput, _length, most: most)
     recorded, called = ask(session("graphs"), preset), ask(session("eager"), preset)
     assert told(recorded) == told(called)
+    ends = [event for event in (recorded[-1], called[-1]) if isinstance(event, Finished)]
+    assert ends[0].foreign == ends[1].foreign == others(called)
+    assert ends[0].lag == pytest.approx(ends[1].lag, abs=1e-3)
+    assert (0 < others(called) < TOKENS) == (preset in LOOSE)
     asked = [(stage.window.tokens, stage.window.tokens) for stage in preset.stages[:-1]]
     assert windows(recorded) == windows(called) == [*asked, (0, 0)]
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.config import Sampling
-from engine.decoding.acceptance import divergence
+from engine.config import Acceptance, Sampling
+from engine.decoding.acceptance import measured, tolerated
 from engine.decoding.kernels.board import Board
 from engine.decoding.kernels.judge import judge
 from engine.decoding.kernels.laws import Laws, shape_laws
@@ -33,12 +33,19 @@ def laws_of(logits: Tensor, board: Board) -> Laws:
     return laws
 
 
-def settle(board: Board, own: Tensor, tokens: list[int], guess: Tensor | None = None, **options: bool) -> Verdict:
+def settle(
+    board: Board,
+    own: Tensor,
+    tokens: list[int],
+    guess: Tensor | None = None,
+    rule: Acceptance = Acceptance("fuzzy", 0.05),  # noqa: B008 - frozen
+    **options: bool,
+) -> Verdict:
     """Propose ``tokens`` and judge them once."""
     board.write(PROMPT, 0)
     propose(board, tokens)
     record, below = Record.empty(CPU), None if guess is None else laws_of(guess, board)
-    judge(1, board, laws_of(own, board), record, guess=below, tau=0.05, top=True, **options)
+    judge(1, board, laws_of(own, board), record, acceptance=rule, guess=below, top=True, **options)
     told = Reading(record.words).read()
     assert isinstance(told, Verdict)
     return told
@@ -73,16 +80,21 @@ def test_the_tape_takes_the_verdict() -> None:
     assert kinds == {0, 1, 2, 3}
 
 
-def test_a_fuzzy_judge_looks_at_the_laws() -> None:
-    """Its own choices follow where it parts from the proposer, whatever the tokens are."""
-    kinds = set()
+@pytest.mark.parametrize("rule", [Acceptance("fuzzy", 0.05), Acceptance("likely", 2.0), Acceptance("trusted", 0.8)])
+def test_a_lossy_judge_keeps_what_it_tolerates(rule: Acceptance) -> None:
+    """And tells what it would have written itself in each place; that follows where it tolerates no more."""
+    kinds, tokens = set(), [0, 2, 4]
     for seed in range(20):
         guess, own = tables(seed)
         guess = own + 0.8 * (guess - own)
-        told = settle(board_of(), own, [0, 2, 4], guess)
-        near = (divergence(own[:3], guess[:3]) <= 0.05).tolist()
-        assert told.kept == (near.index(False) if False in near else 3)
-        assert told.following == Sampler(Sampling(seed=9)).choose(own.softmax(dim=1), len(PROMPT))[told.kept]
+        told = settle(board_of(), own, tokens, guess, rule)
+        choices = Sampler(Sampling(seed=9)).choose(own.softmax(dim=1), len(PROMPT))
+        far = measured(rule.rule, own[:3], guess[:3], tokens)
+        assert told.kept == tolerated(tokens, choices, far, rule.tau)
+        assert told.following == choices[told.kept]
+        rows, kept = range(told.kept), tokens[: told.kept]
+        assert told.own == tuple(choices[: told.kept])
+        assert told.lags == pytest.approx((own[rows, choices[: told.kept]] - own[rows, kept]).tolist(), abs=1e-6)
         kinds.add(told.kept)
     assert len(kinds) > 2
 

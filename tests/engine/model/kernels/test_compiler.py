@@ -46,7 +46,7 @@ NF4_WIDEST = {"TOKEN_TILES": 2, "STAGES": 2, "REGISTERS": 128, "TABLE_STRIDE": 1
         (Source("attention"), ["attend", "join"], {"HEAD_DIM": 128, "STEP": 128}),
         (decoding("rows"), ["open_pass", "keep", "recall"], MACROS),
         (decoding("laws"), ["survey", "weigh", "gather", "choose", "race", "draw"], MACROS),
-        (decoding("judge"), ["diverge", "decide"], MACROS),
+        (decoding("judge"), ["diverge", "surprise", "hesitate", "decide"], MACROS),
         (decoding("rank"), ["rank"], MACROS),
         (decoding("lookup"), ["look_up"], MACROS),
         (decoding("block"), ["open_block", "lean", "doubt"], MACROS),

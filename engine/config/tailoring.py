@@ -1,0 +1,63 @@
+"""A method as somebody wants it: windows, the rule that tokens are kept by and how loose it is, a paper's settings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Literal
+
+from engine.config import USUAL, Acceptance, Preset, Stage, Way
+from engine.config.acceptance import rule_of
+from engine.config.published import published
+
+Kept = Literal["preset"] | Way  # "preset": by the rules that the method has
+Recipe = Literal["ours", "paper", "paper-no-bonus"]
+WAYS = MappingProxyType(
+    {
+        "preset": "As the method has it",
+        "exact": "Exact",
+        "fuzzy": "Where the models are of one mind (lossy)",
+        "assisted": "The same, for the big model alone (lossy)",
+        "likely": "Where it finds a guess likely enough (lossy)",
+        "trusted": "Where the guesser is sure (lossy)",
+    }
+)
+RECIPES = MappingProxyType(
+    {"ours": "What proved best here", "paper": "The paper’s", "paper-no-bonus": "The paper’s, without a bonus word"}
+)
+
+
+def tailored(
+    preset: Preset,
+    windows: Sequence[int] = (),
+    kept: Kept = "preset",
+    tolerance: float = USUAL,
+    recipe: Recipe = "ours",
+) -> Preset:
+    """Return ``preset`` with ``windows`` (tokens per level below the target, bottom first; empty: its own).
+
+    ``kept``: by which rule of acceptance, and by "preset" whatever it has; ``tolerance``: how loose one that is LOSSY
+    is, from 0, which is exact, to 1. ``recipe``: whose windows those are that were not given. Chosen windows, or a rule
+    that is not exact, are not planned over.
+    """
+    if recipe != "ours":
+        preset = published(preset, "assisted" if kept == "assisted" else "fuzzy", bonus=recipe == "paper")
+    stages = list(preset.stages)
+    for index, tokens in enumerate(windows[: len(stages) - 1]):
+        stages[index] = replace(stages[index], window=replace(stages[index].window, tokens=tokens))
+    for index in range(1, len(stages)):
+        acceptance = _acceptance(stages, index, kept, tolerance)
+        stages[index] = replace(stages[index], acceptance=acceptance)
+        if acceptance.rule == "fuzzy":  # laws over other tokens are never near
+            stages[index - 1], stages[index] = (replace(each, trimmed=False) for each in stages[index - 1 : index + 1])
+    made = replace(preset, stages=tuple(stages))
+    return replace(made, planned=preset.planned and not windows and made.lossless)
+
+
+def _acceptance(stages: Sequence[Stage], index: int, kept: Kept, tolerance: float) -> Acceptance:
+    """Return how the level at ``index`` judges; what copies or guesses by another's laws has none to compare with."""
+    top = index == len(stages) - 1
+    rule = stages[index].acceptance.rule if kept == "preset" else rule_of(kept, top=top)
+    found = Acceptance(rule).at(tolerance, top=top)
+    return Acceptance() if found.compares and not stages[index - 1].source.judges else found
