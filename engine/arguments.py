@@ -95,6 +95,7 @@ def _add_paper_options(command: argparse.ArgumentParser) -> None:
         "--categories", nargs="+", default=[], metavar="NAME", help="Spec-Bench's: writing, qa, rag, mt_bench, …"
     )
     papers.add_argument("--limit", type=_count, metavar="N", help="questions of each category (default: all)")
+    papers.add_argument("--minutes", type=float, metavar="N", help="ask nothing more after so long (default: all)")
     papers.add_argument("--svg", type=Path, metavar="FOLDER", help="write a picture of each table there")
 
 

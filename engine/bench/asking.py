@@ -88,7 +88,7 @@ def _compared(arguments: argparse.Namespace, sampling: Sampling, say: Say, opene
     session = opened(arguments)
     from engine.bench.papers.comparing import compare
 
-    found = compare(session, arguments.papers, questions, sampling, arguments.max_tokens, say)
+    found = compare(session, arguments.papers, questions, sampling, arguments.max_tokens, say, arguments.minutes)
     if arguments.svg is not None:
         found.draw(arguments.svg)
     return found

@@ -53,8 +53,9 @@ def compare(
     sampling: Sampling,
     max_tokens: int,
     say: Callable[[str], None],
+    minutes: float | None = None,
 ) -> Papers:
-    """Hold each paper of ``names`` (none: all) against one run over ``questions``.
+    """Hold each paper of ``names`` (none: all) against one run over ``questions``, of about so many ``minutes``.
 
     Raises ModelSetError where the session's models can show none of them.
     """
@@ -68,7 +69,7 @@ def compare(
     if not possible:
         raise ModelSetError(" ".join(left_out), "Choose a set with more models, such as assets/starter.")
     ways = [way for paper in possible for comparison in paper.comparisons for way in comparison.ways]
-    found = run(session, ways, questions, sampling, max_tokens, say)
+    found = run(session, ways, questions, sampling, max_tokens, say, minutes)
     return Papers(tuple(tabulate(paper, found) for paper in possible), tuple(left_out))
 
 

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -51,21 +52,22 @@ def read(path: Path) -> tuple[Question, ...]:
 
 
 def picked(questions: Iterable[Question], categories: Sequence[str], limit: int | None) -> tuple[Question, ...]:
-    """Return at most ``limit`` questions of each of ``categories`` (none: of all), in their order.
+    """Return at most ``limit`` questions of each of ``categories`` (none: of all): the first of each, then the second.
 
+    So a run that has to end early has asked of all.
     ``categories``: of CATEGORIES or GROUPS. Raises SettingError for any other, and where that leaves no question.
     """
     if unknown := [name for name in categories if name not in {*CATEGORIES, *GROUPS}]:
         raise SettingError(f"{unknown[0]} is no category.", f"There are {', '.join((*CATEGORIES, *GROUPS))}.")
     wanted = {each for name in categories for each in GROUPS.get(name, (name,))} or set(CATEGORIES)
-    taken, found = Counter[str](), list[Question]()
+    taken, found = Counter[str](), list[tuple[int, Question]]()
     for question in questions:
         if question.category in wanted and (limit is None or taken[question.category] < limit):
             taken[question.category] += 1
-            found.append(question)
+            found.append((taken[question.category], question))
     if not found:
         raise SettingError(f"There are no questions of {', '.join(categories)}.", "Choose other --categories.")
-    return tuple(found)
+    return tuple(question for _, question in sorted(found, key=itemgetter(0)))
 
 
 def _parsed(lines: Iterable[str], name: str) -> tuple[Question, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
@@ -113,7 +115,7 @@ def mean_pace(turns: Sequence[tuple[int, float]], left_out: int | None = None) -
 class Run:
     """What one run found: by sampling and way, an answer to each question, in the same order for all.
 
-    ``left_out``: questions too long for the model.
+    ``left_out``: how many questions were not asked, and why.
     """
 
     model: str
@@ -121,7 +123,7 @@ class Run:
     samplings: Mapping[str, Sampling]
     max_tokens: int
     answers: Mapping[tuple[str, Way], tuple[Answer, ...]]
-    left_out: int
+    left_out: str
 
     @property
     def settings(self) -> str:
@@ -133,8 +135,8 @@ class Run:
             for name, sampling in self.samplings.items()
         ]
         count = len(next(iter(self.answers.values())))
-        missed = f" ({self.left_out} too long for this model)" if self.left_out else ""
-        return f"{self.device}; {count} questions{missed}, up to {self.max_tokens} tokens a turn; {' and '.join(drawn)}"
+        asked = f"{count} questions{self.left_out}, up to {self.max_tokens} tokens a turn"
+        return f"{self.device}; {asked}; {' and '.join(drawn)}"
 
 
 @torch.inference_mode()
@@ -145,11 +147,13 @@ def run(
     sampling: Sampling,
     max_tokens: int,
     say: Callable[[str], None],
+    minutes: float | None = None,
 ) -> Run:
     """Answer ``questions`` through plain decoding and all of ``ways``, greedily and by ``sampling``.
 
     Who begins changes from question to question, so that a machine that slows down slows nobody more than the others;
-    each question has noise of its own, the same for all, so that what is exact writes the same text.
+    each question has noise of its own, the same for all, so that what is exact writes the same text. After so many
+    ``minutes`` no further question is asked, but for the second, without which nothing can be said.
     """
     ways = [PLAIN, *(way for way in dict.fromkeys(ways) if way != PLAIN)]
     samplings = {GREEDY: replace(sampling, temperature=0.0)}
@@ -160,7 +164,12 @@ def run(
             pass
     fitting = [question for question in questions if _fits(session, question, max_tokens)]
     answers: dict[tuple[str, Way], list[Answer]] = {(name, way): [] for name in samplings for way in ways}
+    end = math.inf if minutes is None else time.monotonic() + 60 * minutes
+    asked = 0
     for number, question in enumerate(fitting):
+        if number > 1 and time.monotonic() > end:
+            break
+        asked += 1
         say(f"question {number + 1} of {len(fitting)}: {question.category}")
         first = number % len(ways)
         for name, drawn in samplings.items():
@@ -172,8 +181,15 @@ def run(
         samplings=samplings,
         max_tokens=max_tokens,
         answers={key: tuple(given) for key, given in answers.items()},
-        left_out=len(questions) - len(fitting),
+        left_out=_left_out(len(questions) - len(fitting), len(fitting) - asked),
     )
+
+
+def _left_out(long: int, late: int) -> str:
+    """Say how many questions were not asked."""
+    reasons = (long, "too long for this model"), (late, "left out for time")
+    told = " and ".join(f"{count} {reason}" for count, reason in reasons if count)
+    return told and f" ({told})"
 
 
 def _device(session: Session) -> str:

@@ -51,7 +51,9 @@ def a_run() -> Run:
         Answer(2, "rag", 50, 25, 0.0, 87.5, ("b",), levels),
     )
     plain = answer(50, 50.0), answer(50, 50.0, "rag")
-    return Run("m", "CPU", {"greedy": Sampling(temperature=0)}, 50, {("greedy", PLAIN): plain, ("greedy", WAY): own}, 0)
+    return Run(
+        "m", "CPU", {"greedy": Sampling(temperature=0)}, 50, {("greedy", PLAIN): plain, ("greedy", WAY): own}, ""
+    )
 
 
 def test_a_round_is_measured_in_plain_steps() -> None:

@@ -20,14 +20,19 @@ from engine.errors import ModelSetError, UpdraftError
 from engine.session import Session
 from tests.engine.family import finish
 
-QUESTIONS = (Question(1, "writing", ("The fox?", "And the hen?")), Question(2, "qa", ("The river?",)))
+QUESTIONS = (
+    Question(1, "writing", ("The fox?", "And the hen?")),
+    Question(2, "qa", ("The river?",)),
+    Question(3, "rag", ("The fox? " * 200,)),
+    Question(4, "rag", ("The hen?",)),
+)
 
 
 @pytest.fixture(scope="module")
 def papers(family: ModelSet) -> Papers:
     """Give what one short run found."""
     session = finish(Session.open(family, "cpu"))
-    return compare(session, ["hsd", "hispec"], QUESTIONS, Sampling(), 6, lambda _: None)
+    return compare(session, ["hsd", "hispec"], QUESTIONS, Sampling(), 6, lambda _: None, minutes=0)
 
 
 def test_every_exact_way_writes_plains_text(papers: Papers) -> None:
@@ -39,6 +44,7 @@ def test_every_exact_way_writes_plains_text(papers: Papers) -> None:
         assert hsd.ways[sampling]["HSD, all three"].parts["sifting"].passes > 0
     assert list(hsd.rows) == ["writing", "qa", "all"]
     assert len(hsd.sentences) == 2
+    assert "2 questions (1 too long for this model and 1 left out for time)" in hsd.settings
     assert "HiSpec is left out" in papers.left_out[0]
 
 

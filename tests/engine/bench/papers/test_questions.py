@@ -63,7 +63,9 @@ def test_categories_and_a_limit_pick() -> None:
     """A group stands for its members; an unknown name is refused with those there are."""
     questions = picked(shipped(), ["mt_bench", "qa"], 2)
     assert Counter(question.category for question in questions) == dict.fromkeys([*MT_BENCH, "qa"], 2)
-    assert picked(shipped(), [], None) == shipped()
+    everything = picked(shipped(), [], None)
+    assert sorted(everything, key=lambda question: question.id) == list(shipped())
+    assert [question.category for question in everything[:13]] == list(CATEGORIES), "one of each comes first"
     with pytest.raises(SettingError, match="poetry") as refused:
         picked(shipped(), ["qa", "poetry"], None)
     assert "math_reasoning" in refused.value.hint
