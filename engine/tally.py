@@ -6,10 +6,23 @@ The window, the terminal and the benchmark take their figures from here.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from engine.events import Doubt, Event, Factor, Finished, LevelInfo, PlainPace, Prefill, Round, Started, Token, compare
+from engine.events import (
+    Doubt,
+    Event,
+    Factor,
+    Finished,
+    LevelInfo,
+    PlainPace,
+    Planned,
+    Prefill,
+    Round,
+    Started,
+    Token,
+    compare,
+)
 
 RECENT = 1.0  # seconds of the reply's clock that "now" looks back on
 
@@ -68,6 +81,20 @@ class LevelTally:
         return good / all_ if all_ else None
 
 
+@dataclass(slots=True)
+class PlanTally:
+    """What came of a chain that the engine chose: ``tokens`` in ``seconds`` of rounds while it was at work."""
+
+    plan: Planned
+    tokens: int = 0
+    seconds: float = 0.0
+
+    @property
+    def pace(self) -> float | None:
+        """Tokens a second; None before there were any."""
+        return self.tokens / self.seconds if self.tokens and self.seconds else None
+
+
 class Tally:
     """Counts an answer as its events arrive. ``pace``: what plain decoding costs, as was known before it."""
 
@@ -77,6 +104,7 @@ class Tally:
         self.prefill: Prefill | None = None
         self.finished: Finished | None = None
         self.levels: list[LevelTally] = []  # bottom first
+        self.plans: list[PlanTally] = []  # of the chains the engine chose, one after the other
         self.tokens = 0
         self.rounds = 0
         self.seconds = 0.0  # of all rounds
@@ -89,7 +117,9 @@ class Tally:
             match event:
                 case Started():
                     self.started = event
-                    self.levels = [LevelTally(info) for info in event.levels]
+                    self.levels, self.plans = [LevelTally(info) for info in event.levels], []
+                case Planned():
+                    self._plan(event)
                 case Prefill():
                     self.prefill = event
                 case Round():
@@ -101,11 +131,16 @@ class Tally:
                     self.tokens = event.tokens
 
     def _add_round(self, round_: Round) -> None:
+        if round_.plan is not None:
+            self._plan(round_.plan)
         settled = len(round_.settled)
         end = round_.start + round_.seconds
         self.rounds += 1
         self.tokens += settled
         self.seconds += round_.seconds
+        if self.plans:
+            self.plans[-1].tokens += settled
+            self.plans[-1].seconds += round_.seconds
         self._recent.append((end, round_.seconds, settled))
         while len(self._recent) > 1 and self._recent[0][0] < end - RECENT:
             self._recent.popleft()
@@ -122,11 +157,23 @@ class Tally:
         own.kept += not token.ghost
         if token.instead is not None and not token.ghost:
             self._lags.append(token.lag)
-        for above in range(token.level + 1, min(token.reached + 1, self._top) + 1):
+        above_it = [level for level in self._working if level > token.level]
+        last = next((level for level in above_it if level > token.reached), self._top)
+        for above in (level for level in above_it if level <= last):
             self.levels[above].offered += 1
             self.levels[above].stood += token.reached >= above
         for judge, _ in token.judged[1:]:
             self.levels[judge].judged += 1
+
+    def _plan(self, plan: Planned) -> None:
+        """Begin to count for ``plan``, which is told before its first round and with it."""
+        if not self.plans or self.plans[-1].plan != plan:
+            self.plans.append(PlanTally(plan))
+
+    @property
+    def _working(self) -> Sequence[int]:
+        """The levels at work, bottom first: all, unless the engine chose some."""
+        return self.plans[-1].plan.working if self.plans else range(len(self.levels))
 
     @property
     def _top(self) -> int:

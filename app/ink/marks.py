@@ -11,7 +11,7 @@ from PySide6.QtGui import QColor, QPainter, QPen, QTextCharFormat, QTextFormat
 
 from app.look.palette import Palette
 from engine.config import source_kind
-from engine.events import LevelInfo, Token
+from engine.events import LevelInfo, Token, guesses
 
 OUTSIDE_PROPERTY = QTextFormat.Property.UserProperty + 1  # on what is shown in a document but not part of the answer
 
@@ -52,7 +52,7 @@ def writer_mark(level: int, levels: Sequence[LevelInfo]) -> Mark:
         return Mark.WRITTEN
     if not source_kind(levels[level].kind).passes:
         return Mark.LOOKED_UP
-    return Mark.CORRECTED if level else Mark.DRAFTED
+    return Mark.DRAFTED if guesses(levels, level) else Mark.CORRECTED
 
 
 def colour_of(mark: Mark, palette: Palette) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.config import source_kind
-from engine.events import LevelInfo
+from engine.events import LevelInfo, guesses
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,18 @@ def plain_name(levels: Sequence[LevelInfo], index: int) -> str:
     """Return the plain name of a level, by what it does in the chain."""
     if index == len(levels) - 1:
         return "Big model"
-    if index == 0:
-        return source_kind(levels[0].kind).noun
-    return "Checker" if len(levels) == 3 else f"Checker {index}"
+    if guesses(levels, index):
+        return _guesser(levels, index)
+    checkers = [at for at in range(index, len(levels) - 1) if not guesses(levels, at)]
+    before = sum(not guesses(levels, at) for at in range(index))
+    return f"Checker {before + 1}" if before or len(checkers) > 1 else "Checker"
+
+
+def _guesser(levels: Sequence[LevelInfo], index: int) -> str:
+    """Return the name of one that guesses, with a number where several are called alike."""
+    nouns = [source_kind(info.kind).noun for at, info in enumerate(levels) if guesses(levels, at)]
+    at = sum(guesses(levels, other) for other in range(index))
+    return nouns[at] if nouns.count(nouns[at]) == 1 else f"{nouns[at]} {1 + nouns[:at].count(nouns[at])}"
 
 
 def _task(levels: Sequence[LevelInfo], index: int) -> str:
@@ -58,4 +67,4 @@ def _task(levels: Sequence[LevelInfo], index: int) -> str:
         return "writes every word itself, one token at a time"
     if index == top:
         return "has the last word on every guess, and writes the right one where a guess was wrong"
-    return source_kind(info.kind).task(info.detail, bottom=index == 0)
+    return source_kind(info.kind).task(info.detail, bottom=guesses(levels, index))

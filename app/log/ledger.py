@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from engine.events import Drafting, Event, Finished, LevelInfo, Round, Started, Token
+from engine.events import Drafting, Event, Finished, LevelInfo, Round, Started, Token, guesses
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class Ledger:
         """Return what was written in place of the rejected token at ``index``, if anything was."""
         rest = range(index + 1, self.of_round(self.owners[index]).stop)
         later = next((at for at in rest if not self.tokens[at].discarded), None)
-        return None if later is None or self.tokens[later].level == 0 else self.tokens[later]
+        return None if later is None or guesses(self.levels, self.tokens[later].level) else self.tokens[later]
 
     def _share(self, index: int, level: int, place: int | None) -> Share:
         """Return what ``level``, which spoke of the token in that ``place`` or not at all, gave and spent."""

@@ -9,7 +9,7 @@ from app.log import wording
 from app.log.captions import Caption, captions_of
 from app.log.ledger import Ledger, Share
 from engine import words
-from engine.events import Token
+from engine.events import Token, guesses
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,10 @@ def story(ledger: Ledger, index: int, captions: Sequence[Caption]) -> str:
     token, nouns = ledger.tokens[index], [caption.noun for caption in captions]
     if len(nouns) == 1:
         return f"Written by {nouns[0]}, one token a pass."
-    parts = [f"{'Guessed' if token.level == 0 else 'Written'} by {nouns[token.level]}"]
-    parts += [f"kept by {nouns[level]}" for level in range(token.level + 1, token.reached + 1)]
+    parts = [f"{'Guessed' if guesses(ledger.levels, token.level) else 'Written'} by {nouns[token.level]}"]
+    above = range(token.level + 1, len(nouns))
+    judges = {level for level, _ in token.judged[1:]} or above  # of all above its writer, those that were at work
+    parts += [f"kept by {nouns[level]}" for level in above if level in judges and level <= token.reached]
     if token.rejected_by is not None:
         parts.append(f"rejected by {nouns[token.rejected_by]}{_instead(ledger, index, nouns)}")
     elif token.discarded:

@@ -8,10 +8,9 @@ from PySide6.QtCore import QRectF, QSize
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QWidget
 
-from app.ink.marks import GHOSTS, OUTSIDE, Mark, colour_of, inks
+from app.ink.marks import GHOSTS, OUTSIDE, Mark, colour_of, inks, writer_mark
 from app.look.label import Label
 from app.look.palette import Palette
-from engine.config import source_kind
 from engine.events import LevelInfo
 
 ENTRIES = {  # the word shown with its mark, what follows it, and all of it in a sentence
@@ -46,9 +45,8 @@ def marks_of(levels: Sequence[LevelInfo]) -> list[Mark]:
     """Return the marks that can occur where ``levels`` answer, bottom first; none where a single one does."""
     if len(levels) < 2:
         return []
-    first = Mark.DRAFTED if source_kind(levels[0].kind).passes else Mark.LOOKED_UP
-    between = [Mark.CORRECTED] if len(levels) > 2 else []
-    return [first, *between, Mark.WRITTEN, Mark.REJECTED, Mark.PENDING, Mark.DISCARDED]
+    written = dict.fromkeys(writer_mark(at, levels) for at in range(len(levels)))
+    return [*written, Mark.REJECTED, Mark.PENDING, Mark.DISCARDED]
 
 
 class Legend(QWidget):

@@ -18,7 +18,7 @@ from app.speculation.legend import Legend
 from app.speculation.level_card import LevelCard
 from app.speculation.pace import Pace
 from app.speculation.rounds import Rounds
-from engine.events import LevelInfo
+from engine.events import LevelInfo, guesses
 from engine.tally import Tally
 
 EXPLANATION = "Ask something, and you see here which model guessed, what was kept of it, and how long it took."
@@ -139,7 +139,10 @@ class SpeculationPanel(QScrollArea):
             card.deleteLater()
         self._levels = levels
         last, captions = len(levels) - 1, captions_of(levels, technical=self._technical)
-        self.cards = [LevelCard(info, captions[at], bottom=at == 0, top=at == last) for at, info in enumerate(levels)]
+        self.cards = [
+            LevelCard(info, captions[at], bottom=at == 0 or guesses(levels, at), top=at == last)
+            for at, info in enumerate(levels)
+        ]
         for card in reversed(self.cards):
             self._cards.addWidget(card)
         self._hint.setVisible(not levels)

@@ -18,6 +18,7 @@ from engine.events import (
     Started,
     Token,
     figures,
+    guesses,
     why_uncompared,
 )
 from engine.printable import printable
@@ -121,7 +122,7 @@ class Terminal:
             return LOOKUP
         if level == len(levels) - 1:
             return TARGET
-        return DRAFT if level == 0 else MIDDLE
+        return DRAFT if guesses([each.info for each in levels], level) else MIDDLE
 
     def _finish(self, event: Finished) -> None:
         self._tally.add([event])

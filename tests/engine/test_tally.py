@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 
-from engine.events import Event, Finished, LevelInfo, Pass, PlainPace, Round, Started, Token
+from engine.events import (
+    Event,
+    Finished,
+    LevelInfo,
+    Pass,
+    PlainPace,
+    Planned,
+    Round,
+    Started,
+    Token,
+    from_json,
+    to_json,
+)
 from engine.tally import Drift, Tally
 
 LEVELS = tuple(LevelInfo(name, "", "exit") for name in ("Draft", "Intermediate", "Target"))
@@ -120,3 +133,23 @@ def test_what_is_not_the_targets_own_is_counted() -> None:
     old.add((*told, replace(end, foreign=None)))
     assert old.drift is None, "earlier versions did not tell"
     assert counted().drift is None, "an exact one"
+
+
+def test_a_chain_the_engine_chose_is_counted_by_itself() -> None:
+    """Guards: tokens offered to levels that were not at work, what came mixed up with what came before."""
+    first = Planned(0, "Draft → Target", (0, 2), 1.5, 30.0, "Because.")
+    second = Planned(2, "Target", (2,), 1.0, 20.0, "The draft is seldom right.")
+    drafted = (token(0, 2, 2), token(2, 2))
+    tally = Tally()
+    tally.add([BEGUN, first, Round(0, drafted, PASSES, "aa", 0.0, 0.1, first), second])
+    tally.add([Round(1, (token(2, 2),), PASSES[-1:], "a", 0.1, 0.2, second)])
+    assert [(each.plan, each.tokens) for each in tally.plans] == [(first, 2), (second, 1)]
+    assert [each.pace for each in tally.plans] == pytest.approx([20, 5])
+    assert (tally.levels[1].offered, tally.levels[2].offered, tally.levels[2].stood) == (0, 1, 1)
+
+
+def test_a_plan_outlives_the_reply() -> None:
+    """Guards: a log whose rounds cannot be read again because one says what was planned."""
+    plan = Planned(3, "Lookup → Target", (0, 2), None, None, "Nothing is known yet.")
+    for event in (plan, Round(0, TOKENS, PASSES, "acf", 0.0, 0.1, plan)):
+        assert from_json(json.loads(json.dumps(to_json(event)))) == event

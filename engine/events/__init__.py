@@ -1,7 +1,8 @@
 """What a reply tells: frozen events that carry everything the views need. No torch.
 
 A reply yields Loading*, perhaps Notices, Started, Prefill*, then for every round Drafting* and one Round, now and
-then a PlainPace, and ends in Finished. Every view of a reply is a function of its Started, Rounds and Finished.
+then a PlainPace, and ends in Finished. Where the engine chooses the chain, a Planned comes before its first round.
+Every view of a reply is a function of its Started, Rounds and Finished.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from math import inf
 from typing import Any, Literal, TypeVar, get_args
 
 from engine import words
+from engine.events.levels import LevelInfo as LevelInfo
+from engine.events.levels import Planned as Planned
+from engine.events.levels import guesses as guesses
 
 T = TypeVar("T")
 PassKind = Literal["draft", "verify"]
@@ -46,33 +50,6 @@ class Notice:
     """
 
     sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class LevelInfo:
-    """One level of the hierarchy at work, bottom first: ``kind`` says where its laws come from.
-
-    ``window``: how many tokens it hands up at a time, the most for the bottom one and the least for others; ``asked``:
-    how many it was to be, which a pass of the level above may not hold. 0: it hands up nothing, or that is not known.
-    """
-
-    title: str  # "Draft", "Qualifier", "Target", "Lookup"
-    detail: str  # "2 of 16 layers", "4.6 M parameters"
-    kind: str  # of its source: "exit", "model", "lookup", …
-    window: int = 0
-    asked: int = 0
-
-    @property
-    def cut(self) -> bool:
-        """True where it hands up fewer tokens at a time than were asked for."""
-        return self.window < self.asked
-
-    def ahead(self, *, bottom: bool) -> str:
-        """Say how many tokens it hands up at a time, and how many were asked for where that is more; empty: unknown."""
-        if not self.window:
-            return ""
-        many = f"up to {self.window} at a time" if bottom else f"{self.window} or more at a time"
-        return f"{many}; {self.asked} asked" if self.cut else many
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +132,7 @@ class Round:
     ``tokens``: every token proposed or written, in reading order, a vetoed one and those
     discarded behind it right before what replaced them. The texts of the tokens that are no ghosts join to ``text``,
     but for what is held back while it may begin a stop text. ``start`` and ``seconds`` are on the reply's clock.
+    ``plan``: what was planned just before it, so that a log that is kept has it.
     """
 
     index: int
@@ -163,6 +141,7 @@ class Round:
     text: str
     start: float
     seconds: float
+    plan: Planned | None = None
 
     @property
     def settled(self) -> tuple[Token, ...]:
@@ -270,7 +249,7 @@ class Finished:
     lag: float = 0.0
 
 
-Event = Loading | Notice | Started | Prefill | Drafting | Round | PlainPace | Finished
+Event = Loading | Notice | Started | Prefill | Planned | Drafting | Round | PlainPace | Finished
 
 
 def finished(steps: Generator[object, None, T]) -> T:
@@ -296,7 +275,15 @@ def from_json(value: dict[str, Any]) -> Event:
     for name, kind in nested.items():
         if isinstance(fields.get(name), list | tuple):
             fields[name] = tuple(_build(kind, item) for item in fields[name])
+    if isinstance(fields.get("plan"), dict):
+        fields["plan"] = _planned(fields["plan"])
+    if value["event"] == "planned":
+        return _planned(fields)
     return kinds[value["event"]](**fields)
+
+
+def _planned(fields: dict[str, Any]) -> Planned:
+    return Planned(**{**fields, "working": tuple(fields["working"])})
 
 
 def _build(kind: type[LevelInfo] | type[Pass] | type[Token], item: dict[str, Any]) -> LevelInfo | Pass | Token:
