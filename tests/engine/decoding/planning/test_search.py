@@ -1,0 +1,86 @@
+"""The search, against every chain with all windows."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, product
+
+import pytest
+
+from engine.config import TARGET, Exit, Head, Lookup, Model, Source
+from engine.decoding.planning.search import MOST, WIDEST, Chain, search, worth_of
+from engine.decoding.planning.value import Cost, Guess
+
+TOP = Model(TARGET)
+JUDGES = (Exit(0.25), Model("draft"), Model("qualifier"), TOP)
+BOTTOMS = ((Lookup(),), (Head(),), (Lookup(), Head()), (Exit(0.25),), (Model("draft"),), (Lookup(), Model("draft")))
+
+
+@dataclass
+class Fixed:
+    """A world in which passes take ``costs``, ``wider`` more for each further position, and levels agree as drawn."""
+
+    costs: Mapping[Source, float]
+    wider: float
+    shares: Mapping[tuple[Source, Source], tuple[float, ...]]
+
+    def guesses(self, guessers: Sequence[Source], window: int, judge: Source) -> Sequence[Guess]:
+        *first, last = guessers
+        copied = [Guess({5: 1.0}, lambda _: 0.0, self.shares[source, judge], 0.3) for source in first]
+        if not last.passes:
+            return [Guess({0: 0.7, window: 0.3}, lambda _: 0.0, self.shares[last, judge])]
+        return [
+            *copied,
+            Guess({window: 1.0}, lambda n: n * self.costs[last], self.shares[last, judge], 1 - 0.3 * len(first)),
+        ]
+
+    def cost(self, judge: Source, below: Source | None) -> Cost:  # noqa: ARG002 - others differ by it
+        return lambda n: self.costs[judge] * (1 + self.wider * (n - 1))
+
+    def agreement(self, low: Source, high: Source) -> Sequence[float]:
+        return self.shares[low, high]
+
+
+def drawn(dice: random.Random) -> Fixed:
+    """Return a world: smaller levels cheaper, larger ones surer, a head's guesses falling off along the window."""
+    costs: dict[Source, float] = {TOP: 1.0, Lookup(): 0.0, Head(): dice.uniform(0.02, 0.2)}
+    costs |= dict(zip(JUDGES, sorted(dice.uniform(0.02, 0.8) for _ in JUDGES[:-1]), strict=False))
+    shares: dict[tuple[Source, Source], tuple[float, ...]] = {}
+    for low, high in product(costs, costs):
+        a, fall = dice.uniform(0.3, 0.95), dice.uniform(0.75, 1.0) if low == Head() else 1.0
+        shares[low, high] = tuple(a * fall**place for place in range(WIDEST))
+    return Fixed(costs, dice.choice([0.01, 0.05, 0.15]), shares)
+
+
+def every_chain() -> Iterator[Chain]:
+    yield Chain((), (TOP,))
+    for bottom, count in product(BOTTOMS, range(3)):
+        for middle in combinations(JUDGES[:-1], count):
+            above = [source for source in bottom if source in JUDGES]
+            if any(JUDGES.index(judge) <= JUDGES.index(low) for low in above for judge in middle):
+                continue
+            for windows in product(*[(1, 2, 3, 4, 6, 8)] * (1 + count)):
+                if sum(windows) <= MOST:
+                    yield Chain(bottom, (*middle, TOP), windows)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_no_chain_is_clearly_better_than_the_one_found(seed: int) -> None:
+    """Guards: a path that trusts its own arithmetic, windows stuck in a hollow.
+
+    Over 60 such worlds 3.2 % were missed at most, 0.02 % on average.
+    """
+    world = drawn(random.Random(seed))
+    best = min(worth_of(chain, world).pace for chain in every_chain())
+    found = search(BOTTOMS, JUDGES, world)[0]
+    assert worth_of(found[1], world).pace == pytest.approx(found[0].pace)
+    assert found[0].pace <= best * 1.05
+
+
+def test_where_nothing_pays_nothing_guesses() -> None:
+    """Guards: speculation for its own sake."""
+    world = Fixed(dict.fromkeys((*JUDGES, Head(), Lookup()), 0.9), 0.5, {})
+    world.shares = dict.fromkeys(product(world.costs, world.costs), (0.1,))
+    assert search(BOTTOMS, JUDGES, world)[0][1] == Chain((), (TOP,))
