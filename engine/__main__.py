@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns 0, 1 for a foreseen error, 130 when interrupted, 141 when nobody reads on."""
     speak()
-    arguments = parser(__doc__ or "", ask=_ask, chat=_chat, bench=_bench).parse_args(argv)
+    arguments = parser(__doc__ or "", ask=_ask, chat=_chat, bench=_bench, teach=_teach).parse_args(argv)
     try:
         return int(arguments.run(arguments))
     except UpdraftError as error:
@@ -83,10 +83,14 @@ def _models_in(folder: Path) -> ModelSet:
     return found if newest == folder else replace(found, name=named)
 
 
+def _offline() -> None:
+    """Let nothing ask the network for anything; the libraries read these when they are imported."""
+    os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
+
+
 def _open(arguments: argparse.Namespace, terminal: Terminal) -> Session:
     """Load the models, showing progress."""
-    # Nothing here may ask the network for anything; the libraries read these when they are imported.
-    os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
+    _offline()
     warm()  # meanwhile
     with lasting():
         from engine.session import Session
@@ -157,6 +161,16 @@ def _bench(arguments: argparse.Namespace) -> int:
         )
         print(found.table())
         log.write(found)
+    return 0
+
+
+def _teach(arguments: argparse.Namespace) -> int:
+    _offline()
+    models = _models(arguments)
+    with lasting():
+        from engine.teaching.command import teach
+
+    teach(arguments, models, lambda line: print(printable(line), flush=True))
     return 0
 
 

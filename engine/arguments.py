@@ -15,7 +15,7 @@ from engine.version import VERSION
 Command = Callable[[argparse.Namespace], int]
 
 
-def parser(description: str, *, ask: Command, chat: Command, bench: Command) -> argparse.ArgumentParser:
+def parser(description: str, *, ask: Command, chat: Command, bench: Command, teach: Command) -> argparse.ArgumentParser:
     """Return what reads the command line; each command's function is in what it read, as ``run``."""
     made = argparse.ArgumentParser(prog="python -m engine", description=description)
     made.add_argument("--version", action="version", version=f"Updraft {VERSION}")
@@ -29,6 +29,9 @@ def parser(description: str, *, ask: Command, chat: Command, bench: Command) -> 
     _add_bench_options(benching)
     _add_paper_options(benching)
     benching.set_defaults(run=bench)
+    teaching = commands.add_parser("teach", help="make a drafter for a model from its own answers, on this machine")
+    _add_teaching_options(teaching)
+    teaching.set_defaults(run=teach)
     models.add_arguments(commands)
     for command in (asking, chatting):
         command.add_argument("--preset", choices=list(PRESETS), help="the method (default: one that suits the model)")
@@ -41,7 +44,10 @@ def parser(description: str, *, ask: Command, chat: Command, bench: Command) -> 
 
 def _add_bench_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "what", nargs="?", choices=["papers"], help="papers: what they publish beside what this machine gives"
+        "what",
+        nargs="?",
+        choices=["papers", "teach"],
+        help="papers: what they publish beside what this machine gives; teach: what its steps take for a --shape",
     )
     command.add_argument("--presets", nargs="+", choices=list(PRESETS), default=[], help="which (default: all)")
     command.add_argument(
@@ -97,6 +103,18 @@ def _add_paper_options(command: argparse.ArgumentParser) -> None:
     papers.add_argument("--limit", type=_count, metavar="N", help="questions of each category (default: all)")
     papers.add_argument("--minutes", type=float, metavar="N", help="ask nothing more after so long (default: all)")
     papers.add_argument("--svg", type=Path, metavar="FOLDER", help="write a picture of each table there")
+
+
+def _add_teaching_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--model", metavar="NAME", help="an installed set or a model folder (default: the starter)")
+    command.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
+    command.add_argument("--minutes", type=float, default=30.0, help="how long (default: %(default)s)")
+    command.add_argument(
+        "--prompts", type=Path, metavar="FILE", help="a prompt a line (default: those that come along)"
+    )
+    command.add_argument("--out", type=Path, metavar="FOLDER", help="write it there, and change nothing else")
+    command.add_argument("--batch", type=_count, help="tokens a step (default: as suits the device)")
+    command.add_argument("--fresh", action="store_true", help="begin anew, whatever was taught before")
 
 
 def _add_reply_options(command: argparse.ArgumentParser) -> None:

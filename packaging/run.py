@@ -1,7 +1,7 @@
 """Starts Updraft from this checkout; the first time, installs it into .venv.
 
 python packaging/run.py                     the window
-python packaging/run.py ask "a question"    an answer in the terminal; likewise chat, bench and models
+python packaging/run.py ask "a question"    an answer in the terminal; likewise chat, bench, teach and models
 python packaging/run.py ... --help          what each of them understands
 python packaging/run.py --version           which version this checkout is
 
@@ -22,7 +22,7 @@ from machine import Machine
 from preparing import prepare
 from starter_model import see_to_starter
 
-TERMINAL = ("ask", "chat", "bench", "models")
+TERMINAL = ("ask", "chat", "bench", "teach", "models")
 
 
 def display_present(platform: str, variables: Mapping[str, str]) -> bool:

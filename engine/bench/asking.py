@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from importlib.util import find_spec
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from engine.config import PRESETS, Sampling
@@ -39,12 +40,16 @@ def measured(arguments: argparse.Namespace, sampling: Sampling, say: Say, opened
             "transformers does not come with the packaged program.",
             "Leave --transformers out, or compare from a checkout: python packaging/run.py bench --transformers.",
         )
-    if arguments.what == "papers":
-        return _compared(arguments, sampling, say, opened)
+    if arguments.what is not None:
+        return WORDS[arguments.what](arguments, sampling, say, opened)
     if arguments.shape is not None:
         return _simulated(arguments, say)
     if arguments.llama_cpp is not None:
         return _raced(arguments, sampling, say, opened)
+    return _replied(arguments, sampling, say, opened)
+
+
+def _replied(arguments: argparse.Namespace, sampling: Sampling, say: Say, opened: Opened) -> Found:
     session = opened(arguments)
     from engine.bench.replies import measure, presets_of
 
@@ -92,6 +97,17 @@ def _compared(arguments: argparse.Namespace, sampling: Sampling, say: Say, opene
     if arguments.svg is not None:
         found.draw(arguments.svg)
     return found
+
+
+def _taught(arguments: argparse.Namespace, _sampling: Sampling, say: Say, _opened: Opened) -> Found:
+    from engine.bench.teaching import measure_teaching
+
+    return measure_teaching(arguments.shape or "llama-3.1-8b", say)
+
+
+WORDS: Mapping[str, Callable[[argparse.Namespace, Sampling, Say, Opened], Found]] = MappingProxyType(
+    {"papers": _compared, "teach": _taught}
+)
 
 
 def _context(arguments: argparse.Namespace, session: Session) -> int:

@@ -11,11 +11,11 @@ from typing import Any
 import torch
 
 from engine.architecture.form import RECIPE
-from engine.bench.lending import lent
 from engine.bench.report import Speed
 from engine.config import ModelSet
 from engine.events import finished
 from engine.model import Transformer, load
+from engine.teaching.lending import lent
 from engine.tokenizer import ChatTokenizer
 
 WARM, LENT = 4, 32  # tokens decoded before the clock starts, and while it runs

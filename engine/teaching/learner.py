@@ -158,6 +158,26 @@ class Learner:
         self.rest.step()
         self.drafter.zero_grad()
 
+    def state(self) -> dict[str, Any]:
+        """Return all that a learner like this one needs to go on, without copying it."""
+        return {
+            "few": self.drafter.get_buffer("few"),
+            "drafter": {name: weight.detach() for name, weight in self.drafter.named_parameters()},
+            "matrices": list(self.matrices.velocity.values()),
+            "rest": self.rest.state_dict(),
+            "steps": self.steps,
+            "tokens": self.tokens,
+        }
+
+    @torch.no_grad()
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a ``state`` of a drafter of the same shape."""
+        self.drafter.load_state_dict(state["drafter"])
+        for velocity, stored in zip(self.matrices.velocity.values(), state["matrices"], strict=True):
+            velocity.copy_(stored)
+        self.rest.load_state_dict(state["rest"])
+        self.steps, self.tokens = state["steps"], state["tokens"]
+
     @torch.no_grad()
     def measured(self, texts: Iterable[Text], most: int, *, stored: bool = True) -> dict[str, Any]:
         """Return how well the drafter guesses in ``texts``, at up to ``most`` places to begin at.

@@ -1,9 +1,11 @@
 """What the starter is asked so that its draft and qualifier learn how it answers: one file of prompts.
 
     python packaging/starter/asked.py --corpus DIR --out prompts.jsonl.xz
+    python packaging/starter/asked.py --corpus DIR --out assets/teaching/prompts.jsonl.xz --free 6000
 
 First questions of the open corpora, and requests made of their subjects and passages: explaining, writing, code, lists,
-translation, summaries, rewriting, roles. Every 100th is held out; nobody's answers are read.
+translation, summaries, rewriting, roles. Every 100th is held out; nobody's answers are read. --free: so many, and only
+of what may be passed on by anybody: our own questions, and passages of books in the public domain.
 """
 
 from __future__ import annotations
@@ -38,6 +40,21 @@ QUESTIONS = {  # how many first questions of a source at most
     "african_storybook": 200,
     "aesop_fables": 200,
 }
+FREE = ("project_templates", "aesop_fables")  # our own, and in the public domain
+SUMS = (
+    "Anna has {} apples. She buys {} more and gives {} to her brother. How many has she left?",
+    "A train travels {} kilometres an hour. How far does it get in {} hours and {} minutes?",
+    "A book costs {} euros and a pen costs {}. What do {} of each cost together?",
+    "There are {} rows of {} chairs in a hall, and {} chairs are taken. How many are free?",
+    "Tom saves {} dollars a week. After {} weeks he spends {} dollars. How much has he then?",
+    "A baker makes {} loaves an hour and sells {} of them. How many are left after {} hours?",
+    "What is {} + {} * {}? Explain every step.",
+    "A tank holds {} litres. It fills by {} litres a minute and loses {}. After how many minutes is it full?",
+    "{} children share {} sweets evenly, and each gets {} more from their teacher. How many has each?",
+    "A shop lowers a price of {} dollars by {} per cent, and then by {} dollars. What is the new price?",
+    "Maria walks {} steps in the morning, {} at noon and {} in the evening. How many are that on average?",
+    "A rectangle is {} metres long and {} metres wide. What does a fence around it cost at {} dollars a metre?",
+)
 ABOUT = (
     "Explain {} in simple words.",
     "Explain {} to a ten-year-old.",
@@ -160,29 +177,42 @@ PLAYING = (
 )
 
 
-def prompts(folder: Path) -> Iterator[str]:
-    """Give all prompts, each once, in no particular order."""
+def prompts(folder: Path, *, free: bool = False) -> Iterator[str]:
+    """Give all prompts, each once, in no particular order; ``free``: of what anybody may pass on alone."""
     chance = random.Random(2)
     records: dict[str, list[corpus.Record]] = {}
     for record in corpus.read(folder):
         records.setdefault(record.source, []).append(record)
     for source, most in QUESTIONS.items():
+        if free and source not in FREE:
+            continue
         asked = dict.fromkeys(_first(record) for record in records[source])
         yield from chance.sample(list(asked), min(most, len(asked)))
-    subjects = [_subject(_first(record)) for record in records["enwiki_whatis"]]
+    subjects = [] if free else [_subject(_first(record)) for record in records["enwiki_whatis"]]
     subjects += [*PHRASES["topics"], *PHRASES["steps"], *PHRASES["ideas"]]
     for _ in range(9_000):
         yield _filled(chance.choice(ABOUT), subjects, chance)
-    passages = [found for record in records["enwiki_2015"] for found in _passages(record.text)]
+    texts = records["classic_books" if free else "enwiki_2015"]
+    yield from _of_passages([found for record in texts for found in _passages(record.text)], chance)
+    if free:  # in place of what others have written
+        yield from (_sum(chance) for _ in range(2_500))
+    for forms, things in ((ASKING_FOR_CODE, CODE), (LETTERS, MATTERS)):
+        yield from (form.format(thing) for form in forms for thing in things)
+    for form in PLAYING:
+        yield from (_filled(form.replace("{}", role, 1), subjects, chance) for role in ROLES for _ in range(5))
+
+
+def _of_passages(passages: list[str], chance: random.Random) -> Iterator[str]:
+    """Give what is to be done with a passage, and with a sentence of one."""
     for passage in chance.sample(passages, 3_500):
         yield chance.choice(PASSAGES).format(passage)
     sentences = [each for passage in passages for each in re.split(r"(?<=[.!?]) ", passage) if 20 < len(each) < 140]
     for sentence in chance.sample(sentences, 3_000):
         yield chance.choice(SENTENCES).format(sentence)
-    for forms, things in ((ASKING_FOR_CODE, CODE), (LETTERS, MATTERS)):
-        yield from (form.format(thing) for form in forms for thing in things)
-    for form in PLAYING:
-        yield from (_filled(form.replace("{}", role, 1), subjects, chance) for role in ROLES for _ in range(5))
+
+
+def _sum(chance: random.Random) -> str:
+    return chance.choice(SUMS).format(*(chance.randint(2, 90) for _ in range(3)))
 
 
 def _first(record: corpus.Record) -> str:
@@ -209,10 +239,11 @@ def _passages(text: str) -> Iterator[str]:
             yield cut
 
 
-def write(found: Iterable[str], out: Path) -> int:
-    """Write the prompts to ``out``, every HELD_OUT-th marked as held out; returns how many they are."""
+def write(found: Iterable[str], out: Path, most: int | None = None) -> int:
+    """Write ``most`` prompts to ``out``, every HELD_OUT-th marked as held out; returns how many they are."""
     chosen = [each for each in dict.fromkeys(text.strip() for text in found) if 0 < len(each) <= LONGEST]
     random.Random(3).shuffle(chosen)
+    chosen = chosen[:most]
     with lzma.open(out, "wt", encoding="utf-8") as lines:
         for place, prompt in enumerate(chosen):
             held = {"held": True} if place % HELD_OUT == 0 else {}
@@ -225,8 +256,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", type=Path, required=True, help="folder with chat.jsonl(.xz) and text.jsonl(.xz)")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--free", type=int, metavar="N", help="so many, and only of what anybody may pass on")
     options = parser.parse_args()
-    print(f"{write(prompts(options.corpus), options.out)} prompts")
+    print(f"{write(prompts(options.corpus, free=bool(options.free)), options.out, options.free)} prompts")
 
 
 if __name__ == "__main__":

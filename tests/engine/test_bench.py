@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from engine.__main__ import main
-from engine.bench.lending import lent
 from engine.bench.library import LibraryNf4, by_library
 from engine.bench.passes import matrices
 from engine.bench.planted import planted_levels
@@ -25,6 +24,7 @@ from engine.decoding.graphs import GraphRunner
 from engine.decoding.tape import Tape
 from engine.model import Transformer, load
 from engine.session import Session
+from engine.teaching.lending import lent
 from tests.engine.family import finish
 
 

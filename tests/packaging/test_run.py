@@ -78,7 +78,7 @@ def test_arguments_status_and_folder_pass_through(checkout: Path) -> None:
 
 def test_words_of_the_terminal_go_to_the_engine() -> None:
     """A window opened for a terminal's word, or a window's option handed to the terminal."""
-    assert [program([word])[2] for word in ("ask", "chat", "bench", "models")] == ["engine"] * 4
+    assert [program([word])[2] for word in ("ask", "chat", "bench", "teach", "models")] == ["engine"] * 5
     assert program([])[2] == program(["--preset", "ask"])[2] == "app"
 
 

@@ -1,0 +1,181 @@
+"""``python -m engine teach``: makes a drafter for a model, on this machine, from what the model itself writes."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import lzma
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from hashlib import file_digest as digest_of
+from hashlib import sha256
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from platformdirs import user_data_path
+
+from engine.budget import free_memory
+from engine.config import ModelSet
+from engine.dimensions import read_dimensions
+from engine.errors import SettingError, UpdraftError
+from engine.events import finished
+from engine.files import read_object
+from engine.gpus import device_of
+from engine.library import Library
+from engine.model import load
+from engine.teaching import beginning, room
+from engine.teaching.course import Course, News, Plan
+from engine.teaching.frozen import Frozen
+from engine.teaching.trial import Tried, try_out
+from engine.tokenizer import ChatTokenizer
+
+LEAST = 7  # layers of a target, of which a head reads three
+LONGEST_PROMPT = 256  # tokens
+FEWEST = 32  # prompts
+SMALL = {"rows": 8, "longest": 128, "batch": 1024, "places": 1000}  # what a processor can take
+ROLE = "head"
+LICENCE = "As the model that it was taught by; begun with parts of that model, and taught on its answers"
+
+Say = Callable[[str], None]
+
+
+def teach(arguments: argparse.Namespace, models: ModelSet, say: Say) -> None:
+    """Teach ``models`` a head and try it; kept where it makes answers faster. Raises UpdraftError.
+
+    Started again for the same model it goes on where it was, however it ended; --fresh begins anew.
+    """
+    if find_spec("transformers") is None:
+        raise UpdraftError(
+            "transformers does not come with the packaged program.",
+            "Teach from a checkout: python packaging/run.py teach.",
+        )
+    device = device_of(arguments.device)
+    dimensions = read_dimensions(models.target)
+    if dimensions.architecture.layers < LEAST:
+        raise SettingError(f"{models.name} has too few layers to look into.", f"Choose a model of {LEAST} or more.")
+    plan = _plan(arguments, device)
+    if device.type == "cuda":
+        needs = room.needed(dimensions, min(plan.few, dimensions.architecture.vocabulary), plan.batch)
+        room.require(needs, free_memory(device), models.name)
+    prompts = read_prompts(arguments.prompts)
+    folder = home_of(models.target) / ROLE
+    if arguments.fresh:
+        shutil.rmtree(folder, ignore_errors=True)
+    made = folder / "made"
+    _taught(models, device, plan, prompts, folder, made, say)
+    tried = try_out(models, ROLE, made, arguments.device, say)
+    say(tried.sentence())
+    _keep(tried, models, made, arguments.out, say)
+
+
+def _plan(arguments: argparse.Namespace, device: torch.device) -> Plan:
+    plan = Plan(60 * arguments.minutes, **({} if device.type == "cuda" else SMALL))
+    return plan if arguments.batch is None else replace(plan, batch=arguments.batch)
+
+
+def home_of(target: Path) -> Path:
+    """Return where what is taught to the model in ``target`` is kept, by what its files hold."""
+    known = sha256((target / "config.json").read_bytes())
+    for file in sorted(target.glob("*.safetensors")):
+        known.update(f"{file.name} {file.stat().st_size}".encode())
+    return user_data_path("Updraft", appauthor=False) / "teaching" / f"{target.name}-{known.hexdigest()[:8]}"
+
+
+def read_prompts(file: Path | None) -> list[str]:
+    """Return the prompts in ``file``, or those that come with the program; raises SettingError where it has none.
+
+    JSON lines of {"prompt": text}, compressed if it ends in .xz; or plain text, a prompt a line.
+    """
+    file = file or Path(str(files("assets") / "teaching" / "prompts.jsonl.xz"))
+    try:
+        with lzma.open(file, "rt", encoding="utf-8") if file.suffix == ".xz" else file.open(encoding="utf-8") as lines:
+            found = [_prompt(line.strip()) for line in lines]
+    except (OSError, ValueError, KeyError, TypeError, lzma.LZMAError) as error:
+        raise SettingError(f"{file} cannot be read as prompts: {error}.", "Write one prompt a line.") from error
+    found = [each for each in found if each]
+    if len(found) < FEWEST:
+        raise SettingError(f"{file} has {len(found)} prompts.", f"Give it {FEWEST} or more: some are held out.")
+    return found
+
+
+def _prompt(line: str) -> str:
+    return str(json.loads(line)["prompt"]) if line.startswith("{") else line
+
+
+def _taught(
+    models: ModelSet, device: torch.device, plan: Plan, prompts: Sequence[str], folder: Path, made: Path, say: Say
+) -> None:
+    """Run the course and write what it made; gives all memory back."""
+    tokenizer = ChatTokenizer(models.target, models.name)
+    say(f"reading {models.name}")
+    model = finished(load(models.target, device, dense_head=True))
+    tokenizer.fit(model.vocabulary)
+    target = Frozen(model, tokenizer.ends, config_of(models.target))
+    rendered = [tokenizer.render([("user", prompt)]) for prompt in prompts]
+    short = [each for each in rendered if len(each) <= LONGEST_PROMPT]
+    course = Course(folder, target, short, plan, partial(beginning.head, target))
+    if course.done:
+        say(f"going on from {course.done:.0%}")
+    for news in course.run():
+        say(told(news))
+    if course.learner is None:
+        raise SettingError("There was no time to write a reply.", "Give it more with --minutes, or a faster device.")
+    course.finish(made, {"licence": LICENCE, "target": digests(models.target)})
+    del course, target, model
+    if device.type == "cuda":
+        gc.collect()
+        torch.cuda.empty_cache()
+
+
+def config_of(folder: Path) -> Any:
+    """Return the model's description as transformers reads it, without what its weights were quantised by."""
+    from transformers import AutoConfig
+
+    values = read_object(folder / "config.json")
+    values.pop("quantization_config", None)
+    return AutoConfig.for_model(**values)
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of every file of weights in ``folder``."""
+    return {file.name: file_digest(file) for file in sorted(folder.glob("*.safetensors"))}
+
+
+def file_digest(file: Path) -> str:
+    """Return the SHA-256 of ``file``."""
+    with file.open("rb") as stored:
+        return digest_of(stored, "sha256").hexdigest()
+
+
+def told(news: News) -> str:
+    """Say in a line how far a course is."""
+    line = f"{news.done:4.0%} {news.doing}, {news.tokens:,} tokens of replies, {news.pace:,.0f} a second"
+    if news.agreement:
+        right = " ".join(f"{each:.2f}" for each in news.agreement)
+        line += f"; right by place: {right}; about {news.worth:.1f} times as fast"
+    return line
+
+
+def _keep(tried: Tried, models: ModelSet, made: Path, out: Path | None, say: Say) -> None:
+    """Give the drafter to the model it was taught by where it is faster; otherwise say so and leave all as it was."""
+    if out is not None:
+        shutil.copytree(made, out, dirs_exist_ok=True)
+        say(f"It lies in {out}.")
+        return
+    if not tried.keeps:
+        say(f"It is not faster, so nothing was changed. It lies in {made}; more time would teach it more.")
+        return
+    library = Library.open()
+    own = next((model for model in library.models() if model.folder == models.target), None)
+    if own is None:
+        say(f"It lies in {made}. Copy it to {models.target / ROLE}, where it goes with the model.")
+        return
+    for _ in library.add_drafter(made, own.name):
+        pass
+    say(f"{own.name} has it now. Try it with: python -m engine ask --model {own.name} --preset {ROLE} …")

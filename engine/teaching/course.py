@@ -1,0 +1,241 @@
+"""A course: the target writes replies, a drafter learns its laws from them, and whatever happens little is lost.
+
+Everything is in one folder, the tokens of the replies and the state of what learns, written every few seconds and
+replaced in one step. A process that is killed is started again, and goes on from there.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from engine.files import replace_file
+from engine.teaching.frozen import Frozen
+from engine.teaching.learner import Learner
+from engine.teaching.replies import Document, Replies
+from engine.teaching.saving import restore, save, weights
+from engine.teaching.worth import worth
+
+KEPT = 20.0  # seconds between two times that all is written; also the most that one batch of replies takes
+WRITING = 0.3  # the share of a course by which replies are written
+HELD_OUT = 16  # one of so many prompts is never learnt from
+WARMTHS = (0.3, 0.7, 1.0)  # temperatures that replies are drawn at
+JUDGED = 0.7  # the one of those held out
+LOOK = 1 / 16  # of a course between two looks at what is held out
+RIGHT = "noise"  # what of a measurement says how often a guess is kept
+
+Prompt = Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is asked of a course: how many ``seconds`` of work, pauses not counted, and in what portions.
+
+    ``rows`` replies at a time of at most ``longest`` tokens; ``batch`` tokens a step of learning; ``few`` tokens that
+    the drafter has a head for; ``places`` held out ones a look judges.
+    """
+
+    seconds: float
+    rows: int = 64
+    longest: int = 320
+    batch: int = 8192
+    few: int = 8192
+    places: int = 8000
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """How far a course is: ``done`` of it, 0 to 1, and what it does now.
+
+    ``tokens`` of replies so far, ``pace`` tokens a second written or read. ``agreement``: how often each further guess
+    is kept, of held-out replies; empty before the first look. ``worth``: times as fast as plain decoding by that.
+    """
+
+    doing: str
+    done: float
+    tokens: int = 0
+    pace: float = 0.0
+    loss: float | None = None
+    agreement: tuple[float, ...] = ()
+    worth: float | None = None
+
+
+@dataclass
+class Progress:
+    """What a course has to remember beside weights and replies."""
+
+    spent: float = 0.0
+    asked: int = 0  # prompts
+    best: float = 0.0  # agreement so far
+    looks: int = 0
+
+
+class Course:
+    """Teaches one drafter of ``target``, from where ``folder`` says it is.
+
+    ``begin`` makes the drafter from the tokens it is to have a head for. ``clock``: seconds; ``held_up``: called
+    between steps, returns when work may go on.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        target: Frozen,
+        prompts: Sequence[Prompt],
+        plan: Plan,
+        begin: Callable[[torch.Tensor], Learner],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        held_up: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.folder, self.target, self.plan = folder, target, plan
+        self._begin, self._clock, self._held_up = begin, clock, held_up
+        self.replies = Replies(folder / "replies.bin")
+        self._prompts = list(prompts)
+        random.Random(0).shuffle(self._prompts)
+        self._unfinished: list[Document] = []
+        self.progress = self._read()
+        self.learner: Learner | None = None
+        self.judged: dict[str, Any] = {}
+
+    @property
+    def done(self) -> float:
+        """How far it is, 0 to 1."""
+        return min(1.0, self.progress.spent / self.plan.seconds)
+
+    def run(self) -> Iterator[News]:
+        """Work until the time is up; yields what there is to tell. It can be dropped at any yield."""
+        yield from self._write()
+        if not self.replies.learnt or not self.replies.held:
+            return
+        self.learner = self._resumed()
+        yield from self._learn(self.learner)
+
+    def _write(self) -> Iterator[News]:
+        """Let the target answer prompts until its share of the time is up, or there are no more."""
+        while self.done < WRITING and (self._unfinished or self.progress.asked < len(self._prompts)):
+            self._held_up()
+            began, before = self._clock(), self.replies.tokens
+            self._answered(self._next())
+            self._spent(began)
+            self._keep()
+            pace = (self.replies.tokens - before) / max(1e-9, self._clock() - began)
+            yield News("writing", self.done, self.replies.tokens, pace)
+
+    def _next(self) -> list[Document]:
+        """Return what is to be answered next: what was left unfinished, then further prompts."""
+        taken = self._unfinished[: self.plan.rows]
+        more = self._prompts[self.progress.asked : self.progress.asked + self.plan.rows - len(taken)]
+        self.progress.asked += len(more)
+        return [*taken, *(Document(tuple(prompt), len(prompt)) for prompt in more)]
+
+    def _answered(self, asked: list[Document]) -> None:
+        """Let the target go on with ``asked`` for a while, and keep what it writes."""
+        held = self.progress.asked <= self.plan.rows or self.progress.asked // self.plan.rows % HELD_OUT == 0
+        warmth = JUDGED if held else random.choice(WARMTHS)
+        until = self._clock() + KEPT
+        room = self.plan.longest
+        written = self.target.write([each.tokens for each in asked], warmth, room, lambda: self._clock() > until)
+        found = [Document((*each.tokens, *reply), len(each.tokens)) for each, reply in zip(asked, written, strict=True)]
+        self.replies.add(found, held=held)
+        self._unfinished = [] if held else [each for each in found if self._goes_on(each)]
+
+    def _goes_on(self, document: Document) -> bool:
+        """Tell whether a reply was cut by the clock alone."""
+        return not self.target.ends_with(document.tokens) and len(document.tokens) - document.reply < self.plan.longest
+
+    def _learn(self, learner: Learner) -> Iterator[News]:
+        """Teach until the time is up, looking at what is held out now and then."""
+        kept, heard = self._clock(), self._clock()
+        lessons = self.replies.lessons(self.plan.batch, random.Random(learner.steps))
+        first = self.done
+        for tokens, said in lessons:
+            if self.done >= 1:
+                break
+            self._held_up()
+            began = self._clock()
+            text = self.target.read(*self._placed(tokens, said), learner.drafter.sizes.taps)
+            loss = learner.learn(text, (self.done - min(WRITING, first)) / (1 - min(WRITING, first)))
+            self._spent(began)
+            if self.done >= (self.progress.looks + 1) * LOOK:
+                self.progress.looks = int(self.done / LOOK)
+                yield self._looked(learner)
+            now = self._clock()
+            if now - kept > KEPT:
+                self._keep()
+                kept = now
+            if now - heard > 1:
+                heard = now
+                pace = tokens.numel() / max(1e-9, now - began)
+                yield replace(self._news(learner), pace=pace, loss=float(loss))
+        yield self._looked(learner)
+        self._keep()
+
+    def _placed(self, tokens: torch.Tensor, said: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return tokens.to(self.target.device), said.to(self.target.device)
+
+    def _looked(self, learner: Learner) -> News:
+        """Judge by what is held out; the best so far is put aside, as it would be stored."""
+        began = self._clock()
+        looks = self.replies.looks(self.plan.batch)
+        taps = learner.drafter.sizes.taps
+        texts = (self.target.read(*self._placed(*look), taps) for look in looks)
+        self.judged = learner.measured(texts, self.plan.places)
+        self._spent(began)
+        right = sum(self.judged[RIGHT])
+        if right > self.progress.best:
+            self.progress.best = right
+            self._store(self.folder / "best.pt", {"weights": weights(learner.drafter), "judged": self.judged})
+        return self._news(learner)
+
+    def _news(self, learner: Learner) -> News:
+        agreement = tuple(self.judged.get(RIGHT, ()))
+        share = sum(each.numel() for each in learner.drafter.parameters()) / self.target.shape.parameters
+        value = worth(agreement, share, self.target.device.type)[0] if agreement else None
+        return News("learning", self.done, self.replies.tokens, agreement=agreement, worth=value)
+
+    def finish(self, folder: Path, card: dict[str, Any]) -> None:
+        """Write the best drafter there was to ``folder``, with its ``card``."""
+        assert self.learner is not None  # noqa: S101 - a course that has run
+        best = torch.load(self.folder / "best.pt", weights_only=True)
+        restore(self.learner.drafter, best["weights"])
+        said = {"tokens of replies": self.replies.tokens, "steps": self.learner.steps, "held out": best["judged"]}
+        save(self.learner.drafter, folder, card | said)
+
+    def _spent(self, began: float) -> None:
+        self.progress.spent += self._clock() - began
+
+    def _keep(self) -> None:
+        """Put on the disk all that the next process needs."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if self.learner is not None:
+            self._store(self.folder / "state.pt", self.learner.state())
+        replace_file(self.folder / "progress.json", json.dumps(asdict(self.progress)).encode())
+
+    def _store(self, file: Path, value: Any) -> None:
+        fresh = file.with_suffix(".new")
+        torch.save(value, fresh)
+        fresh.replace(file)
+
+    def _resumed(self) -> Learner:
+        """Return the drafter as it was left, or at its beginning."""
+        state = self.folder / "state.pt"
+        stored = torch.load(state, map_location=self.target.device, weights_only=True) if state.is_file() else None
+        few = self.replies.commonest(self.plan.few, self.target.ends.head.shape[0])
+        learner = self._begin(few if stored is None else stored["few"].cpu())
+        if stored is not None:
+            learner.restore(stored)
+        return learner
+
+    def _read(self) -> Progress:
+        file = self.folder / "progress.json"
+        if not file.is_file():
+            return Progress()
+        return Progress(**json.loads(file.read_text(encoding="utf-8")))

@@ -1,0 +1,111 @@
+"""The target as it teaches: transformers runs the weights we loaded, many rows at a time, and none of them learns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from engine.model import Transformer
+from engine.teaching.learner import Ends, Text
+from engine.teaching.lending import lent
+
+
+class Frozen:
+    """Writes replies and reads them again.
+
+    ``ends``: the tokens that end a reply. Weights are as the loader leaves them: NF4 on a GPU, float32 on a CPU.
+    """
+
+    def __init__(self, model: Transformer, ends: Collection[int], config: Any = None) -> None:
+        """``config``: the model's own, as transformers reads it; None for one that was drawn at random."""
+        self.shape, self.device = model.architecture, model.device
+        self._model = lent(model, config).requires_grad_(requires_grad=False)
+        self._stops = sorted(ends)
+        inner = self._model.model
+        self.ends = Ends(inner.embed_tokens.weight, self._model.lm_head.weight)
+
+    @property
+    def norm(self) -> Tensor:
+        """The scale of the norm before its head, [width]."""
+        weight: Tensor = self._model.model.norm.weight
+        return weight
+
+    def mlp(self, layer: int) -> dict[str, Tensor]:
+        """Return the feed-forward weights of ``layer`` by their published names, float32, for a layer that learns."""
+        part = self._model.model.layers[layer].mlp
+        return {f"{name}.weight": _dense(getattr(part, name)) for name in ("gate_proj", "up_proj", "down_proj")}
+
+    @torch.no_grad()
+    def read(self, tokens: Tensor, said: Tensor, taps: Collection[int]) -> Text:
+        """Read ``tokens`` (rows, time); places behind the end of a row may hold anything. See Text."""
+        with self._tapped(taps) as found:
+            last = self._model.model(input_ids=tokens, use_cache=False).last_hidden_state
+        return Text(tokens, said, found, last)
+
+    @contextmanager
+    def _tapped(self, taps: Collection[int]) -> Iterator[dict[int, Tensor]]:
+        """Keep the states that go into the layers ``taps`` while the model runs."""
+        found: dict[int, Tensor] = {}
+
+        def keeping(tap: int) -> Callable[..., None]:
+            return lambda _layer, given, named: found.__setitem__(tap, given[0] if given else named["hidden_states"])
+
+        layers = self._model.model.layers
+        hooks = [layers[tap].register_forward_pre_hook(keeping(tap), with_kwargs=True) for tap in taps]
+        try:
+            yield found
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+    @torch.no_grad()
+    def write(
+        self, prompts: Sequence[Sequence[int]], warmth: float, longest: int, over: Callable[[], bool]
+    ) -> list[list[int]]:
+        """Return a reply to each of ``prompts``, drawn at temperature ``warmth``, of at most ``longest`` tokens.
+
+        ``over``: asked at every token whether to leave off; replies are then as far as they came. An end token is part
+        of its reply.
+        """
+        most = max(len(prompt) for prompt in prompts)
+        filler = self._stops[0] if self._stops else 0
+        rows = torch.tensor([[filler] * (most - len(prompt)) + list(prompt) for prompt in prompts])
+        shown = torch.tensor([[0] * (most - len(prompt)) + [1] * len(prompt) for prompt in prompts])
+        written = self._model.generate(
+            input_ids=rows.to(self.device),
+            attention_mask=shown.to(self.device),
+            max_new_tokens=longest,
+            do_sample=True,
+            temperature=warmth,
+            top_k=0,
+            top_p=1.0,
+            repetition_penalty=1.0,
+            eos_token_id=self._stops or None,
+            pad_token_id=filler,
+            stopping_criteria=[lambda *_: torch.full((len(prompts),), over(), device=self.device)],
+        )
+        return [self._ended(reply) for reply in written[:, most:].tolist()]
+
+    def ends_with(self, tokens: Sequence[int]) -> bool:
+        """Tell whether a reply that ends ``tokens`` came to its own end."""
+        return tokens[-1] in self._stops
+
+    def _ended(self, reply: list[int]) -> list[int]:
+        """Return ``reply`` up to its end token."""
+        end = next((place for place, token in enumerate(reply) if token in self._stops), len(reply))
+        return reply[: end + 1]
+
+
+def _dense(part: Any) -> Tensor:
+    """Return the weights of a linear layer one by one, float32."""
+    weight = part.weight
+    if hasattr(weight, "quant_state"):
+        from bitsandbytes.functional import dequantize_4bit
+
+        weight = dequantize_4bit(weight.data, weight.quant_state)
+    found: Tensor = weight.float()
+    return found

@@ -1,0 +1,32 @@
+"""What a course takes of a GPU's memory, reckoned before anything is loaded."""
+
+from __future__ import annotations
+
+from engine.account import ON_GPU, account
+from engine.dimensions import Dimensions
+from engine.errors import DeviceError
+
+GIB = 1 << 30
+MASTER = 4 + 4 + 4  # bytes of a learning weight: itself, its gradient, its momentum
+LAWS = 3  # laws in float32 that are there at a time, of as many positions as are looked at together
+POSITIONS = 2048
+APART = 0.6 * GIB  # of the device itself, and what lies between
+
+
+def needed(target: Dimensions, few: int, batch: int, taps: int = 3) -> int:
+    """Return the bytes that teaching a head of ``few`` tokens takes beside a target, in steps of ``batch`` tokens."""
+    shape = target.architecture
+    layer = shape.width * (5 * shape.heads * shape.head_dim + 3 * shape.mlp + taps * shape.width)
+    learnt = MASTER * (layer + few * shape.width)
+    states = batch * shape.width * (4 * taps + 40)  # what the target's layers and the head's five steps leave
+    laws = LAWS * 4 * POSITIONS * shape.vocabulary
+    return int(account(target, 1, ON_GPU).weights + learnt + states + laws + APART)
+
+
+def require(needs: int, free: int, name: str) -> None:
+    """Raise DeviceError where ``needs`` bytes are more than ``free``."""
+    if needs > free:
+        raise DeviceError(
+            f"Teaching {name} takes {needs / GIB:.1f} GB of the GPU's memory, and {free / GIB:.1f} GB are free.",
+            "Close other programs that use the GPU, make the steps smaller with --batch, or teach a smaller model.",
+        )

@@ -1,0 +1,78 @@
+"""A new drafter on trial: answers with it, with what was there before and with neither, in turns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean, stdev
+
+from engine.config import PRESETS, ModelSet, Preset, Sampling
+from engine.events import Finished, finished
+from engine.session import Session
+
+QUESTIONS = (  # nothing like them is among the prompts that a model learns by
+    "Why do leaves turn yellow in autumn?",
+    "Write a friendly note to a new neighbour.",
+    "What is the difference between weather and climate?",
+    "Give me a simple plan for learning to cook.",
+    "Explain how a bicycle stays upright.",
+    "Tell a short story about a lighthouse keeper.",
+)
+LENGTH = 96  # tokens of an answer
+WARMTH = 0.7
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """Tokens a second of every answer, by method: "plain", "new", and "old" where there was a drafter before."""
+
+    paces: Mapping[str, tuple[float, ...]]
+
+    def gain(self, over: str) -> tuple[float, float]:
+        """Return how many times as fast the new one was as ``over``, answer by answer, and how sure that is."""
+        ratios = [new / old for new, old in zip(self.paces["new"], self.paces[over], strict=True)]
+        return fmean(ratios), 2 * stdev(ratios) / len(ratios) ** 0.5
+
+    @property
+    def keeps(self) -> bool:
+        """Tell whether the new one is the fastest of all."""
+        return all(self.gain(over)[0] > 1 for over in self.paces if over != "new")
+
+    def sentence(self) -> str:
+        """Say what was found."""
+        value, give = self.gain("plain")
+        found = f"Answers come {value:.2f} ± {give:.2f} times as fast as without it"
+        if "old" in self.paces:
+            value, give = self.gain("old")
+            found += f", and {value:.2f} ± {give:.2f} times as fast as with the one before"
+        return f"{found} (in {len(QUESTIONS)} answers of up to {LENGTH} tokens)."
+
+
+def try_out(models: ModelSet, role: str, folder: Path, device: str, say: Callable[[str], None]) -> Tried:
+    """Answer with the drafter of ``role`` in ``folder``, without it, and with the one that ``models`` has."""
+    sets = {"plain": (models, PRESETS["plain"]), "new": (_with(models, role, folder), PRESETS[role])}
+    if role in models.models:
+        sets["old"] = models, PRESETS[role]
+    return Tried({name: _paces(*each, device, say, name) for name, each in sets.items()})
+
+
+def _with(models: ModelSet, role: str, folder: Path) -> ModelSet:
+    return ModelSet(models.name, {**models.models, role: folder})
+
+
+def _paces(models: ModelSet, preset: Preset, device: str, say: Callable[[str], None], name: str) -> tuple[float, ...]:
+    """Return the tokens a second of every answer through ``preset``, behind one that warms up."""
+    say(f"trying: {name}")
+    session = finished(Session.open(models, device, room=1024))
+    try:
+        return tuple(_pace(session, preset, question) for question in (QUESTIONS[0], *QUESTIONS))[1:]
+    finally:
+        session.close()
+
+
+def _pace(session: Session, preset: Preset, question: str) -> float:
+    asked: Sequence[tuple[str, str]] = [("user", question)]
+    *_, last = session.reply(asked, preset=preset, sampling=Sampling(WARMTH, seed=1), max_tokens=LENGTH)
+    assert isinstance(last, Finished)  # noqa: S101 - as every reply ends
+    return last.tokens_per_second

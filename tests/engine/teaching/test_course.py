@@ -1,0 +1,144 @@
+"""A course teaches what the engine runs, and goes on wherever its process was ended."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import count
+from pathlib import Path
+
+import pytest
+import torch
+
+from engine.architecture import read_architecture
+from engine.architecture.drafters import read_drafter
+from engine.config import PRESETS, ModelSet, Sampling
+from engine.events import Finished
+from engine.model import Transformer, load
+from engine.session import Session
+from engine.teaching import beginning
+from engine.teaching.command import config_of, home_of, read_prompts
+from engine.teaching.course import RIGHT, Course, Plan
+from engine.teaching.frozen import Frozen
+from engine.teaching.worth import worth
+from engine.tokenizer import ChatTokenizer
+from tests.engine.family import finish
+
+PLAN = Plan(5.0, rows=6, longest=12, batch=96, few=200, places=40)
+QUESTIONS = [f"The fox over {number}" for number in range(40)]
+
+
+@pytest.fixture(scope="module")
+def model(family: ModelSet) -> Transformer:
+    return finish(load(family.target, torch.device("cpu")))
+
+
+@pytest.fixture(scope="module")
+def target(family: ModelSet, model: Transformer) -> Frozen:
+    return Frozen(model, ChatTokenizer(family.target).ends, config_of(family.target))
+
+
+@pytest.fixture
+def course(family: ModelSet, target: Frozen, tmp_path: Path) -> Callable[[], Course]:
+    """Give what opens the same course again, with a clock on which every look at it takes a tenth of a second."""
+    tokenizer = ChatTokenizer(family.target)
+    prompts = [tokenizer.render([("user", question)]) for question in QUESTIONS]
+
+    def opened() -> Course:
+        ticks = count()
+        clock = lambda: next(ticks) / 10  # noqa: E731
+        return Course(tmp_path / "course", target, prompts, PLAN, partial(beginning.head, target), clock=clock)
+
+    return opened
+
+
+def test_it_reads_what_our_own_layers_leave(target: Frozen, model: Transformer) -> None:
+    tokens = torch.randint(0, 200, (1, 9), generator=torch.Generator().manual_seed(1))
+    text = target.read(tokens, torch.ones_like(tokens).bool(), (2, 5))
+    cache, hidden = model.new_cache(), model.embed(tokens[0])
+    for depth in range(model.layers):
+        if depth in text.taps:
+            torch.testing.assert_close(text.taps[depth][0], hidden)
+        hidden = model.run(hidden, range(depth, depth + 1), cache)
+    normed = torch.nn.functional.rms_norm(hidden, (model.width,), model.norm, model.architecture.norm_eps)
+    torch.testing.assert_close(text.last[0], normed)
+
+
+def test_it_writes_from_the_law_of_the_target(target: Frozen) -> None:
+    """Guards against left padding that is read, and against settings of its own that reshape the law."""
+    prompts = [[7, 8, 9, 10], [30, 31]]
+    cold = target.write(prompts, 1e-4, 6, lambda: False)
+    for prompt, reply in zip(prompts, cold, strict=True):
+        tokens = torch.tensor([[*prompt, *reply]])
+        best = (target.read(tokens, torch.ones_like(tokens).bool(), ()).last[0] @ target.ends.head.T).argmax(-1)
+        assert best[len(prompt) - 1 : -1].tolist() == reply
+    assert all(len(reply) == 1 for reply in target.write(prompts, 1.0, 6, lambda: True))  # over after a token
+
+
+def test_a_course_that_is_killed_goes_on(course: Callable[[], Course]) -> None:
+    first = course()
+    steps = first.run()
+    for news in steps:
+        if news.doing == "learning" and news.done > 0.6:
+            break
+    first._keep()
+    written, learnt = first.replies.tokens, first.learner
+    del steps
+    again = course()
+    assert 0.6 < again.done < 1
+    assert again.replies.tokens == written
+    heard = list(again.run())
+    assert learnt is not None
+    assert again.learner is not None
+    assert {each.doing for each in heard} == {"learning"}
+    assert again.learner.steps > learnt.steps > 0
+
+
+def test_what_it_made_is_a_drafter_of_the_target(
+    course: Callable[[], Course], family: ModelSet, tmp_path: Path
+) -> None:
+    """The drafter guesses better than at its beginning, is read as published, and changes no reply."""
+    taught = course()
+    heard = [news for news in taught.run() if news.agreement]
+    assert heard[-1].done == 1
+    assert taught.progress.best > heard[0].agreement[0]
+    made = tmp_path / "made"
+    taught.finish(made, {"licence": "of the target"})
+    card = json.loads((made / "card.json").read_text())
+    assert sum(card["held out"][RIGHT]) == taught.progress.best
+    read_drafter(made, read_architecture(family.target))  # raises for what cannot be run
+    models = ModelSet("taught", {"target": family.target, "head": made})
+    session = finish(Session.open(models, "cpu"))
+
+    def answer(name: str) -> str:
+        asked, sampling = [("user", "The quick")], Sampling(0.8, seed=3)
+        *_, last = session.reply(asked, preset=PRESETS[name], sampling=sampling, max_tokens=24)
+        assert isinstance(last, Finished)
+        return last.text
+
+    assert answer("head") == answer("plain")
+
+
+def test_a_course_can_be_held_up(course: Callable[[], Course]) -> None:
+    """Whoever writes a reply on the same device has it to himself: work waits between two steps."""
+    waits: Iterator[int] = count()
+    held = course()
+    held._held_up = lambda: None if next(waits) < 5 else pytest.exit("never")
+    for _ in zip(range(3), held.run(), strict=False):
+        pass
+    assert next(waits) <= 5
+
+
+def test_what_it_is_worth() -> None:
+    assert worth((0.0, 0.0), 0.1, "cuda") == (1.0, 0)
+    assert worth((0.7, 0.7, 0.7, 0.7), 0.0, "cuda")[0] == pytest.approx(2.7731 / 1.2, rel=1e-4)
+    assert worth((0.6, 0.6), 0.05, "cpu")[1] <= 2
+
+
+def test_prompts_are_lines_or_objects(tmp_path: Path, family: ModelSet) -> None:
+    assert len(read_prompts(None)) == 6000
+    file = tmp_path / "prompts.txt"
+    file.write_text("\n".join([*("Why?" for _ in range(40)), '{"prompt": "How?"}', ""]))
+    assert read_prompts(file)[-1] == "How?"
+    assert home_of(family.target) == home_of(family.target)

@@ -1,0 +1,50 @@
+"""A course on a GPU: the target is NF4 there, read by bitsandbytes, and the drafter it makes is run by our kernels."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+
+from engine.config import PRESETS, ModelSet, Sampling, tiny_models
+from engine.events import Finished, finished
+from engine.model import load
+from engine.session import Session
+from engine.teaching import beginning
+from engine.teaching.command import config_of
+from engine.teaching.course import Course, Plan
+from engine.teaching.frozen import Frozen
+from engine.tokenizer import ChatTokenizer
+
+pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
+PLAN = Plan(12.0, rows=16, longest=32, batch=1024, few=1024, places=500)
+
+
+def test_a_head_taught_on_a_gpu_drafts_there(tmp_path: Path) -> None:
+    """Guards against a target that says something else at 4 bits, and against a drafter nobody can record."""
+    folder = tiny_models().target
+    tokenizer, model = ChatTokenizer(folder), finished(load(folder, torch.device("cuda"), dense_head=True))
+    target = Frozen(model, tokenizer.ends, config_of(folder))
+    tokens = torch.tensor([tokenizer.render([("user", "Tell me about dogs.")])], device="cuda")
+    text = target.read(tokens, torch.ones_like(tokens).bool(), (2, 8))
+    hidden = model.run(model.embed(tokens[0]), range(8), model.new_cache())
+    torch.testing.assert_close(text.taps[8][0].float(), hidden.float(), atol=0.15, rtol=0.05)
+    prompts = [tokenizer.render([("user", f"Tell me about {number} dogs.")]) for number in range(64)]
+    course = Course(tmp_path / "course", target, prompts, PLAN, partial(beginning.head, target))
+    heard = [news for news in course.run() if news.agreement]
+    assert heard[-1].agreement[0] > heard[0].agreement[0] > 0
+    course.finish(tmp_path / "made", {})
+    session = finished(
+        Session.open(ModelSet("taught", {"target": folder, "head": tmp_path / "made"}), "cuda", room=512)
+    )
+
+    def answer(name: str) -> str:
+        asked, sampling = [("user", "Tell me about dogs.")], Sampling(0.7, seed=3)
+        *_, last = session.reply(asked, preset=PRESETS[name], sampling=sampling, max_tokens=48)
+        assert isinstance(last, Finished)
+        return last.text
+
+    assert answer("head") == answer("plain")
+    assert session.how == "graphs"
