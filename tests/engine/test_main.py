@@ -55,7 +55,7 @@ def test_chat_keeps_the_conversation(
     """The second question must be asked in the light of the first."""
     monkeypatch.setattr(sys, "stdin", io.StringIO("hello\n\nagain\n/quit\nnever asked\n"))
     log = tmp_path / "events.jsonl"
-    assert run(family, "chat", "--json", str(log)) == 0
+    assert run(family, "chat", "--preset", "draft", "--json", str(log)) == 0  # one that does not change its levels
     events = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
     started = [event for event in events if event["event"] == "started"]
     assert len(started) == 2
