@@ -29,6 +29,8 @@ from app.talk.chat import Chat, Engine
 from app.talk.engine_thread import EngineThread
 from app.talk.faults import models_gone, no_starter, settings_unread
 from app.talk.first_run import FirstRun
+from app.talk.race import Race
+from app.talk.race_window import RaceWindow
 from app.talk.worker import OpenSession
 from app.threads.queued import connect_queued
 from app.window import Window
@@ -80,10 +82,18 @@ class Application:
         self.window = Window(
             self.chat, self.archive, self.theme, self.preferences, self.token_counter, settings, known, logs
         )
+        self.races = self._make_races()
         self._reload = QTimer(self.window, singleShot=True, interval=CHOOSING)
         self._connect()
         self.models: ModelDialogs | None = None
         self.first_run: FirstRun | None = None  # where it is to be: nobody has chatted here yet
+
+    def _make_races(self) -> RaceWindow:
+        window, race = self.window, Race(self.worker, self.chat)
+        action = window.menus.actions["Race the last answer…"]
+        races = RaceWindow(race, self.chat, self.theme, window.transcript, window.inspector, window.panel, action)
+        window.race_wanted.connect(races.open_last)
+        return races
 
     def _connect(self) -> None:
         if self.crash is not None:

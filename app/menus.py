@@ -75,6 +75,7 @@ MENUS: dict[str, tuple[Item | Group | None, ...]] = {
         Item("Continue the answer", "Ctrl+Shift+Return"),
         Item("Regenerate the answer", "Ctrl+Shift+R"),
         Item("Edit the last question", "Ctrl+Shift+Up"),
+        Item("Race the last answer…", "Ctrl+Shift+Y"),
         LINE,
         Item("Copy the last answer", "Ctrl+Shift+C"),
         Item("Copy the last code block", "Ctrl+Shift+;"),

@@ -50,6 +50,7 @@ class Window(QMainWindow):
     """
 
     get_wanted = Signal()  # the models that are missing
+    race_wanted = Signal()  # over the last answer
 
     def __init__(
         self,
@@ -212,6 +213,7 @@ class Window(QMainWindow):
             "Continue the answer": self.chat.go_on,
             "Regenerate the answer": self.messages.regenerate_last,
             "Edit the last question": self.editing.begin_last,
+            "Race the last answer…": self.race_wanted.emit,
             "Copy the last answer": self.messages.copy_last,
             "Copy the last code block": self.messages.copy_code,
             "Open model folder…": self.picker.choose_folder,

@@ -3,12 +3,45 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 from app.log.ledger import Ledger
-from engine.events import Round, Token
+from engine.events import LevelInfo, Round, Token
 from engine.tally import Tally
+
+Strip = tuple[Sequence[Round], Sequence[LevelInfo]]  # the rounds of one reply and its levels, bottom first
+
+
+class Played(Protocol):
+    """What can be played: it lasts ``length`` seconds and stands at one of them."""
+
+    @property
+    def seconds(self) -> float:
+        """Where it stands."""
+
+    @property
+    def length(self) -> float:
+        """How long it lasts."""
+
+    @property
+    def over(self) -> bool:
+        """True at the end."""
+
+    @property
+    def place(self) -> str:
+        """Where it stands, in words, the seconds apart."""
+
+    @property
+    def strips(self) -> tuple[Strip, ...]:
+        """What there is to go through, reply by reply."""
+
+    def go(self, seconds: float) -> bool:
+        """Go to that moment; returns whether the text written last had to be shortened."""
+
+    def step(self, by: int) -> bool:
+        """Go a round on or back; see ``go``."""
 
 
 class Replay:
@@ -34,18 +67,25 @@ class Replay:
         return self._ends[-1] if self._ends else 0.0
 
     @property
-    def rounds(self) -> tuple[Round, ...]:
-        """Every round of the reply."""
-        return self._rounds
+    def place(self) -> str:
+        """The round it stands in, in words."""
+        known = "" if self.by_pass else " · kept round by round"
+        return f"round {len(self.ledger.rounds):,} of {len(self._rounds):,}{known}"
+
+    @property
+    def strips(self) -> tuple[Strip, ...]:
+        """Every round of the reply, and its levels."""
+        return ((self._rounds, self.ledger.levels),)
+
+    @property
+    def ends(self) -> Sequence[float]:
+        """When each round was over."""
+        return self._ends
 
     @property
     def over(self) -> bool:
         """True at the end."""
         return self.seconds >= self.length
-
-    def end_of(self, at: int) -> float:
-        """Return when round ``at`` was over."""
-        return self._ends[at]
 
     def go(self, seconds: float) -> bool:
         """Go to that moment, the nearest one there is; returns whether the text written last had to be shortened."""

@@ -15,5 +15,6 @@ class MessageActions(QObject):
     delete = Signal(object)
     show_version = Signal(object)  # in place of the one shown
     replay = Signal(object)  # Answer
+    race = Signal(object)  # the question of an answer, by plain decoding and by the method chosen
     plain = Signal()  # decode without speculation from now on, with this model
     read_all = Signal()  # let the model read what is above the edge again

@@ -34,6 +34,7 @@ class Inspector(QObject):
         super().__init__(parent)
         self._transcript, self._panel, self._player, self._settings = transcript, panel, player, settings
         self._about: Answer | None = None  # None: the last one
+        self._moment: Replay | None = None  # what is played
         self._left: View | None = None  # the view before a replay
         self._followed = False  # whether the end was in view before it
         self._figures_age = QElapsedTimer()
@@ -84,6 +85,11 @@ class Inspector(QObject):
         self._about = None
         self._panel.reset()
 
+    @property
+    def message(self) -> int | None:
+        """The message with the answer the panel is about."""
+        return next((row.message for row in self._transcript.rows if row.body is self._subject), None)
+
     def replay(self) -> None:
         """Play again the answer the panel is about, if it is complete and its rounds are known."""
         if (answer := self._subject) is not None:
@@ -99,10 +105,11 @@ class Inspector(QObject):
         answer.show_view("trace")  # also where it is far from what is in view
         self._about = answer
         self._panel.rounds.timeline.release()
-        self._player.open_replay(Replay(answer.ledger, answer.tally), playing=self._transcript.moving)
+        self._moment = Replay(answer.ledger, answer.tally)
+        self._player.open_replay(self._moment, playing=self._transcript.moving)
 
     def _replayed(self, anew: bool) -> None:
-        replay, answer = self._player.replay, self._subject
+        replay, answer = self._moment, self._subject
         if replay is None or answer is None:
             return
         answer.perform(replay.ledger, anew=anew)
@@ -113,6 +120,7 @@ class Inspector(QObject):
             self._panel.show_ledger(replay.ledger)
 
     def _replay_over(self) -> None:
+        self._moment = None
         if (answer := self._subject) is not None:
             answer.finish()
             self._show(answer)
@@ -138,8 +146,8 @@ class Inspector(QObject):
     def _pass_chosen(self, at: int, number: int) -> None:
         answer = self._subject
         if answer is not None:
-            if (replay := self._player.replay) is not None:
-                self._player.seek(replay.end_of(at))
+            if self._moment is not None:
+                self._player.seek(self._moment.ends[at])
             else:
                 self.show_view("trace")
                 answer.show_view("trace")  # also where it is far from what is in view

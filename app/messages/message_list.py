@@ -31,7 +31,7 @@ class MessageList(QWidget):
         self.answers: list[Answer] = []
         self.message_actions, self.welcome, self.edge = MessageActions(), Welcome(), ContextEdge(self)
         self.earlier = QuietButton("Show earlier messages", "pill")
-        self._locked = False
+        self._locked, self._no_race = False, ""
         self._layout = QVBoxLayout(self)
         self._lay_out()
         self.edge.all_wanted.connect(self.message_actions.read_all)
@@ -41,6 +41,7 @@ class MessageList(QWidget):
         """Put a message at the end, or before all others."""
         row = MessageRow(body, self.message_actions, asks=isinstance(body, Question))
         row.lock(locked=self._locked)
+        row.show_race(self._no_race)
         self.rows.insert(0 if first else len(self.rows), row)
         if isinstance(body, Answer):
             self.answers.insert(0 if first else len(self.answers), body)
@@ -69,6 +70,12 @@ class MessageList(QWidget):
         self._locked = locked
         for row in self.rows:
             row.lock(locked=locked)
+
+    def show_race(self, why_not: str) -> None:
+        """Let questions be raced, or say ``why_not``; for messages added later too."""
+        self._no_race = why_not
+        for row in self.rows:
+            row.show_race(why_not)
 
     def show_edge(self, message: int | None) -> None:
         """Say above ``message`` that the model does not see what comes before; None: it sees all."""

@@ -16,6 +16,8 @@ from app.messages.actions import MessageActions
 from app.messages.answer import Answer
 from app.messages.button_row import ButtonRow
 
+RACE = "Race plain decoding and the method chosen, side by side"
+
 
 class MessageRow(QWidget):
     """Holds ``body``, a question or an answer. The actions show while the pointer or the keyboard is here.
@@ -44,12 +46,13 @@ class MessageRow(QWidget):
         text, name = ("Edit", "Edit the question") if asks else ("Regenerate", "Regenerate the answer")
         self.redo = self._button(text, name, lambda: self._tell(actions.edit if asks else actions.regenerate))
         self.replay = self._button("Replay", "Replay how the answer came to be", lambda: actions.replay.emit(body))
+        self.race = self._button("Race", RACE, lambda: self._tell(actions.race))
         self.plain = self._button("Turn it off", "Answer without speculation, with this model", self._turn_off)
         self.remove = self._button("Delete", f"Delete the {kind}", lambda: self._tell(actions.delete))
         self.unread = Label()
         self.unread.setObjectName("turnNote")
         self.unread.hide()
-        self._shy = (self.copy, self.redo, self.remove)
+        self._shy = (self.copy, self.redo, self.remove) if asks else (self.copy, self.redo, self.race, self.remove)
         self._arrange()
         self._show()
 
@@ -76,6 +79,12 @@ class MessageRow(QWidget):
         """Disable the actions that change the conversation while an answer is in flight."""
         self._locked = locked
         self._show()
+
+    def show_race(self, why_not: str) -> None:
+        """Let the question be raced, or say ``why_not``."""
+        self.race.setEnabled(not why_not)
+        self.race.setToolTip(why_not or RACE)
+        self.race.setAccessibleDescription(why_not)
 
     def enterEvent(self, event: QEnterEvent) -> None:
         """Show the buttons."""
@@ -131,7 +140,8 @@ class MessageRow(QWidget):
         if self._asks:
             order: Sequence[QWidget] = (*self._shy, self.resume, *versions)
         else:
-            order = (*versions, self.resume, self.copy, self.redo, self.replay, self.remove, self.plain, self.unread)
+            replayed = (self.replay, self.race)
+            order = (*versions, self.resume, self.copy, self.redo, *replayed, self.remove, self.plain, self.unread)
         rows = QVBoxLayout(self)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(2)

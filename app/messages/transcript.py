@@ -100,6 +100,10 @@ class Transcript(AutoscrollArea):
             row.show_unread(conversation.unread(message.id))
         self._list.lock(locked=locked)
 
+    def show_race(self, why_not: str) -> None:
+        """Let questions be raced, or say ``why_not``."""
+        self._list.show_race(why_not)
+
     def show_edge(self, message: int | None) -> None:
         """Say above ``message`` that the model does not see what comes before; None: it sees all."""
         self._list.show_edge(message)

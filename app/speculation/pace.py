@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, Qt
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from app.log import wording
 from app.log.slowdown import reason
@@ -20,6 +20,7 @@ DRIFT = (
     "This method keeps guesses the big model would not have made itself. Each is compared with what it would have "
     "written in that place, after the words before it."
 )
+RACE = "Race plain decoding and the method chosen over the same question, side by side."
 REASON = "What cost this answer the most time: without it, it would have gained the most."
 
 
@@ -36,6 +37,10 @@ class Pace(QWidget):
         self.drift = CaptionLabel("", "small", DRIFT, figures=True, wrapped=True)
         self.outcome = CaptionLabel("", "small", OUTCOME, figures=True, wrapped=True)
         self.reason = CaptionLabel("", "small", REASON, wrapped=True)
+        self.race = QPushButton("Race")
+        self.race.setObjectName("turnMain")
+        self.race.setAccessibleName("Race this answer against plain decoding")
+        self.show_race("")
         self._notes = QWidget()
         self._arrange()
 
@@ -44,11 +49,18 @@ class Pace(QWidget):
         self.figure.setText("–" if tally.average is None else words.pace(tally.average))
         self.verdict.setText(wording.verdict(tally) if tally.levels else "")
         self.now.setText(f"now {words.pace(tally.now)}" if tally.now and running else "")
+        self.race.setVisible(not running)
         self.reason.setText("" if running else reason(tally, technical=technical))
         self.outcome.setText("" if self.reason.text() else wording.counterfactual(tally))
         self.drift.setText(wording.drift(tally))
         for note in (self.now, self.reason, self.outcome, self.drift):
             note.setVisible(bool(note.text()))
+
+    def show_race(self, why_not: str) -> None:
+        """Let the question be raced, or say ``why_not``."""
+        self.race.setEnabled(not why_not)
+        self.race.setToolTip(why_not or RACE)
+        self.race.setAccessibleDescription(why_not)
 
     def changeEvent(self, event: QEvent) -> None:
         """Keep lines of a new size free."""
@@ -70,6 +82,7 @@ class Pace(QWidget):
         head.addWidget(self.unit, 0, Qt.AlignmentFlag.AlignBaseline)
         head.addStretch()
         head.addWidget(self.now, 0, Qt.AlignmentFlag.AlignBaseline)
+        head.addWidget(self.race, 0, Qt.AlignmentFlag.AlignBaseline)  # in its place, once nothing is written
         notes.addWidget(self.outcome)
         notes.addWidget(self.reason)
         notes.setAlignment(Qt.AlignmentFlag.AlignTop)

@@ -9,14 +9,14 @@ from PySide6.QtCore import QElapsedTimer, QPointF, QRectF, QSize, Qt, QTimer, Si
 from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPaintEvent, QPolygonF
 from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from app.log.replay import Replay
+from app.log.replay import Played
 from app.look.label import Label
 from app.look.palette import Palette
 from app.look.typeface import tabular
 from app.speculation.scrubber import Scrubber
 from engine import words
 
-SPEEDS = {"4× speed": 4.0, "real speed": 1.0, "¼ speed": 0.25, "⅒ speed": 0.1}
+SPEEDS = {"4× speed": 4.0, "real speed": 1.0, "½ speed": 0.5, "¼ speed": 0.25, "⅒ speed": 0.1}
 FRAME = 16  # ms
 Shape = Literal["play", "pause", "back", "on"]
 
@@ -31,7 +31,7 @@ class Player(QFrame):
         super().__init__(parent)
         self.setObjectName("player")
         self.setAccessibleName("Replay")
-        self.replay: Replay | None = None
+        self.replay: Played | None = None
         self._timer = QTimer(self, interval=FRAME)
         self._timer.timeout.connect(self._tick)
         self._since = QElapsedTimer()
@@ -69,14 +69,12 @@ class Player(QFrame):
         """The place and the speed in words."""
         if self.replay is None:
             return ""
-        at, number, count = self.replay.seconds, len(self.replay.ledger.rounds), len(self.replay.rounds)
-        known = "" if self.replay.by_pass else " · kept round by round"
-        return f"{at:.1f} of {words.seconds(self.replay.length)} · round {number:,} of {count:,}{known}"
+        return f"{self.replay.seconds:.1f} of {words.seconds(self.replay.length)} · {self.replay.place}"
 
-    def open_replay(self, replay: Replay, *, playing: bool) -> None:
+    def open_replay(self, replay: Played, *, playing: bool) -> None:
         """Show ``replay`` from its beginning, and play it at once if ``playing``."""
         self.replay = replay
-        self.scrubber.show_rounds(replay.rounds, replay.ledger.levels)
+        self.scrubber.show_strips(replay.strips)
         self.show()
         self.scrubber.setFocus(Qt.FocusReason.OtherFocusReason)
         self.seek(0.0)
@@ -86,10 +84,14 @@ class Player(QFrame):
     def close_replay(self) -> None:
         """End the replay, if there is one."""
         if self.replay is not None:
-            self._timer.stop()
-            self.replay = None
-            self.hide()
+            self.put_away()
             self.closed.emit()
+
+    def put_away(self) -> None:
+        """Show nothing any more, without a word."""
+        self._timer.stop()
+        self.replay = None
+        self.hide()
 
     def toggle(self) -> None:
         """Play or pause; from the end play anew."""

@@ -9,11 +9,12 @@ from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent,
 from PySide6.QtWidgets import QSlider, QWidget
 
 from app.ink.marks import level_colour
+from app.log.replay import Strip
 from app.look.palette import Palette
-from engine.events import LevelInfo, Round
 
 LANE, BAR = 7, 5  # pixels
 EDGE = 6
+GAP = 5  # pixels between the lanes of two replies
 STEPS = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
 
 
@@ -29,15 +30,14 @@ class Scrubber(QSlider):
         self.setAccessibleName("Place in the replay")
         self.setToolTip("Space plays and pauses, ← and → go round by round, Home and End to the ends, Esc closes")
         self._palette = palette
-        self._rounds: Sequence[Round] = ()
-        self._levels: Sequence[LevelInfo] = ()
+        self._strips: Sequence[Strip] = ()
         self._strip = QPixmap()
         self._told = False  # where the reader is, by who knows; any other change of the value is a wish
         self.valueChanged.connect(self._wish)
 
-    def show_rounds(self, rounds: Sequence[Round], levels: Sequence[LevelInfo]) -> None:
-        """Show a complete reply."""
-        self._rounds, self._levels = rounds, levels
+    def show_strips(self, strips: Sequence[Strip]) -> None:
+        """Show complete replies, one below the other."""
+        self._strips = strips
         self._told = True
         self.setRange(0, max(round(1000 * self._length), 1))
         self._told = False
@@ -58,7 +58,7 @@ class Scrubber(QSlider):
 
     def sizeHint(self) -> QSize:
         """A lane a level."""
-        return QSize(160, LANE * max(len(self._levels), 1) + 2 * EDGE)
+        return QSize(160, self._lanes + 2 * EDGE)
 
     def minimumSizeHint(self) -> QSize:
         """No lower than its lanes."""
@@ -113,7 +113,13 @@ class Scrubber(QSlider):
 
     @property
     def _length(self) -> float:
-        return self._rounds[-1].start + self._rounds[-1].seconds if self._rounds else 0.0
+        return max((rounds[-1].start + rounds[-1].seconds for rounds, _ in self._strips if rounds), default=0.0)
+
+    @property
+    def _lanes(self) -> int:
+        """Pixels that all lanes are high together."""
+        lanes = sum(max(len(levels), 1) for _, levels in self._strips)
+        return LANE * max(lanes, 1) + GAP * max(len(self._strips) - 1, 0)
 
     @property
     def _scale(self) -> float:
@@ -135,12 +141,19 @@ class Scrubber(QSlider):
         strip.fill(Qt.GlobalColor.transparent)
         painter = QPainter(strip)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        colours = [QColor(level_colour(level, self._levels, self._palette)) for level in range(len(self._levels))]
-        top = (self.height() - LANE * len(self._levels)) / 2 + (LANE - BAR) / 2
-        for pass_ in (pass_ for round_ in self._rounds for pass_ in round_.passes):
-            lane = len(self._levels) - 1 - pass_.level
+        top = (self.height() - self._lanes) / 2 + (LANE - BAR) / 2
+        for reply in self._strips:
+            self._paint_reply(painter, reply, top)
+            top += LANE * max(len(reply[1]), 1) + GAP
+        painter.end()
+        return strip
+
+    def _paint_reply(self, painter: QPainter, reply: Strip, top: float) -> None:
+        """Paint every pass of a reply, the lane of its target at ``top``."""
+        rounds, levels = reply
+        colours = [QColor(level_colour(level, levels, self._palette)) for level in range(len(levels))]
+        for pass_ in (pass_ for round_ in rounds for pass_ in round_.passes):
+            lane = len(levels) - 1 - pass_.level
             long = max(self._scale * pass_.seconds, 0.5)
             box = QRectF(EDGE + self._scale * pass_.start, top + lane * LANE, long, BAR)
             painter.fillRect(box, colours[pass_.level])
-        painter.end()
-        return strip

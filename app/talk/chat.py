@@ -104,7 +104,7 @@ class Chat(QObject):
         wanted = (self.method_of(models) if models != self.models else None) or self.preset
         preset = wanted if models.runs(wanted) else PRESETS["plain"]
         self._opening = Opening(models, preset)
-        self._set_engine(Engine.LOADING)
+        self.set_engine(Engine.LOADING)
         self.open_wanted.emit(self._opening)
         self.choose(preset)
 
@@ -198,9 +198,8 @@ class Chat(QObject):
             self.failed.emit(not_continued(title, self._model_name))
             return False
         answer = cut.by(self._model_name)
-        self._begin(
-            answer, replace(reply, finished=None, outcome=None), turns_before(self.current.conversation, cut), preset
-        )
+        begun = replace(reply, finished=None, outcome=None)
+        self._begin(answer, begun, turns_before(self.current.conversation, cut), preset)
         self.continuing.emit()
         return True
 
@@ -267,7 +266,7 @@ class Chat(QObject):
     def _closed(self, outcome: Outcome, failure: Failure | None) -> None:
         """Say that the answer has ended; where it has no text the one before it is shown again."""
         if failure is not None and failure.down:
-            self._set_engine(Engine.DOWN)
+            self.set_engine(Engine.DOWN)
         self.answered.emit(outcome)
         if not self.flight.reply.text:
             self.current.step_back()
@@ -284,17 +283,18 @@ class Chat(QObject):
         if opening is self._opening:
             self.traits = traits
             self.traits_changed.emit()
-            self._set_engine(Engine.READY)
+            self.set_engine(Engine.READY)
 
     def _not_opened(self, opening: Opening, failure: Failure) -> None:
         if opening is not self._opening:
             return
-        self._set_engine(Engine.DOWN)
+        self.set_engine(Engine.DOWN)
         if self.busy:
             self.flight.close("failed")
         self.failed.emit(failure)
 
-    def _set_engine(self, engine: Engine) -> None:
+    def set_engine(self, engine: Engine) -> None:
+        """Note whether the engine can answer."""
         if engine is not self.engine:
             self.engine = engine
             self.engine_changed.emit()

@@ -9,9 +9,9 @@ from PySide6.QtWidgets import QWidget
 from app.look.theme import Theme
 from app.messages.demonstration import Demonstration
 from app.messages.transcript import Transcript
-from app.talk.flight import FRAME
+from app.talk.asking import Asking
 from app.talk.worker import EngineWorker
-from app.threads.exchange import Opening, Request
+from app.threads.exchange import Opening
 from app.threads.failure import Failure
 from app.threads.queued import connect_queued
 from engine.config import PRESETS, Chosen, ModelSet, tiny_models
@@ -22,7 +22,6 @@ SEEN = "welcome/seen"  # what the settings remember
 QUESTION, TINY = "How do plants make food?", "How do I make tea?"  # what the starter, what tiny models answer well
 METHODS = PRESETS["head"], PRESETS["draft"]  # of two levels: nothing is to be seen but what the three sentences name
 LONGEST = 96  # tokens of the answer
-OWN = -1  # the id of its request; those of a chat count from 1
 TURN = 1700  # ms for each sentence: five seconds for all
 HEARD = 5000  # ms for each where they are read aloud
 
@@ -37,7 +36,6 @@ class FirstRun(QObject):
     over = Signal(bool)
 
     open_wanted = Signal(object)  # Opening, for the worker
-    reply_wanted = Signal(object)  # Request
 
     def __init__(
         self, worker: EngineWorker, transcript: Transcript, theme: Theme, settings: QSettings, window: QWidget
@@ -46,17 +44,14 @@ class FirstRun(QObject):
         self._welcome, self._theme, self._settings, self._window = transcript.welcome, theme, settings, window
         self.demonstration: Demonstration | None = None
         self._opening: Opening | None = None
-        self._request: Request | None = None
-        self._tally, self._inbox = Tally(), list[Event]()
+        self._tally = Tally()
         self._complete = False  # the answer is
-        self._frame = QTimer(self, singleShot=True, interval=FRAME)
-        self._frame.timeout.connect(self._drain)
+        self._asking = Asking(worker, self)
+        self._asking.arrived.connect(self._show)
+        self._asking.ended.connect(self._ended)
         self._turn = QTimer(self)
         self._turn.timeout.connect(self._explain)
-        connect_queued((self.open_wanted, worker.open), (self.reply_wanted, worker.reply))
-        connect_queued(
-            (worker.event_arrived, self._take), (worker.ended, self._ended), (worker.not_opened, self._not_opened)
-        )
+        connect_queued((self.open_wanted, worker.open), (worker.not_opened, self._not_opened))
 
     @property
     def due(self) -> bool:
@@ -73,7 +68,6 @@ class FirstRun(QObject):
         models = models if any(map(models.runs, METHODS)) else tiny
         preset = next(filter(models.runs, METHODS))
         question = TINY if models == tiny else QUESTION
-        self._request = Request(OWN, (("user", question),), preset, Chosen(temperature=0.0), LONGEST)
         self.demonstration = Demonstration(question, models.name, self._theme.palette, moving=not self._theme.still)
         self.demonstration.skipped.connect(self.end)
         self._theme.changed.connect(self.demonstration.set_palette)
@@ -81,16 +75,15 @@ class FirstRun(QObject):
         self._program().installEventFilter(self)
         self._opening = Opening(models, preset)
         self.open_wanted.emit(self._opening)
-        self.reply_wanted.emit(self._request)
+        self._asking.ask((("user", question),), preset, Chosen(temperature=0.0), LONGEST)
 
     def end(self, *, writing: bool = False) -> None:
         """Show the usual welcome again, and leave the engine to others."""
-        if self.demonstration is None or self._opening is None or self._request is None:
+        if self.demonstration is None or self._opening is None:
             return
         self._program().removeEventFilter(self)
         self._opening.abandoned.set()
-        self._request.stop.set()
-        self._frame.stop()
+        self._asking.stop()
         self._turn.stop()
         self.demonstration = None
         self._welcome.give_way(None)
@@ -115,16 +108,9 @@ class FirstRun(QObject):
             self.end(writing=True)
         return False
 
-    def _take(self, request: int, event: Event) -> None:
-        if request == OWN and self.demonstration is not None:
-            self._inbox.append(event)
-            if not self._frame.isActive():
-                self._frame.start()
-
-    def _drain(self) -> None:
-        """Show what arrived since the last frame; the first sentence comes with the first words."""
-        events, self._inbox = tuple(self._inbox), []
-        if self.demonstration is None or not events:
+    def _show(self, events: tuple[Event, ...]) -> None:
+        """Show what arrived; the first sentence comes with the first words."""
+        if self.demonstration is None:
             return
         self._tally.add(events)
         self.demonstration.advance(events, self._tally)
@@ -140,10 +126,9 @@ class FirstRun(QObject):
         elif self._complete:
             self.end()
 
-    def _ended(self, request: int, failure: Failure | None) -> None:
-        if request != OWN or self.demonstration is None:
+    def _ended(self, failure: Failure | None) -> None:
+        if self.demonstration is None:
             return
-        self._drain()
         self._complete = True
         if failure is not None or not self._tally.tokens:
             self.end()

@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
+from app.log.replay import Replay
 from tests.app.scripted import STORY, ScriptedSession, speculated
 from tests.app.stage import Ask, Start
 
@@ -74,8 +75,8 @@ def test_a_bar_of_the_timeline_is_a_place_in_the_replay(start: Start, ask: Ask) 
     window.player.seek(0.3)
     window.panel.rounds.timeline.chosen.emit(4, 0)
     replay = window.player.replay
-    assert replay is not None
-    assert replay.seconds == replay.end_of(4)
+    assert isinstance(replay, Replay)
+    assert replay.seconds == replay.ends[4]
     assert len(replay.ledger.rounds) == 5
     QTest.keyClick(window.player.shut, Qt.Key.Key_Escape)
     assert window.panel.rounds.replay.isEnabled()

@@ -86,7 +86,7 @@ def test_what_guesses_ahead_is_shown(
     opener.opened.clear()
     models = ModelSet("Some", {role: Path(role) for role in roles})
     first_of(running).begin(models)
-    request = first_of(running)._request
+    request = first_of(running)._asking.request
     assert request is not None
     assert request.preset == PRESETS[preset]
     qtbot.waitUntil(lambda: bool(opener.opened))
