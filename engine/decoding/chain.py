@@ -34,7 +34,7 @@ def build(
     bottom, *judges = preset.stages
     chain = making(bottom.source).drafter(materials, bottom, 0)
     for index, stage in enumerate(judges, start=1):
-        reader = making(stage.source).reader(materials, stage, index)
+        reader = making(stage.source).judge(materials, stage, index)
         chain = Verifier(reader, chain, stage.window, sampler, acceptance=stage.acceptance, bonus=stage.bonus)
     return chain
 

@@ -13,9 +13,12 @@ The contract that makes this exact:
 2. The last settled token is never yet in a cache; it is the first input of the next pass.
 3. A proposed token stands only if it is the judge's choice. Greedy decoding is a one-hot law, not another branch.
 
-So windows may end anywhere, for any reason. Levels are generators: they yield what happened (Drafted, Judged) as it
-happens and can be dropped at any yield. Judges by a lossy rule (acceptance) keep more than their own choices, and
-tell what those would have been.
+So windows may end anywhere, for any reason. A drafter's second choices are judged in the same pass, each as if it stood
+on the tape alone in place of the first: where one is the judge's choice, the choice behind it is known as well, and
+follows at once.
+
+Levels are generators: they yield what happened (Drafted, Judged) as it happens and can be dropped at any yield. Judges
+by a lossy rule (acceptance) keep more than their own choices, and tell what those would have been.
 """
 
 from __future__ import annotations
@@ -30,7 +33,7 @@ from torch import Tensor
 
 from engine.config import Acceptance, Window
 from engine.decoding.acceptance import agreeing, measured, tolerated
-from engine.decoding.facts import Drafted, Fact, Judged
+from engine.decoding.facts import Drafted, Fact, Guess, Judged
 from engine.decoding.laws import Laws, Sampler
 from engine.decoding.tape import Tape
 
@@ -86,6 +89,19 @@ class Reader(Held, Protocol):
         """Return the laws after tape[:mark], tape[:mark + 1], ... (``rows`` of them) in one pass."""
 
 
+class Judge(Reader, Protocol):
+    """What the laws come from by which a level judges others."""
+
+    def laws(self, tape: Sequence[int], mark: int, rows: int, runners_up: Sequence[int] = ()) -> Laws:
+        """Return the laws of a Reader and, behind them, one for each of ``runners_up``.
+
+        These stand in place of tape[mark], tape[mark + 1], ..., each alone; the law is that behind it.
+        """
+
+    def adopt(self, place: int) -> None:
+        """Hold what the last pass made of ``runners_up[place]``, which comes next on the tape held so far."""
+
+
 class Guesser(Held, Protocol):
     """What guesses several tokens in one pass."""
 
@@ -104,6 +120,7 @@ class Drafter(Level):
 
     below: Drafter | None = None
     remembers = False  # whether the judge above asks for logits
+    runners_up: Sequence[int] = ()  # its second choices in place of the first tokens of its last window
 
     def draft(self, tape: Tape) -> Drafting:
         """Extend the tape by one production; see produce."""
@@ -160,14 +177,20 @@ class Autoregressive(_Reading[Reader]):
 
     def settle(self, tape: Tape, mark: int) -> Iterator[Fact]:
         """Append tokens until the window closes or the tape is full."""
+        self.runners_up = second = list[int]()
         while True:
             began, at = time.perf_counter(), len(tape)
             law = self.reader.laws(tape, at, 1)
             tape += self.sampler.choose(law.probs, at)
             self._remember(law, at)
-            given = _given(law, [0], tape[at:])
+            given, others = _given(law, [0], tape[at:]), list[Guess]()
+            if len(second) < self.window.runners_up:
+                second.append(self.sampler.runner_up(law, tape[at], at))
+                (probability,), (rank,) = _given(law, [0], second[-1:])
+                others.append(Guess(second[-1], probability, rank))
             seconds = time.perf_counter() - began
-            yield Drafted(self.reader.index, (tape[at],), *given, law.positions, began, seconds)
+            told = (tape[at],), *given, law.positions, began, seconds, tuple(others)
+            yield Drafted(self.reader.index, *told)
             if len(tape) - mark >= self.window.tokens or tape.full or _unsure(law, self.window):
                 return
 
@@ -199,7 +222,7 @@ class AtOnce(_Reading[Guesser]):
             yield Drafted(self.reader.index, tokens, *given, positions, began, seconds)
 
 
-class Verifier(_Reading[Reader]):
+class Verifier(_Reading[Judge]):
     """A level over another: keeps of its windows what it would write itself, until ``window.tokens`` tokens stand.
 
     ``acceptance``: by which rule, LOSSY unless it is exact. ``bonus``: whether a choice follows a window that
@@ -210,7 +233,7 @@ class Verifier(_Reading[Reader]):
 
     def __init__(
         self,
-        reader: Reader,
+        reader: Judge,
         below: Drafter,
         window: Window,
         sampler: Sampler,
@@ -224,20 +247,25 @@ class Verifier(_Reading[Reader]):
 
     def settle(self, tape: Tape, mark: int) -> Iterator[Fact]:
         """Judge what was proposed from ``mark`` on, in one pass, and put the verdict on the tape."""
-        began, proposed = time.perf_counter(), tape[mark:]
-        further = not proposed or (self.bonus and not tape.full)
-        laws = self.reader.laws(tape, mark, len(proposed) + further)
-        choices = self.sampler.choose(laws.probs, mark)
+        began, proposed, runners_up = time.perf_counter(), tape[mark:], self.below.runners_up
+        rows = len(proposed) + (not proposed or (self.bonus and not tape.full))
+        laws = self.reader.laws(tape, mark, rows, runners_up)
+        choices = self.sampler.choose(laws.probs[:rows], mark)
         far = self._far(proposed, laws, mark)
         kept = agreeing(proposed, choices) if far is None else tolerated(proposed, choices, far, self.acceptance.tau)
-        following = choices[kept] if kept < len(choices) else None
+        written = choices[kept : kept + 1]
         del tape[mark + kept :]
         self.rewind(len(tape))
-        if following is not None:
-            tape.append(following)
+        tape += written
         self._remember(laws, mark)
+        if written and written == list(runners_up[kept : kept + 1]) and self.bonus and not tape.full:
+            behind = laws.row(rows + kept)
+            self.reader.adopt(kept)
+            self._remember(behind, len(tape))
+            written += self.sampler.choose(behind.probs, len(tape))
+            tape += written[1:]
         own = [] if far is None else choices[:kept]
-        fact = self._told(proposed, kept, following, laws, own, began)
+        fact = self._told(proposed, kept, written, laws, own, began)
         self.below.judged(fact)
         yield fact
 
@@ -254,18 +282,15 @@ class Verifier(_Reading[Reader]):
         return None if others is None else measured(rule, laws.logits[:n], others, proposed)
 
     def _told(
-        self, proposed: list[int], kept: int, following: int | None, laws: Laws, own: list[int], began: float
+        self, proposed: list[int], kept: int, written: list[int], laws: Laws, own: list[int], began: float
     ) -> Judged:
-        rows, tokens = list(range(len(proposed))), list(proposed)
-        if following is not None:
-            rows.append(kept)
-            tokens.append(following)
-        given = _given(laws, rows, tokens)
+        rows = kept, kept - len(self.below.runners_up)  # of what is written: laws of second choices come last
+        given = _given(laws, [*range(len(proposed)), *rows[: len(written)]], proposed + written)
+        following, after = [*written, None, None][:2]
         lags = _lags(laws, proposed, own)
         took = began, time.perf_counter() - began
-        return Judged(
-            self.reader.index, len(proposed), kept, following, *given, laws.positions, *took, tuple(own), lags
-        )
+        counted = self.reader.index, len(proposed), kept, following
+        return Judged(*counted, *given, laws.positions, *took, tuple(own), lags, after)
 
 
 def _given(laws: Laws, rows: list[int], tokens: list[int]) -> tuple[tuple[float, ...], tuple[int, ...]]:

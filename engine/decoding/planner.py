@@ -88,8 +88,9 @@ class Planner:
         sources = _sources(preset)
         for made in round_.passes:
             self.time(sources[made.level], made.tokens, made.seconds)
+        first = [token for token in round_.tokens if not token.runner_up]
         for level in range(1, len(sources)):
-            judged = [token for token in round_.tokens if level in [at for at, _ in token.judged[1:]]]
+            judged = [token for token in first if level in [at for at, _ in token.judged[1:]]]
             self._count(
                 (sources[level - 1], sources[level]),
                 sum(token.reached >= level for token in judged),

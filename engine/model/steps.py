@@ -141,17 +141,33 @@ class Steps:
         """Write down the stages of one layer."""
         block(self.ops.states, self.ops, past)
 
-    def run(self, hidden: Tensor, layers: range, cache: Cache, start: int) -> Tensor:
-        """Return the states [n, width] of positions from ``start`` on, behind ``layers``; there is room for them."""
+    def run(self, hidden: Tensor, layers: range, cache: Cache, start: int, beside: range = range(0)) -> Tensor:
+        """Return the states [n, width] of positions from ``start`` on, behind ``layers``; there is room for them.
+
+        Those that stand in ``beside`` come one by one, from the last, none of which is seen by those before it.
+        """
         made = torch.empty_like(hidden, memory_format=torch.contiguous_format)
-        past = np.array([places(cache.layers[at]) for at in layers])
+        pasts, own = [cache.layers[at] for at in layers], len(hidden) - len(beside)
+        past = np.array([places(each) for each in pasts])
         work, threads = self.stages[self.begins[layers.start] : self.begins[layers.stop]], workers()
-        for at in range(0, len(hidden), ROWS):
-            part = hidden[at : at + ROWS]
+
+        def run(rows: slice, position: int) -> None:
+            part = hidden[rows]
             self.ops.states[: len(part)] = part
-            self._bring(len(part), layers, past, start + at, threads)
+            self._bring(len(part), layers, past, position, threads)
             crew.run(work, threads)
-            made[at : at + ROWS] = self.ops.states[: len(part)]
+            made[rows] = self.ops.states[: len(part)]
+
+        for at in range(0, own, ROWS):
+            run(slice(at, min(at + ROWS, own)), start + at)
+        held = [each.rows(beside) for each in pasts]
+        for position in reversed(beside):
+            row = own + beside.index(position)
+            run(slice(row, row + 1), position)
+        for each, rows in zip(pasts, held, strict=True):
+            if beside:
+                each.stand_in(*each.rows(beside))
+                each.write(beside.start, *rows)
         return made
 
     def _bring(self, n: int, layers: range, past: NDArray[np.int64], start: int, threads: int) -> None:

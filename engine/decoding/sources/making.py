@@ -11,7 +11,7 @@ from engine.architecture.holding import Holding
 from engine.budget import stored
 from engine.config import Preset, Role, Source, Stage
 from engine.decoding.goodput import Goodput
-from engine.decoding.hierarchy import Autoregressive, Drafter, Reader
+from engine.decoding.hierarchy import Autoregressive, Drafter, Judge, Reader
 from engine.decoding.laws import Sampler
 from engine.decoding.trunk import Trunk
 from engine.errors import SettingError
@@ -117,6 +117,10 @@ class Making(Generic[S]):
 
     def reader(self, materials: Materials, stage: Stage, index: int) -> Reader:
         """Return what gives its laws, operation by operation."""
+        raise NotImplementedError
+
+    def judge(self, materials: Materials, stage: Stage, index: int) -> Judge:
+        """Return what gives the laws by which it judges others, operation by operation."""
         raise NotImplementedError
 
     def drafter(self, materials: Materials, stage: Stage, index: int) -> Drafter:
