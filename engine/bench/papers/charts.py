@@ -110,15 +110,17 @@ class Pen:
 def _heading(pen: Pen, table: Table) -> float:
     """Write what the chart shows and on what it was measured; returns where the rows begin."""
     title = ET.SubElement(pen.picture, "title")
-    title.text = f"{table.title}: times as fast as {_rivals(table.rivals)}"
+    title.text = f"{table.title}: how many times as fast"
     pen.write(MARGIN, 38, title.text, font_size=17, font_weight="600", fill=pen.colours["text"])
     y = 60.0
-    for said in ("; ".join(filter(None, (table.source, table.published))), f"Here: {table.model}, {table.settings}"):
+    held = "; ".join(f"{name}: {pair}" for name, pair in table.measured.items())
+    about = "; ".join(filter(None, (table.source, table.published)))
+    for said in (about, f"Here: {table.model}, {table.settings}", held):
         for line in textwrap.wrap(said, LETTERS):
             pen.write(MARGIN, y, line)
             y += 17
     x = float(MARGIN)
-    for name in table.rivals:
+    for name in table.measured:
         pen.add("rect", x=x, y=y - 6, width=10, height=10, rx=2, fill=pen.colours[name])
         pen.write(x + 15, y + 3, name)
         x += 32 + 7 * len(name)
@@ -156,10 +158,3 @@ def _row(pen: Pen, scale: Scale, label: str, each: Mapping[str, Ratio | None], t
 
 def _shown(label: str) -> str:
     return {"mt_bench": "MT-bench", "qa": "questions", "rag": "RAG"}.get(label, label.replace("_", " "))
-
-
-def _rivals(rivals: Mapping[str, str]) -> str:
-    """Say what is the measure of each sampling."""
-    if len(set(rivals.values())) == 1:
-        return next(iter(rivals.values()))
-    return ", ".join(f"{rival} ({name})" for name, rival in rivals.items())

@@ -12,6 +12,7 @@ from typing import Literal
 
 from engine.bench.papers.running import Way
 from engine.config import PRESETS, TARGET, Exit, Model, Preset, Stage
+from engine.config.tailoring import tailored
 
 _TARGET = Stage(Model(TARGET))
 
@@ -32,12 +33,12 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A way and those it is held against, of which the fastest in the run counts; ``others`` run beside them.
+    """Ways to run a method and what it is held against; of both the fastest in the run counts.
 
-    ``title``: what is compared, where a paper compares several things.
+    ``others`` run beside them. ``title``: what is compared, where a paper compares several things.
     """
 
-    way: Way
+    own: tuple[Way, ...]
     against: tuple[Way, ...]
     others: tuple[Way, ...] = ()
     title: str = ""
@@ -45,7 +46,7 @@ class Comparison:
     @property
     def ways(self) -> tuple[Way, ...]:
         """All that have to run."""
-        return (*self.against, self.way, *self.others)
+        return (*self.against, *self.own, *self.others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,16 @@ def hispec() -> Paper:
         "HiSpec",
         "Kumar et al., arXiv 2510.01336",
         "single-layer speculation from the same exits",
-        (Comparison(Way("HiSpec", preset), singles),),
+        (
+            Comparison(
+                (
+                    Way("HiSpec", preset),
+                    Way("HiSpec, as published", tailored(preset, recipe="paper")),
+                    Way("HiSpec, published, no bonus", tailored(preset, recipe="paper-no-bonus")),
+                ),
+                singles,
+            ),
+        ),
         (Claim(1.28, "mean"), Claim(2.01, "best")),
     )
 
@@ -114,7 +124,7 @@ def hsd() -> Paper:
         "the best single draft model",
         (
             Comparison(
-                Way("HSD, as it picks", preset),
+                (Way("HSD, as it picks", preset),),
                 (DRAFT, alone(qualifier, "qualifier alone", qualifier)),
                 (Way("HSD, all three", whole),),
             ),
@@ -124,13 +134,23 @@ def hsd() -> Paper:
 
 
 def pyramid() -> Paper:
-    """Return PyramidSD against standard speculation, with its draft."""
+    """Return PyramidSD, and both variants as published, against standard speculation with its draft."""
+    preset = PRESETS["pyramid"]
     return Paper(
         "pyramidsd",
         "PyramidSD",
         "3-Model Speculative Decoding, arXiv 2510.12966",
         "standard speculation",
-        (Comparison(Way("PyramidSD", PRESETS["pyramid"]), (DRAFT,)),),
+        (
+            Comparison(
+                (
+                    Way("PyramidSD", preset),
+                    Way("PyramidSD, as published", tailored(preset, kept="fuzzy", recipe="paper")),
+                    Way("PyramidSD_A, as published", tailored(preset, kept="assisted", recipe="paper")),
+                ),
+                (DRAFT,),
+            ),
+        ),
         (Claim(1.91, "best"),),
         "124 tokens/s on an RTX 4090 (an 8B target, a 1B draft)",
     )
@@ -152,11 +172,11 @@ def policies() -> Paper:
         "SVIP, arXiv 2411.18462; FR-Spec, arXiv 2502.14856; HiSpec, arXiv 2510.01336",
         "the same without",
         (
-            Comparison(DRAFT, drafting("draft, never stopping", stubborn), title="stop when unsure"),
-            Comparison(DRAFT, drafting("draft, all tokens", replace(draft, trimmed=False)), title="frequent tokens"),
+            Comparison((DRAFT,), drafting("draft, never stopping", stubborn), title="stop when unsure"),
+            Comparison((DRAFT,), drafting("draft, all tokens", replace(draft, trimmed=False)), title="frequent tokens"),
             Comparison(
-                Way("HiSpec", hispec),
-                (Way("HiSpec, no bonus", replace(hispec, stages=frugal)),),
+                (Way("HiSpec", hispec),),
+                (Way("HiSpec without that token", replace(hispec, stages=frugal)),),
                 title="token after a whole window",
             ),
         ),

@@ -84,9 +84,11 @@ def _possible(paper: Paper, session: Session) -> Paper | None:
     def cut(comparison: Comparison) -> Comparison:
         return replace(
             comparison,
+            own=tuple(filter(runs, comparison.own)),
             against=tuple(filter(runs, comparison.against)),
             others=tuple(filter(runs, comparison.others)),
         )
 
-    kept = tuple(cut(each) for each in paper.comparisons if runs(each.way) and any(map(runs, each.against)))
+    comparisons = map(cut, paper.comparisons)
+    kept = tuple(comparison for comparison in comparisons if comparison.own and comparison.against)
     return replace(paper, comparisons=kept) if kept else None

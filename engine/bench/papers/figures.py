@@ -10,6 +10,7 @@ from engine.bench.papers.questions import GROUPS
 from engine.bench.papers.running import PLAIN, Answer, Levels, Place, Run, Share, Way, mean_pace
 from engine.bench.report import error_of_ratio
 from engine.events import FEWEST, WIDEST
+from engine.tally import Drift
 
 WITHHELD = f"-: fewer than two questions or {FEWEST} tokens, or an error beyond {WIDEST:.0%}"
 ALL = "all"
@@ -75,7 +76,7 @@ class Making:
     """What a round of a way comes to in the mean. Times are in steps of plain decoding, each a token, of the same run.
 
     ``pace``: tokens a second as Spec-Bench has it; ``unaided``: the share of rounds in which nothing was guessed;
-    ``equal``: that of questions with plain decoding's very text.
+    ``equal``: that of questions with plain decoding's very text; ``drift``: how far tokens are not the target's own.
     """
 
     pace: float
@@ -84,6 +85,7 @@ class Making:
     parts: Mapping[Place, Part]
     unaided: float
     equal: float
+    drift: Drift
 
     @property
     def between(self) -> float:
@@ -107,6 +109,11 @@ def making(run: Run, sampling: str, way: Way) -> Making:
         steps=sum(answer.seconds for answer in answers) / step / rounds,
         parts={place: _part(share, step, rounds) for place, share in levels.shares.items()},
         unaided=levels.unaided / rounds,
+        drift=Drift(
+            sum(answer.tokens for answer in answers),
+            sum(answer.foreign for answer in answers),
+            sum(answer.lag for answer in answers),
+        ),
         equal=fmean(own.text == other.text for own, other in zip(answers, plain, strict=True)),
     )
 

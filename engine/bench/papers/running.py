@@ -88,7 +88,8 @@ class Answer:
     """What a way made of one question, all turns together.
 
     ``reading``: seconds in which prompts were read; ``seconds``: those of all rounds. ``text``: of every turn.
-    ``levels``: what the target did, the lowest level, and those between the two together.
+    ``levels``: what the target did, the lowest level, and those between the two together. ``foreign``: tokens that the
+    target would not have written, which favours what it would by ``lag`` nats in all.
     """
 
     question: int
@@ -99,6 +100,8 @@ class Answer:
     seconds: float
     text: tuple[str, ...]
     levels: Levels = field(default_factory=Levels)
+    foreign: int = 0
+    lag: float = 0.0
 
     @property
     def turn(self) -> tuple[int, float]:
@@ -228,6 +231,8 @@ def _answer(session: Session, way: Way, question: Question, sampling: Sampling, 
         seconds=sum(end.seconds for end in ends),
         text=tuple(end.text for end in ends),
         levels=levels,
+        foreign=sum(end.foreign or 0 for end in ends),
+        lag=sum(end.lag for end in ends),
     )
 
 

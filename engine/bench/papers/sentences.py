@@ -63,6 +63,7 @@ def why(own: Making, other: Making, name: str, over: str) -> str:
         _largest(own, other),
         _middle(own, other),
         _flatness(own),
+        _drift(own),
     ]
     return " ".join(filter(None, told))
 
@@ -105,6 +106,15 @@ def _middle(own: Making, other: Making) -> str:
 def _cost(part: Part, own: Making) -> str:
     """Say what a pass costs, as a share of the target's."""
     return f"{part.each / own.parts['deciding'].each:.2f} of the target's"
+
+
+def _drift(own: Making) -> str:
+    if not own.drift.foreign:
+        return ""
+    return (
+        f"It is lossy: {own.drift.share:.1%} of its tokens are not the target's own, which the target favours by "
+        f"{own.drift.per_token:.3f} nats a token."
+    )
 
 
 def _flatness(own: Making) -> str:

@@ -11,6 +11,7 @@ from engine.bench.papers.figures import Making, Part, Ratio, groups, making, rat
 from engine.bench.papers.running import PLAIN, Answer, Levels, Run, Share, Way, mean_pace
 from engine.bench.papers.sentences import verdict, why
 from engine.config import PRESETS, Sampling
+from engine.tally import Drift
 
 WAY = Way("HiSpec", PRESETS["hispec"])
 
@@ -71,7 +72,7 @@ def part(steps: float, **figures: float) -> Part:
 
 
 def made(tokens: float, steps: float, unaided: float = 0.0, **parts: Part) -> Making:
-    return Making(100.0, tokens, steps, parts, unaided, 1.0)  # type: ignore[arg-type] # places by name
+    return Making(100.0, tokens, steps, parts, unaided, 1.0, Drift(100, 0, 0.0))  # type: ignore[arg-type] # places by name
 
 
 def test_why_follows_from_the_figures() -> None:
@@ -88,6 +89,8 @@ def test_why_follows_from_the_figures() -> None:
     assert "verification is flat" in told
     dear = made(2.6, 4.5, guessing=part(0.9), sifting=middle, deciding=part(3.1))
     assert "Most of that is the target's pass: +2.00" in why(dear, single, "HiSpec", "one exit")
+    lossy = why(replace(own, drift=Drift(100, 7, 2.5)), single, "HiSpec", "one exit")
+    assert "7.0% of its tokens are not the target's own, which the target favours by 0.025 nats a token" in lossy
     assert "is paid for" in why(dear, single, "HiSpec", "one exit")
 
 

@@ -43,7 +43,7 @@ def test_every_exact_way_writes_plains_text(papers: Papers) -> None:
         assert hsd.ways[sampling]["plain"].tokens == 1.0
         assert hsd.ways[sampling]["HSD, all three"].parts["sifting"].passes > 0
     assert list(hsd.rows) == ["writing", "qa", "all"]
-    assert len(hsd.sentences) == 2
+    assert len(hsd.sentences) == 4
     assert "2 questions (1 too long for this model and 1 left out for time)" in hsd.settings
     assert "HiSpec is left out" in papers.left_out[0]
 
@@ -79,8 +79,8 @@ def test_a_chart_has_bars_errors_and_the_claim(colours: dict[str, str]) -> None:
     """A bar for every figure there is, none for one that is withheld, and the published mark where it belongs."""
     rows: Rows = {"qa": {"greedy": Ratio(0.5, 0.1), "sampled": None}, "rag": {"greedy": None, "sampled": None}}
     claims = (("1.5x on average", 1.5),)
-    rivals = {"greedy": "one exit", "sampled": "<another>"}
-    table = Table("x", "X", "a, b", "published: so", "published", claims, "m", "CPU", rivals, rows, rows, {}, {}, ())
+    measured = {"greedy": "one exit", "sampled": "<another>"}
+    table = Table("x", "X", "a, b", "published: so", "published", claims, "m", "CPU", measured, rows, rows, {}, {}, ())
     root = ET.fromstring(draw(table, colours))  # noqa: S314 - our own
     space = {"s": "http://www.w3.org/2000/svg"}
     bars = [each for each in root.iterfind("s:rect", space) if each.get("fill") == colours["greedy"]]
