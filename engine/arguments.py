@@ -27,6 +27,7 @@ def parser(description: str, *, ask: Command, chat: Command, bench: Command, tea
     chatting.set_defaults(run=chat)
     benching = commands.add_parser("bench", help="measure what passes cost and methods gain")
     _add_bench_options(benching)
+    _add_shape_options(benching)
     _add_paper_options(benching)
     benching.set_defaults(run=bench)
     teaching = commands.add_parser("teach", help="make a drafter for a model from its own answers, on this machine")
@@ -70,6 +71,9 @@ def _add_bench_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--drift", action="store_true", help="how far lossy answers leave the model, over the dial (default: pyramid)"
     )
+
+
+def _add_shape_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--shape", help="random weights of a known shape, acceptance simulated: llama-3.1-8b, qwen3-8b, …"
     )
