@@ -51,13 +51,15 @@ class Runner(Protocol):
 
     def rewind(self, length: int) -> None: ...
 
-    def prepare(self, preset: Preset, /) -> Iterator[float]: ...
+    def prepare(self, *presets: Preset) -> Iterator[float]: ...
 
     def ready(self, preset: Preset, /) -> bool: ...
 
     def windows(self, preset: Preset, /) -> tuple[int, ...]: ...
 
-    def chains(self, preset: Preset, tape: Tape, sampling: Sampling, /) -> tuple[Chain, PlainStep]: ...
+    def begin(self, tape: Tape, sampling: Sampling, /, *presets: Preset) -> None: ...
+
+    def chains(self, preset: Preset, /) -> tuple[Chain, PlainStep]: ...
 
 
 class Loaded:
@@ -118,8 +120,11 @@ class Loaded:
             free_dropped()
             torch.cuda.empty_cache()
 
-    def prepare(self, preset: Preset) -> Iterator[Loading]:
-        """Load and record what ``preset`` needs; yields Loading. Raises as ``need`` does."""
+    def prepare(self, preset: Preset, *others: Preset) -> Iterator[Loading]:
+        """Load and record what ``preset`` needs; yields Loading. Raises as ``need`` does.
+
+        ``others``: the chains to record instead, of its levels, between which a reply may turn.
+        """
         for role in sorted(preset.whole, reverse=True):  # the target first
             yield from self.need(role)
         self.without = {}
@@ -130,7 +135,7 @@ class Loaded:
                 self.without[stage.source] = f"{reason.sentence} The answer is written without it."
         with device_errors():
             try:
-                for fraction in self.runner.prepare(self.fit(preset)):
+                for fraction in self.runner.prepare(*map(self.fit, others or (preset,))):
                     yield Loading(f"{preset.title} on the GPU", fraction)
             except NotRecorded as reason:
                 self.go_eager(str(reason))

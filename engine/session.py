@@ -26,7 +26,7 @@ from engine.config import (
 )
 from engine.decoding.chain import describe
 from engine.decoding.planner import Planner, sizes_of
-from engine.decoding.relay import Chain, PlainStep, Relay, within
+from engine.decoding.relay import Relay, within
 from engine.decoding.tape import Tape
 from engine.decoding.threads import Threads
 from engine.diagnosis import describe_engine
@@ -136,12 +136,13 @@ class Session:
         return len(self.tokenizer.render(messages))
 
     @torch.inference_mode()  # re-entered at every step, never left on for the caller
-    def prepare(self, preset: Preset) -> Iterator[Loading]:
+    def prepare(self, preset: Preset, *others: Preset) -> Iterator[Loading]:
         """Load and record what ``preset`` needs, which its first reply does otherwise; yields Loading.
 
-        Raises ModelSetError for a preset the set cannot run, CheckpointError, and DeviceError where it does not fit.
+        ``others``: chains of its levels that a reply may turn to. Raises ModelSetError for a preset the set cannot run,
+        CheckpointError, and DeviceError where it does not fit.
         """
-        yield from self._loaded.prepare(preset)
+        yield from self._loaded.prepare(preset, *others)
 
     @torch.inference_mode()
     def reply(
@@ -206,12 +207,8 @@ class Session:
         keyed = sampling if sampling.seed is not None else replace(sampling, seed=secrets.randbits(63))
         runner.rewind(self._common(prompt))
         self._tape = tape = Tape(prompt, self.tokenizer.ends, limit)
-
-        def opened(picked: Preset) -> tuple[Chain, PlainStep]:
-            """Set a preset to work on the tape; whichever it is, its tokens follow from the same key."""
-            return runner.chains(picked, tape, keyed)
-
-        return Relay(preset, runner.context, runner.ready, opened, tape)
+        runner.begin(tape, keyed, preset)  # whichever preset goes on, its tokens follow from the same key
+        return Relay(preset, runner.context, runner.ready, runner.chains, tape)
 
     def _run(self, reply: Reply, *, planned: bool) -> Iterator[Event]:
         """Run ``reply`` until it ends or is dropped; wherever that is, the caches are left true to the tape.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from types import MappingProxyType
 from typing import Literal
 
@@ -150,6 +151,7 @@ class Stage:
     token costs the lower layers once more, so going without can be faster; the law is the same either way.
     ``trimmed``: read the level through its model's draft vocabulary, the frequent tokens alone. The head of a large
     vocabulary weighs as much as many layers; tokens outside get no probability here and are left to the target.
+    ``fallback``: it judges nothing, but guesses in place of the level below where that has nothing to propose.
     """
 
     source: Source
@@ -157,6 +159,7 @@ class Stage:
     acceptance: Acceptance = Acceptance()  # noqa: RUF009 - frozen
     bonus: bool = True
     trimmed: bool = False
+    fallback: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,10 +177,16 @@ class Preset:
     planned: bool = False
 
     def __post_init__(self) -> None:
-        for stage in self.stages[1:]:
+        for stage in self.stages[self.guessing :]:
             if not stage.source.judges:
                 what = f"{stage.source.title(bottom=False, top=False)} has no laws of its own to judge others by"
                 raise SettingError(f"{what}.", "Make it the lowest level of the hierarchy.")
+
+    @property
+    def guessing(self) -> int:
+        """How many of its lowest levels guess, the first that has something to propose; those above judge."""
+        fallbacks = takewhile(lambda stage: stage.fallback, self.stages[1:])
+        return min(1 + sum(1 for _ in fallbacks), max(len(self.stages) - 1, 1))
 
     @property
     def lossless(self) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from engine.config import Preset, Role
+from engine.decoding.fallback import Fallback
 from engine.decoding.goodput import Goodput
 from engine.decoding.hierarchy import Drafter, Verifier
 from engine.decoding.laws import Sampler
@@ -34,6 +35,9 @@ def build(
     bottom, *judges = preset.stages
     chain = making(bottom.source).drafter(materials, bottom, 0)
     for index, stage in enumerate(judges, start=1):
+        if index < preset.guessing:
+            chain = Fallback(making(stage.source).drafter(materials, stage, index), chain)
+            continue
         reader = making(stage.source).judge(materials, stage, index)
         chain = Verifier(reader, chain, stage.window, sampler, acceptance=stage.acceptance, bonus=stage.bonus)
     return chain

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 import torch
 
 from engine.account import EXACT
-from engine.config import PRESETS, Preset, Role, Sampling
+from engine.config import PRESETS, TARGET, Preset, Role, Sampling, Source
 from engine.decoding.chain import asked, build
 from engine.decoding.frequent import FrequentTokens
 from engine.decoding.goodput import Goodput
@@ -30,7 +30,8 @@ class EagerRunner:
         self.device, self.vocabulary = device, vocabulary
         self._trunks: dict[Role, Trunk] = {}
         self._own: dict[Role, Own] = {}
-        self._goodputs: dict[Preset, Goodput] = defaultdict(Goodput)
+        self._goodputs: dict[tuple[Source, ...], Goodput] = defaultdict(Goodput)
+        self._sampler = Sampler(Sampling())
 
     @property
     def models(self) -> Mapping[Role, Transformer]:
@@ -62,7 +63,7 @@ class EagerRunner:
         for own in self._own.values():
             own.rewind(length)
 
-    def prepare(self, _preset: Preset) -> Iterator[float]:
+    def prepare(self, *_presets: Preset) -> Iterator[float]:
         """Do nothing: there is nothing to make ready."""
         return iter(())
 
@@ -77,12 +78,27 @@ class EagerRunner:
         """
         return asked(preset)
 
-    def chains(self, preset: Preset, _tape: Tape, sampling: Sampling) -> tuple[Drafter, PlainStep]:
-        """Return ``preset`` at work, and plain decoding over the same caches."""
-        sampler = Sampler(sampling)
-        chain = build(preset, self._trunks, sampler, self.vocabulary, self._goodputs[preset], self._own)
+    def begin(self, _tape: Tape, sampling: Sampling, *presets: Preset) -> None:
+        """Begin a reply that may turn from one of ``presets`` to another: whoever reads taps in one gets them in all.
+
+        What the target's layers make of a text is kept until such a reader takes it, which costs far less than to run
+        those layers again.
+        """
+        self._sampler = Sampler(sampling)
+        sources = {stage.source for preset in presets for stage in preset.stages}
+        readers = {source: self._own[source.own] for source in sources if source.own in self._own}
+        target = self._trunks[TARGET]
+        target.close_taps(but=readers.values())
+        for source, own in readers.items():
+            for depth in making(source).taps(own):
+                target.tap(depth, own.held, own)
+
+    def chains(self, preset: Preset) -> tuple[Drafter, PlainStep]:
+        """Return ``preset`` at work on the reply that was begun, and plain decoding over the same caches."""
+        goodput = self._goodputs[tuple(stage.source for stage in preset.stages)]
+        chain = build(preset, self._trunks, self._sampler, self.vocabulary, goodput, self._own)
         (plain,) = PRESETS["plain"].stages
-        materials = Materials(self._trunks, sampler, self.vocabulary)
+        materials = Materials(self._trunks, self._sampler, self.vocabulary)
         return chain, PlainStep(making(plain.source).drafter(materials, plain, 0))
 
 

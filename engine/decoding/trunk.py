@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -41,25 +41,22 @@ class Tap:
     drafters. Positions from ``start`` up to ``stop`` are there.
     """
 
-    def __init__(self, depth: int, start: int, nothing: Tensor) -> None:
-        """``start``: the first position to come; ``nothing``: states of no position, [0, width]."""
-        self.depth, self.start, self._states = depth, start, nothing
+    def __init__(self, depth: int, start: int, nothing: Tensor, reader: object = None) -> None:
+        """``start``: the first position to come; ``nothing``: states of no position, [0, width]; ``reader``: whose."""
+        self.depth, self.start, self.stop, self.reader = depth, start, start, reader
+        self._parts = [nothing]  # joined when they are asked for: a reader may be away for long
         self.beside = nothing  # of rows that stand in for some of the last pass
-
-    @property
-    def stop(self) -> int:
-        """The position to come next."""
-        return self.start + len(self._states)
 
     def states(self, start: int, stop: int) -> Tensor:
         """Return the states [stop - start, width] of positions start..stop-1; RuntimeError if they are gone."""
         if start < self.start:
             raise RuntimeError(f"states of position {start} are gone; after {self.depth} layers: from {self.start} on")
-        return self._states[start - self.start : stop - self.start]
+        return self._joined()[start - self.start : stop - self.start]
 
     def keep(self, states: Tensor, beside: Tensor | None = None) -> None:
         """Take in the states of the positions to come next; ``beside``: of rows that stand in for some, one may yet."""
-        self._states = torch.cat([self._states, states]) if len(self._states) else states
+        self._parts.append(states)
+        self.stop += len(states)
         if beside is not None:
             self.beside = beside
 
@@ -67,12 +64,18 @@ class Tap:
         """Let go of the positions before ``upto``."""
         upto = min(upto, self.stop)
         if upto > self.start:
-            self._states, self.start = self._states[upto - self.start :], upto
+            self._parts, self.start = [self._joined()[upto - self.start :]], upto
 
     def rewind(self, length: int) -> None:
         """Forget the positions from ``length`` on."""
-        self._states = self._states[: max(length - self.start, 0)]
-        self.start = min(self.start, length)
+        if length < self.stop:
+            self._parts = [self._joined()[: max(length - self.start, 0)]]
+            self.start, self.stop = min(self.start, length), length
+
+    def _joined(self) -> Tensor:
+        if len(self._parts) > 1:
+            self._parts = [torch.cat(self._parts)]
+        return self._parts[0]
 
 
 def drained(taps: Sequence[Tap], start: int) -> Tensor:
@@ -98,12 +101,13 @@ class Trunk:
         self.model, self.frequent = model, frequent
         self.cache = model.new_cache()
         self._nothing = model.embed(torch.empty(0, dtype=torch.int64, device=model.device))  # [0, width]
+        self._taps: list[Tap] = []  # of others, rising
         self.cut((model.layers,))
 
     def cut(self, exits: Sequence[int]) -> None:
-        """Make spans that end after each of ``exits`` layers (rising, the last one the model's depth), and close taps.
+        """Make spans that end after each of ``exits`` layers (rising, the last one the model's depth).
 
-        Keeps what every layer has seen; raises ValueError for exits that are not rising to the model's depth.
+        Keeps what every layer has seen, and the taps; raises ValueError for exits that are not rising to that depth.
         """
         bounds = (0, *exits)
         if any(a >= b for a, b in zip(bounds, exits, strict=False)) or bounds[-1] != self.model.layers:
@@ -113,20 +117,29 @@ class Trunk:
         self.spans = tuple(range(a, b) for a, b in zip(bounds, exits, strict=False))
         self._seen = [length] * len(self.spans)
         self._waiting = [Tap(span.stop, length, self._nothing) for span in self.spans]
-        self._taps: list[Tap] = []  # of others, rising
+        for tap in self._taps:
+            tap.rewind(length)
 
-    def tap(self, depth: int, start: int) -> Tap:
+    def tap(self, depth: int, start: int, reader: object = None) -> Tap:
         """Return what keeps the states after ``depth`` layers, from position ``start`` on at the latest.
 
-        What was run past there unseen is run again. Raises ValueError for a depth the model does not have.
+        A ``reader`` that has such a tap gets it again, with what it kept meanwhile. Else what was run past there unseen
+        is run again. Raises ValueError for a depth the model does not have.
         """
         if not 0 < depth <= self.model.layers:
             raise ValueError(f"no state leaves the first {depth} of {self.model.layers} layers")
+        own = [tap for tap in self._taps if tap.depth == depth and tap.reader is reader is not None]
+        if own and own[0].start <= start:
+            return own[0]
         self.rewind(start)
         span = next(i for i, span in enumerate(self.spans) if depth <= span.stop)
-        tap = Tap(depth, self._seen[span], self._nothing)
-        self._taps = sorted([*self._taps, tap], key=lambda each: each.depth)
+        tap = Tap(depth, self._seen[span], self._nothing, reader)
+        self._taps = sorted([*(each for each in self._taps if each not in own), tap], key=lambda each: each.depth)
         return tap
+
+    def close_taps(self, but: Collection[object] = ()) -> None:
+        """Keep states for nobody but the readers ``but``."""
+        self._taps = [tap for tap in self._taps if any(tap.reader is reader for reader in but)]
 
     def span_to(self, depth: int) -> int:
         """Return which span ends after ``depth`` layers; raises ValueError where none does."""

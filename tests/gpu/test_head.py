@@ -101,7 +101,9 @@ def test_rows_are_those_of_a_prompt_read_anew(models: ModelSet, session: Session
     ask(fresh, "head", "Hello", SETTINGS["greedy"], 1)
     runner = fresh._loaded.runner
     runner.rewind(0)
-    chain, _ = runner.chains(fresh._loaded.fit(HEAD), tape, SETTINGS["greedy"])
+    preset = fresh._loaded.fit(HEAD)
+    runner.begin(tape, SETTINGS["greedy"], preset)
+    chain, _ = runner.chains(preset)
     with torch.inference_mode():
         chain.prefill(tape, len(tape) - 1)
     again = fresh._loaded.own["head"]

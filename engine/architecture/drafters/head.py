@@ -25,7 +25,7 @@ from engine.errors import CheckpointError
 TABLE, HEAD = "embed_tokens.weight", "lm_head.weight"
 WHOLE = ("input_norm.weight",)  # a norm of all features together
 OLD_NORMS = ("aux_norm_low.weight", "aux_norm_mid.weight", "aux_norm_high.weight")
-RING = 64  # positions whose states wait on a GPU
+RING = 512  # positions whose states wait on a GPU
 USUAL = 3  # layers that are read, unless the file says otherwise
 LAYERS = ("llama", "qwen2", "qwen3", "mistral")  # families whose layers heads are made of
 

@@ -65,9 +65,15 @@ class BlockLevel(Level):
         """The most tokens of a window."""
         return min(self.stage.window.tokens, self.drafter.shape.tokens)
 
+    @property
+    def own(self) -> BlockDrafter:
+        """See Level."""
+        return self.drafter
+
     def open(self) -> None:
         """See Level."""
-        self.open_taps[:] = [self.stack.tap(depth, self.drafter.held) for depth in self.drafter.shape.taps]
+        drafter = self.drafter
+        self.open_taps[:] = [self.stack.tap(depth, drafter.held, drafter) for depth in drafter.shape.taps]
 
     def prefill(self, tape: Sequence[int], upto: int) -> None:  # noqa: ARG002 - it is in the taps
         """See Level."""

@@ -12,7 +12,7 @@ from engine.decoding.facts import Fact
 from engine.decoding.graphs.capture import Recorder
 from engine.decoding.graphs.device import Device
 from engine.decoding.graphs.level import Level
-from engine.decoding.graphs.stack import Stack
+from engine.decoding.graphs.stack import REACH, Stack
 from engine.decoding.graphs.turns import Drafting, Judging
 from engine.decoding.graphs.ways import Stepwise, Straight, Way
 from engine.decoding.hierarchy import produce
@@ -28,6 +28,7 @@ class GraphChain:
 
     def __init__(self, preset: Preset, levels: Sequence[Level], device: Device) -> None:
         self.preset, self.device, self.levels = preset, device, levels
+        self.beside: list[Level] = []  # of other chains, kept ready to be turned to
         self.judges = levels[1:]
         self.top = len(levels) - 1
         self.most = [*_most_tokens(asked(preset), self.judges), TOKENS]
@@ -57,6 +58,7 @@ class GraphChain:
         for level in self.levels:
             level.settled(len(tape))
         self.way.settled(tape)
+        self._keep_up(tape)
         yield from self.way.released()
 
     def record(self, recorder: Recorder, at: int) -> Iterator[float]:
@@ -79,8 +81,20 @@ class GraphChain:
         """Bring the caches of every model to ``upto`` tokens."""
         for stack in self._stacks():
             stack.prefill(tape, upto, self.device.board)
-        for level in self.levels:
+        for level in (*self.levels, *self.beside):
             level.prefill(tape, upto)
+
+    def _keep_up(self, tape: Sequence[int]) -> None:
+        """Let levels beside take in what the rings will soon have lost."""
+        for level in self.beside:
+            if level.own is not None and len(tape) - level.own.held > REACH // 2:
+                level.open()
+                level.prefill(tape, len(tape) - 1)
+
+    @property
+    def fills(self) -> frozenset[int]:
+        """The rings of the target that are filled by its passes."""
+        return frozenset(self.levels[-1].exits)
 
     def rewind(self, length: int) -> None:
         """Forget every token from position ``length`` on, and whatever was begun behind them."""

@@ -27,6 +27,7 @@ class Device:
         self.recorder = Recorder(device)
         self._length = -1  # unknown
         self._ahead: object | None = None
+        self._tape, self._limit = Tape([]), -1
         self._lag = inf  # the host's clock behind the device's, in seconds: the least seen in this reply
 
     def begin(self, tape: Tape, sampling: Sampling) -> None:
@@ -35,6 +36,13 @@ class Device:
         self.board.write(tape, 0)
         self.expects(None, tape)
         self._lag = inf
+        self._tape, self._limit = tape, tape.limit
+
+    def turn(self) -> None:
+        """Let the device's tape be full where the reply's now is: a chain's models may hold less than others'."""
+        if self._tape.limit != self._limit:
+            self._limit = self._tape.limit
+            self.board.end_at(self._limit)
 
     def expects(self, ahead: object | None, tape: Tape) -> None:
         """Note that the device's tape is ``tape``, but for what the chain ``ahead`` is doing behind its end."""

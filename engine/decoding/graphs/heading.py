@@ -33,9 +33,14 @@ class HeadLevel(Level):
     ids: Tensor | None
     taps: list[Tap] = field(default_factory=list)
 
+    @property
+    def own(self) -> Rows:
+        """See Level."""
+        return self.rows
+
     def open(self) -> None:
         """See Level."""
-        self.taps[:] = [self.stack.tap(depth, self.rows.held) for depth in self.rows.head.shape.taps]
+        self.taps[:] = [self.stack.tap(depth, self.rows.held, self.rows) for depth in self.rows.head.shape.taps]
 
     def prefill(self, tape: Sequence[int], upto: int) -> None:
         """See Level."""

@@ -11,6 +11,7 @@ from engine.config import Stage
 from engine.decoding.graphs.slots import Slot
 from engine.decoding.graphs.stack import Stack
 from engine.decoding.kernels import Board, draw, judge, open_pass, recall, shape_laws
+from engine.decoding.sources.making import Own
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,15 +33,20 @@ class Level:
     exits: tuple[int, ...]
     behind: int
 
+    @property
+    def own(self) -> Own | None:
+        """What it keeps of the conversation beside the caches of models, made of what it reads in taps."""
+        return None
+
     def open(self) -> None:
-        """Get ready for a reply: one that reads taps opens them."""
+        """Get ready to take in what a prompt or a reply has left: one that reads taps opens them."""
 
     def prefill(self, tape: Sequence[int], upto: int) -> None:
         """Take in what the models, which hold ``upto`` tokens of ``tape``, have left in taps."""
 
     def settled(self, length: int) -> None:
         """Take note that a round has left a tape of ``length`` tokens: what is behind for certain need not be again."""
-        self.stack.held = length - self.behind
+        self.stack.settled(length - self.behind, self.exits)
 
     def draft(self, board: Board, tokens: int, *, settle: bool) -> None:
         """Draw up to ``tokens`` tokens one after another; ``settle``: nobody judges them."""

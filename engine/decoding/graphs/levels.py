@@ -14,11 +14,15 @@ from engine.decoding.sources import Models, Own, Place, making, places
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What levels stand on: the models, each level's memory, and what sources loaded for themselves, by role."""
+    """What levels stand on: the models, each level's memory, and what sources loaded for themselves, by role.
+
+    ``rings``: those of the target that all chains fill, because a reply may turn to one that counts on them.
+    """
 
     stacks: Mapping[Role, Stack]
     slots: Slots
     own: Mapping[Role, Own] = field(default_factory=dict)
+    rings: frozenset[int] = frozenset()
 
     @property
     def models(self) -> Models:
@@ -70,8 +74,20 @@ def levels_of(preset: Preset, ground: Ground) -> list[Level]:
 
     Raises NotRecorded for a source that only runs operation by operation.
     """
-    found, sources = places(preset, ground.models), [stage.source for stage in preset.stages]
-    own = [None if source.own is None else ground.own[source.own] for source in sources]
-    taps = frozenset(depth for source, kept in zip(sources, own, strict=True) for depth in making(source).taps(kept))
+    found, taps = places(preset, ground.models), ground.rings | taps_of(preset, ground.own)
     sites = [Site(ground, preset.stages, index, found, taps) for index in range(len(preset.stages))]
     return [making(site.stage.source).recorded(site) for site in sites]
+
+
+def taps_of(preset: Preset, own: Mapping[Role, Own]) -> frozenset[int]:
+    """Return after how many layers of the target sources of ``preset`` read states; ``own``: what they loaded."""
+    sources = [stage.source for stage in preset.stages]
+    kept = [None if source.own is None else own[source.own] for source in sources]
+    return frozenset(depth for source, each in zip(sources, kept, strict=True) for depth in making(source).taps(each))
+
+
+def rings_of(preset: Preset, ground: Ground) -> frozenset[int]:
+    """Return after how many layers of the target its levels count on what passes before have left in a ring."""
+    target = ground.models[TARGET]
+    exits = {place.depth for place in places(preset, ground.models) if place and place.role == TARGET}
+    return taps_of(preset, ground.own) | exits - {target.layers}

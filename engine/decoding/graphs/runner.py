@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 import torch
 
@@ -14,7 +15,7 @@ from engine.decoding.graphs.capture import free_dropped
 from engine.decoding.graphs.chain import GraphChain, PlainStep
 from engine.decoding.graphs.device import Device
 from engine.decoding.graphs.level import Level
-from engine.decoding.graphs.levels import Ground, levels_of
+from engine.decoding.graphs.levels import Ground, levels_of, rings_of
 from engine.decoding.graphs.stack import Stack
 from engine.decoding.sources import Own
 from engine.decoding.tape import Tape
@@ -41,6 +42,7 @@ class GraphRunner:
         self._stacks: dict[Role, Stack] = {}
         self._own: dict[Role, Own] = {}
         self._chains: dict[Preset, GraphChain] = {}
+        self._readers: list[Level] = []  # of taps, in any chain the reply may turn to: one for each that is kept
         self._shared: Device | None = None
 
     @property
@@ -76,22 +78,29 @@ class GraphRunner:
         for own in self._own.values():
             own.rewind(length)
 
-    def prepare(self, preset: Preset) -> Iterator[float]:
-        """Record what ``preset`` and the comparison with plain decoding need; yields the fraction done.
+    def prepare(self, *presets: Preset) -> Iterator[float]:
+        """Record what ``presets`` and the comparison with plain decoding need; yields the fraction done.
 
-        Not while a reply is under way: recording writes on the tape and into the caches, at their very end, where few
-        conversations reach. Raises NotRecorded for a source that only runs operation by operation.
+        A reply may turn from each of several to the others: all fill the rings that any of them reads. Not while a
+        reply is under way: recording writes on the tape and into the caches, at their very end, where few conversations
+        reach. Raises NotRecorded for a source that only runs operation by operation.
         """
-        for wanted in (PRESETS["plain"], preset):
-            chain = self._chains.pop(wanted, None)
-            if chain is None:
-                levels = self._make_levels(wanted, Ground(self._stacks, self._device.slots, self._own))
-                chain = GraphChain(wanted, levels, self._device)
-                end = max(0, chain.room - 2 * TOKENS)
-                self.rewind(end)
-                yield from chain.record(self._device.recorder, end)
-            self._chains[wanted] = chain
-        while len(self._chains) > KEPT:
+        ground = Ground(self._stacks, self._device.slots, self._own)
+        if len(presets) > 1:
+            ground = replace(ground, rings=frozenset().union(*(rings_of(preset, ground) for preset in presets)))
+        wanted = dict.fromkeys((PRESETS["plain"], *presets))
+        fit = {preset for preset, chain in self._chains.items() if ground.rings <= chain.fills}
+        lacking = [preset for preset in wanted if preset not in fit]
+        new = [GraphChain(preset, self._make_levels(preset, ground), self._device) for preset in lacking]
+        for done, chain in enumerate(new):
+            end = max(0, chain.room - 2 * TOKENS)
+            self.rewind(end)
+            for fraction in chain.record(self._device.recorder, end):
+                yield (done + fraction) / len(new)
+            self._chains[chain.preset] = chain
+        for preset in wanted:
+            self._chains[preset] = self._chains.pop(preset)  # used last
+        while len(self._chains) > max(KEPT, len(wanted)):
             del self._chains[next(iter(self._chains))]
         free_dropped()
 
@@ -103,21 +112,34 @@ class GraphRunner:
         """Return how many tokens each level below the top of ``preset``, once recorded, hands up at a time."""
         return self._chains[preset].windows if self.ready(preset) else asked(preset)
 
-    def chains(self, preset: Preset, tape: Tape, sampling: Sampling) -> tuple[GraphChain, PlainStep]:
-        """Return ``preset`` at work on ``tape``, and plain decoding over the same caches."""
+    def begin(self, tape: Tape, sampling: Sampling, *presets: Preset) -> None:
+        """Begin a reply on ``tape`` that may turn from one of ``presets`` to another."""
         self._device.begin(tape, sampling)
-        chain = self._chains[preset]
         for stack in self._stacks.values():
             stack.close_taps()
-        for level in chain.levels:
+            stack.begin()
+        levels = [level for preset in presets if self.ready(preset) for level in self._chains[preset].levels]
+        self._readers = list({id(level.own): level for level in levels if level.own is not None}.values())
+
+    def chains(self, preset: Preset) -> tuple[GraphChain, PlainStep]:
+        """Return ``preset`` at work on the reply that was begun, and plain decoding over the same caches.
+
+        What reads taps in chains that the reply may turn to goes along, so that it never falls far behind.
+        """
+        chain = self._chains[preset]
+        self._device.turn()
+        at_work = [level.own for level in chain.levels]
+        chain.beside = [level for level in self._readers if not any(level.own is own for own in at_work)]
+        for level in (*chain.levels, *chain.beside):
             level.open()
         return chain, PlainStep(chain, self._chains[PRESETS["plain"]])
 
     def open(self, preset: Preset, tape: Tape, sampling: Sampling) -> GraphChain:
-        """Return ``preset``, recorded and at work on ``tape``: prepare and chains in one."""
+        """Return ``preset``, recorded and at work on ``tape``: prepare, begin and chains in one."""
         for _ in self.prepare(preset):
             pass
-        return self.chains(preset, tape, sampling)[0]
+        self.begin(tape, sampling, preset)
+        return self.chains(preset)[0]
 
     @property
     def _device(self) -> Device:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import torch
 from torch import Tensor
@@ -16,6 +16,8 @@ from engine.model import Transformer
 from engine.model.decode import TOKENS, boundaries, decode, logits
 
 TAIL = 2 * TOKENS  # positions at a prompt's end that are decoded as a reply's are, see prefill
+NOWHERE = 1 << 62  # behind all positions
+REACH = RING - 3 * TOKENS  # positions of a ring that no work ahead can have written on
 FEW = 128  # prompt tokens up to which recorded passes are quicker than a dense one, see kernels/NOTES.md
 
 
@@ -37,6 +39,8 @@ class Stack:
         self._recorded: Callable[[], None] | None = None  # a pass over the tape's last tokens
         self._filled: tuple[int, ...] = ()  # the rings it fills
         self._taps: list[Tap] = []  # rising
+        self._decoded_from = NOWHERE  # on up to `held` this reply's passes have made what lies in the cache
+        self._kept_from: dict[int, int] = {}  # depth -> position from which on they have filled its ring
 
     def make_rings(self, exits: Sequence[int]) -> None:
         """Keep the states of the last positions after ``exits`` layers: more than any pass reaches back."""
@@ -45,20 +49,35 @@ class Stack:
                 like = self.model.norm
                 self._rings[depth] = torch.zeros(RING, self.model.width, dtype=like.dtype, device=like.device)
 
-    def tap(self, depth: int, start: int) -> Tap:
+    def tap(self, depth: int, start: int, reader: object = None) -> Tap:
         """Return what keeps the states after ``depth`` layers while a prompt is read, from position ``start`` on.
 
-        While a reply is written they are in the ring of that depth, which must have been made before recording. What
-        was read past there unseen is read again.
+        While a reply is written they are in the ring of that depth, which must have been made before recording, and are
+        taken from there. What was read past there unseen is read again. It takes the place of one the ``reader`` has.
         """
-        self.rewind(start)
-        tap = Tap(depth, self.held, self.ring(depth)[:0])
-        self._taps = sorted([*self._taps, tap], key=lambda each: each.depth)
+        if not (self._kept_from.get(depth, NOWHERE) <= start <= self.held <= start + REACH):
+            self.rewind(start)
+        tap = Tap(depth, min(start, self.held), self.ring(depth)[:0], reader)
+        tap.keep(self._recalled(depth, tap.start, self.held))
+        others = [each for each in self._taps if reader is None or (each.depth, each.reader) != (depth, reader)]
+        self._taps = sorted([*others, tap], key=lambda each: each.depth)
         return tap
 
     def close_taps(self) -> None:
         """Keep states in the rings alone."""
         self._taps = []
+
+    def begin(self) -> None:
+        """Begin a reply: of its prompt the last positions are to be decoded, and no ring holds anything of it."""
+        self._decoded_from, self._kept_from = NOWHERE, {}
+
+    def settled(self, held: int, filled: Collection[int]) -> None:
+        """Take note that passes have brought every layer to ``held`` positions, and filled the rings of these depths.
+
+        No other ring can be counted on.
+        """
+        self.held = held
+        self._kept_from = {depth: start for depth, start in self._kept_from.items() if depth in filled}
 
     def record(self, recorder: Recorder, board: Board) -> None:
         """Record what reads a prompt's end, unless it was for all the rings there are; comes before any prefill.
@@ -102,12 +121,14 @@ class Stack:
 
         The last positions before the reply go through the kernels that decode: passes of the reply run some of them
         again and must find what they left. They also fill the rings, whatever those held. So do all where they are few.
+        In mid-reply passes have done that already.
         """
-        tail = len(tape) - 1 - TAIL
+        tail = max(0, len(tape) - 1 - TAIL)
         if min(upto, tail) - self.held > FEW:
             self._dense(tape, self.held, min(upto, tail))
         if upto == len(tape) - 1:
-            self._decoded(board, max(0, min(self.held, tail)), upto)
+            done = self._decoded_from <= tail
+            self._decoded(board, self.held if done else min(self.held, tail), upto)
             board.length.fill_(len(tape))
 
     def rewind(self, length: int) -> None:
@@ -119,6 +140,7 @@ class Stack:
     def _dense(self, tape: Sequence[int], start: int, stop: int) -> None:
         """Run positions ``start`` to ``stop`` - 1, a chunk at a time: a few may have been put off before."""
         everything = range(self.model.layers)
+        self.begin()
         for at in range(start, stop, GPU.chunk):
             self.cache.settle(everything, at)
             tokens = torch.tensor(tape[at : min(at + GPU.chunk, stop)], dtype=torch.int64, device=self.model.device)
@@ -134,8 +156,15 @@ class Stack:
             board.length.fill_(end)
             self._recorded()
             for tap in self._taps:
-                tap.keep(self.ring(tap.depth)[[position % RING for position in range(tap.stop, end)]])
+                tap.keep(self._recalled(tap.depth, tap.stop, end))
         self.held = max(self.held, stop)
+        self._decoded_from = min(self._decoded_from, start)
+        self._kept_from = {depth: min(self._kept_from.get(depth, NOWHERE), start) for depth in self._filled}
+
+    def _recalled(self, depth: int, start: int, stop: int) -> Tensor:
+        """Return the states [stop - start, width] of positions ``start`` to ``stop`` - 1 from the ring of ``depth``."""
+        at = torch.arange(start, max(start, stop)) % RING
+        return self.ring(depth)[at.to(self.model.device)]
 
     def _pass(self, board: Board) -> None:
         hidden = open_pass(board, self.model.embedding, TOKENS, self._start, None)

@@ -29,6 +29,7 @@ SETTINGS = np.dtype(
         ("ends", "<i4", MOST_ENDS),
     ]
 )
+LIMIT = SETTINGS.fields["limit"][1] // 4  # type: ignore[index] # it has fields
 STATE = np.dtype(
     [
         ("key", "<i8"),
@@ -91,6 +92,10 @@ class Board:
         key = secrets.randbits(63) if sampling.seed is None else sampling.seed
         self._upload(torch.from_numpy(words.reshape(1).view(np.int32)), self.settings)
         self._upload(torch.tensor([key]), self.key)
+
+    def end_at(self, limit: int) -> None:
+        """Let the tape be full at ``limit`` tokens from now on."""
+        self.settings[LIMIT].fill_(min(limit, len(self.tape)))
 
     def write(self, tokens: Sequence[int], at: int) -> None:
         """Make the tape end in ``tokens`` from position ``at`` on, all of it settled.

@@ -24,7 +24,7 @@ NO_NUMBERS = 2  # the one probability in a law whose logits were not finite
 SLICES = 32  # CTAs of a row
 ROW_BYTES = 24576  # of a row's scratch memory
 SHAPE, FIRST, NEXT = range(3)  # every row of a pass; or the tape's next position, drafting begun or not
-RING = 64  # positions whose states are kept
+RING = 512  # positions whose states are kept
 MOST_TAPS = 8  # rings that a drafter reads
 
 MACROS = {name: value for name, value in globals().items() if name.isupper() and type(value) is int}

@@ -49,7 +49,7 @@ class BlockReader:
         self.head, self.tokens = speaking(drafter, trunk.model, trunk.frequent if stage.trimmed else None)
         mapped, markov = drafter.weights.tokens is not None, drafter.weights.markov
         self.markov = markov.of(None if mapped else self.tokens) if markov else None
-        self.taps = [trunk.tap(depth, drafter.held) for depth in drafter.shape.taps]
+        self.taps = [trunk.tap(depth, drafter.held, drafter) for depth in drafter.shape.taps]
         self._states = torch.empty(0)  # [n, width], of the tokens behind those of the tape when the pass was made
         self._logits = torch.empty(0)  # [n, columns]
         self._length = 0  # of the tape then

@@ -81,7 +81,7 @@ class HeadReader:
         self.tokens, self.columns = rows.head.spoken(materials.vocabulary)
         self.silent = torch.full((1, materials.vocabulary), -torch.inf, device=rows.head.device)
         trunk = materials.trunks[TARGET]
-        self.taps = [trunk.tap(depth, rows.held) for depth in rows.head.shape.taps]
+        self.taps = [trunk.tap(depth, rows.held, rows) for depth in rows.head.shape.taps]
 
     def laws(self, tape: Sequence[int], mark: int, rows: int) -> Laws:
         """Return the law after tape[:mark]; it only drafts, so there is one."""

@@ -1,0 +1,195 @@
+"""Chains that turn into others between rounds: the reply must not show it, whoever was away for however long."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache
+from itertools import islice
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from engine.config import PRESETS, ModelSet, Preset, Sampling, Stage, Window
+from engine.config.sources import Block, Exit, Head, Lookup, Model
+from engine.decoding.facts import Drafted, Fact
+from engine.decoding.graphs import chain, stack
+from engine.decoding.relay import Relay
+from engine.decoding.tape import Tape
+from engine.loaded import How
+from engine.session import Session
+from tests.engine.drafters import write_block
+from tests.engine.family import finish
+from tests.engine.heads import write_head
+
+WHOLE = Preset(  # every source there is, in an order that each chain keeps
+    "all",
+    "All",
+    "Every level a chain may use.",
+    (
+        Stage(Lookup(), Window(7)),
+        Stage(Head(), Window(4), fallback=True),
+        Stage(Block(0.0), Window(5), fallback=True),
+        Stage(Exit(1 / 8), Window(3, entropy=2.0)),
+        Stage(Model("draft"), Window(4), trimmed=True),
+        Stage(Exit(1 / 2)),
+        Stage(Model("qualifier"), Window(3)),
+        *PRESETS["plain"].stages,
+    ),
+)
+TOP = len(WHOLE.stages) - 1
+TEXT = [int(token) for token in torch.randint(4, 250, (45,), generator=torch.Generator().manual_seed(2))]
+SETTINGS = {"greedy": Sampling(temperature=0, seed=1), "drawn": Sampling(temperature=2.5, top_p=1, seed=4)}
+
+
+def part(*levels: int) -> Preset:
+    """Return the chain of these ``levels`` of the whole one below the target."""
+    return replace(WHOLE, name=f"{levels}", stages=tuple(WHOLE.stages[level] for level in (*levels, TOP)))
+
+
+CHAINS = [part(*levels) for levels in ((), (0,), (1,), (2,), (3,), (4,), (3, 5), (1, 5), (4, 6))]
+
+
+@pytest.fixture(scope="module")
+def models(family: ModelSet, tmp_path_factory: pytest.TempPathFactory) -> ModelSet:
+    root, tensors = tmp_path_factory.mktemp("all"), load_file(family.target / "model.safetensors")
+    write_head(root / "head", "specforge", tensors)
+    write_block(root / "block", len(tensors["model.embed_tokens.weight"]), "deepspec", dspark=True)
+    return ModelSet("All", {**family.models, "head": root / "head", "block": root / "block"})
+
+
+@pytest.fixture(scope="module")
+def opened(models: ModelSet) -> Callable[[How], Session]:
+    """Give a session of each way of running, with all its chains ready."""
+
+    @cache
+    def session(how: How) -> Session:
+        found = finish(Session.open(models, "cpu", how, weights="exact", threads=1))
+        list(found.prepare(WHOLE, *CHAINS))
+        return found
+
+    return session
+
+
+@pytest.fixture(scope="module")
+def plain(opened: Callable[[How], Session]) -> Callable[[str, int], list[int]]:
+    """Give what plain decoding writes behind TEXT."""
+    return cache(lambda settings, tokens: Run(opened("eager"), settings, tokens, CHAINS[0]).to_the_end())
+
+
+class Run:
+    """A reply by hand, which turns when it is asked to."""
+
+    def __init__(
+        self,
+        session: Session,
+        settings: str,
+        tokens: int,
+        first: Preset,
+        text: Sequence[int] = TEXT,
+        kept: int = 0,
+    ) -> None:
+        """``kept``: how many tokens of the ``text`` caches may hold from before."""
+        self.runner, self.tape = session._loaded.runner, Tape(text, frozenset(), len(text) + tokens)
+        self.prompt, self.facts = len(text), list[Fact]()
+        self.runner.rewind(kept)
+        self.runner.begin(self.tape, SETTINGS[settings], *CHAINS)
+        runner = self.runner
+        self.relay = Relay(WHOLE, runner.context, runner.ready, runner.chains, self.tape, first)
+        with torch.inference_mode():
+            self.relay.prefill(self.tape, self.prompt - 1)
+
+    @torch.inference_mode()
+    def round(self) -> list[Fact]:
+        """Run a round; return its facts."""
+        facts = list(self.relay.draft(self.tape))
+        self.facts += facts
+        return facts
+
+    @torch.inference_mode()
+    def turn(self, chain: Preset) -> None:
+        self.relay.turn_to(chain, self.tape)
+
+    def to_the_end(self) -> list[int]:
+        while not self.tape.full:
+            self.round()
+        return self.tape[self.prompt :]
+
+
+@pytest.mark.parametrize(("how", "reach"), [("eager", 0), ("graphs", 0), ("graphs", 10)])
+@pytest.mark.parametrize("settings", SETTINGS)
+def test_turning_at_any_round_changes_no_token(
+    opened: Callable[[How], Session],
+    plain: Callable[[str, int], list[int]],
+    how: How,
+    reach: int,
+    settings: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Rows, states or keys of a level that was away, or work begun ahead by the chain before, would show here.
+
+    ``reach``: how far back states are there where passes are recorded, if not as usual.
+    """
+    for module in (stack, chain) if reach else ():
+        monkeypatch.setattr(module, "REACH", reach)
+    draw, run = random.Random(5), Run(opened(how), settings, 60, CHAINS[0])
+    left = list(CHAINS)
+    while not run.tape.full:
+        if draw.random() < 0.5:
+            run.turn(left.pop(draw.randrange(len(left))) if left else draw.choice(CHAINS))
+        facts = run.round()
+        assert {fact.level for fact in facts} <= {WHOLE.stages.index(stage) for stage in run.relay.wanted.stages}
+        assert isinstance(facts[0], Drafted) or facts[0].level == TOP
+    assert not left
+    assert run.tape[run.prompt :] == plain(settings, 60)
+
+
+@pytest.mark.parametrize("how", ["eager", "graphs"])
+def test_a_stop_behind_a_turn_leaves_the_caches_true(
+    opened: Callable[[How], Session], plain: Callable[[str, int], list[int]], how: How
+) -> None:
+    """Whoever was at work, or had been before, must not count on tokens that went with the stop."""
+    draw, expected, text = random.Random(8), plain("drawn", 60), list(TEXT)
+    while len(text) < len(TEXT) + 40:
+        run = Run(opened(how), "drawn", 60, draw.choice(CHAINS), text, kept=len(text) - 1)
+        run.tape.limit = len(TEXT) + 60
+        for _ in range(2):
+            run.round()
+            run.turn(draw.choice(CHAINS))
+        settled, running = len(run.tape), run.relay.draft(run.tape)
+        with torch.inference_mode():
+            list(islice(running, draw.randrange(4)))
+            running.close()
+            del run.tape[settled:]
+            run.relay.rewind(settled - 1)
+        text = list(run.tape)
+        assert text[len(TEXT) :] == expected[: len(text) - len(TEXT)]
+
+
+def test_a_small_model_that_is_full_is_left_out_of_any_chain(
+    opened: Callable[[How], Session], plain: Callable[[str, int], list[int]]
+) -> None:
+    """Its number stays nobody's: the log of a reply names its levels once."""
+    session = opened("eager")
+    expected = plain("greedy", 60)[:40]
+    run = Run(session, "greedy", 40, CHAINS[0])
+    contexts = {"draft": len(TEXT) + 20, "qualifier": 250, "target": 256}
+    run.relay = Relay(WHOLE, contexts.__getitem__, run.runner.ready, run.runner.chains, run.tape, CHAINS[0])
+    run.round()
+    run.turn(part(4, 6))
+    while not run.tape.full:
+        before, full = run.relay.whole, len(run.tape) >= contexts["draft"]
+        levels = {fact.level for fact in run.round()}
+        assert levels == ({6, TOP} if full else {4, 6, TOP})
+        assert before is not full
+    assert run.tape[run.prompt :] == expected
+
+
+def test_a_chain_of_other_levels_is_refused(opened: Callable[[How], Session]) -> None:
+    """Its facts would be told of levels that are not theirs."""
+    run = Run(opened("eager"), "greedy", 40, CHAINS[0])
+    for wrong in (PRESETS["hispec"], replace(CHAINS[0], stages=(WHOLE.stages[4], WHOLE.stages[3], WHOLE.stages[TOP]))):
+        with pytest.raises(ValueError, match="in another order"):
+            run.turn(wrong)
