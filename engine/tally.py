@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from engine import words
 from engine.events import (
     Doubt,
     Event,
@@ -93,6 +94,15 @@ class PlanTally:
     def pace(self) -> float | None:
         """Tokens a second; None before there were any."""
         return self.tokens / self.seconds if self.tokens and self.seconds else None
+
+    @property
+    def outcome(self) -> str:
+        """Say what was expected of it and what came."""
+        came = "" if self.pace is None else f", came {words.pace(self.pace)} tokens/s"
+        if self.plan.pace is None:
+            return f"nothing was known beforehand{came}"
+        factor = "" if self.plan.expected is None else f" ({self.plan.expected:.1f}× plain)"
+        return f"expected {words.pace(self.plan.pace)} tokens/s{factor}{came}"
 
 
 class Tally:

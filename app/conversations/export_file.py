@@ -17,8 +17,11 @@ from app.conversations.leftovers import Leftovers
 from app.conversations.markup import typeset
 from app.conversations.summaries import UNTITLED
 from app.desktop.files import replace_text
+from app.log.planning import plan_of
+from engine.config import PRESETS
 from engine.errors import UpdraftError
 from engine.events import to_json
+from engine.tally import Tally
 
 FORMATS = {"md": "Markdown", "html": "HTML", "json": "JSON, with how each answer came to be"}
 
@@ -80,9 +83,11 @@ def export(conversation: Conversation, path: Path, leftovers: Leftovers) -> None
         ) from cause
 
 
-def needs_logs(path: Path) -> bool:
-    """Return whether a file of this name holds the log of each answer."""
-    return path.suffix.lower() == ".json"
+def needs_log(path: Path, message: Message) -> bool:
+    """Return whether a file of this name says of ``message`` what only its log knows."""
+    started = None if message.reply is None else message.reply.started
+    method = None if started is None else PRESETS.get(started.preset)
+    return path.suffix.lower() == ".json" or (method is not None and method.planned)
 
 
 def file_name(title: str) -> str:
@@ -97,7 +102,7 @@ def markdown(conversation: Conversation) -> str:
     if conversation.chat_settings.system:
         parts += ["## System", enclosed(conversation.chat_settings.system, typed=True)]
     for message in conversation.messages:
-        notes = filter(None, (_by(message), _lossy(message), _unread(conversation, message)))
+        notes = filter(None, (_by(message), _lossy(message), _unread(conversation, message), _planned(message)))
         said = enclosed(message.text, typed=message.role == "user")
         parts += [f"## {_who(message)}", *(f"*{note}*" for note in notes), said]
     return "\n\n".join(parts) + "\n"
@@ -107,7 +112,7 @@ def page(conversation: Conversation) -> str:
     """Return the branch shown as one self-contained HTML page without scripts."""
     articles = "\n".join(
         f'<article class="{message.role}">\n<div class="said">{_said(conversation, message)}</div>\n'
-        f"{_body(message)}\n</article>"
+        f"{_why(message)}{_body(message)}\n</article>"
         for message in conversation.messages
     )
     title = html.escape(conversation.title or UNTITLED)
@@ -180,6 +185,22 @@ def _lossy(message: Message) -> str:
     end = reply.finished
     count = "" if end is None or end.foreign is None else f", {end.foreign:,} of {end.tokens:,} tokens not its own"
     return f"with a lossy method{count}"
+
+
+def _planned(message: Message) -> str:
+    """Return why the engine answered with the chain it chose, and what came of it, or ""."""
+    if message.reply is None:
+        return ""
+    tally = Tally()
+    tally.add(message.reply.events)
+    plan = plan_of(tally, technical=False)
+    return "" if plan is None else f"How it was made faster: {plan}"
+
+
+def _why(message: Message) -> str:
+    """Return the same as a line of a page."""
+    planned = _planned(message)
+    return f'<div class="said">{html.escape(planned)}</div>\n' if planned else ""
 
 
 def _when(seconds: float) -> str:

@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, QThreadPool, Signal
 
 from app.conversations.archive import Archive
 from app.conversations.conversation import Conversation, Message
-from app.conversations.export_file import ExportError, export, needs_logs
+from app.conversations.export_file import ExportError, export, needs_log
 from app.conversations.leftovers import Leftovers
 from app.threads.failure import Failure
 from app.threads.queued import connect_queued
@@ -88,8 +88,8 @@ class Exports(QObject):
         self._end(job, Failure(sentence, "Check the drive the data folder is on, and export it again."))
 
     def _gather(self, job: _Export, talk: Conversation) -> None:
-        if needs_logs(job.path):
-            job.wanted = iter([message for message in talk.tree if not message.recalled])
+        unread = (message for message in talk.tree if not message.recalled)
+        job.wanted = iter([message for message in unread if needs_log(job.path, message)])
         self._recall(job, talk)
 
     def _recall(self, job: _Export, talk: Conversation) -> None:

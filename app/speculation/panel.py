@@ -17,6 +17,7 @@ from app.speculation.charts import per_pass
 from app.speculation.legend import Legend
 from app.speculation.level_card import LevelCard
 from app.speculation.pace import Pace
+from app.speculation.plan_note import PlanNote
 from app.speculation.rounds import Rounds
 from engine.events import LevelInfo, guesses
 from engine.tally import Tally
@@ -48,6 +49,7 @@ class SpeculationPanel(QScrollArea):
         self.cards: list[LevelCard] = []  # bottom first, like the levels
         self.pace, self.rounds = Pace(), Rounds(palette)
         self.between = CaptionLabel("", "small", BETWEEN, figures=True, wrapped=True)
+        self.plan = PlanNote()
         self.legend = Legend(palette)
         self._heading = CaptionLabel("", "section", LEVELS)
         self._marks = QWidget()
@@ -66,6 +68,7 @@ class SpeculationPanel(QScrollArea):
         if not levels and self._levels:
             return  # the next answer has not begun: the last one's figures stay
         self._shown = tally, running
+        self.plan.show_tally(tally, technical=self._technical)
         self.pace.show_tally(tally, running=running, technical=self._technical)
         self.rounds.replay.setEnabled(not running)
         for card, level in zip(self.cards, tally.levels, strict=True):
@@ -125,6 +128,7 @@ class SpeculationPanel(QScrollArea):
         rows.addLayout(self._cards)
         rows.addSpacing(6)
         rows.addWidget(self.between)
+        rows.addWidget(self.plan)
         rows.addSpacing(14)
         rows.addWidget(self._marks)
         rows.addWidget(self.rounds)

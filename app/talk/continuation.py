@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from app.conversations.conversation import Reply
-from engine.events import Event, Finished, Round, Started
+from engine.events import Event, Finished, Planned, Round, Started
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +30,19 @@ class Continuation:
         match event:
             case Started():
                 return None
+            case Planned():
+                return self._placed(event)
             case Round():
                 passes = tuple(replace(pass_, start=pass_.start + self.seconds) for pass_ in event.passes)
                 index, start = event.index + len(self.before.rounds), event.start + self.seconds
-                return replace(event, index=index, start=start, passes=passes)
+                plan = event.plan and self._placed(event.plan)
+                return replace(event, index=index, start=start, passes=passes, plan=plan)
             case Finished():
                 return self._whole(event)
         return event
+
+    def _placed(self, plan: Planned) -> Planned:
+        return replace(plan, token=plan.token + self.tokens)
 
     def _whole(self, end: Finished) -> Finished:
         earlier = self.before.finished

@@ -128,7 +128,7 @@ class Terminal:
         self._tally.add([event])
         self._out.write("\n")
         self._out.flush()
-        self._err.write("\n".join(["", *self._table(), self._verdict(event), ""]))
+        self._err.write("\n".join(["", *self._table(), self._verdict(event), *self._plan(), ""]))
         self._err.flush()
 
     def _table(self) -> list[str]:
@@ -141,6 +141,13 @@ class Terminal:
             name = printable(f"{level.info.title} ({level.info.detail})")
             lines.append(f"{name:<34}{level.written:>7}{kept:>14}{level.passes:>8}{each:>9.2f}{share:>6.0%}")
         return lines
+
+    def _plan(self) -> list[str]:
+        """Return a line on the chain that the engine chose last, if it chose any."""
+        if not self._tally.plans:
+            return []
+        last = self._tally.plans[-1]
+        return [f"{printable(last.plan.chain)}: {printable(last.plan.reason)} {last.outcome.capitalize()}."]
 
     def _verdict(self, event: Finished) -> str:
         """Return the figures of the reply in the window's words, behind the method that made it."""
