@@ -183,4 +183,9 @@ def policies() -> Paper:
     )
 
 
-PAPERS: Mapping[str, Callable[[], Paper]] = {"hispec": hispec, "hsd": hsd, "pyramidsd": pyramid, "policies": policies}
+PAPERS: Mapping[str, Callable[[], Paper]] = {
+    "hispec": hispec,
+    "hsd": hsd,
+    "pyramidsd": pyramid,
+    "policies": policies,
+}

@@ -14,7 +14,7 @@ import torch
 
 from engine.bench.papers.questions import Question
 from engine.config import PRESETS, Preset, Sampling
-from engine.events import Finished, Round, Started
+from engine.events import Finished, LevelInfo, Round, Started, guesses
 from engine.session import Session
 from engine.tally import Tally
 
@@ -62,24 +62,27 @@ class Levels:
     shares: dict[Place, Share] = field(default_factory=dict)
     unaided: int = 0
 
-    def add(self, round_: Round, count: int) -> None:
-        """Count a round of ``count`` levels."""
+    def add(self, round_: Round, infos: Sequence[LevelInfo], working: Sequence[int]) -> None:
+        """Count a round of a reply with levels ``infos``, of which those ``working`` took part, bottom first."""
+        at = [self._at(infos, index) for index in range(len(infos))]
         for made in round_.passes:
-            share = self._at(made.level, count)
+            share = at[made.level]
             share.passes += 1
             share.positions += made.tokens
             share.seconds += made.seconds
+        judges = [level for level in sorted(working) if not guesses(infos, level)]
         for token in round_.tokens:
             if token.rejected_by is not None:
-                self._at(token.rejected_by, count).vetoed += 1
-            for level in range(token.level + 1, min(token.reached + 2, count)):
-                share = self._at(level, count)
-                share.offered += 1
-                share.stood += token.reached >= level
+                at[token.rejected_by].vetoed += 1
+            above = [level for level in judges if level > token.level]
+            stood = sum(token.reached >= level for level in above)
+            for level in above[: stood + 1]:
+                at[level].offered += 1
+                at[level].stood += token.reached >= level
         self.unaided += [made.tokens for made in round_.passes] == [1]
 
-    def _at(self, index: int, count: int) -> Share:
-        place: Place = "deciding" if index == count - 1 else "sifting" if index else "guessing"
+    def _at(self, infos: Sequence[LevelInfo], index: int) -> Share:
+        place: Place = "guessing" if guesses(infos, index) else "sifting" if index < len(infos) - 1 else "deciding"
         return self.shares.setdefault(place, Share())
 
 
@@ -217,7 +220,8 @@ def _answer(session: Session, way: Way, question: Question, sampling: Sampling, 
         for event in session.reply(messages, preset=way.preset, sampling=sampling, max_tokens=max_tokens):
             tally.add([event])
             if isinstance(event, Round):
-                levels.add(event, len(tally.levels))
+                infos = [level.info for level in tally.levels]
+                levels.add(event, infos, tally.plans[-1].plan.working if tally.plans else range(len(infos)))
         assert tally.finished is not None  # noqa: S101 - as every reply ends
         ends.append(tally.finished)
         rounds += tally.rounds

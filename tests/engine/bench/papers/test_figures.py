@@ -11,6 +11,7 @@ from engine.bench.papers.figures import Making, Part, Ratio, groups, making, rat
 from engine.bench.papers.running import PLAIN, Answer, Levels, Run, Share, Way, mean_pace
 from engine.bench.papers.sentences import verdict, why
 from engine.config import PRESETS, Sampling
+from engine.events import LevelInfo, Pass, Round, Token
 from engine.tally import Drift
 
 WAY = Way("HiSpec", PRESETS["hispec"])
@@ -112,3 +113,25 @@ def test_a_verdict_weighs_the_claim_against_the_error() -> None:
     slow = verdict(goal, {"qa": Ratio(1.1, 0.1), "rag": Ratio(0.9, 0.01), "all": Ratio(1.0, 0.1)}, "plain", idle)
     assert "Goal is never below 0.97x, here it is 0.90 ± 0.01 (rag, the worst of 2): it does not hold." in slow
     assert "confirms nothing" in verdict(paper, {"all": Ratio(2.0, 0.1)}, "one exit", idle)
+
+
+def test_a_round_is_counted_by_who_took_part() -> None:
+    """Of a chain chosen in mid-reply: what guesses is handed nothing, what does not take part is not either."""
+    names = ("Lookup", "Draft", "Middle", "Target")
+    infos = [LevelInfo(name, "", "model", guesses=name == "Draft") for name in names]
+    tokens = (
+        Token(1, "a", 0, 3),
+        Token(2, "b", 1, 1, rejected_by=3),
+        Token(3, "c", 1, 1, discarded=True),
+        Token(4, "d", 3, 3),
+    )
+    passes = Pass(1, "draft", 1, 0.0, 0.5), Pass(3, "verify", 4, 0.5, 1.0)
+    levels = Levels()
+    levels.add(Round(0, tokens, passes, "ad", 0.0, 1.5), infos, (0, 1, 3))
+    assert levels.shares["deciding"] == Share(passes=1, positions=4, seconds=1.0, offered=3, stood=1, vetoed=1)
+    assert levels.shares["guessing"] == Share(passes=1, positions=1, seconds=0.5)
+    assert levels.shares.get("sifting", Share()) == Share()
+    assert levels.unaided == 0
+    alone = Round(1, (Token(5, "e", 3, 3),), (Pass(3, "verify", 1, 1.5, 1.0),), "e", 1.5, 1.0)
+    levels.add(alone, infos, (3,))
+    assert levels.unaided == 1
