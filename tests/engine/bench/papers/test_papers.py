@@ -10,6 +10,7 @@ import pytest
 
 from app.look.palette import DARK as DARK_WINDOW
 from app.look.palette import LIGHT as LIGHT_WINDOW
+from engine.__main__ import main
 from engine.bench.papers.charts import DARK, LIGHT, draw
 from engine.bench.papers.comparing import Papers, compare
 from engine.bench.papers.figures import Ratio
@@ -98,3 +99,13 @@ def test_a_chart_has_the_windows_colours() -> None:
     for own, window in ((LIGHT, LIGHT_WINDOW), (DARK, DARK_WINDOW)):
         names = ("text", "muted", "line", "card", "target", "draft", "rejected")
         assert list(own.values()) == [getattr(window, name) for name in names]
+
+
+def test_what_is_wrong_with_questions_is_said_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Before a model is looked for: there is none in that folder."""
+    asked = ["bench", "papers", "--model", str(tmp_path)]
+    assert main([*asked, "--categories", "poetry"]) == 1
+    assert "poetry is no category" in capsys.readouterr().err
+    (tmp_path / "questions").write_text("{}\n")
+    assert main([*asked, "--questions", str(tmp_path / "questions")]) == 1
+    assert "Line 1 of" in capsys.readouterr().err
