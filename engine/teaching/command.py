@@ -7,7 +7,8 @@ import gc
 import json
 import lzma
 import shutil
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from hashlib import file_digest as digest_of
@@ -20,6 +21,7 @@ from typing import Any
 import torch
 from platformdirs import user_data_path
 
+from engine.architecture import Architecture
 from engine.budget import free_memory
 from engine.config import ModelSet
 from engine.dimensions import read_dimensions
@@ -38,7 +40,9 @@ from engine.tokenizer import ChatTokenizer
 LEAST = 7  # layers of a target, of which a head reads three
 LONGEST_PROMPT = 256  # tokens
 FEWEST = 32  # prompts
+TOLD = 10.0  # seconds between two lines on a course
 SMALL = {"rows": 8, "longest": 128, "batch": 1024, "places": 1000}  # what a processor can take
+CACHES, MOST_ROWS = 0.2, 512  # of the free memory that replies under way may take, and how many there may be
 ROLE = "head"
 LICENCE = "As the model that it was taught by; begun with parts of that model, and taught on its answers"
 
@@ -59,7 +63,7 @@ def teach(arguments: argparse.Namespace, models: ModelSet, say: Say) -> None:
     dimensions = read_dimensions(models.target)
     if dimensions.architecture.layers < LEAST:
         raise SettingError(f"{models.name} has too few layers to look into.", f"Choose a model of {LEAST} or more.")
-    plan = _plan(arguments, device)
+    plan = _plan(arguments, dimensions.architecture, device)
     if device.type == "cuda":
         needs = room.needed(dimensions, min(plan.few, dimensions.architecture.vocabulary), plan.batch)
         room.require(needs, free_memory(device), models.name)
@@ -74,8 +78,13 @@ def teach(arguments: argparse.Namespace, models: ModelSet, say: Say) -> None:
     _keep(tried, models, made, arguments.out, say)
 
 
-def _plan(arguments: argparse.Namespace, device: torch.device) -> Plan:
+def _plan(arguments: argparse.Namespace, shape: Architecture, device: torch.device) -> Plan:
+    """Return the portions that suit the device: as many replies at a time as a share of a GPU's memory holds."""
     plan = Plan(60 * arguments.minutes, **({} if device.type == "cuda" else SMALL))
+    if device.type == "cuda":
+        token = 4 * shape.layers * shape.kv_heads * shape.head_dim  # bytes of keys and values in 16 bits
+        fits = int(CACHES * free_memory(device) / (token * (LONGEST_PROMPT + plan.longest)))
+        plan = replace(plan, rows=min(max(fits, 8), MOST_ROWS))
     return plan if arguments.batch is None else replace(plan, batch=arguments.batch)
 
 
@@ -122,15 +131,22 @@ def _taught(
     course = Course(folder, target, short, plan, partial(beginning.head, target))
     if course.done:
         say(f"going on from {course.done:.0%}")
-    for news in course.run():
+    for news in spaced(course.run(), TOLD):
         say(told(news))
-    if course.learner is None:
-        raise SettingError("There was no time to write a reply.", "Give it more with --minutes, or a faster device.")
     course.finish(made, {"licence": LICENCE, "target": digests(models.target)})
     del course, target, model
     if device.type == "cuda":
         gc.collect()
         torch.cuda.empty_cache()
+
+
+def spaced(course: Iterable[News], seconds: float) -> Iterator[News]:
+    """Leave out what comes sooner than ``seconds`` behind what was told before, unless work of another kind began."""
+    last, doing = 0.0, ""
+    for news in course:
+        if news.doing != doing or news.done == 1 or time.monotonic() - last >= seconds:
+            last, doing = time.monotonic(), news.doing
+            yield news
 
 
 def config_of(folder: Path) -> Any:

@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 
+from engine.errors import SettingError
 from engine.files import replace_file
 from engine.teaching.frozen import Frozen
 from engine.teaching.learner import Learner
@@ -111,16 +112,19 @@ class Course:
         return min(1.0, self.progress.spent / self.plan.seconds)
 
     def run(self) -> Iterator[News]:
-        """Work until the time is up; yields what there is to tell. It can be dropped at any yield."""
+        """Work until the time is up; yields what there is to tell. It can be dropped at any yield.
+
+        Raises SettingError for prompts that get no reply to learn from and another one to judge by.
+        """
         yield from self._write()
         if not self.replies.learnt or not self.replies.held:
-            return
+            raise SettingError("These prompts bring too few replies.", "Give more prompts with --prompts.")
         self.learner = self._resumed()
         yield from self._learn(self.learner)
 
     def _write(self) -> Iterator[News]:
         """Let the target answer prompts until its share of the time is up, or there are no more."""
-        while self.done < WRITING and (self._unfinished or self.progress.asked < len(self._prompts)):
+        while self._wants() and (self._unfinished or self.progress.asked < len(self._prompts)):
             self._held_up()
             began, before = self._clock(), self.replies.tokens
             self._answered(self._next())
@@ -128,6 +132,10 @@ class Course:
             self._keep()
             pace = (self.replies.tokens - before) / max(1e-9, self._clock() - began)
             yield News("writing", self.done, self.replies.tokens, pace)
+
+    def _wants(self) -> bool:
+        """Tell whether there is to be more to read: until the time for it is up, and of both kinds in any case."""
+        return self.done < WRITING or not (self.replies.learnt and self.replies.held)
 
     def _next(self) -> list[Document]:
         """Return what is to be answered next: what was left unfinished, then further prompts."""
@@ -153,28 +161,25 @@ class Course:
 
     def _learn(self, learner: Learner) -> Iterator[News]:
         """Teach until the time is up, looking at what is held out now and then."""
-        kept, heard = self._clock(), self._clock()
-        lessons = self.replies.lessons(self.plan.batch, random.Random(learner.steps))
-        first = self.done
-        for tokens, said in lessons:
+        kept = heard = self._clock()
+        first = min(WRITING, self.done)
+        for lesson in self.replies.lessons(self.plan.batch, random.Random(learner.steps)):
             if self.done >= 1:
                 break
             self._held_up()
             began = self._clock()
-            text = self.target.read(*self._placed(tokens, said), learner.drafter.sizes.taps)
-            loss = learner.learn(text, (self.done - min(WRITING, first)) / (1 - min(WRITING, first)))
-            self._spent(began)
+            text = self.target.read(*self._placed(*lesson), learner.drafter.sizes.taps)
+            loss = learner.learn(text, (self.done - first) / (1 - first))
+            took = self._spent(began)
             if self.done >= (self.progress.looks + 1) * LOOK:
                 self.progress.looks = int(self.done / LOOK)
                 yield self._looked(learner)
-            now = self._clock()
-            if now - kept > KEPT:
+            if self._clock() - kept > KEPT:
                 self._keep()
-                kept = now
-            if now - heard > 1:
-                heard = now
-                pace = tokens.numel() / max(1e-9, now - began)
-                yield replace(self._news(learner), pace=pace, loss=float(loss))
+                kept = self._clock()
+            if self._clock() - heard > 1:
+                heard = self._clock()
+                yield replace(self._news(learner), pace=lesson[0].numel() / max(1e-9, took), loss=float(loss))
         yield self._looked(learner)
         self._keep()
 
@@ -209,8 +214,11 @@ class Course:
         said = {"tokens of replies": self.replies.tokens, "steps": self.learner.steps, "held out": best["judged"]}
         save(self.learner.drafter, folder, card | said)
 
-    def _spent(self, began: float) -> None:
-        self.progress.spent += self._clock() - began
+    def _spent(self, began: float) -> float:
+        """Count what was done since ``began``; returns its seconds."""
+        took = self._clock() - began
+        self.progress.spent += took
+        return took
 
     def _keep(self) -> None:
         """Put on the disk all that the next process needs."""

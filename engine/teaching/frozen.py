@@ -9,21 +9,27 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from engine.budget import free_memory
 from engine.model import Transformer
 from engine.teaching.learner import Ends, Text
 from engine.teaching.lending import lent
+
+SPARE = 0.25  # of the memory that is free, which weights in 16 bits may take
 
 
 class Frozen:
     """Writes replies and reads them again.
 
-    ``ends``: the tokens that end a reply. Weights are as the loader leaves them: NF4 on a GPU, float32 on a CPU.
+    ``ends``: the tokens that end a reply. Weights are as the loader leaves them, NF4 on a GPU and float32 on a CPU;
+    on a GPU with room to spare the same values in 16 bits.
     """
 
     def __init__(self, model: Transformer, ends: Collection[int], config: Any = None) -> None:
         """``config``: the model's own, as transformers reads it; None for one that was drawn at random."""
         self.shape, self.device = model.architecture, model.device
-        self._model = lent(model, config).requires_grad_(requires_grad=False)
+        spare = SPARE * free_memory(self.device)
+        dense = 2 * self.shape.parameters < spare
+        self._model = lent(model, config, dense=dense).requires_grad_(requires_grad=False)
         self._stops = sorted(ends)
         inner = self._model.model
         self.ends = Ends(inner.embed_tokens.weight, self._model.lm_head.weight)
