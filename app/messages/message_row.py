@@ -139,6 +139,9 @@ class MessageRow(QWidget):
         versions = (self.earlier, self.place, self.later)
         if self._asks:
             order: Sequence[QWidget] = (*self._shy, self.resume, *versions)
+            for unasked in (self.replay, self.race, self.plain, self.unread):  # an answer's alone
+                unasked.setParent(self)  # or each would be a window, and outlive the row
+                unasked.hide()
         else:
             replayed = (self.replay, self.race)
             order = (*versions, self.resume, self.copy, self.redo, *replayed, self.remove, self.plain, self.unread)

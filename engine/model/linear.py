@@ -17,6 +17,7 @@ from engine.model.packed import Packed
 from engine.model.packing import joined, pack
 
 ROWS = 4  # see Blocked
+FEW = 1 << 18  # weights: a product of fewer takes less time than it takes to call oneDNN's operator
 
 # oneDNN keeps what it compiled for up to a thousand shapes, half a megabyte each. A reply needs about a hundred, and
 # compiling takes less time than a token.
@@ -33,6 +34,19 @@ class Dense:
     def __call__(self, x: Tensor) -> Tensor:
         """Map [n, K] to [n, N]."""
         return functional.linear(x, self.weight, self.bias)
+
+
+class Small(Dense):
+    """``Dense`` of few weights: of ROWS rows at least, from where on a row's result does not depend on their number."""
+
+    __slots__ = ()
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Map [n, K] to [n, N]."""
+        rows = len(x)
+        if rows >= ROWS:
+            return functional.linear(x, self.weight, self.bias)
+        return functional.linear(functional.pad(x, (0, 0, 0, ROWS - rows)), self.weight, self.bias)[:rows]
 
 
 class Blocked:
@@ -155,7 +169,7 @@ def rows_behind(linear: Linear, first: int) -> Callable[[Tensor], Tensor]:
     """
     bias = None if isinstance(linear, Stacked) or linear.bias is None else linear.bias[first:]
     if isinstance(linear, Dense):
-        return Dense(linear.weight[first:], bias)
+        return type(linear)(linear.weight[first:], bias)
     if isinstance(linear, Nf4) and linear.shape[1] % linear.blocksize == 0:
         part = linear.between(slice(first, None))
         part.bias = bias
@@ -167,9 +181,11 @@ def rows_behind(linear: Linear, first: int) -> Callable[[Tensor], Tensor]:
 
 
 def blocked(linear: Linear) -> Linear:
-    """Return a dense float32 ``linear`` in oneDNN's layout where that pays: on x86; any other as it is."""
+    """Return a dense float32 ``linear`` as it is multiplied by on x86: many weights in oneDNN's layout."""
     if not isinstance(linear, Dense) or linear.weight.device.type != "cpu" or not _has_onednn():
         return linear
+    if linear.weight.numel() < FEW:
+        return Small(linear.weight, linear.bias)
     return Blocked(linear.weight, linear.bias)
 
 

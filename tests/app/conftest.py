@@ -90,6 +90,7 @@ def start(qtbot: QtBot, qapp: QApplication, settings: QSettings, opener: Opener,
         assert running.end(), "the engine thread did not stop"
         running.theme.wear(replace(running.theme.look, size=TEXT))  # the look is the application's: others see it too
         running.window.deleteLater()
+        running.theme.deleteLater()  # which would follow the desktop, and have all restyled, in every later test
 
 
 @pytest.fixture

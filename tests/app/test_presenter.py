@@ -19,7 +19,7 @@ from app.application import Application
 from app.conversations.archive import Archive
 from app.conversations.conversation import ChatSettings, Message
 from app.conversations.store import Store
-from app.messages.message_row import MessageRow
+from app.messages.message_row import RACE, MessageRow
 from engine.config import PRESETS, Chosen, ModelSet
 from engine.events import Event, from_json
 from tests.app.conversations.test_store import answered, little_room
@@ -615,7 +615,7 @@ def test_tab_goes_through_the_conversation_from_top_to_bottom(kept: Kept, ask: A
         QTest.keyClick(focused, Qt.Key.Key_Tab)
     asked = ["Question", "Copy the question as Markdown", "Edit the question", "Delete the question"]
     told = ["Answer", "Copy python code", "Copy the answer as Markdown", "Regenerate the answer"]
-    told += ["Replay how the answer came to be", "Delete the answer"]
+    told += ["Replay how the answer came to be", RACE, "Delete the answer"]
     assert names == ["Sampling", "Speculation", *(3 * (asked + told))]
     QTest.keyClick(field, Qt.Key.Key_Backtab)
     assert QApplication.focusWidget() is turn(running, 5).remove

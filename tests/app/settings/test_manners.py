@@ -176,13 +176,12 @@ def test_zoom_changes_all_text_and_is_remembered(start: Start, qtbot: QtBot, qap
     answer = window.transcript.answers[-1]
     before = qapp.font().pixelSize(), answer.texts[0].fontInfo().pixelSize(), answer.texts[0].height()
     QTest.keySequence(window, QKeySequence("Ctrl++"))
-    for _ in range(5):
-        window.preferences.zoom(1)
+    window.preferences.zoom(5)
     qtbot.waitUntil(lambda: answer.texts[0].height() > before[2])
     assert qapp.font().pixelSize() == before[0] + 6
     assert answer.texts[0].fontInfo().pixelSize() > before[1]
-    for _ in range(40):
-        window.preferences.zoom(1)
+    for by in (12, 1, 1):  # as far as it goes, and no further
+        window.preferences.zoom(by)
     assert running.preferences.settings.font_size == 32
     assert Preferences(running.preferences.file).settings.font_size == 32
     QTest.keySequence(window, QKeySequence("Ctrl+0"))

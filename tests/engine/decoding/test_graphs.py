@@ -22,7 +22,7 @@ from engine.decoding.graphs.capture import Recorder
 from engine.decoding.graphs.device import Device
 from engine.decoding.tape import Tape
 from engine.errors import DeviceError
-from engine.events import Event, Finished, Loading, Round, Started
+from engine.events import Drafting, Event, Finished, Loading, Round, Started
 from engine.loaded import How
 from engine.model import Cache, Transformer, load
 from engine.session import Session
@@ -85,13 +85,13 @@ def ask(
     return [event for event in events if not isinstance(event, Loading)]
 
 
-def first_round(session: Session, preset: Preset) -> list[Event]:
-    """Return what a reply tells up to its first round."""
+def first_window(session: Session, preset: Preset) -> list[Event]:
+    """Return what a reply tells until the level above the bottom has judged for the first time."""
     events: list[Event] = []
     for event in session.reply(QUESTION, preset=preset, sampling=GREEDY, max_tokens=TOKENS):
         if not isinstance(event, Loading):
             events.append(event)
-        if isinstance(event, Round):
+        if isinstance(event, Drafting) and len(event.tokens[0].judged) > 1:
             break
     return events
 
@@ -160,12 +160,13 @@ def test_the_recursion_that_is_shown_is_the_one_that_runs(
 
 def test_windows_too_wide_for_a_pass_are_cut(session: Open) -> None:
     """A setting of the person's must not ask for a pass that was never recorded; what it is cut to is told."""
-    cut, uncut = ask(session("graphs"), WIDE), first_round(session("eager"), WIDE)
+    cut, uncut = ask(session("graphs"), WIDE), first_window(session("eager"), WIDE)
     assert ids(cut) == ids(ask(session("eager"), PRESETS["plain"]))
     assert windows(cut) == [(14, 20), (1, 20), (0, 0)]  # of a pass of 16: one for each judge's own token
     assert windows(uncut) == [(20, 20), (20, 20), (0, 0)]
     assert longest(cut) == 14
-    assert longest(uncut) == 20
+    assert isinstance(uncut[-1], Drafting)
+    assert sum(token.level == 0 for token in uncut[-1].tokens) == 20
 
 
 def test_a_reply_goes_on_to_the_contexts_end(session: Open) -> None:

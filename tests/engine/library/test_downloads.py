@@ -124,7 +124,7 @@ def test_a_downloader_that_dies_is_started_again(hub: FakeHub, library: Library,
 
 ORDER = Order("get", "job", wanted=TINY, patience=FAST, spare=0)
 
-# Downloaders forked off one process, since fifty of them would spend half a minute on their imports alone: a line of
+# Downloaders forked off one process, since a dozen of them would spend ten seconds on their imports alone: a line of
 # standard input asks for one, which is killed at a random moment after its first sign of bytes.
 KILLER = """
 import os, random, signal, sys, time
@@ -206,9 +206,10 @@ def test_what_a_dead_process_does_not_read_is_dropped(
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks its downloaders")
-def test_kill_minus_nine_fifty_times(hub: FakeHub, library: Library, get: Get) -> None:
+@pytest.mark.parametrize("kills", [12, pytest.param(50, marks=pytest.mark.slow)])
+def test_kill_minus_nine_at_any_moment(kills: int, hub: FakeHub, library: Library, get: Get) -> None:
     """Guards against a byte on disk fetched again, or left out, whatever moment a downloader dies at."""
-    size = 30_000_000  # far more than comes in fifty moments, however much longer a busy machine makes them
+    size = 30_000_000  # far more than comes in so many moments, however much longer a busy machine makes them
     hub.publish("ada/tiny", checkpoint(1, size=size))
     hub.faults = [Fault("slow", WEIGHTS, 1_500_000, times=1000)]
     killer = subprocess.Popen(
@@ -221,14 +222,14 @@ def test_kill_minus_nine_fifty_times(hub: FakeHub, library: Library, get: Get) -
     with killer:
         assert killer.stdin
         assert killer.stdout
-        for _ in range(50):
+        for _ in range(kills):
             had = kept(hub, library)
             hub.requests.clear()
             killer.stdin.write("one\n")
             killer.stdin.flush()
             assert killer.stdout.readline() == "killed\n"
             assert starts(hub)[:1] in ([], [had]), "bytes on disk were fetched again, or left out"
-    assert 500_000 < kept(hub, library) < size, "the kills did not fall into the download"
+    assert 10_000 * kills < kept(hub, library) < size, "the kills did not fall into the download"
     hub.faults = []
     get()
     assert_installed(hub, library)

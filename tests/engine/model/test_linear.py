@@ -5,10 +5,18 @@ from __future__ import annotations
 import pytest
 import torch
 
+from engine.model import linear
 from engine.model.kernels.backend import NF4
-from engine.model.linear import Blocked, Dense, Nf4, Stacked, blocked, padded, quantised, rows_of, stacked
+from engine.model.linear import Blocked, Dense, Nf4, Small, Stacked, blocked, padded, quantised, rows_of, stacked
 
 
+@pytest.fixture(params=[1 << 18, 0], ids=["small", "in oneDNN's layout"])
+def _few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let products be of few weights, or of many."""
+    monkeypatch.setattr(linear, "FEW", request.param)
+
+
+@pytest.mark.usefixtures("_few")
 @pytest.mark.parametrize("rows", range(1, 18))
 def test_the_blocked_layout_multiplies_like_the_plain_one(rows: int) -> None:
     """Padding rows that leak into the result, a forgotten bias, or a layout that does not fit a size."""
@@ -19,16 +27,21 @@ def test_the_blocked_layout_multiplies_like_the_plain_one(rows: int) -> None:
     torch.testing.assert_close(fast(x), dense(x), atol=1e-5, rtol=1e-5)
 
 
-def test_a_token_is_worth_the_same_alone() -> None:
+@pytest.mark.usefixtures("_few")
+@pytest.mark.parametrize("shape", [(90, 48), (300, 32), (64, 128)])
+def test_a_token_is_worth_the_same_alone(shape: tuple[int, int]) -> None:
     """A greedy reply that changes with the number of tokens in a pass: up to four rows run the very same kernel."""
-    fast = blocked(Dense(torch.randn(90, 48)))
-    if not isinstance(fast, Blocked):
+    fast = blocked(Dense(torch.randn(shape)))
+    if not isinstance(fast, Blocked | Small):
         pytest.skip("this CPU multiplies plainly")
-    x = torch.randn(4, 48)
-    assert torch.equal(torch.cat([fast(row[None]) for row in x]), fast(x))
+    x = torch.randn(40, shape[1])
+    together = fast(x)
+    assert all(torch.equal(fast(x[:rows]), together[:rows]) for rows in range(1, 40))
+    assert torch.equal(torch.cat([fast(row[None]) for row in x]), together)
 
 
 def test_few_heights_of_a_product_come_up_whatever_the_prompt_lengths(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(linear, "FEW", 0)
     fast, heights = blocked(Dense(torch.randn(24, 16))), set[int]()
     if not isinstance(fast, Blocked):
         pytest.skip("no oneDNN for x86 here")
