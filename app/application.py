@@ -146,6 +146,7 @@ class Application:
         line.clicked.connect(self.models.open_library)
         self.window.sidebar.add_sign(line)
         DownloadNews(library, self.window.toast, self.models.use, self.models.told)
+        self.window.topbar.missed.connect(self.models.open_library)
         for wanted in (self.window.topbar.get_wanted, self.window.get_wanted):
             wanted.connect(self.models.open_wizard)
         self.window.files.model_given.connect(self.models.ask_folder)

@@ -9,6 +9,7 @@ from PySide6.QtGui import QAction, QActionGroup, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QPushButton, QToolButton, QWidget
 
 from app.look.label import plain_name, plain_tip
+from app.models.method_list import MethodButton, Offer
 from app.settings.options import Settings
 from app.settings.sampling import SamplingButton
 from engine.config import DRAFTERS, PRESETS, ModelSet, Preset, Role
@@ -19,7 +20,8 @@ SNUG = 680  # below this one the parts move closer together
 class TopBar(QFrame):
     """Pickers for the model set and the method. What a set cannot run is disabled, with the reason.
 
-    ``picked``: something was chosen in a menu, and the keyboard is free for what comes next.
+    ``picked``: something was chosen in a menu, and the keyboard is free for what comes next. ``missed``: a
+    method was asked for by its name although something is missing for it.
     """
 
     model_chosen = Signal(object)  # ModelSet
@@ -27,6 +29,7 @@ class TopBar(QFrame):
     get_wanted = Signal()
     preset_chosen = Signal(object)  # Preset
     picked = Signal()
+    missed = Signal(str)
 
     def __init__(self, panel: QAction, sidebar: QAction, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -36,13 +39,9 @@ class TopBar(QFrame):
         self.views: QFrame | None = None
         self.models = _menu_button("Model")
         self.presets = self._make_presets()
-        self.segments = _segmented("Method", list(self.presets.values()))
-        self.folded = _menu_button("Method")
-        menu = QMenu(self.folded)
-        menu.addActions(list(self.presets.values()))
-        menu.setToolTipsVisible(True)
-        menu.triggered.connect(self.picked)
-        self.folded.setMenu(menu)
+        self.method = MethodButton()
+        self.method.methods.chosen.connect(self._take)
+        self.method.methods.missed.connect(self.missed)
         self.sampling = SamplingButton()
         self._panel = ActionButton(panel)
         self._panel.setObjectName("chip")
@@ -50,8 +49,8 @@ class TopBar(QFrame):
         row.setContentsMargins(16, 8, 16, 8)
         row.setSpacing(10)
         row.addWidget(self.conversations)
-        for widget in (self.models, self.segments, self.folded):
-            row.addWidget(widget)
+        row.addWidget(self.models)
+        row.addWidget(self.method)
         row.addStretch()
         self._views = row.count()
         row.addWidget(self.sampling)
@@ -62,7 +61,7 @@ class TopBar(QFrame):
         """Offer a choice of views, left of the sampling."""
         self.views = _segmented("View", actions)
         self._row.insertWidget(self._views, self.views)
-        before: QWidget = self.folded
+        before: QWidget = self.method
         for button in (*self.views.findChildren(ActionButton), self.sampling):  # as they stand
             QWidget.setTabOrder(before, button)
             before = button
@@ -72,7 +71,7 @@ class TopBar(QFrame):
         return QSize(440, super().minimumSizeHint().height())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Fold the hierarchies into one button where the row is short."""
+        """Show what has a place in a row of another width."""
         super().resizeEvent(event)
         self._fold(event.size().width())
 
@@ -105,6 +104,7 @@ class TopBar(QFrame):
 
     def show_preset(self, current: Preset, models: ModelSet | None, settings: Settings) -> None:
         """Choose ``current`` and disable what ``models`` cannot run; ``settings`` say which are lossy."""
+        offers = []
         for name, action in self.presets.items():
             preset = settings.hierarchy(PRESETS[name])
             title = preset.title if preset.lossless else f"{preset.title} · lossy"
@@ -114,10 +114,15 @@ class TopBar(QFrame):
             action.setIconText(title)
             action.setEnabled(not lacking)
             action.setChecked(name == current.name)
-            ways = "You can add one in Models." if DRAFTERS.issuperset(lacking) else "You can get some in Models."
-            note = f"It {needs}, which {models.name} lacks. {ways}" if lacking and models else ""
+            note = f"It {needs}, which {models.name} lacks. You can {_way(lacking)}." if lacking and models else ""
             action.setToolTip(plain_tip(f"{preset.summary}\n{note}".strip()))
-        self.folded.setText(self.presets[current.name].iconText())
+            why_not = f"{needs[:1].upper()}{needs[1:]}: {_way(lacking)}." if lacking else ""
+            offers.append(Offer(name, title, preset.summary, why_not, name == current.name))
+        self.method.show_offers(offers)
+
+    def _take(self, name: str) -> None:
+        self.preset_chosen.emit(PRESETS[name])
+        self.picked.emit()
 
     def _make_presets(self) -> dict[str, QAction]:
         group = QActionGroup(self)
@@ -136,24 +141,22 @@ class TopBar(QFrame):
             self._fold(self.width())
 
     def _fold(self, room: int) -> None:
-        """Show what has a place in a row of ``room`` pixels: the views, and then the hierarchies side by side."""
+        """Show what has a place in a row of ``room`` pixels; the views go first where there is too little."""
         side, gap = (16, 10) if room >= SNUG else (10, 6)
         self._row.setContentsMargins(side, 8, side, 8)
         self._row.setSpacing(gap)
-        needed: list[QWidget] = [self.models] if self.conversations.isHidden() else [self.conversations, self.models]
+        needed: list[QWidget] = [self.models, self.method]
+        needed += [] if self.conversations.isHidden() else [self.conversations]
         always: list[QWidget] = [*needed, self.sampling, self._panel]
         views = [] if self.views is None else [self.views]
 
         def fit(*widgets: QWidget) -> bool:
             return sum(widget.sizeHint().width() + gap for widget in widgets) + 2 * side <= room
 
-        wide = fit(*always, *views, self.segments)
         for widget in views:
-            widget.setVisible(wide or fit(*always, *views, self.folded))  # else they are left to the menu
-        self.sampling.setVisible(wide or fit(*needed, self.folded, self.sampling))  # else to the settings
-        self._panel.setVisible(wide or fit(*always, self.folded))
-        self.segments.setVisible(wide)
-        self.folded.setVisible(not wide)
+            widget.setVisible(fit(*always, *views))  # else they are left to the menu
+        self.sampling.setVisible(fit(*needed, self.sampling))  # else to the settings
+        self._panel.setVisible(fit(*always))
 
 
 class ActionButton(QPushButton):
@@ -190,6 +193,11 @@ class SignButton(ActionButton):
 def missing_roles(preset: Preset, models: ModelSet | None) -> list[Role]:
     """Return the roles ``preset`` needs and ``models`` lacks, in order of name."""
     return [] if models is None else sorted(preset.roles - models.models.keys())
+
+
+def _way(lacking: Sequence[Role]) -> str:
+    """Say how to come by models for the roles ``lacking``: a drafter is added to a model that is there."""
+    return f"{'add' if DRAFTERS.issuperset(lacking) else 'get'} {'one' if len(lacking) == 1 else 'them'} in Models"
 
 
 def _segmented(name: str, actions: Sequence[QAction]) -> QFrame:
