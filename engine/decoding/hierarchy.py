@@ -28,6 +28,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Sequence
 from typing import Generic, Protocol, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -295,10 +296,9 @@ class Verifier(_Reading[Judge]):
 
 def _given(laws: Laws, rows: list[int], tokens: list[int]) -> tuple[tuple[float, ...], tuple[int, ...]]:
     """Return the probability and the rank of each of ``tokens`` in its row; equals share the better rank."""
-    scores = (laws.probs if laws.logits is None else laws.logits)[rows]  # [n, vocabulary]
-    own = scores.gather(1, torch.tensor(tokens, device=scores.device)[:, None])  # [n, 1]
-    ranks = 1 + (scores > own).count_nonzero(dim=1)
-    return tuple(laws.probs[rows, tokens].tolist()), tuple(ranks.tolist())
+    scores = (laws.probs if laws.logits is None else laws.logits).numpy(force=True)  # [n, vocabulary]
+    ranks = (1 + np.count_nonzero(scores[row] > scores[row, token]) for row, token in zip(rows, tokens, strict=True))
+    return tuple(laws.probs[rows, tokens].tolist()), tuple(map(int, ranks))
 
 
 def _lags(laws: Laws, tokens: list[int], own: list[int]) -> tuple[float, ...]:

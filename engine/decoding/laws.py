@@ -6,12 +6,16 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.config import Sampling
 from engine.decoding.noise import choices
 from engine.errors import NoNumbers
+
+LIKELY = 2.0**-10, 2.0**-15, 0.0  # among tokens that likely the last one kept is looked for
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,7 +109,26 @@ def _nucleus(probs: Tensor, top_p: float) -> Tensor:
 
     float32 [n, vocabulary] twice.
     """
+    if probs.device.type == "cpu":
+        kept = np.zeros(probs.shape, np.float32)
+        for law, likely in zip(probs.numpy(), kept, strict=True):
+            tokens = np.flatnonzero(law >= _last(law, top_p))
+            likely[tokens] = law[tokens]
+        return torch.from_numpy(kept)
     return probs.where(probs >= _least(probs, top_p, 64), 0)
+
+
+def _last(law: NDArray[np.float32], top_p: float) -> np.float32:
+    """Return the probability of the last token kept of ``law``, [vocabulary].
+
+    As ``_least``, on a CPU, where finding the tokens that are likely at all takes a tenth of what torch's topk does.
+    """
+    for likely in LIKELY:
+        falling = -np.sort(-law[law >= likely])
+        mass = falling.cumsum(dtype=np.float64).astype(np.float32)
+        if len(mass) and mass[-1] >= top_p:
+            break
+    return np.float32(falling[np.count_nonzero(mass - falling < top_p) - 1])
 
 
 def _least(probs: Tensor, top_p: float, size: int) -> Tensor:

@@ -21,6 +21,7 @@ class HeadSteps(Steps):
     """The layer of a head whose first product reads an embedding and features, one row at a time."""
 
     inputs = 2
+    reading = 2  # stages from what a row hands on to its logits
 
     def __init__(
         self, shape: Architecture, block: Block, rotation: Rotation, hidden_norm: Tensor, norm: Tensor, read: Linear
@@ -32,17 +33,19 @@ class HeadSteps(Steps):
         self.embedding, self.logits = torch.empty(1, shape.width), torch.empty(1, LANES * len(read.blocks))
         super().__init__(shape, [block], rotation)
 
-    def row(self, given: Tensor, embedding: Tensor, past: Past) -> tuple[Tensor, Tensor]:
-        """Run the row behind those of ``past``; return what it hands on [1, width], and its logits [1, m].
+    def extend(self, given: Tensor, embedding: Tensor, past: Past) -> tuple[Tensor, Tensor]:
+        """Run rows behind those of ``past``; return what the last hands on [1, width], and its logits [1, m].
 
-        ``given`` and ``embedding``: [1, width].
+        ``given`` and ``embedding``: [n, width]. Nobody reads the logits of the others, which are not computed.
         """
-        start, threads = past.length, workers()
-        past.reserve(start + 1)
-        self.ops.states[:1], self.embedding[:] = given, embedding
-        self._bring(1, range(1), np.array([places(past)]), start, threads)
-        crew.run(self.stages, threads)
-        past.length = start + 1
+        start, threads, last = past.length, workers(), len(given) - 1
+        past.reserve(start + len(given))
+        lies = np.array([places(past)])
+        for row in range(len(given)):
+            self.ops.states[:1], self.embedding[:] = given[row], embedding[row]
+            self._bring(1, range(1), lies, start + row, threads)
+            crew.run(self.stages if row == last else self.stages[: -self.reading], threads)
+        past.length = start + len(given)
         return self.ops.states[:1].clone(), self.logits[:, : self.read.shape[0]].clone()
 
     def _write_down(self, block: Block, past: Past) -> None:
