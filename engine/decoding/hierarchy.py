@@ -36,6 +36,7 @@ from engine.config import Acceptance, Window
 from engine.decoding.acceptance import agreeing, measured, tolerated
 from engine.decoding.facts import Drafted, Fact, Guess, Judged
 from engine.decoding.laws import Laws, Sampler
+from engine.decoding.policies import stops
 from engine.decoding.tape import Tape
 
 Drafting = Generator[Fact, None, None]
@@ -179,6 +180,7 @@ class Autoregressive(_Reading[Reader]):
     def settle(self, tape: Tape, mark: int) -> Iterator[Fact]:
         """Append tokens until the window closes or the tape is full."""
         self.runners_up = second = list[int]()
+        rules = stops(self.window)
         while True:
             began, at = time.perf_counter(), len(tape)
             law = self.reader.laws(tape, at, 1)
@@ -192,7 +194,8 @@ class Autoregressive(_Reading[Reader]):
             seconds = time.perf_counter() - began
             told = (tape[at],), *given, law.positions, began, seconds, tuple(others)
             yield Drafted(self.reader.index, *told)
-            if len(tape) - mark >= self.window.tokens or tape.full or _unsure(law, self.window):
+            full = len(tape) - mark >= self.window.tokens or tape.full
+            if full or any(rule.after(law, tape[at]) for rule in rules):
                 return
 
 
@@ -203,6 +206,7 @@ class AtOnce(_Reading[Guesser]):
         """Append tokens until the window closes, the tape is full, or no law comes any more."""
         began, positions = time.perf_counter(), self.reader.guess(tape)
         probabilities, ranks = list[float](), list[int]()
+        rules = stops(self.window)
         while len(tape) - mark < self.window.tokens and not tape.full:
             at, law = len(tape), self.reader.law(tape)
             if law is None:
@@ -212,7 +216,7 @@ class AtOnce(_Reading[Guesser]):
             probability, rank = _given(law, [0], tape[at:])
             probabilities += probability
             ranks += rank
-            if _unsure(law, self.window):
+            if any(rule.after(law, tape[at]) for rule in rules):
                 break
         if ranks:
             tokens, given, seconds = (
@@ -307,11 +311,3 @@ def _lags(laws: Laws, tokens: list[int], own: list[int]) -> tuple[float, ...]:
         return ()
     rows = range(len(own))
     return tuple((laws.logits[rows, own] - laws.logits[rows, tokens[: len(own)]]).tolist())
-
-
-def _unsure(law: Laws, window: Window) -> bool:
-    """Tell whether the law just drawn from was too even to go on; the token drawn is kept (SVIP, arXiv 2411.18462)."""
-    if window.entropy is None:
-        return False
-    p = law.probs[0]
-    return float(-(p * p.clamp(min=1e-38).log()).sum()) > window.entropy

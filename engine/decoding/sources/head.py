@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,9 +13,9 @@ from engine import config
 from engine.architecture.drafters import HeadShape, read_drafter
 from engine.architecture.stored import kept_as
 from engine.architecture.weights import stored_in
-from engine.config import PRESETS, TARGET, Preset, Role, Stage, Window
+from engine.config import PRESETS, TARGET, Preset, Role, Stage
 from engine.decoding.laws import Laws
-from engine.decoding.sources.making import Home, Making, Materials, Models, Own, makes
+from engine.decoding.sources.making import Home, Making, Materials, Models, Own, frugal, makes
 from engine.errors import CheckpointError
 from engine.model.drafters.head import Head, load_head
 from engine.model.past import Past
@@ -24,8 +23,6 @@ from engine.model.past import Past
 if TYPE_CHECKING:  # both build on this
     from engine.decoding.graphs.level import Level
     from engine.decoding.graphs.levels import Site
-
-FEW = 2  # guesses on a CPU: three rows of SmolLM2 take 1.24 times as long as one there, four 1.88 times
 
 
 class Rows:
@@ -132,11 +129,8 @@ class OfHead(Making[config.Head]):
 
     @classmethod
     def fitted(cls, preset: Preset, models: Models) -> Preset:
-        """See Making: on a CPU the usual window is FEW tokens; one that somebody chose stays as it is."""
-        if models[TARGET].device.type != "cpu":
-            return preset
-        usual, few = PRESETS["head"].stages[0], Stage(config.Head(), Window(FEW))
-        return replace(preset, stages=tuple(few if stage == usual else stage for stage in preset.stages))
+        """See Making."""
+        return frugal(preset, PRESETS["head"].stages[0], models)
 
     def about(self, own: Own) -> str:
         """See Making."""

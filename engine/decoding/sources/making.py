@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 from engine.architecture.holding import Holding
 from engine.budget import stored
-from engine.config import Preset, Role, Source, Stage
+from engine.config import TARGET, Preset, Role, Source, Stage, Window
 from engine.decoding.goodput import Goodput
 from engine.decoding.hierarchy import Autoregressive, Drafter, Judge, Reader
 from engine.decoding.laws import Sampler
@@ -23,6 +23,9 @@ if TYPE_CHECKING:  # both build on this
 
 S = TypeVar("S", bound=Source)
 Models = Mapping[Role, Transformer]
+
+# On a CPU the third row of a pass takes a sixth of the first, the fourth a quarter: see engine/decoding/policies.
+FRUGAL = Window(3, confidence=0.8)
 
 
 class Place(NamedTuple):
@@ -164,6 +167,14 @@ def fitted(preset: Preset, models: Models) -> Preset:
     for kind in Making.kinds.values():
         preset = kind.fitted(preset, models)
     return preset
+
+
+def frugal(preset: Preset, usual: Stage, models: Models) -> Preset:
+    """Return ``preset`` with FRUGAL as the window of a stage like ``usual``, on a CPU; one that was chosen stays."""
+    if models[TARGET].device.type != "cpu":
+        return preset
+    few = replace(usual, window=FRUGAL)
+    return replace(preset, stages=tuple(few if stage == usual else stage for stage in preset.stages))
 
 
 def places(preset: Preset, models: Models) -> list[Place | None]:

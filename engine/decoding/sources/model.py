@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import torch
 
 from engine import config
-from engine.config import Stage
+from engine.config import PRESETS, Preset, Stage
 from engine.decoding.laws import Laws, Sampler
-from engine.decoding.sources.making import Making, Materials, Models, Place, S, makes
+from engine.decoding.sources.making import Making, Materials, Models, Place, S, frugal, makes
 from engine.decoding.trunk import StandIns, Trunk
 
 
@@ -78,6 +78,11 @@ class Placed(Making[S]):
 @makes(config.Model)
 class OfModel(Placed[config.Model]):
     """What makes levels of whole models."""
+
+    @classmethod
+    def fitted(cls, preset: Preset, models: Models) -> Preset:
+        """See Making."""
+        return frugal(preset, PRESETS["draft"].stages[0], models)
 
     def detail(self, models: Models) -> str:
         """See Making."""

@@ -17,8 +17,8 @@ from engine.architecture.holding import Holding
 from engine.config import PRESETS, TARGET, ModelSet, Preset, Sampling, Stage, Window
 from engine.decoding.laws import Sampler
 from engine.decoding.sources import Materials, making
-from engine.decoding.sources.head import FEW, HeadReader, Rows
-from engine.decoding.sources.making import Home
+from engine.decoding.sources.head import HeadReader, Rows
+from engine.decoding.sources.making import FRUGAL, Home
 from engine.decoding.tape import Tape
 from engine.decoding.trunk import StandIns, Trunk
 from engine.errors import DeviceError
@@ -230,7 +230,7 @@ def test_recorded_rounds_are_those_of_the_recursion(name: str, family: ModelSet,
 def test_a_processor_guesses_less_unless_asked(family: ModelSet, folders: dict[str, Path]) -> None:
     """A pass over five rows takes twice as long there, for tokens that are seldom kept so far."""
     session = finish(Session.open(beside(family, folders["safeailab"]), "cpu", "eager", threads=1))
-    for preset, window in ((PRESETS["head"], FEW), (PRESET, 5)):
+    for preset, window in ((PRESETS["head"], FRUGAL.tokens), (PRESET, 5)):
         (started,) = (e for e in ask(session, ["The quick"], preset, SAMPLINGS["greedy"]) if isinstance(e, Started))
         assert [level.window for level in started.levels] == [window, 0]
 
