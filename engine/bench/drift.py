@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from engine.config import Preset, Sampling, Way
@@ -69,14 +69,17 @@ def drifts(
 ) -> Drifts:
     """Answer every prompt by each of ``ways`` at each of ``dials``; at 0 all are exact.
 
-    ``recipe``: whose windows. The answers of a greedy ``sampling`` are the same every time.
+    ``recipe``: whose windows. Each prompt has noise of its own, the same every time, so that all begin alike.
     """
     rows = []
     for way in ways:
         for dial in dials:
             say(f"{way} at {dial:g}")
             asked = tailored(preset, (), way, dial, recipe)
-            replies = [_answered(session, asked, prompt, sampling, max_tokens) for prompt in prompts]
+            replies = [
+                _answered(session, asked, prompt, replace(sampling, seed=(sampling.seed or 0) + number), max_tokens)
+                for number, prompt in enumerate(prompts)
+            ]
             rows.append(_drifted(way, dial, replies))
     return Drifts(f"{session.models.name}, {preset.title}, {session.how}", tuple(rows))
 
