@@ -43,7 +43,9 @@ def _judged(claim: Claim, mark: str, overall: Ratio, known: Mapping[str, Ratio])
     """Say whether ``claim`` holds."""
     found, where = overall, ""
     if claim.kind != "mean":
-        single = {label: ratio for label, ratio in known.items() if label not in GROUPS} or dict(known)
+        single = {label: ratio for label, ratio in known.items() if label not in GROUPS}
+        if not single:
+            return f"{mark.capitalize()} is {claim}, of which nothing can be told: no category has a figure."
         ranked = sorted(single, key=lambda label: single[label].value, reverse=claim.kind == "best")
         found, where = single[ranked[0]], f" ({ranked[0].replace('_', ' ')}, the {claim.kind} of {len(single)})"
     told = f"{mark.capitalize()} is {claim}, here it is {found}{where}"

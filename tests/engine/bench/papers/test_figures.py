@@ -107,6 +107,7 @@ def test_a_verdict_weighs_the_claim_against_the_error() -> None:
     assert "1.28x on average, here it is 0.90 ± 0.10: it does not hold" in sure
     assert "up to 2.01x, here it is 2.30 ± 0.10 (rag, the best of 2): it holds" in sure
     assert "too uncertain" in told(Ratio(1.2, 0.2), mt_bench=Ratio(9.0, 0.1), qa=Ratio(2.0, 0.1))
+    assert "no category has a figure" in told(Ratio(1.2, 0.2), mt_bench=Ratio(9.0, 0.1))
     assert "too little was measured" in verdict(paper, {"qa": Ratio(1.3, 0.1), "all": None}, "one exit", own)
     idle = made(1.1, 1.2, unaided=0.9)
     goal = replace(paper, claims=(Claim(0.97, "worst"),), goal=True)
