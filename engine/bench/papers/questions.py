@@ -54,20 +54,20 @@ def read(path: Path) -> tuple[Question, ...]:
 def picked(questions: Iterable[Question], categories: Sequence[str], limit: int | None) -> tuple[Question, ...]:
     """Return at most ``limit`` questions of each of ``categories`` (none: of all): the first of each, then the second.
 
-    So a run that has to end early has asked of all.
+    Those of MT-bench, of which there are eight, come behind the others: a run that ends early has asked of all kinds.
     ``categories``: of CATEGORIES or GROUPS. Raises SettingError for any other, and where that leaves no question.
     """
     if unknown := [name for name in categories if name not in {*CATEGORIES, *GROUPS}]:
         raise SettingError(f"{unknown[0]} is no category.", f"There are {', '.join((*CATEGORIES, *GROUPS))}.")
     wanted = {each for name in categories for each in GROUPS.get(name, (name,))} or set(CATEGORIES)
-    taken, found = Counter[str](), list[tuple[int, Question]]()
+    taken, found = Counter[str](), list[tuple[int, bool, Question]]()
     for question in questions:
         if question.category in wanted and (limit is None or taken[question.category] < limit):
             taken[question.category] += 1
-            found.append((taken[question.category], question))
+            found.append((taken[question.category], question.category in MT_BENCH, question))
     if not found:
         raise SettingError(f"There are no questions of {', '.join(categories)}.", "Choose other --categories.")
-    return tuple(question for _, question in sorted(found, key=itemgetter(0)))
+    return tuple(question for *_, question in sorted(found, key=itemgetter(0, 1)))
 
 
 def _parsed(lines: Iterable[str], name: str) -> tuple[Question, ...]:
