@@ -11,7 +11,7 @@ from engine.bench.papers.running import Place
 
 FLAT = 1.25  # the steps of a target's pass over its window up to which verification is called flat
 FEW = 0.02  # steps a round that are no difference
-MOSTLY = 0.5  # of its rounds without a guess: then a way is hardly other than plain decoding
+STACKED = 0.5  # passes a round of a level in the middle: with fewer, what ran was hardly a hierarchy
 
 WHAT: Mapping[Place | None, str] = {
     "guessing": "guessing",
@@ -31,10 +31,12 @@ def verdict(paper: Paper, rows: Mapping[str, Ratio | None], over: str, own: Maki
     if overall is None:
         return f"too little was measured to compare it with {over}."
     told = f"{overall} times as fast as {over}."
-    if own.unaided > MOSTLY and paper.claims and not paper.goal:
+    middle = own.parts["sifting"].passes if "sifting" in own.parts else 0.0
+    if paper.claims and not paper.goal and middle < STACKED:
         return (
-            f"{told} It guesses nothing in {own.unaided:.0%} of its rounds, so this says what {over} costs here and "
-            "confirms nothing that was published."
+            f"{told} A level in the middle runs {middle:.2f} times a round and nothing is guessed in "
+            f"{own.unaided:.0%} of them: it chose shorter chains, so this says what {over} costs here and confirms "
+            "nothing that was published."
         )
     return " ".join([told, *(_judged(claim, paper.mark, overall, known) for claim in paper.claims)])
 

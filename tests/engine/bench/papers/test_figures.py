@@ -98,7 +98,7 @@ def test_why_follows_from_the_figures() -> None:
 def test_a_verdict_weighs_the_claim_against_the_error() -> None:
     """It holds, it does not, or cannot be told; the best case is that of a category, not of a group."""
     paper = Paper("x", "X", "", "one exit", (), (Claim(1.28, "mean"), Claim(2.01, "best")))
-    own = made(2.0, 2.0)
+    own = made(2.0, 2.0, sifting=part(0.4))
 
     def told(overall: Ratio, **rows: Ratio) -> str:
         return verdict(paper, {**rows, "all": overall}, "one exit", own)
