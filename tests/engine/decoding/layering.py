@@ -13,6 +13,7 @@ from torch import Tensor
 
 from engine.decoding.graphs import stack
 from engine.decoding.graphs.device import Device
+from engine.decoding.kernels import reference
 from engine.decoding.trunk import Trunk
 from engine.model import Transformer
 from engine.model.decode import decode
@@ -23,18 +24,18 @@ Run = tuple[int, tuple[int, ...]]  # a layer, and the tokens up to the one that 
 class Runs:
     """How often tokens went through each layer, and how often one did that stood and had been through it already.
 
-    ``work``: rows times layers that were computed, as counted at the layers themselves. ``upto``: the length of a tape
-    from which on nothing is counted: a round more than is needed may run ahead there. Nothing is before it is set.
+    ``work``: rows times layers that were computed, as counted at the layers themselves. Nothing is counted until it is
+    ``on``.
     """
 
     def __init__(self) -> None:
-        self.first, self.again, self.work, self.upto = Counter[int](), Counter[int](), 0, 0
+        self.first, self.again, self.work, self.on = Counter[int](), Counter[int](), 0, False
         self._known: set[Run] = set()
 
     def note(self, layers: range, tape: Sequence[int], positions: range) -> None:
         """Count ``positions`` of ``tape`` through ``layers``; what was rejected meanwhile is new if it returns."""
         now = tuple(tape)
-        if len(now) >= self.upto:
+        if not self.on:
             return
         self._known = {(layer, tokens) for layer, tokens in self._known if tokens == now[: len(tokens)]}
         for layer, at in product(layers, positions):
@@ -58,7 +59,7 @@ def count_called(monkeypatch: pytest.MonkeyPatch, runs: Runs, model: Transformer
         advance(self, span, tape, upto, *beside)
 
     def computed(self: Transformer, hidden: Tensor, layers: range, *how: Any) -> Tensor:
-        runs.work += len(layers) * len(hidden) * (self is model and runs.upto > 0)
+        runs.work += len(layers) * len(hidden) * (self is model and runs.on)
         return run(self, hidden, layers, *how)
 
     monkeypatch.setattr(Trunk, "advance", advanced)
@@ -66,13 +67,16 @@ def count_called(monkeypatch: pytest.MonkeyPatch, runs: Runs, model: Transformer
 
 
 def count_recorded(monkeypatch: pytest.MonkeyPatch, runs: Runs, model: Transformer, device: Device) -> None:
-    """Count what goes through ``model`` where passes are recorded; ``device``: where the tape is."""
+    """Count what goes through ``model`` where passes are recorded; ``device``: where the tape is.
+
+    Not on a tape that is full: a round more than is needed may run ahead there.
+    """
 
     def decoded(
         of: Transformer, hidden: Tensor, layers: range, cache: Any, start: Tensor, idle: Tensor | None = None
     ) -> Tensor:
-        if of is model and not (idle is not None and bool(torch.any(idle))):
-            first, board = int(start), device.board
+        first, board = int(start), device.board
+        if of is model and not (idle is not None and bool(torch.any(idle))) and not reference._full(board):
             runs.note(layers, board.tape[: int(board.length)].tolist(), range(first, first + len(hidden)))
         return decode(of, hidden, layers, cache, start, idle)
 

@@ -10,7 +10,7 @@ import pytest
 from engine.config import PRESETS, ModelSet, Preset, Sampling
 from engine.config.tailoring import Recipe, tailored
 from engine.decoding.graphs import GraphRunner
-from engine.events import Event, Prefill, Round, Started
+from engine.events import Event, Prefill, Round
 from engine.pace import Watch
 from engine.session import Session
 from tests.engine.decoding.layering import Runs, count_called, count_recorded
@@ -32,9 +32,7 @@ def replied(session: Session, preset: Preset, runs: Runs) -> list[Event]:
     asked = {"preset": preset, "sampling": Sampling(temperature=0.8, seed=5), "max_tokens": TOKENS}
     for event in session.reply([("user", "The quick brown fox?")], **asked):  # type: ignore[arg-type]
         events.append(event)
-        if isinstance(event, Prefill) and event.done == event.total:
-            (started,) = (told for told in events if isinstance(told, Started))
-            runs.upto = started.prompt + TOKENS + (session.how == "eager")  # a round more runs ahead where recorded
+        runs.on |= isinstance(event, Prefill) and event.done == event.total
     return events
 
 
