@@ -192,6 +192,10 @@ class Paces:
         """Return the pool of ``model``, a name for it together with the device and the way it runs there."""
         return self._pools.setdefault(model, Pool())
 
+    def beside(self, name: str) -> Path | None:
+        """Return where else something may be kept under this ``name``; None: nowhere."""
+        return None if self._file is None else self._file.with_name(name)
+
     def save(self) -> None:
         """Replace the file; where the disk does not take it, nothing happens."""
         if self._file is None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterator, Sequence
 
+from engine.decoding.planning.pilot import Pilot
 from engine.decoding.relay import Relay
 from engine.decoding.rounds import RoundLog
 from engine.decoding.tape import Tape
-from engine.events import FEWEST, Drafting, Event, Finished, Prefill, Reason, Round
+from engine.events import FEWEST, Drafting, Event, Finished, Planned, Prefill, Reason, Round
 from engine.pace import Watch
 from engine.textstream import TextStream
 from engine.thoughts import Unified, begun
@@ -22,6 +23,7 @@ class Reply:
     ``chain.plain``: plain decoding over the same caches, which ``watch`` has timed now and then; that leaves no trace,
     so a reply is the same however often it happens. ``top``: the target's index.
     ``limited_by``: the reason to give when the tape reaches its limit. ``thoughts`` puts their marks in one spelling.
+    ``pilot`` names the chain to go on with after each round; None: it stays what it is.
     """
 
     def __init__(
@@ -35,9 +37,10 @@ class Reply:
         limited_by: Reason,
         thoughts: Unified,
         watch: Watch,
+        pilot: Pilot | None = None,
     ) -> None:
         self.tape, self.chain, self.top, self.tokenizer = tape, chain, top, tokenizer
-        self.limited_by, self.watch = limited_by, watch
+        self.limited_by, self.watch, self.pilot = limited_by, watch, pilot
         self.prompt = self.settled = len(tape)
         self.text = SettledText(tokenizer.stream(tape), (*stops, *tokenizer.stops), thoughts)
         self.prefill_seconds = 0.0
@@ -55,20 +58,34 @@ class Reply:
     def rounds(self) -> Iterator[Event]:
         """Yield the rounds until the reply ends, then Finished."""
         epoch, index, watch = time.perf_counter(), 0, self.watch
+        plan = None if self.pilot is None else self.pilot.planned(0)
         while (reason := self._reason()) is None:
-            measuring = self.top > 0 and watch.due(len(self.tape), time.perf_counter() - epoch)
+            if plan is not None:
+                yield plan
+            alone = self.chain.alone
+            measuring = not alone and watch.due(len(self.tape), time.perf_counter() - epoch)
             if measuring:
                 self.chain.plain.expect()
-            round_ = yield from self._round(index, epoch + watch.paused)
+            round_ = yield from self._round(index, epoch + watch.paused, plan)
             yield round_
             index += 1
-            if self.top == 0:
+            if alone:
                 watch.add(len(self.tape), round_.seconds)
             elif measuring and self._reason() is None:
                 self._measure(round_)
             if measuring and (pace := watch.pace(len(self.tape))) is not None:
                 yield pace
+            plan = self._turned(round_)
         yield self._finished(reason, time.perf_counter() - epoch - watch.paused, index)
+
+    def _turned(self, round_: Round) -> Planned | None:
+        """Let the pilot learn from a round, and go on as it says; return what it planned, if that is new."""
+        if self.pilot is None or not self.chain.whole or self._reason() is not None:
+            return None
+        if not self.pilot.after(round_, self.tape):
+            return None
+        self.chain.turn_to(self.pilot.preset, self.tape)
+        return self.pilot.planned(self.settled - self.prompt)
 
     def _finished(self, reason: Reason, seconds: float, rounds: int) -> Finished:
         """Return the end of a reply of ``rounds`` passes of the target."""
@@ -82,7 +99,7 @@ class Reply:
         drift = len(self._lags), sum(self._lags)
         return Finished(self.text.final, count, seconds, speed, reason, *compared, *drift)
 
-    def _round(self, index: int, epoch: float) -> Generator[Drafting, None, Round]:
+    def _round(self, index: int, epoch: float, plan: Planned | None) -> Generator[Drafting, None, Round]:
         """Run one target verification with all that leads to it."""
         self.watch.begin()
         start = time.perf_counter()
@@ -114,6 +131,7 @@ class Reply:
             self.text.final[released:],
             start - epoch,
             time.perf_counter() - start,
+            plan,
         )
 
     def _reason(self) -> Reason | None:
@@ -133,6 +151,8 @@ class Reply:
         began = time.perf_counter()
         seconds = self.chain.plain.measure(self.tape)
         self.watch.add(len(self.tape), seconds, time.perf_counter() - began)
+        if self.pilot is not None:
+            self.pilot.timed(seconds)
 
 
 class SettledText:

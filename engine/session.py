@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import torch
@@ -21,17 +21,23 @@ from engine.config import (
     ModelSet,
     Preset,
     Sampling,
+    Source,
     Traits,
     Weights,
 )
 from engine.decoding.chain import describe
-from engine.decoding.planner import Planner, sizes_of
+from engine.decoding.planning.costs import WIDER, WIDER_ON_CPU, Costs, sizes_of
+from engine.decoding.planning.course import Course
+from engine.decoding.planning.gathering import gathered, preset_of, without
+from engine.decoding.planning.kept import Plans
+from engine.decoding.planning.pilot import Pilot
+from engine.decoding.planning.search import Chain
 from engine.decoding.relay import Relay, within
 from engine.decoding.tape import Tape
 from engine.decoding.threads import Threads
 from engine.diagnosis import describe_engine
-from engine.errors import ContextFull, SettingError
-from engine.events import Event, Loading, Notice, PlainPace, Round, Started
+from engine.errors import ContextFull, DeviceError, SettingError
+from engine.events import Event, Loading, Notice, Started
 from engine.gpus import device_of
 from engine.loaded import How, Loaded, device_errors
 from engine.model import Transformer
@@ -63,9 +69,10 @@ class Session:
         self._threads = Threads(threads) if device.type == "cpu" else None
         self._loaded = Loaded(models, device, how, room, dense_head=dense_head, weights=weights)
         self._tape = Tape([])
-        self._planner = Planner(sizes_of(models) if device.type == "cpu" and how != "graphs" else {})
         self._paces = paces or Paces()
+        self._plans = Plans(self._paces.beside("plans.json"))
         self._noticed: set[str] = set()  # what was said once
+        self._unfit: dict[Source, str] = {}  # what a planned reply does without, and why
 
     @classmethod
     def open(
@@ -168,17 +175,22 @@ class Session:
         """
         if isinstance(sampling, Chosen):
             sampling = sampling.over(self.traits.sampling.over(Sampling()))
-        planned = preset.planned
-        preset = self._planner.plan(preset) if planned else preset
         if self._threads is not None:
             self._threads.apply()  # another session may have set its own
-        yield from self.prepare(preset)
-        preset = self._loaded.fit(preset)
+        course = (yield from self._course(preset)) if preset.planned else None
+        if course is None:
+            yield from self.prepare(preset)
+        preset = self._loaded.fit(preset) if course is None else course.whole
         written = yield from self._write(messages, thinking)
         prompt, context = self.tokenizer.encode(written, opening), self.context(preset)
-        whole, preset = preset, (yield from self._holding(preset, len(prompt)))
+        whole, preset = preset, self._holding(preset, len(prompt))
+        if course is not None:
+            course = course.without(whole.sources - preset.sources)
+        elif preset != whole:
+            yield from self.prepare(preset)
         asked = context + 1 if max_tokens is None else len(prompt) + max_tokens
-        chain = self._begin(prompt, min(asked, context), preset, sampling)
+        pilot = None if course is None else Pilot.of(course, self._behind(course), time.perf_counter)
+        chain = self._begin(prompt, min(asked, context), preset, sampling, pilot)
         reply = Reply(
             self._tape,
             chain,
@@ -188,50 +200,78 @@ class Session:
             limited_by="length" if asked <= context else "context",
             thoughts=self.tokenizer.unified(written, opening),
             watch=self._watch(),
+            pilot=pilot,
         )
-        yield from self._run(reply, planned=planned and preset == whole)  # fewer levels are too few to learn from
+        yield from self._run(reply)
 
-    def _holding(self, preset: Preset, tokens: int) -> Generator[Event, None, Preset]:
-        """Return ``preset``, ready, with the levels alone that can hold a prompt of ``tokens``. Raises ContextFull."""
+    def _course(self, preset: Preset) -> Generator[Loading, None, Course]:
+        """Return what a reply by a planned ``preset`` may run, loaded and recorded; yields Loading."""
+        loaded, target, on_cpu = self._loaded, self.loaded["target"], self.device.type == "cpu"
+        whole = loaded.fit(gathered(preset, self.models, exits=len(target.architecture.exits)))
+        sizes, wider = sizes_of(self.models), WIDER_ON_CPU if on_cpu else WIDER
+        planner = self._plans.of(
+            f"{self._way} | {preset.name} | {' '.join(sorted(self.models.models))}",
+            lambda: Costs(whole.stages[-1].source, sizes, wider),
+            picky=self.how == "eager",
+        )
+        course = Course.of(planner, without(whole, self._unfit), recorded=self.how == "graphs")
+        for role in sorted(course.whole.whole - loaded.models.keys()) if preset.gathers else ():
+            try:
+                yield from loaded.need(role)
+            except DeviceError as reason:  # what makes answers faster is no reason to give none
+                for source in course.reading(role):
+                    self._unfit[source] = f"{reason.sentence} The answer is written without it."
+                course = course.without(course.reading(role))
+        yield from self.prepare(course.whole, *course.presets)
+        return course.without(loaded.without)
+
+    def _behind(self, course: Course) -> Callable[[Chain], int]:
+        """Return what tells how many tokens of the conversation models of a chain have not read yet."""
+        runner = self._loaded.runner
+        return lambda chain: len(self._tape) - runner.held(preset_of(course.whole, chain))
+
+    def _holding(self, preset: Preset, tokens: int) -> Preset:
+        """Return ``preset`` with the levels alone that can hold a prompt of ``tokens``. Raises ContextFull."""
         context = self.context(preset)
         if tokens >= context:
             raise ContextFull(tokens + 1, context)
-        held = within(preset, tokens, self._loaded.runner.context)
-        if held != preset:
-            yield from self.prepare(held)
-        return held
+        return within(preset, tokens, self._loaded.runner.context)
 
-    def _begin(self, prompt: list[int], limit: int, preset: Preset, sampling: Sampling) -> Relay:
-        """Set ``preset`` to work on a new tape of ``prompt``, from whatever prefix of it the caches hold."""
+    def _begin(self, prompt: list[int], limit: int, preset: Preset, sampling: Sampling, pilot: Pilot | None) -> Relay:
+        """Set ``preset``, or what the ``pilot`` begins with of it, to work on a new tape of ``prompt``.
+
+        It goes on from whatever prefix of it the caches hold.
+        """
         runner = self._loaded.runner
         keyed = sampling if sampling.seed is not None else replace(sampling, seed=secrets.randbits(63))
         runner.rewind(self._common(prompt))
         self._tape = tape = Tape(prompt, self.tokenizer.ends, limit)
-        runner.begin(tape, keyed, preset)  # whichever preset goes on, its tokens follow from the same key
-        return Relay(preset, runner.context, runner.ready, runner.chains, tape)
+        chains = (preset,) if pilot is None else pilot.presets
+        runner.begin(tape, keyed, *chains)  # whichever preset goes on, its tokens follow from the same key
+        first = None if pilot is None else pilot.preset
+        return Relay(preset, runner.context, runner.ready, runner.chains, tape, first)
 
-    def _run(self, reply: Reply, *, planned: bool) -> Iterator[Event]:
-        """Run ``reply`` until it ends or is dropped; wherever that is, the caches are left true to the tape.
-
-        ``planned``: what its rounds take and keep decides about the next chain.
-        """
+    def _run(self, reply: Reply) -> Iterator[Event]:
+        """Run ``reply`` until it ends or is dropped; wherever that is, the caches are left true to the tape."""
         runner, chain, tape, preset = self._loaded.runner, reply.chain, reply.tape, reply.chain.preset
-        reused, device = runner.held(preset), _device_name(self.device)
+        reused, device = runner.held(chain.wanted), _device_name(self.device)
         levels = describe(preset, runner.models, self._loaded.own, runner.windows(preset))
+        if reply.pilot is not None:  # whose windows change
+            levels = tuple(replace(level, window=0, asked=0) for level in levels)
         context = self.context(preset)
         try:
             with device_errors():
                 yield Started(preset.name, levels, preset.lossless, reply.prompt, reused, context, device)
                 yield from reply.prefill(reused, runner.chunk)
-                for event in reply.rounds():
-                    if planned and chain.whole:
-                        self._learn(event, preset)
-                    yield event
+                yield from reply.rounds()
         finally:
             del tape[reply.settled :]
             chain.rewind(len(tape) - 1)
             reply.watch.keep()
             self._paces.save()
+            if reply.pilot is not None:
+                reply.pilot.end()
+                self._plans.save()
 
     def describe(self) -> tuple[tuple[str, str], ...]:
         """Return (what, value) pairs for a report: torch, device, and each loaded model."""
@@ -248,11 +288,16 @@ class Session:
 
     def _watch(self) -> Watch:
         """Return what measures plain decoding in a reply, with what is known of it for this model, device and way."""
-        target, on_cpu = self.loaded["target"], self.device.type == "cpu"
+        own = time.thread_time if self.device.type == "cpu" else None
+        return Watch(self._paces.of(self._way), time.perf_counter, own)
+
+    @property
+    def _way(self) -> str:
+        """A name for the target, the device and the way it runs there."""
+        target = self.loaded["target"]
         form = f"{target.layers} layers, {target.parameters:,} weights"
-        way = f"{torch.get_num_threads()} threads, {self._loaded.weights}" if on_cpu else self.how
-        pool = self._paces.of(f"{self.models.target} | {form} | {_device_name(self.device)} | {way}")
-        return Watch(pool, time.perf_counter, time.thread_time if on_cpu else None)
+        how = f"{torch.get_num_threads()} threads, {self._loaded.weights}" if self.device.type == "cpu" else self.how
+        return f"{self.models.target} | {form} | {_device_name(self.device)} | {how}"
 
     def _write(self, messages: Messages, thinking: bool | None) -> Generator[Event, None, Prompt]:
         """Return ``messages`` as the template writes them; yields Loading where that takes long, and Notice."""
@@ -263,18 +308,11 @@ class Session:
             except StopIteration as done:
                 prompt: Prompt = done.value
                 break
-        for sentence in (self._loaded.note, prompt.notice, *self._loaded.without.values()):
+        for sentence in (self._loaded.note, prompt.notice, *self._loaded.without.values(), *self._unfit.values()):
             if sentence and sentence not in self._noticed:
                 self._noticed.add(sentence)
                 yield Notice(sentence)
         return prompt
-
-    def _learn(self, event: Event, preset: Preset) -> None:
-        """Let the planner know what a round of ``preset`` took and kept."""
-        if isinstance(event, Round):
-            self._planner.add(event, preset)
-        elif isinstance(event, PlainPace):
-            self._planner.time(preset.stages[-1].source, 1, event.seconds)
 
     def _common(self, prompt: list[int]) -> int:
         """Return how long a prefix ``prompt`` shares with the tape, whose prefixes the caches hold; never all of it."""

@@ -171,6 +171,7 @@ class Preset:
 
     ``planned``: the stages are where to begin; once the engine has seen what passes cost and how often the models
     agree, it picks the chain of these models and the windows that settle tokens fastest. Replies keep their law.
+    ``gathers``: its levels are all those a set of models has; the stages are what every set has.
     """
 
     name: str
@@ -178,6 +179,7 @@ class Preset:
     summary: str
     stages: tuple[Stage, ...]
     planned: bool = False
+    gathers: bool = False
 
     def __post_init__(self) -> None:
         for stage in self.stages[self.guessing :]:
@@ -195,6 +197,11 @@ class Preset:
     def lossless(self) -> bool:
         """True when the reply's law is exactly the target's."""
         return all(stage.acceptance.lossless for stage in self.stages[1:])
+
+    @property
+    def sources(self) -> frozenset[Source]:
+        """Where the laws of its levels come from."""
+        return frozenset(stage.source for stage in self.stages)
 
     @property
     def needs(self) -> Mapping[Role, str]:
@@ -217,6 +224,14 @@ PRESETS = MappingProxyType(
     {
         preset.name: preset
         for preset in (
+            Preset(
+                "auto",
+                "Auto",
+                "Whatever proves fastest here, measured while it writes; the words are the model's own.",
+                (Stage(Lookup(), Window(7)), _TARGET),
+                planned=True,
+                gathers=True,
+            ),
             Preset(
                 "plain",
                 "Plain",

@@ -92,6 +92,11 @@ class Relay:
         """True while no level of what it was to run was left out."""
         return len(self._levels) == len(self.wanted.stages)
 
+    @property
+    def alone(self) -> bool:
+        """True while the target writes by itself: nothing is guessed."""
+        return len(self._levels) == 1
+
     def turn_to(self, preset: Preset, tape: Tape) -> None:
         """Go on with ``preset`` from the next round on; levels that were not at work catch up with ``tape`` now.
 

@@ -16,7 +16,7 @@ from tokenizers import Tokenizer
 
 from engine.config import PRESETS, ModelSet, Sampling, models_in
 from engine.decoding.goodput import Goodput
-from engine.decoding.planner import Planner
+from engine.decoding.planning.planner import Planner
 from engine.errors import ContextFull, DeviceError, ModelSetError, SettingError
 from engine.events import (
     Drafting,

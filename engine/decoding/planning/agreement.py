@@ -1,0 +1,68 @@
+"""How often levels agree: counted for each pair by the place of a token in what was handed up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import sqrt
+from types import MappingProxyType
+
+from engine.config import Source
+
+PLACES = 8  # in a window that are told apart; those beyond are as the last
+FADE = 0.99  # of what was counted, a token: what a chat is about changes
+# What is thought before a token was seen, by the kind of what guesses, and how many tokens outweigh it.
+UNSEEN: Mapping[str, float] = MappingProxyType({"head": 0.6, "block": 0.6, "exit": 0.45, "model": 0.65})
+DOUBT = 2.0
+FALLING, LIKE = 0.96, 4.0  # a place is thought a little worse than the one before it, until so many tokens outweigh it
+SUREST = 0.995
+
+Pair = tuple[Source, Source]
+
+
+@dataclass(slots=True)
+class Agreements:
+    """The [kept, seen] tokens of pairs of levels, by place; fading."""
+
+    counts: dict[Pair, list[list[float]]] = field(default_factory=dict)
+
+    def learn(self, low: Source, high: Source, kept: int, *, fell: bool) -> None:
+        """Count that ``high`` kept so many tokens of ``low`` in a row; ``fell``: and rejected the next."""
+        places = self.counts.setdefault((low, high), [[0.0, 0.0] for _ in range(PLACES)])
+        for place in range(kept + fell):
+            count = places[min(place, PLACES - 1)]
+            count[:] = FADE * count[0] + (place < kept), FADE * count[1] + 1
+
+    def fade(self, share: float) -> None:
+        """Let what is known count for only a ``share`` of what it did."""
+        for places in self.counts.values():
+            for count in places:
+                count[:] = share * count[0], share * count[1]
+
+    def seen(self, low: Source, high: Source) -> float:
+        """Return how many tokens the first place knows of."""
+        places = self.counts.get((low, high))
+        return places[0][1] if places else 0.0
+
+    def shares(self, low: Source, high: Source, hope: float = 0.0) -> tuple[float, ...]:
+        """Return how likely a token is kept at each place; ``hope``: by so many standard errors more than is known."""
+        thought, weight, found = self._unseen(low, high), DOUBT, []
+        for kept, seen in self.counts.get((low, high), [[0.0, 0.0]] * PLACES):
+            thought = (kept + weight * thought) / (seen + weight)
+            error = sqrt(thought * (1 - thought) / (seen + weight))
+            found.append(max(0.01, min(thought + hope * error, SUREST)))
+            thought, weight = FALLING * thought, LIKE
+        return tuple(found)
+
+    def _unseen(self, low: Source, high: Source) -> float:
+        """Guess the agreement of two levels from a third that has met both."""
+        between = [
+            min(self._first(low, middle), self._first(middle, high))
+            for first, middle in self.counts
+            if first == low and middle != high and (middle, high) in self.counts
+        ]
+        return max(between, default=UNSEEN.get(low.kind, 0.5))
+
+    def _first(self, low: Source, high: Source) -> float:
+        kept, seen = self.counts[low, high][0]
+        return (kept + DOUBT * UNSEEN.get(low.kind, 0.5)) / (seen + DOUBT)

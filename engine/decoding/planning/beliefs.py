@@ -1,0 +1,127 @@
+"""What is believed of the levels of one model on one machine, and how rounds change it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from engine.config import TARGET, Exit, Model, Source
+from engine.decoding.planning.agreement import Agreements
+from engine.decoding.planning.copies import Copies, paying
+from engine.decoding.planning.costs import Costs, Kind
+from engine.decoding.planning.search import Chain, worth_of
+from engine.decoding.planning.value import Cost, Guess
+from engine.events import Round, Token
+
+REST = 0.98  # of what rounds took beside their passes, that is remembered a round
+USUAL = 8.0  # rounds of a chain that outweigh what others take beside their passes
+COPIED = 7  # tokens of a copy where something else guesses if there is none
+
+
+@dataclass(slots=True)
+class Beliefs:
+    """What passes cost, how often levels agree, how often there is something to copy, and what rounds take besides.
+
+    ``picky``: copies are made only as far as they pay (see goodput); else the whole window.
+    ``beside``: for the levels of a chain, what its rounds took and what their passes did, both fading.
+    """
+
+    costs: Costs
+    agreements: Agreements = field(default_factory=Agreements)
+    copies: Copies = field(default_factory=Copies)
+    picky: bool = True
+    beside: dict[tuple[Source, ...], list[float]] = field(default_factory=dict)
+
+    def learn(self, round_: Round, levels: Sequence[Source], chain: Chain) -> None:
+        """Learn from a round of ``chain``; ``levels``: those that its tokens' numbers speak of."""
+        previous = -1
+        for number, made in enumerate(round_.passes):
+            source = levels[made.level]
+            if made.kind == "draft":
+                kind: Kind = "further" if made.level == previous else "first"
+                if source.passes:
+                    self.costs.observe(source, None, kind, 0, made.seconds)
+            else:
+                below = _shared(source, _below(chain, source))
+                self.costs.observe(source, below, "judge", made.tokens, made.seconds)
+                self._agree(number, made.level, round_.tokens, levels, chain)
+            previous = made.level
+        spent = sum(made.seconds for made in round_.passes)
+        if spent > 0:
+            both = self.beside.setdefault(chain.sources, [0.0, 0.0])
+            both[:] = REST * both[0] + round_.seconds, REST * both[1] + spent
+
+    def _agree(self, number: int, level: int, tokens: Sequence[Token], levels: Sequence[Source], chain: Chain) -> None:
+        """Count what pass ``number``, of that ``level``, kept of what it judged."""
+        judged = [token for token in tokens if number in token.passes[1:]]
+        if not judged:
+            return
+        judge = levels[level]
+        low = levels[judged[0].level] if judge == chain.judges[0] else _below(chain, judge)
+        at = next((i for i, token in enumerate(judged) if token.rejected_by == level), None)
+        if low is not None and low.passes:
+            self.agreements.learn(low, judge, len(judged) if at is None else at, fell=at is not None)
+
+    def pace(self, chain: Chain, hope: float = 0.0) -> float:
+        """Return the seconds a token takes with ``chain``; ``hope``: see View."""
+        return worth_of(chain, View(self, hope)).pace * self._besides(chain)
+
+    def _besides(self, chain: Chain) -> float:
+        """Return how many times as long as its passes a round of ``chain`` takes: as measured, or as others do."""
+        took, passes = map(sum, zip(*self.beside.values(), strict=True)) if self.beside else (1.0, 1.0)
+        own, own_passes = self.beside.get(chain.sources, (0.0, 0.0))
+        weight = USUAL * passes / max(len(self.beside), 1) * (1 - REST)
+        return (own + weight * took / passes) / (own_passes + weight) if own_passes + weight else 1.0
+
+
+@dataclass(slots=True)
+class View:
+    """Beliefs as a search sees them; ``hope``: levels agree by so many standard errors more often than is known."""
+
+    beliefs: Beliefs
+    hope: float = 0.0
+    _shares: dict[tuple[Source, Source], tuple[float, ...]] = field(default_factory=dict)
+    _costs: dict[tuple[Source, Source | None], Cost] = field(default_factory=dict)
+
+    def guesses(self, guessers: Sequence[Source], window: int, judge: Source) -> Sequence[Guess]:
+        """See World."""
+        *_, last = guessers
+        ways, rest = list[Guess](), 1.0
+        if not guessers[0].passes:
+            most, cost = COPIED if len(guessers) > 1 else window, self.cost(judge, None)
+            for copy in self.beliefs.copies.ways():
+                n = paying(copy.shares, most, cost) if self.beliefs.picky else most
+                if n:
+                    ways.append(Guess({n: 1.0}, _nothing, copy.shares, copy.chance))
+                    rest -= copy.chance
+        if not last.passes:
+            return [*ways, Guess({0: 1.0}, _nothing, (), rest)]
+        return [*ways, Guess({window: 1.0}, self.beliefs.costs.guessing(last), self.agreement(last, judge), rest)]
+
+    def cost(self, judge: Source, below: Source | None) -> Cost:
+        """See World."""
+        key = judge, _shared(judge, below)
+        if key not in self._costs:
+            self._costs[key] = self.beliefs.costs.judging(*key)
+        return self._costs[key]
+
+    def agreement(self, low: Source, high: Source) -> Sequence[float]:
+        """See World."""
+        if (low, high) not in self._shares:
+            self._shares[low, high] = self.beliefs.agreements.shares(low, high, self.hope)
+        return self._shares[low, high]
+
+
+def _nothing(_: int) -> float:
+    return 0.0
+
+
+def _below(chain: Chain, judge: Source) -> Source | None:
+    """Return the level below ``judge``; of those that guess in turns the last."""
+    at = chain.sources.index(judge)
+    return chain.sources[at - 1] if at else None
+
+
+def _shared(judge: Source, below: Source | None) -> Source | None:
+    """Return ``below`` if it is an early exit from whose states ``judge`` goes on, which makes its passes cheaper."""
+    return below if isinstance(below, Exit) and (isinstance(judge, Exit) or judge == Model(TARGET)) else None

@@ -1,0 +1,97 @@
+"""How often what a chat has said comes again: counted beside any chain, since a copy need not be proposed for that."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import sqrt
+
+from engine.config import Lookup
+from engine.decoding.matching import copied, match
+from engine.decoding.planning.value import Cost
+
+LONG = 16  # tokens alike: longer matches are no surer
+CLASSES = LONG.bit_length() + 1
+FADE = 0.97  # of what was counted, a look
+UNSEEN, DOUBT = 0.4, 2.0  # how likely a copied token holds before any was seen, and how many tokens outweigh that
+RARE, LOOKS = 0.1, 4.0  # how often there is something to copy, before that was seen, and how many looks outweigh it
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """Matches of about one length: with what ``chance`` there is one, and how likely its tokens hold, by place."""
+
+    chance: float
+    shares: tuple[float, ...]
+
+
+@dataclass(slots=True)
+class Copies:
+    """What is known of copying up to ``most`` tokens, by how long a match was."""
+
+    most: int = 7
+    looks: float = 0.0
+    found: list[float] = field(default_factory=lambda: [0.0] * CLASSES)
+    held: list[list[float]] = field(default_factory=lambda: [[0.0, 0.0] for _ in range(CLASSES)])
+    _open: deque[tuple[int, int, list[int]]] = field(default_factory=deque)  # where, how long a match, what follows it
+
+    def begin(self) -> None:
+        """Begin another reply."""
+        self._open.clear()
+
+    def look(self, tape: Sequence[int], source: Lookup) -> None:
+        """See what could be copied behind ``tape``, and whether what could be copied earlier came."""
+        while self._open and len(tape) >= self._open[0][0] + self.most:
+            at, length, copy = self._open.popleft()
+            self._count(length, copy, tape[at : at + len(copy)])
+        length, copy = copy_behind(tape, source, self.most)
+        self.looks = FADE * self.looks + 1
+        self.found = [FADE * each for each in self.found]
+        if copy:
+            self.found[length.bit_length()] += 1
+            self._open.append((len(tape), length, copy))
+
+    def _count(self, length: int, copy: Sequence[int], written: Sequence[int]) -> None:
+        for further, (guess, token) in enumerate(zip(copy, written, strict=False)):
+            counts = self.held[min(length + further, LONG).bit_length()]
+            counts[:] = FADE * counts[0] + (guess == token), FADE * counts[1] + 1
+            if guess != token:
+                return
+
+    def ways(self, hope: float = 0.0) -> list[Copy]:
+        """Return the kinds of matches there are; ``hope``: see Agreements."""
+        kinds = []
+        for length in (2, 4, 8, 16):
+            at = length.bit_length()
+            chance = (self.found[at] + (LOOKS * RARE if length == 2 else 0.0)) / (self.looks + LOOKS)
+            if chance > 0:
+                kinds.append(Copy(chance, tuple(self._share(length + place, hope) for place in range(self.most))))
+        return kinds
+
+    def _share(self, length: int, hope: float) -> float:
+        held, seen = self.held[min(length, LONG).bit_length()]
+        share = (held + DOUBT * UNSEEN) / (seen + DOUBT)
+        return max(0.01, min(share + hope * sqrt(share * (1 - share) / (seen + DOUBT)), 0.995))
+
+
+def paying(shares: Sequence[float], most: int, cost: Cost) -> int:
+    """Return how many of up to ``most`` tokens with these ``shares`` pay, for passes that ``cost`` so much; 0: none."""
+    best, chosen, stands, expected = 1 / cost(1), 0, 1.0, 1.0
+    for count, share in enumerate(shares[:most], start=1):
+        stands *= share
+        expected += stands
+        if expected / cost(count + 1) > best:
+            best, chosen = expected / cost(count + 1), count
+    return chosen
+
+
+def copy_behind(tape: Sequence[int], source: Lookup, most: int) -> tuple[int, list[int]]:
+    """Return how long a match is found, at most LONG tokens, and up to ``most`` tokens from behind it."""
+    found = match(tape, source.longest, source.shortest)
+    if found is None:
+        return 0, []
+    length, end = found
+    while length < LONG and end > length and tape[end - length - 1] == tape[-length - 1]:
+        length += 1
+    return length, copied(tape, end, most, frozenset())

@@ -1,0 +1,132 @@
+"""What passes cost, by who makes them, over what, and how wide: measured at load, refined by every round.
+
+Machines slow down and speed up as a whole, when another program wants its share. So a pass that takes longer than
+expected first moves the ``tempo`` that all costs share, and only slowly what is believed of it beside others: chains
+are compared by what stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import pairwise
+from math import exp, log
+from typing import Literal
+
+from engine.architecture import read_architecture
+from engine.config import DRAFTERS, Model, ModelSet, Source
+from engine.decoding.planning.value import Cost
+from engine.errors import UpdraftError
+
+Kind = Literal["first", "further", "judge"]  # the first pass of a window that guesses, those that follow, a verdict
+Key = tuple[Source, Source | None, Kind]
+ANCHORED = 4.0  # passes seen, from which on one tells of the tempo
+HEAVIEST = 80.0  # passes that a cost remembers
+QUICK = 0.25  # of what a pass took too long that the tempo follows
+CLIPPED = 0.7  # in logarithms: a pass that took longer was held up, and counts as this
+WIDER, WIDER_ON_CPU = 0.01, 0.15  # of a pass over one position, that one more takes until it was timed
+SHARES: Mapping[str, float] = {"head": 0.15, "block": 0.3}  # of a pass of the target, before one was timed
+
+
+@dataclass(slots=True)
+class Costs:
+    """What is known of passes; unknown ones are reckoned from the ``sizes`` of models, parameters for each source.
+
+    ``wider``: what one more position takes of a pass over one, where that was not timed.
+    """
+
+    target: Source
+    sizes: Mapping[Source, float] = field(default_factory=dict)
+    wider: float = 0.02
+    tempo: float = 0.0
+    known: dict[Key, dict[int, list[float]]] = field(default_factory=dict)  # positions -> [log seconds, passes]
+
+    def observe(self, who: Source, below: Source | None, kind: Kind, positions: int, seconds: float) -> None:
+        """Learn what a pass took."""
+        if seconds <= 0:
+            return
+        widths = self.known.setdefault((who, below, kind), {})
+        if positions not in widths:
+            widths[positions] = [log(seconds) - self.tempo, 0.5]  # the first may have warmed up
+            return
+        entry = widths[positions]
+        over = log(seconds) - self.tempo - entry[0]
+        if entry[1] >= ANCHORED:
+            over = max(-CLIPPED, min(over, CLIPPED))
+            self.tempo += QUICK * over
+            over -= QUICK * over
+        entry[1] = min(entry[1] + 1, HEAVIEST)
+        entry[0] += over / entry[1]
+
+    def timed(self, source: Source) -> bool:
+        """Tell whether any pass of ``source`` was ever timed."""
+        return any(who == source for who, _, _ in self.known)
+
+    def judging(self, judge: Source, below: Source | None) -> Cost:
+        """Return the seconds of passes of ``judge`` over what ``below`` proposed, by their positions."""
+        table = self._table((judge, below, "judge"), (judge, None, "judge"))
+        if not table:
+            one = self._reckoned(judge)
+            return lambda n: one * (1 + self.wider * (n - 1))
+        return _along(table, self.wider)
+
+    def guessing(self, source: Source) -> Cost:
+        """Return the seconds ``source`` takes to guess so many tokens."""
+        first, further = self._one((source, None, "first")), self._one((source, None, "further"))
+        if first is None:
+            first = self.judging(source, None)(1) if source.judges else self._reckoned(source)
+        each = first if further is None and source.kind != "block" else further or 0.0
+        return lambda n: first + (n - 1) * each
+
+    def _reckoned(self, source: Source) -> float:
+        """Return the seconds of a pass over one position that was never timed."""
+        table = self._table((self.target, None, "judge"), *(key for key in self.known if key[0] == self.target))
+        unit = _along(table, self.wider)(1) if table else exp(self.tempo)
+        depth = getattr(source, "depth", None)
+        share = SHARES.get(source.kind, 1.0) if depth is None else depth + 0.1
+        if source in self.sizes and self.target in self.sizes:
+            share = self.sizes[source] / self.sizes[self.target]
+        return unit * share
+
+    def _one(self, key: Key) -> float | None:
+        """Return the mean seconds of passes of any width."""
+        widths = self.known.get(key)
+        if not widths:
+            return None
+        passes = sum(weight for _, weight in widths.values())
+        return exp(self.tempo + sum(at * weight for at, weight in widths.values()) / passes)
+
+    def _table(self, *keys: Key) -> list[tuple[int, float]]:
+        """Return the (positions, seconds) known of the first of ``keys`` of which any are."""
+        for key in keys:
+            if widths := self.known.get(key):
+                return [(n, exp(at + self.tempo)) for n, (at, _) in sorted(widths.items())]
+        return []
+
+
+def sizes_of(models: ModelSet) -> dict[Source, float]:
+    """Return how many parameters each model has, where that can be read: loading one says what is wrong with it."""
+    found: dict[Source, float] = {}
+    for role, folder in models.models.items():
+        if role not in DRAFTERS:
+            with suppress(UpdraftError, OSError):
+                found[Model(role)] = float(read_architecture(folder).parameters)
+    return found
+
+
+def _along(table: Iterable[tuple[int, float]], wider: float) -> Cost:
+    """Return costs on straight lines through ``table``, and beyond it as passes are thought to grow."""
+    points = list(table)
+    (least, cheapest), (widest, dearest) = points[0], points[-1]
+    one = cheapest / (1 + wider * (least - 1))
+
+    def cost(n: int) -> float:
+        if n <= least:
+            return one * (1 + wider * (n - 1))
+        for (a, x), (b, y) in pairwise(points):
+            if n <= b:
+                return x + (y - x) * (n - a) / (b - a)
+        return dearest + one * wider * (n - widest)
+
+    return cost

@@ -1,0 +1,78 @@
+"""What lasts of planning from reply to reply: beliefs, the chain that proved best, and what may be spent on trials."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from engine.config import Source
+from engine.decoding.planning.beliefs import Beliefs, View
+from engine.decoding.planning.gathering import bottoms_of
+from engine.decoding.planning.search import Chain, refined, search
+
+GAIN = 0.95  # what another chain must promise, as a share of the time the one at work takes
+CAUTION, HOPE = -0.5, 1.0  # standard errors by which levels are thought to agree less, or more, often than is known
+ALLOWANCE = 12.0  # tokens of plain decoding that trials may cost at first
+PATIENCE, MOST_DOUBLED = 40, 6  # rounds until a trial that failed is made again; doubled each time, so often
+BETWEEN = 0.8  # of what is known, that still counts in the next reply: it may be about something else
+
+
+@dataclass(slots=True)
+class Planner:
+    """Plans for one set of models on one machine. ``purse``: seconds that trials may cost; None: nothing was timed."""
+
+    beliefs: Beliefs
+    best: Chain | None = None
+    purse: float | None = None
+    rounds: int = 0  # of all replies
+    listed: list[Chain] = field(default_factory=list)  # for the reply before
+    failed: dict[tuple[Source, ...], tuple[int, int]] = field(default_factory=dict)  # trials: how many, the last round
+
+    def shortlist(self, levels: Sequence[Source], most: int, *, recorded: bool = False) -> list[Chain]:
+        """Return the chains of ``levels``, bottom first, that a reply may run: at most ``most``, plain among them.
+
+        They are what was best before, what promises most, and what would if its levels agreed as often as can be hoped.
+        ``recorded``: nothing can fall back on another that guesses, and windows stay unless others are clearly better.
+        """
+        bottoms, judges = bottoms_of(levels, mixed=not recorded), [source for source in levels if source.judges]
+        plain = Chain((), (levels[-1],))
+        likely = search(bottoms, judges, View(self.beliefs, CAUTION))[0][1]
+        limit = GAIN * self.beliefs.pace(plain)
+        hopeful = [chain for _, chain in search(bottoms, judges, View(self.beliefs, HOPE))]
+        hopeful = [chain for chain in hopeful if chain.guessers and self.beliefs.pace(chain, HOPE) < limit]
+        kept = [self.best] if self.best is not None and set(self.best.sources) <= set(levels) else []
+        found = {chain.sources: chain for chain in (plain, *kept, likely)}
+        for chain in hopeful:
+            found.setdefault(chain.sources, refined(chain, View(self.beliefs))[1])
+        self.listed = [self._as_before(chain) if recorded else chain for chain in list(found.values())[:most]]
+        return self.listed
+
+    def _as_before(self, chain: Chain) -> Chain:
+        """Return ``chain``, or the one of the same levels that was listed before unless that is clearly slower."""
+        before = next((other for other in self.listed if other.sources == chain.sources), chain)
+        return before if self.beliefs.pace(before) * GAIN < self.beliefs.pace(chain) else chain
+
+    def begin(self) -> None:
+        """Begin a reply."""
+        self.beliefs.agreements.fade(BETWEEN)
+        self.beliefs.copies.begin()
+
+    def first(self, chains: Sequence[Chain]) -> Chain:
+        """Return which of ``chains`` to begin a reply with."""
+        if self.best is not None:
+            for chain in chains:
+                if chain.sources == self.best.sources:
+                    return chain
+        return min(chains, key=lambda chain: self.beliefs.pace(chain, CAUTION))
+
+    def may_try(self, chain: Chain) -> bool:
+        """Tell whether a trial of ``chain`` may be made: the more of them failed, the longer it has to wait."""
+        times, last = self.failed.get(chain.sources, (0, 0))
+        return not times or self.rounds >= last + PATIENCE * 2 ** min(times - 1, MOST_DOUBLED)
+
+    def tried(self, chain: Chain, *, well: bool) -> None:
+        """Remember what came of a trial of ``chain``."""
+        times, _ = self.failed.get(chain.sources, (0, 0))
+        self.failed.pop(chain.sources, None)
+        if not well:
+            self.failed[chain.sources] = times + 1, self.rounds
