@@ -47,8 +47,9 @@ def _add_bench_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "what",
         nargs="?",
-        choices=["papers", "teach"],
-        help="papers: what they publish beside what this machine gives; teach: what its steps take for a --shape",
+        choices=["auto", "papers", "teach"],
+        help="auto: the method that chooses, beside every fixed chain; papers: what they publish beside what this "
+        "machine gives; teach: what its steps take for a --shape",
     )
     command.add_argument("--presets", nargs="+", choices=list(PRESETS), default=[], help="which (default: all)")
     command.add_argument(
@@ -95,7 +96,7 @@ def _add_shape_options(command: argparse.ArgumentParser) -> None:
 
 
 def _add_paper_options(command: argparse.ArgumentParser) -> None:
-    papers = command.add_argument_group("bench papers")
+    papers = command.add_argument_group("bench papers, and of these --questions, --categories and --limit: bench auto")
     names = ["hispec", "hsd", "pyramidsd", "policies"]
     papers.add_argument("--papers", nargs="+", choices=names, default=[], help="which (default: all)")
     papers.add_argument(

@@ -99,6 +99,16 @@ def _compared(arguments: argparse.Namespace, sampling: Sampling, say: Say, opene
     return found
 
 
+def _chosen(arguments: argparse.Namespace, sampling: Sampling, say: Say, opened: Opened) -> Found:
+    from engine.bench.papers.questions import picked, read, shipped
+
+    questions = shipped() if arguments.questions is None else read(arguments.questions)
+    questions = picked(questions, arguments.categories, arguments.limit)
+    from engine.bench.auto import compare_auto
+
+    return compare_auto(opened(arguments), questions, sampling, arguments.max_tokens, say)
+
+
 def _taught(arguments: argparse.Namespace, _sampling: Sampling, say: Say, _opened: Opened) -> Found:
     from engine.bench.teaching import measure_teaching
 
@@ -106,7 +116,7 @@ def _taught(arguments: argparse.Namespace, _sampling: Sampling, say: Say, _opene
 
 
 WORDS: Mapping[str, Callable[[argparse.Namespace, Sampling, Say, Opened], Found]] = MappingProxyType(
-    {"papers": _compared, "teach": _taught}
+    {"auto": _chosen, "papers": _compared, "teach": _taught}
 )
 
 

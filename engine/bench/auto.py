@@ -1,0 +1,151 @@
+"""Auto beside every fixed chain of the same levels, question by question in turns: what choosing gives and costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import product
+from typing import Any
+
+from engine.bench.papers.questions import Question
+from engine.config import PRESETS, Preset, Sampling
+from engine.decoding.planning.gathering import bottoms_of, gathered, preset_of
+from engine.decoding.planning.reasons import chain_in_words
+from engine.decoding.planning.search import MOST, Chain
+from engine.events import Finished, Planned
+from engine.session import Session
+
+WINDOWS = (1, 2, 4, 7)  # of the fixed chains
+SIFTING = (2, 4)  # of levels that judge in the middle
+AUTO, PLAIN = "Auto", "Target"
+FRESH = 2  # replies of auto that are counted by themselves: it settles in them
+ANSWERED = 8  # tokens of an answer that counts
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """What one answer took."""
+
+    category: str
+    tokens: int
+    seconds: float
+
+
+@dataclass(slots=True)
+class AutoReport:
+    """Answers by chain, in words, in the order of the questions; what auto ``ended`` with, and its changes of chain."""
+
+    title: str
+    answers: dict[str, list[Timed]] = field(default_factory=dict)
+    ended: list[str] = field(default_factory=list)
+    changes: list[int] = field(default_factory=list)
+    strays: int = 0  # answers of auto that were not plain's
+
+    def pace(self, name: str, category: str | None = None, start: int = 0) -> float:
+        """Return tokens a second over the answers of a chain from that one on, of one category or of all."""
+        found = [one for one in self.answers[name][start:] if category in (None, one.category) and one.tokens]
+        seconds = sum(one.seconds for one in found)
+        return sum(one.tokens for one in found) / seconds if seconds else 0.0
+
+    @property
+    def fixed(self) -> list[str]:
+        """The fixed chains, the fastest first."""
+        return sorted(self.answers.keys() - {AUTO}, key=lambda name: -self.pace(name))
+
+    @property
+    def categories(self) -> list[str]:
+        """Those of the questions."""
+        return list(dict.fromkeys(one.category for one in self.answers[AUTO]))
+
+    def table(self) -> str:
+        """Return the figures as text."""
+        late = min(FRESH, len(self.answers[AUTO]) - 1)
+        lines = [self.title, "", f"{'chain':<46}{'tokens/s':>9}{'of plain':>10}"]
+        plain = self.pace(PLAIN)
+        lines += [f"{name:<46}{self.pace(name):>9.1f}{self.pace(name) / plain:>9.2f}x" for name in self.fixed]
+        for what, start in (("Auto, from the first reply on", 0), (f"Auto, from reply {late + 1} on", late)):
+            plain, best = self.pace(PLAIN, None, start), self.pace(self.fixed[0], None, start)
+            auto = self.pace(AUTO, None, start)
+            lines.append(f"{what:<46}{auto:>9.1f}{auto / plain:>9.2f}x{auto / best:>8.2f} of the best fixed chain")
+        lines += ["", f"{'category':<24}{'plain':>8}{'auto':>8}{'of plain':>10}{'of the best there':>20}"]
+        for name in self.categories:
+            plain, auto = self.pace(PLAIN, name), self.pace(AUTO, name)
+            best = max(self.pace(each, name) for each in self.fixed)
+            lines.append(f"{name:<24}{plain:>8.1f}{auto:>8.1f}{auto / plain:>9.2f}x{auto / best:>20.2f}")
+        turns = ", ".join(map(str, self.changes))
+        lines += ["", f"Auto changed its chain so often, reply by reply: {turns}; at the end: {self.ended[-1]}."]
+        return "\n".join([*lines, f"Answers of auto that were not plain's: {self.strays}."])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the figures as plain JSON values."""
+        return {
+            "title": self.title,
+            "answers": {
+                name: [[one.category, one.tokens, one.seconds] for one in found] for name, found in self.answers.items()
+            },
+            "ended": self.ended,
+            "changes": self.changes,
+            "strays": self.strays,
+        }
+
+
+def compare_auto(
+    session: Session, questions: Sequence[Question], sampling: Sampling, max_tokens: int, say: Callable[[str], None]
+) -> AutoReport:
+    """Answer the first turn of every question plainly, through every fixed chain, and by auto."""
+    report = AutoReport(f"{session.models.name}, {session.how}, {max_tokens} tokens an answer")
+    chains = {**dict(fixed_chains(session)), AUTO: PRESETS["auto"]}
+    keyed = sampling if sampling.seed is not None else replace(sampling, seed=1)  # so that all write the same
+    texts: dict[str, list[str]] = {name: [] for name in chains}
+    for name, question in _turns(session, list(chains), questions, say):
+        plans = list[Planned]()
+        for event in session.reply(
+            [("user", question.turns[0])], preset=chains[name], sampling=keyed, max_tokens=max_tokens
+        ):
+            if isinstance(event, Planned):
+                plans.append(event)
+            elif isinstance(event, Finished):
+                texts[name].append(event.text)
+                counted = event.tokens if event.tokens >= ANSWERED else 0
+                report.answers.setdefault(name, []).append(Timed(question.category, counted, event.seconds))
+        if plans:
+            report.changes.append(len(plans) - 1)
+            report.ended.append(plans[-1].chain)
+    report.strays = sum(a != b for a, b in zip(texts[AUTO], texts[PLAIN], strict=True))
+    return report
+
+
+def _turns(
+    session: Session, names: Sequence[str], questions: Sequence[Question], say: Callable[[str], None]
+) -> Iterator[tuple[str, Question]]:
+    """Yield which chain answers which question next: all of them each, in turns, so that a slow minute slows all.
+
+    Recorded chains take no turns, since few are kept: a GPU is as fast in one minute as in the next.
+    """
+    if session.how == "graphs":
+        for name in names:
+            say(name)
+            yield from ((name, question) for question in questions)
+        return
+    for number, question in enumerate(questions):
+        say(f"question {number + 1} of {len(questions)}")
+        at = number % len(names)  # nobody is always the first
+        yield from ((name, question) for name in (*names[at:], *names[:at]))
+
+
+def fixed_chains(session: Session) -> Iterator[tuple[str, Preset]]:
+    """Yield the chains that auto chooses from, with the windows of a grid, by name; plain decoding first."""
+    target = session.loaded["target"]
+    whole = gathered(PRESETS["auto"], session.models, exits=len(target.architecture.exits))
+    levels = [stage.source for stage in whole.stages]
+    judges, top = [source for source in levels[:-1] if source.judges], levels[-1]
+    chains = [Chain((), (top,))]
+    for bottom in bottoms_of(levels, mixed=session.how == "eager"):
+        chains += [Chain(bottom, (top,), (window,)) for window in WINDOWS]
+        above = [judge for judge in judges if levels.index(judge) > max(map(levels.index, bottom))]
+        for judge, low, high in product(above, WINDOWS[:-1], SIFTING):
+            if low + high <= MOST and bottom[-1].judges:
+                chains.append(Chain(bottom, (judge, top), (low, high)))
+    for chain in chains:
+        windows = f", {chain.windows[1]} sifted" if len(chain.windows) > 1 else ""
+        yield f"{chain_in_words(chain)}{windows}", preset_of(whole, chain)

@@ -1,0 +1,25 @@
+"""The benchmark of auto: every chain answers, and what is said of it can be read again."""
+
+from __future__ import annotations
+
+import json
+
+from engine.bench.auto import compare_auto, fixed_chains
+from engine.bench.papers.questions import Question
+from engine.config import ModelSet, Sampling
+from engine.session import Session
+from tests.engine.family import finish
+
+
+def test_auto_beside_every_fixed_chain(family: ModelSet) -> None:
+    """Guards: chains left out of the comparison, figures of one question under another's category."""
+    alone = ModelSet.alone("x", family.target)
+    session = finish(Session.open(alone, "cpu", threads=1))
+    assert [name for name, _ in fixed_chains(session)] == ["Target", *(f"Lookup ({n}) → Target" for n in (1, 2, 4, 7))]
+    questions = [Question(1, "qa", ("Once upon a time",)), Question(2, "rag", ("Once upon a time",))]
+    report = compare_auto(session, questions, Sampling(temperature=0, seed=1), 10, lambda _: None)
+    assert report.categories == ["qa", "rag"]
+    assert report.strays == 0
+    assert {len(found) for found in report.answers.values()} == {2}
+    assert json.loads(json.dumps(report.to_json()))["ended"] == report.ended
+    assert "of the best fixed chain" in report.table()
