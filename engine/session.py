@@ -149,7 +149,10 @@ class Session:
         ``others``: chains of its levels that a reply may turn to. Raises ModelSetError for a preset the set cannot run,
         CheckpointError, and DeviceError where it does not fit.
         """
-        yield from self._loaded.prepare(preset, *others)
+        if preset.planned:
+            yield from self._course(preset)
+        else:
+            yield from self._loaded.prepare(preset, *others)
 
     @torch.inference_mode()
     def reply(
@@ -222,7 +225,7 @@ class Session:
                 for source in course.reading(role):
                     self._unfit[source] = f"{reason.sentence} The answer is written without it."
                 course = course.without(course.reading(role))
-        yield from self.prepare(course.whole, *course.presets)
+        yield from loaded.prepare(course.whole, *course.presets)
         return course.without(loaded.without)
 
     def _behind(self, course: Course) -> Callable[[Chain], int]:
