@@ -30,7 +30,6 @@ class Reply:
         self,
         tape: Tape,
         chain: Relay,
-        top: int,
         tokenizer: ChatTokenizer,
         stops: Sequence[str],
         *,
@@ -39,7 +38,8 @@ class Reply:
         watch: Watch,
         pilot: Pilot | None = None,
     ) -> None:
-        self.tape, self.chain, self.top, self.tokenizer = tape, chain, top, tokenizer
+        self.tape, self.chain, self.tokenizer = tape, chain, tokenizer
+        self.top = len(chain.preset.stages) - 1
         self.limited_by, self.watch, self.pilot = limited_by, watch, pilot
         self.prompt = self.settled = len(tape)
         self.text = SettledText(tokenizer.stream(tape), (*stops, *tokenizer.stops), thoughts)

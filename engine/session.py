@@ -21,14 +21,13 @@ from engine.config import (
     ModelSet,
     Preset,
     Sampling,
-    Source,
     Traits,
     Weights,
 )
 from engine.decoding.chain import describe
-from engine.decoding.planning.costs import WIDER, WIDER_ON_CPU, Costs, sizes_of
+from engine.decoding.planning.charting import Chart
 from engine.decoding.planning.course import Course
-from engine.decoding.planning.gathering import gathered, preset_of, without
+from engine.decoding.planning.gathering import preset_of
 from engine.decoding.planning.kept import Plans
 from engine.decoding.planning.pilot import Pilot
 from engine.decoding.planning.search import Chain
@@ -36,8 +35,8 @@ from engine.decoding.relay import Relay, within
 from engine.decoding.tape import Tape
 from engine.decoding.threads import Threads
 from engine.diagnosis import describe_engine
-from engine.errors import ContextFull, DeviceError, SettingError
-from engine.events import Event, Loading, Notice, Started
+from engine.errors import ContextFull, SettingError
+from engine.events import Event, Loading, Notice, Reason, Started
 from engine.gpus import device_of
 from engine.loaded import How, Loaded, device_errors
 from engine.model import Transformer
@@ -70,9 +69,8 @@ class Session:
         self._loaded = Loaded(models, device, how, room, dense_head=dense_head, weights=weights)
         self._tape = Tape([])
         self._paces = paces or Paces()
-        self._plans = Plans(self._paces.beside("plans.json"))
+        self._chart = Chart(models, Plans(self._paces.beside("plans.json")), device.type == "cpu")
         self._noticed: set[str] = set()  # what was said once
-        self._unfit: dict[Source, str] = {}  # what a planned reply does without, and why
 
     @classmethod
     def open(
@@ -149,10 +147,10 @@ class Session:
         ``others``: chains of its levels that a reply may turn to. Raises ModelSetError for a preset the set cannot run,
         CheckpointError, and DeviceError where it does not fit.
         """
-        if preset.planned:
-            yield from self._course(preset)
-        else:
+        if others:
             yield from self._loaded.prepare(preset, *others)
+        else:
+            yield from self._ready(preset)
 
     @torch.inference_mode()
     def reply(
@@ -171,18 +169,14 @@ class Session:
         ``sampling``: what of it was not chosen is as the model suggests. ``max_tokens`` None: as many as the context
         holds. ``opening``: how the answer already begins; the events tell only what follows it. ``thinking``: whether
         the model is to think first, where its template asks; None leaves it to the template.
-        A ``preset`` that is planned starts as given and may run another chain of its models later. Raises
+        One that is planned may run other chains of its levels, after any round. Raises
         ModelSetError for a preset the set cannot run, TemplateError for a conversation the model's template cannot
         write, ContextFull before any pass for a prompt that leaves no room, DeviceError when the GPU runs out of
         memory; what was yielded before stays valid.
         """
         if isinstance(sampling, Chosen):
             sampling = sampling.over(self.traits.sampling.over(Sampling()))
-        if self._threads is not None:
-            self._threads.apply()  # another session may have set its own
-        course = (yield from self._course(preset)) if preset.planned else None
-        if course is None:
-            yield from self.prepare(preset)
+        course = yield from self._ready(preset)
         preset = self._loaded.fit(preset) if course is None else course.whole
         written = yield from self._write(messages, thinking)
         prompt, context = self.tokenizer.encode(written, opening), self.context(preset)
@@ -194,39 +188,19 @@ class Session:
         asked = context + 1 if max_tokens is None else len(prompt) + max_tokens
         pilot = None if course is None else Pilot.of(course, self._behind(course), time.perf_counter)
         chain = self._begin(prompt, min(asked, context), preset, sampling, pilot)
-        reply = Reply(
-            self._tape,
-            chain,
-            len(preset.stages) - 1,
-            self.tokenizer,
-            stop,
-            limited_by="length" if asked <= context else "context",
-            thoughts=self.tokenizer.unified(written, opening),
-            watch=self._watch(),
-            pilot=pilot,
-        )
-        yield from self._run(reply)
+        limited: Reason = "length" if asked <= context else "context"
+        thoughts, watch = self.tokenizer.unified(written, opening), self._watch()
+        parts = (self._tape, chain, self.tokenizer, stop)
+        yield from self._run(Reply(*parts, limited_by=limited, thoughts=thoughts, watch=watch, pilot=pilot))
 
-    def _course(self, preset: Preset) -> Generator[Loading, None, Course]:
-        """Return what a reply by a planned ``preset`` may run, loaded and recorded; yields Loading."""
-        loaded, target, on_cpu = self._loaded, self.loaded["target"], self.device.type == "cpu"
-        whole = loaded.fit(gathered(preset, self.models, exits=len(target.architecture.exits)))
-        sizes, wider = sizes_of(self.models), WIDER_ON_CPU if on_cpu else WIDER
-        planner = self._plans.of(
-            f"{self._way} | {preset.name} | {' '.join(sorted(self.models.models))}",
-            lambda: Costs(whole.stages[-1].source, sizes, wider),
-            picky=self.how == "eager",
-        )
-        course = Course.of(planner, without(whole, self._unfit), recorded=self.how == "graphs")
-        for role in sorted(course.whole.whole - loaded.models.keys()) if preset.gathers else ():
-            try:
-                yield from loaded.need(role)
-            except DeviceError as reason:  # what makes answers faster is no reason to give none
-                for source in course.reading(role):
-                    self._unfit[source] = f"{reason.sentence} The answer is written without it."
-                course = course.without(course.reading(role))
-        yield from loaded.prepare(course.whole, *course.presets)
-        return course.without(loaded.without)
+    def _ready(self, preset: Preset) -> Generator[Loading, None, Course | None]:
+        """Make ``preset`` ready; return what a reply by it may run, None where it is not planned."""
+        if self._threads is not None:
+            self._threads.apply()  # another session may have set its own
+        if preset.planned:
+            return (yield from self._chart.course(preset, self._loaded, self._way))
+        yield from self._loaded.prepare(preset)
+        return None
 
     def _behind(self, course: Course) -> Callable[[Chain], int]:
         """Return what tells how many tokens of the conversation models of a chain have not read yet."""
@@ -247,7 +221,7 @@ class Session:
         """
         runner = self._loaded.runner
         keyed = sampling if sampling.seed is not None else replace(sampling, seed=secrets.randbits(63))
-        runner.rewind(self._common(prompt))
+        runner.rewind(self._tape.shared(prompt))
         self._tape = tape = Tape(prompt, self.tokenizer.ends, limit)
         chains = (preset,) if pilot is None else pilot.presets
         runner.begin(tape, keyed, *chains)  # whichever preset goes on, its tokens follow from the same key
@@ -274,7 +248,7 @@ class Session:
             self._paces.save()
             if reply.pilot is not None:
                 reply.pilot.end()
-                self._plans.save()
+                self._chart.plans.save()
 
     def describe(self) -> tuple[tuple[str, str], ...]:
         """Return (what, value) pairs for a report: torch, device, and each loaded model."""
@@ -311,20 +285,11 @@ class Session:
             except StopIteration as done:
                 prompt: Prompt = done.value
                 break
-        for sentence in (self._loaded.note, prompt.notice, *self._loaded.without.values(), *self._unfit.values()):
+        for sentence in (self._loaded.note, prompt.notice, *self._loaded.without.values(), *self._chart.unfit.values()):
             if sentence and sentence not in self._noticed:
                 self._noticed.add(sentence)
                 yield Notice(sentence)
         return prompt
-
-    def _common(self, prompt: list[int]) -> int:
-        """Return how long a prefix ``prompt`` shares with the tape, whose prefixes the caches hold; never all of it."""
-        common = 0
-        for known, wanted in zip(self._tape, prompt[:-1], strict=False):
-            if known != wanted:
-                break
-            common += 1
-        return common
 
 
 def _device_name(device: torch.device) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class Tape(list[int]):
@@ -21,3 +21,8 @@ class Tape(list[int]):
         Depends on settled facts about tokens that are kept, so stopping here leaves every law as it is.
         """
         return len(self) >= self.limit or (len(self) > self.start and self[-1] in self.ends)
+
+    def shared(self, prompt: Sequence[int]) -> int:
+        """Return how long a prefix it shares with ``prompt``, never all of that; caches hold its prefixes."""
+        pairs = enumerate(zip(self, prompt[:-1], strict=False))
+        return next((at for at, (known, wanted) in pairs if known != wanted), max(0, min(len(self), len(prompt) - 1)))

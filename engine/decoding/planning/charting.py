@@ -1,0 +1,79 @@
+"""From a planned preset to the course of a reply: its levels loaded, as far as they can be, its chains recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from engine.config import TARGET, Model, ModelSet, Preset, Role, Source, Stage
+from engine.decoding.planning.costs import WIDER, WIDER_ON_CPU, Costs, sizes_of
+from engine.decoding.planning.course import Course
+from engine.decoding.planning.gathering import gathered, without
+from engine.decoding.planning.kept import Plans
+from engine.errors import UpdraftError
+from engine.events import Loading
+from engine.model import Transformer
+
+
+class Ground(Protocol):
+    """What loads models and records chains."""
+
+    without: dict[Source, str]
+
+    @property
+    def how(self) -> str: ...
+
+    @property
+    def models(self) -> Mapping[Role, Transformer]: ...
+
+    def fit(self, preset: Preset) -> Preset: ...
+
+    def need(self, role: Role) -> Iterator[Loading]: ...
+
+    def need_own(self, source: Source) -> Iterator[Loading]: ...
+
+    def prepare(self, preset: Preset, *others: Preset) -> Iterator[Loading]: ...
+
+
+@dataclass(slots=True)
+class Chart:
+    """What planned replies of one set of models go by. ``plans``: what is known of them from before.
+
+    ``unfit``: levels that cannot be had, and why: what makes answers faster is no reason to give none.
+    """
+
+    models: ModelSet
+    plans: Plans
+    on_cpu: bool
+    unfit: dict[Source, str] = field(default_factory=dict)
+
+    def course(self, preset: Preset, ground: Ground, way: str) -> Generator[Loading, None, Course]:
+        """Return what a reply by ``preset`` may run, loaded and recorded; yields Loading.
+
+        ``way``: names the target, the device and the way it runs there.
+        """
+        whole = gathered(preset, self.models, exits=len(ground.models[TARGET].architecture.exits))
+        whole = without(ground.fit(whole), self.unfit)
+        sizes, wider = sizes_of(self.models), WIDER_ON_CPU if self.on_cpu else WIDER
+        planner = self.plans.of(
+            f"{way} | {preset.name} | {' '.join(sorted(self.models.models))}",
+            lambda: Costs(Model(TARGET), sizes, wider),
+            picky=ground.how == "eager",
+        )
+        course = Course.of(planner, whole, recorded=ground.how == "graphs")
+        if preset.gathers:
+            for stage in course.whole.stages[:-1]:
+                yield from self._load(stage, ground)
+            course = course.without(self.unfit)
+        yield from ground.prepare(course.whole, *course.presets)
+        return course.without(ground.without)
+
+    def _load(self, stage: Stage, ground: Ground) -> Iterator[Loading]:
+        """Load what a level needs, or note why it cannot be had."""
+        try:
+            for role in stage.source.whole:
+                yield from ground.need(role)
+            yield from ground.need_own(stage.source)
+        except UpdraftError as reason:
+            self.unfit[stage.source] = f"{reason.sentence} The answer is written without it."
