@@ -98,6 +98,9 @@ def _add_shape_options(command: argparse.ArgumentParser) -> None:
 def _add_paper_options(command: argparse.ArgumentParser) -> None:
     papers = command.add_argument_group("bench papers, and of these --questions, --categories and --limit: bench auto")
     names = ["hispec", "hsd", "pyramidsd", "policies"]
+    papers.add_argument(
+        "--grid", choices=["all", "few"], default="all", help="bench auto: windows of the fixed chains (default: all)"
+    )
     papers.add_argument("--papers", nargs="+", choices=names, default=[], help="which (default: all)")
     papers.add_argument(
         "--questions", type=Path, metavar="FILE", help="Spec-Bench's question.jsonl (default: a few of our own)"

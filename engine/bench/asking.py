@@ -106,7 +106,7 @@ def _chosen(arguments: argparse.Namespace, sampling: Sampling, say: Say, opened:
     questions = picked(questions, arguments.categories, arguments.limit)
     from engine.bench.auto import compare_auto
 
-    return compare_auto(opened(arguments), questions, sampling, arguments.max_tokens, say)
+    return compare_auto(opened(arguments), questions, sampling, arguments.max_tokens, say, arguments.grid)
 
 
 def _taught(arguments: argparse.Namespace, _sampling: Sampling, say: Say, _opened: Opened) -> Found:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
@@ -15,8 +15,8 @@ from engine.decoding.planning.search import MOST, Chain
 from engine.events import Finished, Planned
 from engine.session import Session
 
-WINDOWS = (1, 2, 4, 7)  # of the fixed chains
-SIFTING = (2, 4)  # of levels that judge in the middle
+WINDOWS: Mapping[str, tuple[int, ...]] = {"all": (1, 2, 4, 7), "few": (2,)}  # of the fixed chains
+SIFTING: Mapping[str, tuple[int, ...]] = {"all": (2, 4), "few": (2,)}  # of levels that judge in the middle
 AUTO, PLAIN = "Auto", "Target"
 FRESH = 2  # replies of auto that are counted by themselves: it settles in them
 ANSWERED = 8  # tokens of an answer that counts
@@ -90,11 +90,16 @@ class AutoReport:
 
 
 def compare_auto(
-    session: Session, questions: Sequence[Question], sampling: Sampling, max_tokens: int, say: Callable[[str], None]
+    session: Session,
+    questions: Sequence[Question],
+    sampling: Sampling,
+    max_tokens: int,
+    say: Callable[[str], None],
+    grid: str = "all",
 ) -> AutoReport:
-    """Answer the first turn of every question plainly, through every fixed chain, and by auto."""
+    """Answer the first turn of every question plainly, through every fixed chain of ``grid``, and by auto."""
     report = AutoReport(f"{session.models.name}, {session.how}, {max_tokens} tokens an answer")
-    chains = {**dict(fixed_chains(session)), AUTO: PRESETS["auto"]}
+    chains = {**dict(fixed_chains(session, grid)), AUTO: PRESETS["auto"]}
     keyed = sampling if sampling.seed is not None else replace(sampling, seed=1)  # so that all write the same
     texts: dict[str, list[str]] = {name: [] for name in chains}
     for name, question in _turns(session, list(chains), questions, say):
@@ -133,7 +138,7 @@ def _turns(
         yield from ((name, question) for name in (*names[at:], *names[:at]))
 
 
-def fixed_chains(session: Session) -> Iterator[tuple[str, Preset]]:
+def fixed_chains(session: Session, grid: str = "all") -> Iterator[tuple[str, Preset]]:
     """Yield the chains that auto chooses from, with the windows of a grid, by name; plain decoding first."""
     target = session.loaded["target"]
     whole = gathered(PRESETS["auto"], session.models, exits=len(target.architecture.exits))
@@ -141,9 +146,9 @@ def fixed_chains(session: Session) -> Iterator[tuple[str, Preset]]:
     judges, top = [source for source in levels[:-1] if source.judges], levels[-1]
     chains = [Chain((), (top,))]
     for bottom in bottoms_of(levels, mixed=session.how == "eager"):
-        chains += [Chain(bottom, (top,), (window,)) for window in WINDOWS]
+        chains += [Chain(bottom, (top,), (window,)) for window in WINDOWS[grid]]
         above = [judge for judge in judges if levels.index(judge) > max(map(levels.index, bottom))]
-        for judge, low, high in product(above, WINDOWS[:-1], SIFTING):
+        for judge, low, high in product(above, WINDOWS[grid][:3], SIFTING[grid]):
             if low + high <= MOST and bottom[-1].judges:
                 chains.append(Chain(bottom, (judge, top), (low, high)))
     for chain in chains:
