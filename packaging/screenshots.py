@@ -94,6 +94,7 @@ class Photographer:
         self.take("empty")
         self.answer()
         self.views()
+        self.race()
         self.conversations()
         self.context()
         self.search()
@@ -124,6 +125,23 @@ class Photographer:
         self.take("replay")
         self.window.player.close_replay()
         self.window.inspector.show_view("reading")
+
+    def race(self) -> None:
+        """Take pictures of a race while it is run, as it is played and at its end, and of the list of methods."""
+        races = self.running.races
+        races.open_last()
+        dialog = races.dialog
+        if dialog is None:
+            sys.exit(f"No race: {races.race.why_not}")
+        until(lambda: dialog.outcome is not None or not races.race.running)
+        rest(1200)
+        self.take("race", dialog)
+        dialog.player.seek(1e9)
+        self.take("race-over", dialog)
+        dialog.close()
+        self.window.topbar.method.open()
+        self.take("methods", self.window.topbar.method.methods)
+        self.window.topbar.method.methods.hide()
 
     def conversations(self) -> None:
         """Take pictures of what can be done with conversations and messages."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QTextCharFormat
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from app.ink.marks import GHOSTS, Mark
 from app.ink.token_text import TokenText
@@ -78,16 +78,17 @@ class RaceColumn(QFrame):
     def _arrange(self) -> None:
         self.clock.setFont(tabular(self.clock.font()))
         self.pace.setFont(tabular(self.pace.font()))
-        rows, head, foot = QVBoxLayout(self), QHBoxLayout(), QHBoxLayout()
+        rows, head, foot = QVBoxLayout(self), QHBoxLayout(), QGridLayout()
         rows.setContentsMargins(14, 12, 14, 12)
         rows.setSpacing(8)
         head.setSpacing(8)
         head.addWidget(self.heading)
         head.addWidget(self.note, 1)
-        foot.setSpacing(10)
-        foot.addWidget(self.clock, 0, Qt.AlignmentFlag.AlignBaseline)
-        foot.addWidget(self.pace, 1, Qt.AlignmentFlag.AlignBaseline)
-        foot.addWidget(self.state, 0, Qt.AlignmentFlag.AlignBaseline)
+        foot.setSpacing(2)
+        foot.setColumnStretch(0, 1)
+        foot.addWidget(self.clock, 0, 0)
+        foot.addWidget(self.state, 0, 1, Qt.AlignmentFlag.AlignRight)
+        foot.addWidget(self.pace, 1, 0, 1, 2)
         rows.addLayout(head)
         rows.addWidget(self.run, 1)
         rows.addLayout(foot)
@@ -124,8 +125,8 @@ class Run(QScrollArea):
         rows.setContentsMargins(0, 4, 6, 4)
         rows.addWidget(text)
         rows.addStretch(1)
-        self._following = True
         self.setWidget(body)
+        self._following = True  # whatever the bar did meanwhile
 
     def _moved(self, value: int) -> None:
         self._following = value >= self.verticalScrollBar().maximum() - NEAR

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from app.log import wording
 from app.log.ledger import Ledger
 from app.log.race import Course, RaceReplay, Result, result_of
 from app.log.replay import Replay
@@ -27,7 +28,7 @@ HOW = (
     "been read."
 )
 LOSSY = "{} is lossy: its words may differ from plain's."
-SIZE = (940, 620)
+SIZE, LEAST = (940, 640), (540, 540)  # pixels, for text of the usual size
 
 
 @dataclass(slots=True)
@@ -52,6 +53,8 @@ class RaceDialog(CalmDialog):
     def __init__(self, palette: Palette, parent: QWidget, *, moving: bool) -> None:
         super().__init__(parent)
         self.setWindowTitle("Race")
+        make_room(self, *LEAST)
+        self.setMinimumSize(self.size())
         make_room(self, *SIZE)
         self.finished.connect(self._leave)
         self._palette, self._moving = palette, moving
@@ -176,7 +179,7 @@ class RaceDialog(CalmDialog):
             side.column.show_moment(reply.ledger, reply.tally, reply.seconds, anew=anew)
         if replay.over and self.outcome is not None and self.verdict.text() != str(self.outcome):
             self.verdict.setText(str(self.outcome))
-            self.facts.setText(f"{self.outcome.figures}.")
+            self.facts.setText(" ".join((f"{self.outcome.figures}.", wording.drift(replay.fast.tally))).strip())
             announce(self, str(self.outcome))
 
     def _tell(self, sentence: str, failure: Failure | None = None) -> None:

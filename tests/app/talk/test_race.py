@@ -63,6 +63,11 @@ def test_the_same_question_twice_and_then_played(
     assert plainly.text.toPlainText() == quickly.text.toPlainText() == STORY  # what was rejected is not shown
     assert {Mark.DRAFTED, Mark.CORRECTED, Mark.WRITTEN} <= {mark for _, mark in quickly.text.shown}
     assert dialog.verdict.text() == str(dialog.outcome)
+    bar = plainly.run.verticalScrollBar()
+    dialog.resize(dialog.minimumSize())
+    dialog.player.seek(0.1)
+    dialog.player.seek(1e9)
+    qtbot.waitUntil(lambda: bar.maximum() > 0 and bar.value() == bar.maximum())  # the end is followed
     target = tmp_path / "race"
     monkeypatch.setattr(race_window, "choose_target", lambda *_: (target, ""))
     dialog.keep.click()
