@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
@@ -22,7 +24,7 @@ from app.settings.fields import Field, SwitchField, make_field, suggest
 from app.settings.options import OPTIONS, SECTIONS, in_section
 from app.settings.preferences import Preferences
 from app.settings.windows_field import WindowsField
-from engine.config import Chosen
+from engine.config import PRESETS, Chosen
 
 NOTHING = Chosen()
 
@@ -69,7 +71,7 @@ class SettingsDialog(CalmDialog):
 
     def _show(self) -> None:
         settings = self.preferences.settings
-        self.windows.show_preset(settings.preset)
+        self.windows.show_preset(replace(settings, windows=()).hierarchy(PRESETS[settings.preset]))
         for name, field in self.fields.items():
             field.show_value(getattr(settings, name))
         self.fields["tolerance"].setEnabled(settings.acceptance != "exact")

@@ -33,7 +33,7 @@ THINKING = MappingProxyType({"model": None, "first": True, "none": False})
 LOSSY = (
     "Exact: answers are just what the big model alone would give. The others also keep guesses it would not have made: "
     "more of them are kept, but the answer is no longer quite its own. Updraft calls that lossy, and counts those "
-    "words. A method whose guesser is no model of its own stays exact unless a guess counts for how likely it is."
+    "words. A method that copies, or guesses with a head, stays exact unless likely guesses are kept."
 )
 
 

@@ -11,7 +11,7 @@ from app.look.label import Label
 from app.settings.fields import Field, calm
 from app.settings.kinds import WIDEST, Sizes
 from app.settings.options import Option
-from engine.config import PRESETS, Stage
+from engine.config import Preset, Stage
 
 
 class WindowsField(Field):
@@ -23,14 +23,14 @@ class WindowsField(Field):
         self._rows = QVBoxLayout(body)
         self._rows.setContentsMargins(0, 0, 0, 0)
         self._table: QWidget | None = None
-        self._preset = ""
+        self._preset: Preset | None = None
         self._sizes: Sizes = ()
         self.boxes: list[QSpinBox] = []  # the bottom level's first
 
-    def show_preset(self, name: str) -> None:
-        """Show the windows of the hierarchy ``name``."""
-        if name != self._preset:
-            self._preset = name
+    def show_preset(self, preset: Preset) -> None:
+        """Show the windows of ``preset``, which has them as they are unless others are chosen."""
+        before, self._preset = self._preset, preset
+        if before is None or before.name != preset.name:
             self._rebuild()
         self._show_sizes()
 
@@ -41,11 +41,15 @@ class WindowsField(Field):
 
     @property
     def _stages(self) -> tuple[Stage, ...]:
-        return PRESETS[self._preset].stages[:-1] if self._preset else ()
+        return self._preset.stages[:-1] if self._preset else ()
+
+    @property
+    def _name(self) -> str:
+        return self._preset.name if self._preset else ""
 
     def _show_sizes(self) -> None:
         made = tuple(stage.window.tokens for stage in self._stages)
-        for box, size in zip(self.boxes, dict(self._sizes).get(self._preset, made), strict=True):
+        for box, size in zip(self.boxes, dict(self._sizes).get(self._name, made), strict=True):
             with QSignalBlocker(box):
                 box.setValue(size)
 
@@ -84,8 +88,8 @@ class WindowsField(Field):
 
     def _choose(self, sizes: tuple[int, ...]) -> None:
         """Emit ``sizes`` for the hierarchy shown; none means its own."""
-        others = [(name, kept) for name, kept in self._sizes if name != self._preset]
-        self.changed.emit(tuple(sorted([*others, (self._preset, sizes)] if sizes else others)))
+        others = [(name, kept) for name, kept in self._sizes if name != self._name]
+        self.changed.emit(tuple(sorted([*others, (self._name, sizes)] if sizes else others)))
 
 
 def level_name(stage: Stage, level: int) -> str:

@@ -227,6 +227,19 @@ def test_hierarchies_are_as_made_until_something_is_set() -> None:
     assert all(Settings().hierarchy(preset) == preset for preset in PRESETS.values())
 
 
+def test_windows_are_shown_as_the_method_will_run(qtbot: QtBot, file: SettingsFile) -> None:
+    """Guards: our windows shown while the paper's run, or the paper's over what somebody chose."""
+    preferences = Preferences(file, {"preset": "hispec", "recipe": "paper"})
+    dialog = SettingsDialog(preferences)
+    qtbot.addWidget(dialog)
+    assert [box.value() for box in dialog.windows.boxes] == [2, 4]
+    preferences.change(recipe="ours")
+    ours = [stage.window.tokens for stage in PRESETS["hispec"].stages[:-1]]
+    assert [box.value() for box in dialog.windows.boxes] == ours != [2, 4]
+    preferences.change(recipe="paper", windows=(("hispec", (5, 6)),))
+    assert [box.value() for box in dialog.windows.boxes] == [5, 6]
+
+
 def test_windows_and_acceptance_reach_the_stages() -> None:
     """Guards: a window set for one level used for another; a lossy hierarchy that is not called so."""
     settings = Settings(windows=(("hsd", (2, 7)),))
