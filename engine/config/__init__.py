@@ -196,7 +196,7 @@ class Preset:
     @property
     def lossless(self) -> bool:
         """True when the reply's law is exactly the target's."""
-        return all(stage.acceptance.lossless for stage in self.stages[1:])
+        return all(stage.acceptance.lossless for stage in self.stages[self.guessing :])
 
     @property
     def sources(self) -> frozenset[Source]:

@@ -46,18 +46,20 @@ def tailored(
     stages = list(preset.stages)
     for index, tokens in enumerate(windows[: len(stages) - 1]):
         stages[index] = replace(stages[index], window=replace(stages[index].window, tokens=tokens))
-    for index in range(1, len(stages)):
-        acceptance = _acceptance(stages, index, kept, tolerance)
+    for index in range(preset.guessing, len(stages)):
+        judged = range(index) if index == preset.guessing else range(index - 1, index)
+        acceptance = _acceptance(stages, judged, index, kept, tolerance)
         stages[index] = replace(stages[index], acceptance=acceptance)
         if acceptance.rule == "fuzzy":  # laws over other tokens are never near
-            stages[index - 1], stages[index] = (replace(each, trimmed=False) for each in stages[index - 1 : index + 1])
+            for at in (*judged, index):
+                stages[at] = replace(stages[at], trimmed=False)
     made = replace(preset, stages=tuple(stages))
     return replace(made, planned=preset.planned and not windows and made.lossless)
 
 
-def _acceptance(stages: Sequence[Stage], index: int, kept: Kept, tolerance: float) -> Acceptance:
-    """Return how the level at ``index`` judges; what copies or guesses by another's laws has none to compare with."""
+def _acceptance(stages: Sequence[Stage], judged: range, index: int, kept: Kept, tolerance: float) -> Acceptance:
+    """Return how the level at ``index`` judges those it ``judged``; copies have no laws to compare with."""
     top = index == len(stages) - 1
     rule = stages[index].acceptance.rule if kept == "preset" else rule_of(kept, top=top)
     found = Acceptance(rule).at(tolerance, top=top)
-    return Acceptance() if found.compares and not stages[index - 1].source.judges else found
+    return Acceptance() if found.compares and not any(stages[at].source.judges for at in judged) else found
