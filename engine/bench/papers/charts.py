@@ -31,7 +31,7 @@ DARK = {
     "sampled": "#2fb98a",
     "mark": "#e06a5f",
 }
-WIDTH, MARGIN, LABELS, FIGURES = 820, 24, 118, 96  # of the picture; of the columns of labels and figures
+WIDTH, MARGIN, FIGURES, LETTER = 820, 24, 96, 7.5  # of the picture, of the column of figures, of a label's letter
 BAR, GAP = 12, 10  # a bar's height, and the space between two rows
 FONT = "Inter, Helvetica, Arial, sans-serif"
 LETTERS = 104  # of small text in a line
@@ -39,14 +39,14 @@ LETTERS = 104  # of small text in a line
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Where a ratio lies from left to right; the axis ends at ``most``."""
+    """Where a ratio lies from left to right: the axis begins at ``left`` and ends at ``most``."""
 
+    left: float
     most: float
 
     def at(self, value: float) -> float:
         """Return the place of ``value``."""
-        left, right = MARGIN + LABELS, WIDTH - MARGIN - FIGURES
-        return left + (right - left) * value / self.most
+        return self.left + (WIDTH - MARGIN - FIGURES - self.left) * value / self.most
 
     @property
     def ticks(self) -> list[float]:
@@ -60,7 +60,8 @@ def draw(table: Table, colours: Mapping[str, str] = LIGHT) -> str:
     rows = {label: each for label, each in table.rows.items() if any(each.values())}
     ratios = [ratio for each in rows.values() for ratio in each.values() if ratio is not None]
     reach = [1.0, *(ratio.value + ratio.error for ratio in ratios), *(value for _, value in table.claims)]
-    scale = Scale(1.08 * max(reach))
+    longest = max((len(_shown(label)) for label in rows), default=0)
+    scale = Scale(MARGIN + 10 + LETTER * longest, 1.08 * max(reach))
     picture = ET.Element("svg", xmlns="http://www.w3.org/2000/svg", role="img")
     pen = Pen(picture, colours)
     card = pen.add("rect", x=0, y=0, width=WIDTH, rx=10, fill=colours["card"])
@@ -142,7 +143,7 @@ def _axis(pen: Pen, scale: Scale, table: Table, top: float, bottom: float) -> No
 
 def _row(pen: Pen, scale: Scale, label: str, each: Mapping[str, Ratio | None], top: float) -> None:
     text, top = pen.colours["text"], top + GAP / 2
-    pen.write(MARGIN + LABELS - 10, top + BAR * len(each) / 2 + 4, _shown(label), fill=text, text_anchor="end")
+    pen.write(scale.left - 10, top + BAR * len(each) / 2 + 4, _shown(label), fill=text, text_anchor="end")
     for number, (name, ratio) in enumerate(each.items()):
         y = top + BAR * number
         if ratio is None:

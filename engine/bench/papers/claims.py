@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Literal
+from typing import Any, Literal
 
 from engine.bench.papers.running import Way
 from engine.config import PRESETS, TARGET, Exit, Model, Preset, Stage
@@ -158,28 +158,36 @@ def pyramid() -> Paper:
 
 def policies() -> Paper:
     """Return each rule of when to stop and what to read, with and without."""
-    draft, target = PRESETS["draft"].stages
-    hispec = PRESETS["hispec"]
+    draft, head, hispec = PRESETS["draft"], PRESETS["head"], PRESETS["hispec"]
 
-    def drafting(title: str, stage: Stage) -> tuple[Way, ...]:
-        return (Way(title, replace(PRESETS["draft"], stages=(stage, target))),)
+    def bottom(preset: Preset, title: str, **changes: Any) -> Way:
+        """Return ``preset`` with its lowest stage changed; by itself it goes on to the end of its window."""
+        stage, *above = preset.stages
+        window = replace(stage.window, **{"entropy": None, "confidence": 0.0, **changes.pop("window", {})})
+        return Way(title, replace(preset, stages=(replace(stage, window=window, **changes), *above)))
 
-    stubborn = replace(draft, window=replace(draft.window, entropy=None))
+    whole, whole_head = bottom(draft, "draft, whole windows"), bottom(head, "head, whole windows")
+    unsure, doubtful = {"window": {"entropy": 1.0}}, {"window": {"confidence": 0.8}}
+    second = {"window": {"runners_up": 2}}
     frugal = tuple(replace(stage, bonus=False) if isinstance(stage.source, Exit) else stage for stage in hispec.stages)
+    pairs = (
+        ("stop behind an even law", bottom(draft, "draft, entropy", **unsure), whole),
+        ("stop when unsure of all", bottom(draft, "draft, confidence", **doubtful), whole),
+        ("the same of the head", bottom(head, "head, confidence", **doubtful), whole_head),
+        ("second choices of the head", bottom(head, "head, second choices", **second), whole_head),
+        ("frequent tokens", whole, bottom(draft, "draft, all tokens", trimmed=False)),
+        (
+            "token after a whole window",
+            Way("HiSpec", hispec),
+            Way("HiSpec without that token", replace(hispec, stages=frugal)),
+        ),
+    )
     return Paper(
         "policies",
         "Policies",
-        "SVIP, arXiv 2411.18462; FR-Spec, arXiv 2502.14856; HiSpec, arXiv 2510.01336",
+        "SVIP, arXiv 2411.18462; Kangaroo, 2404.18911; FR-Spec, 2502.14856; HiSpec, 2510.01336",
         "the same without",
-        (
-            Comparison((DRAFT,), drafting("draft, never stopping", stubborn), title="stop when unsure"),
-            Comparison((DRAFT,), drafting("draft, all tokens", replace(draft, trimmed=False)), title="frequent tokens"),
-            Comparison(
-                (Way("HiSpec", hispec),),
-                (Way("HiSpec without that token", replace(hispec, stages=frugal)),),
-                title="token after a whole window",
-            ),
-        ),
+        tuple(Comparison((own,), (without,), title=title) for title, own, without in pairs),
     )
 
 
