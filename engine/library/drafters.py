@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from engine.architecture import Architecture
+from engine.architecture.drafters.origin import elsewhere
 from engine.architecture.holding import BYTES
 from engine.config import Role
 from engine.dimensions import layer_weights
@@ -53,7 +54,7 @@ class Drafter:
         return self.published or "no figures published"
 
 
-def _head(target: Architecture, repository: str, published: str) -> Drafter:
+def _head(target: Architecture, published: str) -> Drafter:
     """Return an EAGLE-3 head in Red Hat's format, as large as such heads of ``target`` are; its embedding comes along.
 
     Three states and an embedding go into one layer of the target's own width, whose attention reads twice that width.
@@ -62,7 +63,7 @@ def _head(target: Architecture, repository: str, published: str) -> Drafter:
     twice = (target.heads + 2 * target.kv_heads) * target.head_dim * width  # what attention reads beside the usual
     weights = 3 * width * width + layer_weights(target) // target.layers + twice + DRAFT_VOCABULARY * width
     seen = "README of the speculators source"
-    return Drafter(repository, "head", weights, target.vocabulary * width, "Apache 2.0", seen, published)
+    return Drafter(elsewhere(target), "head", weights, target.vocabulary * width, "Apache 2.0", seen, published)
 
 
 def _block(target: Architecture, repository: str, published: str) -> Drafter:
@@ -79,14 +80,14 @@ def _tokens(chat: float, code: float) -> str:
 
 
 _RED_HAT = "1.5 to 2.5 times as fast, published by Red Hat"
-_LLAMA_8B = (_head(LLAMA31_8B, "RedHatAI/Llama-3.1-8B-Instruct-speculator.eagle3", _RED_HAT),)
+_LLAMA_8B = (_head(LLAMA31_8B, _RED_HAT),)
 _QWEN3_4B = (_block(QWEN3_4B, "deepseek-ai/dspark_qwen3_4b_block7", _tokens(3.6, 5.4)),)
 _QWEN3_8B = (
-    _head(QWEN3_8B, "RedHatAI/Qwen3-8B-speculator.eagle3", _RED_HAT),
+    _head(QWEN3_8B, _RED_HAT),
     _block(QWEN3_8B, "deepseek-ai/dspark_qwen3_8b_block7", _tokens(3.7, 5.5)),
 )
 _QWEN3_14B = (
-    _head(QWEN3_14B, "RedHatAI/Qwen3-14B-speculator.eagle3", _RED_HAT),
+    _head(QWEN3_14B, _RED_HAT),
     _block(QWEN3_14B, "deepseek-ai/dspark_qwen3_14b_block7", ""),
 )
 _MADE_FOR: Mapping[str, tuple[Drafter, ...]] = MappingProxyType(

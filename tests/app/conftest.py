@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QPoint, QSettings
+from PySide6.QtCore import QCoreApplication, QEvent, QPoint, QSettings
 from PySide6.QtGui import QCursor
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -91,6 +91,7 @@ def start(qtbot: QtBot, qapp: QApplication, settings: QSettings, opener: Opener,
         running.theme.wear(replace(running.theme.look, size=TEXT))  # the look is the application's: others see it too
         running.window.deleteLater()
         running.theme.deleteLater()  # which would follow the desktop, and have all restyled, in every later test
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)  # or the next start restyles this window
 
 
 @pytest.fixture

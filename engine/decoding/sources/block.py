@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,17 +10,17 @@ import torch
 from torch import Tensor
 
 from engine import config
-from engine.architecture.drafters import BlockShape, read_drafter
+from engine.architecture.drafters import BlockShape
 from engine.architecture.stored import kept_as
 from engine.architecture.weights import stored_in
-from engine.config import TARGET, Role, Stage
+from engine.config import TARGET, Stage
 from engine.decoding.frequent import FrequentTokens
 from engine.decoding.hierarchy import AtOnce
 from engine.decoding.kernels.sources import MOST_TAPS
 from engine.decoding.laws import Laws
 from engine.decoding.sources.making import Home, Making, Materials, NotRecorded, Own, makes
+from engine.decoding.sources.owned import own_of, shape_of
 from engine.decoding.trunk import drained
-from engine.errors import CheckpointError
 from engine.model import Transformer
 from engine.model.drafters.block import BlockDrafter
 from engine.model.drafters.block_decode import refusal
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from engine.decoding.graphs.levels import Site
 
 UNSURE = 0.5  # on a CPU
+WANTED = "drafter of blocks (DFlash or DSpark)"
 
 
 class BlockReader:
@@ -122,17 +123,17 @@ class OfBlock(Making[config.Block]):
 
     def memory(self, folder: Path, home: Home) -> int:
         """See Making."""
-        return _shape(folder, home).bytes(kept_as(stored_in(folder)), home.holding, home.room)
+        return shape_of(BlockShape, folder, home, WANTED).bytes(kept_as(stored_in(folder)), home.holding, home.room)
 
     def load(self, folder: Path, home: Home) -> BlockDrafter:
         """See Making."""
-        target, shape = home.models[TARGET], _shape(folder, home)
+        target, shape = home.models[TARGET], shape_of(BlockShape, folder, home, WANTED)
         weights = load_block(folder, shape, stored_in(folder), target.device, home.holding)
         return BlockDrafter(shape, weights)
 
     def drafter(self, materials: Materials, stage: Stage, index: int) -> AtOnce:
         """See Making."""
-        reader = BlockReader(_drafter(materials.own), self.source, stage, materials, index)
+        reader = BlockReader(own_of(BlockDrafter, materials.own, "block"), self.source, stage, materials, index)
         return AtOnce(reader, stage.window, materials.sampler)
 
     def taps(self, own: Own | None) -> tuple[int, ...]:
@@ -143,7 +144,7 @@ class OfBlock(Making[config.Block]):
         """See Making."""
         from engine.decoding.graphs import block  # builds on this
 
-        drafter, stack = _drafter(site.ground.own), site.ground.stacks[TARGET]
+        drafter, stack = own_of(BlockDrafter, site.ground.own, "block"), site.ground.stacks[TARGET]
         if site.index + 2 < len(site.places):
             raise NotRecorded("a drafter of blocks is recorded directly below the target alone")
         if len(drafter.shape.taps) > MOST_TAPS:
@@ -155,17 +156,3 @@ class OfBlock(Making[config.Block]):
         head = speaking(drafter, stack.model, stack.frequent if site.stage.trimmed else None)
         slot, least = site.ground.slots[site.index], least_sure(self.source, drafter)
         return block.BlockLevel.at(site.stage, stack, slot, drafter, head, least)
-
-
-def _drafter(own: Mapping[Role, Own]) -> BlockDrafter:
-    drafter = own["block"]
-    if not isinstance(drafter, BlockDrafter):
-        raise TypeError(f"{drafter} is no drafter of blocks")
-    return drafter
-
-
-def _shape(folder: Path, home: Home) -> BlockShape:
-    shape = read_drafter(folder, home.models[TARGET].architecture)
-    if not isinstance(shape, BlockShape):
-        raise CheckpointError(f"{folder} holds no drafter of blocks.", "Choose a DFlash or DSpark drafter.")
-    return shape

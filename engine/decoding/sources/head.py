@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,19 +10,21 @@ import torch
 from torch import Tensor
 
 from engine import config
-from engine.architecture.drafters import HeadShape, read_drafter
+from engine.architecture.drafters import HeadShape
 from engine.architecture.stored import kept_as
 from engine.architecture.weights import stored_in
-from engine.config import PRESETS, TARGET, Preset, Role, Stage
+from engine.config import PRESETS, TARGET, Preset, Stage
 from engine.decoding.laws import Laws
 from engine.decoding.sources.making import Home, Making, Materials, Models, Own, frugal, makes
-from engine.errors import CheckpointError
+from engine.decoding.sources.owned import own_of, shape_of
 from engine.model.drafters.head import Head, load_head
 from engine.model.past import Past
 
 if TYPE_CHECKING:  # both build on this
     from engine.decoding.graphs.level import Level
     from engine.decoding.graphs.levels import Site
+
+WANTED = "EAGLE-3 head"
 
 
 class Rows:
@@ -138,12 +140,12 @@ class OfHead(Making[config.Head]):
 
     def memory(self, folder: Path, home: Home) -> int:
         """See Making."""
-        return _shape(folder, home).bytes(kept_as(stored_in(folder)), home.holding, home.room)
+        return shape_of(HeadShape, folder, home, WANTED).bytes(kept_as(stored_in(folder)), home.holding, home.room)
 
     def load(self, folder: Path, home: Home) -> Rows:
         """See Making."""
         target = home.models[TARGET]
-        head = load_head(folder, _shape(folder, home), target, home.holding)
+        head = load_head(folder, shape_of(HeadShape, folder, home, WANTED), target, home.holding)
         return Rows(head, head.new_past(target.context, home.room))
 
     def taps(self, own: Own | None) -> tuple[int, ...]:
@@ -154,20 +156,8 @@ class OfHead(Making[config.Head]):
         """See Making."""
         from engine.decoding.graphs.heading import heading  # which builds on this room
 
-        return heading(site, self._rows(site.ground.own))
+        return heading(site, own_of(Rows, site.ground.own, "head"))
 
     def reader(self, materials: Materials, stage: Stage, index: int) -> HeadReader:  # noqa: ARG002 - its window counts
         """See Making."""
-        return HeadReader(self._rows(materials.own), materials, index)
-
-    def _rows(self, own: Mapping[Role, Own]) -> Rows:
-        rows = own[self.source.own]
-        assert isinstance(rows, Rows)  # noqa: S101 - what was loaded for it
-        return rows
-
-
-def _shape(folder: Path, home: Home) -> HeadShape:
-    shape = read_drafter(folder, home.models[TARGET].architecture)
-    if not isinstance(shape, HeadShape):
-        raise CheckpointError(f"{folder} holds no EAGLE-3 head.", "Choose a head that was made for this model.")
-    return shape
+        return HeadReader(own_of(Rows, materials.own, "head"), materials, index)
