@@ -186,8 +186,9 @@ class Session:
         elif preset != whole:
             yield from self.prepare(preset)
         asked = context + 1 if max_tokens is None else len(prompt) + max_tokens
+        self._take(prompt, min(asked, context))
         pilot = None if course is None else Pilot.of(course, self._behind(course), time.perf_counter)
-        chain = self._begin(prompt, min(asked, context), preset, sampling, pilot)
+        chain = self._begin(preset, sampling, pilot)
         limited: Reason = "length" if asked <= context else "context"
         thoughts, watch = self.tokenizer.unified(written, opening), self._watch()
         parts = (self._tape, chain, self.tokenizer, stop)
@@ -214,15 +215,15 @@ class Session:
             raise ContextFull(tokens + 1, context)
         return within(preset, tokens, self._loaded.runner.context)
 
-    def _begin(self, prompt: list[int], limit: int, preset: Preset, sampling: Sampling, pilot: Pilot | None) -> Relay:
-        """Set ``preset``, or what the ``pilot`` begins with of it, to work on a new tape of ``prompt``.
+    def _take(self, prompt: list[int], limit: int) -> None:
+        """Begin a new tape of ``prompt``, with caches that hold a prefix of it."""
+        self._loaded.runner.rewind(self._tape.shared(prompt))
+        self._tape = Tape(prompt, self.tokenizer.ends, limit)
 
-        It goes on from whatever prefix of it the caches hold.
-        """
-        runner = self._loaded.runner
+    def _begin(self, preset: Preset, sampling: Sampling, pilot: Pilot | None) -> Relay:
+        """Set ``preset``, or what the ``pilot`` begins with of it, to work on the tape."""
+        runner, tape = self._loaded.runner, self._tape
         keyed = sampling if sampling.seed is not None else replace(sampling, seed=secrets.randbits(63))
-        runner.rewind(self._tape.shared(prompt))
-        self._tape = tape = Tape(prompt, self.tokenizer.ends, limit)
         chains = (preset,) if pilot is None else pilot.presets
         runner.begin(tape, keyed, *chains)  # whichever preset goes on, its tokens follow from the same key
         first = None if pilot is None else pilot.preset

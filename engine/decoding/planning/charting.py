@@ -55,10 +55,10 @@ class Chart:
         """
         whole = gathered(preset, self.models, exits=len(ground.models[TARGET].architecture.exits))
         whole = without(ground.fit(whole), self.unfit)
-        sizes, wider = sizes_of(self.models), WIDER_ON_CPU if self.on_cpu else WIDER
+        wider = WIDER_ON_CPU if self.on_cpu else WIDER
         planner = self.plans.of(
             f"{way} | {preset.name} | {' '.join(sorted(self.models.models))}",
-            lambda: Costs(Model(TARGET), sizes, wider),
+            lambda: Costs(Model(TARGET), sizes_of(self.models), wider),
             picky=ground.how == "eager",
         )
         course = Course.of(planner, whole, recorded=ground.how == "graphs")

@@ -68,8 +68,20 @@ class Pilot:
         """Begin to plan a reply on ``course``."""
         planner = course.planner
         planner.begin()
-        first = planner.first(course.chains)
-        return cls(planner, course.whole, course.chains, not course.recorded, behind, clock, first)
+        plain = next(chain for chain in course.chains if not chain.guessers)
+        found = cls(planner, course.whole, course.chains, not course.recorded, behind, clock, plain)
+        found.chain = min(course.chains, key=found._promise)
+        return found
+
+    def _promise(self, chain: Chain) -> float:
+        """Return what a token is thought to take with ``chain`` from now on, what it has yet to read included.
+
+        What is uncertain about it is held against it, unless it was best before.
+        """
+        best = self.planner.best
+        known = best is not None and best.sources == chain.sources
+        pace = self.planner.beliefs.pace(chain, 0.0 if known else CAUTION) * (GAIN if known else 1.0)
+        return pace + self._catching_up(chain) / AHEAD
 
     def after(self, round_: Round, tape: Sequence[int]) -> bool:
         """Learn from a round that has left ``tape``; return whether another ``chain`` is to go on from there."""

@@ -12,7 +12,7 @@ from engine.decoding.planning.search import Chain, refined, search
 
 GAIN = 0.95  # what another chain must promise, as a share of the time the one at work takes
 CAUTION, HOPE = -0.5, 1.0  # standard errors by which levels are thought to agree less, or more, often than is known
-ALLOWANCE = 12.0  # tokens of plain decoding that trials may cost at first
+ALLOWANCE = 8.0  # tokens of plain decoding that trials may cost at first
 PATIENCE, MOST_DOUBLED = 40, 6  # rounds until a trial that failed is made again; doubled each time, so often
 BETWEEN = 0.8  # of what is known, that still counts in the next reply: it may be about something else
 
@@ -56,14 +56,6 @@ class Planner:
         """Begin a reply."""
         self.beliefs.agreements.fade(BETWEEN)
         self.beliefs.copies.begin()
-
-    def first(self, chains: Sequence[Chain]) -> Chain:
-        """Return which of ``chains`` to begin a reply with."""
-        if self.best is not None:
-            for chain in chains:
-                if chain.sources == self.best.sources:
-                    return chain
-        return min(chains, key=lambda chain: self.beliefs.pace(chain, CAUTION))
 
     def may_try(self, chain: Chain) -> bool:
         """Tell whether a trial of ``chain`` may be made: the more of them failed, the longer it has to wait."""
