@@ -33,7 +33,7 @@ THINKING = MappingProxyType({"model": None, "first": True, "none": False})
 LOSSY = (
     "Exact: answers are just what the big model alone would give. The others also keep guesses it would not have made: "
     "more of them are kept, but the answer is no longer quite its own. Updraft calls that lossy, and counts those "
-    "words. A method that copies, or guesses with a head, stays exact unless likely guesses are kept."
+    "words. Auto stays exact; so does a method that copies, or guesses with a head, unless likely guesses are kept."
 )
 
 

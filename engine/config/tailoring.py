@@ -43,6 +43,8 @@ def tailored(
     """
     if recipe != "ours":
         preset = published(preset, "assisted" if kept == "assisted" else "fuzzy", bonus=recipe == "paper")
+    if preset.gathers:
+        kept = "exact"  # it promises the model's own words, whatever chain it finds
     stages = list(preset.stages)
     for index, tokens in enumerate(windows[: len(stages) - 1]):
         stages[index] = replace(stages[index], window=replace(stages[index].window, tokens=tokens))

@@ -20,6 +20,7 @@ def test_only_judges_get_a_rule(kept: Kept) -> None:
     assert tailored(FALLING, kept=kept).stages[1].acceptance.lossless, "it guesses"
     assert tailored(COPIES, kept=kept).lossless == (kept != "likely")
     assert tailored(PRESETS["pyramid"], kept=kept).lossless == (kept == "exact")
+    assert tailored(PRESETS["auto"], kept=kept) == PRESETS["auto"], "which promises the model's own words"
     assert all(tailored(preset, kept=kept, tolerance=0).lossless for preset in PRESETS.values())
 
 
