@@ -28,7 +28,7 @@ class Frozen:
         """``config``: the model's own, as transformers reads it; None for one that was drawn at random."""
         self.shape, self.device = model.architecture, model.device
         spare = SPARE * free_memory(self.device)
-        dense = 2 * self.shape.parameters < spare
+        dense = model.dtype if 2 * self.shape.parameters < spare else None
         self._model = lent(model, config, dense=dense).requires_grad_(requires_grad=False)
         self._stops = sorted(ends)
         inner = self._model.model

@@ -14,12 +14,12 @@ from engine.model.block import Block
 from engine.model.linear import Blocked, Dense, Linear, Nf4, Stacked
 
 
-def lent(model: Transformer, config: Any = None, *, dense: bool = False) -> Any:
+def lent(model: Transformer, config: Any = None, *, dense: torch.dtype | None = None) -> Any:
     """Return transformers' model over the weights of ``model``; the head is made dense.
 
     bitsandbytes multiplies by matrices at 4 bits, as in a checkpoint that transformers loads so. ``config``: the
     model's own, as transformers reads it; None: made of the sizes, for a model that was drawn at random. ``dense``: of
-    the same values in 16 bits, which take four times the memory and are read many rows at a time much faster.
+    the same values in this dtype, which take four times the memory and are read many rows at a time much faster.
     """
     from transformers import AutoModelForCausalLM
 
@@ -58,7 +58,7 @@ def _config(shape: Architecture) -> Any:
     )
 
 
-def _lend(block: Block, theirs: Any, shape: Architecture, *, dense: bool) -> None:
+def _lend(block: Block, theirs: Any, shape: Architecture, *, dense: torch.dtype | None) -> None:
     """Give a layer of theirs the weights of ``block``."""
     queries, values = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
     attention, mlp = theirs.self_attn, theirs.mlp
@@ -72,17 +72,18 @@ def _lend(block: Block, theirs: Any, shape: Architecture, *, dense: bool) -> Non
     (mlp.down_proj,) = _cut(block.down, shape.width, dense=dense)
 
 
-def _cut(matrix: Linear, *rows: int, dense: bool) -> Iterator[nn.Module]:
+def _cut(matrix: Linear, *rows: int, dense: torch.dtype | None) -> Iterator[nn.Module]:
     """Yield a module for each of the parts of so many ``rows``, over the same memory."""
     if isinstance(matrix, Stacked):
         for part, count in zip(matrix.parts, rows, strict=True):
             yield from _cut(part, count, dense=dense)
         return
     biases = [None] * len(rows) if matrix.bias is None else torch.split(matrix.bias, list(rows))
-    if isinstance(matrix, Nf4) and not dense:
+    if isinstance(matrix, Nf4) and dense is None:
         made = [_at_four_bits(matrix, part, count) for part, count in _parts(matrix, rows)]
     else:
-        made = [_dense_module(weight) for weight in torch.split(_dense(matrix).weight, list(rows))]
+        whole = _dense(matrix).weight
+        made = [_dense_module(weight) for weight in torch.split(whole.to(dense or whole.dtype), list(rows))]
     for each, bias in zip(made, biases, strict=True):
         each.register_parameter("bias", None if bias is None else _fixed(bias))
         yield each

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -13,6 +14,7 @@ import torch
 
 from engine.architecture import read_architecture
 from engine.architecture.drafters import read_drafter
+from engine.bench.shapes import SHAPES, random_transformer
 from engine.config import PRESETS, ModelSet, Sampling
 from engine.events import Finished
 from engine.model import Transformer, load
@@ -63,6 +65,14 @@ def test_it_reads_what_our_own_layers_leave(target: Frozen, model: Transformer) 
         hidden = model.run(hidden, range(depth, depth + 1), cache)
     normed = torch.nn.functional.rms_norm(hidden, (model.width,), model.norm, model.architecture.norm_eps)
     torch.testing.assert_close(text.last[0], normed)
+
+
+def test_a_target_of_four_bits_is_read_in_its_own_dtype() -> None:
+    """Guards against weights that come out of four bits in another dtype than the states they meet."""
+    drawn = random_transformer(replace(SHAPES["qwen3-0.6b"], layers=1, vocabulary=128), torch.device("cpu"))
+    tokens = torch.arange(8)[None]
+    text = Frozen(drawn, ()).read(tokens, torch.ones_like(tokens).bool(), (0,))
+    assert text.last.dtype == text.taps[0].dtype == drawn.dtype
 
 
 def test_it_writes_from_the_law_of_the_target(target: Frozen) -> None:
