@@ -248,7 +248,7 @@ PRESETS = MappingProxyType(
                 "lookup",
                 "Lookup",
                 "What stands in the chat already is guessed again, the model checks.",
-                (Stage(Lookup(), Window(7)), _TARGET),  # eight rows cost a GPU little more than one
+                (Stage(Lookup(16, 1), Window(7)), _TARGET),  # eight rows cost a GPU little more than one
             ),
             Preset(
                 "head",

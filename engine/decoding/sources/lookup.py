@@ -11,7 +11,8 @@ from engine.config import TARGET, Stage
 from engine.decoding.facts import Drafted, Fact, Judged
 from engine.decoding.goodput import LONG, Goodput
 from engine.decoding.hierarchy import Drafter
-from engine.decoding.matching import copied, match
+from engine.decoding.matching import copied
+from engine.decoding.places import Places
 from engine.decoding.sources.making import Making, Materials, Models, makes
 from engine.decoding.tape import Tape
 
@@ -31,13 +32,13 @@ class Lookup(Drafter):
         self, source: config.Lookup, window: config.Window, index: int, goodput: Goodput | None = None
     ) -> None:
         self.source, self.window, self.index = source, window, index
-        self._goodput = goodput
+        self._goodput, self._places = goodput, Places()
         self._found, self._matched = list[int](), 0  # what could be copied last, and from behind how long a match
 
     def settle(self, tape: Tape, mark: int) -> Iterator[Fact]:  # noqa: ARG002 - the whole tape is read
         """Append the copied tokens, if any."""
         began = time.perf_counter()
-        self._matched, tokens = _match(tape, self.source, self.window.tokens)
+        self._matched, tokens = self._match(tape)
         self._found = tokens
         if self._goodput is not None and tokens:
             tokens = tokens[: self._goodput.worth(self._matched, len(tokens))]
@@ -45,6 +46,20 @@ class Lookup(Drafter):
         if tokens:
             sure, first = (1.0,) * len(tokens), (1,) * len(tokens)
             yield Drafted(self.index, tuple(tokens), sure, first, 0, began, time.perf_counter() - began)
+
+    def rewind(self, length: int) -> None:
+        """Forget every token from position ``length`` on."""
+        self._places.cut(length)
+
+    def _match(self, tape: Tape) -> tuple[int, list[int]]:
+        """Return how long a match was found, at most LONG tokens, and what may be copied from behind it."""
+        places, room = self._places, min(self.window.tokens, tape.limit - len(tape))
+        places.take(tape[len(places.tokens) :])
+        known = places.tokens
+        length, end = places.find(tape, self.source.longest, self.source.shortest)
+        while length and length < LONG and end > length and known[end - length - 1] == tape[-length - 1]:
+            length += 1
+        return length, copied(known, end, room, tape.ends) if length else []
 
     def judged(self, fact: Judged) -> None:
         """Learn what the pass took, and of all that could have been copied whether the judge wrote it."""
@@ -73,14 +88,3 @@ class OfLookup(Making[config.Lookup]):
 
         stack, slot = site.ground.stacks[TARGET], site.ground.slots[site.index]
         return CopyingLevel(site.index, site.stage, stack, slot, depth=0, lower=0, exits=(), behind=0)
-
-
-def _match(tape: Tape, source: config.Lookup, most: int) -> tuple[int, list[int]]:
-    """Return how long a match was found, at most LONG tokens, and up to ``most`` tokens from behind it."""
-    found = match(tape, source.longest, source.shortest)
-    if found is None:
-        return 0, []
-    length, end = found
-    while length < LONG and end > length and tape[end - length - 1] == tape[-length - 1]:
-        length += 1
-    return length, copied(tape, end, min(most, tape.limit - len(tape)), tape.ends)

@@ -170,11 +170,12 @@ def fitted(preset: Preset, models: Models) -> Preset:
 
 
 def frugal(preset: Preset, usual: Stage, models: Models) -> Preset:
-    """Return ``preset`` with FRUGAL as the window of a stage like ``usual``, on a CPU; one that was chosen stays."""
+    """Return ``preset`` with FRUGAL for the window of ``usual``, on a CPU; one that was chosen stays."""
     if models[TARGET].device.type != "cpu":
         return preset
-    few = replace(usual, window=FRUGAL)
-    return replace(preset, stages=tuple(few if stage == usual else stage for stage in preset.stages))
+    theirs = usual.source, usual.window
+    stages = (replace(each, window=FRUGAL) if (each.source, each.window) == theirs else each for each in preset.stages)
+    return replace(preset, stages=tuple(stages))
 
 
 def places(preset: Preset, models: Models) -> list[Place | None]:

@@ -8,12 +8,13 @@ import pytest
 
 from engine import config
 from engine.config import Sampling, Window
+from engine.decoding.facts import Drafted
 from engine.decoding.goodput import LONG, Goodput
-from engine.decoding.hierarchy import Verifier
+from engine.decoding.hierarchy import Autoregressive, Verifier
 from engine.decoding.laws import Sampler
 from engine.decoding.sources.lookup import Lookup
 from engine.decoding.tape import Tape
-from tests.engine.decoding.tables import Table
+from tests.engine.decoding.tables import Table, reply
 
 
 def copied(tokens: list[int], limit: int = 1000, ends: frozenset[int] = frozenset(), window: int = 4) -> list[int]:
@@ -83,3 +84,30 @@ def test_learns_from_what_it_did_not_propose() -> None:
         pass
     assert learned == [(2, [3, 4], tape[7:])]
     assert len(tape) == 8
+
+
+def test_the_longest_ending_from_one_token_on_changes_no_reply() -> None:
+    """Of nine tokens one alike comes often, and is often wrong; three alike seldom."""
+    target, copied = Table(1, 9, seed=1), 0
+    for key in range(10):
+        tape, sampler = Tape([0, 1], limit=32), Sampler(Sampling(temperature=1, top_p=1, seed=key))
+        chain = Verifier(target, Lookup(config.Lookup(16, 1), Window(4), 0), Window(1), sampler)
+        while not tape.full:
+            copied += sum(isinstance(fact, Drafted) for fact in chain.draft(tape))
+        plain = Autoregressive(target, Window(1), sampler)
+        assert tuple(tape[2:32]) == reply(plain, (0, 1), 30)
+    assert copied > 50
+
+
+def test_what_was_cut_is_not_copied_from() -> None:
+    """Below a level in the middle tokens come and go before the target has judged them."""
+    lookup = Lookup(config.Lookup(16, 1), Window(4), 0)
+    tape = Tape([1, 2, 3, 4])
+    list(lookup.draft(tape))
+    tape += [5, 6]
+    list(lookup.draft(tape))
+    del tape[3:]
+    lookup.rewind(3)
+    tape += [9, 1, 2]
+    list(lookup.draft(tape))
+    assert tape[6:] == [3, 9, 1, 2]
