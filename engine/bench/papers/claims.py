@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Literal
 
-from engine.bench.papers.running import Way
+from engine.bench.papers.running import PLAIN, Way
 from engine.config import PRESETS, TARGET, Exit, Model, Preset, Stage
 from engine.config.tailoring import tailored
 
@@ -191,9 +191,23 @@ def policies() -> Paper:
     )
 
 
+def auto() -> Paper:
+    """Return what the engine picks by itself against plain decoding."""
+    return Paper(
+        "auto",
+        "Auto",
+        "our own goal",
+        "plain decoding",
+        (Comparison((Way("auto", PRESETS["auto"]),), (PLAIN,)),),
+        (Claim(0.97, "worst"),),
+        goal=True,
+    )
+
+
 PAPERS: Mapping[str, Callable[[], Paper]] = {
     "hispec": hispec,
     "hsd": hsd,
     "pyramidsd": pyramid,
     "policies": policies,
+    "auto": auto,
 }

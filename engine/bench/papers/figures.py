@@ -76,7 +76,8 @@ class Making:
     """What a round of a way comes to in the mean. Times are in steps of plain decoding, each a token, of the same run.
 
     ``pace``: tokens a second as Spec-Bench has it; ``unaided``: the share of rounds in which nothing was guessed;
-    ``equal``: that of questions with plain decoding's very text; ``drift``: how far tokens are not the target's own.
+    ``equal``: that of questions with plain decoding's very text; ``drift``: how far tokens are not the target's own;
+    ``reading``: the steps of plain decoding that reading a question's prompts takes.
     """
 
     pace: float
@@ -86,6 +87,7 @@ class Making:
     unaided: float
     equal: float
     drift: Drift
+    reading: float = 0.0
 
     @property
     def between(self) -> float:
@@ -109,6 +111,7 @@ def making(run: Run, sampling: str, way: Way) -> Making:
         steps=sum(answer.seconds for answer in answers) / step / rounds,
         parts={place: _part(share, step, rounds) for place, share in levels.shares.items()},
         unaided=levels.unaided / rounds,
+        reading=sum(answer.reading for answer in answers) / step / len(answers),
         drift=Drift(
             sum(answer.tokens for answer in answers),
             sum(answer.foreign for answer in answers),

@@ -11,6 +11,7 @@ from engine.bench.papers.running import Place
 
 FLAT = 1.25  # the steps of a target's pass over its window up to which verification is called flat
 FEW = 0.02  # steps a round that are no difference
+READING = 0.1  # by which prompts are read more slowly or faster, in relative terms, before it is said
 STACKED = 0.5  # passes a round of a level in the middle: with fewer, what ran was hardly a hierarchy
 
 WHAT: Mapping[Place | None, str] = {
@@ -67,6 +68,7 @@ def why(own: Making, other: Making, name: str, over: str) -> str:
         _largest(own, other),
         _middle(own, other),
         _flatness(own),
+        _reading(own, other),
         _drift(own),
     ]
     return " ".join(filter(None, told))
@@ -110,6 +112,15 @@ def _middle(own: Making, other: Making) -> str:
 def _cost(part: Part, own: Making) -> str:
     """Say what a pass costs, as a share of the target's."""
     return f"{part.each / own.parts['deciding'].each:.2f} of the target's"
+
+
+def _reading(own: Making, other: Making) -> str:
+    """Say what reading prompts costs, which counts: every model of a chain has to."""
+    if abs(own.reading - other.reading) <= READING * other.reading:
+        return ""
+    return (
+        f"Reading a question's prompts takes {own.reading:.1f} steps instead of {other.reading:.1f}, which counts, too."
+    )
 
 
 def _drift(own: Making) -> str:

@@ -59,7 +59,7 @@ class Table:
         lines = list[str]()
         for name, ways in self.ways.items():
             head = f"{name:<28}{'tokens/s':>10}{'x plain':>14}{'tokens a round':>16}{'steps':>8}"
-            lines.append(f"{head}{parts}{'between':>10}{'as plain':>10}{'foreign':>10}")
+            lines.append(f"{head}{parts}{'between':>10}{'reading':>10}{'as plain':>10}{'foreign':>10}")
             lines += [_line(title, made, self.over_plain[name].get(title)) for title, made in ways.items()]
             lines.append("")
         return lines
@@ -74,7 +74,9 @@ def _line(title: str, made: Making, over: Ratio | None) -> str:
     parts = [f"{made.parts[place].steps:.2f}" if place in made.parts else "" for place in PLACES]
     against = "" if title == PLAIN.title else _cell(over)
     foreign = f"{made.drift.share:.1%}" if made.drift.foreign else ""
-    shares = "".join(f"{part:>10}" for part in [*parts, f"{made.between:.2f}", f"{made.equal:.0%}", foreign])
+    shares = "".join(
+        f"{part:>10}" for part in [*parts, f"{made.between:.2f}", f"{made.reading:.1f}", f"{made.equal:.0%}", foreign]
+    )
     return f"{title:<28}{made.pace:>10,.1f}{against:>14}{made.tokens:>16.2f}{made.steps:>8.2f}{shares}".rstrip()
 
 
@@ -91,7 +93,7 @@ class Pair:
 
     def __str__(self) -> str:
         """Say it as the head of a column."""
-        return f"{self.own.title} x {self.rival.title}"
+        return f"{self.own.title} over {self.rival.title}"
 
 
 def tabulate(paper: Paper, run: Run) -> Table:
@@ -112,7 +114,7 @@ def tabulate(paper: Paper, run: Run) -> Table:
         claims=tuple((str(claim), claim.value) for claim in paper.claims),
         model=run.model,
         settings=run.settings,
-        measured={name: str(pair) if alone else "with x without" for name, pair in pairs[0].items()},
+        measured={name: str(pair) if alone else "with over without" for name, pair in pairs[0].items()},
         rows=_rows(run, paper, pairs),
         plain=_rows(run, paper, [{name: Pair(pair.own, PLAIN) for name, pair in each.items()} for each in pairs]),
         ways={name: {each.title: making(run, name, each) for each in ways} for name in run.samplings},

@@ -90,6 +90,9 @@ def test_why_follows_from_the_figures() -> None:
     assert "verification is flat" in told
     dear = made(2.6, 4.5, guessing=part(0.9), sifting=middle, deciding=part(3.1))
     assert "Most of that is the target's pass: +2.00" in why(dear, single, "HiSpec", "one exit")
+    assert "Reading" not in told
+    read = why(replace(own, reading=9.0), replace(single, reading=4.5), "HiSpec", "one exit")
+    assert "Reading a question's prompts takes 9.0 steps instead of 4.5" in read
     lossy = why(replace(own, drift=Drift(100, 7, 2.5)), single, "HiSpec", "one exit")
     assert "7.0% of its tokens are not the target's own, which the target favours by 0.025 nats a token" in lossy
     assert "is paid for" in why(dear, single, "HiSpec", "one exit")
