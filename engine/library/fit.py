@@ -42,6 +42,10 @@ class Verdict:
         """The bytes that have to be free: what the set needs and what is left for the desktop."""
         return self.needed + SPARE
 
+    def holds_besides(self, more: int) -> bool:
+        """Tell whether the conversation asked for fits with ``more`` bytes taken besides, as by a drafter."""
+        return self.answer == "fits" and self.needed + more <= self.free
+
     @property
     def there(self) -> int:
         """The bytes that are free, as any other program counts them."""

@@ -9,9 +9,9 @@ from typing import get_args
 from engine.architecture.holding import Device
 from engine.config import DRAFTERS
 from engine.library.asking import inspect, wanted_for
-from engine.library.catalogue import CATALOGUE
+from engine.library.catalogue import CATALOGUE, CatalogueSet
 from engine.library.connection import Connection
-from engine.library.fit import judge, takes
+from engine.library.fit import Verdict, judge, takes
 from engine.library.hardware import Hardware, probe
 from engine.library.installed import Library
 from engine.library.record import Installed
@@ -83,10 +83,20 @@ def show_fit(library: Library, name: str | None, context: int) -> int:
     verdicts = [judge(entry.dimensions, hardware, context) for entry in entries]
     for entry, verdict in zip(entries, verdicts, strict=True):
         say(f"  {entry.name:<18} {verdict.word}. {verdict.sentence}")
+        if tight := _without(entry, verdict):
+            say(f"  {'':<18} {tight}")
         if entry.download > hardware.disk_free:
             short = size(entry.download - hardware.disk_free)
             say(f"  {'':<18} The disk needs {short} more for the download of {size(entry.download)}.")
     return 0 if any(verdict.answer != "no" for verdict in verdicts) else 1
+
+
+def _without(entry: CatalogueSet, verdict: Verdict) -> str:
+    """Return what to do about a set that fits a GPU where its drafter does not fit besides; else nothing."""
+    if not entry.drafters or verdict.device != "cuda" or verdict.answer != "fits":
+        return ""
+    more = entry.drafters[0].on_gpu
+    return "" if verdict.holds_besides(more) else f"Not with its drafter, {size(more)} more: get it --without-drafter."
 
 
 def show_memory(context: int) -> int:

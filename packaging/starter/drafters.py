@@ -13,12 +13,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import shutil
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -33,7 +31,8 @@ from pruned import read_target
 from pupils import Pace
 from replies import LEARN, Texts, gathered, held_out
 from safetensors.torch import load_file, save_file
-from students import HELD, Shop, commonest, list_files, replies_file, written
+from shop import HELD, Shop, read_options, shared_out, usual, written
+from students import commonest, list_files
 from torch import Tensor
 
 from engine.teaching import saving
@@ -243,50 +242,21 @@ def main(given: list[str] | None = None) -> None:
         return pack(options)
     if options.evaluate:
         return evaluate_again(options)
-    options.work.mkdir(parents=True, exist_ok=True)
-    world = max(1, min(torch.cuda.device_count(), 1 if options.only else len(KINDS)))
-    for rank in range(world):
-        replies_file(options.work, rank).unlink(missing_ok=True)
-    start = partial(multiprocessing.get_context("spawn").Process, target=work)
-    others = [start(args=(options, rank, world, began)) for rank in range(1, world)]
-    for other in others:
-        other.start()
-    work(options, 0, world, began)
-    for other in others:
-        other.join()
+    shared_out(work, options, 1 if options.only else len(KINDS), began)
     print(f"done after {time.time() - began:.0f} s", flush=True)
     return None
 
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--target", type=Path, required=True, help="the prepared starter")
-    parser.add_argument("--prompts", type=Path, help="JSON lines of prompts, see asked.py")
-    parser.add_argument("--work", type=Path, help="folder for the replies (some 100 MB)")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the drafters")
-    parser.add_argument("--minutes", type=float, default=9, help="wall-clock time for all of it")
-    parser.add_argument("--ending", type=float, default=20, help="seconds of it kept for measuring")
-    parser.add_argument("--writing", type=float, default=0.24, help="the share of it by which all replies are written")
-    parser.add_argument("--rows", type=int, default=3072, help="replies under way at a time on a device")
-    parser.add_argument("--width", type=int, default=448, help="tokens a prompt and its reply have at most")
-    parser.add_argument("--steps", type=int, default=16_384, help="tokens a row writes at most")
-    parser.add_argument("--batch", type=int, default=16_384, help="tokens of a step of learning")
+    parser = usual(__doc__, "drafters", KINDS, ending=20, writing=0.24, batch=16_384, tokens=90_000)
     parser.add_argument("--long", type=int, default=LONG, help="tokens of a conversation joined of replies")
     parser.add_argument("--few", type=int, default=FEW, help="tokens that a drafter has a head for")
     parser.add_argument("--mask", type=int, default=16, help="the token that means one not known yet to a block")
-    parser.add_argument("--tokens", type=int, default=90_000, help="held-out places that are measured")
     parser.add_argument("--keep", type=float, default=KEEP, help="seconds between two times that all is written")
-    parser.add_argument("--seed", type=int, default=0, help="of the draws: another one, other replies")
-    parser.add_argument("--only", choices=KINDS, help="teach this one alone")
-    parser.add_argument("--initial", type=Path, help="go on from the drafters here")
-    parser.add_argument("--paces", type=float, nargs="+", default=[1.0], help="of learning, one after another a GPU")
-    parser.add_argument("--evaluate", action="store_true", help="only measure")
     parser.add_argument("--pack", type=Path, help="only write what lies in --out there, small")
-    parser.add_argument("--dry-run", action="store_true", help="rows, lengths and batches that a CPU can take")
-    options = parser.parse_args(given)
+    options = read_options(parser, given)
     if options.dry_run:
-        options.rows, options.width, options.steps, options.batch, options.ending = 8, 96, 256, 512, 0.0
         options.long, options.tokens = 128, 200
     return options
 

@@ -12,10 +12,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -24,64 +22,14 @@ import fourbit
 import numpy as np
 import torch
 from llama import Llama
-from numpy.typing import NDArray
 from pruned import fill, pruned, read_target
 from pupils import Pupil, course, measured
-from replies import LEARN, START, Texts, Writer, gathered, held_out, read_prompts
+from replies import LEARN, Texts, gathered, held_out
+from shop import HELD, Shop, read_options, shared_out, usual, written
 from torch import Tensor
 
 LAYERS = {"draft": (0, 1, 2, 28, 29), "qualifier": (0, 1, 2, 3, 4, 5, 6, 7, 26, 27, 28, 29)}
 FEW = 16_384  # tokens the draft is read for
-HELD = "held.npz"  # the held-out replies, beside the students
-PATIENCE = 40  # seconds to wait for another process's replies
-
-
-@dataclass(frozen=True)
-class Shop:
-    """One process's part: ``rank`` of ``world`` on ``device``; ``began`` is when all began, by the wall's clock."""
-
-    options: argparse.Namespace
-    rank: int
-    world: int
-    began: float
-
-    @property
-    def device(self) -> torch.device:
-        """The device that works here."""
-        return torch.device("cuda", self.rank) if torch.cuda.is_available() else torch.device("cpu")
-
-    def passed(self) -> float:
-        """Return the seconds since all began."""
-        return time.time() - self.began
-
-    def say(self, line: str) -> None:
-        """Print ``line`` with the time and who says it."""
-        print(f"{self.passed():5.0f} s [{self.rank}] {line}", flush=True)
-
-
-def written(shop: Shop, target: Llama) -> tuple[list[int], list[NDArray[np.int32]]]:
-    """Write this process's replies, and return the beginning they share and those of all processes."""
-    options = shop.options
-    prompts = read_prompts(options.prompts, options.target, shop.rank, shop.world)
-    shop.say(f"{len(prompts.lengths)} prompts, {prompts.held} of them held out, {len(prompts.begin)} tokens alike")
-    torch.manual_seed(options.seed + shop.rank + 1)
-    writer = Writer(target, prompts, options.rows, options.width, options.steps)
-    seconds = options.writing * 60 * options.minutes - shop.passed()
-    mine = writer.write(seconds, shop.say)
-    shop.say(f"wrote {int((mine & LEARN > 0).sum()) / 1e6:.2f} M tokens of replies to {int((mine & START > 0).sum())}")
-    part = options.work / f"part-{shop.rank}.npy"
-    np.save(part, mine)
-    part.replace(replies_file(options.work, shop.rank))
-    until = time.time() + PATIENCE
-    others = [replies_file(options.work, rank) for rank in range(shop.world)]
-    while time.time() < until and not all(each.exists() for each in others):
-        time.sleep(0.1)
-    return prompts.begin, [np.load(each) for each in others if each.exists()]
-
-
-def replies_file(work: Path, rank: int) -> Path:
-    """Return where a process leaves the replies it wrote."""
-    return work / f"replies-{rank}.npy"
 
 
 def commonest(texts: Texts, keep: int) -> tuple[Tensor, float]:
@@ -198,19 +146,7 @@ def main(given: list[str] | None = None) -> Mapping[str, Any]:
     options = arguments(given)
     options.out.mkdir(parents=True, exist_ok=True)
     if not options.evaluate:
-        options.work.mkdir(parents=True, exist_ok=True)
-        world = max(1, min(torch.cuda.device_count(), len(LAYERS)))
-        for rank in range(world):
-            replies_file(options.work, rank).unlink(missing_ok=True)
-        others = [
-            multiprocessing.get_context("spawn").Process(target=work, args=(options, rank, world, began))
-            for rank in range(1, world)
-        ]
-        for other in others:
-            other.start()
-        work(options, 0, world, began)
-        for other in others:
-            other.join()
+        shared_out(work, options, len(LAYERS), began)
     found = evaluated(options)
     print(json.dumps(found, indent=1), flush=True)
     (options.out / "evaluation.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
@@ -221,29 +157,8 @@ def main(given: list[str] | None = None) -> Mapping[str, Any]:
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--target", type=Path, required=True, help="the prepared starter")
-    parser.add_argument("--prompts", type=Path, help="JSON lines of prompts, see asked.py")
-    parser.add_argument("--work", type=Path, help="folder for the replies (some 100 MB)")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the students")
-    parser.add_argument("--minutes", type=float, default=9, help="wall-clock time for all of it")
-    parser.add_argument("--ending", type=float, default=25, help="seconds of it kept for writing and measuring")
-    parser.add_argument("--writing", type=float, default=0.28, help="the share of it by which all replies are written")
-    parser.add_argument("--rows", type=int, default=3072, help="replies under way at a time on a device")
-    parser.add_argument("--width", type=int, default=448, help="tokens a prompt and its reply have at most")
-    parser.add_argument("--steps", type=int, default=16_384, help="tokens a row writes at most")
-    parser.add_argument("--batch", type=int, default=32_768, help="tokens of a step of learning")
-    parser.add_argument("--tokens", type=int, default=40_000, help="held-out positions that are measured")
-    parser.add_argument("--seed", type=int, default=0, help="of the draws: another one, other replies")
-    parser.add_argument("--only", choices=LAYERS, help="teach this one alone, once on every GPU")
-    parser.add_argument("--initial", type=Path, help="begin with what lies here of the students, written before")
-    parser.add_argument("--paces", type=float, nargs="+", default=[1.0], help="of learning, one after another a GPU")
-    parser.add_argument("--evaluate", action="store_true", help="only measure")
-    parser.add_argument("--dry-run", action="store_true", help="rows, lengths and batches that a CPU can take")
-    options = parser.parse_args(given)
-    if options.dry_run:
-        options.rows, options.width, options.steps, options.batch, options.ending = 8, 96, 256, 512, 0.0
-    return options
+    parser = usual(__doc__, "students", LAYERS, ending=25, writing=0.28, batch=32_768, tokens=40_000)
+    return read_options(parser, given)
 
 
 if __name__ == "__main__":

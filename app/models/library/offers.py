@@ -62,7 +62,7 @@ class Offer:
         """True where there is a drafter, and the GPU that such are made for has room for it."""
         if self.drafter is None or self.verdict.device != "cuda":
             return False
-        return self.verdict.answer == "fits" and self.verdict.needed + self.drafter.on_gpu <= self.verdict.free
+        return self.verdict.holds_besides(self.drafter.on_gpu)
 
     def with_drafter(self) -> Offer:
         """Return the offer of the same with its drafter."""

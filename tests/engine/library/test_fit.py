@@ -9,7 +9,7 @@ import pytest
 
 from engine.account import LEAST, STEP, needs
 from engine.config import DRAFTERS, PRESETS
-from engine.library import CATALOGUE, Gpu, Hardware, judge
+from engine.library import CATALOGUE, Gpu, Hardware, Library, judge, shown
 from engine.library.fit import SPARE
 
 GB = 10**9
@@ -110,3 +110,17 @@ def test_least_context_is_a_chat() -> None:
     level = CATALOGUE["smollm2"].models["draft"].dimensions
     room = needs([level], LEAST - 1, "cuda").total + SPARE
     assert judge([level], machine(room, 24 * GB), 4096).answer == "no"
+
+
+def test_a_drafter_that_does_not_fit_besides_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Guards: "Fits", and a drafter of gigabytes fetched that the card then has no room for."""
+    entry = CATALOGUE["qwen3-8b"]
+    needed = needs(entry.dimensions, 8192, "cuda").total + SPARE
+    for free, said in ((needed, True), (needed + entry.drafters[0].on_gpu, False)):
+        monkeypatch.setattr(shown, "probe", lambda _folder, free=free: machine(free, 64 * GB))
+        assert shown.show_fit(Library(tmp_path / "models", tmp_path / "library.json"), "qwen3-8b", 8192) == 0
+        told = capsys.readouterr().out
+        assert "Fits." in told
+        assert ("Not with its drafter" in told) == said
