@@ -18,8 +18,9 @@ from torch import Tensor
 
 from engine.config import PRESETS, Sampling, Stage
 from engine.decoding.chain import build
-from engine.decoding.hierarchy import Reader, Verifier
+from engine.decoding.hierarchy import Verifier
 from engine.decoding.laws import Sampler
+from engine.decoding.readers import Reader
 from engine.decoding.sources import making
 from engine.decoding.trunk import Trunk
 from engine.events import Round

@@ -26,7 +26,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Sequence
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 import torch
@@ -37,6 +37,7 @@ from engine.decoding.acceptance import agreeing, measured, tolerated
 from engine.decoding.facts import Drafted, Fact, Guess, Judged
 from engine.decoding.laws import Laws, Sampler
 from engine.decoding.policies import stops
+from engine.decoding.readers import Guesser, Held, Judge, Reader
 from engine.decoding.tape import Tape
 
 Drafting = Generator[Fact, None, None]
@@ -70,48 +71,6 @@ def produce(level: Level, tape: Tape) -> Drafting:
         yield from level.settle(tape, mark)
         if tape.full or not level.unfilled(len(tape) - start):
             return
-
-
-class Held(Protocol):
-    """What a level reads, with what that holds of the tape."""
-
-    index: int
-
-    def prefill(self, tape: Sequence[int], upto: int) -> None:
-        """Bring the caches to ``upto`` tokens of the tape."""
-
-    def rewind(self, length: int) -> None:
-        """Forget every token from position ``length`` on."""
-
-
-class Reader(Held, Protocol):
-    """What the laws of a level come from: an exit of a model, a whole model, or a table in a test."""
-
-    def laws(self, tape: Sequence[int], mark: int, rows: int) -> Laws:
-        """Return the laws after tape[:mark], tape[:mark + 1], ... (``rows`` of them) in one pass."""
-
-
-class Judge(Reader, Protocol):
-    """What the laws come from by which a level judges others."""
-
-    def laws(self, tape: Sequence[int], mark: int, rows: int, runners_up: Sequence[int] = ()) -> Laws:
-        """Return the laws of a Reader and, behind them, one for each of ``runners_up``.
-
-        These stand in place of tape[mark], tape[mark + 1], ..., each alone; the law is that behind it.
-        """
-
-    def adopt(self, place: int) -> None:
-        """Hold what the last pass made of ``runners_up[place]``, which comes next on the tape held so far."""
-
-
-class Guesser(Held, Protocol):
-    """What guesses several tokens in one pass."""
-
-    def guess(self, tape: Sequence[int]) -> int:
-        """Make the pass behind ``tape``; return how many positions it computed."""
-
-    def law(self, tape: Sequence[int]) -> Laws | None:
-        """Return the law after ``tape``, to which tokens may have come since; None where it guesses no further."""
 
 
 R_co = TypeVar("R_co", bound=Held, covariant=True)

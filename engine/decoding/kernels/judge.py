@@ -36,16 +36,14 @@ def judge(
     A token is kept if it is the choice of ``own``, and by an ``acceptance`` that is LOSSY also others (see
     engine.decoding.acceptance). ``guess``: the laws of the level below; without them a rule that compares with these is
     exact. Behind tokens that are all kept the level's own choice follows if ``bonus``, and where nothing was proposed;
-    never on a full tape, nor where it has no row. ``top``: what is kept is settled. ``record`` gets the verdict and the
-    time.
+    never on a full tape, nor where it has no row. ``top``: what is kept is settled. ``record`` gets verdict and time.
     """
-    raw, device = own.raw, own.raw.device
+    raw, rows, device = own.raw, len(own.raw), own.raw.device
     if guess is None:
         acceptance, guess = Acceptance() if acceptance.compares else acceptance, own
     if not raw.is_cuda:
         reference.judge(level, board, own, record, acceptance=acceptance, guess=guess, bonus=bonus, top=top)
         return
-    rows, vocabulary = raw.shape
     both: dict[str, Argument] = {
         "state": board.words,
         "tape": board.tape,
@@ -57,7 +55,7 @@ def judge(
         "record": record.words,
         "level": level,
         "rows": rows,
-        "vocabulary": vocabulary,
+        "vocabulary": raw.shape[1],
         "tau": acceptance.tau,
         "bonus": bonus,
         "top": top,

@@ -11,8 +11,9 @@ from engine.architecture.holding import Holding
 from engine.budget import stored
 from engine.config import TARGET, Preset, Role, Source, Stage, Window
 from engine.decoding.goodput import Goodput
-from engine.decoding.hierarchy import Autoregressive, Drafter, Judge, Reader
+from engine.decoding.hierarchy import Autoregressive, Drafter
 from engine.decoding.laws import Sampler
+from engine.decoding.readers import Judge, Reader
 from engine.decoding.trunk import Trunk
 from engine.errors import SettingError
 from engine.model import Transformer
