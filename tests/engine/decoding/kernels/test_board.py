@@ -85,35 +85,37 @@ def test_a_pass_begins_with_the_last_tokens() -> None:
 
 def test_states_are_recalled_by_position() -> None:
     """A ring read at its slots instead of its positions gives back another token's state once it has gone round."""
-    board, ring, start = Board.empty(200, 9, CPU), torch.zeros(RING, 4), torch.zeros(1).int()
-    for position in range(0, 150, 3):
+    end = RING + 88
+    board, ring, start = Board.empty(2 * RING, 9, CPU), torch.zeros(RING, 4), torch.zeros(1).int()
+    for position in range(0, end, 3):
         start.fill_(position)
         keep(ring, start, torch.arange(position, position + 3.0)[:, None].expand(3, 4))
-    board.write([1] * 150, 0)
-    assert recall(ring, board, 5, start, None)[:, 0].tolist() == [145, 146, 147, 148, 149]
-    assert start == 145
+    board.write([1] * end, 0)
+    assert recall(ring, board, 5, start, None)[:, 0].tolist() == [*range(end - 5, end)]
+    assert start == end - 5
 
 
 def test_rows_pair_what_was_made_of_a_token_with_the_one_behind_it() -> None:
     """Features and embedding off by one against each other, and a drafter never learns anything."""
-    board, table, starts = Board.empty(200, 200, CPU), torch.arange(200.0)[:, None].expand(200, 4), torch.zeros(2).int()
-    rings = [torch.zeros(RING, 8), torch.zeros(RING, 8)]
-    for position in range(120):
+    end, rings, starts = RING + 56, [torch.zeros(RING, 8), torch.zeros(RING, 8)], torch.zeros(2).int()
+    board, table = Board.empty(2 * RING, 2 * RING, CPU), torch.arange(2.0 * RING)[:, None].expand(2 * RING, 4)
+    for position in range(end):
         for at, ring in enumerate(rings):
             keep(ring, torch.tensor([position]), torch.full((1, 8), 1000.0 * at + position))
-    board.write(list(range(120)), 0)
+    board.write(list(range(end)), 0)
     hidden, states = open_rows(board, table, rings, 3, starts, None)
-    assert (starts.tolist(), hidden[:, 0].tolist()) == ([116, 117], [117, 118, 119])
-    assert states[:, [0, 15]].tolist() == [[116, 1116], [117, 1117], [118, 1118]]
+    assert (starts.tolist(), hidden[:, 0].tolist()) == ([end - 4, end - 3], [end - 3, end - 2, end - 1])
+    assert states[:, [0, 15]].tolist() == [[row, 1000 + row] for row in range(end - 4, end - 1)]
     _, apart = open_rows(board, table, rings, 3, starts, None, apart=True)
     assert torch.equal(torch.cat([*apart], dim=1), states)
     board.idle.fill_(1)
     board.length.fill_(60)
     hidden, nothing = open_rows(board, table, [], 1, starts, None, idle=True)
-    assert (starts.tolist(), hidden[:, 0].tolist(), nothing.numel()) == ([116, 117], [117], 0)
+    assert (starts.tolist(), hidden[:, 0].tolist()) == ([end - 4, end - 3], [end - 3])
+    assert nothing.numel() == 0
     board.length.fill_(2)  # shorter than the rows asked for
     hidden, states = open_rows(board, table, rings, 3, starts, None)
-    assert (starts.tolist(), hidden[0, 0].item(), states[0, 0].item()) == ([0, 1], 1, 64)
+    assert (starts.tolist(), hidden[0, 0].item(), states[0, 0].item()) == ([0, 1], 1, RING)
 
 
 def test_an_untouched_record_tells_nothing() -> None:
