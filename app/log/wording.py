@@ -80,6 +80,8 @@ def counts(level: LevelTally, *, bottom: bool, top: bool) -> str:
         return f"{level.written:,} written"
     if level.rate is None:
         return "–"
+    if top and not level.offered:  # of a longer chain, of which nothing else was at work
+        return f"{level.written:,} written"
     if bottom:
         return f"{level.written:,} · {percent(level.rate)} kept"
     return f"{level.stood:,} of {level.offered:,} kept · {percent(level.rate)}"

@@ -41,7 +41,8 @@ class WindowsField(Field):
 
     @property
     def _stages(self) -> tuple[Stage, ...]:
-        return self._preset.stages[:-1] if self._preset else ()
+        """The levels below the target whose windows can be set; none where the engine finds them."""
+        return self._preset.stages[:-1] if self._preset and not self._preset.gathers else ()
 
     @property
     def _name(self) -> str:
@@ -73,7 +74,9 @@ class WindowsField(Field):
             made.setSizePolicy(made.sizePolicy().Policy.Fixed, made.sizePolicy().Policy.Fixed)
             form.addRow("", made)
         else:
-            form.addRow(Label("The big model writes alone: nothing is guessed."))
+            found = "Found while it writes: whatever proves fastest."
+            alone = "The big model writes alone: nothing is guessed."
+            form.addRow(Label(found if self._preset and self._preset.gathers else alone))
         self._rows.addWidget(self._table)
 
     def _box(self, stage: Stage, level: int) -> QSpinBox:

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from app.log import wording
 from app.log.ledger import Ledger
+from app.log.planning import plan_of
 from app.log.race import Course, RaceReplay, Result, result_of
 from app.log.replay import Replay
 from app.look.announce import announce
@@ -179,8 +180,14 @@ class RaceDialog(CalmDialog):
             side.column.show_moment(reply.ledger, reply.tally, reply.seconds, anew=anew)
         if replay.over and self.outcome is not None and self.verdict.text() != str(self.outcome):
             self.verdict.setText(str(self.outcome))
-            self.facts.setText(" ".join((f"{self.outcome.figures}.", wording.drift(replay.fast.tally))).strip())
+            self.facts.setText(self._said_beside(replay.fast.tally))
             announce(self, str(self.outcome))
+
+    def _said_beside(self, fast: Tally) -> str:
+        """Return what the result rests on, and what is to be known of the method's reply."""
+        plan = plan_of(fast, technical=False)
+        known = (f"{self.outcome.figures}." if self.outcome else "", wording.drift(fast), plan.reason if plan else "")
+        return " ".join(part for part in known if part)
 
     def _tell(self, sentence: str, failure: Failure | None = None) -> None:
         self.verdict.setText(failure.sentence if failure is not None else sentence)

@@ -66,7 +66,7 @@ def test_presets_without_their_models_are_disabled(start: Start) -> None:
     running = start(ModelSet.alone("Bare", Path("target")))
     presets = running.window.topbar.presets
     enabled = {name for name, action in presets.items() if action.isEnabled()}
-    assert enabled == {"plain", "lookup", "hispec"}
+    assert enabled == {"auto", "plain", "lookup", "hispec"}
     assert "It needs a small draft model and a middle model, which Bare lacks." in presets["hsd"].toolTip()
     lacks = "It needs a drafting head made for this model, which Bare lacks. You can add one in Models."
     assert lacks in presets["head"].toolTip()

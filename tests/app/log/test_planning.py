@@ -11,6 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from app.conversations.conversation import Conversation, Message, Reply
 from app.conversations.export_file import markdown, needs_log, page
+from app.log import wording
 from app.log.planning import plan_of
 from app.look.palette import LIGHT
 from app.speculation.panel import SpeculationPanel
@@ -79,6 +80,12 @@ def test_the_panel_says_it_and_forgets_it(qtbot: QtBot) -> None:
     assert WHY in panel.plan.accessibleName()
     panel.reset()
     assert not panel.plan.isVisible()
+
+
+def test_a_target_that_was_offered_nothing_kept_nothing() -> None:
+    """Guards: "0 of 0 kept, 100%" of a chain in which the engine let the big model write alone."""
+    alone = tally_of(TOLD[:2]).levels[-1]
+    assert wording.counts(alone, bottom=False, top=True) == "2 written"
 
 
 def test_exports_and_the_terminal_say_it() -> None:

@@ -295,6 +295,7 @@ def test_the_dialog_shows_and_changes_every_option(qtbot: QtBot, file: SettingsF
 def test_the_dialog_by_keyboard(qtbot: QtBot, file: SettingsFile) -> None:
     """Guards: pages and fields only a mouse reaches; half a number, or half a sentence, taken over."""
     preferences = Preferences(file)
+    preferences.change(preset="hispec")  # whose windows can be set
     dialog = SettingsDialog(preferences)
     qtbot.addWidget(dialog)
     dialog.show()
