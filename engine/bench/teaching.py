@@ -32,6 +32,14 @@ class Steps:
     peak: int
     learnt: int
 
+    def __str__(self) -> str:
+        """Say it as a line of the table."""
+        pace = self.batch / self.seconds
+        return (
+            f"{self.kind:<8}{self.learnt / 1e6:>10.0f} M{self.seconds:>10.3f}{pace:>10,.0f}"
+            f"{self.peak / MIB:>10,.0f}{TOKENS / pace / 60:>9.0f} min"
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Teaching:
@@ -45,12 +53,7 @@ class Teaching:
         """Return the figures as text."""
         lines = [self.title, f"replies: {self.writing:,.0f} tokens a second, {ROWS} at a time", ""]
         lines.append(f"{'':<8}{'parameters':>12}{'s a step':>10}{'tokens/s':>10}{'peak MiB':>10}{'10 M tokens':>13}")
-        for each in self.steps:
-            pace = each.batch / each.seconds
-            lines.append(
-                f"{each.kind:<8}{each.learnt / 1e6:>10.0f} M{each.seconds:>10.3f}{pace:>10,.0f}"
-                f"{each.peak / MIB:>10,.0f}{TOKENS / pace / 60:>9.0f} min"
-            )
+        lines += map(str, self.steps)
         return "\n".join(lines)
 
     def to_json(self) -> dict[str, Any]:
@@ -65,10 +68,11 @@ def measure_teaching(shape: str, say: Callable[[str], None]) -> Teaching:
     target = Frozen(random_transformer(SHAPES[shape], device), ends=())
     say("writing replies")
     writing = _writing(target)
+    say(f"{writing:,.0f} tokens a second, {ROWS} at a time")
     found = []
     for kind, begin in (("head", beginning.head), ("block", beginning.block)):
-        say(f"teaching: {kind}")
         found.append(_steps(kind, target, begin))
+        say(str(found[-1]))
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
     return Teaching(f"{shape} with random weights, {where}, {STEPS} steps of each kind", writing, tuple(found))
 

@@ -37,7 +37,7 @@ def test_a_head_taught_on_a_gpu_drafts_there(tmp_path: Path) -> None:
     assert heard[-1].agreement[0] > heard[0].agreement[0] > 0
     course.finish(tmp_path / "made", {})
     session = finished(
-        Session.open(ModelSet("taught", {"target": folder, "head": tmp_path / "made"}), "cuda", room=512)
+        Session.open(ModelSet("taught", {"target": folder, "head": tmp_path / "made"}), "cuda", room=1024)
     )
 
     def answer(name: str) -> str:
