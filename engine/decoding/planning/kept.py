@@ -80,6 +80,7 @@ def _told(planner: Planner) -> dict[str, Any]:
         "best": None if best is None else [[*map(_name, best.guessers)], [*map(_name, best.judges)], best.windows],
         "purse": planner.purse,
         "rounds": planner.rounds,
+        "turning": planner.turning,
         "failed": [[[_name(source) for source in sources], *times] for sources, times in planner.failed.items()],
     }
 
@@ -107,6 +108,7 @@ def _filled(planner: Planner, value: dict[str, Any]) -> Planner:
         beliefs.beside[_sources(sources)] = [_number(took, 0, 1e6), _number(passes, 0, 1e6)]
     planner.purse = None if value["purse"] is None else _number(value["purse"], -1e6, 1e6)
     planner.rounds = int(_number(value["rounds"], 0, 1e12))
+    planner.turning = _number(value["turning"], 0, 1e4)
     planner.failed = {_sources(sources): (int(times), int(last)) for sources, times, last in value["failed"]}
     planner.best = None if value["best"] is None else _chain(*value["best"])
     return planner

@@ -8,7 +8,7 @@ pay if it agreed as often as can be hoped; all such trials together may cost a s
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from engine.config import Lookup, Preset, Source
 from engine.decoding.planning.beliefs import View
@@ -26,7 +26,7 @@ SOONEST = 2  # rounds of a trial after which it may be given up
 DWELL = 6  # rounds between two trials, and between two changes of mind
 WARM = 3  # rounds before anything is tried, where nothing is known of the target
 AHEAD = 150  # tokens on which bringing a model up to date has to pay
-THINKING = 0.005  # of the time
+THINKING, STUDY = 0.005, 10.0  # of the time, beside so many rounds at first
 
 
 @dataclass(slots=True)
@@ -59,9 +59,7 @@ class Pilot:
     trial: Trial | None = None
     _rounds: int = 0  # of this reply
     _since: int = 0  # the last change
-    _elapsed: float = 0.0
-    _thought: float = 0.0
-    _tape: Sequence[int] = field(default_factory=list)
+    _left: float | None = None  # when it was turned to another chain
 
     @classmethod
     def of(cls, course: Course, behind: Callable[[Chain], int], clock: Callable[[], float]) -> Pilot:
@@ -85,26 +83,37 @@ class Pilot:
 
     def after(self, round_: Round, tape: Sequence[int]) -> bool:
         """Learn from a round that has left ``tape``; return whether another ``chain`` is to go on from there."""
-        began = self.clock()
-        beliefs = self.planner.beliefs
-        beliefs.learn(round_, self.levels, self.chain)
+        planner, now = self.planner, self.clock()
+        if self._left is not None:  # it was turned: what that took beside the round
+            self._turned(max(now - self._left - round_.seconds, 0.0))
+        planner.beliefs.learn(round_, self.levels, self.chain)
         self._rounds, self._since = self._rounds + 1, self._since + 1
-        self.planner.rounds += 1
-        self._elapsed += round_.seconds
-        if self.planner.purse is not None:
-            self.planner.purse += SHARE * round_.seconds
-        known = len(beliefs.costs.known)
+        planner.rounds += 1
+        planner.elapsed += round_.seconds
+        self._pay(-SHARE * round_.seconds)
         before = self.chain
         if self.trial is not None:
             self._tried(self.trial, round_)
-        elif (self._thought <= THINKING * self._elapsed or self._since == DWELL) and known:
-            lookup = next((source for source in self.levels if isinstance(source, Lookup)), None)
-            if lookup is not None:
-                beliefs.copies.look(tape, lookup)
-            if self._rounds >= WARM and self._since >= 2:
-                self._think()
-        self._thought += self.clock() - began
-        return self.chain != before
+        elif planner.thought <= THINKING * planner.elapsed + STUDY * round_.seconds:
+            began = self.clock()
+            self._consider(tape)
+            planner.thought += self.clock() - began
+        self._left = self.clock() if self.chain != before else None
+        return self._left is not None
+
+    def _consider(self, tape: Sequence[int]) -> None:
+        """See what could be copied, and think where there is reason to."""
+        lookup = next((source for source in self.levels if isinstance(source, Lookup)), None)
+        if lookup is not None:
+            self.planner.beliefs.copies.look(tape, lookup)
+        if self._rounds >= WARM and self._since >= SOONEST and self.planner.beliefs.costs.known:
+            self._think()
+
+    def _turned(self, seconds: float) -> None:
+        """Learn what a turn took, which is paid for like a trial: most are part of one."""
+        before = self.planner.turning
+        self.planner.turning = seconds if not before else before + (seconds - before) / 3
+        self._pay(seconds)
 
     @property
     def levels(self) -> Sequence[Source]:
@@ -186,14 +195,14 @@ class Pilot:
                 return
             if chain.sources != self.chain.sources and self._price(chain, now) <= (self.planner.purse or 0.0):
                 self.trial = Trial(self.chain, now)
-                self._pay(self._catching_up(chain))
                 self.chain, self._since = chain, 0
                 return
 
     def _price(self, chain: Chain, now: float) -> float:
         """Return what a trial of ``chain`` is thought to cost in seconds, beside what its tokens would take anyway."""
         worth = worth_of(chain, View(self.planner.beliefs, CAUTION))
-        return TRIAL * max(worth.seconds - now * worth.tokens, 0.0) + self._catching_up(chain)
+        turns = max(2 * self.planner.turning, self._catching_up(chain))
+        return TRIAL * max(worth.seconds - now * worth.tokens, 0.0) + turns
 
     def _catching_up(self, chain: Chain) -> float:
         """Return the seconds it takes until the models of ``chain`` have read what was written without them."""

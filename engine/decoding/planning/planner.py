@@ -25,6 +25,9 @@ class Planner:
     best: Chain | None = None
     purse: float | None = None
     rounds: int = 0  # of all replies
+    elapsed: float = 0.0  # seconds of them
+    thought: float = 0.0  # seconds spent on thinking
+    turning: float = 0.0  # seconds that turning to another chain takes
     listed: list[Chain] = field(default_factory=list)  # for the reply before
     failed: dict[tuple[Source, ...], tuple[int, int]] = field(default_factory=dict)  # trials: how many, the last round
 

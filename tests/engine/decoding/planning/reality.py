@@ -28,13 +28,14 @@ THOUGHT = 1e-4  # seconds
 class Reality:
     """What passes over one position take, ``wider`` more for each further one, and how often levels agree by place.
 
-    ``noise``: how far seconds scatter; ``load``: what they are multiplied by at a moment; ``text``: what the target
-    writes at a position.
+    ``turn``: what turning to another chain takes; ``noise``: how far seconds scatter; ``load``: what they are
+    multiplied by at a moment; ``text``: what the target writes at a position.
     """
 
     costs: Mapping[Source, float]
     shares: Mapping[tuple[Source, Source], Sequence[float]]
     wider: float = 0.1
+    turn: float = 0.0
     noise: float = 0.08
     seed: int = 1
     load: Callable[[float], float] = lambda _: 1.0
@@ -67,7 +68,8 @@ class Reality:
             chain, round_ = pilot.chain, Making(self, pilot, tape).round(len(found))
             found.append((chain, round_))
             read |= dict.fromkeys(chain.sources, len(tape))
-            pilot.after(round_, tape)
+            if pilot.after(round_, tape):
+                self.seconds += self.turn
         pilot.end()
         return found
 

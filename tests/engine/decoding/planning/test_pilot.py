@@ -108,3 +108,11 @@ def test_what_a_text_repeats_is_copied() -> None:
     replies = [real.reply(planner, 120) for _ in range(3)]
     assert replies[-1][-1][0].guessers == (COPY,)
     assert pace(replies[1:]) < 0.4 * real.costs[TOP]
+
+
+def test_where_turning_is_dear_little_is_tried() -> None:
+    """Guards: trials whose turns nobody pays for. On a GPU a small model writes a dozen tokens in the time of one."""
+    made, _ = WORLDS["nothing pays"]
+    real = made(turn=0.15)
+    planner = real.planner()
+    assert changes([real.reply(planner, 150) for _ in range(6)]) <= 6
