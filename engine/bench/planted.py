@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from engine.config import Preset
-from engine.decoding.graphs.level import Level
+from engine.decoding.graphs.level import Level, Work
 from engine.decoding.graphs.levels import Ground, levels_of
 from engine.decoding.kernels import Board
 from engine.model.decode import TOKENS
@@ -73,9 +73,9 @@ class Saying:
     def __getattr__(self, name: str) -> object:
         return getattr(self._level, name)
 
-    def draft(self, board: Board, tokens: int, *, settle: bool) -> None:
+    def draft(self, board: Board, tokens: int, *, settle: bool, before: Work) -> None:
         """See Level.draft; the tape, which must have room for ``tokens``, and the record are written over."""
-        self._level.draft(board, tokens, settle=settle)
+        self._level.draft(board, tokens, settle=settle, before=before)
         board.tape.index_fill_(0, self._steps[:tokens] + board.starts[:1], 0)
         self._level.slot.record.tokens.zero_()
 

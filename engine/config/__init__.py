@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from types import MappingProxyType
@@ -39,6 +39,7 @@ __all__ = [
     "Way",
     "Weights",
     "Window",
+    "guessers",
     "holds_model",
     "models_in",
     "source_kind",
@@ -165,6 +166,12 @@ class Stage:
     fallback: bool = False
 
 
+def guessers(stages: Sequence[Stage]) -> int:
+    """Return how many of the lowest ``stages`` guess, the first that has something to propose; those above judge."""
+    fallbacks = takewhile(lambda stage: stage.fallback, stages[1:])
+    return min(1 + sum(1 for _ in fallbacks), max(len(stages) - 1, 1))
+
+
 @dataclass(frozen=True, slots=True)
 class Preset:
     """A hierarchy by name: its stages from the bottom drafter to the target.
@@ -190,8 +197,7 @@ class Preset:
     @property
     def guessing(self) -> int:
         """How many of its lowest levels guess, the first that has something to propose; those above judge."""
-        fallbacks = takewhile(lambda stage: stage.fallback, self.stages[1:])
-        return min(1 + sum(1 for _ in fallbacks), max(len(self.stages) - 1, 1))
+        return guessers(self.stages)
 
     @property
     def lossless(self) -> bool:

@@ -36,7 +36,7 @@ def build(
     chain = making(bottom.source).drafter(materials, bottom, 0)
     for index, stage in enumerate(judges, start=1):
         if index < preset.guessing:
-            chain = Fallback(making(stage.source).drafter(materials, stage, index), chain)
+            chain = Fallback(making(stage.source).drafter(materials, stage, index), chain, goodput)
             continue
         reader = making(stage.source).judge(materials, stage, index)
         chain = Verifier(reader, chain, stage.window, sampler, acceptance=stage.acceptance, bonus=stage.bonus)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 import torch
@@ -11,7 +10,7 @@ from engine.account import EXACT
 from engine.config import PRESETS, TARGET, Preset, Role, Sampling, Source
 from engine.decoding.chain import asked, build
 from engine.decoding.frequent import FrequentTokens
-from engine.decoding.goodput import Goodput
+from engine.decoding.goodput import Goodput, Turns
 from engine.decoding.hierarchy import Drafter
 from engine.decoding.laws import Sampler
 from engine.decoding.sources import Materials, Own, making
@@ -30,7 +29,7 @@ class EagerRunner:
         self.device, self.vocabulary = device, vocabulary
         self._trunks: dict[Role, Trunk] = {}
         self._own: dict[Role, Own] = {}
-        self._goodputs: dict[tuple[Source, ...], Goodput] = defaultdict(Goodput)
+        self._goodputs: dict[tuple[Source, ...], Goodput] = {}
         self._sampler = Sampler(Sampling())
 
     @property
@@ -95,7 +94,8 @@ class EagerRunner:
 
     def chains(self, preset: Preset) -> tuple[Drafter, PlainStep]:
         """Return ``preset`` at work on the reply that was begun, and plain decoding over the same caches."""
-        goodput = self._goodputs[tuple(stage.source for stage in preset.stages)]
+        sources = tuple(stage.source for stage in preset.stages)
+        goodput = self._goodputs.setdefault(sources, Goodput() if preset.guessing == 1 else Turns())
         chain = build(preset, self._trunks, self._sampler, self.vocabulary, goodput, self._own)
         (plain,) = PRESETS["plain"].stages
         materials = Materials(self._trunks, self._sampler, self.vocabulary)

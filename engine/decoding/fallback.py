@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 
 from torch import Tensor
 
 from engine.decoding.facts import Fact, Judged
+from engine.decoding.goodput import Goodput, Turns
 from engine.decoding.hierarchy import Drafter
 from engine.decoding.tape import Tape
 
@@ -20,20 +22,33 @@ class Fallback(Drafter):
 
     below: Drafter
 
-    def __init__(self, drafter: Drafter, below: Drafter) -> None:
-        self.drafter, self.below = drafter, below
+    def __init__(self, drafter: Drafter, below: Drafter, goodput: Goodput | None = None) -> None:
+        """``goodput``: what tells a lookup below how many tokens pay."""
+        self.drafter, self.below, self._goodput = drafter, below, goodput
         self._guessed = drafter  # who proposed last
+        self._began = 0.0
 
     def settle(self, tape: Tape, mark: int) -> Iterator[Fact]:
         """Append what it guesses, unless something was proposed from ``mark`` on."""
         self._guessed = self.below if len(tape) > mark else self.drafter
+        self._began = time.perf_counter()
         if self._guessed is self.drafter and not tape.full:
             self.drafter.remembers = self.remembers
             yield from self.drafter.settle(tape, mark)
 
     def judged(self, fact: Judged) -> None:
-        """Let whoever proposed learn from the verdict."""
-        self._guessed.judged(fact)
+        """Let both learn from the verdict: the one below, too, where the other guessed."""
+        self.below.judged(fact)
+        if self._guessed is self.drafter:
+            self.drafter.judged(fact)
+            if isinstance(self._goodput, Turns):
+                tokens = fact.kept + (fact.following is not None)
+                self._goodput.other(tokens, time.perf_counter() - self._began)
+
+    @property
+    def runners_up(self) -> Sequence[int]:  # type: ignore[override] # it has none of its own
+        """The second choices of who proposed."""
+        return self._guessed.runners_up
 
     def logits(self, mark: int, tokens: int) -> Tensor | None:
         """Return the plain logits of who proposed, if it has any."""

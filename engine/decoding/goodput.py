@@ -69,15 +69,50 @@ class Goodput:
         return (held + DOUBT * UNSEEN) / (seen + DOUBT)
 
 
+class Turns(Goodput):
+    """The same where another drafter guesses whenever nothing is copied: what that brings, copying has to beat."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._passes: dict[int, deque[float]] = {}  # positions -> seconds
+        self._other: deque[tuple[int, float]] = deque(maxlen=2 * RECENT)  # tokens and seconds of its rounds
+
+    def worth(self, length: int, most: int) -> int:
+        """See Goodput."""
+        if not (self._passes and self._other):
+            return 0
+        costs = [(width, median(known)) for width, known in sorted(self._passes.items())]
+        best = sum(tokens for tokens, _ in self._other) / sum(seconds for _, seconds in self._other)
+        chosen, stands, expected = 0, 1.0, 1.0
+        for count in range(1, most + 1):
+            stands *= self._likely(length + count - 1)
+            expected += stands
+            pace = expected / _between(costs, count + 1, costs[0][1])
+            if pace > best:
+                best, chosen = pace, count
+        return chosen
+
+    def time(self, positions: int, seconds: float) -> None:
+        """See Goodput."""
+        self._passes.setdefault(positions, deque(maxlen=RECENT)).append(seconds)
+
+    def other(self, tokens: int, seconds: float) -> None:
+        """Learn what a round of the other drafter brought and took."""
+        self._other.append((tokens, seconds))
+
+
 def _class(length: int) -> int:
     """Return the class of matches that are about as sure as one of ``length`` tokens."""
     return min(length, LONG).bit_length()
 
 
-def _between(costs: Sequence[tuple[int, float]], width: int) -> float:
-    """Return the cost at ``width`` on straight lines through ``costs``, beyond them as the last two go on."""
+def _between(costs: Sequence[tuple[int, float]], width: int, least: float = 1.0) -> float:
+    """Return the cost at ``width`` on straight lines through ``costs``, beyond them as the last two go on.
+
+    At the ``least`` so much.
+    """
     if len(costs) == 1:
         return costs[0][1]  # hopefully, so that it gets tried
     at = next((i for i, (known, _) in enumerate(costs) if known >= width and i), len(costs) - 1)
     (a, x), (b, y) = costs[at - 1], costs[at]
-    return max(1.0, x + (y - x) * (width - a) / (b - a))
+    return max(least, x + (y - x) * (width - a) / (b - a))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from engine.config import Stage
-from engine.decoding.graphs.level import Level
+from engine.decoding.graphs.level import Level, Work, nothing
 from engine.decoding.graphs.slots import Slot
 from engine.decoding.graphs.stack import Stack
 from engine.decoding.kernels import Board, doubt, draw, lean, open_block, open_rows
@@ -26,7 +26,8 @@ class BlockLevel(Level):
 
     ``head``: what it reads, for ``tokens`` (int32 [m]; None for all). ``markov``: both tables of its Markov head, the
     second for those tokens. ``least``: it stops where it is less sure of a token. ``mask``: [1, width], the embedding
-    of its mask. ``starts``: int32 [2], the first position taken in over again, and the next.
+    of its mask. ``starts``: int32 [2], the first position taken in over again, and the next. ``proposed``: the most
+    tokens that it, or another in its place, proposes.
     """
 
     drafter: BlockDrafter
@@ -36,19 +37,25 @@ class BlockLevel(Level):
     least: float
     mask: Tensor
     starts: Tensor
+    proposed: int
     open_taps: list[Tap] = field(default_factory=list)
 
     @classmethod
     def at(
         cls,
+        index: int,
         stage: Stage,
         stack: Stack,
         slot: Slot,
         drafter: BlockDrafter,
         head: tuple[Linear, Tensor | None],
         least: float,
+        others: int = 0,
     ) -> BlockLevel:
-        """Return it as the bottom of a chain; ``head``: what it reads and the tokens of that (int64 [m])."""
+        """Return it as level ``index``; ``head``: what it reads and the tokens of that (int64 [m]).
+
+        ``others``: the most tokens that another proposes in its place.
+        """
         reads, tokens = head
         weights, starts = drafter.weights, slot.start.new_zeros(2)
         markov = None
@@ -57,13 +64,9 @@ class BlockLevel(Level):
             markov = cut.rows, _matrix(cut.spread)
         ids = None if tokens is None else tokens.int()
         mask = stack.model.embed(torch.tensor([drafter.shape.mask], device=stack.model.device))
-        passes = 0, stage, stack, slot, 0, 0, (), drafter.shape.rows  # it runs no layer of the target
-        return cls(*passes, drafter, reads, ids, markov, least, mask, starts)
-
-    @property
-    def wanted(self) -> int:
-        """The most tokens of a window."""
-        return min(self.stage.window.tokens, self.drafter.shape.tokens)
+        proposed = max(min(stage.window.tokens, drafter.shape.tokens), others)
+        passes = index, stage, stack, slot, 0, 0, (), drafter.shape.rows  # it runs no layer of the target
+        return cls(*passes, drafter, reads, ids, markov, least, mask, starts, proposed)
 
     @property
     def own(self) -> BlockDrafter:
@@ -81,9 +84,9 @@ class BlockLevel(Level):
 
     def settled(self, length: int) -> None:
         """See Level: a pass takes in what may have come in one round, the window and a token behind it."""
-        self.drafter.settle(max(length - self.wanted - 2, 0))
+        self.drafter.settle(max(length - self.proposed - 2, 0))
 
-    def draft(self, board: Board, tokens: int, *, settle: bool) -> None:
+    def draft(self, board: Board, tokens: int, *, settle: bool, before: Work = nothing) -> None:
         """Make the pass, and draw up to ``tokens`` tokens from it one after another."""
         slot, drafter, tokens = self.slot, self.drafter, min(tokens, self.drafter.shape.tokens)
         embedding, rows = self.stack.model.embedding, drafter.shape.rows
@@ -91,16 +94,26 @@ class BlockLevel(Level):
         hidden = decode_block(drafter, self._features(board), hidden, self.starts[:1], slot.start)
         hidden = hidden[0 if drafter.shape.anchored else 1 :][:tokens]
         logits = spoken(self.head, hidden) if hidden.is_cuda else self.head(hidden)
+        before()
         for step in range(tokens):
             self._lean(logits, hidden, board, step)
-            entropy = self.stage.window.entropy
-            law = slot.laws, slot.record
-            draw(logits, slot.start, board, *law, ids=self.tokens, entropy=entropy, first=step == 0, settle=settle)
+            draw(
+                logits,
+                slot.start,
+                board,
+                slot.laws,
+                slot.record,
+                ids=self.tokens,
+                entropy=self.stage.window.entropy,
+                first=step == 0,
+                settle=settle,
+                level=self.index,
+            )
 
     def _features(self, board: Board) -> Tensor:
         """Return what the target made of the last tokens but the newest, [window + 1, taps * width]."""
         rings = [self.stack.ring(depth) for depth in self.drafter.shape.taps]
-        _, states = open_rows(board, self.mask, rings, self.wanted + 1, self.starts, None)  # no embeddings are needed
+        _, states = open_rows(board, self.mask, rings, self.proposed + 1, self.starts, None)  # no embeddings are needed
         return states
 
     def _lean(self, logits: Tensor, states: Tensor, board: Board, step: int) -> None:

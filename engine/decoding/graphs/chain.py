@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 
-from engine.config import Preset
+from engine.config import Preset, Stage
 from engine.decoding import hierarchy
 from engine.decoding.chain import asked
 from engine.decoding.facts import Fact
 from engine.decoding.graphs.capture import Recorder
 from engine.decoding.graphs.device import Device
-from engine.decoding.graphs.level import Level
+from engine.decoding.graphs.level import Level, Work, nothing
 from engine.decoding.graphs.stack import REACH, Stack
 from engine.decoding.graphs.turns import Drafting, Judging
 from engine.decoding.graphs.ways import Stepwise, Straight, Way
@@ -29,22 +31,36 @@ class GraphChain:
     def __init__(self, preset: Preset, levels: Sequence[Level], device: Device) -> None:
         self.preset, self.device, self.levels = preset, device, levels
         self.beside: list[Level] = []  # of other chains, kept ready to be turned to
-        self.judges = levels[1:]
+        self.judges = levels[preset.guessing :]
         self.top = len(levels) - 1
-        self.most = [*_most_tokens(asked(preset), self.judges), TOKENS]
+        self.guessers = levels[: preset.guessing] if self.top else levels
+        self.most = [*_most_tokens(asked(preset), preset.guessing, self.judges), TOKENS]
         self.way = self._way()
-        self._head = self._hierarchy()
+        self._head = self._hierarchy(preset)
 
     def _way(self) -> Way:
         """Return how its turns begin: straight on, unless a window may take several turns."""
-        straight = all(stage.window.tokens == 1 for stage in self.preset.stages[1:-1])
-        return (Straight if straight else Stepwise)(self.device, self.most)
+        return (Straight if straight(self.preset) else Stepwise)(self.device, self.most, self.preset.guessing)
 
-    def _hierarchy(self) -> hierarchy.Level:
-        """Return the level on top, with all below it, as ``produce`` runs them."""
-        head: hierarchy.Level = Drafting(self.levels[0], self.way)
-        for level in self.judges:
-            window = level.stage.window.tokens if level.index < self.top else 1
+    def covers(self, preset: Preset) -> bool:
+        """Tell whether it can run ``preset``: the same levels, with windows that are no wider."""
+        if len(preset.stages) != len(self.preset.stages) or straight(preset) is not straight(self.preset):
+            return False
+        return all(_covers(own, other) for own, other in zip(self.preset.stages, preset.stages, strict=True))
+
+    def narrow(self, preset: Preset) -> None:
+        """Run ``preset`` from the next round on, which it covers; what was recorded is wide enough."""
+        self.device.narrow([stage.window.tokens for stage in preset.stages[: preset.guessing]])
+        self._head = self._hierarchy(preset)
+
+    def _hierarchy(self, preset: Preset) -> hierarchy.Level:
+        """Return the level on top, with all below it, as ``produce`` runs them for ``preset``."""
+        lowest, *others = self.guessers
+        head: hierarchy.Level = Drafting(lowest, self.way)
+        for level in others:
+            head = Drafting(level, self.way, head)
+        for level, stage in zip(self.judges, preset.stages[-len(self.judges) :], strict=bool(self.judges)):
+            window = stage.window.tokens if level.index < self.top else 1
             head = Judging(level, head, self.way, window)
         return head
 
@@ -102,13 +118,15 @@ class GraphChain:
         for stack in self._stacks():
             stack.rewind(length)
 
-    @property
-    def windows(self) -> tuple[int, ...]:
-        """How many tokens each level below the top hands up at a time: as asked, or what its judge's pass has room for.
+    def windows(self, preset: Preset) -> tuple[int, ...]:
+        """Return how many tokens each level below the top of ``preset``, which it covers, hands up at a time.
 
-        A level goes on while another turn of the level below, with a token of its own behind it, still fits.
+        As many as asked, or what its judge's pass has room for. A level goes on while another turn of the level below,
+        with a token of its own behind it, still fits.
         """
-        return tuple(most - turn for turn, most in pairwise((0, *self.most[: self.top])))
+        lowest = preset.guessing
+        room = [*self.most[:lowest], *(most - turn for turn, most in pairwise(self.most[lowest - 1 : self.top]))]
+        return tuple(min(*pair) for pair in zip(asked(preset), room, strict=False))
 
     @property
     def room(self) -> int:
@@ -119,13 +137,20 @@ class GraphChain:
         return list({id(level.stack): level.stack for level in self.levels}.values())
 
     def drafting(self) -> None:
-        """Put the bottom level's drafting on the device."""
-        self.levels[0].draft(self.device.board, self.most[0] if self.top else 1, settle=self.top == 0)
+        """Put the drafting on the device: the highest that guesses begins, and goes on where no lower one does."""
+        work: Work = nothing
+        for level in self.guessers:
+            work = partial(self._guessing, level, work)
+        work()
+
+    def _guessing(self, level: Level, before: Work) -> None:
+        tokens = min(level.stage.window.tokens, self.most[level.index]) if self.top else 1
+        level.draft(self.device.board, tokens, settle=self.top == 0, before=before)
 
     def judging(self, index: int, proposed: int) -> None:
         """Put the judgement of up to ``proposed`` tokens by level ``index`` on the device."""
         below = self.levels[index - 1]
-        guess = below.slot if below.stage.source.judges else None
+        guess = below.slot if below.stage.source.judges and not below.stage.fallback else None
         self.levels[index].judge(self.device.board, guess, proposed, top=index == self.top)
 
 
@@ -151,8 +176,21 @@ class PlainStep:
         return fact.seconds
 
 
-def _most_tokens(windows: Sequence[int], judges: Sequence[Level]) -> list[int]:
-    """Return the most tokens each level below the top may hand up."""
+def straight(preset: Preset) -> bool:
+    """Tell whether each level takes one turn a round."""
+    return all(stage.window.tokens == 1 for stage in preset.stages[preset.guessing : -1])
+
+
+def _covers(own: Stage, other: Stage) -> bool:
+    width = own.window.tokens
+    return other.window.tokens <= width and replace(other, window=replace(other.window, tokens=width)) == own
+
+
+def _most_tokens(asked: Sequence[int], guessing: int, judges: Sequence[Level]) -> list[int]:
+    """Return the most tokens each level below the top may hand up; of ``guessing`` levels, the highest has theirs."""
+    if not asked:
+        return []
+    windows = [max(asked[:guessing]), *asked[guessing:]]
     room: list[int] = []
     for judge in reversed(judges):
         fits = TOKENS - judge.behind
@@ -161,4 +199,4 @@ def _most_tokens(windows: Sequence[int], judges: Sequence[Level]) -> list[int]:
     for index, fits in enumerate(room):
         turn = most[index - 1] + 1 if index else 1
         most.append(min(fits, windows[index] - 1 + turn))
-    return most
+    return [*(min(window, most[0]) for window in asked[: guessing - 1]), *most]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine import config
-from engine.decoding.graphs.level import Level
+from engine.decoding.graphs.level import Level, Work, nothing
 from engine.decoding.kernels import Board, look_up
 
 
@@ -16,8 +16,9 @@ class CopyingLevel(Level):
     def settled(self, length: int) -> None:
         """Do nothing: it holds nothing."""
 
-    def draft(self, board: Board, tokens: int, *, settle: bool) -> None:
+    def draft(self, board: Board, tokens: int, *, settle: bool, before: Work = nothing) -> None:
         """Propose up to ``tokens`` tokens at once."""
+        before()
         source = self.stage.source
         if settle or not isinstance(source, config.Lookup):
             raise TypeError(f"{source} is judged by nobody, or no lookup")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from math import inf
 
 import torch
@@ -28,6 +29,7 @@ class Device:
         self._length = -1  # unknown
         self._ahead: object | None = None
         self._tape, self._limit = Tape([]), -1
+        self._windows: list[int] = []
         self._lag = inf  # the host's clock behind the device's, in seconds: the least seen in this reply
 
     def begin(self, tape: Tape, sampling: Sampling) -> None:
@@ -43,6 +45,12 @@ class Device:
         if self._tape.limit != self._limit:
             self._limit = self._tape.limit
             self.board.end_at(self._limit)
+
+    def narrow(self, windows: Sequence[int]) -> None:
+        """Let the levels that guess propose no more tokens than these ``windows``, bottom first."""
+        if windows != self._windows:
+            self._windows = list(windows)
+            self.board.windows[: len(windows)] = torch.tensor(self._windows, dtype=torch.int32)
 
     def expects(self, ahead: object | None, tape: Tape) -> None:
         """Note that the device's tape is ``tape``, but for what the chain ``ahead`` is doing behind its end."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from engine.config import TARGET
-from engine.decoding.graphs.level import Level
+from engine.decoding.graphs.level import Level, Work, nothing
 from engine.decoding.graphs.levels import Site
 from engine.decoding.kernels import Board, draw, open_rows
 from engine.decoding.sources.head import Rows
@@ -54,7 +54,7 @@ class HeadLevel(Level):
         """See Level: the next pass makes rows again from here on, and by then the target has judged their tokens."""
         self.rows.settle(max(length - 1 - self.behind, 0))
 
-    def draft(self, board: Board, tokens: int, *, settle: bool) -> None:
+    def draft(self, board: Board, tokens: int, *, settle: bool, before: Work = nothing) -> None:
         """Make rows of all that the target has judged since, then guess up to ``tokens`` tokens one after another."""
         head, past = self.rows.head, self.rows.past
         given = None
@@ -69,8 +69,11 @@ class HeadLevel(Level):
             if given is None:
                 given = head.features(states.unbind(), ops) if head.apart else head.joined(states, ops)
             given, normed = head.step(given[-count:], embedding, ops, past)
+            logits = self.logits(normed, rests)
+            if step == 0:
+                before()
             draw(
-                self.logits(normed, rests),
+                logits,
                 self.starts[1:],
                 board,
                 self.slot.laws,
@@ -79,6 +82,7 @@ class HeadLevel(Level):
                 entropy=self.stage.window.entropy,
                 first=step == 0,
                 settle=settle,
+                level=self.index,
             )
 
     def logits(self, hidden: Tensor, idle: Tensor | None = None) -> Tensor:
@@ -93,24 +97,24 @@ def heading(site: Site, rows: Rows) -> HeadLevel:
     not there.
     """
     stack, head = site.ground.stacks[TARGET], rows.head
-    above = len(site.stages) - 1
-    if site.index or not above:
+    above = len(site.stages) - site.guessing
+    if site.index >= site.guessing or not above:
         raise NotRecorded("a head is recorded at the bottom of a chain")
-    if any(stage.window.tokens > 1 for stage in site.stages[1:-1]):
+    if any(stage.window.tokens > 1 for stage in site.stages[site.guessing : -1]):
         raise NotRecorded("a head below a level that judges several times a round is not recorded")
     if head.refusal:
         raise NotRecorded(head.refusal)
     stack.make_rings(head.shape.taps)
     linear, tokens = head.within(site.ground.slots.vocabulary)
     return HeadLevel(
-        index=0,
+        index=site.index,
         stage=site.stage,
         stack=stack,
-        slot=site.ground.slots[0],
+        slot=site.ground.slots[site.index],
         depth=0,
         lower=0,
         exits=(),
-        behind=min(site.stage.window.tokens + above, TOKENS),  # each level above adds a token of its own
+        behind=min(site.guessed + above, TOKENS),  # each level above adds a token of its own
         rows=rows,
         starts=torch.zeros(2, dtype=torch.int32, device=head.device),
         head=linear,

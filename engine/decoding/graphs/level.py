@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -12,6 +12,12 @@ from engine.decoding.graphs.slots import Slot
 from engine.decoding.graphs.stack import Stack
 from engine.decoding.kernels import Board, draw, judge, open_pass, recall, shape_laws
 from engine.decoding.sources.making import Own
+
+Work = Callable[[], None]
+
+
+def nothing() -> None:
+    """Do nothing: what lies below the lowest level does."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,15 +54,22 @@ class Level:
         """Take note that a round has left a tape of ``length`` tokens: what is behind for certain need not be again."""
         self.stack.settled(length - self.behind, self.exits)
 
-    def draft(self, board: Board, tokens: int, *, settle: bool) -> None:
-        """Draw up to ``tokens`` tokens one after another; ``settle``: nobody judges them."""
+    def draft(self, board: Board, tokens: int, *, settle: bool, before: Work = nothing) -> None:
+        """Draw up to ``tokens`` tokens one after another; ``settle``: nobody judges them.
+
+        ``before``: lets the levels below propose, once this one has seen all that has settled. It draws nothing where
+        they have.
+        """
         slot = self.slot
         for step in range(tokens):
             rests = board if step else None  # once drafting has stopped, a step costs its launches alone
             hidden = self._embedded(board, 1 if step else self.behind, idle=step > 0)
             hidden = self.stack.climb(hidden, range(self.depth), self.exits, slot.start, rests)
+            logits = self.logits(hidden, rests.idle if rests else None)
+            if step == 0:
+                before()
             draw(
-                self.logits(hidden, rests.idle if rests else None),
+                logits,
                 slot.start,
                 board,
                 slot.laws,
@@ -65,6 +78,7 @@ class Level:
                 entropy=self.stage.window.entropy,
                 first=step == 0,
                 settle=settle,
+                level=self.index,
             )
 
     def judge(self, board: Board, below: Slot | None, proposed: int, *, top: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from engine.config import TARGET, Preset, Role, Stage
+from engine.config import TARGET, Preset, Role, Stage, guessers
 from engine.decoding.graphs.level import Level
 from engine.decoding.graphs.slots import Slots
 from engine.decoding.graphs.stack import Stack
@@ -45,6 +45,16 @@ class Site:
     taps: frozenset[int] = frozenset()
 
     @property
+    def guessing(self) -> int:
+        """How many of the stages guess."""
+        return guessers(self.stages)
+
+    @property
+    def guessed(self) -> int:
+        """The most tokens any of them proposes."""
+        return max(stage.window.tokens for stage in self.stages[: self.guessing])
+
+    @property
     def stage(self) -> Stage:
         """The level's own stage."""
         return self.stages[self.index]
@@ -54,6 +64,11 @@ class Site:
         stack = self.ground.stacks[place.role]
         here = {each.depth for each in self.places if each and each.role == place.role}
         below = self.places[self.index - 1] if self.index else None
+        if self.guessing > 1 and self.index <= self.guessing:  # what was proposed may be another's
+            below = None
+        above = self.places[self.index + 1 :]
+        alone = all(each is None or each.role != place.role for each in above)
+        others = self.guessed if self.stage.fallback and alone else 0  # tokens of whose it has seen none
         exits = tuple(sorted((here - {stack.model.layers}) | (self.taps if place.role == TARGET else set())))
         stack.make_rings(exits)
         return Level(
@@ -65,7 +80,7 @@ class Site:
             lower=below.depth if below and below.role == place.role else 0,
             exits=exits,
             # A pass of this stack brings its lower levels up to date; one of another leaves its bonus token behind.
-            behind=1 + sum(each is None or each.role != place.role for each in self.places[self.index + 1 :]),
+            behind=1 + others + sum(each is None or each.role != place.role for each in above),
         )
 
 

@@ -89,8 +89,9 @@ class GraphRunner:
         if len(presets) > 1:
             ground = replace(ground, rings=frozenset().union(*(rings_of(preset, ground) for preset in presets)))
         wanted = dict.fromkeys((PRESETS["plain"], *presets))
-        fit = {preset for preset, chain in self._chains.items() if ground.rings <= chain.fills}
-        lacking = [preset for preset in wanted if preset not in fit]
+        found = {preset: self._recorded(preset, ground.rings) for preset in wanted}
+        alone = len(presets) == 1  # and to be as fast as it can: steps that a narrower window leaves out cost launches
+        lacking = [p for p, known in found.items() if not known or (alone and known[0].preset.stages != p.stages)]
         new = [GraphChain(preset, self._make_levels(preset, ground), self._device) for preset in lacking]
         for done, chain in enumerate(new):
             end = max(0, chain.room - 2 * TOKENS)
@@ -99,18 +100,19 @@ class GraphRunner:
                 yield (done + fraction) / len(new)
             self._chains[chain.preset] = chain
         for preset in wanted:
-            self._chains[preset] = self._chains.pop(preset)  # used last
+            chain = self._chain(preset)
+            self._chains[chain.preset] = self._chains.pop(chain.preset)  # used last
         while len(self._chains) > max(KEPT, len(wanted)):
             del self._chains[next(iter(self._chains))]
         free_dropped()
 
     def ready(self, preset: Preset) -> bool:
         """Tell whether ``preset`` can be set to work without recording anything."""
-        return preset in self._chains
+        return bool(self._recorded(preset))
 
     def windows(self, preset: Preset) -> tuple[int, ...]:
         """Return how many tokens each level below the top of ``preset``, once recorded, hands up at a time."""
-        return self._chains[preset].windows if self.ready(preset) else asked(preset)
+        return self._chain(preset).windows(preset) if self.ready(preset) else asked(preset)
 
     def begin(self, tape: Tape, sampling: Sampling, *presets: Preset) -> None:
         """Begin a reply on ``tape`` that may turn from one of ``presets`` to another."""
@@ -118,7 +120,7 @@ class GraphRunner:
         for stack in self._stacks.values():
             stack.close_taps()
             stack.begin()
-        levels = [level for preset in presets if self.ready(preset) for level in self._chains[preset].levels]
+        levels = [level for preset in presets if self.ready(preset) for level in self._chain(preset).levels]
         self._readers = list({id(level.own): level for level in levels if level.own is not None}.values())
 
     def chains(self, preset: Preset) -> tuple[GraphChain, PlainStep]:
@@ -126,8 +128,9 @@ class GraphRunner:
 
         What reads taps in chains that the reply may turn to goes along, so that it never falls far behind.
         """
-        chain = self._chains[preset]
+        chain = self._chain(preset)
         self._device.turn()
+        chain.narrow(preset)
         at_work = [level.own for level in chain.levels]
         chain.beside = [level for level in self._readers if not any(level.own is own for own in at_work)]
         for level in (*chain.levels, *chain.beside):
@@ -140,6 +143,14 @@ class GraphRunner:
             pass
         self.begin(tape, sampling, preset)
         return self.chains(preset)[0]
+
+    def _recorded(self, preset: Preset, rings: frozenset[int] = frozenset()) -> list[GraphChain]:
+        """Return the chains that can run ``preset`` and fill ``rings``: of its own windows first, then wider ones."""
+        fit = [chain for chain in self._chains.values() if rings <= chain.fills and chain.covers(preset)]
+        return sorted(fit, key=lambda chain: (chain.preset.stages != preset.stages, asked(chain.preset)))
+
+    def _chain(self, preset: Preset) -> GraphChain:
+        return self._recorded(preset)[0]
 
     @property
     def _device(self) -> Device:

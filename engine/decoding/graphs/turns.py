@@ -15,20 +15,21 @@ from engine.decoding.tape import Tape
 
 
 class Drafting(Level):
-    """A bottom level that draws on the device."""
+    """A level that draws on the device; over another one only where that has nothing to propose."""
 
-    def __init__(self, passes: Passes, way: Way) -> None:
-        self._passes, self._way = passes, way
+    def __init__(self, passes: Passes, way: Way, below: Level | None = None) -> None:
+        self._passes, self._way, self.below = passes, way, below
 
-    def begin(self, tape: Tape, mark: int) -> None:  # noqa: ARG002 - nobody proposed
-        """Put the drafting on its way."""
-        self._way.begin(tape)
+    def begin(self, tape: Tape, mark: int) -> None:  # noqa: ARG002 - the device knows what was proposed
+        """Put the drafting on its way, that of all who guess with it."""
+        if self.below is None:
+            self._way.begin(tape)
 
     def settle(self, tape: Tape, mark: int) -> Iterator[Fact]:  # noqa: ARG002 - it appends
         """Put what it drew on the tape."""
         yield from self._way.arrived()
         device, behind = self._way.device, self._passes.behind
-        drafts = device.slots.heard(0)
+        drafts = device.slots.heard(self._passes.index)
         assert isinstance(drafts, Drafts)  # noqa: S101 - as recorded
         if not drafts.tokens:
             return
@@ -39,7 +40,7 @@ class Drafting(Level):
             some, ended = slice(at, at + len(ends)), ends[-1]
             given = drafts.tokens[some], drafts.probabilities[some], drafts.ranks[some]
             positions = 1 if at else behind
-            self._way.tell(Drafted(0, *given, positions, clock + began / 1e9, (ended - began) / 1e9))
+            self._way.tell(Drafted(self._passes.index, *given, positions, clock + began / 1e9, (ended - began) / 1e9))
             at = some.stop
 
 

@@ -29,8 +29,9 @@ class Way(ABC):
     of this one.
     """
 
-    def __init__(self, device: Device, most: Sequence[int]) -> None:
-        self.device, self.most, self.ahead = device, most, True
+    def __init__(self, device: Device, most: Sequence[int], lowest: int) -> None:
+        """``lowest``: the index of the lowest judge."""
+        self.device, self.most, self.lowest, self.ahead = device, most, lowest, True
         self.recorded: dict[object, Work] = {}
         self._told: list[Fact] = []
         self._turn: int | None = None  # the copy of news to wait for
@@ -84,8 +85,8 @@ class Straight(Way):
     always holds the most there can be.
     """
 
-    def __init__(self, device: Device, most: Sequence[int]) -> None:
-        super().__init__(device, most)
+    def __init__(self, device: Device, most: Sequence[int], lowest: int) -> None:
+        super().__init__(device, most, lowest)
         self._under_way: deque[int] = deque()
 
     def works(self, chain: Recordable) -> Iterator[tuple[object, Work]]:
@@ -93,7 +94,7 @@ class Straight(Way):
 
         def whole() -> None:
             chain.drafting()
-            for index in range(1, len(self.most)):
+            for index in range(self.lowest, len(self.most)):
                 chain.judging(index, self.most[index - 1])
 
         yield "round", whole
@@ -129,14 +130,15 @@ class Stepwise(Way):
 
     def works(self, chain: Recordable) -> Iterator[tuple[object, Work]]:
         """Yield each judge's pass for every number of tokens it may get, then the drafting."""
-        for index in range(len(self.most) - 1, 0, -1):
+        for index in range(len(self.most) - 1, self.lowest - 1, -1):
             for proposed in self._counts(index):
                 yield (index, proposed), lambda index=index, proposed=proposed: chain.judging(index, proposed)  # type: ignore[misc]
         yield (0, 0), chain.drafting
 
     def _counts(self, index: int) -> range:
         most = self.most[index - 1]
-        return range(most, 0, -1) if index > 1 else range(most, most - 1, -1)  # how much is drafted the device knows
+        least = 1 if index > self.lowest else most  # how much is drafted the device knows
+        return range(most, least - 1, -1)
 
     def begin(self, tape: Tape) -> None:
         """See Way; the lowest judge's pass follows at once."""
@@ -144,13 +146,13 @@ class Stepwise(Way):
             return
         self.device.goes_on(None, tape)
         self.recorded[0, 0]()
-        self.recorded[1, self.most[0]]()
+        self.recorded[self.lowest, self.most[self.lowest - 1]]()
         self._turn = self.device.slots.send()
         self.device.expects(self, tape)
 
     def judge(self, index: int, proposed: int) -> None:
         """See Way."""
-        if index > 1:
+        if index > self.lowest:
             self.recorded[index, proposed]()
             self._turn = self.device.slots.send()
 

@@ -10,7 +10,7 @@ struct Settings {
 
 struct State {
     u64 key;
-    int length, base, idle, spare, starts[LEVELS];
+    int length, base, idle, spare, starts[LEVELS], windows[LEVELS];
     Settings settings;
 };
 
@@ -51,6 +51,9 @@ struct Board {
             if (tape[length - 1] == s.ends[i]) return true;
         return false;
     }
+
+    // Whether a fallback has nothing to do: something was proposed since its production began.
+    __device__ bool proposed(int level) const { return level > 0 && state->length > state->starts[level]; }
 
     __device__ void append(int token) const {
         const int at = state->length;

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from engine.config import Sampling
-from engine.decoding.kernels.sources import LEVELS, MOST_ENDS
+from engine.decoding.kernels.sources import LEVELS, MOST, MOST_ENDS
 
 NEVER = 2**31 - 1  # in `first`: the token is not on the tape
 
@@ -38,6 +38,7 @@ STATE = np.dtype(
         ("idle", "<i4"),
         ("spare", "<i4"),
         ("starts", "<i4", LEVELS),
+        ("windows", "<i4", LEVELS),
         ("settings", SETTINGS),
     ]
 )
@@ -50,7 +51,8 @@ class Board:
     ``tape``: int32 [room], of which the first ``length`` (int32 [1]) tokens count. ``first``: int32 [vocabulary], where
     a token first occurs; an entry f of token v counts for the law of position p only if f < p and tape[f] is v, so
     that rolling back is setting the length. ``base``: int32 [1], the length when the round began. ``starts``: int32
-    [8], the length when each level's current production began. ``idle``: int32 [1], 1 while the bottom drafter has
+    [8], the length when each level's current production began. ``windows``: int32 [8], the most tokens each level that
+    guesses may propose, however many a recording draws. ``idle``: int32 [1], 1 while the bottom drafter has
     stopped early. ``settings``: int32 words laid out as SETTINGS. ``key``: int64 [1], from which the noise of all
     draws follows. All but ``tape`` and ``first`` are views of ``words``, laid out as STATE.
     """
@@ -62,6 +64,7 @@ class Board:
     base: Tensor
     idle: Tensor
     starts: Tensor
+    windows: Tensor
     settings: Tensor
     key: Tensor
 
@@ -71,9 +74,10 @@ class Board:
         words = torch.zeros(STATE.itemsize // 4, dtype=torch.int32, device=device)
         tape = torch.full((room,), -1, dtype=torch.int32, device=device)
         first = torch.full((vocabulary,), NEVER, dtype=torch.int32, device=device)
-        parts = {name: _part(words, name) for name in ("length", "base", "idle", "starts", "settings", "key")}
+        parts = {name: _part(words, name) for name in STATE.names or () if name != "spare"}
         parts["key"] = parts["key"].view(torch.int64)
         board = cls(words, tape, first, **parts)
+        board.windows.fill_(MOST)
         board.apply(Sampling(), frozenset(), room, 0)
         return board
 

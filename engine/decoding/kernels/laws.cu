@@ -81,14 +81,14 @@ struct Drawing {
     Record* record;
     int tokens, columns, count, vocabulary, rows, mode;
     float most;  // entropy that stops the drafting behind a token
-    int settled;
+    int settled, level;  // who drafts: above 0 only where nothing was proposed
 };
 
 __device__ __forceinline__ Pass pass_of(const Drawing& given) {
     const Board board{given.state, given.tape, given.first};
     const int index = given.mode == SHAPE ? blockIdx.y : given.state->length - 1 - *given.start;
     const int position = *given.start + index + 1, row = position - given.state->base;
-    const bool rests = given.mode == NEXT ? given.state->idle != 0 : given.mode == FIRST && board.full();
+    const bool rests = given.mode == NEXT ? given.state->idle != 0 : given.mode == FIRST && (board.full() || board.proposed(given.level));
     return {given.logits + static_cast<u64>(max(index, 0)) * given.columns,
             given.ids,
             given.shaped + max(row, 0),
@@ -457,8 +457,7 @@ extern "C" __global__ void draw(const __grid_constant__ Drawing given) {
     const Pass pass = pass_of(given);
     if (given.mode == FIRST) {
         record->kind = DRAFTS, record->count = 0;
-        state->starts[0] = state->length;
-        state->idle = pass.board.full();
+        if (given.level == 0) state->starts[0] = state->length;
     }
     record->fresh = record->count;
     if (pass.wanted) {
@@ -471,7 +470,7 @@ extern "C" __global__ void draw(const __grid_constant__ Drawing given) {
         record->begins[at] = record->began, record->ends[at] = now();
         record->count = at + 1, record->fresh = at;
         pass.board.append(token);
-        state->idle = entropy > given.most || pass.board.full();
+        state->idle = entropy > given.most || record->count >= state->windows[given.level] || pass.board.full();
     } else {
         state->idle = 1;
     }

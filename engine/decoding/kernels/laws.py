@@ -65,19 +65,23 @@ def draw(
     entropy: float | None = None,
     first: bool = False,
     settle: bool = False,
+    level: int = 0,
 ) -> None:
     """Draw the tape's next token and append it; tensors as in shape_laws.
 
-    ``record`` gets the token, its probability, its rank and the time. Nothing more is drawn (board.idle) after a
-    law of more than ``entropy`` nats, behind a token that fills the tape, or where the law has no row. ``first``: the
-    drafting begins, unless the tape is full already: level 0's production and the record start here. Otherwise nothing
-    happens while idle. ``settle``: no judge above: all that is drawn is settled.
+    ``record`` gets the token, its probability, its rank and the time. Nothing more is drawn (board.idle) after a law of
+    more than ``entropy`` nats, behind a token that fills the tape or board.windows[level], or where the law has no row.
+    ``first``: the drafting begins, unless the tape is full already: level 0's production and the record start here. A
+    ``level`` above 0 draws only where none below has proposed anything. Otherwise nothing happens while idle.
+    ``settle``: no judge above: all that is drawn is settled.
     """
     if not logits.is_cuda:
-        reference.draw(logits, start, board, laws, record, ids=ids, entropy=entropy, first=first, settle=settle)
+        about = laws, record
+        reference.draw(logits, start, board, *about, ids=ids, entropy=entropy, first=first, settle=settle, level=level)
         return
     given = _shape(logits, start, board, laws, ids, FIRST if first else NEXT)
-    given |= {"record": record.words, "most": math.inf if entropy is None else entropy, "settled": settle}
+    given |= {"record": record.words, "most": math.inf if entropy is None else entropy}
+    given |= {"settled": settle, "level": level}
     launch(kernel("laws", "draw", logits.device), logits.device, (1, 1), 1, 0, **given)
     rank(laws, record, 1)
 
@@ -118,6 +122,7 @@ def _shape(
         "mode": mode,
         "most": 0.0,
         "settled": 0,
+        "level": 0,
     }
     for entry, slices in STEPS:
         launch(kernel("laws", entry, logits.device), logits.device, (slices, worked), THREADS, 0, **given)

@@ -35,7 +35,7 @@ extern "C" __global__ void look_up(const __grid_constant__ Copying given) {
     const u64 best = best_match(tape, length, given.longest, given.shortest);
     if (lane >= LANES) return;
     const int end = static_cast<int>(best & ((1u << PLACES) - 1));
-    const int room = best && !board.full() ? min(min(given.most, settings.limit - length), length - end) : 0;
+    const int room = best && !board.full() ? min(min(min(given.most, state->windows[0]), settings.limit - length), length - end) : 0;
     const int token = lane < room ? tape[end + lane] : -1 - lane;
     bool ends = false;
     for (int i = 0; i < settings.end_count; i++) ends |= token == settings.ends[i];

@@ -152,13 +152,15 @@ def draw(
     entropy: float | None,
     first: bool,
     settle: bool,
+    level: int = 0,
 ) -> None:
     """See laws.draw."""
     told = record.words.numpy().view(LAYOUT)[0]
     if first:
         told["kind"], told["count"] = DRAFTS, 0
-        board.starts[0] = int(board.length)
-        board.idle.fill_(_full(board))
+        if level == 0:
+            board.starts[0] = int(board.length)
+        board.idle.fill_(_full(board) or int(board.length) > int(board.starts[level]))
     if not board.idle:
         position = int(board.length)
         law = _shape_row(logits[position - 1 - int(start)], position, board, laws, ids)
@@ -167,7 +169,7 @@ def draw(
         else:
             _put(told, position - int(board.base), board, laws)
             unsure = entropy is not None and float(torch.special.entr(law).sum()) > entropy
-            board.idle.fill_(unsure or _full(board))
+            board.idle.fill_(unsure or told["count"] >= int(board.windows[level]) or _full(board))
     if settle:
         for mark in (board.base, board.starts):
             mark.fill_(int(board.length))
@@ -187,7 +189,7 @@ def look_up(board: Board, record: Record, longest: int, shortest: int, most: int
     began, settings, length = time.perf_counter_ns(), _settings(board), int(board.length)
     tape = board.tape[:length].tolist()
     found = None if _full(board) else match(tape, longest, shortest)
-    room = min(most, int(settings["limit"]) - length)
+    room = min(most, int(board.windows[0]), int(settings["limit"]) - length)
     ends = frozenset(settings["ends"][: settings["end_count"]].tolist())
     tokens = copied(tape, found[1], room, ends) if found else []
     told, count = record.words.numpy().view(LAYOUT)[0], len(tokens)

@@ -34,10 +34,12 @@ class Lookup(Drafter):
         self.source, self.window, self.index = source, window, index
         self._goodput, self._places = goodput, Places()
         self._found, self._matched = list[int](), 0  # what could be copied last, and from behind how long a match
+        self._tape, self._mark = Tape([]), 0  # where to
 
-    def settle(self, tape: Tape, mark: int) -> Iterator[Fact]:  # noqa: ARG002 - the whole tape is read
+    def settle(self, tape: Tape, mark: int) -> Iterator[Fact]:
         """Append the copied tokens, if any."""
         began = time.perf_counter()
+        self._tape, self._mark = tape, mark
         self._matched, tokens = self._match(tape)
         self._found = tokens
         if self._goodput is not None and tokens:
@@ -62,11 +64,13 @@ class Lookup(Drafter):
         return length, copied(known, end, room, tape.ends) if length else []
 
     def judged(self, fact: Judged) -> None:
-        """Learn what the pass took, and of all that could have been copied whether the judge wrote it."""
+        """Learn what the pass took, and of all that could have been copied whether the judge wrote it.
+
+        Another drafter may have guessed in its place.
+        """
         if self._goodput is None:
             return
-        written = [*self._found[: fact.kept], *([] if fact.following is None else [fact.following])]
-        self._goodput.learn(self._matched, self._found, written)
+        self._goodput.learn(self._matched, self._found, self._tape[self._mark :])
         self._goodput.time(fact.positions, fact.seconds)
 
 

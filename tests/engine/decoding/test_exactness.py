@@ -11,6 +11,7 @@ from torch import Tensor
 from engine import config
 from engine.config import Sampling, Window
 from engine.decoding.facts import Drafted, Fact, Judged
+from engine.decoding.fallback import Fallback
 from engine.decoding.goodput import Goodput
 from engine.decoding.hierarchy import Autoregressive, Drafter, Verifier
 from engine.decoding.laws import Laws, Sampler
@@ -153,6 +154,35 @@ def test_lookup(*, goodput: bool) -> None:
 
     assert_exact(chain, target, 5)
     assert not goodput or proposed == {0, 1, 2}, "otherwise nothing was chosen"
+
+
+@pytest.mark.parametrize("judges", [1, 2])
+def test_a_drafter_that_guesses_where_nothing_is_copied(judges: int) -> None:
+    """Whoever proposes, and whatever the other has not seen meanwhile."""
+    draft, *levels = tables(judges + 1, 2, seed=5)
+    copied = set[bool]()
+
+    def chain(sampler: Sampler) -> Drafter:
+        below = Lookup(config.Lookup(longest=2, shortest=2), Window(2), 0)
+        bottom = Watched(Autoregressive(draft, Window(2), sampler), below)
+        bottom.copied = copied
+        top: Drafter = bottom
+        for level in levels:
+            top = Verifier(level, top, Window(1), sampler)
+        return top
+
+    assert_exact(chain, levels[-1], 4 if judges == 1 else 3)
+    assert copied == {True, False}, "or only one of them ever proposed"
+
+
+class Watched(Fallback):
+    """It notes whether something had been copied."""
+
+    copied: set[bool]
+
+    def settle(self, tape: Tape, mark: int) -> Iterator[Fact]:
+        self.copied.add(len(tape) > mark)
+        yield from super().settle(tape, mark)
 
 
 class Steady(Goodput):

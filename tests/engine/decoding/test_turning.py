@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from itertools import islice
@@ -15,11 +15,12 @@ from safetensors.torch import load_file
 from engine.config import PRESETS, ModelSet, Preset, Sampling, Stage, Window
 from engine.config.sources import Block, Exit, Head, Lookup, Model
 from engine.decoding.facts import Drafted, Fact
+from engine.decoding.goodput import Turns
 from engine.decoding.graphs import chain, stack
 from engine.decoding.relay import Relay
-from engine.decoding.tape import Tape
 from engine.loaded import How
 from engine.session import Session
+from tests.engine.decoding.turning import Run, part
 from tests.engine.drafters import write_block
 from tests.engine.family import finish
 from tests.engine.heads import write_head
@@ -39,17 +40,20 @@ WHOLE = Preset(  # every source there is, in an order that each chain keeps
         *PRESETS["plain"].stages,
     ),
 )
+SOURCES = [stage.source for stage in WHOLE.stages]
 TOP = len(WHOLE.stages) - 1
 TEXT = [int(token) for token in torch.randint(4, 250, (45,), generator=torch.Generator().manual_seed(2))]
+TWICE = TEXT[:20] * 2
 SETTINGS = {"greedy": Sampling(temperature=0, seed=1), "drawn": Sampling(temperature=2.5, top_p=1, seed=4)}
 
 
-def part(*levels: int) -> Preset:
-    """Return the chain of these ``levels`` of the whole one below the target."""
-    return replace(WHOLE, name=f"{levels}", stages=tuple(WHOLE.stages[level] for level in (*levels, TOP)))
-
-
-CHAINS = [part(*levels) for levels in ((), (0,), (1,), (2,), (3,), (4,), (3, 5), (1, 5), (4, 6))]
+MIXED = [part(WHOLE, *levels, guessing=2) for levels in ((0, 1), (0, 2), (0, 3, 5), (0, 4), (0, 4, 6))]
+CHAINS = [
+    *(part(WHOLE, *levels) for levels in ((), (0,), (1,), (2,), (3,), (4,), (3, 5), (1, 5), (4, 6))),
+    *MIXED,
+    part(WHOLE, 2, window=2),
+    part(WHOLE, 0, 1, guessing=2, window=1),
+]
 
 
 @pytest.fixture(scope="module")
@@ -76,46 +80,11 @@ def opened(models: ModelSet) -> Callable[[How], Session]:
 @pytest.fixture(scope="module")
 def plain(opened: Callable[[How], Session]) -> Callable[[str, int], list[int]]:
     """Give what plain decoding writes behind TEXT."""
-    return cache(lambda settings, tokens: Run(opened("eager"), settings, tokens, CHAINS[0]).to_the_end())
+    return cache(lambda settings, tokens: begin(opened("eager"), settings, tokens).to_the_end())
 
 
-class Run:
-    """A reply by hand, which turns when it is asked to."""
-
-    def __init__(
-        self,
-        session: Session,
-        settings: str,
-        tokens: int,
-        first: Preset,
-        text: Sequence[int] = TEXT,
-        kept: int = 0,
-    ) -> None:
-        """``kept``: how many tokens of the ``text`` caches may hold from before."""
-        self.runner, self.tape = session._loaded.runner, Tape(text, frozenset(), len(text) + tokens)
-        self.prompt, self.facts = len(text), list[Fact]()
-        self.runner.rewind(kept)
-        self.runner.begin(self.tape, SETTINGS[settings], *CHAINS)
-        runner = self.runner
-        self.relay = Relay(WHOLE, runner.context, runner.ready, runner.chains, self.tape, first)
-        with torch.inference_mode():
-            self.relay.prefill(self.tape, self.prompt - 1)
-
-    @torch.inference_mode()
-    def round(self) -> list[Fact]:
-        """Run a round; return its facts."""
-        facts = list(self.relay.draft(self.tape))
-        self.facts += facts
-        return facts
-
-    @torch.inference_mode()
-    def turn(self, chain: Preset) -> None:
-        self.relay.turn_to(chain, self.tape)
-
-    def to_the_end(self) -> list[int]:
-        while not self.tape.full:
-            self.round()
-        return self.tape[self.prompt :]
+def begin(session: Session, settings: str, tokens: int, first: Preset = CHAINS[0]) -> Run:
+    return Run(session, WHOLE, [first, *CHAINS], TEXT, tokens, SETTINGS[settings])
 
 
 @pytest.mark.parametrize(("how", "reach"), [("eager", 0), ("graphs", 0), ("graphs", 10)])
@@ -134,16 +103,35 @@ def test_turning_at_any_round_changes_no_token(
     """
     for module in (stack, chain) if reach else ():
         monkeypatch.setattr(module, "REACH", reach)
-    draw, run = random.Random(5), Run(opened(how), settings, 60, CHAINS[0])
+    draw, run = random.Random(5), begin(opened(how), settings, 60)
     left = list(CHAINS)
     while not run.tape.full:
-        if draw.random() < 0.5:
+        if draw.random() < 0.6:
             run.turn(left.pop(draw.randrange(len(left))) if left else draw.choice(CHAINS))
         facts = run.round()
-        assert {fact.level for fact in facts} <= {WHOLE.stages.index(stage) for stage in run.relay.wanted.stages}
+        assert {fact.level for fact in facts} <= {SOURCES.index(stage.source) for stage in run.relay.wanted.stages}
         assert isinstance(facts[0], Drafted) or facts[0].level == TOP
     assert not left
     assert run.tape[run.prompt :] == plain(settings, 60)
+
+
+@pytest.mark.parametrize("preset", MIXED, ids=lambda preset: preset.name)
+def test_recorded_rounds_of_several_guessers_are_those_of_the_recursion(
+    opened: Callable[[How], Session], preset: Preset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who proposed what is shown; one that others took turns with must guess as if it had been at it all along."""
+    monkeypatch.setattr(Turns, "worth", lambda _turns, _length, most: most)
+    told = []
+    for how in ("graphs", "eager"):
+        run, facts = Run(opened(how), WHOLE, [preset], TWICE, 40, SETTINGS["greedy"]), list[Fact]()
+        while not run.tape.full:
+            facts += run.round()
+        told.append([(f.level, f.tokens) if isinstance(f, Drafted) else (f.level, f.proposed, f.kept) for f in facts])
+        assert {fact.level for fact in facts if isinstance(fact, Drafted)} == {
+            0,
+            SOURCES.index(preset.stages[1].source),
+        }
+    assert told[0] == told[1]
 
 
 @pytest.mark.parametrize("how", ["eager", "graphs"])
@@ -153,8 +141,9 @@ def test_a_stop_behind_a_turn_leaves_the_caches_true(
     """Whoever was at work, or had been before, must not count on tokens that went with the stop."""
     draw, expected, text = random.Random(8), plain("drawn", 60), list(TEXT)
     while len(text) < len(TEXT) + 40:
-        run = Run(opened(how), "drawn", 60, draw.choice(CHAINS), text, kept=len(text) - 1)
-        run.tape.limit = len(TEXT) + 60
+        chains = [draw.choice(CHAINS), *CHAINS]
+        left = len(TEXT) + 60 - len(text)
+        run = Run(opened(how), WHOLE, chains, text, left, SETTINGS["drawn"], kept=len(text) - 1)
         for _ in range(2):
             run.round()
             run.turn(draw.choice(CHAINS))
@@ -174,11 +163,11 @@ def test_a_small_model_that_is_full_is_left_out_of_any_chain(
     """Its number stays nobody's: the log of a reply names its levels once."""
     session = opened("eager")
     expected = plain("greedy", 60)[:40]
-    run = Run(session, "greedy", 40, CHAINS[0])
+    run = begin(session, "greedy", 40)
     contexts = {"draft": len(TEXT) + 20, "qualifier": 250, "target": 256}
     run.relay = Relay(WHOLE, contexts.__getitem__, run.runner.ready, run.runner.chains, run.tape, CHAINS[0])
     run.round()
-    run.turn(part(4, 6))
+    run.turn(part(WHOLE, 4, 6))
     while not run.tape.full:
         before, full = run.relay.whole, len(run.tape) >= contexts["draft"]
         levels = {fact.level for fact in run.round()}
@@ -189,7 +178,7 @@ def test_a_small_model_that_is_full_is_left_out_of_any_chain(
 
 def test_a_chain_of_other_levels_is_refused(opened: Callable[[How], Session]) -> None:
     """Its facts would be told of levels that are not theirs."""
-    run = Run(opened("eager"), "greedy", 40, CHAINS[0])
+    run = begin(opened("eager"), "greedy", 40)
     for wrong in (PRESETS["hispec"], replace(CHAINS[0], stages=(WHOLE.stages[4], WHOLE.stages[3], WHOLE.stages[TOP]))):
         with pytest.raises(ValueError, match="in another order"):
             run.turn(wrong)

@@ -1,0 +1,101 @@
+"""Chains that turn into others on a CUDA device: the text stays plain decoding's, and nothing is recorded meanwhile."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+pytest.importorskip("torch")
+
+import torch
+
+from engine.architecture import read_architecture
+from engine.config import PRESETS, ModelSet, Preset, Sampling, Stage, Window, tiny_models
+from engine.config.sources import Head, Lookup, Model
+from engine.decoding.facts import Fact, Judged
+from engine.prompts import PROMPTS
+from engine.session import Session
+from tests.engine.decoding.turning import Run, part
+from tests.engine.family import finish
+from tests.engine.heads import write_head_for
+
+pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
+WHOLE = Preset(
+    "all",
+    "All",
+    "Every level a chain may use.",
+    (
+        Stage(Lookup(), Window(7)),
+        Stage(Head(), Window(4), fallback=True),
+        Stage(Model("draft"), Window(4), trimmed=True),
+        *PRESETS["hispec"].stages[:2],
+        Stage(Model("qualifier"), Window(4)),
+        *PRESETS["plain"].stages,
+    ),
+)
+LEVELS = ((), (0,), (1,), (2,), (3, 4), (2, 5), (1, 4))
+SETTINGS = {
+    "greedy": Sampling(temperature=0, seed=1),
+    "even": Sampling(temperature=5, top_p=1, seed=5),  # levels agree on what all but the noise leaves open
+    "penalty": Sampling(temperature=1.0, top_p=1, min_p=0.05, repetition_penalty=1.2, seed=4),
+}
+TOKENS = 700  # a head that is away for the whole of it is kept within reach of the rings
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+    folder, target = tmp_path_factory.mktemp("head"), read_architecture(tiny_models().target)
+    write_head_for(folder, target, target.vocabulary // 2)
+    models = ModelSet("Tiny, with a head", {**tiny_models().models, "head": folder})
+    session = finish(Session.open(models, "cuda"))
+    list(session.prepare(WHOLE, PRESETS["plain"]))  # loads
+    list(session.prepare(session._loaded.fit(WHOLE), *chains(session)))
+    yield session
+    session.close()
+
+
+def chains(session: Session) -> list[Preset]:
+    whole = session._loaded.fit(WHOLE)
+    return [part(whole, *levels) for levels in LEVELS]
+
+
+def begin(session: Session, first: Preset, settings: str, tokens: int = TOKENS) -> Run:
+    text = session.tokenizer.render([("user", PROMPTS[0])])
+    whole = session._loaded.fit(WHOLE)
+    return Run(session, whole, [first, *chains(session)], text, tokens, SETTINGS[settings])
+
+
+def kept(facts: Sequence[Fact]) -> int:
+    return sum(fact.kept for fact in facts if isinstance(fact, Judged) and fact.level == len(WHOLE.stages) - 1)
+
+
+@pytest.mark.parametrize("settings", SETTINGS)
+def test_turning_at_any_round_changes_no_token(session: Session, settings: str) -> None:
+    """A state, a row or a key of a level that was away, or what a round begun ahead has left, would show here."""
+    plain, *others = chains(session)
+    expected, draw = begin(session, plain, settings).to_the_end(), random.Random(3)
+    run = begin(session, plain, settings)
+    while not run.tape.full:
+        if draw.random() < 0.3:
+            run.turn(draw.choice([plain, *others]))
+        run.round()
+    assert run.tape[run.prompt :] == expected
+    assert (session.how, session.why_eager) == ("graphs", "")
+
+
+def test_who_was_away_guesses_as_well_as_who_was_not(session: Session) -> None:
+    """Rows made of states that a ring has lost or mixed up guess badly: the text would not show it."""
+    plain, _, head, *_ = chains(session)
+    stays, away = begin(session, head, "even"), begin(session, plain, "even")
+    while len(away.tape) < away.prompt + TOKENS - 60:
+        away.round()
+    away.turn(head)
+    while len(stays.tape) < len(away.tape):
+        stays.round()
+    counts = []
+    for run in (stays, away):
+        facts = [fact for _ in range(12) for fact in run.round()]
+        counts.append(kept(facts))
+    assert abs(counts[0] - counts[1]) <= 8
