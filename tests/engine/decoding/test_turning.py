@@ -31,7 +31,7 @@ WHOLE = Preset(  # every source there is, in an order that each chain keeps
     "Every level a chain may use.",
     (
         Stage(Lookup(), Window(7)),
-        Stage(Head(), Window(4), fallback=True),
+        Stage(Head(), Window(5), fallback=True),
         Stage(Block(0.0), Window(5), fallback=True),
         Stage(Exit(1 / 8), Window(3, entropy=2.0)),
         Stage(Model("draft"), Window(4), trimmed=True),

@@ -45,6 +45,7 @@ class Run:
         kept: int = 0,
     ) -> None:
         runner = self.runner = session._loaded.runner
+        assert all(map(runner.ready, chains)), "or plain decoding would go on in their place"
         self.tape, self.prompt = Tape(text, frozenset(), len(text) + tokens), len(text)
         with torch.inference_mode():
             runner.rewind(kept)
