@@ -134,9 +134,12 @@ def ids(events: list[Event]) -> tuple[int, ...]:
 def test_rounds_are_those_of_the_recursion(session: Open, preset: Preset, monkeypatch: pytest.MonkeyPatch) -> None:
     """A wrong row, mark or position changes who is told to have written or vetoed what, long before the reply.
 
-    No window is said to be cut where it fits. A recorded lookup copies as much as it is asked to; so does the other.
+    No window is said to be cut where it fits. A recorded lookup copies as much as it is asked to; so does the other,
+    and drafts as long as it is asked to: recordings do not stop by what a processor's windows ask for.
     """
     monkeypatch.setattr(Goodput, "worth", lambda _goodput, _length, most: most)
+    for kind in ("model", "head"):
+        monkeypatch.setattr(f"engine.decoding.sources.{kind}.frugal", lambda preset, *_: preset)
     recorded, called = ask(session("graphs"), preset), ask(session("eager"), preset)
     assert told(recorded) == told(called)
     ends = [event for event in (recorded[-1], called[-1]) if isinstance(event, Finished)]
