@@ -57,8 +57,8 @@ class LevelTally:
     """One level's share of an answer.
 
     ``offered``: tokens handed up to it by the levels below, those dropped behind a veto included; ``judged``: how
-    many of them it looked at; ``stood``: how many it let stand. ``written``: tokens of its own, the first choice at
-    each place; ``kept``: those of them that are in the answer, or a second choice in place of one.
+    many of them it looked at; ``stood``: how many it let stand. ``written``: tokens of its own; ``kept``: those of
+    them that are in the answer.
     """
 
     info: LevelInfo
@@ -163,18 +163,17 @@ class Tally:
 
     def _add_token(self, token: Token) -> None:
         own = self.levels[token.level]
-        first = not token.runner_up
-        own.written += first
+        own.written += 1
         own.kept += not token.ghost
         if token.instead is not None and not token.ghost:
             self._lags.append(token.lag)
         above_it = [level for level in self._working if level > token.level]
         last = next((level for level in above_it if level > token.reached), self._top)
         for above in (level for level in above_it if level <= last):
-            self.levels[above].offered += first
+            self.levels[above].offered += 1
             self.levels[above].stood += token.reached >= above
         for judge, _ in token.judged[1:]:
-            self.levels[judge].judged += first
+            self.levels[judge].judged += 1
 
     def _plan(self, plan: Planned) -> None:
         """Begin to count for ``plan``, which is told before its first round and with it."""

@@ -56,8 +56,8 @@ class AcceptanceHistory:
             self.places[place] = (offered + 1, stood + stands)
 
     def _stands(self, at: int, level: int) -> list[bool]:
-        """Return for each first choice that reached ``level`` in a round whether that level kept it."""
-        tokens = [token for token in self.ledger.rounds[at].tokens if not token.runner_up]
+        """Return for each token that reached ``level`` in a round whether that level kept it."""
+        tokens = self.ledger.rounds[at].tokens
         return [token.reached >= level for token in tokens if token.level < level <= token.reached + 1]
 
 

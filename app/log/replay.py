@@ -125,6 +125,6 @@ def standing(round_: Round, seconds: float) -> Iterator[Token]:
         count = sum(over[number] for number in token.passes)
         if count and count == len(token.passes):
             yield token
-        elif count and not token.runner_up:  # all of its judges but the last kept it
+        elif count:  # all of its judges but the last kept it
             told = {name: getattr(token, name)[:count] for name in ("judged", "ranks", "passes")}
             yield replace(token, reached=token.judged[count - 1][0], rejected_by=None, discarded=False, **told)

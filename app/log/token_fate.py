@@ -61,15 +61,14 @@ def story(ledger: Ledger, index: int, captions: Sequence[Caption]) -> str:
     token, nouns = ledger.tokens[index], [caption.noun for caption in captions]
     if len(nouns) == 1:
         return f"Written by {nouns[0]}, one token a pass."
-    second = " as its second choice" if token.runner_up else ""
-    parts = [f"{'Guessed' if guesses(ledger.levels, token.level) else 'Written'} by {nouns[token.level]}{second}"]
+    parts = [f"{'Guessed' if guesses(ledger.levels, token.level) else 'Written'} by {nouns[token.level]}"]
     above = range(token.level + 1, len(nouns))
     judges = {level for level, _ in token.judged[1:]} or above  # of all above its writer, those that were at work
     parts += [f"kept by {nouns[level]}" for level in above if level in judges and level <= token.reached]
     if token.rejected_by is not None:
         parts.append(f"rejected by {nouns[token.rejected_by]}{_instead(ledger, index, nouns)}")
     elif token.discarded:
-        parts.append("not needed" if token.runner_up else "dropped because a token before it was rejected")
+        parts.append("dropped because a token before it was rejected")
     elif (vetoed := _replaced(ledger, index)) is not None:
         parts[0] += f" in place of {quoted(vetoed.text)}"
     would = "" if token.instead is None else f" {captions[-1].subject} would have written {quoted(token.instead)}."

@@ -135,16 +135,12 @@ class Window:
     kept and judged like any other, so the reply's law is untouched (SVIP, arXiv 2411.18462).
     ``confidence``: nor does it go on where all of the window's tokens together are less likely than this by its plain
     law. Recorded passes do not ask: on a GPU a row more costs next to nothing.
-    ``runners_up``: at so many places from its first on, a drafter that guesses one token after another has its second
-    choice judged as well; where that is the judge's, one token more comes of the round. Each is a row of the judge's
-    pass and no further pass of the drafter, so it pays where rows cost next to nothing.
     On a GPU a pass holds 16 tokens, so a level hands up earlier where its window would not fit the judge's pass.
     """
 
     tokens: int
     entropy: float | None = None
     confidence: float | None = None
-    runners_up: int = 0
 
 
 @dataclass(frozen=True, slots=True)

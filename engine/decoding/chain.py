@@ -38,7 +38,7 @@ def build(
         if index < preset.guessing:
             chain = Fallback(making(stage.source).drafter(materials, stage, index), chain, goodput)
             continue
-        reader = making(stage.source).judge(materials, stage, index)
+        reader = making(stage.source).reader(materials, stage, index)
         chain = Verifier(reader, chain, stage.window, sampler, acceptance=stage.acceptance, bonus=stage.bonus)
     return chain
 

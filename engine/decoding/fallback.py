@@ -45,11 +45,6 @@ class Fallback(Drafter):
                 tokens = fact.kept + (fact.following is not None)
                 self._goodput.other(tokens, time.perf_counter() - self._began)
 
-    @property
-    def runners_up(self) -> Sequence[int]:  # type: ignore[override] # it has none of its own
-        """The second choices of who proposed."""
-        return self._guessed.runners_up
-
     def logits(self, mark: int, tokens: int) -> Tensor | None:
         """Return the plain logits of who proposed, if it has any."""
         return self._guessed.logits(mark, tokens)

@@ -13,12 +13,9 @@ The contract that makes this exact:
 2. The last settled token is never yet in a cache; it is the first input of the next pass.
 3. A proposed token stands only if it is the judge's choice. Greedy decoding is a one-hot law, not another branch.
 
-So windows may end anywhere, for any reason. A drafter's second choices are judged in the same pass, each as if it stood
-on the tape alone in place of the first: where one is the judge's choice, the choice behind it is known as well, and
-follows at once.
-
-Levels are generators: they yield what happened (Drafted, Judged) as it happens and can be dropped at any yield. Judges
-by a lossy rule (acceptance) keep more than their own choices, and tell what those would have been.
+So windows may end anywhere, for any reason. Levels are generators: they yield what happened (Drafted, Judged) as it
+happens and can be dropped at any yield. Judges by a lossy rule (acceptance) keep more than their own choices, and
+tell what those would have been.
 """
 
 from __future__ import annotations
@@ -34,10 +31,10 @@ from torch import Tensor
 
 from engine.config import Acceptance, Window
 from engine.decoding.acceptance import agreeing, measured, tolerated
-from engine.decoding.facts import Drafted, Fact, Guess, Judged
+from engine.decoding.facts import Drafted, Fact, Judged
 from engine.decoding.laws import Laws, Sampler
 from engine.decoding.policies import stops
-from engine.decoding.readers import Guesser, Held, Judge, Reader
+from engine.decoding.readers import Guesser, Held, Reader
 from engine.decoding.tape import Tape
 
 Drafting = Generator[Fact, None, None]
@@ -81,7 +78,6 @@ class Drafter(Level):
 
     below: Drafter | None = None
     remembers = False  # whether the judge above asks for logits
-    runners_up: Sequence[int] = ()  # its second choices in place of the first tokens of its last window
 
     def draft(self, tape: Tape) -> Drafting:
         """Extend the tape by one production; see produce."""
@@ -138,21 +134,15 @@ class Autoregressive(_Reading[Reader]):
 
     def settle(self, tape: Tape, mark: int) -> Iterator[Fact]:
         """Append tokens until the window closes or the tape is full."""
-        self.runners_up = second = list[int]()
         rules = stops(self.window)
         while True:
             began, at = time.perf_counter(), len(tape)
             law = self.reader.laws(tape, at, 1)
             tape += self.sampler.choose(law.probs, at)
             self._remember(law, at)
-            given, others = _given(law, [0], tape[at:]), list[Guess]()
-            if len(second) < self.window.runners_up:
-                second.append(self.sampler.runner_up(law, tape[at], at))
-                (probability,), (rank,) = _given(law, [0], second[-1:])
-                others.append(Guess(second[-1], probability, rank))
+            given = _given(law, [0], tape[at:])
             seconds = time.perf_counter() - began
-            told = (tape[at],), *given, law.positions, began, seconds, tuple(others)
-            yield Drafted(self.reader.index, *told)
+            yield Drafted(self.reader.index, (tape[at],), *given, law.positions, began, seconds)
             full = len(tape) - mark >= self.window.tokens or tape.full
             if full or any(rule.after(law, tape[at]) for rule in rules):
                 return
@@ -186,7 +176,7 @@ class AtOnce(_Reading[Guesser]):
             yield Drafted(self.reader.index, tokens, *given, positions, began, seconds)
 
 
-class Verifier(_Reading[Judge]):
+class Verifier(_Reading[Reader]):
     """A level over another: keeps of its windows what it would write itself, until ``window.tokens`` tokens stand.
 
     ``acceptance``: by which rule, LOSSY unless it is exact. ``bonus``: whether a choice follows a window that
@@ -197,7 +187,7 @@ class Verifier(_Reading[Judge]):
 
     def __init__(
         self,
-        reader: Judge,
+        reader: Reader,
         below: Drafter,
         window: Window,
         sampler: Sampler,
@@ -211,25 +201,20 @@ class Verifier(_Reading[Judge]):
 
     def settle(self, tape: Tape, mark: int) -> Iterator[Fact]:
         """Judge what was proposed from ``mark`` on, in one pass, and put the verdict on the tape."""
-        began, proposed, runners_up = time.perf_counter(), tape[mark:], self.below.runners_up
-        rows = len(proposed) + (not proposed or (self.bonus and not tape.full))
-        laws = self.reader.laws(tape, mark, rows, runners_up)
-        choices = self.sampler.choose(laws.probs[:rows], mark)
+        began, proposed = time.perf_counter(), tape[mark:]
+        further = not proposed or (self.bonus and not tape.full)
+        laws = self.reader.laws(tape, mark, len(proposed) + further)
+        choices = self.sampler.choose(laws.probs, mark)
         far = self._far(proposed, laws, mark)
         kept = agreeing(proposed, choices) if far is None else tolerated(proposed, choices, far, self.acceptance.tau)
-        written = choices[kept : kept + 1]
+        following = choices[kept] if kept < len(choices) else None
         del tape[mark + kept :]
         self.rewind(len(tape))
-        tape += written
+        if following is not None:
+            tape.append(following)
         self._remember(laws, mark)
-        if written and written == list(runners_up[kept : kept + 1]) and self.bonus and not tape.full:
-            behind = laws.row(rows + kept)
-            self.reader.adopt(kept)
-            self._remember(behind, len(tape))
-            written += self.sampler.choose(behind.probs, len(tape))
-            tape += written[1:]
         own = [] if far is None else choices[:kept]
-        fact = self._told(proposed, kept, written, laws, own, began)
+        fact = self._told(proposed, kept, following, laws, own, began)
         self.below.judged(fact)
         yield fact
 
@@ -246,15 +231,18 @@ class Verifier(_Reading[Judge]):
         return None if others is None else measured(rule, laws.logits[:n], others, proposed)
 
     def _told(
-        self, proposed: list[int], kept: int, written: list[int], laws: Laws, own: list[int], began: float
+        self, proposed: list[int], kept: int, following: int | None, laws: Laws, own: list[int], began: float
     ) -> Judged:
-        rows = kept, kept - len(self.below.runners_up)  # of what is written: laws of second choices come last
-        given = _given(laws, [*range(len(proposed)), *rows[: len(written)]], proposed + written)
-        following, after = [*written, None, None][:2]
+        rows, tokens = list(range(len(proposed))), list(proposed)
+        if following is not None:
+            rows.append(kept)
+            tokens.append(following)
+        given = _given(laws, rows, tokens)
         lags = _lags(laws, proposed, own)
         took = began, time.perf_counter() - began
-        counted = self.reader.index, len(proposed), kept, following
-        return Judged(*counted, *given, laws.positions, *took, tuple(own), lags, after)
+        return Judged(
+            self.reader.index, len(proposed), kept, following, *given, laws.positions, *took, tuple(own), lags
+        )
 
 
 def _given(laws: Laws, rows: list[int], tokens: list[int]) -> tuple[tuple[float, ...], tuple[int, ...]]:

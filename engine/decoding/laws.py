@@ -34,11 +34,6 @@ class Laws:
     def __len__(self) -> int:
         return self.probs.shape[0]
 
-    def row(self, index: int) -> Laws:
-        """Return the law of row ``index`` alone."""
-        alone = slice(index, index + 1)
-        return Laws(self.probs[alone], None if self.logits is None else self.logits[alone])
-
 
 class Sampler:
     """One reply's sampling settings and its key, from which every token follows; all levels share it."""
@@ -54,19 +49,6 @@ class Sampler:
         The same position gives the same draw as often as it is asked; a one-hot law gives its token.
         """
         return choices(self.key, position, probs.cpu().numpy())
-
-    def runner_up(self, law: Laws, choice: int, position: int) -> int:
-        """Return what would be drawn from a ``law`` of one row if ``choice``, which is, were not.
-
-        Where it leaves nothing else that is the likeliest other by the logits. It is a guess that nothing hangs on.
-        """
-        others = law.probs.clone()
-        others[0, choice] = 0
-        if others.any():
-            return self.choose(others, position)[0]
-        scores = (others if law.logits is None else law.logits).clone()
-        scores[0, choice] = -torch.inf
-        return int(scores.argmax())
 
     def shape(self, logits: Tensor, tape: Sequence[int], mark: int, tokens: Tensor | None = None) -> Tensor:
         """Apply the settings: logits float32 [n, m] -> probabilities of the same shape.

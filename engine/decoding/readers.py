@@ -27,19 +27,6 @@ class Reader(Held, Protocol):
         """Return the laws after tape[:mark], tape[:mark + 1], ... (``rows`` of them) in one pass."""
 
 
-class Judge(Reader, Protocol):
-    """What the laws come from by which a level judges others."""
-
-    def laws(self, tape: Sequence[int], mark: int, rows: int, runners_up: Sequence[int] = ()) -> Laws:
-        """Return the laws of a Reader and, behind them, one for each of ``runners_up``.
-
-        These stand in place of tape[mark], tape[mark + 1], ..., each alone; the law is that behind it.
-        """
-
-    def adopt(self, place: int) -> None:
-        """Hold what the last pass made of ``runners_up[place]``, which comes next on the tape held so far."""
-
-
 class Guesser(Held, Protocol):
     """What guesses several tokens in one pass."""
 

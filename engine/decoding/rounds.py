@@ -9,15 +9,13 @@ from engine.decoding.facts import Drafted, Fact, Judged
 from engine.events import Pass, PassKind, Token
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True)
 class _Entry:
     id: int
     level: int
     reached: int
     rejected_by: int | None = None
     discarded: bool = False
-    runner_up: _Entry | None = None  # of the same place
-    second: bool = False  # it is one
     judged: list[tuple[int, float]] = field(default_factory=list)
     ranks: list[int] = field(default_factory=list)
     passes: list[int] = field(default_factory=list)
@@ -45,9 +43,7 @@ class RoundLog:
         self.passes.append(Pass(fact.level, kind, fact.positions, start, fact.seconds))
         if isinstance(fact, Drafted):
             for i, token in enumerate(fact.tokens):
-                second = self._second(fact, i)
                 self._write(token, fact, i)
-                self._entries[-1].runner_up = second
         else:
             self._judge(fact)
 
@@ -65,31 +61,7 @@ class RoundLog:
             else:
                 entry.discarded = True
         if fact.following is not None:
-            second = window[fact.kept].runner_up if fact.kept < fact.proposed else None
-            if second is None or second.id != fact.following:
-                self._write(fact.following, fact, fact.proposed)
-            else:
-                self._promote(second, fact)
-        if fact.after is not None:
-            self._write(fact.after, fact, fact.proposed + 1)
-
-    def _second(self, fact: Drafted, i: int) -> _Entry | None:
-        """Return the entry of what comes second at a place, which is not in the reply unless a judge says so."""
-        if i >= len(fact.runners_up):
-            return None
-        guess = fact.runners_up[i]
-        judged = [(fact.level, guess.probability)]
-        entry = _Entry(guess.token, fact.level, fact.level, discarded=True, judged=judged, second=True)
-        entry.ranks, entry.passes = [guess.rank], [len(self.passes) - 1]
-        self._entries.append(entry)
-        return entry
-
-    def _promote(self, second: _Entry, fact: Judged) -> None:
-        """Let a runner-up stand behind the token that fell, and behind those dropped with it."""
-        self._entries.remove(second)
-        self._entries.append(second)
-        second.discarded, second.reached = False, fact.level
-        self._note(second, fact, fact.proposed)
+            self._write(fact.following, fact, fact.proposed)
 
     def _write(self, token: int, fact: Fact, i: int) -> None:
         self._entries.append(_Entry(token, fact.level, fact.level))
@@ -140,7 +112,6 @@ class RoundLog:
                     tuple(entry.passes),
                     instead,
                     entry.lag if instead is not None else 0.0,
-                    entry.second,
                 )
             )
         return tuple(found)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -11,27 +10,6 @@ from torch import Tensor
 from engine.decoding.frequent import FrequentTokens
 from engine.model import Cache, Transformer
 from engine.model.decode import boundaries
-
-
-@dataclass(frozen=True, slots=True)
-class StandIns:
-    """Tokens that each stand in, alone, for the one that a tape has at their position: from ``start`` on."""
-
-    start: int
-    tokens: Sequence[int]
-
-    @property
-    def positions(self) -> range:
-        """Where they stand."""
-        return range(self.start, self.start + len(self.tokens))
-
-
-NONE = StandIns(0, ())
-
-
-def parted(rows: Tensor, beside: range) -> tuple[Tensor, Tensor]:
-    """Return the rows of a tape, and those that stand in ``beside`` it, which come last."""
-    return rows[: len(rows) - len(beside)], rows[len(rows) - len(beside) :]
 
 
 class Tap:
@@ -45,7 +23,6 @@ class Tap:
         """``start``: the first position to come; ``nothing``: states of no position, [0, width]; ``reader``: whose."""
         self.depth, self.start, self.stop, self.reader = depth, start, start, reader
         self._parts = [nothing]  # joined when they are asked for: a reader may be away for long
-        self.beside = nothing  # of rows that stand in for some of the last pass
 
     def states(self, start: int, stop: int) -> Tensor:
         """Return the states [stop - start, width] of positions start..stop-1; RuntimeError if they are gone."""
@@ -53,12 +30,10 @@ class Tap:
             raise RuntimeError(f"states of position {start} are gone; after {self.depth} layers: from {self.start} on")
         return self._joined()[start - self.start : stop - self.start]
 
-    def keep(self, states: Tensor, beside: Tensor | None = None) -> None:
-        """Take in the states of the positions to come next; ``beside``: of rows that stand in for some, one may yet."""
+    def keep(self, states: Tensor) -> None:
+        """Take in the states of the positions to come next."""
         self._parts.append(states)
         self.stop += len(states)
-        if beside is not None:
-            self.beside = beside
 
     def release(self, upto: int) -> None:
         """Let go of the positions before ``upto``."""
@@ -149,44 +124,31 @@ class Trunk:
         """Return how many tokens have been through ``span``."""
         return self._seen[span]
 
-    def hidden(self, span: int, tape: Sequence[int], start: int, stop: int, beside: StandIns = NONE) -> Tensor:
+    def hidden(self, span: int, tape: Sequence[int], start: int, stop: int) -> Tensor:
         """Return the states [stop - start, width] that ``span`` puts out for positions start..stop-1.
 
         Runs whatever of the lower spans and of this one those positions have not been through yet. They must not lie
-        before what still waits (contract 2 of the hierarchy); raises RuntimeError if they do. States of those that
-        stand ``beside`` the tape come last.
+        before what still waits (contract 2 of the hierarchy); raises RuntimeError if they do.
         """
-        self.advance(span, tape, stop, beside)
-        waiting = self._waiting[span]
-        states = waiting.states(start, stop)
-        return torch.cat([states, waiting.beside]) if beside.tokens else states
+        self.advance(span, tape, stop)
+        return self._waiting[span].states(start, stop)
 
-    def advance(self, span: int, tape: Sequence[int], upto: int, beside: StandIns = NONE) -> None:
+    def advance(self, span: int, tape: Sequence[int], upto: int) -> None:
         """Run positions up to ``upto`` through ``span`` and all below, as far as they have not been."""
         seen = self._seen[span]
-        if seen >= upto and not beside.tokens:
+        if seen >= upto:
             return
         if span == 0:
-            ids = torch.tensor([*tape[seen:upto], *beside.tokens], dtype=torch.int64, device=self.model.device)
+            ids = torch.tensor(tape[seen:upto], dtype=torch.int64, device=self.model.device)
             entering = self.model.embed(ids)
         else:
-            entering = self.hidden(span - 1, tape, seen, upto, beside)
+            entering = self.hidden(span - 1, tape, seen, upto)
         if span == len(self.spans) - 1:
             self._waiting[span].release(seen)
-        made = tapped_run(self.model, entering, self.spans[span], self.cache, self._taps, beside.positions)
-        self._waiting[span].keep(*parted(made, beside.positions))
+        self._waiting[span].keep(tapped_run(self.model, entering, self.spans[span], self.cache, self._taps))
         self._seen[span] = upto
         if span > 0:  # what this span took no longer waits below it
             self._waiting[span - 1].release(upto)
-
-    def adopt(self, span: int, place: int) -> None:
-        """Hold as the next position what the last pass through ``span`` made of the ``place``-th stand-in."""
-        reached = self.spans[span].stop
-        for past in self.cache.layers[:reached]:
-            past.adopt(place)
-        for tap in (*self._waiting[: span + 1], *(tap for tap in self._taps if tap.depth <= reached)):
-            tap.keep(tap.beside[place : place + 1])
-        self._seen[: span + 1] = [seen + 1 for seen in self._seen[: span + 1]]
 
     def rewind(self, length: int) -> None:
         """Forget every token from position ``length`` on, in every span and tap."""
@@ -196,14 +158,12 @@ class Trunk:
         self.cache.rewind(length)
 
 
-def tapped_run(
-    model: Transformer, hidden: Tensor, layers: range, cache: Cache, taps: Sequence[Tap], beside: range = range(0)
-) -> Tensor:
+def tapped_run(model: Transformer, hidden: Tensor, layers: range, cache: Cache, taps: Sequence[Tap]) -> Tensor:
     """Take ``hidden`` [n, width] through ``layers``, in parts where ``taps`` (rising) are; see Transformer.run."""
     here = [tap for tap in taps if layers.start < tap.depth <= layers.stop]
     for part in boundaries(layers, [tap.depth for tap in here]):
-        hidden = model.run(hidden, part, cache, beside)
+        hidden = model.run(hidden, part, cache)
         for tap in here:
             if tap.depth == part.stop:
-                tap.keep(*parted(hidden, beside))
+                tap.keep(hidden)
     return hidden

@@ -87,7 +87,6 @@ class Token:
     of the one in which that level wrote or judged it. Either may be shorter than ``judged``, or empty: not known.
     ``instead``: what the highest level that judged it would have written, where it kept this token all the same, by a
     rule that is lossy; None where it is its own. ``lag``: by how many nats its plain logits favour that.
-    ``runner_up``: a second choice at its place; ``discarded`` unless it is what the level above would write there.
     """
 
     id: int
@@ -101,7 +100,6 @@ class Token:
     passes: tuple[int, ...] = ()
     instead: str | None = None
     lag: float = 0.0
-    runner_up: bool = False
 
     @property
     def ghost(self) -> bool:

@@ -23,7 +23,6 @@ class Past:
     values: Tensor
     limit: int
     length: int = 0
-    beside: tuple[Tensor, Tensor] | None = None  # keys and values of rows that stand in for some, as ``keys``
 
     @classmethod
     def empty(cls, shape: tuple[int, int], limit: int, room: int, device: torch.device, dtype: torch.dtype) -> Past:
@@ -67,36 +66,15 @@ class Past:
         self.keys[:, start:stop] = keys
         self.values[:, start:stop] = values
 
-    def rows(self, positions: range) -> tuple[Tensor, Tensor]:
-        """Return copies of the keys and the values at ``positions``, [kv_heads, m, head_dim]."""
-        keys, values = (part[:, positions.start : positions.stop].clone() for part in self.held)
-        return keys, values
-
-    def stand_in(self, keys: Tensor, values: Tensor) -> None:
-        """Keep ``keys`` and ``values`` [kv_heads, m, head_dim] of rows that stand in for some until the next pass."""
-        self.beside = keys, values
-
-    def adopt(self, place: int) -> None:
-        """Put the ``place``-th row that stood in at the next position; there is room. RuntimeError if none did."""
-        if self.beside is None:
-            raise RuntimeError("no row stood in for another")
-        self.write(self.length, *(part[:, place : place + 1] for part in self.beside))
-        self.length += 1
-
-    def attend(self, query: Tensor, first: int, stop: int, mask: Tensor | None, *, beside: bool = False) -> Tensor:
+    def attend(self, query: Tensor, first: int, stop: int, mask: Tensor | None) -> Tensor:
         """Return what ``query`` [heads, n, head_dim] gathers from ``first`` to ``stop`` - 1, [n, heads * head_dim].
 
-        ``mask``: additive [n, stop - first], None where all of them are seen. ``beside``: and from the rows that stand
-        in, of which the last columns of the mask are.
+        ``mask``: additive [n, stop - first], None where all of them are seen.
         """
-        seen = [part[:, first:stop] for part in self.held]
-        if beside and self.beside is not None:
-            seen = [torch.cat(both, dim=1) for both in zip(seen, self.beside, strict=True)]
-        keys, values = (part.to(query.dtype).unsqueeze(0) for part in seen)
         gathered = functional.scaled_dot_product_attention(
             query.unsqueeze(0),
-            keys,
-            values,
+            self.keys[:, first:stop].to(query.dtype).unsqueeze(0),
+            self.values[:, first:stop].to(query.dtype).unsqueeze(0),
             attn_mask=mask,
             enable_gqa=True,
         )

@@ -141,33 +141,17 @@ class Steps:
         """Write down the stages of one layer."""
         block(self.ops.states, self.ops, past)
 
-    def run(self, hidden: Tensor, layers: range, cache: Cache, start: int, beside: range = range(0)) -> Tensor:
-        """Return the states [n, width] of positions from ``start`` on, behind ``layers``; there is room for them.
-
-        Those that stand in ``beside`` come one by one, from the last, none of which is seen by those before it.
-        """
+    def run(self, hidden: Tensor, layers: range, cache: Cache, start: int) -> Tensor:
+        """Return the states [n, width] of positions from ``start`` on, behind ``layers``; there is room for them."""
         made = torch.empty_like(hidden, memory_format=torch.contiguous_format)
-        pasts, own = [cache.layers[at] for at in layers], len(hidden) - len(beside)
-        past = np.array([places(each) for each in pasts])
+        past = np.array([places(cache.layers[at]) for at in layers])
         work, threads = self.stages[self.begins[layers.start] : self.begins[layers.stop]], workers()
-
-        def run(rows: slice, position: int) -> None:
-            part = hidden[rows]
+        for at in range(0, len(hidden), ROWS):
+            part = hidden[at : at + ROWS]
             self.ops.states[: len(part)] = part
-            self._bring(len(part), layers, past, position, threads)
+            self._bring(len(part), layers, past, start + at, threads)
             crew.run(work, threads)
-            made[rows] = self.ops.states[: len(part)]
-
-        for at in range(0, own, ROWS):
-            run(slice(at, min(at + ROWS, own)), start + at)
-        held = [each.rows(beside) for each in pasts]
-        for position in reversed(beside):
-            row = own + beside.index(position)
-            run(slice(row, row + 1), position)
-        for each, rows in zip(pasts, held, strict=True):
-            if beside:
-                each.stand_in(*each.rows(beside))
-                each.write(beside.start, *rows)
+            made[at : at + ROWS] = self.ops.states[: len(part)]
         return made
 
     def _bring(self, n: int, layers: range, past: NDArray[np.int64], start: int, threads: int) -> None:

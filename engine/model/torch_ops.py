@@ -12,14 +12,11 @@ from engine.model.rotary import Rotation, rotated
 
 
 class TorchOperations:
-    """One pass over the positions ``start`` .. ``stop`` - 1, and over rows that each stand in for one ``beside``."""
+    """One pass over the positions ``start`` .. ``stop`` - 1."""
 
-    def __init__(self, rotation: Rotation, start: int, stop: int, eps: float, beside: range = range(0)) -> None:
-        self.start, self.stop, self.eps, self.beside = start, stop, eps, beside
+    def __init__(self, rotation: Rotation, start: int, stop: int, eps: float) -> None:
+        self.start, self.stop, self.eps = start, stop, eps
         self.cosine, self.sine = rotation.between(start, stop)
-        if beside:
-            more = rotation.between(beside.start, beside.stop)
-            self.cosine, self.sine = (torch.cat(both) for both in zip((self.cosine, self.sine), more, strict=True))
         self._visible: dict[int | None, tuple[int, Tensor | None]] = {}
 
     def norm(self, hidden: Tensor, weight: Tensor) -> Tensor:
@@ -51,11 +48,7 @@ class TorchOperations:
         if head_norm is not None:
             turned = functional.rms_norm(turned, (head_dim,), eps=self.eps) * head_norm
         turned = rotated(turned, self.cosine, self.sine).transpose(0, 1)  # [heads + kv_heads, n, head_dim]
-        own = self.stop - self.start
-        keys, values = turned[-kv_heads:], values.transpose(0, 1)
-        past.write(self.start, keys[:, :own], values[:, :own])
-        if self.beside:
-            past.stand_in(keys[:, own:], values[:, own:])
+        past.write(self.start, turned[-kv_heads:], values.transpose(0, 1))
         return turned[:-kv_heads]
 
     def attend(self, query: Tensor, past: Past, window: int | None) -> Tensor:
@@ -63,29 +56,24 @@ class TorchOperations:
         if window not in self._visible:
             self._visible[window] = self._see(window)
         first, mask = self._visible[window]
-        return past.attend(query, first, self.stop, mask, beside=bool(self.beside))
+        return past.attend(query, first, self.stop, mask)
 
     def _see(self, window: int | None) -> tuple[int, Tensor | None]:
         """Return the first position any of them sees, and an additive mask [n, seen], None where all is seen.
 
-        A token sees itself and what came before, no further back than ``window`` positions counting itself. One that
-        stands in sees itself in place of the one that it stands in for.
+        A token sees itself and what came before, no further back than ``window`` positions counting itself.
         """
-        device, beside = self.cosine.device, len(self.beside)
-        first = 0 if window is None else max(0, min([self.start, *self.beside]) - window + 1)
-        if self.stop - self.start == 1 and not beside:
+        first = 0 if window is None else max(0, self.start - window + 1)
+        if self.stop - self.start == 1:
             return first, None
-        if window is None and self.cosine.is_cuda and not beside:  # a mask as a formula, which the fast kernels know
+        if window is None and self.cosine.is_cuda:  # a mask as a formula, which the fast kernels know
             from torch.nn.attention.bias import causal_lower_right  # takes more than a second to import
 
             return first, causal_lower_right(self.stop - self.start, self.stop)
-        here = torch.tensor([*range(self.start, self.stop), *self.beside], device=device)[:, None]
-        there = torch.arange(first, self.stop, device=device)
+        here = torch.arange(self.start, self.stop, device=self.cosine.device)[:, None]
+        there = torch.arange(first, self.stop, device=self.cosine.device)
         hidden = there > here if window is None else (there > here) | (there <= here - window)
-        hidden[len(here) - beside :] |= there == here[len(here) - beside :]
-        others = ~torch.eye(len(here), dtype=torch.bool, device=device)[:, len(here) - beside :]
-        hidden = torch.cat([hidden, others], dim=1)
-        mask = torch.zeros(hidden.shape, dtype=self.cosine.dtype, device=device)
+        mask = torch.zeros(hidden.shape, dtype=self.cosine.dtype, device=self.cosine.device)
         return first, mask.masked_fill_(hidden, float("-inf"))
 
 

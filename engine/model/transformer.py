@@ -98,23 +98,21 @@ class Transformer:
         return embedded(self.table, ids, self.device)
 
     @torch.inference_mode()
-    def run(self, hidden: Tensor, layers: range, cache: Cache, beside: range = range(0)) -> Tensor:
+    def run(self, hidden: Tensor, layers: range, cache: Cache) -> Tensor:
         """Take ``hidden`` [n, width] through ``layers`` as the n positions after those ``cache`` holds for them.
 
-        Their keys and values are appended to exactly these layers; lengths change only when all are done. ``beside``:
-        the last rows are no positions of their own, but each stands in, alone, for one of the positions ``beside`` that
-        are held, or of this pass; see Past.adopt.
+        Their keys and values are appended to exactly these layers; lengths change only when all are done.
         Raises RuntimeError when the layers hold different numbers of tokens, or the cache cannot hold n more.
         """
         if not layers or not len(hidden):
             return hidden
         start = cache.length(layers)
-        stop = start + len(hidden) - len(beside)
+        stop = start + len(hidden)
         cache.reserve(layers, stop)
         if self.steps:
-            hidden = self.steps.run(hidden, layers, cache, start, beside)
+            hidden = self.steps.run(hidden, layers, cache, start)
         else:
-            ops = TorchOperations(self.rotation, start, stop, self.architecture.norm_eps, beside)
+            ops = TorchOperations(self.rotation, start, stop, self.architecture.norm_eps)
             for index in layers:
                 hidden = self.blocks[index](hidden, ops, cache.layers[index])
         cache.settle(layers, stop)

@@ -65,18 +65,6 @@ def test_counts_by_hand() -> None:
     assert tally.tokens == 3
 
 
-def test_a_place_counts_once() -> None:
-    """Guards: second choices that make a drafter look worse the more of them it has, or none of the good they do."""
-    unused = replace(token(0, 0, discarded=True), runner_up=True)
-    used = replace(token(0, 1, 1), runner_up=True)
-    fallen = token(0, 0, 1, rejected_by=1)
-    tally = Tally()
-    tally.add([replace(BEGUN, levels=LEVELS[1:]), Round(0, (unused, fallen, used, token(1, 1)), (), "aa", 0.0, 0.1)])
-    draft, target = tally.levels
-    assert (draft.written, draft.kept, target.offered, target.judged, target.stood) == (1, 1, 1, 1, 1)
-    assert tally.tokens == 2
-
-
 def test_costs_by_hand() -> None:
     """Guards: milliseconds per round shown as milliseconds per pass, shares that do not add up."""
     tally = counted()

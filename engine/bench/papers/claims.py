@@ -168,13 +168,11 @@ def policies() -> Paper:
 
     whole, whole_head = bottom(draft, "draft, whole windows"), bottom(head, "head, whole windows")
     unsure, doubtful = {"window": {"entropy": 1.0}}, {"window": {"confidence": 0.8}}
-    second = {"window": {"runners_up": 2}}
     frugal = tuple(replace(stage, bonus=False) if isinstance(stage.source, Exit) else stage for stage in hispec.stages)
     pairs = (
         ("stop behind an even law", bottom(draft, "draft, entropy", **unsure), whole),
         ("stop when unsure of all", bottom(draft, "draft, confidence", **doubtful), whole),
         ("the same of the head", bottom(head, "head, confidence", **doubtful), whole_head),
-        ("second choices of the head", bottom(head, "head, second choices", **second), whole_head),
         ("frequent tokens", whole, bottom(draft, "draft, all tokens", trimmed=False)),
         (
             "token after a whole window",

@@ -53,7 +53,7 @@ class Beliefs:
 
     def _agree(self, number: int, level: int, tokens: Sequence[Token], levels: Sequence[Source], chain: Chain) -> None:
         """Count what pass ``number``, of that ``level``, kept of what it judged."""
-        judged = [token for token in tokens if number in token.passes[1:] and not token.runner_up]
+        judged = [token for token in tokens if number in token.passes[1:]]
         if not judged:
             return
         judge = levels[level]

@@ -13,7 +13,7 @@ from engine.config import TARGET, Preset, Role, Source, Stage, Window
 from engine.decoding.goodput import Goodput
 from engine.decoding.hierarchy import Autoregressive, Drafter
 from engine.decoding.laws import Sampler
-from engine.decoding.readers import Judge, Reader
+from engine.decoding.readers import Reader
 from engine.decoding.trunk import Trunk
 from engine.errors import SettingError
 from engine.model import Transformer
@@ -121,10 +121,6 @@ class Making(Generic[S]):
 
     def reader(self, materials: Materials, stage: Stage, index: int) -> Reader:
         """Return what gives its laws, operation by operation."""
-        raise NotImplementedError
-
-    def judge(self, materials: Materials, stage: Stage, index: int) -> Judge:
-        """Return what gives the laws by which it judges others, operation by operation."""
         raise NotImplementedError
 
     def drafter(self, materials: Materials, stage: Stage, index: int) -> Drafter:

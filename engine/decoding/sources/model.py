@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
-
 from engine import config
 from engine.config import PRESETS, Preset, Stage
 from engine.decoding.laws import Laws, Sampler
 from engine.decoding.sources.making import Making, Materials, Models, Place, S, frugal, makes
-from engine.decoding.trunk import StandIns, Trunk
+from engine.decoding.trunk import Trunk
 
 
 class ModelReader:
@@ -31,23 +29,15 @@ class ModelReader:
         self.vocabulary, self.sampler = vocabulary, sampler
         self.frequent = trunk.frequent if trimmed else None
 
-    def laws(self, tape: Sequence[int], mark: int, rows: int, runners_up: Sequence[int] = ()) -> Laws:
-        """Return the laws after tape[:mark] and the ``rows - 1`` next prefixes, and of ``runners_up``, in one pass."""
+    def laws(self, tape: Sequence[int], mark: int, rows: int) -> Laws:
+        """Return the laws after tape[:mark] and the ``rows - 1`` next prefixes, in one pass."""
         before = self.trunk.seen(self.span)
-        states = self.trunk.hidden(self.span, tape, mark - 1, mark - 1 + rows, StandIns(mark, runners_up))
+        states = self.trunk.hidden(self.span, tape, mark - 1, mark - 1 + rows)
         if self.frequent is None:
             logits = self.trunk.model.read(states)[:, : self.vocabulary]
         else:
             logits = self.frequent.read(self.trunk.model, states, self.vocabulary)
-        probs = [self.sampler.shape(logits[:rows], tape, mark)] + [
-            self.sampler.shape(logits[row : row + 1], [*tape[:at], token], at + 1)
-            for row, (at, token) in enumerate(enumerate(runners_up, mark), rows)
-        ]
-        return Laws(torch.cat(probs), logits, mark - 1 + rows - before + len(runners_up))
-
-    def adopt(self, place: int) -> None:
-        """Hold what the last pass made of a runner-up."""
-        self.trunk.adopt(self.span, place)
+        return Laws(self.sampler.shape(logits, tape, mark), logits, mark - 1 + rows - before)
 
     def prefill(self, tape: Sequence[int], upto: int) -> None:
         """Bring this span and those below to ``upto`` tokens."""
@@ -69,10 +59,6 @@ class Placed(Making[S]):
         trunk = materials.trunks[place.role]
         span = trunk.span_to(place.depth)
         return ModelReader(trunk, span, materials.vocabulary, materials.sampler, index, trimmed=stage.trimmed)
-
-    def judge(self, materials: Materials, stage: Stage, index: int) -> ModelReader:
-        """See Making."""
-        return self.reader(materials, stage, index)
 
 
 @makes(config.Model)

@@ -7,13 +7,11 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from app.log.captions import captions_of
 from app.log.ledger import Ledger
-from app.log.replay import Replay, standing
-from app.log.token_fate import story
+from app.log.replay import Replay
 from app.look.palette import DARK, LIGHT
 from app.speculation.player import Player
-from engine.events import Event, Finished, LevelInfo, Pass, PlainPace, Round, Started, Token
+from engine.events import Event, Finished, PlainPace
 from engine.tally import Tally
 from tests.app.log.logs import TOKENS, TOLD, events
 from tests.app.scripted import speculated
@@ -71,24 +69,6 @@ def test_a_round_comes_to_be_pass_by_pass(replay: Replay) -> None:
     replay.go(0.032 + 0.009)
     assert [len(token.judged) for token in replay.ledger.pending] == [2, 2, 1]
     assert len(replay.ledger.rounds) == 1
-
-
-def test_a_second_choice_is_told_of_as_one() -> None:
-    """Guards: one shown as a word of the answer before it is, or as dropped for a reason that is another's."""
-    given = ((0, 0.4), (1, 0.5)), (1, 1), (0, 1)
-    unused = Token(4, " b", 0, 0, None, True, ((0, 0.2),), (2,), (0,), runner_up=True)
-    tokens = (unused, Token(5, " a", 0, 0, 1, False, *given), Token(6, " c", 0, 1, None, False, *given, runner_up=True))
-    round_ = Round(0, tokens, (Pass(0, "draft", 1, 0.0, 0.1), Pass(1, "verify", 3, 0.1, 0.2)), " c", 0.0, 0.3)
-    assert [(token.id, token.ghost) for token in standing(round_, 0.1)] == [(4, True), (5, False)]
-    assert [(token.id, token.ghost) for token in standing(round_, 0.31)] == [(4, True), (5, True), (6, False)]
-    ledger = Ledger()
-    ledger.add([Started("head", (LevelInfo("Head", "", "head"), LevelInfo("Target", "", "model")), True, 1, 0, 9, "")])
-    ledger.add([round_])
-    captions = captions_of(ledger.levels, technical=True)
-    assert [story(ledger, index, captions).partition(", ")[::2] for index in (0, 2)] == [
-        ("Guessed by Head as its second choice", "not needed."),
-        ("Guessed by Head as its second choice in place of “ a”", "kept by Target."),
-    ]
 
 
 def test_old_logs_are_played_round_by_round() -> None:

@@ -34,15 +34,10 @@ class Table:
             self._known[key] = [w / sum(weights) for w in weights]
         return self._known[key]
 
-    def laws(self, tape: Sequence[int], mark: int, rows: int, runners_up: Sequence[int] = ()) -> Laws:
-        """Return the laws after tape[:mark], tape[:mark + 1], ..., and behind each of ``runners_up``."""
-        prefixes = [tape[: mark + i] for i in range(rows)]
-        prefixes += [[*tape[: mark + i], token] for i, token in enumerate(runners_up)]
-        probs = torch.tensor([self.law(prefix) for prefix in prefixes], dtype=torch.float32)
-        return Laws(probs, probs.log(), len(prefixes))
-
-    def adopt(self, place: int) -> None:
-        """Do nothing: a table has no cache."""
+    def laws(self, tape: Sequence[int], mark: int, rows: int) -> Laws:
+        """Return the laws after tape[:mark], tape[:mark + 1], ..."""
+        probs = torch.tensor([self.law(tape[: mark + i]) for i in range(rows)], dtype=torch.float32)
+        return Laws(probs, probs.log(), rows)
 
     def prefill(self, tape: Sequence[int], upto: int) -> None:
         """Do nothing: a table has no cache."""

@@ -10,11 +10,11 @@ from torch import Tensor
 
 from engine import config
 from engine.config import Sampling, Window
-from engine.decoding.facts import Drafted, Fact, Judged
+from engine.decoding.facts import Fact
 from engine.decoding.fallback import Fallback
 from engine.decoding.goodput import Goodput
 from engine.decoding.hierarchy import Autoregressive, Drafter, Verifier
-from engine.decoding.laws import Laws, Sampler
+from engine.decoding.laws import Sampler
 from engine.decoding.sources.lookup import Lookup
 from engine.decoding.tape import Tape
 from tests.engine.decoding.tables import Fork, Table, distance, every_path, law_of, reply
@@ -24,11 +24,9 @@ PROMPT = (0, 1, 0)
 Chain = Callable[[Sampler], Drafter]
 
 
-def nest(
-    levels: Sequence[Table], windows: Sequence[int], sampler: Sampler, *, bonus: bool = True, runners_up: int = 0
-) -> Drafter:
+def nest(levels: Sequence[Table], windows: Sequence[int], sampler: Sampler, *, bonus: bool = True) -> Drafter:
     """Stack ``levels``, bottom first."""
-    chain: Drafter = Autoregressive(levels[0], Window(windows[0], runners_up=runners_up), sampler)
+    chain: Drafter = Autoregressive(levels[0], Window(windows[0]), sampler)
     for level, window in zip(levels[1:], [*windows[1:], 1], strict=True):
         chain = Verifier(level, chain, Window(window), sampler, bonus=bonus)
     return chain
@@ -76,60 +74,6 @@ def test_end_tokens() -> None:
     """A drafted end of turn stops drafting below it; it must be judged like any token and end the reply."""
     levels = tables(3, 2, seed=7)
     assert_exact(lambda sampler: nest(levels, (2, 2), sampler), levels[-1], 3, frozenset({1}))
-
-
-@pytest.mark.parametrize(
-    ("windows", "runners_up", "ends", "bonus"),
-    [((3,), 2, (), True), ((2,), 2, (1,), True), ((2, 2), 2, (), True), ((2, 2), 2, (), False)],
-    ids=["2 levels", "that end a reply", "3 levels", "no bonus"],
-)
-def test_every_outcome_with_second_choices(
-    windows: tuple[int, ...], runners_up: int, ends: tuple[int, ...], bonus: bool
-) -> None:
-    """A second choice that stands, and what follows it, must be the judge's own, whatever the noise."""
-    levels, length = tables(len(windows) + 1, 2, seed=3), 4 if len(windows) < 2 else 3
-
-    def chain(sampler: Sampler) -> Drafter:
-        return nest(levels, windows, sampler, bonus=bonus, runners_up=runners_up)
-
-    assert_exact(chain, levels[-1], length, frozenset(ends))
-
-
-class Sibling(Table):
-    """A planted bug: a second choice that sees the first one, which it stands in for."""
-
-    def laws(self, tape: Sequence[int], mark: int, rows: int, runners_up: Sequence[int] = ()) -> Laws:
-        probs = [super().laws(tape, mark, rows).probs]
-        for i, token in enumerate(runners_up):
-            probs.append(torch.tensor([self.law([*tape[: mark + i + 1], token])]))
-        return Laws(torch.cat(probs), torch.cat(probs).log(), rows)
-
-
-def test_second_choices_are_exact_and_gain() -> None:
-    """With many tokens, too; and where one that sees what it stands in for is caught, so is any other slip."""
-    levels = tables(3, 9, seed=4)
-    for windows in ((4,), (4, 3)):
-        chain = levels[-len(windows) - 1 :]
-        assert all(replies(lambda s, c=chain, w=windows: nest(c, w, s, runners_up=3), chain[-1]))  # type: ignore[misc]
-    wrong = Sibling(1, 9, seed=levels[-1].seed)
-    assert not all(replies(lambda sampler: nest([levels[0], wrong], (4,), sampler, runners_up=3), levels[-1]))
-
-
-def test_a_second_choice_brings_a_token_more() -> None:
-    """A round ends in two tokens of the judge's own exactly where its first is the drafter's second."""
-    draft, target = tables(2, 4, seed=5)
-    sampler, told = Sampler(Sampling(temperature=1, top_p=1, seed=3)), list[Fact]()
-    chain, tape = nest([draft, target], (3,), sampler, runners_up=2), Tape(PROMPT, limit=400)
-    while not tape.full:
-        facts = [*chain.draft(tape)]
-        *drafts, verdict = facts
-        assert isinstance(verdict, Judged)
-        seconds = [guess.token for fact in drafts if isinstance(fact, Drafted) for guess in fact.runners_up]
-        assert len(seconds) == min(len(drafts), 2)
-        hit = verdict.following in seconds[verdict.kept : verdict.kept + 1] and not tape.full
-        assert (verdict.after is not None) == hit
-        told += facts
-    assert sum(isinstance(fact, Judged) and fact.after is not None for fact in told) > 20
 
 
 def test_an_uncertain_law_ends_a_window() -> None:

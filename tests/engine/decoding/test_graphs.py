@@ -251,9 +251,9 @@ def test_who_fell_behind_catches_up_in_chunks(family: ModelSet, monkeypatch: pyt
     list(running.reply(story, preset=PRESETS["plain"], sampling=GREEDY, max_tokens=2))
     widths, run = list[int](), Transformer.run
 
-    def watched(model: Transformer, hidden: Tensor, layers: range, cache: Cache, beside: range = range(0)) -> Tensor:
+    def watched(model: Transformer, hidden: Tensor, layers: range, cache: Cache) -> Tensor:
         widths.append(len(hidden))
-        return run(model, hidden, layers, cache, beside)
+        return run(model, hidden, layers, cache)
 
     monkeypatch.setattr(Transformer, "run", watched)
     assert list(running.reply(story, preset=PRESETS["draft"], sampling=GREEDY, max_tokens=2))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.decoding.facts import Drafted, Guess, Judged
+from engine.decoding.facts import Drafted, Judged
 from engine.decoding.rounds import RoundLog
 
 
@@ -39,29 +39,6 @@ def test_folds_a_three_level_round() -> None:
         (0, "draft", 1, 0.1),
         (1, "verify", 3, 0.2),
     ]
-
-
-def test_a_second_choice_stands_behind_what_fell() -> None:
-    """Those not needed are ghosts in front of the first choice; one that is, is its drafter's, kept by the judge."""
-    log = RoundLog(epoch=0.0)
-    log.add(Drafted(0, (1,), (0.5,), (1,), 1, 0.0, 0.1, (Guess(5, 0.3, 2),)))
-    log.add(Drafted(0, (2, 3), (0.6, 0.7), (1, 1), 1, 0.1, 0.1, (Guess(6, 0.2, 3),)))
-    ghosts = [(5, True, True), (1, False, False), (6, True, True), (2, False, False), (3, False, False)]
-    shown = log.tokens(lambda *_: "?", 0)
-    assert [(t.id, t.discarded, t.runner_up) for t in shown] == ghosts
-    log.add(Judged(1, 3, 1, 6, (0.4, 0.1, 0.1, 0.8, 0.9), (1, 5, 2, 1, 1), 6, 0.2, 0.2, after=7))
-    shown = log.tokens(lambda previous, token: f"{previous}>{token}", 0)
-    assert [(t.text, t.level, t.reached, t.rejected_by, t.discarded, t.runner_up) for t in shown] == [
-        ("0>5", 0, 0, None, True, True),
-        ("0>1", 0, 1, None, False, False),
-        ("1>2", 0, 0, 1, False, False),
-        ("1>3", 0, 0, None, True, False),
-        ("1>6", 0, 1, None, False, True),
-        ("6>7", 1, 1, None, False, False),
-    ]
-    assert [t.judged for t in shown[-2:]] == [((0, 0.2), (1, 0.8)), ((1, 0.9),)]
-    assert [t.passes for t in shown[-2:]] == [(1, 2), (2,)]
-    assert log.standing == [1, 6, 7]
 
 
 def test_cut_replies_lose_their_last_tokens() -> None:

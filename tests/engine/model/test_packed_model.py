@@ -82,27 +82,6 @@ def agree(model: Transformer) -> None:
         assert torch.equal(torch.cat(made), whole), width
 
 
-@pytest.mark.parametrize("variant", ["llama", "mistral_window"])
-def test_nor_on_what_stands_in_beside_it(checkpoint_of: CheckpointOf, variant: str) -> None:
-    """Guards a drafter's second choices: bit for bit what they would be alone, and taken back without a trace."""
-    folder, _ = checkpoint_of(variant)
-    model, others = held(folder, "8 bits"), torch.tensor([60, 61, 62])
-    everything, cache = range(model.layers), model.new_cache(len(TEXT))
-    assert model.steps is not None
-    model.run(model.embed(TEXT[:14]), everything, cache)
-    rows = model.run(model.embed(torch.cat([TEXT[14:20], others])), everything, cache, range(15, 18))
-    for place in range(3):
-        alone = logits(model, torch.cat([TEXT[: 15 + place], others[place : place + 1]]))
-        assert torch.equal(model.read(rows)[6 + place], alone[-1])
-    made = torch.cat([model.read(rows[:6]), model.read(model.run(model.embed(TEXT[20:]), everything, cache))])
-    assert torch.equal(made, logits(model, TEXT)[14:])
-    cache.rewind(16)
-    for past in cache.layers:
-        past.adopt(1)
-    behind = torch.cat([TEXT[:16], others[1:2], TEXT[:5]])
-    assert torch.equal(model.read(model.run(model.embed(TEXT[:5]), everything, cache)), logits(model, behind)[-5:])
-
-
 @pytest.mark.parametrize("variant", CONFIGS)
 def test_our_kernels_compute_what_torch_composes(checkpoint_of: CheckpointOf, variant: str) -> None:
     """Guards rotation, windows, shared heads and gates in the kernels, against the same weights layer by layer."""

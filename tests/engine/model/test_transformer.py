@@ -94,24 +94,6 @@ def test_rewinding_leaves_no_trace(variant: str, checkpoint_of: CheckpointOf) ->
     same(append(model, TEXT[18:], cache), logits(model, TEXT)[18:])
 
 
-@pytest.mark.parametrize("variant", ["llama", "qwen3", "mistral_window"])
-def test_rows_that_stand_in_see_what_they_would_alone(variant: str, checkpoint_of: CheckpointOf) -> None:
-    """One that sees the token it stands in for, another that stands in, or is turned by where it lies in the pass."""
-    model, own, others = loaded(checkpoint_of(variant)[0]), TEXT[:20], [60, 61, 62]
-    everything, beside = range(model.layers), range(16, 19)
-    for place, token in enumerate(others):
-        cache = model.new_cache()
-        append(model, own[:14], cache)
-        rows = model.run(model.embed(torch.cat([own[14:], torch.tensor(others)])), everything, cache, beside)
-        chain = torch.cat([own[: 16 + place], torch.tensor([token])])
-        same(model.read(rows)[:6], logits(model, own)[14:])
-        same(model.read(rows)[6 + place], logits(model, chain)[-1])
-        cache.rewind(16 + place)
-        for past in cache.layers:
-            past.adopt(place)
-        same(append(model, TEXT[30:33], cache), logits(model, torch.cat([chain, TEXT[30:33]]))[-3:])
-
-
 def test_an_early_exit_reads_that_layers_hidden_state(checkpoint_of: CheckpointOf) -> None:
     """An exit that stops a layer off, or forgets the final norm before the head."""
     folder, reference = checkpoint_of("llama")

@@ -20,7 +20,7 @@ from engine.decoding.sources import Materials, making
 from engine.decoding.sources.head import HeadReader, Rows
 from engine.decoding.sources.making import FRUGAL, Home
 from engine.decoding.tape import Tape
-from engine.decoding.trunk import StandIns, Trunk
+from engine.decoding.trunk import Trunk
 from engine.errors import DeviceError
 from engine.events import Event, Finished, Notice, Round, Started
 from engine.model import Transformer, load
@@ -29,9 +29,6 @@ from tests.engine.family import finish
 from tests.engine.heads import FORMATS, write_head
 
 PRESET = replace(PRESETS["head"], stages=(Stage(config.Head(), Window(5)), *PRESETS["plain"].stages))
-BOTTOM = Stage(config.Head(), Window(5, runners_up=3))
-BESIDE = replace(PRESET, stages=(BOTTOM, *PRESET.stages[1:]))  # its second choices are judged, too
-DEEP_BESIDE = replace(PRESET, stages=(BOTTOM, *PRESETS["hispec"].stages[1:]))
 DEEP = Preset(  # below a level in the middle, which asks for more before the target has judged
     "deep", "Deep", "A head below an exit.", (PRESET.stages[0], *PRESETS["hispec"].stages[1:])
 )
@@ -92,32 +89,21 @@ class Bench:
             self.tape.append(int(logits.argmax()))
         return found
 
-    def judge(self, mark: int, kept: int, following: int, seconds: Sequence[int] = ()) -> None:
-        """Let the target see what was drafted from ``mark`` on, ``kept`` of it stand, and ``following`` come next.
-
-        With ``seconds``, second choices from ``mark`` on, the one that there is for the next place comes in between.
-        """
-        self.trunk.advance(0, self.tape, len(self.tape), StandIns(mark, seconds))
+    def judge(self, mark: int, kept: int, following: int) -> None:
+        """Let the target see what was drafted from ``mark`` on, ``kept`` of it stand, and ``following`` come next."""
+        self.trunk.advance(0, self.tape, len(self.tape))
         del self.tape[mark + kept :]
         self.trunk.rewind(len(self.tape))
         self.reader.rewind(len(self.tape))
-        if kept < len(seconds):
-            self.tape.append(seconds[kept])
-            self.trunk.adopt(0, kept)
         self.tape.append(following)
 
 
-@pytest.mark.parametrize(
-    ("name", "second_choices"), [("safeailab", False), ("safeailab", True), ("speculators, qwen3", True)]
-)
+@pytest.mark.parametrize("name", ["safeailab", "speculators, qwen3"])
 @torch.inference_mode()
 def test_drafts_after_any_verdict_are_those_of_a_fresh_start(
-    name: str, *, second_choices: bool, target: Transformer, folders: dict[str, Path]
+    name: str, target: Transformer, folders: dict[str, Path]
 ) -> None:
-    """Rows of guesses left in the cache, or a row of a token that was taken back, change what comes next.
-
-    So do features of a second choice that are of another row of its pass.
-    """
+    """Rows of guesses left in the cache, or a row of a token that was taken back, change what comes next."""
     bench = Bench(target, folders[name])
     bench.read(4)
     bench.read(len(TEXT) - 1)
@@ -132,8 +118,7 @@ def test_drafts_after_any_verdict_are_those_of_a_fresh_start(
                 bench.read(5)
                 mark = 6
             bench.draft(drafted)
-            seconds = [(drafted + 10 * place) % 300 for place in range(min(drafted, 3))]
-            bench.judge(mark, kept, (37 * drafted + kept) % 300, seconds if second_choices else ())
+            bench.judge(mark, kept, following=(37 * drafted + kept) % 300)
             fresh = Bench(target, folders[name])
             fresh.tape = Tape(bench.tape)
             fresh.read(len(fresh.tape) - 1)
@@ -178,10 +163,9 @@ def test_replies_are_those_of_plain_decoding(name: str, family: ModelSet, folder
     plain = finish(Session.open(family, "cpu", "eager", threads=1))
     session._loaded.runner.chunk = 7
     for conversation in conversations():
-        for sampling, presets in zip(SAMPLINGS.values(), ((DEEP, BESIDE), (PRESET, DEEP_BESIDE)), strict=True):
+        for sampling, preset in zip(SAMPLINGS.values(), (DEEP, PRESET), strict=True):
             expected = ids(ask(plain, conversation, PRESETS["plain"], sampling))
-            for preset in presets:
-                assert ids(ask(session, conversation, preset, sampling)) == expected
+            assert ids(ask(session, conversation, preset, sampling)) == expected
     events = ask(session, ["Once more"], PRESET, SAMPLINGS["greedy"])
     (started,) = (event for event in events if isinstance(event, Started))
     taps = ", ".join(map(str, FORMATS[name].taps))
