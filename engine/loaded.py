@@ -144,6 +144,10 @@ class Loaded:
         """Return ``preset`` with the levels there is room for, fitted to what the models were trained for."""
         return fitted(self._afforded(preset), self.models)
 
+    def ready(self, preset: Preset) -> bool:
+        """Tell whether ``preset`` can be set to work at once: what cannot be recorded never is."""
+        return self.runner.ready(self.fit(preset))
+
     def _afforded(self, preset: Preset) -> Preset:
         """Return ``preset`` without the levels that the device has no room for."""
         stages = tuple(stage for stage in preset.stages if stage.source not in self.without)

@@ -17,7 +17,7 @@ from engine.decoding.graphs.device import Device
 from engine.decoding.graphs.level import Level
 from engine.decoding.graphs.levels import Ground, levels_of, rings_of
 from engine.decoding.graphs.stack import Stack
-from engine.decoding.sources import Own
+from engine.decoding.sources import NotRecorded, Own
 from engine.decoding.tape import Tape
 from engine.model import Transformer
 from engine.model.decode import TOKENS, refusal
@@ -83,7 +83,7 @@ class GraphRunner:
 
         A reply may turn from each of several to the others: all fill the rings that any of them reads. Not while a
         reply is under way: recording writes on the tape and into the caches, at their very end, where few conversations
-        reach. Raises NotRecorded for a source that only runs operation by operation.
+        reach. Of several those are left out that only run operation by operation; raises NotRecorded for a single one.
         """
         ground = Ground(self._stacks, self._device.slots, self._own)
         if len(presets) > 1:
@@ -92,7 +92,14 @@ class GraphRunner:
         found = {preset: self._recorded(preset, ground.rings) for preset in wanted}
         alone = len(presets) == 1  # and to be as fast as it can: steps that a narrower window leaves out cost launches
         lacking = [p for p, known in found.items() if not known or (alone and known[0].preset.stages != p.stages)]
-        new = [GraphChain(preset, self._make_levels(preset, ground), self._device) for preset in lacking]
+        new = list[GraphChain]()
+        for preset in lacking:
+            try:
+                new.append(GraphChain(preset, self._make_levels(preset, ground), self._device))
+            except NotRecorded:
+                if alone:
+                    raise
+                del wanted[preset]
         for done, chain in enumerate(new):
             end = max(0, chain.room - 2 * TOKENS)
             self.rewind(end)

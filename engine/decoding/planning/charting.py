@@ -35,6 +35,8 @@ class Ground(Protocol):
 
     def prepare(self, preset: Preset, *others: Preset) -> Iterator[Loading]: ...
 
+    def ready(self, preset: Preset) -> bool: ...
+
 
 @dataclass(slots=True)
 class Chart:
@@ -67,7 +69,8 @@ class Chart:
                 yield from self._load(stage, ground)
             course = course.without(self.unfit)
         yield from ground.prepare(course.whole, *course.presets)
-        return course.without(ground.without)
+        course = course.without(ground.without)
+        return course.among(ground.ready)
 
     def _load(self, stage: Stage, ground: Ground) -> Iterator[Loading]:
         """Load what a level needs, or note why it cannot be had."""

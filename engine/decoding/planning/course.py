@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 from engine.config import Preset, Role, Source
@@ -42,6 +42,10 @@ class Course:
     def reading(self, role: Role) -> frozenset[Source]:
         """Return the sources of its levels that read the model of ``role``."""
         return frozenset(stage.source for stage in self.whole.stages if role in stage.source.roles)
+
+    def among(self, ready: Callable[[Preset], bool]) -> Course:
+        """Return it with the chains alone that are ``ready``."""
+        return replace(self, chains=tuple(chain for chain in self.chains if ready(preset_of(self.whole, chain))))
 
     def without(self, sources: Collection[Source]) -> Course:
         """Return it without the levels of ``sources``, and the chains that have one of them."""

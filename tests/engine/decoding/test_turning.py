@@ -182,3 +182,14 @@ def test_a_chain_of_other_levels_is_refused(opened: Callable[[How], Session]) ->
     for wrong in (PRESETS["hispec"], replace(CHAINS[0], stages=(WHOLE.stages[4], WHOLE.stages[3], WHOLE.stages[TOP]))):
         with pytest.raises(ValueError, match="in another order"):
             run.turn(wrong)
+
+
+def test_a_chain_that_cannot_be_recorded_is_left_out(opened: Callable[[How], Session]) -> None:
+    """Guards against one of the chains that auto may try making every reply run operation by operation."""
+    session = opened("graphs")
+    head, below_three = part(WHOLE, 1), part(WHOLE, 1, 6)  # three tokens of a small model are several verdicts a round
+    for _ in session.prepare(WHOLE, head, below_three):
+        pass
+    assert session.how == "graphs"
+    assert session._loaded.ready(head)
+    assert not session._loaded.ready(below_three)
