@@ -22,7 +22,8 @@ from machine import Machine
 from preparing import prepare
 from starter_model import see_to_starter
 
-TERMINAL = ("ask", "chat", "bench", "teach", "models")
+TERMINAL = ("ask", "chat", "bench", "models")
+HERE = ("teach",)  # what a checkout alone can do: transformers, which writes the replies, is in no packed program
 
 
 def display_present(platform: str, variables: Mapping[str, str]) -> bool:
@@ -37,7 +38,7 @@ def program(arguments: Sequence[str]) -> list[str]:
 
     -P: a file named like one of our packages in the person's folder is not taken for it.
     """
-    module = "engine" if arguments and arguments[0] in TERMINAL else "app"
+    module = "engine" if arguments and arguments[0] in TERMINAL + HERE else "app"
     return ["-P", "-m", module, *arguments]
 
 

@@ -6,10 +6,10 @@ import json
 
 from PySide6.QtCore import QSettings
 
+from app.models.library import likely_device, starting_preset
 from engine.config import PRESETS, ModelSet
 
 KEPT = "models/methods"
-UNCHOSEN = "auto"  # where nobody has chosen: it finds out what pays, with any model
 
 
 class ChosenMethods:
@@ -19,13 +19,13 @@ class ChosenMethods:
         self._settings = settings
 
     def of(self, models: ModelSet) -> str | None:
-        """Return the method chosen for ``models``, else the one that suits any; None if they are not on disk."""
+        """Return the method chosen for ``models``, else one that suits them; None if they are not on disk."""
         chosen = self._chosen().get(models.name)
         if chosen is not None and chosen in PRESETS and models.runs(PRESETS[chosen]):
             return chosen
         if not (models.target / "config.json").is_file():
             return None
-        return UNCHOSEN
+        return starting_preset(models, likely_device()).name
 
     def remember(self, models: ModelSet, name: str) -> None:
         """Remember method ``name`` for ``models``, unless they start with it anyway."""

@@ -99,7 +99,7 @@ class Settings:
         "generation", "System prompt", Text(lines=4), "", "What the model is told before every chat."
     )
     preset: str = _option(
-        "hierarchy", "Method", Choice({name: preset.title for name, preset in PRESETS.items()}), "auto",
+        "hierarchy", "Method", Choice({name: preset.title for name, preset in PRESETS.items()}), "hispec",
         "How answers are made faster: what guesses the next words, and what checks the guesses.",
     )  # fmt: skip
     windows: Sizes = _option(  # noqa: RUF009 - frozen, as the others are

@@ -26,8 +26,10 @@ from engine.library import (
     Verdict,
     Wanted,
     is_drafter,
+    likely_device,
     starter_models,
     starter_trouble,
+    starting_preset,
 )
 from engine.words import duration, size
 
@@ -56,7 +58,9 @@ __all__ = [
     "Wanted",
     "duration",
     "is_drafter",
+    "likely_device",
     "size",
     "starter_models",
     "starter_trouble",
+    "starting_preset",
 ]

@@ -39,25 +39,22 @@ def ordinary(tmp_path: Path) -> ModelSet:
 def test_what_was_chosen_for_a_set_holds_for_it_alone(tmp_path: Path, ordinary: ModelSet) -> None:
     settings = QSettings(str(tmp_path / "kept.ini"), QSettings.Format.IniFormat)
     methods = ChosenMethods(settings)
-    assert (methods.of(ordinary), methods.of(tiny_models())) == ("auto", "auto")
-    methods.remember(ordinary, "auto")
+    assert (methods.of(ordinary), methods.of(tiny_models())) == ("lookup", "hispec")
+    methods.remember(ordinary, "lookup")
     assert settings.value(KEPT) is None, "what it begins with anyway may become better"
     methods.remember(ordinary, "plain")
     again = ChosenMethods(settings)
-    assert (again.of(ordinary), again.of(tiny_models())) == ("plain", "auto")
+    assert (again.of(ordinary), again.of(tiny_models())) == ("plain", "hispec")
     assert again.of(ModelSet.alone("gone", tmp_path / "gone")) is None
     for damaged in ("", "[]", "{", '{"Ordinary": 3}', '{"Ordinary": "hsd"}'):
         settings.setValue(KEPT, damaged)
-        assert ChosenMethods(settings).of(ordinary) == "auto"
+        assert ChosenMethods(settings).of(ordinary) == "lookup"
 
 
 def test_an_ordinary_model_is_not_slowed_and_keeps_what_is_chosen(
     start: Callable[..., Application], qtbot: QtBot, ordinary: ModelSet
 ) -> None:
-    """Its untrained exits made an imported model three to four times slower, with no way to end it.
-
-    Whether they are taken is the engine's to plan; what is chosen by hand holds for the one model.
-    """
+    """Its untrained exits made an imported model three to four times slower, with no way to end it."""
     running = start()
 
     def opened(models: ModelSet) -> str:
@@ -65,15 +62,15 @@ def test_an_ordinary_model_is_not_slowed_and_keeps_what_is_chosen(
         qtbot.waitUntil(lambda: running.chat.engine is Engine.READY)
         return running.chat.preset.name
 
-    assert opened(ordinary) == "auto"
+    assert opened(ordinary) == "lookup"
     running.window.transcript.message_actions.plain.emit()
     assert running.chat.preset.name == running.preferences.settings.preset == "plain"
     assert running.window.topbar.presets["plain"].isChecked()
     starter = tiny_models()
-    assert opened(starter) == "auto"
+    assert opened(starter) == "hispec"
     assert opened(ordinary) == "plain"
     running.window.topbar.presets["lookup"].trigger()
-    assert opened(starter) == "auto"
+    assert opened(starter) == "hispec"
     assert opened(ordinary) == "lookup"
 
 

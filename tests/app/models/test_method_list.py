@@ -43,7 +43,7 @@ def test_each_says_what_it_is_or_what_is_missing(running: Application) -> None:
     read = QAccessible.queryAccessibleInterface(methods.rows)
     assert read is not None
     names = [read.child(row).text(QAccessible.Text.Name) for row in range(len(lines))]
-    assert f"Auto, chosen. {PRESETS['auto'].summary}" == names[0]
+    assert f"HiSpec, chosen. {PRESETS['hispec'].summary}" in names
     assert f"EAGLE-3, not available. {PRESETS['head'].summary} {lines['head']}" in names
 
 
@@ -61,7 +61,7 @@ def test_the_keyboard_goes_through_all_of_them(running: Application) -> None:
     assert names == list(PRESETS)
     QTest.keyClick(methods.rows, Qt.Key.Key_Return)  # on one for which models are missing
     assert missed == [names[-1]]
-    assert running.chat.preset.name == "auto"
+    assert running.chat.preset.name == "hispec"
     opened(running)
     methods.rows.setCurrentRow(names.index("lookup"))
     QTest.keyClick(methods.rows, Qt.Key.Key_Space)
