@@ -34,7 +34,7 @@ def test_ask_prints_the_text_and_a_summary(
 ) -> None:
     """In a pipe the reply is plain text; the log ends in the figures a script needs."""
     log = tmp_path / "events.jsonl"
-    assert run(family, "ask", "The fox?", "--preset", "hsd", "--seed", "1", "--json", str(log)) == 0
+    assert run(family, "ask", "The fox?", "--preset", "draft", "--seed", "1", "--json", str(log)) == 0
     printed = capsys.readouterr()
     events = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
     end = events[-1]
