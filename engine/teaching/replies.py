@@ -88,7 +88,9 @@ class Replies:
         number = 0
         while True:
             order = sorted(chance.sample(self.learnt, len(self.learnt)), key=lambda each: len(each.tokens) // 64)
-            for rows in _shuffled(_rows(order, batch), chance):
+            batches = _rows(order, batch)
+            chance.shuffle(batches)
+            for rows in batches:
                 number += 1
                 yield _padded(rows)
                 if number % EVERY == 0:
@@ -111,11 +113,6 @@ def _rows(documents: Sequence[Document], batch: int) -> list[list[Document]]:
             longest = len(document.tokens)
         found[-1].append(document)
     return [each for each in found if each]
-
-
-def _shuffled(rows: list[list[Document]], chance: random.Random) -> list[list[Document]]:
-    chance.shuffle(rows)
-    return rows
 
 
 def _joined(documents: Sequence[Document]) -> Document:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from engine.account import ON_GPU, account
 from engine.dimensions import Dimensions
 from engine.errors import DeviceError
+from engine.words import size
 
-GIB = 1 << 30
 MASTER = 4 + 4 + 4  # bytes of a learning weight: itself, its gradient, its momentum
 LAWS = 3  # laws in float32 that are there at a time, of as many positions as are looked at together
 POSITIONS = 2048
-APART = 0.6 * GIB  # of the device itself, and what lies between
+APART = 0.6 * (1 << 30)  # of the device itself, and what lies between
 
 
 def needed(target: Dimensions, few: int, batch: int, taps: int = 3) -> int:
@@ -27,6 +27,6 @@ def require(needs: int, free: int, name: str) -> None:
     """Raise DeviceError where ``needs`` bytes are more than ``free``."""
     if needs > free:
         raise DeviceError(
-            f"Teaching {name} takes {needs / GIB:.1f} GB of the GPU's memory, and {free / GIB:.1f} GB are free.",
+            f"Teaching {name} takes {size(needs)} of the GPU's memory, and {size(free)} are free.",
             "Close other programs that use the GPU, make the steps smaller with --batch, or teach a smaller model.",
         )

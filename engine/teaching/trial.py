@@ -1,4 +1,4 @@
-"""A new drafter on trial: answers with it, with what was there before and with neither, in turns."""
+"""A new drafter on trial: the same answers without one, with it, and with the one there was, one set after another."""
 
 from __future__ import annotations
 

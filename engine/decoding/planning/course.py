@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
-from engine.config import Preset, Role, Source
+from engine.config import Preset, Source
 from engine.decoding.planning.gathering import preset_of, without
 from engine.decoding.planning.planner import Planner
 from engine.decoding.planning.search import Chain
@@ -38,10 +38,6 @@ class Course:
     def presets(self) -> tuple[Preset, ...]:
         """Its chains as presets."""
         return tuple(preset_of(self.whole, chain) for chain in self.chains)
-
-    def reading(self, role: Role) -> frozenset[Source]:
-        """Return the sources of its levels that read the model of ``role``."""
-        return frozenset(stage.source for stage in self.whole.stages if role in stage.source.roles)
 
     def among(self, ready: Callable[[Preset], bool]) -> Course:
         """Return it with the chains alone that are ``ready``."""

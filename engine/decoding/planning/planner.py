@@ -35,7 +35,7 @@ class Planner:
         """Return the chains of ``levels``, bottom first, that a reply may run: at most ``most``, plain among them.
 
         They are what was best before, what promises most, and what would if its levels agreed as often as can be hoped.
-        ``recorded``: nothing can fall back on another that guesses, and windows stay unless others are clearly better.
+        ``recorded``: without chains in which guessers take turns, and windows stay unless others are clearly better.
         """
         bottoms, judges = bottoms_of(levels, mixed=not recorded), [source for source in levels if source.judges]
         plain = Chain((), (levels[-1],))
