@@ -23,6 +23,8 @@ TRIMMED_FROM, TRIMMED_SHARE = 65_536, 4  # a vocabulary this large has a quarter
 
 LEVELS = max(len(preset.stages) for preset in PRESETS.values())  # of the deepest hierarchy, even of one model
 ROWS = 17  # of a level's laws: sixteen proposed tokens and one behind them
+WIDE_ROWS = 129  # where some of the target's layers come over the bus, which a pass of so many tokens takes as long
+BUFFERS = 2  # layers that are on the device at a time of those that come over the bus: one read, one on its way
 UNPACKED = 128 * MIB  # of a 4-bit matrix that are dense at a time while a prompt is read
 GRAPHS = 64 * MIB  # what the CUDA graphs of a set take at most: four presets of 8 to 16 MB each on an H100
 CONTEXT = 528 * MIB  # of CUDA, once a process
@@ -64,7 +66,11 @@ def precision_of(holding: Holding) -> Precision:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Bytes one model keeps while it holds a context, by part."""
+    """Bytes one model keeps while it holds a context, by part.
+
+    ``host``: those in the host's memory besides, from where a GPU reads them: an embedding, and the matrices of layers
+    that come over the bus, for which there are ``buffers`` on the device.
+    """
 
     linears: int
     vectors: int  # norms and biases
@@ -72,11 +78,13 @@ class Account:
     head: int  # 0 where the head is the embedding itself; with the copy of its common rows that early exits read
     rotation: int
     cache: int
+    buffers: int = 0
+    host: int = 0
 
     @property
     def weights(self) -> int:
-        """All that does not depend on the conversation, in bytes."""
-        return self.linears + self.vectors + self.embedding + self.head + self.rotation
+        """All that does not depend on the conversation, in bytes of the device."""
+        return self.linears + self.vectors + self.embedding + self.head + self.rotation + self.buffers
 
     @property
     def total(self) -> int:
@@ -103,25 +111,33 @@ def _held(d: Dimensions, holding: Holding) -> Mapping[str, float]:
     shared = HEAD not in tensors and holding.shares(d.embedding)
     if HEAD not in tensors and not shared:
         sums["head"] = size(HEAD, tensors[TABLE])
-    copied = sums["embedding" if shared else "head"]
+    copied, host = sums["embedding" if shared else "head"], 0.0
     if holding.on_host(shared=shared):
-        sums["embedding"] = 0
-    return {**sums, "copied": copied}
+        host, sums["embedding"] = sums["embedding"], 0
+    return {**sums, "copied": copied, "host": host}
 
 
-def account(d: Dimensions, context: int, holding: Holding = ON_GPU, *, has_exits: bool = True) -> Account:
-    """Return what one model keeps with ``context`` tokens in its cache; ``has_exits``: early exits of it are read."""
+def account(
+    d: Dimensions, context: int, holding: Holding = ON_GPU, *, has_exits: bool = True, streamed: int = 0
+) -> Account:
+    """Return what one model keeps with ``context`` tokens in its cache; ``has_exits``: early exits of it are read.
+
+    ``streamed``: how many of its layers have their matrices in the host's memory; all that is small stays on the GPU.
+    """
     a, held = d.architecture, _held(d, holding)
     precision = precision_of(holding.of(a))
     usual = a.vocabulary // TRIMMED_SHARE if has_exits and a.vocabulary >= TRIMMED_FROM else 0
     trimmed = held["copied"] * (d.frequent or usual) / a.vocabulary
+    layer = held["linears"] / a.layers  # all of one size, as all are NF4 on a GPU
     return Account(
-        linears=round(held["linears"]),
+        linears=round(layer * (a.layers - streamed)),
         vectors=round(held["vectors"]),
         embedding=round(held["embedding"]),
         head=round(held["head"] + trimmed),
         rotation=2 * context * a.head_dim * precision.dense,
         cache=2 * a.layers * a.kv_heads * a.head_dim * precision.cache * context,
+        buffers=round(layer * BUFFERS) if streamed else 0,
+        host=round(held["host"] + layer * streamed),
     )
 
 
@@ -149,6 +165,11 @@ class Needs:
     def weights(self) -> int:
         """Weights of all levels in bytes."""
         return sum(level.weights for level in self.levels)
+
+    @property
+    def host(self) -> int:
+        """Bytes of the host's memory that a GPU reads weights from."""
+        return sum(level.host for level in self.levels)
 
     @property
     def caches(self) -> int:
@@ -200,17 +221,20 @@ def needs(
     runtime: int = RUNTIME,
     dense_head: bool = False,
     weights: Weights = WEIGHTS,
+    streamed: int = 0,
 ) -> Needs:
     """Return what ``levels`` (the target's first, in the order they are loaded) need together for ``context`` tokens.
 
     No level holds more tokens than the shortest context among them. ``runtime``: the bytes CUDA itself has still to
     take: all of RUNTIME in a new process, LIBRARIES where only the context was made, 0 where models ran before.
-    ``dense_head``: a GPU keeps heads in 16 bits. ``weights``: as a CPU holds them.
+    ``dense_head``: a GPU keeps heads in 16 bits. ``weights``: as a CPU holds them. ``streamed``: how many of the
+    target's layers come to the GPU over the bus.
     """
     holding = Holding(device, weights, dense_head)
     precisions = [precision_of(holding.of(level.architecture)) for level in levels]
     held = min(context, *(level.context for level in levels))
-    accounts = tuple(account(level, held, holding, has_exits=not at) for at, level in enumerate(levels))
+    target = account(levels[0], held, holding, streamed=streamed)
+    accounts = (target, *(account(level, held, holding, has_exits=False) for level in levels[1:]))
     return Needs(
         dimensions=tuple(levels),
         levels=accounts,
@@ -218,7 +242,7 @@ def needs(
         dense_head=dense_head,
         held=weights,
         context=held,
-        workspace=_laws(levels, precisions[0]) + max(map(_pass, levels, precisions)),
+        workspace=_laws(levels, precisions[0], streamed) + max(map(_pass, levels, precisions)),
         graphs=GRAPHS if device == "cuda" else 0,
         runtime=runtime if device == "cuda" else 0,
         loading=_peak(levels, accounts, holding),
@@ -234,12 +258,12 @@ def longest(
     runtime: int = RUNTIME,
     dense_head: bool = False,
     weights: Weights = WEIGHTS,
+    streamed: int = 0,
 ) -> int:
     """Return the most tokens up to ``wanted`` with which ``levels`` fit into ``free`` bytes, 0 if not even LEAST."""
-
-    def asked(context: int) -> Needs:
-        return needs(levels, context, device, runtime=runtime, dense_head=dense_head, weights=weights)
-
+    asked = partial(
+        needs, levels, device=device, runtime=runtime, dense_head=dense_head, weights=weights, streamed=streamed
+    )
     whole = asked(wanted)
     if whole.total <= free:
         return whole.context
@@ -250,9 +274,9 @@ def longest(
     return least * STEP if least * STEP >= LEAST else 0
 
 
-def _laws(levels: Sequence[Dimensions], precision: Precision) -> int:
+def _laws(levels: Sequence[Dimensions], precision: Precision, streamed: int) -> int:
     widest = max(level.architecture.vocabulary for level in levels)
-    return max(LEVELS, len(levels)) * ROWS * widest * precision.law
+    return max(LEVELS, len(levels)) * (WIDE_ROWS if streamed else ROWS) * widest * precision.law
 
 
 def _pass(d: Dimensions, precision: Precision) -> int:
