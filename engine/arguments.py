@@ -13,6 +13,7 @@ from engine.library import terminal as models
 from engine.version import VERSION
 
 Command = Callable[[argparse.Namespace], int]
+TAUGHT = ("head", "block")  # engine/teaching/kinds.py has what each is; nothing here imports torch
 
 
 def parser(description: str, *, ask: Command, chat: Command, bench: Command, teach: Command) -> argparse.ArgumentParser:
@@ -116,6 +117,7 @@ def _add_paper_options(command: argparse.ArgumentParser) -> None:
 def _add_teaching_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--model", metavar="NAME", help="an installed set or a model folder (default: the starter)")
     command.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
+    command.add_argument("--what", choices=TAUGHT, default=TAUGHT[0], help="the kind of drafter (default: %(default)s)")
     command.add_argument("--minutes", type=float, default=30.0, help="how long (default: %(default)s)")
     command.add_argument(
         "--prompts", type=Path, metavar="FILE", help="a prompt a line (default: those that come along)"

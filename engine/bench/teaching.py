@@ -11,10 +11,9 @@ import torch
 
 from engine.bench.shapes import SHAPES, random_transformer
 from engine.gpus import device_of
-from engine.teaching import beginning
 from engine.teaching.course import Plan
 from engine.teaching.frozen import Frozen
-from engine.teaching.learner import Learner
+from engine.teaching.kinds import KINDS, Kind
 
 STEPS, WARM_UP = 100, 3
 TOKENS = 10_000_000  # for which the time is told
@@ -70,8 +69,8 @@ def measure_teaching(shape: str, say: Callable[[str], None]) -> Teaching:
     writing = _writing(target)
     say(f"{writing:,.0f} tokens a second, {ROWS} at a time")
     found = []
-    for kind, begin in (("head", beginning.head), ("block", beginning.block)):
-        found.append(_steps(kind, target, begin))
+    for name, kind in KINDS.items():
+        found.append(_steps(name, kind, target))
         say(str(found[-1]))
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
     return Teaching(f"{shape} with random weights, {where}, {STEPS} steps of each kind", writing, tuple(found))
@@ -85,14 +84,14 @@ def _writing(target: Frozen) -> float:
     return sum(map(len, written)) / (time.perf_counter() - began)
 
 
-def _steps(kind: str, target: Frozen, begin: Callable[[Frozen, torch.Tensor], Learner]) -> Steps:
+def _steps(name: str, kind: Kind, target: Frozen) -> Steps:
     """Take the steps of one kind over random text."""
     plan, on_gpu = Plan(1.0), target.device.type == "cuda"
-    few = torch.arange(min(plan.few, target.shape.vocabulary))
+    few = torch.arange(min(kind.few, target.shape.vocabulary))
     if on_gpu:
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
-    learner = begin(target, few)
+    learner = kind.begin(target, few)
     tokens = torch.randint(0, len(few), (plan.batch // 512, 512), device=target.device)
     said = torch.ones_like(tokens).bool()
     said[:, :32] = False
@@ -101,12 +100,11 @@ def _steps(kind: str, target: Frozen, begin: Callable[[Frozen, torch.Tensor], Le
         if step == WARM_UP:
             _settled(on_gpu)
             began = time.perf_counter()
-        learner.learn(target.read(tokens, said, learner.drafter.sizes.taps), step / STEPS)
+        learner.learn(target.read(tokens, said, learner.taps), step / STEPS)
     _settled(on_gpu)
     seconds = (time.perf_counter() - began) / STEPS
     peak = torch.cuda.max_memory_reserved() if on_gpu else 0
-    learnt = sum(each.numel() for each in learner.drafter.parameters())
-    return Steps(kind, seconds, tokens.numel(), peak, learnt)
+    return Steps(name, seconds, tokens.numel(), peak, learner.size)
 
 
 def _settled(on_gpu: bool) -> None:

@@ -31,26 +31,25 @@ from engine.files import read_object
 from engine.gpus import device_of
 from engine.library import Library
 from engine.model import load
-from engine.teaching import beginning, room
+from engine.teaching import room
 from engine.teaching.course import Course, News, Plan
 from engine.teaching.frozen import Frozen
+from engine.teaching.kinds import KINDS, Kind
 from engine.teaching.trial import Tried, try_out
 from engine.tokenizer import ChatTokenizer
 
-LEAST = 7  # layers of a target, of which a head reads three
 LONGEST_PROMPT = 256  # tokens
 FEWEST = 32  # prompts
 TOLD = 10.0  # seconds between two lines on a course
 SMALL = {"rows": 8, "longest": 128, "batch": 1024, "places": 1000}  # what a processor can take
 CACHES, MOST_ROWS = 0.2, 512  # of the free memory that replies under way may take, and how many there may be
-ROLE = "head"
 LICENCE = "As the model that it was taught by; begun with parts of that model, and taught on its answers"
 
 Say = Callable[[str], None]
 
 
 def teach(arguments: argparse.Namespace, models: ModelSet, say: Say) -> None:
-    """Teach ``models`` a head and try it; kept where it makes answers faster. Raises UpdraftError.
+    """Teach ``models`` what was asked for and try it; kept where it makes answers faster. Raises UpdraftError.
 
     Started again for the same model it goes on where it was, however it ended; --fresh begins anew.
     """
@@ -59,23 +58,24 @@ def teach(arguments: argparse.Namespace, models: ModelSet, say: Say) -> None:
             "transformers does not come with the packaged program.",
             "Teach from a checkout: python packaging/run.py teach.",
         )
-    device = device_of(arguments.device)
+    device, kind = device_of(arguments.device), KINDS[arguments.what]
     dimensions = read_dimensions(models.target)
-    if dimensions.architecture.layers < LEAST:
-        raise SettingError(f"{models.name} has too few layers to look into.", f"Choose a model of {LEAST} or more.")
-    plan = _plan(arguments, dimensions.architecture, device)
+    if dimensions.architecture.layers < kind.least:
+        hint = f"Choose a model of {kind.least} layers or more."
+        raise SettingError(f"{models.name} has too few layers to look into.", hint)
+    plan = replace(_plan(arguments, dimensions.architecture, device), few=kind.few)
     if device.type == "cuda":
         needs = room.needed(dimensions, min(plan.few, dimensions.architecture.vocabulary), plan.batch)
         room.require(needs, free_memory(device), models.name)
     prompts = read_prompts(arguments.prompts)
-    folder = home_of(models.target) / ROLE
+    folder = home_of(models.target) / arguments.what
     if arguments.fresh:
         shutil.rmtree(folder, ignore_errors=True)
     made = folder / "made"
-    _taught(models, device, plan, prompts, folder, made, say)
-    tried = try_out(models, ROLE, made, arguments.device, say)
+    _taught(models, kind, device, plan, prompts, folder, made, say)
+    tried = try_out(models, kind, made, arguments.device, say)
     say(tried.sentence())
-    _keep(tried, models, made, arguments.out, say)
+    _keep(tried, models, kind, made, arguments.out, say)
 
 
 def _plan(arguments: argparse.Namespace, shape: Architecture, device: torch.device) -> Plan:
@@ -118,7 +118,14 @@ def _prompt(line: str) -> str:
 
 
 def _taught(
-    models: ModelSet, device: torch.device, plan: Plan, prompts: Sequence[str], folder: Path, made: Path, say: Say
+    models: ModelSet,
+    kind: Kind,
+    device: torch.device,
+    plan: Plan,
+    prompts: Sequence[str],
+    folder: Path,
+    made: Path,
+    say: Say,
 ) -> None:
     """Run the course and write what it made; gives all memory back."""
     tokenizer = ChatTokenizer(models.target, models.name)
@@ -128,7 +135,7 @@ def _taught(
     target = Frozen(model, tokenizer.ends, config_of(models.target))
     rendered = [tokenizer.render([("user", prompt)]) for prompt in prompts]
     short = [each for each in rendered if len(each) <= LONGEST_PROMPT]
-    course = Course(folder, target, short, plan, partial(beginning.head, target))
+    course = Course(folder, target, short, plan, partial(kind.begin, target))
     if course.done:
         say(f"going on from {course.done:.0%}")
     for news in spaced(course.run(), TOLD):
@@ -178,7 +185,7 @@ def told(news: News) -> str:
     return line
 
 
-def _keep(tried: Tried, models: ModelSet, made: Path, out: Path | None, say: Say) -> None:
+def _keep(tried: Tried, models: ModelSet, kind: Kind, made: Path, out: Path | None, say: Say) -> None:
     """Give the drafter to the model it was taught by where it is faster; otherwise say so and leave all as it was."""
     if out is not None:
         shutil.copytree(made, out, dirs_exist_ok=True)
@@ -190,8 +197,8 @@ def _keep(tried: Tried, models: ModelSet, made: Path, out: Path | None, say: Say
     library = Library.open()
     own = next((model for model in library.models() if model.folder == models.target), None)
     if own is None:
-        say(f"It lies in {made}. Copy it to {models.target / ROLE}, where it goes with the model.")
+        say(f"It lies in {made}. Copy it to {models.target / kind.role}, where it goes with the model.")
         return
     for _ in library.add_drafter(made, own.name):
         pass
-    say(f"{own.name} has it now. Try it with: python -m engine ask --model {own.name} --preset {ROLE} …")
+    say(f"{own.name} has it now. Try it with: python -m engine ask --model {own.name} --preset {kind.preset.name} …")

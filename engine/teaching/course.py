@@ -19,9 +19,8 @@ import torch
 from engine.errors import SettingError
 from engine.files import replace_file
 from engine.teaching.frozen import Frozen
-from engine.teaching.learner import Learner
+from engine.teaching.pupil import Pupil
 from engine.teaching.replies import Document, Replies
-from engine.teaching.saving import restore, save, weights
 from engine.teaching.worth import worth
 
 KEPT = 20.0  # seconds between two times that all is written; also the most that one batch of replies takes
@@ -91,7 +90,7 @@ class Course:
         target: Frozen,
         prompts: Sequence[Prompt],
         plan: Plan,
-        begin: Callable[[torch.Tensor], Learner],
+        begin: Callable[[torch.Tensor], Pupil],
         *,
         clock: Callable[[], float] = time.monotonic,
         held_up: Callable[[], None] = lambda: None,
@@ -103,7 +102,7 @@ class Course:
         random.Random(0).shuffle(self._prompts)
         self._unfinished: list[Document] = []
         self.progress = self._read()
-        self.learner: Learner | None = None
+        self.learner: Pupil | None = None
         self.judged: dict[str, Any] = {}
 
     @property
@@ -159,7 +158,7 @@ class Course:
         """Tell whether a reply was cut by the clock alone."""
         return not self.target.ends_with(document.tokens) and len(document.tokens) - document.reply < self.plan.longest
 
-    def _learn(self, learner: Learner) -> Iterator[News]:
+    def _learn(self, learner: Pupil) -> Iterator[News]:
         """Teach until the time is up, looking at what is held out now and then."""
         kept = heard = self._clock()
         first = min(WRITING, self.done)
@@ -168,7 +167,7 @@ class Course:
                 break
             self._held_up()
             began = self._clock()
-            text = self.target.read(*self._placed(*lesson), learner.drafter.sizes.taps)
+            text = self.target.read(*self._placed(*lesson), learner.taps)
             loss = learner.learn(text, (self.done - first) / (1 - first))
             took = self._spent(began)
             if self.done >= (self.progress.looks + 1) * LOOK:
@@ -186,23 +185,24 @@ class Course:
     def _placed(self, tokens: torch.Tensor, said: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         return tokens.to(self.target.device), said.to(self.target.device)
 
-    def _looked(self, learner: Learner) -> News:
+    def _looked(self, learner: Pupil) -> News:
         """Judge by what is held out; the best so far is put aside, as it would be stored."""
         began = self._clock()
         looks = self.replies.looks(self.plan.batch)
-        taps = learner.drafter.sizes.taps
+        taps = learner.taps
         texts = (self.target.read(*self._placed(*look), taps) for look in looks)
         self.judged = learner.measured(texts, self.plan.places)
         self._spent(began)
         right = sum(self.judged[RIGHT])
         if right > self.progress.best:
             self.progress.best = right
-            self._store(self.folder / "best.pt", {"weights": weights(learner.drafter), "judged": self.judged})
+            self._store(self.folder / "best.pt", {"weights": learner.weights(), "judged": self.judged})
         return self._news(learner)
 
-    def _news(self, learner: Learner) -> News:
+    def _news(self, learner: Pupil) -> News:
         agreement = tuple(self.judged.get(RIGHT, ()))
-        share = sum(each.numel() for each in learner.drafter.parameters()) / self.target.shape.parameters
+        agreement += agreement[-1:] * (learner.guesses - len(agreement))
+        share = learner.size / self.target.shape.parameters
         value = worth(agreement, share, self.target.device.type)[0] if agreement else None
         return News("learning", self.done, self.replies.tokens, agreement=agreement, worth=value)
 
@@ -210,9 +210,9 @@ class Course:
         """Write the best drafter there was to ``folder``, with its ``card``."""
         assert self.learner is not None  # noqa: S101 - a course that has run
         best = torch.load(self.folder / "best.pt", weights_only=True)
-        restore(self.learner.drafter, best["weights"])
+        self.learner.take(best["weights"])
         said = {"tokens of replies": self.replies.tokens, "steps": self.learner.steps, "held out": best["judged"]}
-        save(self.learner.drafter, folder, card | said)
+        self.learner.save(folder, card | said)
 
     def _spent(self, began: float) -> float:
         """Count what was done since ``began``; returns its seconds."""
@@ -232,7 +232,7 @@ class Course:
         torch.save(value, fresh)
         fresh.replace(file)
 
-    def _resumed(self) -> Learner:
+    def _resumed(self) -> Pupil:
         """Return the drafter as it was left, or at its beginning."""
         state = self.folder / "state.pt"
         stored = torch.load(state, map_location=self.target.device, weights_only=True) if state.is_file() else None

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from engine.budget import free_memory
 from engine.model import Transformer
-from engine.teaching.learner import Ends, Text
 from engine.teaching.lending import lent
+from engine.teaching.pupil import Ends, Text
 
 SPARE = 0.25  # of the memory that is free, which weights in 16 bits may take
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
+from engine.teaching import saving
 from engine.teaching.agreement import Disagreement, Goal, judged
 from engine.teaching.block import Block
 from engine.teaching.head import Head
 from engine.teaching.muon import Muon
+from engine.teaching.pupil import Ends, Text
 from engine.teaching.rounding import rounded
 
 STEPS, SLOTS = 5, 16  # the head drafts so many tokens, from so many rows in a run
@@ -25,35 +27,8 @@ SHARP_FROM, SHARP_BY, SHARPEST = 0.25, 0.5, 0.8  # progress from which the overl
 ROUND_FROM = 0.85  # progress from which weights are as they will be stored
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A batch as the frozen target reads it.
-
-    ``tokens`` and where the next one is ``said`` by the target, (rows, time). ``taps``: the states after so many of its
-    layers, and ``last``: the normed states that its head reads, (rows, time, width).
-    """
-
-    tokens: Tensor
-    said: Tensor
-    taps: Mapping[int, Tensor]
-    last: Tensor
-
-    def bfloat16(self) -> torch.autocast:
-        """Return the context in which a GPU multiplies in bfloat16."""
-        kind = self.tokens.device.type
-        return torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda")
-
-
-@dataclass(frozen=True, slots=True)
-class Ends:
-    """The two ends of the target: the ``embedding`` of every token and the ``head``, [vocabulary, width] each."""
-
-    embedding: Tensor
-    head: Tensor
-
-
 class Learner:
-    """A drafter with its optimisers."""
+    """A head or a block with its optimisers: a Pupil."""
 
     def __init__(self, drafter: Head | Block, ends: Ends, pace: float = 1.0, *, again: bool = False) -> None:
         """``pace`` multiplies all rates; ``again``: it has been through a course before, and learns the overlap."""
@@ -67,6 +42,16 @@ class Learner:
         self.rest = torch.optim.AdamW(rest, RATE, (0.9, 0.95), weight_decay=0.0)
         self.steps, self.tokens = 0, 0
         self.skipped = torch.zeros((), dtype=torch.int64, device=ends.head.device)
+
+    @property
+    def taps(self) -> tuple[int, ...]:
+        """See Pupil."""
+        return self.drafter.sizes.taps
+
+    @property
+    def size(self) -> int:
+        """See Pupil."""
+        return sum(each.numel() for each in self.drafter.parameters())
 
     @property
     def guesses(self) -> int:
@@ -177,6 +162,18 @@ class Learner:
             velocity.copy_(stored)
         self.rest.load_state_dict(state["rest"])
         self.steps, self.tokens = state["steps"], state["tokens"]
+
+    def weights(self) -> dict[str, Tensor]:
+        """See Pupil."""
+        return saving.weights(self.drafter)
+
+    def take(self, weights: Mapping[str, Tensor]) -> None:
+        """See Pupil."""
+        saving.restore(self.drafter, weights)
+
+    def save(self, folder: Path, card: Mapping[str, Any]) -> None:
+        """See Pupil."""
+        saving.save(self.drafter, folder, card)
 
     @torch.no_grad()
     def measured(self, texts: Iterable[Text], most: int, *, stored: bool = True) -> dict[str, Any]:

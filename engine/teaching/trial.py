@@ -10,6 +10,7 @@ from statistics import fmean, stdev
 from engine.config import PRESETS, ModelSet, Preset, Sampling
 from engine.events import Finished, finished
 from engine.session import Session
+from engine.teaching.kinds import Kind
 
 QUESTIONS = (  # nothing like them is among the prompts that a model learns by
     "Why do leaves turn yellow in autumn?",
@@ -49,11 +50,11 @@ class Tried:
         return f"{found} (in {len(QUESTIONS)} answers of up to {LENGTH} tokens)."
 
 
-def try_out(models: ModelSet, role: str, folder: Path, device: str, say: Callable[[str], None]) -> Tried:
-    """Answer with the drafter of ``role`` in ``folder``, without it, and with the one that ``models`` has."""
-    sets = {"plain": (models, PRESETS["plain"]), "new": (_with(models, role, folder), PRESETS[role])}
-    if role in models.models:
-        sets["old"] = models, PRESETS[role]
+def try_out(models: ModelSet, kind: Kind, folder: Path, device: str, say: Callable[[str], None]) -> Tried:
+    """Answer with the drafter of that ``kind`` in ``folder``, without it, and with the one that ``models`` has."""
+    sets = {"plain": (models, PRESETS["plain"]), "new": (_with(models, kind.role, folder), kind.preset)}
+    if kind.role in models.models:
+        sets["old"] = models, kind.preset
     return Tried({name: _paces(*each, device, say, name) for name, each in sets.items()})
 
 

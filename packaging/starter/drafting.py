@@ -13,7 +13,8 @@ from torch import Tensor
 from engine.teaching.block import Block
 from engine.teaching.head import Head
 from engine.teaching.layer import Sizes
-from engine.teaching.learner import Ends, Learner, Text
+from engine.teaching.learner import Learner
+from engine.teaching.pupil import Ends, Text
 
 LAYERS, BLOCK, RANK = 2, 7, 64  # the block's layers, guesses, and its Markov head's rank
 

@@ -12,17 +12,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.architecture import read_architecture
-from engine.architecture.drafters import read_drafter
+from engine.arguments import TAUGHT
 from engine.bench.shapes import SHAPES, random_transformer
-from engine.config import PRESETS, ModelSet, Sampling
+from engine.config import PRESETS, ModelSet, Preset, Sampling
 from engine.events import Finished
 from engine.model import Transformer, load
 from engine.session import Session
-from engine.teaching import beginning
 from engine.teaching.command import config_of, home_of, read_prompts
 from engine.teaching.course import RIGHT, Course, Plan
 from engine.teaching.frozen import Frozen
+from engine.teaching.kinds import KINDS
 from engine.teaching.worth import worth
 from engine.tokenizer import ChatTokenizer
 from tests.engine.family import finish
@@ -41,8 +40,14 @@ def target(family: ModelSet, model: Transformer) -> Frozen:
     return Frozen(model, ChatTokenizer(family.target).ends, config_of(family.target))
 
 
+@pytest.fixture(params=sorted(KINDS))
+def kind(request: pytest.FixtureRequest) -> str:
+    """Give one kind of drafter after another."""
+    return str(request.param)
+
+
 @pytest.fixture
-def course(family: ModelSet, target: Frozen, tmp_path: Path) -> Callable[[], Course]:
+def course(family: ModelSet, target: Frozen, kind: str, tmp_path: Path) -> Callable[[], Course]:
     """Give what opens the same course again, with a clock on which every look at it takes a tenth of a second."""
     tokenizer = ChatTokenizer(family.target)
     prompts = [tokenizer.render([("user", question)]) for question in QUESTIONS]
@@ -50,7 +55,7 @@ def course(family: ModelSet, target: Frozen, tmp_path: Path) -> Callable[[], Cou
     def opened() -> Course:
         ticks = count()
         clock = lambda: next(ticks) / 10  # noqa: E731
-        return Course(tmp_path / "course", target, prompts, PLAN, partial(beginning.head, target), clock=clock)
+        return Course(tmp_path / "course", target, prompts, PLAN, partial(KINDS[kind].begin, target), clock=clock)
 
     return opened
 
@@ -106,7 +111,7 @@ def test_a_course_that_is_killed_goes_on(course: Callable[[], Course]) -> None:
 
 
 def test_what_it_made_is_a_drafter_of_the_target(
-    course: Callable[[], Course], family: ModelSet, tmp_path: Path
+    course: Callable[[], Course], kind: str, family: ModelSet, tmp_path: Path
 ) -> None:
     """The drafter guesses better than at its beginning, is read as published, and changes no reply."""
     taught = course()
@@ -117,17 +122,16 @@ def test_what_it_made_is_a_drafter_of_the_target(
     taught.finish(made, {"licence": "of the target"})
     card = json.loads((made / "card.json").read_text())
     assert sum(card["held out"][RIGHT]) == taught.progress.best
-    read_drafter(made, read_architecture(family.target))  # raises for what cannot be run
-    models = ModelSet("taught", {"target": family.target, "head": made})
+    models = ModelSet("taught", {"target": family.target, KINDS[kind].role: made})
     session = finish(Session.open(models, "cpu"))
 
-    def answer(name: str) -> str:
+    def answer(preset: Preset) -> str:
         asked, sampling = [("user", "The quick")], Sampling(0.8, seed=3)
-        *_, last = session.reply(asked, preset=PRESETS[name], sampling=sampling, max_tokens=24)
+        *_, last = session.reply(asked, preset=preset, sampling=sampling, max_tokens=24)
         assert isinstance(last, Finished)
         return last.text
 
-    assert answer("head") == answer("plain")
+    assert answer(KINDS[kind].preset) == answer(PRESETS["plain"])
 
 
 def test_a_course_can_be_held_up(course: Callable[[], Course]) -> None:
@@ -138,6 +142,10 @@ def test_a_course_can_be_held_up(course: Callable[[], Course]) -> None:
     for _ in zip(range(3), held.run(), strict=False):
         pass
     assert next(waits) <= 5
+
+
+def test_every_kind_can_be_asked_for() -> None:
+    assert set(TAUGHT) == set(KINDS)
 
 
 def test_what_it_is_worth() -> None:
