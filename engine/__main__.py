@@ -21,6 +21,7 @@ from engine.bench.asking import Found, measured
 from engine.config import PRESETS, ModelSet, Preset, Sampling, models_in
 from engine.errors import CheckpointError, UpdraftError
 from engine.events import Event, Finished, to_json
+from engine.gpus import CAP
 from engine.library import Library, starter_models, starting_preset
 from engine.library.provenance import checkpoint_in
 from engine.pace import Paces
@@ -38,6 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     speak()
     arguments = parser(__doc__ or "", ask=_ask, chat=_chat, bench=_bench, teach=_teach).parse_args(argv)
     try:
+        if getattr(arguments, "vram", None) is not None:
+            os.environ[CAP] = str(arguments.vram)  # where the library, the engine and what they start look
         return int(arguments.run(arguments))
     except UpdraftError as error:
         _complain(error)

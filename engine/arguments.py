@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
 
 from engine.config import AUTOMATIC, PRESETS, ROOM, USUAL, WEIGHTS, Chosen, Preset, Weights
 from engine.config.tailoring import RECIPES, WAYS, tailored
+from engine.gpus import CAP
 from engine.library import terminal as models
 from engine.version import VERSION
 
@@ -144,6 +146,12 @@ def _add_reply_options(command: argparse.ArgumentParser) -> None:
         help="how a CPU holds weights: as stored where that is at 4 or 8 bits, and all others at 8; at 8 or at 4 bits, "
         "NF4 as well; or exact, in 32 (default: %(default)s)",
     )
+    command.add_argument(
+        "--vram",
+        type=_gigabytes,
+        metavar="GB",
+        help=f"as if the GPU had no more memory than this, to try out a smaller one; in the window: {CAP}",
+    )
     command.add_argument("--eager", action="store_true", help="without CUDA graphs: slower, to compare with")
     command.add_argument("--system", default="", help="a system prompt")
     for name, words, kind in (
@@ -190,6 +198,13 @@ def _count(text: str) -> int:
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return value
+
+
+def _gigabytes(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is no size")
     return value
 
 

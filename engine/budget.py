@@ -11,7 +11,7 @@ import psutil
 import torch
 
 from engine import words
-from engine.account import LEAST, LIBRARIES, longest, needs
+from engine.account import CONTEXT, LEAST, LIBRARIES, longest, needs
 from engine.architecture.drafters import read_drafter
 from engine.architecture.holding import Device, Holding
 from engine.architecture.stored import kept_as
@@ -19,6 +19,8 @@ from engine.architecture.weights import stored_in
 from engine.config import DRAFTERS, WEIGHTS, ModelSet, Role, Weights
 from engine.dimensions import Dimensions, read_dimensions
 from engine.errors import CheckpointError, DeviceError
+from engine.gpus import cap
+from engine.placement import Placement, host_memory, place, require_host
 
 
 class Budget:
@@ -27,35 +29,50 @@ class Budget:
     def __init__(
         self, models: ModelSet, device: torch.device, *, dense_head: bool = False, weights: Weights = WEIGHTS
     ) -> None:
-        self._models, self._device = models, device
+        self._models, self._device, self._dense_head = models, device, dense_head
         self._longest = partial(longest, dense_head=dense_head, weights=weights)
         self._needs = partial(needs, dense_head=dense_head, weights=weights)
         self._kind: Device = "cuda" if device.type == "cuda" else "cpu"
         self._holding = Holding(self._kind, weights, dense_head)
 
-    def longest(self, wanted: int) -> int:
-        """Return the most tokens up to ``wanted`` of a conversation that the whole set can hold.
+    def place(self, wanted: int) -> tuple[int, Placement]:
+        """Return the most tokens up to ``wanted`` of a conversation that the set can hold, and where its target lies.
 
-        If it cannot hold any, what it can without its drafters, or else the target alone; ``wanted`` if that is nothing
-        either.
+        All of it stays on the device if the whole set fits, or what there is without its drafters, or else the target
+        alone. Where not even that does, a GPU leaves some layers to the host, beside all of the set if that fits.
+        ``wanted`` if nothing does.
         """
-        asked = partial(self._longest, device=self._kind, runtime=self._runtime(), wanted=wanted)
         family, rest = self._family()
-        free = free_memory(self._device)
-        whole = asked(family, free=free - rest - self._drafters(family[0], wanted))
-        return whole or asked(family, free=free - rest) or asked(family[:1], free=free) or wanted
+        layers, free = family[0].architecture.layers, free_memory(self._device)
+        drafters = self._drafters(family[0], wanted)
+        ways = (family, free - rest - drafters), (family, free - rest), (family[:1], free)
+        asked = partial(self._longest, device=self._kind, runtime=self._runtime(), wanted=wanted)
+        for streamed in (0, layers) if self._kind == "cuda" else (0,):
+            for levels, left in ways:
+                if room := asked(levels, free=left, streamed=streamed):
+                    return room, self._placed(levels, room, left) if streamed else Placement(layers)
+        return wanted, Placement(layers)
 
-    def require(self, role: Role, loaded: Sequence[Role], context: int) -> None:
+    def _placed(self, levels: Sequence[Dimensions], room: int, free: int) -> Placement:
+        """Return where the target's layers go if the set is to hold ``room`` tokens, which it can."""
+        found = place(levels, room, free, runtime=self._runtime(), dense_head=self._dense_head)
+        return found or Placement(0, levels[0].architecture.layers)
+
+    def require(self, role: Role, loaded: Sequence[Role], context: int, streamed: int = 0) -> None:
         """Raise DeviceError, with numbers, if the model of ``role`` does not fit beside those ``loaded``.
 
-        CheckpointError for a folder that does not say how large its model is.
+        ``streamed``: how many of the target's layers the host holds. CheckpointError for a folder that does not say how
+        large its model is.
         """
-        asked = partial(self._needs, device=self._kind, runtime=self._runtime())
+        asked = partial(self._needs, device=self._kind, runtime=self._runtime(), streamed=streamed)
         held = [self._dimensions(each) for each in loaded]
         free = free_memory(self._device)
         if held and self._kind == "cpu":  # on a GPU what is loaded counts as free
             free += asked(held, LEAST).weights
-        asked([*held, self._dimensions(role)], context).require(free)
+        needed = asked([*held, self._dimensions(role)], context)
+        needed.require(free)
+        if streamed and not held:
+            require_host(needed, host_memory())
 
     def require_bytes(self, part: str, size: int) -> None:
         """Raise DeviceError if ``size`` bytes more are not free, for ``part`` of the set."""
@@ -105,7 +122,11 @@ def stored(folder: Path) -> int:
 
 
 def free_memory(device: torch.device) -> int:
-    """Return the bytes of ``device`` this process can use: those that are free, and on a GPU those torch holds."""
+    """Return the bytes of ``device`` this process can use: those that are free, and on a GPU those torch holds.
+
+    Where a GPU is to be taken for a smaller one, no more than that would have beside CUDA itself.
+    """
     if device.type != "cuda":
         return int(psutil.virtual_memory().available)
-    return int(torch.cuda.mem_get_info(device)[0]) + torch.cuda.memory_reserved(device)
+    most, free = cap(), int(torch.cuda.mem_get_info(device)[0]) + torch.cuda.memory_reserved(device)
+    return free if most is None else min(free, most - CONTEXT)

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping, MutableMapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from engine.errors import DeviceError
@@ -18,16 +18,19 @@ if TYPE_CHECKING:
 MIB = 1 << 20
 LEAST_CAPABILITY = (7, 5)  # the compute capability bitsandbytes' 4-bit kernels start at
 ORDER, VISIBLE = "CUDA_DEVICE_ORDER", "CUDA_VISIBLE_DEVICES"  # what CUDA reads when it starts
+CAP = "UPDRAFT_VRAM"  # gigabytes that a GPU is taken to have, where it has more: to try out what a smaller one does
 GET_CUDA = "Start Updraft with packaging/run.py again: it installs the one for this GPU, or says what is in the way."
 KNOWN = "Use auto, cpu or cuda."
 _QUERY = "index,uuid,name,driver_version,compute_cap,memory.total,memory.used,memory.free"
+_LINK = "pcie.link.gen.max,pcie.link.width.max"
 
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
     """One NVIDIA GPU; memory in bytes, ``used`` being what all programs hold at this moment.
 
-    ``index`` is its place on the bus, by which nvidia-smi counts, ``uuid`` its name for life.
+    ``index`` is its place on the bus, by which nvidia-smi counts, ``uuid`` its name for life. ``link``: generation of
+    PCI Express and lanes, the most that it and the machine can do; zeros where the driver does not say.
     """
 
     name: str
@@ -38,6 +41,24 @@ class Gpu:
     free: int
     index: int = 0
     uuid: str = ""
+    link: tuple[int, int] = (0, 0)
+
+
+def cap(environment: Mapping[str, str] = os.environ) -> int | None:
+    """Return the bytes that CAP lets a GPU have; None where it says nothing, or nothing that is a size."""
+    try:
+        asked = float(environment.get(CAP, ""))
+    except ValueError:
+        return None
+    return round(asked * 10**9) if 0 < asked < 10**6 else None
+
+
+def capped(gpus: Sequence[Gpu], environment: Mapping[str, str]) -> tuple[Gpu, ...]:
+    """Return ``gpus`` with no more memory than CAP lets them have."""
+    most = cap(environment)
+    if most is None:
+        return tuple(gpus)
+    return tuple(replace(gpu, total=min(gpu.total, most), free=min(gpu.free, most)) for gpu in gpus)
 
 
 def device_of(name: str) -> torch.device:
@@ -122,7 +143,7 @@ def nvidia_smi() -> str:
     hidden = getattr(subprocess, "CREATE_NO_WINDOW", 0)
     try:
         answer = subprocess.run(  # noqa: S603 - the driver's own program, no outside input
-            [program, f"--query-gpu={_QUERY}", "--format=csv,noheader,nounits"],
+            [program, f"--query-gpu={_QUERY},{_LINK}", "--format=csv,noheader,nounits"],
             capture_output=True,
             text=True,
             errors="replace",
@@ -140,10 +161,18 @@ def read_gpus(answer: str) -> tuple[Gpu, ...]:
     gpus = []
     for row in csv.reader(answer.splitlines(), skipinitialspace=True):
         try:
-            index, uuid, name, driver, capability, *memory = (cell.strip() for cell in row)
+            index, uuid, name, driver, capability, *rest = (cell.strip() for cell in row)
             major, minor = capability.split(".")
-            total, used, free = (int(float(size) * MIB) for size in memory)
-            gpus.append(Gpu(name, driver, (int(major), int(minor)), total, used, free, int(index), uuid))
+            total, used, free = (int(float(size) * MIB) for size in rest[:3])
+            level = int(major), int(minor)
+            gpus.append(Gpu(name, driver, level, total, used, free, int(index), uuid, _link(rest[3:])))
         except (ValueError, OverflowError):
             continue
     return tuple(gpus)
+
+
+def _link(cells: Sequence[str]) -> tuple[int, int]:
+    """Return the generation and the lanes a row ends in; a link that is not PCI Express has none to say."""
+    if len(cells) == 2 and all(cell.isascii() and cell.isdigit() for cell in cells):
+        return int(cells[0]), int(cells[1])
+    return 0, 0

@@ -224,7 +224,10 @@ class Loaded:
         """Make sure that the model of ``role`` fits, before a byte of it is read; raises DeviceError with numbers."""
         held = LEAST  # without recordings caches grow as they are needed
         if self.how == "graphs":
-            held = self.room = self._budget.longest(self.room) if role == "target" else self.room
+            if role == "target":
+                room, placement = self._budget.place(self.room)
+                self.room = self.room if placement.streamed else room  # what would have to be streamed is refused
+            held = self.room
         self._budget.require(role, tuple(self._parts), held)
 
     def _add(self, role: Role, model: Transformer, frequent: FrequentTokens | None, vocabulary: int) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from engine.architecture.holding import Device
-from engine.gpus import GET_CUDA, Gpu, chosen, nvidia_smi, read_gpus, visible
+from engine.gpus import GET_CUDA, Gpu, capped, chosen, nvidia_smi, read_gpus, visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def probe(folder: Path) -> Hardware:
     there = read_gpus(nvidia_smi())
     shown = visible(there, os.environ)
     return Hardware(
-        gpus=shown,
+        gpus=capped(shown, os.environ),
         hidden=tuple(gpu for gpu in there if gpu not in shown),
         torch_cuda=torch_cuda(),
         ram=memory.total,

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from engine.account import LEAST, LIBRARIES, longest, needs
-from engine.budget import Budget
+from engine.account import CONTEXT, LEAST, LIBRARIES, longest, needs
+from engine.budget import Budget, free_memory
 from engine.config import ModelSet, tiny_models
-from engine.dimensions import read_dimensions
+from engine.dimensions import as_nf4, read_dimensions
 from engine.errors import CheckpointError, DeviceError
+from engine.gpus import CAP, Gpu, capped
+from engine.library.shapes import LLAMA31_8B, LLAMA32_1B
+from engine.placement import Host, Placement
 from tests.engine.family import write_model
 from tests.engine.heads import write_head
 
+GB = 10**9
 SET = tiny_models()
 ALL = [read_dimensions(SET.models[role]) for role in ("target", "qualifier", "draft")]
 
@@ -34,12 +40,41 @@ def test_a_conversation_is_as_long_as_the_whole_set_can_hold(free: dict[str, int
     """A target that takes what its draft needs leaves a set that was said to fit without its presets."""
     budget = Budget(SET, torch.device("cuda"))
     free["bytes"] = needs(ALL, 1500, "cuda", runtime=LIBRARIES).total
-    assert budget.longest(8192) == longest(ALL, "cuda", free["bytes"], 8192, runtime=LIBRARIES) < 1536
-    budget.require("draft", ("target", "qualifier"), budget.longest(8192))
+    assert budget.place(8192)[0] == longest(ALL, "cuda", free["bytes"], 8192, runtime=LIBRARIES) < 1536
+    budget.require("draft", ("target", "qualifier"), budget.place(8192)[0])
     free["bytes"] = needs(ALL[:1], 1500, "cuda", runtime=LIBRARIES).total  # the target alone
-    assert LEAST <= budget.longest(8192) < 1536
+    assert LEAST <= budget.place(8192)[0] < 1536
     free["bytes"] = 0
-    assert budget.longest(8192) == 8192  # it will be refused with the numbers of what was asked for
+    assert budget.place(8192)[0] == 8192  # it will be refused with the numbers of what was asked for
+
+
+def test_what_does_not_fit_is_placed_with_the_host(free: dict[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A card too small for the target keeps its first layers beside the smaller models, which must fit afterwards."""
+    eight = {SET.models[role]: as_nf4(LLAMA31_8B if role == "target" else LLAMA32_1B) for role in SET.models}
+    monkeypatch.setattr("engine.budget.read_dimensions", eight.get)
+    budget, asked = Budget(SET, torch.device("cuda")), partial(needs, tuple(eight.values()), device="cuda")
+    for streamed in (20, 32):
+        free["bytes"] = asked(4096, runtime=LIBRARIES, streamed=streamed).total
+        room, placement = budget.place(4096)
+        assert (room, placement) == (4096, Placement(32 - streamed, streamed))
+        budget.require("target", (), room, streamed)
+        budget.require("draft", ("target", "qualifier"), room, streamed)
+    assert Budget(SET, torch.device("cpu")).place(4096) == (4096, Placement(32))
+    monkeypatch.setattr("engine.budget.host_memory", lambda: Host(1000, 1000))
+    with pytest.raises(DeviceError, match=r"1\.0 kB are free"):
+        budget.require("target", (), room, streamed)
+
+
+def test_a_smaller_card_is_tried_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Guards the cap: the engine and the library count the same card, and neither is larger than the one there is."""
+    monkeypatch.setattr("torch.cuda.mem_get_info", lambda _: (20 * GB, 24 * GB))
+    monkeypatch.setattr("torch.cuda.memory_reserved", lambda _: 2 * GB)
+    gpu = Gpu("RTX", "570", (8, 9), 24 * GB, 4 * GB, 20 * GB)
+    for said, most in (("", 22 * GB), ("16", 16 * GB - CONTEXT), ("40", 22 * GB), ("much", 22 * GB), ("-1", 22 * GB)):
+        monkeypatch.setenv(CAP, said)
+        assert free_memory(torch.device("cuda")) == most
+    assert capped([gpu], {CAP: "16"}) == (replace(gpu, total=16 * GB, free=16 * GB),)
+    assert capped([gpu], {CAP: "40"}) == capped([gpu], {}) == (gpu,)
 
 
 def test_what_comes_later_must_fit_beside_what_is_there(free: dict[str, int]) -> None:
@@ -70,7 +105,7 @@ def test_a_draft_of_fewer_tokens_limits_its_own_presets_only(free: dict[str, int
     (tmp_path / "config.json").write_text(json.dumps({**config, "max_position_embeddings": 1024}))
     free["bytes"] = 1 << 40
     assert (
-        Budget(ModelSet("Uneven", {"target": SET.target, "draft": tmp_path}), torch.device("cuda")).longest(2000)
+        Budget(ModelSet("Uneven", {"target": SET.target, "draft": tmp_path}), torch.device("cuda")).place(2000)[0]
         == 2000
     )
 
@@ -85,17 +120,17 @@ def test_a_drafter_has_room_beside_the_conversation_or_is_done_without(free: dic
     bare = Budget(ModelSet.alone("Bare", target), cuda)
     headed = Budget(ModelSet("Headed", {"target": target, "head": head}), cuda)
     free["bytes"] = needs([level], 7168, "cuda", runtime=LIBRARIES).total
-    assert LEAST <= headed.longest(8192) < bare.longest(8192) == 7168
+    assert LEAST <= headed.place(8192)[0] < bare.place(8192)[0] == 7168
     free["bytes"] = needs([level], LEAST, "cuda", runtime=LIBRARIES).total
-    assert headed.longest(8192) == bare.longest(8192) == LEAST
+    assert headed.place(8192)[0] == bare.place(8192)[0] == LEAST
     (head / "config.json").write_text("{}")
-    assert headed.longest(8192) == LEAST, "what is wrong with it is said when it is asked for"
+    assert headed.place(8192)[0] == LEAST, "what is wrong with it is said when it is asked for"
 
 
 def test_a_broken_draft_is_no_reason_to_refuse_the_target(free: dict[str, int], tmp_path: Path) -> None:
     """Whoever asks for plain decoding must not hear of another model's folder."""
     free["bytes"] = 1 << 40
     budget = Budget(ModelSet("Torn", {"target": SET.target, "draft": tmp_path}), torch.device("cuda"))
-    assert budget.longest(8192) == min(8192, ALL[0].context)
+    assert budget.place(8192)[0] == min(8192, ALL[0].context)
     with pytest.raises(CheckpointError):
         budget.require("draft", ("target",), 2048)

@@ -15,8 +15,8 @@ from engine.library.hardware import probe
 
 # An old card on the first slot, for the screen, and two that compute.
 TABLE = """0, GPU-1f0aaaaa-0001, NVIDIA GeForce GTX 1080, 570.86.15, 6.1, 8192, 512, 7600
-1, GPU-2f0bbbbb-0002, NVIDIA GeForce RTX 3060, 570.86.15, 8.6, 12288, 10, 12000
-2, GPU-2f0ccccc-0003, NVIDIA GeForce RTX 4090, 570.86.15, 8.9, 24564, 20, 24000
+1, GPU-2f0bbbbb-0002, NVIDIA GeForce RTX 3060, 570.86.15, 8.6, 12288, 10, 12000, [N/A], [N/A]
+2, GPU-2f0ccccc-0003, NVIDIA GeForce RTX 4090, 570.86.15, 8.9, 24564, 20, 24000, 4, 16
 """
 THREE = read_gpus(TABLE)
 
@@ -63,6 +63,11 @@ def test_the_engine_runs_on_the_card_the_library_judges(
     assert environment == after
     assert chosen(visible(THREE, environment)) == judged
     assert visible(THREE, environment)[0] == (judged or THREE[0])
+
+
+def test_a_link_is_read_where_the_driver_says_it() -> None:
+    """A card lost for a number that is only good for a guess."""
+    assert [gpu.link for gpu in THREE] == [(0, 0), (0, 0), (4, 16)]
 
 
 def test_a_card_without_numbers_keeps_its_place() -> None:
