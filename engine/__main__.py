@@ -26,6 +26,9 @@ from engine.library import Library, starter_models, starting_preset
 from engine.library.provenance import checkpoint_in
 from engine.pace import Paces
 from engine.printable import printable
+from engine.teaching.printing import Printing
+from engine.teaching.protocol import Failed
+from engine.teaching.steering import Steering, steered
 from engine.template import warm
 from engine.template.process import serve
 from engine.terminal import Keyboard, Terminal
@@ -169,12 +172,23 @@ def _bench(arguments: argparse.Namespace) -> int:
 
 def _teach(arguments: argparse.Namespace) -> int:
     _offline()
-    models = _models(arguments)
-    with lasting():
-        from engine.teaching.command import teach
+    steering = steered() if arguments.json else Steering(Printing(_line))
+    try:
+        models = _models(arguments)
+        with lasting():
+            from engine.teaching.command import teach
 
-    teach(arguments, models, lambda line: print(printable(line), flush=True))
+        teach(arguments, models, steering)
+    except UpdraftError as error:
+        if not arguments.json:
+            raise
+        steering.tell(Failed(error.sentence, error.hint))
+        return 1
     return 0
+
+
+def _line(text: str) -> None:
+    print(printable(text, "\n"), flush=True)
 
 
 def _system(arguments: argparse.Namespace) -> list[tuple[str, str]]:

@@ -124,9 +124,20 @@ def _add_teaching_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--prompts", type=Path, metavar="FILE", help="a prompt a line (default: those that come along)"
     )
+    command.add_argument(
+        "--own",
+        type=Path,
+        metavar="FILE",
+        help="your own questions, a line each, with as many of the others; they are forgotten once it is done",
+    )
     command.add_argument("--out", type=Path, metavar="FOLDER", help="write it there, and change nothing else")
     command.add_argument("--batch", type=_count, help="tokens a step (default: as suits the device)")
     command.add_argument("--fresh", action="store_true", help="begin anew, whatever was taught before")
+    command.add_argument(
+        "--json",
+        action="store_true",
+        help="for a program: tells what happens in lines of JSON, and takes pause, resume and stop from standard input",
+    )
 
 
 def _add_reply_options(command: argparse.ArgumentParser) -> None:

@@ -7,19 +7,16 @@ import gc
 import json
 import lzma
 import shutil
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from hashlib import file_digest as digest_of
-from hashlib import sha256
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
-from platformdirs import user_data_path
 
 from engine.architecture import Architecture
 from engine.budget import free_memory
@@ -32,27 +29,47 @@ from engine.gpus import device_of
 from engine.library import Library
 from engine.model import load
 from engine.teaching import room
-from engine.teaching.course import Course, News, Plan
+from engine.teaching.course import Course, Plan
 from engine.teaching.frozen import Frozen
+from engine.teaching.home import Asked, forget_texts, home_of, note
 from engine.teaching.kinds import KINDS, Kind
+from engine.teaching.protocol import Ended, Said, Stopped
+from engine.teaching.steering import Steering, Stopping
 from engine.teaching.trial import Tried, try_out
+from engine.teaching.trouble import in_words
 from engine.tokenizer import ChatTokenizer
 
 LONGEST_PROMPT = 256  # tokens
 FEWEST = 32  # prompts
-TOLD = 10.0  # seconds between two lines on a course
 SMALL = {"rows": 8, "longest": 128, "batch": 1024, "places": 1000}  # what a processor can take
 CACHES, MOST_ROWS = 0.2, 512  # of the free memory that replies under way may take, and how many there may be
 LICENCE = "As the model that it was taught by; begun with parts of that model, and taught on its answers"
 
-Say = Callable[[str], None]
 
-
-def teach(arguments: argparse.Namespace, models: ModelSet, say: Say) -> None:
+def teach(arguments: argparse.Namespace, models: ModelSet, steering: Steering) -> None:
     """Teach ``models`` what was asked for and try it; kept where it makes answers faster. Raises UpdraftError.
 
     Started again for the same model it goes on where it was, however it ended; --fresh begins anew.
     """
+    folder = home_of(models.target) / arguments.what
+    if arguments.fresh:
+        shutil.rmtree(folder, ignore_errors=True)
+    asked = Asked(arguments.what, arguments.minutes, own=arguments.own is not None)
+    with in_words(models.name):
+        note(folder, asked)
+        try:
+            ended = _through(arguments, models, folder, steering)
+        except Stopping:
+            steering.tell(Stopped())
+            return
+        note(folder, replace(asked, over=True))
+        if asked.own:
+            forget_texts(folder)
+        steering.tell(ended)
+
+
+def _through(arguments: argparse.Namespace, models: ModelSet, folder: Path, steering: Steering) -> Ended:
+    """Go through the whole course and its trial; raises Stopping where it is to leave off."""
     if find_spec("transformers") is None:
         raise UpdraftError(
             "transformers does not come with the packaged program.",
@@ -68,14 +85,14 @@ def teach(arguments: argparse.Namespace, models: ModelSet, say: Say) -> None:
         needs = room.needed(dimensions, min(plan.few, dimensions.architecture.vocabulary), plan.batch)
         room.require(needs, free_memory(device), models.name)
     prompts = read_prompts(arguments.prompts)
-    folder = home_of(models.target) / arguments.what
-    if arguments.fresh:
-        shutil.rmtree(folder, ignore_errors=True)
+    if arguments.own is not None:
+        own = read_prompts(arguments.own, fewest=1)
+        prompts = own + prompts[: max(len(own), FEWEST)]
     made = folder / "made"
-    _taught(models, kind, device, plan, prompts, folder, made, say)
-    tried = try_out(models, kind, made, arguments.device, say)
-    say(tried.sentence())
-    _keep(tried, models, kind, made, arguments.out, say)
+    _taught(models, kind, device, plan, prompts, folder, made, steering)
+    tried = try_out(models, kind, made, arguments.device, steering.say)
+    kept, outcome = _kept(tried, models, kind, made, arguments.out)
+    return Ended(tried.sentence(), kept, outcome, str(made))
 
 
 def _plan(arguments: argparse.Namespace, shape: Architecture, device: torch.device) -> Plan:
@@ -88,15 +105,7 @@ def _plan(arguments: argparse.Namespace, shape: Architecture, device: torch.devi
     return plan if arguments.batch is None else replace(plan, batch=arguments.batch)
 
 
-def home_of(target: Path) -> Path:
-    """Return where what is taught to the model in ``target`` is kept, by what its files hold."""
-    known = sha256((target / "config.json").read_bytes())
-    for file in sorted(target.glob("*.safetensors")):
-        known.update(f"{file.name} {file.stat().st_size}".encode())
-    return user_data_path("Updraft", appauthor=False) / "teaching" / f"{target.name}-{known.hexdigest()[:8]}"
-
-
-def read_prompts(file: Path | None) -> list[str]:
+def read_prompts(file: Path | None, fewest: int = FEWEST) -> list[str]:
     """Return the prompts in ``file``, or those that come with the program; raises SettingError where it has none.
 
     JSON lines of {"prompt": text}, compressed if it ends in .xz; or plain text, a prompt a line.
@@ -108,8 +117,8 @@ def read_prompts(file: Path | None) -> list[str]:
     except (OSError, ValueError, KeyError, TypeError, lzma.LZMAError) as error:
         raise SettingError(f"{file} cannot be read as prompts: {error}.", "Write one prompt a line.") from error
     found = [each for each in found if each]
-    if len(found) < FEWEST:
-        raise SettingError(f"{file} has {len(found)} prompts.", f"Give it {FEWEST} or more: some are held out.")
+    if len(found) < fewest:
+        raise SettingError(f"{file} has {len(found)} prompts.", f"Give it {fewest} or more: some are held out.")
     return found
 
 
@@ -125,35 +134,27 @@ def _taught(
     prompts: Sequence[str],
     folder: Path,
     made: Path,
-    say: Say,
+    steering: Steering,
 ) -> None:
     """Run the course and write what it made; gives all memory back."""
     tokenizer = ChatTokenizer(models.target, models.name)
-    say(f"reading {models.name}")
+    steering.tell(Said(f"reading {models.name}"))
     model = finished(load(models.target, device, dense_head=True))
     tokenizer.fit(model.vocabulary)
     target = Frozen(model, tokenizer.ends, config_of(models.target))
     rendered = [tokenizer.render([("user", prompt)]) for prompt in prompts]
     short = [each for each in rendered if len(each) <= LONGEST_PROMPT]
-    course = Course(folder, target, short, plan, partial(kind.begin, target))
+    begin = partial(kind.begin, target)
+    course = Course(folder, target, short, plan, begin, clock=steering.clock, held_up=steering.held_up)
     if course.done:
-        say(f"going on from {course.done:.0%}")
-    for news in spaced(course.run(), TOLD):
-        say(told(news))
+        steering.tell(Said(f"going on from {course.done:.0%}"))
+    for news in course.run():
+        steering.tell(news)
     course.finish(made, {"licence": LICENCE, "target": digests(models.target)})
     del course, target, model
     if device.type == "cuda":
         gc.collect()
         torch.cuda.empty_cache()
-
-
-def spaced(course: Iterable[News], seconds: float) -> Iterator[News]:
-    """Leave out what comes sooner than ``seconds`` behind what was told before, unless work of another kind began."""
-    last, doing = 0.0, ""
-    for news in course:
-        if news.doing != doing or news.done == 1 or time.monotonic() - last >= seconds:
-            last, doing = time.monotonic(), news.doing
-            yield news
 
 
 def config_of(folder: Path) -> Any:
@@ -176,29 +177,20 @@ def file_digest(file: Path) -> str:
         return digest_of(stored, "sha256").hexdigest()
 
 
-def told(news: News) -> str:
-    """Say in a line how far a course is."""
-    line = f"{news.done:4.0%} {news.doing}, {news.tokens:,} tokens of replies, {news.pace:,.0f} a second"
-    if news.agreement:
-        right = " ".join(f"{each:.2f}" for each in news.agreement)
-        line += f"; right by place: {right}; about {news.worth:.1f} times as fast"
-    return line
+def _kept(tried: Tried, models: ModelSet, kind: Kind, made: Path, out: Path | None) -> tuple[bool, str]:
+    """Give the drafter to the model it was taught by where it is faster; otherwise leave all as it was.
 
-
-def _keep(tried: Tried, models: ModelSet, kind: Kind, made: Path, out: Path | None, say: Say) -> None:
-    """Give the drafter to the model it was taught by where it is faster; otherwise say so and leave all as it was."""
+    Returns whether the model has it now, and a sentence or two on that.
+    """
     if out is not None:
         shutil.copytree(made, out, dirs_exist_ok=True)
-        say(f"It lies in {out}.")
-        return
+        return False, f"It lies in {out}."
     if not tried.keeps:
-        say(f"It is not faster, so nothing was changed. It lies in {made}; more time would teach it more.")
-        return
+        return False, f"It is not faster, so nothing was changed. It lies in {made}; more time would teach it more."
     library = Library.open()
     own = next((model for model in library.models() if model.folder == models.target), None)
     if own is None:
-        say(f"It lies in {made}. Copy it to {models.target / kind.role}, where it goes with the model.")
-        return
+        return False, f"It lies in {made}. Copy it to {models.target / kind.role}, where it goes with the model."
     for _ in library.add_drafter(made, own.name):
         pass
-    say(f"{own.name} has it now. Try it with: python -m engine ask --model {own.name} --preset {kind.preset.name} …")
+    return True, f"{own.name} has it now, as the method {kind.preset.name}."

@@ -19,8 +19,10 @@ import torch
 from engine.errors import SettingError
 from engine.files import replace_file
 from engine.teaching.frozen import Frozen
+from engine.teaching.protocol import News
 from engine.teaching.pupil import Pupil
 from engine.teaching.replies import Document, Replies
+from engine.teaching.steering import Stopping
 from engine.teaching.worth import worth
 
 KEPT = 20.0  # seconds between two times that all is written; also the most that one batch of replies takes
@@ -50,23 +52,6 @@ class Plan:
     places: int = 8000
 
 
-@dataclass(frozen=True, slots=True)
-class News:
-    """How far a course is: ``done`` of it, 0 to 1, and what it does now.
-
-    ``tokens`` of replies so far, ``pace`` tokens a second written or read. ``agreement``: how often each further guess
-    is kept, of held-out replies; empty before the first look. ``worth``: times as fast as plain decoding by that.
-    """
-
-    doing: str
-    done: float
-    tokens: int = 0
-    pace: float = 0.0
-    loss: float | None = None
-    agreement: tuple[float, ...] = ()
-    worth: float | None = None
-
-
 @dataclass
 class Progress:
     """What a course has to remember beside weights and replies."""
@@ -81,7 +66,7 @@ class Course:
     """Teaches one drafter of ``target``, from where ``folder`` says it is.
 
     ``begin`` makes the drafter from the tokens it is to have a head for. ``clock``: seconds; ``held_up``: called
-    between steps, returns when work may go on.
+    between steps and tokens, returns when work may go on, True where it is to leave off.
     """
 
     def __init__(
@@ -93,7 +78,7 @@ class Course:
         begin: Callable[[torch.Tensor], Pupil],
         *,
         clock: Callable[[], float] = time.monotonic,
-        held_up: Callable[[], None] = lambda: None,
+        held_up: Callable[[], bool] = lambda: False,
     ) -> None:
         self.folder, self.target, self.plan = folder, target, plan
         self._begin, self._clock, self._held_up = begin, clock, held_up
@@ -113,7 +98,8 @@ class Course:
     def run(self) -> Iterator[News]:
         """Work until the time is up; yields what there is to tell. It can be dropped at any yield.
 
-        Raises SettingError for prompts that get no reply to learn from and another one to judge by.
+        Raises Stopping, everything written, where it is to leave off; and SettingError for prompts that get no reply
+        to learn from and another one to judge by.
         """
         yield from self._write()
         if not self.replies.learnt or not self.replies.held:
@@ -124,13 +110,18 @@ class Course:
     def _write(self) -> Iterator[News]:
         """Let the target answer prompts until its share of the time is up, or there are no more."""
         while self._wants() and (self._unfinished or self.progress.asked < len(self._prompts)):
-            self._held_up()
+            self._pass_by()
             began, before = self._clock(), self.replies.tokens
             self._answered(self._next())
             self._spent(began)
             self._keep()
             pace = (self.replies.tokens - before) / max(1e-9, self._clock() - began)
             yield News("writing", self.done, self.replies.tokens, pace)
+
+    def _pass_by(self) -> None:
+        if self._held_up():
+            self._keep()
+            raise Stopping
 
     def _wants(self) -> bool:
         """Tell whether there is to be more to read: until the time for it is up, and of both kinds in any case."""
@@ -149,7 +140,8 @@ class Course:
         warmth = JUDGED if held else random.choice(WARMTHS)
         until = self._clock() + KEPT
         room = self.plan.longest
-        written = self.target.write([each.tokens for each in asked], warmth, room, lambda: self._clock() > until)
+        over = lambda: self._held_up() or self._clock() > until  # noqa: E731
+        written = self.target.write([each.tokens for each in asked], warmth, room, over)
         found = [Document((*each.tokens, *reply), len(each.tokens)) for each, reply in zip(asked, written, strict=True)]
         self.replies.add(found, held=held)
         self._unfinished = [] if held else [each for each in found if self._goes_on(each)]
@@ -165,7 +157,7 @@ class Course:
         for lesson in self.replies.lessons(self.plan.batch, random.Random(learner.steps)):
             if self.done >= 1:
                 break
-            self._held_up()
+            self._pass_by()
             began = self._clock()
             text = self.target.read(*self._placed(*lesson), learner.taps)
             loss = learner.learn(text, (self.done - first) / (1 - first))
