@@ -68,8 +68,8 @@ def precision_of(holding: Holding) -> Precision:
 class Account:
     """Bytes one model keeps while it holds a context, by part.
 
-    ``host``: those in the host's memory besides, from where a GPU reads them: an embedding, and the matrices of layers
-    that come over the bus, for which there are ``buffers`` on the device.
+    ``streamed``: of layers that come to a GPU over the bus, for which there are ``buffers`` on it; they lie with the
+    host, and so does an embedding of which a pass reads a few rows: both are ``host``.
     """
 
     linears: int
@@ -79,6 +79,7 @@ class Account:
     rotation: int
     cache: int
     buffers: int = 0
+    streamed: int = 0
     host: int = 0
 
     @property
@@ -137,6 +138,7 @@ def account(
         rotation=2 * context * a.head_dim * precision.dense,
         cache=2 * a.layers * a.kv_heads * a.head_dim * precision.cache * context,
         buffers=round(layer * BUFFERS) if streamed else 0,
+        streamed=round(layer * streamed),
         host=round(held["host"] + layer * streamed),
     )
 

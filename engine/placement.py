@@ -47,16 +47,21 @@ class Host:
 
 
 def host_memory() -> Host:
-    """Return what the host has free for a model's layers, a margin left to other programs.
+    """Return what this machine has free for a model's layers at this moment."""
+    memory = psutil.virtual_memory()
+    return host_of(memory.total, memory.available)
+
+
+def host_of(total: int, available: int) -> Host:
+    """Return what a host of so many bytes has for a model's layers, a margin left to other programs.
 
     Linux lets a driver pin whatever there is: the limit of locked memory (RLIMIT_MEMLOCK) is for programs that lock it
     themselves. Windows pins half of the memory at most, and in the Linux inside of it next to nothing.
     """
-    memory = psutil.virtual_memory()
-    free = max(0, memory.available - max(SPARED, memory.total // SPARED_SHARE))
+    free = max(0, available - max(SPARED, total // SPARED_SHARE))
     if "microsoft" in platform.release().lower():
         return Host(free, 0)
-    return Host(free, min(free, memory.total // 2) if platform.system() == "Windows" else free)
+    return Host(free, min(free, total // 2) if platform.system() == "Windows" else free)
 
 
 def place(
