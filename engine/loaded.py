@@ -128,7 +128,7 @@ class Loaded:
         for role in sorted(preset.whole, reverse=True):  # the target first
             yield from self.need(role)
         self.without = {}
-        for stage in preset.stages:
+        for stage in self._fitted(preset).stages:
             try:
                 yield from self.need_own(stage.source)
             except DeviceError as reason:
@@ -142,7 +142,10 @@ class Loaded:
 
     def fit(self, preset: Preset) -> Preset:
         """Return ``preset`` with the levels there is room for, fitted to what the models were trained for."""
-        return fitted(self._afforded(preset), self.models)
+        return self._afforded(self._fitted(preset))
+
+    def _fitted(self, preset: Preset) -> Preset:
+        return fitted(preset, self.models, self.set.models)
 
     def ready(self, preset: Preset) -> bool:
         """Tell whether ``preset`` can be set to work at once: what cannot be recorded never is."""

@@ -12,6 +12,7 @@ from engine.config import PRESETS, Preset, Sampling
 from engine.decoding.planning.gathering import bottoms_of, gathered, preset_of
 from engine.decoding.planning.reasons import chain_in_words
 from engine.decoding.planning.search import MOST, Chain
+from engine.decoding.sources.exit import exits_of
 from engine.events import Finished, Planned
 from engine.session import Session
 
@@ -141,7 +142,7 @@ def _turns(
 def fixed_chains(session: Session, grid: str = "all") -> Iterator[tuple[str, Preset]]:
     """Yield the chains that auto chooses from, with the windows of a grid, by name; plain decoding first."""
     target = session.loaded["target"]
-    whole = gathered(PRESETS["auto"], session.models, exits=len(target.architecture.exits))
+    whole = gathered(PRESETS["auto"], session.models, exits=len(exits_of(session.models.models, target.architecture)))
     levels = [stage.source for stage in whole.stages]
     judges, top = [source for source in levels[:-1] if source.judges], levels[-1]
     chains = [Chain((), (top,))]

@@ -71,16 +71,31 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Exit(Source):
-    """An early exit: the target read after ``depth`` of its layers (0 < depth <= 1), by its own last norm and head."""
+    """An early exit: the target read after ``depth`` of its layers (0 < depth <= 1), by its own last norm and head.
+
+    ``adapted``: through a layer and a norm that were taught for that exit (the role "exits" of a set), and its head.
+    """
 
     depth: float
+    adapted: bool = False
 
     kind: ClassVar[str] = "exit"
 
     @property
+    def roles(self) -> Mapping[Role, str]:
+        """See Source."""
+        return {"exits": "early exits taught to this model"} if self.adapted else {}
+
+    @property
+    def own(self) -> Role | None:
+        """See Source."""
+        return "exits" if self.adapted else None
+
+    @property
     def words(self) -> str:
         """See Source."""
-        return f"first {Fraction(self.depth).limit_denominator(64)} of the layers"
+        layers = f"first {Fraction(self.depth).limit_denominator(64)} of the layers"
+        return f"{layers}, and one taught to it" if self.adapted else layers
 
     @classmethod
     def nature(cls, detail: str, *, bottom: bool) -> str:  # noqa: ARG003 - see Source
@@ -226,7 +241,7 @@ class Block(Source):
 
 KINDS: Mapping[str, type[Source]] = MappingProxyType({kind.kind: kind for kind in (Lookup, Model, Exit, Head, Block)})
 # The roles of folders that hold weights one source alone reads: no models by themselves, and without a tokenizer.
-DRAFTERS: frozenset[Role] = frozenset({Head().own, Block().own})
+DRAFTERS: frozenset[Role] = frozenset({Head().own, Block().own, "exits"})
 
 
 def source_kind(name: str) -> type[Source]:

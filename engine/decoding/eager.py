@@ -13,7 +13,7 @@ from engine.decoding.frequent import FrequentTokens
 from engine.decoding.goodput import Goodput, Turns
 from engine.decoding.hierarchy import Drafter
 from engine.decoding.laws import Sampler
-from engine.decoding.sources import Materials, Own, making
+from engine.decoding.sources import Materials, Own, making, parts
 from engine.decoding.tape import Tape
 from engine.decoding.trunk import Trunk
 from engine.model import Transformer
@@ -40,7 +40,7 @@ class EagerRunner:
     def held(self, preset: Preset) -> int:
         """Return how many tokens of the conversation every model of ``preset`` still holds."""
         trunks = [self._trunks[role] for role in preset.whole]
-        own = [self._own[role].held for role in preset.roles - preset.whole]
+        own = [each.held for each in parts(preset, self._own)]
         return min([*(trunk.seen(len(trunk.spans) - 1) for trunk in trunks), *own])
 
     def context(self, role: Role) -> int:
@@ -85,11 +85,11 @@ class EagerRunner:
         """
         self._sampler = Sampler(sampling)
         sources = {stage.source for preset in presets for stage in preset.stages}
-        readers = {source: self._own[source.own] for source in sources if source.own in self._own}
+        readers = {source: making(source).part(self._own[source.own]) for source in sources if source.own in self._own}
         target = self._trunks[TARGET]
         target.close_taps(but=readers.values())
         for source, own in readers.items():
-            for depth in making(source).taps(own):
+            for depth in making(source).taps(self._own[source.own or ""]):
                 target.tap(depth, own.held, own)
 
     def chains(self, preset: Preset) -> tuple[Drafter, PlainStep]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from engine.architecture import Architecture, read_architecture
-from engine.architecture.drafters import HeadShape, kind_of, read_drafter
+from engine.architecture.drafters import BlockShape, DrafterShape, ExitsShape, HeadShape, kind_of, read_drafter
 from engine.architecture.settings import Settings
 from engine.config import Role
 from engine.errors import CheckpointError
 from engine.files import read_object
+
+ROLES: Mapping[type[DrafterShape], Role] = {HeadShape: "head", BlockShape: "block", ExitsShape: "exits"}
 
 
 def role_for(drafter: Path, target: Path) -> Role:
@@ -22,7 +25,7 @@ def role_for(drafter: Path, target: Path) -> Role:
 
 def role_beside(drafter: Path, target: Architecture) -> Role:
     """Return what role_for does, for a model of that architecture."""
-    return "head" if isinstance(read_drafter(drafter, target), HeadShape) else "block"
+    return ROLES[type(read_drafter(drafter, target))]
 
 
 def is_drafter(folder: Path) -> bool:

@@ -87,7 +87,14 @@ class Transformer:
         Without one the cache holds up to the context and takes room as the chat grows.
         """
         limit = self.context if capacity is None else capacity
-        room = min(limit, STEP) if capacity is None else limit
+        return self._empty(limit, min(limit, STEP) if capacity is None else limit)
+
+    def growing_cache(self, room: int) -> Cache:
+        """Return an empty cache of up to the context, ``room`` positions of it reserved at once."""
+        self.rotation.reach(room)
+        return self._empty(self.context, min(self.context, room))
+
+    def _empty(self, limit: int, room: int) -> Cache:
         shape = (self.architecture.kv_heads, self.architecture.head_dim)
         dtype = torch.half if self.steps else self.dtype
         return Cache([Past.empty(shape, limit, room, self.device, dtype) for _ in self.blocks])

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from engine.architecture.checking import Stored
 from engine.architecture.drafters.block import BlockShape, read_block
+from engine.architecture.drafters.exits import NAME, ExitsShape, read_exits
 from engine.architecture.drafters.head import HeadShape, read_head
 from engine.architecture.drafters.origin import elsewhere
 from engine.architecture.reading import require_folder
@@ -20,11 +21,16 @@ from engine.architecture.weights import stored_in
 from engine.errors import CheckpointError
 from engine.files import read_object
 
-__all__ = ["BlockShape", "DrafterShape", "HeadShape", "kind_of", "read_drafter"]
+__all__ = ["BlockShape", "DrafterShape", "ExitsShape", "HeadShape", "kind_of", "read_drafter"]
 
-DrafterShape = HeadShape | BlockShape
+DrafterShape = HeadShape | BlockShape | ExitsShape
 Reader = Callable[[Settings, Mapping[str, Stored], Architecture], DrafterShape]
-READERS: Mapping[str, Reader] = {"eagle3": read_head, "dflash": read_block, "dspark": read_block}
+READERS: Mapping[str, Reader] = {
+    "eagle3": read_head,
+    "dflash": read_block,
+    "dspark": read_block,
+    NAME.lower(): read_exits,
+}
 CHOOSE = "Choose an EAGLE-3, DFlash or DSpark drafter that was made for this model, in safetensors format."
 
 

@@ -17,7 +17,7 @@ from engine.decoding.graphs.device import Device
 from engine.decoding.graphs.level import Level
 from engine.decoding.graphs.levels import Ground, levels_of, rings_of
 from engine.decoding.graphs.stack import Stack
-from engine.decoding.sources import NotRecorded, Own
+from engine.decoding.sources import NotRecorded, Own, parts
 from engine.decoding.tape import Tape
 from engine.model import Transformer
 from engine.model.decode import TOKENS, refusal
@@ -52,7 +52,7 @@ class GraphRunner:
 
     def held(self, preset: Preset) -> int:
         """Return how many tokens of the conversation every model of ``preset`` still holds."""
-        own = [self._own[role].held for role in preset.roles - preset.whole]
+        own = [each.held for each in parts(preset, self._own)]
         return min([*(self._stacks[role].held for role in preset.whole), *own])
 
     def context(self, role: Role) -> int:

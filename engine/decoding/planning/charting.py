@@ -9,8 +9,9 @@ from typing import Protocol
 from engine.config import TARGET, Model, ModelSet, Preset, Role, Source, Stage
 from engine.decoding.planning.costs import WIDER, WIDER_ON_CPU, Costs, sizes_of
 from engine.decoding.planning.course import Course
-from engine.decoding.planning.gathering import gathered, without
+from engine.decoding.planning.gathering import EXITS, gathered, without
 from engine.decoding.planning.kept import Plans
+from engine.decoding.sources.exit import exits_of
 from engine.errors import UpdraftError
 from engine.events import Loading
 from engine.model import Transformer
@@ -55,7 +56,7 @@ class Chart:
 
         ``way``: names the target, the device and the way it runs there.
         """
-        whole = gathered(preset, self.models, exits=len(ground.models[TARGET].architecture.exits))
+        whole = gathered(preset, self.models, exits=len(self._exits(ground)) if preset.gathers else 0)
         whole = without(ground.fit(whole), self.unfit)
         wider = WIDER_ON_CPU if self.on_cpu else WIDER
         planner = self.plans.of(
@@ -71,6 +72,14 @@ class Chart:
         yield from ground.prepare(course.whole, *course.presets)
         course = course.without(ground.without)
         return course.among(ground.ready)
+
+    def _exits(self, ground: Ground) -> tuple[int, ...]:
+        """Return where the target can be left early, or note why the set's early exits cannot be had."""
+        try:
+            return exits_of(self.models.models, ground.models[TARGET].architecture)
+        except UpdraftError as reason:
+            self.unfit[EXITS[0]] = f"{reason.sentence} The answer is written without it."
+            return ()
 
     def _load(self, stage: Stage, ground: Ground) -> Iterator[Loading]:
         """Load what a level needs, or note why it cannot be had."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from engine.config import PRESETS, TARGET, Block, Exit, Head, Model, ModelSet, Preset, Source, Stage, Window
+from engine.config import DRAFTERS, PRESETS, TARGET, Block, Exit, Head, Model, ModelSet, Preset, Source, Stage, Window
 from engine.decoding.planning.beliefs import COPIED
 from engine.decoding.planning.search import Chain
 
@@ -14,12 +14,12 @@ EXITS = (Exit(1 / 8), Exit(1 / 4))  # which a checkpoint moves to the depths it 
 
 
 def gathered(preset: Preset, models: ModelSet, *, exits: int) -> Preset:
-    """Return ``preset`` with every level that ``models`` have, bottom first; so many ``exits`` were trained."""
+    """Return ``preset`` with every level that ``models`` have, bottom first; the target has so many ``exits``."""
     if not preset.gathers:
         return preset
     drafters = [Stage(source, Window(4), fallback=True) for source in (Head(), Block()) if source.own in models.models]
     early = [Stage(source, Window(3), trimmed=True) for source in EXITS[:exits]]
-    other = set(models.models) - {TARGET, *FIRST, *(source.own for source in (Head(), Block()))}
+    other = set(models.models) - {TARGET, *FIRST, *DRAFTERS}
     roles = [role for role in (*FIRST, *sorted(other)) if role in models.models]
     smaller = [Stage(Model(role), Window(4), trimmed=at == 0) for at, role in enumerate(roles)]
     *lowest, target = preset.stages

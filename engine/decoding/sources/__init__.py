@@ -15,6 +15,7 @@ from engine.decoding.sources.making import (
     fitted,
     makes,
     making,
+    parts,
     places,
 )
 
@@ -34,5 +35,6 @@ __all__ = [
     "makes",
     "making",
     "model",
+    "parts",
     "places",
 ]

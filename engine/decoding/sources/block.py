@@ -123,11 +123,13 @@ class OfBlock(Making[config.Block]):
 
     def memory(self, folder: Path, home: Home) -> int:
         """See Making."""
-        return shape_of(BlockShape, folder, home, WANTED).bytes(kept_as(stored_in(folder)), home.holding, home.room)
+        return shape_of(BlockShape, folder, home.target, WANTED).bytes(
+            kept_as(stored_in(folder)), home.holding, home.room
+        )
 
     def load(self, folder: Path, home: Home) -> BlockDrafter:
         """See Making."""
-        target, shape = home.models[TARGET], shape_of(BlockShape, folder, home, WANTED)
+        target, shape = home.models[TARGET], shape_of(BlockShape, folder, home.target, WANTED)
         weights = load_block(folder, shape, stored_in(folder), target.device, home.holding)
         return BlockDrafter(shape, weights)
 

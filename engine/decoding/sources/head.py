@@ -15,7 +15,7 @@ from engine.architecture.stored import kept_as
 from engine.architecture.weights import stored_in
 from engine.config import PRESETS, TARGET, Preset, Stage
 from engine.decoding.laws import Laws
-from engine.decoding.sources.making import Home, Making, Materials, Models, Own, frugal, makes
+from engine.decoding.sources.making import Folders, Home, Making, Materials, Models, Own, frugal, makes
 from engine.decoding.sources.owned import own_of, shape_of
 from engine.model.drafters.head import Head, load_head
 from engine.model.past import Past
@@ -130,7 +130,7 @@ class OfHead(Making[config.Head]):
     """What makes levels of a head."""
 
     @classmethod
-    def fitted(cls, preset: Preset, models: Models) -> Preset:
+    def fitted(cls, preset: Preset, models: Models, _folders: Folders) -> Preset:
         """See Making."""
         return frugal(preset, PRESETS["head"].stages[0], models)
 
@@ -140,12 +140,14 @@ class OfHead(Making[config.Head]):
 
     def memory(self, folder: Path, home: Home) -> int:
         """See Making."""
-        return shape_of(HeadShape, folder, home, WANTED).bytes(kept_as(stored_in(folder)), home.holding, home.room)
+        return shape_of(HeadShape, folder, home.target, WANTED).bytes(
+            kept_as(stored_in(folder)), home.holding, home.room
+        )
 
     def load(self, folder: Path, home: Home) -> Rows:
         """See Making."""
         target = home.models[TARGET]
-        head = load_head(folder, shape_of(HeadShape, folder, home, WANTED), target, home.holding)
+        head = load_head(folder, shape_of(HeadShape, folder, home.target, WANTED), target, home.holding)
         return Rows(head, head.new_past(target.context, home.room))
 
     def taps(self, own: Own | None) -> tuple[int, ...]:

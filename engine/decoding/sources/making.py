@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
+from engine.architecture import Architecture
 from engine.architecture.holding import Holding
 from engine.budget import stored
 from engine.config import TARGET, Preset, Role, Source, Stage, Window
@@ -24,6 +26,8 @@ if TYPE_CHECKING:  # both build on this
 
 S = TypeVar("S", bound=Source)
 Models = Mapping[Role, Transformer]
+Folders = Mapping[Role, Path]  # of a set
+NONE: Folders = MappingProxyType({})
 
 # On a CPU the third row of a pass takes a sixth of the first, the fourth a quarter: see engine/decoding/policies.
 FRUGAL = Window(3, confidence=0.8)
@@ -63,6 +67,11 @@ class Home:
     holding: Holding
     room: int
 
+    @property
+    def target(self) -> Architecture:
+        """The shape of the model that they read."""
+        return self.models[TARGET].architecture
+
 
 @dataclass(frozen=True, slots=True)
 class Materials:
@@ -88,7 +97,7 @@ class Making(Generic[S]):
         self.source = source
 
     @classmethod
-    def fitted(cls, preset: Preset, _models: Models) -> Preset:
+    def fitted(cls, preset: Preset, _models: Models, _folders: Folders) -> Preset:
         """Return ``preset`` with its stages of this kind fitted to what the models were made for."""
         return preset
 
@@ -118,6 +127,10 @@ class Making(Generic[S]):
     def load(self, folder: Path, home: Home) -> Own:
         """Load the weights that only this source can read; called once, for a source that has some."""
         raise NotImplementedError
+
+    def part(self, own: Own) -> Own:
+        """Return what it reads of ``own``, which was loaded for several."""
+        return own
 
     def reader(self, materials: Materials, stage: Stage, index: int) -> Reader:
         """Return what gives its laws, operation by operation."""
@@ -159,10 +172,13 @@ def making(source: S) -> Making[S]:
     return found(source)
 
 
-def fitted(preset: Preset, models: Models) -> Preset:
-    """Return ``preset`` with every stage fitted to what the models were made for. Doing it twice is doing it once."""
+def fitted(preset: Preset, models: Models, folders: Folders = NONE) -> Preset:
+    """Return ``preset`` with every stage fitted to what the models were made for. Doing it twice is doing it once.
+
+    ``folders``: of the set they are of. Raises CheckpointError where one that tells what there is cannot be read.
+    """
     for kind in Making.kinds.values():
-        preset = kind.fitted(preset, models)
+        preset = kind.fitted(preset, models, folders)
     return preset
 
 
@@ -178,3 +194,9 @@ def frugal(preset: Preset, usual: Stage, models: Models) -> Preset:
 def places(preset: Preset, models: Models) -> list[Place | None]:
     """Return where each level of ``preset`` reads a model, the bottom first."""
     return [making(stage.source).place(models) for stage in preset.stages]
+
+
+def parts(preset: Preset, own: Mapping[Role, Own]) -> list[Own]:
+    """Return what each level of ``preset`` that reads weights of its own reads, of what sources loaded by role."""
+    sources = [stage.source for stage in preset.stages]
+    return [making(source).part(own[source.own]) for source in sources if source.own is not None]

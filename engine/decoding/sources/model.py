@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from torch import Tensor
+
 from engine import config
 from engine.config import PRESETS, Preset, Stage
 from engine.decoding.laws import Laws, Sampler
-from engine.decoding.sources.making import Making, Materials, Models, Place, S, frugal, makes
+from engine.decoding.sources.making import Folders, Making, Materials, Models, Place, S, frugal, makes
 from engine.decoding.trunk import Trunk
 
 
@@ -26,18 +28,23 @@ class ModelReader:
     ) -> None:
         """``trimmed``: read for the trunk's frequent tokens only, if it knows them."""
         self.trunk, self.span, self.index = trunk, span, index
+        self.model = trunk.model  # by whose norm and head it is read
         self.vocabulary, self.sampler = vocabulary, sampler
         self.frequent = trunk.frequent if trimmed else None
 
     def laws(self, tape: Sequence[int], mark: int, rows: int) -> Laws:
         """Return the laws after tape[:mark] and the ``rows - 1`` next prefixes, in one pass."""
         before = self.trunk.seen(self.span)
-        states = self.trunk.hidden(self.span, tape, mark - 1, mark - 1 + rows)
+        states = self.states(tape, mark - 1, mark - 1 + rows)
         if self.frequent is None:
-            logits = self.trunk.model.read(states)[:, : self.vocabulary]
+            logits = self.model.read(states)[:, : self.vocabulary]
         else:
-            logits = self.frequent.read(self.trunk.model, states, self.vocabulary)
+            logits = self.frequent.read(self.model, states, self.vocabulary)
         return Laws(self.sampler.shape(logits, tape, mark), logits, mark - 1 + rows - before)
+
+    def states(self, tape: Sequence[int], start: int, stop: int) -> Tensor:
+        """Return the states [stop - start, width] that it reads, of positions ``start`` .. ``stop`` - 1 of the tape."""
+        return self.trunk.hidden(self.span, tape, start, stop)
 
     def prefill(self, tape: Sequence[int], upto: int) -> None:
         """Bring this span and those below to ``upto`` tokens."""
@@ -66,7 +73,7 @@ class OfModel(Placed[config.Model]):
     """What makes levels of whole models."""
 
     @classmethod
-    def fitted(cls, preset: Preset, models: Models) -> Preset:
+    def fitted(cls, preset: Preset, models: Models, _folders: Folders) -> Preset:
         """See Making."""
         return frugal(preset, PRESETS["draft"].stages[0], models)
 
