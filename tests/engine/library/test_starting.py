@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.architecture.holding import Device
-from engine.config import DRAFTERS, ModelSet, tiny_models
+from engine.config import DRAFTERS, PRESETS, ModelSet, tiny_models
 from engine.library import CATALOGUE, CatalogueSet, starting_preset
 from engine.library.starter import TITLE
 
@@ -38,7 +38,7 @@ def test_by_what_a_set_is_made_of(tmp_path: Path) -> None:
     assert begins(tiny_models()) == "hispec"
 
 
-@pytest.mark.parametrize("role", sorted(DRAFTERS))
+@pytest.mark.parametrize("role", sorted(DRAFTERS & PRESETS.keys()))
 def test_a_drafter_is_begun_with_on_a_gpu_alone(tmp_path: Path, role: str) -> None:
     """Guards against a drafter that is fetched and then waits to be found, and one that slows a processor down."""
     bare = folder(tmp_path / "bare")
