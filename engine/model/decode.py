@@ -34,9 +34,8 @@ def decode(
         cache.settle(layers, int(start))
         return model.run(hidden, layers, cache)
     ops = KernelOperations(model.rotation, model.architecture.norm_eps, start, idle)
-    for index in layers:
-        following = model.blocks[index + 1].qkv if index + 1 < model.layers else model.head
-        hidden = model.blocks[index](hidden, ops, cache.layers[index], following)
+    for index in itertools.chain.from_iterable(model.near(layers)):
+        hidden = model.blocks[index](hidden, ops, cache.layers[index], model.following(index))
     return hidden
 
 

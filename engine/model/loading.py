@@ -20,12 +20,19 @@ from engine.model.kernels import available
 from engine.model.linear import Dense, Linear, blocked, quantised
 from engine.model.packed import Packed
 from engine.model.packing import refusal
+from engine.model.streaming import Bus
 from engine.model.tensors import Tensors
 from engine.model.transformer import Transformer
+from engine.placement import Placement
 
 
 def load(
-    folder: Path, device: torch.device, *, dense_head: bool = False, weights: Weights = "exact"
+    folder: Path,
+    device: torch.device,
+    *,
+    dense_head: bool = False,
+    weights: Weights = "exact",
+    placement: Placement | None = None,
 ) -> Generator[float, None, Transformer]:
     """Yield the fraction read, 0 to 1, and return the model.
 
@@ -34,7 +41,8 @@ def load(
     bits, or 4 as asked, which embedding and head do not. On a GPU activations, norms and embeddings are bfloat16 and
     every matrix, a large tied head too, is NF4: packed bytes stay as they are, 16-bit ones are quantised as they
     arrive, and so are grouped ones, made 16-bit first; ``dense_head`` keeps the head in 16 bits there. At no time is
-    more than a few matrices held twice.
+    more than a few matrices held twice. ``placement``: which layers stay on the device, None for all; the others are
+    taken there one by one, to be held as those are, and then lie in the host's memory.
     Raises CheckpointError for a folder that cannot be used and DeviceError when the device's memory runs out.
     """
     checkpoint = open_checkpoint(folder)
@@ -43,7 +51,8 @@ def load(
     asked = Holding("cuda" if on_gpu else "cpu", weights if packs else "exact", dense_head)
     try:
         with ExitStack() as files:
-            model = yield from _Loader(checkpoint, device, files, asked.of(checkpoint.architecture)).model()
+            loader = _Loader(checkpoint, device, files, asked.of(checkpoint.architecture))
+            model = yield from loader.model(placement)
         if on_gpu:
             torch.cuda.synchronize(device)  # our kernels read a weight before the work ahead of them has ended
             available(device)  # their self-test, here rather than in the first reply
@@ -67,18 +76,23 @@ class _Loader:
         self.tied = HEAD not in shapes
         self.shared = self.tied and holding.shares(checkpoint.dimensions.embedding)
 
-    def model(self) -> Generator[float, None, Transformer]:
+    def model(self, placement: Placement | None = None) -> Generator[float, None, Transformer]:
         steps = self.architecture.layers + 2  # embedding and head count as a layer each
         yield 0.0
         table = self.table()
         yield 1 / steps
+        bus = Bus(placement.resident, self.tensors.device) if placement and placement.streamed else None
         layers = []
         for index, window in enumerate(self.architecture.windows):
-            layers.append(self.tensors.block(self.architecture.layer(index), self.architecture, window))
+            block = self.tensors.block(self.architecture.layer(index), self.architecture, window)
+            if bus and index >= bus.first:
+                bus.take(block)
+            else:
+                layers.append(block)
             yield (index + 2) / steps
         norm, head = self.tensors.dense(NORM), self.head(table)
         yield 1.0
-        return Transformer(self.architecture, table, layers, norm, head)
+        return Transformer(self.architecture, table, [*layers, *(bus.blocks() if bus else ())], norm, head, bus)
 
     def table(self) -> Tensor | Packed:
         """Return the embedding; see Holding.on_host."""

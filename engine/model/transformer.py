@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -15,6 +15,7 @@ from engine.model.packed import Packed
 from engine.model.past import STEP, Cache, Past
 from engine.model.rotary import Rotation
 from engine.model.steps import Steps
+from engine.model.streaming import Bus
 from engine.model.torch_ops import TorchOperations, rms_norm
 
 
@@ -32,12 +33,15 @@ class Transformer:
         layers: Sequence[Block],
         norm: Tensor,
         head: Linear,
+        bus: Bus | None = None,
     ) -> None:
+        """``bus``: what brings the last of ``layers``, which lie in the host's memory; see ``near``."""
         self.architecture = architecture
         self.table = embedding  # [vocabulary, width], on a GPU perhaps in the host's pinned memory
         self.blocks = list(layers)
         self.norm = norm  # [width]
         self.head = head  # width -> vocabulary
+        self.bus = bus
         self.rotation = Rotation(architecture, norm.device, norm.dtype)
         self.steps = _steps(self) if isinstance(embedding, Packed) else None
 
@@ -116,14 +120,29 @@ class Transformer:
         start = cache.length(layers)
         stop = start + len(hidden)
         cache.reserve(layers, stop)
-        if self.steps:
-            hidden = self.steps.run(hidden, layers, cache, start)
-        else:
-            ops = TorchOperations(self.rotation, start, stop, self.architecture.norm_eps)
-            for index in layers:
-                hidden = self.blocks[index](hidden, ops, cache.layers[index])
+        run = self.steps.run if self.steps else self._composed
+        for some in self.near(layers):
+            hidden = run(hidden, some, cache, start)
         cache.settle(layers, stop)
         return hidden
+
+    def _composed(self, hidden: Tensor, layers: range, cache: Cache, start: int) -> Tensor:
+        """Take ``hidden`` through ``layers``, which are near, by torch's operators."""
+        ops = TorchOperations(self.rotation, start, start + len(hidden), self.architecture.norm_eps)
+        for index in layers:
+            hidden = self.blocks[index](hidden, ops, cache.layers[index])
+        return hidden
+
+    def near(self, layers: range) -> Iterator[range]:
+        """Give ``layers`` in parts, in order: each part's weights are on the device until the next is asked for."""
+        return iter((layers,)) if self.bus is None else self.bus.near(layers)
+
+    def following(self, index: int) -> Linear | None:
+        """Return what is multiplied by behind layer ``index``, if it lies on the device."""
+        if index + 1 == self.layers:
+            return self.head
+        away = self.bus is not None and index + 1 >= self.bus.first
+        return None if away else self.blocks[index + 1].qkv
 
     @torch.inference_mode()
     def read(self, hidden: Tensor, head: Linear | None = None) -> Tensor:
