@@ -21,12 +21,14 @@ from engine.decoding.frequent import FrequentTokens, frequent_tokens
 from engine.decoding.graphs import GraphRunner, free_dropped
 from engine.decoding.relay import Chain, PlainStep
 from engine.decoding.sources import Home, NotRecorded, Own, fitted, making
+from engine.decoding.streamed import StreamedRunner
 from engine.decoding.tape import Tape
 from engine.errors import DeviceError, ModelSetError
 from engine.events import Loading
 from engine.generation import suggested
 from engine.model import Transformer, load
 from engine.model.packing import refusal
+from engine.placement import Placement
 from engine.tokenizer import ChatTokenizer
 
 How = Literal["auto", "eager", "graphs"]
@@ -82,6 +84,7 @@ class Loaded:
         self.weights: Weights = weights if packs else "exact"
         self._holding = Holding("cuda" if device.type == "cuda" else "cpu", self.weights, dense_head)
         self._budget = Budget(models, device, dense_head=dense_head, weights=self.weights)
+        self._placement = Placement(0)  # of the target's layers, once it is known what fits
         self._runner: Runner | None = None
         self._parts: dict[Role, Part] = {}
         self._own: dict[Role, Own] = {}  # what sources loaded for themselves
@@ -174,7 +177,8 @@ class Loaded:
             self.tokenizer.shares_vocabulary(tokenizer)
         self._afford(role)
         with device_errors():
-            loading = load(folder, self.device, dense_head=self.dense_head, weights=self.weights)
+            placement = self._placement if role == "target" else None
+            loading = load(folder, self.device, dense_head=self.dense_head, weights=self.weights, placement=placement)
             while True:
                 try:
                     yield Loading(part, next(loading))
@@ -228,17 +232,16 @@ class Loaded:
         held = LEAST  # without recordings caches grow as they are needed
         if self.how == "graphs":
             if role == "target":
-                room, placement = self._budget.place(self.room)
-                self.room = self.room if placement.streamed else room  # what would have to be streamed is refused
+                self.room, self._placement = self._budget.place(self.room)
             held = self.room
-        self._budget.require(role, tuple(self._parts), held)
+        self._budget.require(role, tuple(self._parts), held, self._placement.streamed)
 
     def _add(self, role: Role, model: Transformer, frequent: FrequentTokens | None, vocabulary: int) -> None:
         """Hand a model to the runner; where recordings cannot run it, all models go on without."""
         parts = {**self._parts, role: (model, frequent)}
         try:
             if self._runner is None:
-                self._runner = self._new_runner(vocabulary)
+                self._runner = self._new_runner(vocabulary, streamed=model.bus is not None)
             self._runner.add(role, model, frequent)
         except ValueError as reason:
             self._go_eager(str(reason), parts, vocabulary)
@@ -258,9 +261,10 @@ class Loaded:
         for role, own in self._own.items():
             self._runner.add_own(role, own)
 
-    def _new_runner(self, vocabulary: int) -> Runner:
+    def _new_runner(self, vocabulary: int, *, streamed: bool) -> Runner:
+        """Return what runs models; ``streamed``: layers of the target, which comes first, come over the bus."""
         if self.how == "graphs":
-            return GraphRunner(self.device, vocabulary, self.room)
+            return (StreamedRunner if streamed else GraphRunner)(self.device, vocabulary, self.room)
         return EagerRunner(self.device, vocabulary)
 
 

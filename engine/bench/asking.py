@@ -126,6 +126,10 @@ def _context(arguments: argparse.Namespace, session: Session) -> int:
 
 
 def _simulated(arguments: argparse.Namespace, say: Say) -> Found:
+    if arguments.vram is not None:
+        from engine.bench.streamed import Asked, measure_streamed
+
+        return measure_streamed(Asked(arguments.shape, round(arguments.vram * 10**9), arguments.context), say)
     from engine.bench.simulated import Simulation, simulate
 
     asked = Simulation(

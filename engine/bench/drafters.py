@@ -169,7 +169,7 @@ def _drawn(shapes: Mapping[str, tuple[int, ...]], device: torch.device) -> dict[
     return {
         name: torch.ones(shape).bfloat16()
         if len(shape) == 1
-        else (torch.randn(shape, device=device) * SMALL).bfloat16().cpu()
+        else (torch.randn(shape, device=device, dtype=torch.bfloat16) * SMALL).cpu()
         for name, shape in shapes.items()
     }
 

@@ -43,7 +43,7 @@ def planted_levels(rates: Sequence[float]) -> Callable[[Preset, Ground], list[Le
             if index:
                 rate = rates[min(index, len(rates)) - 1]
                 law = [rate * p for p in law] + [1 - rate]
-            planted.append(_plant(level, law) if level.stage.source.passes else level)
+            planted.append(plant(level, law) if level.stage.source.passes else level)
         return planted
 
     return levels
@@ -58,7 +58,7 @@ def agreeing_levels(rates: Sequence[float]) -> Callable[[Preset, Ground], list[L
     def levels(preset: Preset, ground: Ground) -> list[Level]:
         *below, target = levels_of(preset, ground)
         laws = [[rate, 1 - rate] for rate in rates] if below else []
-        return [*(cast("Level", Saying(drafter)) for drafter in below), _plant(target, *laws, [1.0])]
+        return [*(cast("Level", Saying(drafter)) for drafter in below), plant(target, *laws, [1.0])]
 
     return levels
 
@@ -80,7 +80,7 @@ class Saying:
         self._level.slot.record.tokens.zero_()
 
 
-def _plant(level: Level, *laws: Sequence[float]) -> PlantedLevel:
+def plant(level: Level, *laws: Sequence[float]) -> PlantedLevel:
     """Return ``level`` with a law for each row of a pass, the last one for all further rows."""
     raw = level.slot.laws.raw
     planted = torch.full((TOKENS, raw.shape[1]), UNSAID, dtype=raw.dtype, device=raw.device)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
+from torch import Tensor
 
 from engine.architecture import Architecture
 from engine.library import shapes
@@ -12,11 +13,13 @@ from engine.model.block import Block
 from engine.model.kernels.backend import random_weight
 from engine.model.kernels.nf4 import BLOCK
 from engine.model.linear import Nf4
+from engine.model.streaming import Bus
 from engine.model.transformer import Transformer
 
 SHAPES = {  # a head that is tied is kept once more at 4 bits, so a pass reads as much as of one of its own
     name: replace(shape, tied_head=False)
     for name, shape in {
+        "llama-3.3-70b": shapes.LLAMA33_70B,
         "llama-3.1-8b": shapes.LLAMA31_8B,
         "llama-3.2-3b": shapes.LLAMA32_3B,
         "llama-3.2-1b": shapes.LLAMA32_1B,
@@ -25,35 +28,51 @@ SHAPES = {  # a head that is tied is kept once more at 4 bits, so a pass reads a
         "qwen3-0.6b": shapes.QWEN3_06B,
     }.items()
 }
+ROWS = 1 << 13  # of an embedding drawn at a time
 FAMILIES = {  # target -> qualifier, draft
     "llama-3.1-8b": ("llama-3.2-3b", "llama-3.2-1b"),
     "qwen3-8b": ("qwen3-1.7b", "qwen3-0.6b"),
 }
 
 
-def random_transformer(shape: Architecture, device: torch.device) -> Transformer:
-    """Draw a model of ``shape``, all matrices NF4, each its own memory so that no cache flatters the timing."""
-    kv = 2 * shape.kv_heads * shape.head_dim
-    heads = shape.heads * shape.head_dim
+def random_transformer(shape: Architecture, device: torch.device, resident: int | None = None) -> Transformer:
+    """Draw a model of ``shape``, all matrices NF4, each its own memory so that no cache flatters the timing.
+
+    ``resident``: how many of its first layers stay on the device, None for all.
+    """
     ones = torch.ones(shape.width, device=device).bfloat16()
-    norms = torch.ones(shape.heads + shape.kv_heads, shape.head_dim, device=device).bfloat16()
-    layers = [
-        Block(
-            attention_norm=ones,
-            qkv=random_nf4(heads + kv, shape.width, device),
-            head_norm=norms if shape.parts.head_norms else None,
-            output=random_nf4(shape.width, heads, device),
-            mlp_norm=ones,
-            gate_up=random_nf4(2 * shape.mlp, shape.width, device),
-            down=random_nf4(shape.width, shape.mlp, device),
-            window=None,
-        )
-        for _ in range(shape.layers)
-    ]
-    embedding = torch.randn(shape.vocabulary, shape.width, device=device, dtype=torch.bfloat16)
-    if device.type == "cuda":
-        embedding = embedding.cpu().pin_memory()
-    return Transformer(shape, embedding, layers, ones, random_nf4(shape.vocabulary, shape.width, device))
+    bus = Bus(resident, device) if resident is not None and resident < shape.layers else None
+    layers = []
+    for index in range(shape.layers):
+        block = random_block(shape, ones)
+        if bus and index >= bus.first:
+            bus.take(block)
+        else:
+            layers.append(block)
+    on_gpu = device.type == "cuda"
+    embedding = torch.empty(
+        shape.vocabulary, shape.width, dtype=torch.bfloat16, device="cpu" if on_gpu else device, pin_memory=on_gpu
+    )
+    for rows in torch.split(embedding, ROWS):  # a large one might not fit the device whole
+        rows.copy_(torch.randn(rows.shape, dtype=rows.dtype, device=device))
+    head = random_nf4(shape.vocabulary, shape.width, device)
+    return Transformer(shape, embedding, [*layers, *(bus.blocks() if bus else ())], ones, head, bus)
+
+
+def random_block(shape: Architecture, ones: Tensor) -> Block:
+    """Draw a layer; ``ones``: its norms, [width]."""
+    device, heads = ones.device, shape.heads * shape.head_dim
+    norms = ones.new_ones(shape.heads + shape.kv_heads, shape.head_dim)
+    return Block(
+        attention_norm=ones,
+        qkv=random_nf4(heads + 2 * shape.kv_heads * shape.head_dim, shape.width, device),
+        head_norm=norms if shape.parts.head_norms else None,
+        output=random_nf4(shape.width, heads, device),
+        mlp_norm=ones,
+        gate_up=random_nf4(2 * shape.mlp, shape.width, device),
+        down=random_nf4(shape.width, shape.mlp, device),
+        window=None,
+    )
 
 
 def random_nf4(rows: int, columns: int, device: torch.device) -> Nf4:

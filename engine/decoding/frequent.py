@@ -16,6 +16,7 @@ from engine.dimensions import DRAFT_VOCABULARY
 from engine.errors import CheckpointError
 from engine.files import present, read_value
 from engine.model import Transformer
+from engine.model.wide import Wide
 
 
 class FrequentTokens:
@@ -27,7 +28,7 @@ class FrequentTokens:
         self.ids = self.tokens.int()  # as the kernels read them
         self.head = model.head_of(self.tokens)
 
-    def read(self, model: Transformer, hidden: Tensor, vocabulary: int) -> Tensor:
+    def read(self, model: Transformer | Wide, hidden: Tensor, vocabulary: int) -> Tensor:
         """Return logits float32 [n, vocabulary] of ``hidden`` [n, width]: minus infinity outside the tokens."""
         few = model.read(hidden, self.head)  # [n, m]
         return few.new_full((len(hidden), vocabulary), -torch.inf).index_copy_(1, self.tokens, few)

@@ -247,7 +247,11 @@ class Verifier(_Reading[Reader]):
 
 def _given(laws: Laws, rows: list[int], tokens: list[int]) -> tuple[tuple[float, ...], tuple[int, ...]]:
     """Return the probability and the rank of each of ``tokens`` in its row; equals share the better rank."""
-    scores = (laws.probs if laws.logits is None else laws.logits).numpy(force=True)  # [n, vocabulary]
+    whole = laws.probs if laws.logits is None else laws.logits  # [n, vocabulary]
+    if whole.is_cuda:  # fetching it would take longer
+        above = (whole[rows] > whole[rows, tokens][:, None]).sum(dim=1) + 1
+        return tuple(laws.probs[rows, tokens].tolist()), tuple(above.tolist())
+    scores = whole.numpy(force=True)
     ranks = (1 + np.count_nonzero(scores[row] > scores[row, token]) for row, token in zip(rows, tokens, strict=True))
     return tuple(laws.probs[rows, tokens].tolist()), tuple(map(int, ranks))
 

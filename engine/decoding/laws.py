@@ -13,6 +13,7 @@ from torch import Tensor
 
 from engine.config import Sampling
 from engine.decoding.noise import choices
+from engine.decoding.race import drawn
 from engine.errors import NoNumbers
 
 LIKELY = 2.0**-10, 2.0**-15, 0.0  # among tokens that likely the last one kept is looked for
@@ -48,7 +49,9 @@ class Sampler:
 
         The same position gives the same draw as often as it is asked; a one-hot law gives its token.
         """
-        return choices(self.key, position, probs.cpu().numpy())
+        if probs.is_cuda:  # where a vocabulary's row takes longer to fetch than to draw from
+            return drawn(self.key, position, probs)
+        return choices(self.key, position, probs.numpy())
 
     def shape(self, logits: Tensor, tape: Sequence[int], mark: int, tokens: Tensor | None = None) -> Tensor:
         """Apply the settings: logits float32 [n, m] -> probabilities of the same shape.

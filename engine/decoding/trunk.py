@@ -10,6 +10,7 @@ from torch import Tensor
 from engine.decoding.frequent import FrequentTokens
 from engine.model import Cache, Transformer
 from engine.model.decode import boundaries
+from engine.model.wide import Wide
 
 
 class Tap:
@@ -72,9 +73,10 @@ class Trunk:
     position ``_seen[s + 1]`` (for the last span: of its last pass) up to ``_seen[s]``.
     """
 
-    def __init__(self, model: Transformer, frequent: FrequentTokens | None = None) -> None:
-        self.model, self.frequent = model, frequent
-        self.cache = model.new_cache()
+    def __init__(self, model: Transformer, frequent: FrequentTokens | None = None, wide: Wide | None = None) -> None:
+        """``wide``: what runs it where its layers come over the bus to a GPU that knows our kernels."""
+        self.model, self.frequent, self.runs = model, frequent, wide or model
+        self.cache = wide.cache if wide else model.new_cache()
         self._nothing = model.embed(torch.empty(0, dtype=torch.int64, device=model.device))  # [0, width]
         self._taps: list[Tap] = []  # of others, rising
         self.cut((model.layers,))
@@ -139,13 +141,13 @@ class Trunk:
         if seen >= upto:
             return
         if span == 0:
-            ids = torch.tensor(tape[seen:upto], dtype=torch.int64, device=self.model.device)
+            ids = torch.tensor(tape[seen:upto], dtype=torch.int64)  # where they go the embedding knows
             entering = self.model.embed(ids)
         else:
             entering = self.hidden(span - 1, tape, seen, upto)
         if span == len(self.spans) - 1:
             self._waiting[span].release(seen)
-        self._waiting[span].keep(tapped_run(self.model, entering, self.spans[span], self.cache, self._taps))
+        self._waiting[span].keep(tapped_run(self.runs, entering, self.spans[span], self.cache, self._taps))
         self._seen[span] = upto
         if span > 0:  # what this span took no longer waits below it
             self._waiting[span - 1].release(upto)
@@ -158,7 +160,7 @@ class Trunk:
         self.cache.rewind(length)
 
 
-def tapped_run(model: Transformer, hidden: Tensor, layers: range, cache: Cache, taps: Sequence[Tap]) -> Tensor:
+def tapped_run(model: Transformer | Wide, hidden: Tensor, layers: range, cache: Cache, taps: Sequence[Tap]) -> Tensor:
     """Take ``hidden`` [n, width] through ``layers``, in parts where ``taps`` (rising) are; see Transformer.run."""
     here = [tap for tap in taps if layers.start < tap.depth <= layers.stop]
     for part in boundaries(layers, [tap.depth for tap in here]):

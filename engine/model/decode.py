@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Sequence
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -19,7 +20,8 @@ from engine.model.past import Cache, Past
 from engine.model.rotary import Rotation
 from engine.model.transformer import Transformer
 
-TOKENS = 16  # of the widest pass
+TOKENS = 16  # of the widest pass that is recorded
+WIDE = 128  # of the widest pass of a model whose layers come over the bus: all of them cost it what one does
 
 
 def decode(
@@ -49,9 +51,9 @@ def logits(model: Transformer, hidden: Tensor, head: Linear | None = None, idle:
 
 def spoken(head: Linear, states: Tensor, idle: Tensor | None = None) -> Tensor:
     """Return the logits that ``head`` gives for normed ``states`` [n, width] on a GPU, see ``logits``."""
-    if isinstance(head, Dense):
-        whole = functional.pad(states, (0, 0, 0, TOKENS - len(states)))  # one shape, so one order of sums
-        return head(whole)[: len(states)]
+    if isinstance(head, Dense):  # in one shape, so in one order of sums
+        padded = functional.pad(states, (0, 0, 0, -len(states) % TOKENS))
+        return torch.cat([head(some) for some in torch.split(padded, TOKENS)])[: len(states)]
     return product(head, states, idle=idle)
 
 
@@ -130,6 +132,7 @@ def product(
         blocksize=matrix.blocksize,
         ahead=ahead,
         idle=idle,
+        few=WIDE,
     )
 
 

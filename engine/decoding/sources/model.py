@@ -11,6 +11,8 @@ from engine.config import PRESETS, Preset, Stage
 from engine.decoding.laws import Laws, Sampler
 from engine.decoding.sources.making import Folders, Making, Materials, Models, Place, S, frugal, makes
 from engine.decoding.trunk import Trunk
+from engine.model import Transformer
+from engine.model.wide import Wide
 
 
 class ModelReader:
@@ -28,7 +30,7 @@ class ModelReader:
     ) -> None:
         """``trimmed``: read for the trunk's frequent tokens only, if it knows them."""
         self.trunk, self.span, self.index = trunk, span, index
-        self.model = trunk.model  # by whose norm and head it is read
+        self.model: Transformer | Wide = trunk.runs  # by whose norm and head it is read
         self.vocabulary, self.sampler = vocabulary, sampler
         self.frequent = trunk.frequent if trimmed else None
 

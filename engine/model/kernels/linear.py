@@ -26,24 +26,25 @@ def nf4_linear(
     blocksize: int = nf4.BLOCK,
     ahead: Tensor | None = None,
     idle: Tensor | None = None,
+    few: int = FLAT,
 ) -> Tensor:
     """Return ``x`` [M, K] times the NF4 weight transposed (+ ``bias`` [N]) in x's dtype, [M, N].
 
     ``packed``: uint8 [N * K / 2], the earlier code of a byte in the high nibble; ``absmax``: float32
     [N * K / blocksize]; ``code``: float32 [16]. ``residual`` [M, N] is added; or ``gated``: the first half of the
     rows is a gate, and the result is silu(gate) * up [M, N / 2]. ``ahead`` is the packed weight of the next product,
-    a hint. ``idle``: int32 [1] on the device; where it is not zero our kernel leaves the result unwritten. Up to 64
-    tokens in bf16 on a GPU whose self-test passed, a token's row does not depend on the others or on M. Launches
-    must follow one another in one stream at a time; the weight is read before the kernel ahead ends.
+    a hint. ``idle``: int32 [1] on the device; where it is not zero our kernel leaves the result unwritten. Up to
+    ``few`` tokens in bf16, on a GPU whose self-test passed, a token's row does not depend on the others or on M.
+    Launches must follow one another in one stream at a time; the weight is read before the kernel ahead ends.
     """
     columns = x.shape[1]
     rows = packed.numel() * 2 // columns
-    ours = x.shape[0] <= FLAT and x.dtype == torch.bfloat16 and not nf4.refusal(rows, columns, blocksize)
+    ours = x.shape[0] <= few and x.dtype == torch.bfloat16 and not nf4.refusal(rows, columns, blocksize)
     if ours and available(x.device).name == "updraft":
         return nf4.multiply(
             x.contiguous(), packed, absmax, code, bias=bias, residual=residual, gated=gated, ahead=ahead, idle=idle
         )
-    wide = x.is_cuda and x.shape[0] > FLAT and columns % blocksize == 0
+    wide = x.is_cuda and x.shape[0] > few and columns % blocksize == 0
     product = unpacked if wide else by_bitsandbytes
     y = product(x, packed, (rows, columns), absmax, blocksize, bias)
     if gated:

@@ -25,7 +25,7 @@ class Bus:
 
     def __init__(self, first: int, device: torch.device) -> None:
         self.first, self.device = first, device
-        self._hosted: list[Hosted] = []
+        self.hosted: list[Hosted] = []
         self._layouts: list[Layout] = []
         self._buffers: list[Tensor] = []
         self._holds: list[int | None] = [None] * BUFFERS  # which layer is in each, or on its way there
@@ -37,7 +37,7 @@ class Bus:
         hosted = Hosted(layout.bytes, self.device)
         layout.fill(hosted.memory, block)
         self._layouts.append(layout)
-        self._hosted.append(hosted)
+        self.hosted.append(hosted)
 
     def blocks(self) -> list[Block]:
         """Return all layers as they are read, once every one was taken: right only while ``near`` says so."""
@@ -50,12 +50,12 @@ class Bus:
     @property
     def bytes(self) -> int:
         """What of the host's memory the layers take."""
-        return sum(hosted.memory.nbytes for hosted in self._hosted)
+        return sum(hosted.memory.nbytes for hosted in self.hosted)
 
     @property
     def pinned(self) -> bool:
         """Whether the device fetches all of it by itself."""
-        return all(hosted.pinned for hosted in self._hosted)
+        return all(hosted.pinned for hosted in self.hosted)
 
     def near(self, layers: range) -> Iterator[range]:
         """Give ``layers`` in parts, in order: each part's weights are on the device until the next is asked for."""
@@ -77,7 +77,7 @@ class Bus:
         """Bring the two layers that come behind ``layer``, as far as there is a buffer for them."""
         if self._lane is None:
             return
-        near, far = (self.first + (layer - self.first + step) % len(self._hosted) for step in (1, 2))
+        near, far = (self.first + (layer - self.first + step) % len(self.hosted) for step in (1, 2))
         self._bring(near)
         if self._slot(far) != self._slot(near):
             self._bring(far)
@@ -91,7 +91,7 @@ class Bus:
         if self._holds[slot] == layer:
             return
         self._holds[slot] = layer
-        hosted = self._hosted[layer - self.first]
+        hosted = self.hosted[layer - self.first]
         target = self._buffers[slot][: len(hosted.memory)]
         if self._lane is None:
             target.copy_(hosted.memory)

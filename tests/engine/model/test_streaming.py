@@ -71,7 +71,7 @@ def test_the_host_s_memory_is_counted_and_given_back(checkpoint_of: CheckpointOf
     assert model.bus is not None
     matrices = chain.from_iterable(block.matrices for block in model.blocks[2:])
     assert model.bus.bytes == sum(matrix.weight.nbytes for matrix in matrices if isinstance(matrix, Dense))
-    hosted = [each.memory.untyped_storage()._weak_ref() for each in model.bus._hosted]
+    hosted = [each.memory.untyped_storage()._weak_ref() for each in model.bus.hosted]
     del model, matrices
     gc.collect()
     assert all(torch.UntypedStorage._expired(each) for each in hosted)
@@ -117,7 +117,7 @@ def test_no_buffer_is_filled_while_what_it_holds_is_still_to_be_read(
     for _ in range(passes):
         for some in bus.near(range(1, 3 + count)):
             if some.start >= 3:
-                assert lane.holds[(some.start - 3) % 2] is bus._hosted[some.start - 3]
+                assert lane.holds[(some.start - 3) % 2] is bus.hosted[some.start - 3]
     crossed = sum(event == "bring" for event, _ in lane.events)
     crossing = {1: 0, 2: 0, 3: 2}.get(count, count)  # of three the middle one has a buffer to itself
     assert crossed == passes * crossing + min(count, 2)  # two are there, or ahead

@@ -1,0 +1,197 @@
+"""Runs presets over a target whose layers come over the bus: its passes layer by layer, those below it recorded.
+
+A pass of the target takes tenths of a second, and as long for a hundred tokens as for one. So its windows are wide, and
+what fills them has to be quick: the models below it, which stay on the GPU, are a set of their own, and whatever method
+they make up is recorded like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import torch
+
+from engine.config import PRESETS, TARGET, Model, Preset, Role, Sampling, Source, Stage, Window
+from engine.decoding.eager import EagerRunner, PlainStep
+from engine.decoding.facts import Fact
+from engine.decoding.frequent import FrequentTokens
+from engine.decoding.graphs.chain import GraphChain
+from engine.decoding.graphs.level import Level
+from engine.decoding.graphs.levels import Ground, levels_of
+from engine.decoding.graphs.runner import GraphRunner, MakeLevels
+from engine.decoding.graphs.stack import TAIL
+from engine.decoding.hierarchy import Drafter, Verifier
+from engine.decoding.sources import Materials, Own, making
+from engine.decoding.tape import Tape
+from engine.decoding.trunk import Trunk
+from engine.model import Transformer
+from engine.model.decode import refusal
+from engine.model.wide import Wide
+
+Part = tuple[Transformer, FrequentTokens | None]
+
+
+class StreamedRunner(EagerRunner):
+    """The models of a session, each with a cache of fixed room; the target's layers come over the bus."""
+
+    chunk = 4096  # prompt tokens for which every layer comes once
+
+    def __init__(
+        self,
+        device: torch.device,
+        vocabulary: int,
+        room: int,
+        make_levels: MakeLevels | None = None,
+        make_wide: Callable[[Transformer, int], Wide] = Wide,
+    ) -> None:
+        """``room``: the most tokens of a conversation; benchmarks make levels, and what runs the target, themselves."""
+        super().__init__(device, vocabulary)
+        self.room, self._make_levels, self._make_wide = room, make_levels or lower_levels, make_wide
+        self._apart: set[Role] = set()  # of weights that levels below read beside models there
+        self._parts: dict[Role, Part] = {}
+        self._wide: Wide | None = None
+        self._below: GraphRunner | None = None  # of the models below the target
+
+    @property
+    def models(self) -> Mapping[Role, Transformer]:
+        """The models loaded so far."""
+        return {role: model for role, (model, _) in self._parts.items()}
+
+    def held(self, preset: Preset) -> int:
+        """Return how many tokens of the conversation every model of ``preset`` still holds."""
+        lower = self._lowered(preset)
+        if lower is None:
+            self._need_trunks(preset)
+            return super().held(preset)
+        return min(super().held(PRESETS["plain"]), self.recorded.held(lower))
+
+    def context(self, role: Role) -> int:
+        """Return the most tokens the model of ``role`` may hold."""
+        return min(self.room, self._parts[role][0].context)
+
+    def add(self, role: Role, model: Transformer, frequent: FrequentTokens | None) -> None:
+        """Take in a model; raises ValueError with the reason where our kernels cannot run it."""
+        if reason := refusal(model):
+            raise ValueError(reason)
+        self._parts[role] = model, frequent
+        if role == TARGET:
+            self._wide = self._make_wide(model, self.context(role)) if model.device.type == "cuda" else None
+            self._trunks[role] = Trunk(model, frequent, self._wide)
+        else:
+            self._below = None  # another may be the largest of them now
+
+    def add_below(self, role: Role, own: Own) -> None:
+        """Take in what a source loaded for itself that reads the largest of the models below the target."""
+        self._apart.add(role)
+        self.recorded.add_own(role, own)
+
+    def rewind(self, length: int) -> None:
+        """Forget every token from position ``length`` on, in every model."""
+        super().rewind(length)
+        if self._below is not None:
+            self._below.rewind(length)
+
+    def prepare(self, *presets: Preset) -> Iterator[float]:
+        """Record what lies below the target in ``presets``; yields the fraction done."""
+        lowered = [lower for preset in presets if (lower := self._lowered(preset))]
+        if lowered:
+            yield from self.recorded.prepare(*lowered)
+
+    def ready(self, preset: Preset) -> bool:
+        """Tell whether ``preset`` can be set to work without recording anything."""
+        lower = self._lowered(preset)
+        return lower is None or self.recorded.ready(lower)
+
+    def begin(self, tape: Tape, sampling: Sampling, *presets: Preset) -> None:
+        """Begin a reply on ``tape`` that may turn from one of ``presets`` to another."""
+        super().begin(tape, sampling, *presets)
+        if self._wide is not None:
+            self._wide.dense_to = len(tape) - 1 - TAIL
+        lowered = [lower for preset in presets if (lower := self._lowered(preset))]
+        if lowered:
+            self.recorded.begin(tape, sampling, *lowered)
+
+    def chains(self, preset: Preset) -> tuple[Drafter, PlainStep]:
+        """Return ``preset`` at work on the reply that was begun, and plain decoding over the same caches."""
+        lower = self._lowered(preset)
+        if lower is None:
+            self._need_trunks(preset)
+            return super().chains(preset)
+        top, window = preset.stages[-1], preset.stages[-2].window
+        chain, _ = self.recorded.chains(lower)
+        plain = super().chains(PRESETS["plain"])[1]  # which cuts the target's trunk as this method does
+        materials = Materials(self._trunks, self._sampler, self.vocabulary)
+        reader = making(top.source).reader(materials, top, len(preset.stages) - 1)
+        below = Below(self.recorded, chain, window)
+        return Verifier(reader, below, top.window, self._sampler, bonus=top.bonus), plain
+
+    @property
+    def recorded(self) -> GraphRunner:
+        """What records the models below the target, of which the largest stands for theirs."""
+        if self._below is None:
+            self._below = GraphRunner(self.device, self.vocabulary, self.room, self._make_levels)
+            for role, part in self._parts.items():
+                if role != TARGET:
+                    self._below.add(TARGET if role == self._largest else role, *part)
+        return self._below
+
+    @property
+    def _largest(self) -> Role:
+        below = {role: model.parameters for role, model in self.models.items() if role != TARGET}
+        return max(below, key=lambda role: below[role])
+
+    def _lowered(self, preset: Preset) -> Preset | None:
+        """Return what lies below the target as a method of the models there; None where levels read the target."""
+        stages = preset.stages[:-1]
+        if not stages or stages[-1].fallback or not isinstance(stages[-1].source, Model):
+            return None
+        if not preset.lossless or not all(self._is_apart(stage.source) for stage in stages):
+            return None
+        return replace(preset, stages=tuple(self._renamed(stage) for stage in stages))
+
+    def _is_apart(self, source: Source) -> bool:
+        """Tell whether a level has nothing to do with the target's layers."""
+        if source.whole:
+            return TARGET not in source.whole
+        return not source.passes or source.own in self._apart
+
+    def _renamed(self, stage: Stage) -> Stage:
+        source = stage.source
+        if isinstance(source, Model) and source.role == self._largest:
+            return replace(stage, source=Model(TARGET))
+        return stage
+
+    def _need_trunks(self, preset: Preset) -> None:
+        """Let models that levels of ``preset`` read have trunks, where they run operation by operation."""
+        for role in preset.whole - self._trunks.keys():
+            self._trunks[role] = Trunk(*self._parts[role])
+
+
+def lower_levels(preset: Preset, ground: Ground) -> list[Level]:
+    """Return levels whose passes reach back by the token that the target writes behind theirs."""
+    return [replace(level, behind=level.behind + 1) if level.behind else level for level in levels_of(preset, ground)]
+
+
+class Below(Drafter):
+    """All that is below a target: what a recorded chain of other models writes by itself. Levels keep their numbers."""
+
+    def __init__(self, runner: GraphRunner, chain: GraphChain, window: Window) -> None:
+        self._runner, self._chain, self._window = runner, chain, window
+
+    def settle(self, tape: Tape, mark: int) -> Iterator[Fact]:
+        """Append rounds of the chain until the window is full; the last one may overshoot."""
+        while True:
+            self._chain.way.ahead = len(tape) + 1 < mark + self._window.tokens
+            yield from self._chain.draft(tape)
+            if tape.full or len(tape) - mark >= self._window.tokens:
+                return
+
+    def prefill(self, tape: Sequence[int], upto: int) -> None:
+        """Bring the caches of all its models to ``upto`` tokens."""
+        self._chain.prefill(tape, upto)
+
+    def rewind(self, length: int) -> None:
+        """Forget every token from position ``length`` on, and what was begun behind them."""
+        self._runner.rewind(length)
+        self._chain.rewind(length)

@@ -1,0 +1,95 @@
+"""A target whose layers come over the bus: replies are those of one that stays, whatever guesses below it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+import pytest
+
+from engine.budget import Budget
+from engine.config import PRESETS, ModelSet, Preset, Sampling, Stage, Window
+from engine.config.sources import Exit, Lookup, Model
+from engine.decoding.streamed import StreamedRunner
+from engine.events import Event, Round
+from engine.placement import Placement
+from engine.session import Session
+from tests.engine.family import finish
+
+SETTINGS = {"greedy": Sampling(temperature=0, seed=1), "drawn": Sampling(temperature=2.5, top_p=1, seed=4)}
+TEXT = "The lazy dog jumps over the quick brown fox; the lazy dog jumps again."
+TOKENS = 40
+TARGET = PRESETS["plain"].stages[0]
+DRAFT = Stage(Model("draft"), Window(40))
+METHODS = {
+    preset.name: preset
+    for preset in (
+        PRESETS["plain"],
+        PRESETS["lookup"],
+        Preset("draft", "", "", (DRAFT, TARGET)),
+        Preset("middle", "", "", (Stage(Model("qualifier"), Window(5)), TARGET)),
+        Preset("three", "", "", (Stage(Model("draft"), Window(3)), Stage(Model("qualifier"), Window(20)), TARGET)),
+        Preset("copied", "", "", (Stage(Lookup(), Window(7)), Stage(Model("draft"), Window(9)), TARGET)),
+        Preset("exits", "", "", (Stage(Exit(1 / 8), Window(3)), Stage(Exit(1 / 4), Window(12)), TARGET)),
+        Preset("mixed", "", "", (DRAFT, Stage(Exit(1 / 2)), TARGET)),
+    )
+}
+
+
+@pytest.fixture(scope="module")
+def opened(family: ModelSet) -> Iterator[Callable[[int], Session]]:
+    """Give a session whose target keeps so many of its eight layers on the device."""
+    made = dict[int, Session]()
+
+    def session(resident: int) -> Session:
+        if resident not in made:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(Budget, "place", lambda _, wanted: (wanted, Placement(resident, 8 - resident)))
+                made[resident] = finish(Session.open(family, "cpu", "graphs", room=1024, weights="exact", threads=1))
+        return made[resident]
+
+    yield session
+    for each in made.values():
+        each.close()
+
+
+def told(session: Session, preset: Preset, settings: str, tokens: int = TOKENS) -> list[Event]:
+    sampling = SETTINGS[settings]
+    return list(session.reply([("user", TEXT)], preset=preset, sampling=sampling, max_tokens=tokens))
+
+
+def ids(events: list[Event]) -> list[int]:
+    return [token.id for event in events if isinstance(event, Round) for token in event.settled]
+
+
+@pytest.mark.parametrize(("settings", "resident", "names"), [("greedy", 3, METHODS), ("drawn", 2, ("draft", "three"))])
+def test_replies_are_those_of_a_target_that_stays(
+    opened: Callable[[int], Session], settings: str, resident: int, names: Iterable[str]
+) -> None:
+    """Token for token, by every method, one after another over the same caches: after windows that stood whole, that
+    broke at once, and that overshot.
+    """
+    plain = ids(told(opened(8), PRESETS["plain"], settings))
+    session = opened(resident)
+    assert isinstance(session._loaded.runner, StreamedRunner)
+    assert len(plain) == TOKENS
+    for name in names:
+        assert ids(told(session, METHODS[name], settings)) == plain, name
+
+
+@pytest.mark.parametrize("name", ["draft", "three"])
+def test_what_is_proposed_is_what_the_recursion_proposes(
+    opened: Callable[[int], Session], family: ModelSet, name: str
+) -> None:
+    """Guards: recorded levels that miss a token the target wrote behind theirs; replies alone would not show it."""
+    eager = finish(Session.open(family, "cpu", "eager", weights="exact", threads=1))
+    found, expected = (proposed(told(session, METHODS[name], "drawn")) for session in (opened(2), eager))
+    assert found == expected
+    assert max(map(len, found)) > 5
+    eager.close()
+
+
+def proposed(events: list[Event]) -> list[list[tuple[int, bool]]]:
+    """Return the tokens of each round, and which of them settled."""
+    return [
+        [(token.id, token in event.settled) for token in event.tokens] for event in events if isinstance(event, Round)
+    ]
