@@ -113,6 +113,14 @@ class Loaded:
             raise RuntimeError("the session is closed")
         return self._runner
 
+    @property
+    def staged(self) -> str:
+        """What to say where the system would not pin the layers in the computer's memory, "" where it did."""
+        bus = self._parts["target"][0].bus if "target" in self._parts else None
+        if bus is None or bus.pinned or self.device.type == "cpu":
+            return ""
+        return "The GPU cannot fetch the model's layers from this computer's memory by itself, so answers take longer."
+
     def close(self) -> None:
         """Drop the models and give their memory back."""
         self._runner = None

@@ -286,7 +286,9 @@ class Session:
             except StopIteration as done:
                 prompt: Prompt = done.value
                 break
-        for sentence in (self._loaded.note, prompt.notice, *self._loaded.without.values(), *self._chart.unfit.values()):
+        loaded = self._loaded
+        told = loaded.note, loaded.staged, prompt.notice, *loaded.without.values(), *self._chart.unfit.values()
+        for sentence in told:
             if sentence and sentence not in self._noticed:
                 self._noticed.add(sentence)
                 yield Notice(sentence)

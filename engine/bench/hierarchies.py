@@ -18,6 +18,7 @@ from engine.bench.planted import UNSAID, Saying, plant
 from engine.bench.shapes import SHAPES, random_transformer
 from engine.config import PRESETS, TARGET, Model, Preset, Sampling, Stage, Window
 from engine.config.sources import Head
+from engine.decoding.breadth import best_window, expected
 from engine.decoding.facts import Judged
 from engine.decoding.graphs.heading import HeadLevel
 from engine.decoding.graphs.level import Level
@@ -30,7 +31,7 @@ from engine.model.linear import Linear
 from engine.model.wide import Wide
 
 MIDDLE = "llama-3.1-8b"
-WINDOWS = 4, 6, 8, 12, 16, 20, 24, 32, 48, 64
+WIDEST = 64  # tokens of a window
 ROUNDS = 12  # of a method
 SETTINGS = Sampling(temperature=1.0, top_p=1.0, seed=1)
 
@@ -57,16 +58,6 @@ class Method:
     def pace(self) -> float:
         """Tokens a second to expect."""
         return self.expected / self.seconds
-
-
-def expected(rate: float, window: float) -> float:
-    """Return the tokens of a round of ``window`` proposed of which each stands with probability ``rate``."""
-    return float((1 - rate ** (window + 1)) / (1 - rate))
-
-
-def best_window(rate: float, one: float, drafting: float) -> int:
-    """Return the window that brings most tokens a second: a pass takes ``one`` second, a drafted token ``drafting``."""
-    return max(WINDOWS, key=lambda window: expected(rate, window) / (one + window * drafting))
 
 
 class PlantedWide(Wide):
@@ -149,7 +140,8 @@ class Hierarchies:
             if not way.preset(1).needs.keys() & {"qualifier"}:
                 self.middle, self._heads = None, {}  # whose room is another's now
             found = self._measured(way, way.preset(16))
-            window = best_window(way.rate, self.one, max(0.0, found.seconds - self.one) / found.window)
+            drafting = max(0.0, found.seconds - self.one) / found.window
+            window = best_window(way.rate, self.one, drafting, WIDEST)
             yield self._measured(way, way.preset(window))
 
     def _measured(self, way: Way, preset: Preset) -> Method:
@@ -177,6 +169,7 @@ class Hierarchies:
         target = self.target
         given = target.device, target.vocabulary, self.room
         runner = StreamedRunner(*given, planted(way.between), partial(PlantedWide, law=way.says))
+        runner.adapts = False
         runner.add(TARGET, target, None)
         below = self.middle if "qualifier" in preset.roles else None
         if below is not None:

@@ -7,14 +7,16 @@ they make up is recorded like any other.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import torch
 
 from engine.config import PRESETS, TARGET, Model, Preset, Role, Sampling, Source, Stage, Window
+from engine.decoding.breadth import Breadth
 from engine.decoding.eager import EagerRunner, PlainStep
-from engine.decoding.facts import Fact
+from engine.decoding.facts import Fact, Judged
 from engine.decoding.frequent import FrequentTokens
 from engine.decoding.graphs.chain import GraphChain
 from engine.decoding.graphs.level import Level
@@ -36,6 +38,7 @@ class StreamedRunner(EagerRunner):
     """The models of a session, each with a cache of fixed room; the target's layers come over the bus."""
 
     chunk = 4096  # prompt tokens for which every layer comes once
+    adapts = True  # whether windows below the target are narrower where that pays
 
     def __init__(
         self,
@@ -48,6 +51,7 @@ class StreamedRunner(EagerRunner):
         """``room``: the most tokens of a conversation; benchmarks make levels, and what runs the target, themselves."""
         super().__init__(device, vocabulary)
         self.room, self._make_levels, self._make_wide = room, make_levels or lower_levels, make_wide
+        self._breadths: dict[Preset, Breadth] = {}
         self._apart: set[Role] = set()  # of weights that levels below read beside models there
         self._parts: dict[Role, Part] = {}
         self._wide: Wide | None = None
@@ -123,7 +127,8 @@ class StreamedRunner(EagerRunner):
         plain = super().chains(PRESETS["plain"])[1]  # which cuts the target's trunk as this method does
         materials = Materials(self._trunks, self._sampler, self.vocabulary)
         reader = making(top.source).reader(materials, top, len(preset.stages) - 1)
-        below = Below(self.recorded, chain, window)
+        breadth = self._breadths.setdefault(lower, Breadth()) if self.adapts else None
+        below = Below(self.recorded, chain, window, breadth)
         return Verifier(reader, below, top.window, self._sampler, bonus=top.bonus), plain
 
     @property
@@ -174,18 +179,30 @@ def lower_levels(preset: Preset, ground: Ground) -> list[Level]:
 
 
 class Below(Drafter):
-    """All that is below a target: what a recorded chain of other models writes by itself. Levels keep their numbers."""
+    """All that is below a target: what a recorded chain of other models writes by itself. Levels keep their numbers.
 
-    def __init__(self, runner: GraphRunner, chain: GraphChain, window: Window) -> None:
-        self._runner, self._chain, self._window = runner, chain, window
+    ``breadth``: how wide windows pay, up to what was asked for; None: always as wide as that.
+    """
+
+    def __init__(self, runner: GraphRunner, chain: GraphChain, window: Window, breadth: Breadth | None) -> None:
+        self._runner, self._chain, self._window, self._breadth = runner, chain, window, breadth
 
     def settle(self, tape: Tape, mark: int) -> Iterator[Fact]:
         """Append rounds of the chain until the window is full; the last one may overshoot."""
+        most, began = self._window.tokens, time.perf_counter()
+        enough = mark + (most if self._breadth is None else self._breadth.window(most))
         while True:
-            self._chain.way.ahead = len(tape) + 1 < mark + self._window.tokens
+            self._chain.way.ahead = len(tape) + 1 < enough
             yield from self._chain.draft(tape)
-            if tape.full or len(tape) - mark >= self._window.tokens:
-                return
+            if tape.full or len(tape) >= enough:
+                break
+        if self._breadth is not None:
+            self._breadth.drafted(len(tape) - mark, time.perf_counter() - began)
+
+    def judged(self, fact: Judged) -> None:
+        """Learn from the verdict on what was produced last."""
+        if self._breadth is not None:
+            self._breadth.judged(fact.proposed, fact.kept, fact.seconds)
 
     def prefill(self, tape: Sequence[int], upto: int) -> None:
         """Bring the caches of all its models to ``upto`` tokens."""

@@ -34,6 +34,8 @@ WANTED = "early exits"
 class OfExit(Placed[config.Exit]):
     """What makes levels of early exits."""
 
+    wide = 12
+
     @classmethod
     def fitted(cls, preset: Preset, models: Models, folders: Folders) -> Preset:
         """See Making."""

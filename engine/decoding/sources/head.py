@@ -129,6 +129,8 @@ class HeadReader:
 class OfHead(Making[config.Head]):
     """What makes levels of a head."""
 
+    wide = 8
+
     @classmethod
     def fitted(cls, preset: Preset, models: Models, _folders: Folders) -> Preset:
         """See Making."""

@@ -78,6 +78,8 @@ class Lookup(Drafter):
 class OfLookup(Making[config.Lookup]):
     """What makes a lookup: a bottom of a chain that reads no model."""
 
+    wide = 48
+
     def detail(self, _models: Models) -> str:
         """See Making."""
         return f"{self.source.shortest} to {self.source.longest} tokens"

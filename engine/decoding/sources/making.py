@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Generic, NamedTuple, Protocol, TypeV
 from engine.architecture import Architecture
 from engine.architecture.holding import Holding
 from engine.budget import stored
-from engine.config import TARGET, Preset, Role, Source, Stage, Window
+from engine.config import PRESETS, TARGET, Preset, Role, Source, Stage, Window
 from engine.decoding.goodput import Goodput
 from engine.decoding.hierarchy import Autoregressive, Drafter
 from engine.decoding.laws import Sampler
@@ -92,6 +92,8 @@ class Making(Generic[S]):
     """Makes levels of one source. A kind that reads a model only says where; others override what differs."""
 
     kinds: ClassVar[dict[type[Source], type[Making]]] = {}  # type: ignore[type-arg] # of every source its own
+
+    wide: ClassVar[int | None] = None  # see roomy
 
     def __init__(self, source: S) -> None:
         self.source = source
@@ -179,12 +181,26 @@ def fitted(preset: Preset, models: Models, folders: Folders = NONE) -> Preset:
     """
     for kind in Making.kinds.values():
         preset = kind.fitted(preset, models, folders)
-    return preset
+    return roomy(preset, models)
+
+
+def roomy(preset: Preset, models: Models) -> Preset:
+    """Return ``preset`` with a wide window below a target that judges as many tokens at the cost of one.
+
+    Such are those whose layers come over the bus. A window that was chosen stays.
+    """
+    usual = PRESETS.get(preset.name)
+    if models[TARGET].bus is None or usual is None or len(preset.stages) != len(usual.stages) or len(usual.stages) < 2:
+        return preset
+    stage, wide = preset.stages[-2], making(preset.stages[-2].source).wide
+    if wide is None or stage.window != usual.stages[-2].window:
+        return preset
+    return replace(preset, stages=(*preset.stages[:-2], replace(stage, window=Window(wide)), preset.stages[-1]))
 
 
 def frugal(preset: Preset, usual: Stage, models: Models) -> Preset:
     """Return ``preset`` with FRUGAL for the window of ``usual``, on a CPU; one that was chosen stays."""
-    if models[TARGET].device.type != "cpu":
+    if models[TARGET].device.type != "cpu" or models[TARGET].bus is not None:
         return preset
     theirs = usual.source, usual.window
     stages = (replace(each, window=FRUGAL) if (each.source, each.window) == theirs else each for each in preset.stages)

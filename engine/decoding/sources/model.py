@@ -74,6 +74,8 @@ class Placed(Making[S]):
 class OfModel(Placed[config.Model]):
     """What makes levels of whole models."""
 
+    wide = 48
+
     @classmethod
     def fitted(cls, preset: Preset, models: Models, _folders: Folders) -> Preset:
         """See Making."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -78,9 +79,10 @@ def test_replies_are_those_of_a_target_that_stays(
 
 @pytest.mark.parametrize("name", ["draft", "three"])
 def test_what_is_proposed_is_what_the_recursion_proposes(
-    opened: Callable[[int], Session], family: ModelSet, name: str
+    opened: Callable[[int], Session], family: ModelSet, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Guards: recorded levels that miss a token the target wrote behind theirs; replies alone would not show it."""
+    monkeypatch.setattr(StreamedRunner, "adapts", False)
     eager = finish(Session.open(family, "cpu", "eager", weights="exact", threads=1))
     found, expected = (proposed(told(session, METHODS[name], "drawn")) for session in (opened(2), eager))
     assert found == expected
@@ -93,3 +95,14 @@ def proposed(events: list[Event]) -> list[list[tuple[int, bool]]]:
     return [
         [(token.id, token in event.settled) for token in event.tokens] for event in events if isinstance(event, Round)
     ]
+
+
+def test_windows_are_wide_unless_somebody_chose_them(opened: Callable[[int], Session]) -> None:
+    """A pass takes as long for a hundred tokens as for one; the usual six would waste it."""
+    usual = PRESETS["draft"]
+    chosen = replace(usual, stages=(replace(usual.stages[0], window=Window(5)), usual.stages[1]))
+    for preset, window in ((usual, 48), (chosen, 5), (PRESETS["hispec"], 12)):
+        for _ in opened(2).prepare(preset):
+            pass
+        assert opened(2)._loaded.fit(preset).stages[-2].window == Window(window)
+    assert opened(8)._loaded.fit(PRESETS["hispec"]) == PRESETS["hispec"]
