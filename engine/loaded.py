@@ -114,12 +114,23 @@ class Loaded:
         return self._runner
 
     @property
+    def streamed(self) -> int:
+        """How many of the target's layers come over the bus."""
+        return self._placement.streamed
+
+    @property
+    def running(self) -> str:
+        """How passes are made, in words for a report."""
+        if self.how != "graphs":
+            return f"operation by operation: {self.why_eager}"
+        over = f"{self.streamed} of the target's layers over the bus, all below it " if self.streamed else ""
+        return f"{over}recorded as CUDA graphs"
+
+    @property
     def staged(self) -> str:
         """What to say where the system would not pin the layers in the computer's memory, "" where it did."""
-        bus = self._parts["target"][0].bus if "target" in self._parts else None
-        if bus is None or bus.pinned or self.device.type == "cpu":
-            return ""
-        return "The GPU cannot fetch the model's layers from this computer's memory by itself, so answers take longer."
+        bus = self.models["target"].bus
+        return bus.note if bus else ""
 
     def close(self) -> None:
         """Drop the models and give their memory back."""

@@ -253,10 +253,9 @@ class Session:
 
     def describe(self) -> tuple[tuple[str, str], ...]:
         """Return (what, value) pairs for a report: torch, device, and each loaded model."""
-        how = "recorded as CUDA graphs" if self.how == "graphs" else f"operation by operation: {self.why_eager}"
         return (
             *describe_engine(self.device, self.loaded, "" if self._threads is None else str(self._threads)),
-            ("Decoding", how),
+            ("Decoding", self._loaded.running),
         )
 
     def close(self) -> None:
@@ -275,6 +274,7 @@ class Session:
         target = self.loaded["target"]
         form = f"{target.layers} layers, {target.parameters:,} weights"
         how = f"{torch.get_num_threads()} threads, {self._loaded.weights}" if self.device.type == "cpu" else self.how
+        how += f", {self._loaded.streamed} layers over the bus" if self._loaded.streamed else ""
         return f"{self.models.target} | {form} | {_device_name(self.device)} | {how}"
 
     def _write(self, messages: Messages, thinking: bool | None) -> Generator[Event, None, Prompt]:

@@ -57,6 +57,13 @@ class Bus:
         """Whether the device fetches all of it by itself."""
         return all(hosted.pinned for hosted in self.hosted)
 
+    @property
+    def note(self) -> str:
+        """What there is to say where a GPU cannot fetch all of it by itself, "" where it can."""
+        if self.pinned or self._lane is None:
+            return ""
+        return "The GPU cannot fetch all of the model from this computer's memory by itself, so answers take longer."
+
     def near(self, layers: range) -> Iterator[range]:
         """Give ``layers`` in parts, in order: each part's weights are on the device until the next is asked for."""
         if layers.start < self.first:

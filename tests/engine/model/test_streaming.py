@@ -120,6 +120,7 @@ def test_no_buffer_is_filled_while_what_it_holds_is_still_to_be_read(
                 assert lane.holds[(some.start - 3) % 2] is bus.hosted[some.start - 3]
     crossed = sum(event == "bring" for event, _ in lane.events)
     crossing = {1: 0, 2: 0, 3: 2}.get(count, count)  # of three the middle one has a buffer to itself
+    assert "longer" in bus.note  # nothing of it is pinned
     assert crossed == passes * crossing + min(count, 2)  # two are there, or ahead
     for slot in range(min(count, 2)):
         mine = [event for event, of in lane.events if of == slot]
