@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from PySide6.QtCore import QEvent, QRect, Signal
@@ -76,10 +76,10 @@ class TokenText(MarkedText):
         tokens = self._ledger.tokens[fresh : None if most is None else fresh + most]
         with DocumentEdit(self) as cursor:
             self._cut_tail(cursor)
-            self._write(cursor, tokens)
+            self._write(cursor, tokens, self._folded(range(fresh, fresh + len(tokens))))
             self._tail, self._count = cursor.position(), fresh + len(tokens)
             if not self.behind:
-                self._write(cursor, self._ledger.pending)
+                self._write(cursor, self._ledger.pending, {})
         self._fade.begin(fresh, self._count)
 
     def rebuild(self) -> None:
@@ -121,6 +121,8 @@ class TokenText(MarkedText):
         self._formats = {mark: text_format(mark, self._palette, size) for mark in Mark}
         self._space = QTextCharFormat(self._formats[Mark.REJECTED])  # before a ghost, not struck through
         self._space.setFontStrikeOut(False)
+        self._counted = QTextCharFormat(self._formats[Mark.DISCARDED])  # in place of many that were dropped
+        self._counted.setFontStrikeOut(False)
 
     def _set_line_height(self) -> None:
         form = QTextBlockFormat()
@@ -133,21 +135,30 @@ class TokenText(MarkedText):
         cursor.removeSelectedText()
         self._layer.cut(self._count)
 
-    def _write(self, cursor: QTextCursor, tokens: Sequence[Token]) -> None:
+    def _folded(self, span: range) -> Mapping[int, int]:  # noqa: ARG002 - where some are
+        """Return which tokens of the ledger in ``span`` are not written out; see app.log.folding."""
+        return {}
+
+    def _write(self, cursor: QTextCursor, tokens: Sequence[Token], folded: Mapping[int, int]) -> None:
         """Append ``tokens``, as many as look alike at a time: layout costs by the piece."""
         position, run = cursor.position(), list[str]()
         look = self._formats[Mark.BARE]
         for token in tokens:
-            mark = self._mark_of(token)
+            mark, stands_for = self._mark_of(token), folded.get(len(self._layer.starts))
             self._layer.starts.append(position)
             self._layer.marks.append(mark)
-            for text, form in self._pieces(token.text, mark):
+            pieces = self._pieces(token.text, mark) if stands_for is None else self._count_of(stands_for)
+            for text, form in pieces:
                 if form is not look:
                     cursor.insertText("".join(run), look)
                     look, run = form, []
                 run.append(text)
                 position += units(text)
         cursor.insertText("".join(run), look)
+
+    def _count_of(self, tokens: int) -> Sequence[tuple[str, QTextCharFormat]]:
+        """Return what stands for so many ``tokens`` that are not written out."""
+        return ((f" … {tokens} more", self._counted),) if tokens else ()
 
     def _mark_of(self, token: Token) -> Mark:
         kind = (token.level, token.reached, token.rejected_by is None, token.discarded)

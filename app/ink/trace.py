@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import (
@@ -20,18 +20,21 @@ from PySide6.QtWidgets import QWidget
 from app.ink.marks import OVERHANG
 from app.ink.token_card import TokenCard
 from app.ink.token_text import LINE_HEIGHT, TokenText
+from app.log.folding import SHOWN, folded, row_at
 from app.log.ledger import Ledger
 from app.log.token_fate import TokenFate, fate_of
 from app.look.palette import Palette
 
 STEPS = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
 LINES = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}
+OPENS = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
 
 class Trace(TokenText):
     """Shows a ledger's tokens; ``chosen`` carries the index of one the reader went to.
 
-    Arrow keys, Home and End move from token to token, hovering and moving show its card.
+    Arrow keys, Home and End move from token to token, hovering and moving show its card. Of many that were dropped in a
+    row the first are written out; a click on the count of the others, or Return there, writes out all of the round's.
     """
 
     chosen = Signal(int)
@@ -42,6 +45,7 @@ class Trace(TokenText):
         self._picked: frozenset[int] = frozenset()
         self._card: TokenCard | None = None
         self._technical = False
+        self._opened: set[int] = set()  # positions of rounds whose dropped tokens are all written out
         self.setCursorWidth(0)  # the ring around a token says where the reader is
         self.setMouseTracking(True)
         self.viewport().setMouseTracking(True)
@@ -77,6 +81,15 @@ class Trace(TokenText):
         self._hide_card()
         super().rebuild()
 
+    def open_fold(self, index: int) -> bool:
+        """Write out the tokens that the one at ``index`` stands for; returns whether it stood for any."""
+        if not self._folded(range(index, index + 1)).get(index):
+            return False
+        self._opened.add(self._ledger.owners[index])
+        self.rebuild()
+        self._at = index
+        return True
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Go to another token; with a modifier held the keys select text as everywhere."""
         goal = None
@@ -84,6 +97,8 @@ class Trace(TokenText):
             goal = self._goal(Qt.Key(event.key()))
         if goal is not None:
             self._go(goal)
+        elif event.key() in OPENS and self._at is not None and self.open_fold(self._at):
+            self._go(self._at)
         elif event.key() == Qt.Key.Key_Escape and self._card is not None and self._card.isVisible():
             self._hide_card()
         elif event.key() in (Qt.Key.Key_PageUp, Qt.Key.Key_PageDown):
@@ -96,6 +111,7 @@ class Trace(TokenText):
         super().mousePressEvent(event)
         index = self._under(event.position())
         if index is not None and event.button() == Qt.MouseButton.LeftButton:
+            self.open_fold(index)
             self._at = index
             self._picked = frozenset()
             self.viewport().update()
@@ -155,10 +171,19 @@ class Trace(TokenText):
         """Return where ``key`` leads from here."""
         here, last = self._at if self._at is not None else -1, self._count - 1
         if key in STEPS:
-            return min(max(here + STEPS[key], 0), last)
+            return self._written_out(here + STEPS[key], STEPS[key], last)
         if key in LINES:
             return self._on_next_line(max(here, 0), LINES[key])
         return {Qt.Key.Key_Home: 0, Qt.Key.Key_End: last}.get(key)
+
+    def _written_out(self, index: int, step: int, last: int) -> int:
+        """Return the token at ``index``, or the next one in the direction of ``step`` that can be seen."""
+        index = min(max(index, 0), last)
+        folded = self._folded(range(index, index + 1)).get(index)
+        if folded != 0:
+            return index
+        row = row_at(self._ledger, index)
+        return min(row.stop, last) if step > 0 else row.start + SHOWN
 
     def _on_next_line(self, here: int, direction: int) -> int:
         """Return the token nearest above or below, the same one at the edge."""
@@ -197,6 +222,10 @@ class Trace(TokenText):
         box = self._box(index).toAlignedRect()
         corner = self.viewport().mapTo(self.window(), QPoint(box.left(), box.top()))
         self._card.tell(self._fate(index), self._ledger.levels, self._palette, QRect(corner, box.size()))
+
+    def _folded(self, span: range) -> Mapping[int, int]:
+        """See TokenText."""
+        return folded(self._ledger, span, self._opened)
 
     def _fate(self, index: int) -> TokenFate:
         return fate_of(self._ledger, index, technical=self._technical)

@@ -9,7 +9,7 @@ from PySide6.QtGui import QColor, QHelpEvent, QPainter, QPaintEvent, QPen, QPoly
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from app.ink.marks import level_colour
-from app.log.acceptance_history import PLACES, AcceptanceHistory, thinned
+from app.log.acceptance_history import AcceptanceHistory, thinned
 from app.log.captions import captions_of
 from app.look.label import plain_tip
 from app.look.palette import Palette
@@ -118,9 +118,7 @@ class AcceptanceByPosition(Chart):
     def explain(self) -> str:
         """Return the share at each position."""
         places = [] if self._history is None else self._history.places
-        said = [
-            f"{_place(number)} {stood / offered:.0%} of {offered}" for number, (offered, stood) in enumerate(places)
-        ]
+        said = [f"{_place(place)} {stood / offered:.0%} of {offered}" for place, offered, stood in places]
         return f"Kept, by position of the guess: {', '.join(said)}." if said else NOTHING
 
     def paintEvent(self, _event: QPaintEvent) -> None:
@@ -132,15 +130,16 @@ class AcceptanceByPosition(Chart):
         painter.setBrush(QColor(self._palette.target))
         if self._history is None or not self._history.places:
             return
-        count = max(len(self._history.places), 4)
+        places = self._history.places
+        count = max(len(places), 4)
         step = self.width() / count
-        for number, (offered, stood) in enumerate(self._history.places):
+        for number, (_, offered, stood) in enumerate(places):
             tall = (self.height() - 2) * stood / offered
             painter.drawRoundedRect(QRectF(number * step + 2, self.height() - 1 - tall, step - 4, tall), 1.5, 1.5)
 
 
-def _place(number: int) -> str:
-    return f"{number + 1} or later" if number == PLACES - 1 else str(number + 1)
+def _place(place: range) -> str:
+    return str(place[0]) if len(place) == 1 else f"{place[0]} to {place[-1]}"
 
 
 def per_pass(tokens: int, passes: int) -> str:

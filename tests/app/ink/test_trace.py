@@ -15,6 +15,7 @@ from pytestqt.qtbot import QtBot
 from app.ink.marks import Mark, inks, mark_of, text_format
 from app.ink.token_card import TokenCard
 from app.ink.trace import Trace
+from app.log.folding import FROM, SHOWN
 from app.log.ledger import Ledger
 from app.log.token_fate import fate_of
 from app.look.palette import DARK, LIGHT, Palette
@@ -77,6 +78,49 @@ def _struck(view: Trace) -> list[str]:
             found.append(fragments.fragment().text())
         fragments += 1
     return found
+
+
+def wide(dropped: int) -> tuple[Token, ...]:
+    """Return a round of a window that breaks early: one token stands, so many behind it do not."""
+    ghosts = (token(f" x{at}", 0, 1, discarded=True) for at in range(dropped - 1))
+    return (token("Once"), token(" there", 0, 1, rejected_by=2), *ghosts, token(" upon", 2, 2))
+
+
+def test_of_many_dropped_tokens_a_count_is_shown(log: Log, qtbot: QtBot) -> None:
+    """Guards: an answer nobody can find between a hundred dropped guesses a round; tokens that lose their place."""
+    log.grow(wide(FROM - 1))
+    assert "more" not in log.view.toPlainText()
+    log.grow(wide(100))
+    log.grow(CORRECTED)
+    assert f"x{SHOWN - 2} … {100 - SHOWN} more upon" in log.view.toPlainText()
+    assert [text.strip() for text, _ in log.view.shown][-6:] == [each.text.strip() for each in CORRECTED]
+    assert len(log.view.shown) == len(log.ledger.tokens)
+    in_pieces = Trace(log.ledger, LIGHT)
+    qtbot.addWidget(in_pieces)
+    while in_pieces.behind:
+        in_pieces.catch_up(7)
+    assert in_pieces.toPlainText() == log.view.toPlainText()
+
+
+def test_the_count_opens_what_it_stands_for(log: Log) -> None:
+    """Guards: tokens that can be reached by no key and no click."""
+    log.grow(wide(60))
+    log.view.show()
+    count, last = 1 + SHOWN, len(log.ledger.tokens) - 1
+    log.view.setFocus(Qt.FocusReason.OtherFocusReason)
+    for _ in range(count + 1):
+        QTest.keyClick(log.view, Qt.Key.Key_Right)
+    assert log.view.at == count
+    QTest.keyClick(log.view, Qt.Key.Key_Right)
+    assert log.view.at == last, "what is not shown is passed over"
+    QTest.keyClick(log.view, Qt.Key.Key_Left)
+    assert log.view.at == count
+    QTest.keyClick(log.view, Qt.Key.Key_Return)
+    assert "more" not in log.view.toPlainText()
+    assert "x58" in log.view.toPlainText()
+    assert log.view.at == count
+    QTest.keyClick(log.view, Qt.Key.Key_Right)
+    assert log.view.at == count + 1
 
 
 def test_looked_up_tokens_have_their_own_mark() -> None:

@@ -18,7 +18,7 @@ def test_acceptance_round_by_round() -> None:
     course = AcceptanceHistory(ledger())
     course.catch_up()
     assert course.rates == [[pytest.approx(3 / 4)], [pytest.approx(2 / 5)]]
-    assert course.places == [(1, 1), (1, 1), (1, 0), (1, 0), (1, 0)]
+    assert course.each == [(1, 1), (1, 1), (1, 0), (1, 0), (1, 0)]
 
 
 def test_a_course_grows_with_its_log() -> None:
@@ -33,7 +33,7 @@ def test_a_course_grows_with_its_log() -> None:
     whole = AcceptanceHistory(log)
     whole.catch_up()
     assert growing.rates == whole.rates
-    assert growing.places == whole.places == [(12, 12), (12, 12), (12, 0), (12, 0), (12, 0)]
+    assert growing.each == whole.each == [(12, 12), (12, 12), (12, 0), (12, 0), (12, 0)]
 
 
 def test_late_rounds_decide() -> None:
@@ -48,14 +48,20 @@ def test_late_rounds_decide() -> None:
     assert course.rates[1][-1] == 0
 
 
-def test_places_beyond_the_last_share_it() -> None:
-    """Guards: a chart that grows without bound under a wide window."""
+@pytest.mark.parametrize(
+    ("guesses", "places"),
+    [(3, "1 2 3"), (8, "1 2 3 4 5 6 7 8"), (13, "1 2 3-4 5-8 9-13"), (128, "1 2 3-4 5-8 9-16 17-32 33-64 65-128")],
+)
+def test_many_places_are_shown_together(guesses: int, places: str) -> None:
+    """Guards: a chart that grows without bound under a wide window, or one that says nothing of most of it."""
     log = Ledger()
-    log.add([STARTED, Round(0, tuple(token("a") for _ in range(PLACES + 5)), (), "", 0, 1)])
+    log.add([STARTED, Round(0, tuple(token("a") for _ in range(guesses)), (), "", 0, 1)])
     course = AcceptanceHistory(log)
     course.catch_up()
-    assert len(course.places) == PLACES
-    assert course.places[-1] == (6, 6)
+    shown = [f"{place[0]}-{place[-1]}" if len(place) > 1 else f"{place[0]}" for place, _, _ in course.places]
+    assert " ".join(shown) == places
+    assert len(shown) <= PLACES
+    assert all(offered == stood == len(place) for place, offered, stood in course.places)
 
 
 def test_thinning_keeps_the_newest() -> None:
