@@ -21,7 +21,7 @@ from engine.gpus import Gpu
 if TYPE_CHECKING:
     import torch
 
-PIECE, TURNS = 256 << 20, 4  # bytes that are copied to measure, and how often: the fastest counts
+PIECE, PIECES, TURNS = 64 << 20, 4, 4  # bytes and how many times they are copied to measure; the fastest turn counts
 LANE = {1: 0.2e9, 2: 0.4e9, 3: 0.75e9, 4: 1.5e9, 5: 3.2e9, 6: 6e9}  # bytes a second of one lane, by generation
 UNKNOWN_LINK = 6e9  # bytes a second, where the driver does not say which link there is: eight lanes of the third
 LARGE, OWN, OWN_OF_LARGE = 20 * 10**9, 250e9, 500e9  # what a GPU reads of its own a second; one so large, as much
@@ -80,25 +80,37 @@ def _read(file: Path | None) -> dict[str, tuple[float, float]]:
         return {}
 
 
+def measure_once(device: torch.device, file: Path | None) -> None:
+    """Measure the GPU ``device`` and keep that in ``file``, unless it is known or its memory is full."""
+    import torch
+
+    with suppress(torch.OutOfMemoryError):
+        known_or_measured(file, torch.cuda.get_device_name(device), lambda: measured(device))
+        torch.cuda.empty_cache()
+
+
 def measured(device: torch.device) -> Bandwidth:
-    """Copy a piece of memory to ``device``, which is a GPU, and one within it; takes a few tenths of a second.
+    """Copy memory to ``device``, which is a GPU, and within it; takes a few tenths of a second.
 
     A copy within reads and writes, so that it moves twice the bytes; passes come to a half of what that makes, as they
     do other things than read.
     """
     import torch
 
-    there = torch.empty(PIECE, dtype=torch.uint8, device=device)
     here = torch.empty(PIECE, dtype=torch.uint8, pin_memory=True)
-    other = torch.empty_like(there)
+    there = torch.empty(PIECES * PIECE, dtype=torch.uint8, device=device)
+    half = len(there) // 2
 
-    def seconds(source: torch.Tensor, target: torch.Tensor) -> float:
-        torch.cuda.synchronize(device)
-        began = perf_counter()
-        target.copy_(source, non_blocking=True)
-        torch.cuda.synchronize(device)
-        return perf_counter() - began
+    def pace(moved: int, copy: Callable[[], object]) -> float:
+        times = []
+        for _ in range(TURNS):
+            torch.cuda.synchronize(device)
+            began = perf_counter()
+            copy()
+            torch.cuda.synchronize(device)
+            times.append(perf_counter() - began)
+        return moved / min(times)
 
-    bus = PIECE / min(seconds(here, there) for _ in range(TURNS))
-    own = PIECE / min(seconds(there, other) for _ in range(TURNS))
+    bus = pace(len(there), lambda: [part.copy_(here, non_blocking=True) for part in torch.split(there, PIECE)])
+    own = pace(half, lambda: there[half:].copy_(there[:half]))
     return Bandwidth(bus, own, measured=True)

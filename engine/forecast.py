@@ -48,8 +48,8 @@ class Forecast:
         runs = f"{guessing} guessing ahead, {pace(self.plain)} without" if self.guessing > self.plain else plain
         basis = "estimated" if self.measured else "a guess"
         said = (
-            f"Larger than the GPU: {streamed} of {layers} layers stay in the computer's memory, {size(self.host)} of "
-            f"it, and come over for every pass. About {runs} ({basis})."
+            f"Larger than the free GPU memory: {streamed} of {layers} layers stay in the computer's memory, "
+            f"{size(self.host)} of it, and come over for every pass. About {runs} ({basis})."
         )
         if self.processor <= self.best:
             return said

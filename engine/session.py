@@ -13,17 +13,8 @@ from dataclasses import replace
 import torch
 
 from engine.account import LEAST
-from engine.config import (
-    AUTOMATIC,
-    ROOM,
-    WEIGHTS,
-    Chosen,
-    ModelSet,
-    Preset,
-    Sampling,
-    Traits,
-    Weights,
-)
+from engine.bandwidth import measure_once, usual_file
+from engine.config import AUTOMATIC, ROOM, WEIGHTS, Chosen, ModelSet, Preset, Sampling, Traits, Weights
 from engine.decoding.chain import describe
 from engine.decoding.planning.charting import Chart
 from engine.decoding.planning.course import Course
@@ -102,6 +93,8 @@ class Session:
         if session._threads is not None:
             session._threads.settle(session.loaded["target"], session._paces.of)
             session._paces.save()
+        if session._loaded.streamed:
+            measure_once(session.device, session._paces.beside(usual_file().name))
         return session
 
     @property

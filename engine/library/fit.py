@@ -8,12 +8,23 @@ from typing import Literal
 
 from engine.account import MIB, longest, needs
 from engine.architecture.holding import Device
+from engine.bandwidth import guessed
 from engine.dimensions import Dimensions
+from engine.forecast import Forecast, forecast
+from engine.gpus import Gpu
 from engine.library.hardware import Hardware
+from engine.placement import host_of, place
 from engine.words import size
 
-Answer = Literal["fits", "shorter", "no"]
-WORDS: dict[Answer, str] = {"fits": "Fits", "shorter": "Fits shorter conversations", "no": "Does not fit"}
+Answer = Literal["fits", "shorter", "alone", "streams", "no"]
+WORDS: dict[Answer, str] = {
+    "fits": "Fits",
+    "shorter": "Fits shorter conversations",
+    "alone": "Largest model only",
+    "streams": "Runs slowly",
+    "no": "Does not fit",
+}
+_ALONE = "Only its largest model fits, with up to {:,} tokens: answers come word by word, but for what is copied."
 SPARE = 256 * MIB  # left for the desktop, whose needs come and go
 
 
@@ -22,6 +33,7 @@ class Verdict:
     """Whether a set fits: ``context`` is the longest that does (0 for none), sizes in bytes.
 
     ``needed`` is what the asked context takes on ``device`` (all levels and the runtime), ``free`` what is there.
+    ``forecast``: how it runs where some of its layers stay in the computer's memory.
     """
 
     answer: Answer
@@ -31,6 +43,7 @@ class Verdict:
     needed: int
     free: int
     sentence: str
+    forecast: Forecast | None = None
 
     @property
     def word(self) -> str:
@@ -65,10 +78,40 @@ def judge(levels: Sequence[Dimensions], hardware: Hardware, context: int) -> Ver
     free = max(0, there - SPARE)
     whole = needs(levels, context, device)
     fitting = longest(levels, device, free, context)
+    if gpu and not fitting and (larger := _beyond(levels, hardware, gpu, context, free)):
+        return larger
     answer: Answer = "no" if fitting == 0 else "fits" if fitting == context else "shorter"
     memory = "GPU memory" if gpu else "memory"
     sentence = _sentence(answer, memory, whole.total + SPARE, there, total, fitting)
     return Verdict(answer, device, context, fitting, whole.total, free, sentence)
+
+
+def _beyond(levels: Sequence[Dimensions], hardware: Hardware, gpu: Gpu, context: int, free: int) -> Verdict | None:
+    """Judge what does not fit a GPU as a whole, as the engine decides: the target alone, or with the host's memory.
+
+    None where the host has no room for it either.
+    """
+    if alone := longest(levels[:1], "cuda", free, context) if len(levels) > 1 else 0:
+        needed = needs(levels[:1], alone, "cuda").total
+        return Verdict("alone", "cuda", context, alone, needed, free, _ALONE.format(alone))
+    layers, host = levels[0].architecture.layers, host_of(hardware.ram, hardware.ram_free)
+    room = longest(levels, "cuda", free, context, streamed=layers)
+    placed = place(levels, room, free) if room else None
+    if placed is None:
+        return None
+    asked = needs(levels, room, "cuda", streamed=placed.streamed)
+    if asked.host > host.free:
+        sentence = (
+            f"Larger than the free GPU memory: {size(asked.host)} of it would have to stay in the computer's memory, "
+            f"of which {size(host.free)} can be used."
+        )
+        return Verdict("no", "cuda", context, 0, needs(levels, context, "cuda").total, free, sentence)
+    on_cpu = needs(levels[:1], context, "cpu")
+    processor = on_cpu.weights if on_cpu.total <= hardware.ram_free else 0
+    said = forecast(asked, placed.streamed, hardware.bandwidth or guessed(gpu), host, processor)
+    crowded = needs(levels, context, "cuda").total + SPARE <= gpu.total
+    help_ = " Close other programs that use the GPU, and all of it fits there." if crowded else ""
+    return Verdict("streams", "cuda", context, room, asked.total, free, said.sentence + help_, said)
 
 
 def _sentence(answer: Answer, memory: str, needed: int, free: int, total: int, fitting: int) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 
 from engine.architecture.holding import Device
+from engine.bandwidth import Bandwidth, kept, usual_file
 from engine.gpus import GET_CUDA, Gpu, capped, chosen, nvidia_smi, read_gpus, visible
 
 
@@ -20,6 +21,7 @@ class Hardware:
     """This machine at this moment; memory and disk in bytes.
 
     ``gpus`` are those CUDA shows, in its order, ``hidden`` those that CUDA_VISIBLE_DEVICES keeps from it.
+    ``bandwidth``: what was measured of the GPU used, None before anything was.
     ``torch_cuda`` is the CUDA version the installed torch was built for, None for a CPU build or no torch.
     """
 
@@ -32,6 +34,7 @@ class Hardware:
     disk: int
     disk_free: int
     hidden: tuple[Gpu, ...] = ()
+    bandwidth: Bandwidth | None = None
 
     @property
     def gpu(self) -> Gpu | None:
@@ -58,6 +61,7 @@ def probe(folder: Path) -> Hardware:
     disk = shutil.disk_usage(standing)
     there = read_gpus(nvidia_smi())
     shown = visible(there, os.environ)
+    used = chosen(shown)
     return Hardware(
         gpus=capped(shown, os.environ),
         hidden=tuple(gpu for gpu in there if gpu not in shown),
@@ -68,6 +72,7 @@ def probe(folder: Path) -> Hardware:
         folder=folder,
         disk=disk.total,
         disk_free=disk.free,
+        bandwidth=kept(usual_file(), used.name) if used else None,
     )
 
 

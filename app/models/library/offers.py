@@ -87,8 +87,9 @@ class Offer:
 
     @property
     def fits_in_time(self) -> bool:
-        """True where it fits, and on a CPU reads so little for a token that some come every second."""
-        return self.verdict.answer != "no" and (self.verdict.device == "cuda" or self.verdict.takes <= AT_EASE)
+        """True where all of it fits, and on a CPU reads so little for a token that some come every second."""
+        whole = self.verdict.answer in ("fits", "shorter")
+        return whole and (self.verdict.device == "cuda" or self.verdict.takes <= AT_EASE)
 
     @property
     def fits(self) -> bool:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from engine.account import LEAST, STEP, needs
+from engine.bandwidth import Bandwidth
 from engine.config import DRAFTERS, PRESETS
 from engine.library import CATALOGUE, Gpu, Hardware, Library, judge, shown
 from engine.library.fit import SPARE
+from engine.placement import place
 
 GB = 10**9
 
@@ -81,12 +85,44 @@ def test_verdicts() -> None:
 def test_does_not_fit_says_why() -> None:
     """Guards against "does not fit" without the reason: the machine is too small, or others hold its memory."""
     levels = CATALOGUE["qwen3-8b"].dimensions
-    small = judge(levels, machine(5 * GB, 6 * GB), 4096)
+    small = judge(levels, machine(GB, 2 * GB), 4096)
     assert (small.answer, small.context) == ("no", 0)
     assert "this machine has" in small.sentence
-    crowded = judge(levels, machine(2 * GB, 24 * GB), 4096)
+    crowded = judge(levels, machine(GB, 24 * GB), 4096)
     assert crowded.answer == "no"
     assert "other programs" in crowded.sentence
+    poor = judge(levels, machine(5 * GB, 6 * GB, ram=4 * GB), 4096)
+    assert (poor.answer, poor.context) == ("no", 0)
+    assert re.search(r"GB of it would have to stay in the computer's memory, of which 1\.9 GB", poor.sentence)
+
+
+def test_what_is_larger_than_the_card_says_how_it_runs() -> None:
+    """Guards against a refusal of what runs, silence about how slowly, and other numbers than what is loaded."""
+    levels = CATALOGUE["qwen3-8b"].dimensions
+    small = judge(levels, machine(5 * GB, 6 * GB), 2048)
+    assert (small.answer, small.context, small.word) == ("streams", 2048, "Runs slowly")
+    placed = place(levels, 2048, small.free)
+    assert placed is not None
+    assert small.needed == needs(levels, 2048, "cuda", streamed=placed.streamed).total <= small.free
+    assert small.forecast is not None
+    assert small.forecast.layers == (placed.streamed, 36)
+    assert small.sentence == small.forecast.sentence
+    assert "a guess" in small.sentence
+    known = replace(machine(5 * GB, 6 * GB), bandwidth=Bandwidth(50e9, 500e9, measured=True))
+    measured = judge(levels, known, 2048).forecast
+    assert measured is not None
+    assert "estimated" in measured.sentence
+    assert measured.plain > 2 * small.forecast.plain
+    assert "Close other programs" in judge(levels, machine(5 * GB, 24 * GB), 2048).sentence
+
+
+def test_the_largest_model_alone_is_said_to_fit() -> None:
+    """Guards: "does not fit" of a set whose target the engine runs whole, by itself."""
+    levels = CATALOGUE["qwen3-8b"].dimensions
+    room = needs(levels[:1], 4096, "cuda").total + SPARE
+    alone = judge(levels, machine(room, 12 * GB), 4096)
+    assert (alone.answer, alone.context) == ("alone", 4096)
+    assert "4,096 tokens" in alone.sentence
 
 
 def test_longer_than_trained() -> None:
@@ -108,8 +144,8 @@ def test_without_a_usable_gpu_the_cpu_is_judged() -> None:
 def test_least_context_is_a_chat() -> None:
     """Guards against "fits" with a context in which no conversation can be had."""
     level = CATALOGUE["smollm2"].models["draft"].dimensions
-    room = needs([level], LEAST - 1, "cuda").total + SPARE
-    assert judge([level], machine(room, 24 * GB), 4096).answer == "no"
+    room = needs([level], LEAST - 1, "cpu").total + SPARE
+    assert judge([level], machine(ram=room, cuda=None), 4096).answer == "no"
 
 
 def test_a_drafter_that_does_not_fit_besides_is_said(
