@@ -197,6 +197,7 @@ class Loaded:
         self._afford(role)
         with device_errors():
             placement = self._placement if role == "target" else None
+            part += placement.words if placement else ""
             loading = load(folder, self.device, dense_head=self.dense_head, weights=self.weights, placement=placement)
             while True:
                 try:

@@ -34,6 +34,12 @@ class Placement:
     resident: int
     streamed: int = 0
 
+    @property
+    def words(self) -> str:
+        """Say it behind the name of what is loaded; nothing where all of it is on the GPU."""
+        layers = self.resident + self.streamed
+        return f", {self.streamed} of {layers} layers in the computer's memory" if self.streamed else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Host:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from engine.account import MIB, longest, needs
+from engine.account import MIB, Needs, longest, needs
 from engine.architecture.holding import Device
 from engine.bandwidth import guessed
 from engine.dimensions import Dimensions
@@ -68,6 +68,11 @@ class Verdict:
 def takes(levels: Sequence[Dimensions], context: int, device: Device) -> int:
     """Return the bytes that have to be free on ``device`` for ``context`` tokens, the desktop's share included."""
     return needs(levels, context, device).total + SPARE
+
+
+def streaming(levels: Sequence[Dimensions], context: int) -> Needs:
+    """Return what ``levels`` need where all layers of the target, the first of them, come over the bus: the least."""
+    return needs(levels, context, "cuda", streamed=levels[0].architecture.layers)
 
 
 def judge(levels: Sequence[Dimensions], hardware: Hardware, context: int) -> Verdict:

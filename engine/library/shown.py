@@ -11,7 +11,7 @@ from engine.config import DRAFTERS
 from engine.library.asking import inspect, wanted_for
 from engine.library.catalogue import CATALOGUE, CatalogueSet
 from engine.library.connection import Connection
-from engine.library.fit import Verdict, judge, takes
+from engine.library.fit import SPARE, Verdict, judge, streaming, takes
 from engine.library.hardware import Hardware, probe
 from engine.library.installed import Library
 from engine.library.record import Installed
@@ -19,6 +19,8 @@ from engine.library.signin import token
 from engine.library.starter import starter_models, starter_trouble
 from engine.printable import printable
 from engine.words import size
+
+SLOWLY = 0.75  # of a GPU's memory: layers that come over the bus have to spare a quarter to be worth a line
 
 
 def show_shelf(library: Library) -> int:
@@ -106,6 +108,10 @@ def show_memory(context: int) -> int:
         gpu, cpu = (size(takes(entry.dimensions, context, device)) for device in get_args(Device))
         drafters = "".join(f" (+ {size(each.on_gpu)} for a drafter “{each.role}”)" for each in entry.drafters)
         say(f"  {entry.name:<18} {size(entry.download):>9} {gpu:>9} {cpu:>9}   {entry.title}{drafters}")
+        least, whole = streaming(entry.dimensions, context), takes(entry.dimensions, context, "cuda")
+        if (gpu_least := least.total + SPARE) < SLOWLY * whole:
+            beside = f"at least, slowly, with {size(least.host)} of the computer's memory beside it"
+            say(f"  {'':<18} {'':>9} {size(gpu_least):>9} {beside}")
     return 0
 
 

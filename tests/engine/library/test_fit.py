@@ -33,6 +33,8 @@ def machine(free: int = 0, total: int = 0, ram: int = 16 * GB, cuda: str | None 
         ("qwen3-8b", "draft", 0.596),
         ("qwen3-4b", "target", 4.02),
         ("qwen3-14b", "target", 14.77),
+        ("qwen3-32b", "target", 32.76),
+        ("llama-70b", "target", 70.55),
         ("qwen2.5-7b", "target", 7.62),
         ("qwen2.5-7b", "draft", 0.494),
         ("llama-8b", "target", 8.03),

@@ -41,7 +41,8 @@ def judged(library: Library, hardware: Hardware, context: int, monkeypatch: pyte
         (machine(7, 8), 8192, "qwen3-4b"),
         (machine(11, 12), 4096, "qwen3-8b"),  # the all-rounder, not the one with the larger drafts
         (machine(15, 16), 4096, "qwen3-14b"),
-        (machine(23, 24), 4096, "qwen3-14b"),
+        (machine(20, 24), 4096, "qwen3-14b"),
+        (machine(23, 24), 4096, "qwen3-32b"),
         (machine(ram=4, ram_free=2), 4096, "smollm2-360m"),
         (machine(ram=8, ram_free=5), 4096, "smollm2"),
         (machine(ram=16, ram_free=11), 4096, "smollm2"),
