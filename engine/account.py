@@ -23,16 +23,14 @@ TRIMMED_FROM, TRIMMED_SHARE = 65_536, 4  # a vocabulary this large has a quarter
 
 LEVELS = max(len(preset.stages) for preset in PRESETS.values())  # of the deepest hierarchy, even of one model
 ROWS = 17  # of a level's laws: sixteen proposed tokens and one behind them
-WIDE_ROWS = 129  # where some of the target's layers come over the bus, which a pass of so many tokens takes as long
+WIDE_ROWS, WIDE_CHUNK, WIDE_STATES = 129, 4096, 3  # over the bus: of a verdict, of a prefill pass, of each token of it
 BUFFERS = 2  # layers that are on the device at a time of those that come over the bus: one read, one on its way
 UNPACKED = 128 * MIB  # of a 4-bit matrix that are dense at a time while a prompt is read
 GRAPHS = 64 * MIB  # what the CUDA graphs of a set take at most: four presets of 8 to 16 MB each on an H100
-CONTEXT = 528 * MIB  # of CUDA, once a process
-LIBRARIES = 240 * MIB  # torch's kernels, cuBLAS and ours, loaded when first used
+CONTEXT, LIBRARIES = 528 * MIB, 240 * MIB  # of CUDA, once a process; torch's kernels, cuBLAS and ours, when first used
 RUNTIME = CONTEXT + LIBRARIES  # 527 + 230 MiB on an H100
 
-LEAST = 1024  # a context shorter than this is no chat
-STEP = 256  # context lengths are offered in steps of this many tokens
+LEAST, STEP = 1024, 256  # tokens: a shorter context is no chat; lengths are offered in steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +127,7 @@ def account(
     precision = precision_of(holding.of(a))
     usual = a.vocabulary // TRIMMED_SHARE if has_exits and a.vocabulary >= TRIMMED_FROM else 0
     trimmed = held["copied"] * (d.frequent or usual) / a.vocabulary
-    layer = held["linears"] / a.layers  # all of one size, as all are NF4 on a GPU
+    layer = held["linears"] / a.layers  # all are of one size, as NF4 on a GPU
     return Account(
         linears=round(layer * (a.layers - streamed)),
         vectors=round(held["vectors"]),
@@ -277,8 +275,10 @@ def longest(
 
 
 def _laws(levels: Sequence[Dimensions], precision: Precision, streamed: int) -> int:
-    widest = max(level.architecture.vocabulary for level in levels)
-    return max(LEVELS, len(levels)) * (WIDE_ROWS if streamed else ROWS) * widest * precision.law
+    """Return what laws take; where layers come over the bus, also what a wide pass of the target does, not recorded."""
+    a, widest = levels[0].architecture, max(level.architecture.vocabulary for level in levels)
+    wide = WIDE_ROWS * a.vocabulary * EXACT.law + WIDE_CHUNK * a.width * WIDE_STATES * GPU.dense if streamed else 0
+    return max(LEVELS, len(levels)) * ROWS * widest * precision.law + wide
 
 
 def _pass(d: Dimensions, precision: Precision) -> int:

@@ -93,7 +93,7 @@ class Session:
         if session._threads is not None:
             session._threads.settle(session.loaded["target"], session._paces.of)
             session._paces.save()
-        if session._loaded.streamed:
+        if session._loaded.streamed and session.device.type == "cuda":
             measure_once(session.device, session._paces.beside(usual_file().name))
         return session
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import torch
 
+from engine.account import WIDE_CHUNK
 from engine.config import PRESETS, TARGET, Model, Preset, Role, Sampling, Source, Stage, Window
 from engine.decoding.breadth import Breadth
 from engine.decoding.eager import EagerRunner, PlainStep
@@ -37,7 +38,7 @@ Part = tuple[Transformer, FrequentTokens | None]
 class StreamedRunner(EagerRunner):
     """The models of a session, each with a cache of fixed room; the target's layers come over the bus."""
 
-    chunk = 4096  # prompt tokens for which every layer comes once
+    chunk = WIDE_CHUNK  # prompt tokens for which every layer comes once
     adapts = True  # whether windows below the target are narrower where that pays
 
     def __init__(

@@ -55,6 +55,13 @@ def test_what_leaves_the_card_is_with_the_host(name: str) -> None:
         assert some.levels[1:] == whole.levels[1:]
 
 
+def test_wide_passes_are_counted() -> None:
+    """Guards against a card filled with layers to the brim, and then laws and states of 4,096 prompt tokens."""
+    levels = [as_nf4(LLAMA31_8B)]
+    besides = needs(levels, LEAST, "cuda", streamed=1).workspace - needs(levels, LEAST, "cuda").workspace
+    assert besides >= 129 * 128_256 * 12 + 4096 * 4096 * 2 * 2
+
+
 def test_nothing_streams_where_all_fits_and_nothing_is_placed_where_the_rest_does_not() -> None:
     """Guards both ends: a card with room for all keeps all, one without room for caches is promised nothing."""
     levels = dimensions("three")
