@@ -48,7 +48,7 @@ class Shell(QMainWindow):
         super().__init__()
         self.menuBar().addMenu("&Help")
 
-    def offer(self, library: tuple[ModelSet, ...], _find: object = None) -> None:
+    def offer(self, library: tuple[ModelSet, ...], _find: object = None, _larger: object = None) -> None:
         """Take the sets, of which no picture is made."""
 
     def open(self, models: ModelSet) -> None:

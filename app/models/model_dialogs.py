@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -26,11 +26,10 @@ SEEN = "wizard/seen"  # in the settings
 class OffersModels(Protocol):
     """Where model sets are offered."""
 
-    def offer(self, library: tuple[ModelSet, ...], find: Callable[[str], ModelSet | None]) -> None:
-        """Offer ``library`` beside the sets that came otherwise, in place of what it held before.
-
-        ``find`` knows what a name meant before the model was renamed.
-        """
+    def offer(
+        self, library: tuple[ModelSet, ...], find: Callable[[str], ModelSet | None], larger: Mapping[Path, str]
+    ) -> None:
+        """Offer ``library`` beside the sets that came otherwise; see ModelPicker."""
 
     def open(self, models: ModelSet) -> None:
         """Load ``models``."""
@@ -147,7 +146,7 @@ class ModelDialogs(QObject):
             self._wizard = None
 
     def _list(self, listing: Listing) -> None:
-        self._picker.offer(tuple(listing.sets.values()), listing.find)
+        self._picker.offer(tuple(listing.sets.values()), listing.find, listing.larger)
         self._listing = listing
         self._greet_now(listing)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -35,6 +35,7 @@ class ModelPicker(QObject):
         self._known = list(known)
         self._from_library: list[ModelSet] = []
         self._find: Callable[[str], ModelSet | None] = lambda _name: None
+        self._larger: Mapping[Path, str] = {}  # than the GPU, by the target's folder: how it runs
         topbar.model_chosen.connect(self.open)
         topbar.folder_wanted.connect(self.choose_folder)
         topbar.preset_chosen.connect(lambda preset: preferences.change(preset=preset.name))
@@ -64,10 +65,16 @@ class ModelPicker(QObject):
         if folder is not None:
             self.open_folder(folder)
 
-    def offer(self, library: Sequence[ModelSet], find: Callable[[str], ModelSet | None] | None = None) -> None:
+    def offer(
+        self,
+        library: Sequence[ModelSet],
+        find: Callable[[str], ModelSet | None] | None = None,
+        larger: Mapping[Path, str] | None = None,
+    ) -> None:
         """Offer ``library`` beside the sets that came otherwise, in place of what it held before.
 
-        ``find`` knows what a name meant before the model was renamed.
+        ``find`` knows what a name meant before the model was renamed. ``larger``: how sets run that are larger than the
+        GPU, by the folder of their target.
 
         A set remembered from the last start gives way to the library's own, which may have more models by now.
         """
@@ -76,8 +83,8 @@ class ModelPicker(QObject):
         self._known = [models for models in others if (models.name, models.target) not in came]
         self._from_library = [models for models in library if models not in self._known]
         self._known += self._from_library
-        self._find = find or self._find
-        self._topbar.show_models(self._known, self._chat.next_models)
+        self._find, self._larger = find or self._find, larger or {}
+        self._topbar.show_models(self._known, self._chat.next_models, self._larger)
         self.offered.emit()
 
     def named(self, name: str) -> ModelSet | None:
@@ -89,7 +96,7 @@ class ModelPicker(QObject):
     def show(self) -> None:
         """Show what is offered and what is chosen."""
         models = self._chat.next_models
-        self._topbar.show_models(self._known, models)
+        self._topbar.show_models(self._known, models, self._larger)
         self._topbar.show_preset(self._chat.preset, models, self._preferences.settings)
 
     def show_chat_settings(self) -> None:

@@ -59,7 +59,8 @@ class ModelsTable(QTreeWidget):
             often = Counter(model.name for model in listing.models)
             for model in listing.models:
                 name = model.name if often[model.name] == 1 else f"{model.name}  ({_version(model)})"
-                self._add((name, size(model.size), model.licence, _when(model.used), state(model)), model)
+                texts = (name, size(model.size), model.licence, _when(model.used), state(model))
+                self._add(texts, model, listing.larger.get(model.folder, ""))
             for repository, count in listing.unfinished:
                 if repository not in under_way:
                     self._add((repository, size(count), "", "", "Not complete"), repository)
@@ -68,12 +69,12 @@ class ModelsTable(QTreeWidget):
                 self.setCurrentItem(first)
         self._tell()
 
-    def _add(self, texts: tuple[str, ...], value: Installed | str) -> None:
+    def _add(self, texts: tuple[str, ...], value: Installed | str, larger: str = "") -> None:
         item = QTreeWidgetItem(self, list(texts))
         item.setData(0, ROLE, value)
         item.setTextAlignment(1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         whole = f"{value.repository}\n{value.folder}{_serving(value)}" if isinstance(value, Installed) else value
-        item.setToolTip(0, plain_tip(whole))
+        item.setToolTip(0, plain_tip(f"{whole}\n{larger}".strip()))
         if key(value) == self._key:
             self.setCurrentItem(item)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from PySide6.QtCore import QEvent, QSize, Qt, Signal
 from PySide6.QtGui import QAction, QActionGroup, QResizeEvent
@@ -80,8 +81,13 @@ class TopBar(QFrame):
         self.conversations.setVisible(not shown)
         self._fold(self.width())
 
-    def show_models(self, known: Sequence[ModelSet], current: ModelSet | None) -> None:
-        """List ``known`` sets, ``current`` chosen, and ways to more of them."""
+    def show_models(
+        self, known: Sequence[ModelSet], current: ModelSet | None, larger: Mapping[Path, str] | None = None
+    ) -> None:
+        """List ``known`` sets, ``current`` chosen, and ways to more of them.
+
+        ``larger``: how sets run that are larger than the GPU, by the folder of their target.
+        """
         menu = QMenu(self.models)
         menu.setToolTipsVisible(True)
         menu.triggered.connect(self.picked)
@@ -90,7 +96,7 @@ class TopBar(QFrame):
             action = menu.addAction(plain_name(models.name))
             action.setCheckable(True)
             action.setChecked(current is not None and (models.name, models.target) == (current.name, current.target))
-            action.setToolTip(plain_tip(str(models.target)))
+            action.setToolTip(plain_tip(f"{models.target}\n{(larger or {}).get(models.target, '')}".strip()))
             action.triggered.connect(lambda _, chosen=models: self.model_chosen.emit(chosen))
             choices.addAction(action)
         menu.addSeparator()

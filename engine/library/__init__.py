@@ -12,7 +12,7 @@ from engine.library.copying import Step
 from engine.library.downloads import Downloads
 from engine.library.drafters import Drafter, drafters_of
 from engine.library.faults import LibraryError
-from engine.library.fit import Verdict, judge
+from engine.library.fit import Verdict, if_alone, judge
 from engine.library.fitting import is_drafter
 from engine.library.hardware import Hardware, likely_device, probe
 from engine.library.installed import Library
@@ -56,6 +56,7 @@ __all__ = [
     "depending_on",
     "drafters_for",
     "drafters_of",
+    "if_alone",
     "inspect",
     "is_drafter",
     "judge",

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from engine.account import MIB, Needs, longest, needs
 from engine.architecture.holding import Device
 from engine.bandwidth import guessed
-from engine.dimensions import Dimensions
+from engine.config import DRAFTERS, TARGET, ModelSet
+from engine.dimensions import Dimensions, read_dimensions
+from engine.errors import UpdraftError
 from engine.forecast import Forecast, forecast
 from engine.gpus import Gpu
 from engine.library.hardware import Hardware
@@ -25,6 +27,7 @@ WORDS: dict[Answer, str] = {
     "no": "Does not fit",
 }
 _ALONE = "Only its largest model fits, with up to {:,} tokens: answers come word by word, but for what is copied."
+OTHERS, BESIDES = 600 * MIB, 4096 * MIB  # of a GPU's memory and of the computer's that others have taken, usually
 SPARE = 256 * MIB  # left for the desktop, whose needs come and go
 
 
@@ -89,6 +92,23 @@ def judge(levels: Sequence[Dimensions], hardware: Hardware, context: int) -> Ver
     memory = "GPU memory" if gpu else "memory"
     sentence = _sentence(answer, memory, whole.total + SPARE, there, total, fitting)
     return Verdict(answer, device, context, fitting, whole.total, free, sentence)
+
+
+def if_alone(models: ModelSet, hardware: Hardware, context: int) -> str:
+    """Return how ``models`` run that are larger than the GPU with nothing else on it; empty for all others.
+
+    What is in use now goes before others are loaded, so that what is free at this moment says nothing of them.
+    """
+    if hardware.gpu is None:
+        return ""
+    idle = tuple(replace(gpu, free=max(gpu.total - OTHERS, 0)) for gpu in hardware.gpus)
+    roles = sorted(models.models.keys() - DRAFTERS, key=lambda role: role != TARGET)
+    try:
+        levels = [read_dimensions(models.models[role]) for role in roles]
+    except (UpdraftError, OSError):
+        return ""  # said when it is loaded
+    verdict = judge(levels, replace(hardware, gpus=idle, ram_free=max(hardware.ram - BESIDES, 0)), context)
+    return verdict.sentence if verdict.answer in ("streams", "alone", "no") else ""
 
 
 def _beyond(levels: Sequence[Dimensions], hardware: Hardware, gpu: Gpu, context: int, free: int) -> Verdict | None:

@@ -304,3 +304,8 @@ def test_the_library_takes_the_place_of_what_was_remembered(start: Start, tmp_pa
     assert menu is not None
     listed = [action for action in menu.actions() if action.isCheckable()]
     assert [(action.text(), action.isChecked()) for action in listed] == [("Mine", True)]
+    assert "<br>" not in listed[0].toolTip()
+    mine = ModelSet("Mine", {"target": tmp_path, "draft": tmp_path})
+    running.window.picker.offer([mine], None, {tmp_path: "About 2 tokens a second."})
+    running.window.picker.show()
+    assert "About 2 tokens a second." in running.window.topbar.models.menu().actions()[0].toolTip()

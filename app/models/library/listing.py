@@ -8,7 +8,9 @@ from pathlib import Path
 
 from engine.config import ModelSet, Role
 from engine.errors import UpdraftError
-from engine.library import CATALOGUE, Installed, Library, depending_on, drafters_for, probe, set_named
+from engine.library import CATALOGUE, Installed, Library, depending_on, drafters_for, if_alone, probe, set_named
+
+CONTEXT = 4096  # tokens of conversation for which it is said how a set runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ class Listing:
     free: int
     lacking: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    larger: Mapping[Path, str] = field(default_factory=dict)
 
     def find(self, name: str) -> ModelSet | None:
         """Return what ``name`` means, also a model that is offered only as a level of a set, or was renamed."""
@@ -59,13 +62,16 @@ class Listing:
     @classmethod
     def of(cls, library: Library) -> Listing:
         """Read what ``library`` holds now."""
+        hardware, sets = probe(library.folder), library.model_sets()
+        how = {models.target: if_alone(models, hardware, CONTEXT) for models in sets.values()}
         return cls(
             folder=library.folder,
             connected=library.connected,
             models=library.models(),
-            sets=library.model_sets(),
+            sets=sets,
             unfinished=library.unfinished() if library.connected else (),
-            free=probe(library.folder).disk_free,
+            free=hardware.disk_free,
             lacking=library.lacking() if library.connected else {},
             notes=library.unreadable() if library.connected else (),
+            larger={target: said for target, said in how.items() if said},
         )

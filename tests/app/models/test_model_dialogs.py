@@ -31,7 +31,7 @@ class Shell(QMainWindow):
         self.offered: list[tuple[ModelSet, ...]] = []
         self.menuBar().addMenu("&Help")
 
-    def offer(self, library: tuple[ModelSet, ...], _find: object = None) -> None:
+    def offer(self, library: tuple[ModelSet, ...], _find: object = None, _larger: object = None) -> None:
         self.offered.append(library)
 
     def open(self, models: ModelSet) -> None:

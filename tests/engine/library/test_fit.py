@@ -11,9 +11,10 @@ import pytest
 
 from engine.account import LEAST, STEP, needs
 from engine.bandwidth import Bandwidth
-from engine.config import DRAFTERS, PRESETS
+from engine.config import DRAFTERS, PRESETS, ModelSet
+from engine.dimensions import read_dimensions
 from engine.library import CATALOGUE, Gpu, Hardware, Library, judge, shown
-from engine.library.fit import SPARE
+from engine.library.fit import SPARE, if_alone
 from engine.placement import place
 
 GB = 10**9
@@ -116,6 +117,18 @@ def test_what_is_larger_than_the_card_says_how_it_runs() -> None:
     assert "estimated" in measured.sentence
     assert measured.plain > 2 * small.forecast.plain
     assert "Close other programs" in judge(levels, machine(5 * GB, 24 * GB), 2048).sentence
+
+
+def test_what_is_in_use_now_says_nothing_of_what_comes_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Guards: every other model called larger than the GPU for as long as one is loaded that fills it."""
+    levels = {Path(role): listed.dimensions for role, listed in CATALOGUE["qwen3-8b"].models.items()}
+    models = ModelSet("Set", {role: Path(role) for role in CATALOGUE["qwen3-8b"].models})
+    monkeypatch.setattr("engine.library.fit.read_dimensions", levels.__getitem__)
+    assert if_alone(models, machine(GB, 24 * GB), 4096) == if_alone(models, machine(GB), 4096) == ""
+    assert "tokens a second guessing ahead" in if_alone(models, machine(GB, 6 * GB, ram=32 * GB), 4096)
+    assert "would have to stay" in if_alone(models, machine(GB, 6 * GB, ram=6 * GB), 4096)
+    monkeypatch.setattr("engine.library.fit.read_dimensions", read_dimensions)
+    assert if_alone(models, machine(GB, 6 * GB), 4096) == "", "what cannot be read is said when it is loaded"
 
 
 def test_the_largest_model_alone_is_said_to_fit() -> None:
