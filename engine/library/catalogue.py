@@ -197,7 +197,7 @@ CATALOGUE: Mapping[str, CatalogueSet] = MappingProxyType(
             CatalogueSet(
                 "qwen3-14b",
                 "Qwen3 14B",
-                "The best answers of this list, for a large GPU. Compressed to 4 bits, a quarter of the size.",
+                "Better answers, for a 16 GB GPU. Compressed to 4 bits, a quarter of the size.",
                 _DRAFTERS,
                 {
                     "target": _nf4("Qwen3-14B", QWEN3_14B),
