@@ -45,6 +45,7 @@ class Reply:
         self.text = SettledText(tokenizer.stream(tape), (*stops, *tokenizer.stops), thoughts)
         self.prefill_seconds = 0.0
         self._lags: list[float] = []  # of the tokens that are not the target's own
+        self._waits = False  # a turn, for the round that the chain at work has begun
 
     def prefill(self, reused: int, chunk: int) -> Iterator[Prefill]:
         """Bring every level's caches to the prompt's end but one, ``chunk`` tokens at a time."""
@@ -65,7 +66,7 @@ class Reply:
             alone = self.chain.alone
             measuring = not alone and watch.due(len(self.tape), time.perf_counter() - epoch)
             if measuring:
-                self.chain.plain.expect()
+                self.chain.plain.expect(self.tape)
             round_ = yield from self._round(index, epoch + watch.paused, plan)
             yield round_
             index += 1
@@ -82,10 +83,12 @@ class Reply:
         """Let the pilot learn from a round, and go on as it says; return what it planned, if that is new."""
         if self.pilot is None or not self.chain.whole or self._reason() is not None:
             return None
-        if not self.pilot.after(round_, self.tape):
+        if self._waits:
+            self.pilot.passed(round_)
+        elif not self.pilot.after(round_, self.tape):
             return None
-        self.chain.turn_to(self.pilot.preset, self.tape)
-        return self.pilot.planned(self.settled - self.prompt)
+        self._waits = not self.chain.turn_to(self.pilot.preset, self.tape)
+        return None if self._waits else self.pilot.planned(self.settled - self.prompt)
 
     def _finished(self, reason: Reason, seconds: float, rounds: int) -> Finished:
         """Return the end of a reply of ``rounds`` passes of the target."""

@@ -108,8 +108,9 @@ class PlainStep:
     def __init__(self, plain: Drafter) -> None:
         self._plain = plain
 
-    def expect(self) -> None:
-        """Do nothing: no chain runs ahead of the host here."""
+    def expect(self, _tape: Tape) -> bool:
+        """Tell that nothing has begun: no chain runs ahead of the host here."""
+        return False
 
     def measure(self, tape: Tape) -> float:
         """Time a step behind ``tape``, in seconds, and undo it."""

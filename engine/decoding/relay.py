@@ -27,7 +27,9 @@ class Chain(Protocol):
 class PlainStep(Protocol):
     """Plain decoding over the same caches, a step at a time, for comparison."""
 
-    def expect(self) -> None: ...
+    def expect(self, tape: Tape) -> bool:
+        """Begin nothing behind the round that comes; tell whether that one has begun behind ``tape`` already."""
+        ...
 
     def measure(self, tape: Tape) -> float: ...
 
@@ -97,15 +99,20 @@ class Relay:
         """True while the target writes by itself: nothing is guessed."""
         return len(self._levels) == 1
 
-    def turn_to(self, preset: Preset, tape: Tape) -> None:
+    def turn_to(self, preset: Preset, tape: Tape) -> bool:
         """Go on with ``preset`` from the next round on; levels that were not at work catch up with ``tape`` now.
 
-        Between rounds alone. Raises ValueError where a level of it is none of the whole preset's, or in another order.
+        Returns False where a round of the present chain has begun already: its tokens are as good as any, so it comes
+        first, nothing begins behind it, and one may ask again. Between rounds alone. Raises ValueError where a level of
+        it is none of the whole preset's, or in another order.
         """
         if preset != self.wanted:
             _numbers(preset, self.preset)
+            if self.plain.expect(tape):
+                return False
             self.wanted = preset
             self._turn(tape)
+        return True
 
     def draft(self, tape: Tape) -> Generator[Fact, None, None]:
         """Extend ``tape`` by one round; where that ends a model's context, go on without it."""

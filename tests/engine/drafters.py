@@ -12,6 +12,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from engine.architecture import read_architecture
+
 Layout = Literal["z-lab", "deepspec", "speculators"]
 TAPS = (2, 5, 7)  # layers of the target whose input is read
 COPIES = ("embed_tokens.weight", "lm_head.weight")  # of the target's, which makers write out
@@ -119,6 +121,21 @@ def write_block(
     (folder / "config.json").write_text(json.dumps(config))
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     return tensors
+
+
+def knowing(target: Path) -> dict[str, Any]:
+    """Return the config.json of a drafter for the model in ``target``."""
+    shape = read_architecture(target)
+    sizes = {
+        "hidden_size": shape.width,
+        "intermediate_size": shape.mlp,
+        "num_attention_heads": shape.heads,
+        "num_key_value_heads": shape.kv_heads,
+        "head_dim": shape.head_dim,
+        "num_target_layers": shape.layers,
+        "target_layer_ids": [1, shape.layers // 2, shape.layers - 3],
+    }
+    return block_config("deepspec", shape.vocabulary, dspark=True) | sizes | {"markov_rank": 256, "mask_token_id": 3}
 
 
 def write_knowing(folder: Path, config: dict[str, Any], replies: Sequence[Sequence[int]]) -> None:

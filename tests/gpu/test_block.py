@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
-from engine.architecture import architecture_of, read_architecture
+from engine.architecture import architecture_of
 from engine.architecture.drafters import BlockShape, read_drafter
 from engine.architecture.holding import Holding
 from engine.architecture.weights import stored_in
@@ -25,12 +25,12 @@ from engine.decoding.kernels.record import Record
 from engine.events import Event, Round
 from engine.model import kernels
 from engine.model.drafters.block import BlockDrafter
-from engine.model.drafters.block_decode import decode_block, refusal
+from engine.model.drafters.block_decode import decode_block, refusal, take_in
 from engine.model.drafters.block_weights import load_block
 from engine.model.linear import Dense
 from engine.prompts import PROMPTS
 from engine.session import Session
-from tests.engine.drafters import block_config, block_tensors, write_knowing
+from tests.engine.drafters import block_config, block_tensors, knowing, write_knowing
 from tests.engine.family import finish
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
@@ -135,6 +135,23 @@ def test_the_kernels_say_what_their_reference_says(tmp_path: Path) -> None:
     assert torch.equal(found[1][[0, 1, 3]], drawn[0][[0, 1, 3]].float().cpu())
 
 
+def test_what_was_missed_is_taken_in_as_in_a_block(tmp_path: Path) -> None:
+    """A drafter that is away catches up in passes of their own, which leave what a block's own rows would."""
+    drafter, length, began = loaded(tmp_path), 60, 41
+    drafter.reserve(200)
+    hidden, states = numbers(drafter.shape.rows, 256), numbers(length, 768)
+    drafter.take(states)
+    decode_block(drafter, states[began : began + 16].contiguous(), hidden, place(began), place(length))
+    wanted = [each[:, began : began + 16].clone() for past in drafter.cache.layers for each in past.held]
+    for past in drafter.cache.layers:
+        past.keys[:, began:] = 0
+        past.values[:, began:] = 0
+    take_in(drafter, states[began : began + 16].contiguous(), place(began))
+    found = [each[:, began : began + 16] for past in drafter.cache.layers for each in past.held]
+    for one, other in zip(found, wanted, strict=True):
+        assert (one - other).norm() < 1e-2 * other.norm()
+
+
 # Replies.
 
 
@@ -144,21 +161,6 @@ def ask(session: Session, preset: Preset, prompt: str, sampling: Sampling) -> li
 
 def ids(events: list[Event]) -> list[int]:
     return [token.id for event in events if isinstance(event, Round) for token in event.settled]
-
-
-def knowing(target: Path) -> dict[str, Any]:
-    """Return the config.json of a drafter for ``target``."""
-    shape = read_architecture(target)
-    sizes = {
-        "hidden_size": shape.width,
-        "intermediate_size": shape.mlp,
-        "num_attention_heads": shape.heads,
-        "num_key_value_heads": shape.kv_heads,
-        "head_dim": shape.head_dim,
-        "num_target_layers": shape.layers,
-        "target_layer_ids": [1, shape.layers // 2, shape.layers - 3],
-    }
-    return block_config("deepspec", shape.vocabulary, dspark=True) | sizes | {"markov_rank": 256, "mask_token_id": 3}
 
 
 def test_replies_are_plain_ones(tmp_path: Path) -> None:

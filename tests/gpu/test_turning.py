@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from unittest.mock import create_autospec
 
 import pytest
 
@@ -13,11 +14,13 @@ import torch
 
 from engine.architecture import read_architecture
 from engine.config import PRESETS, ModelSet, Preset, Sampling, Stage, Window, tiny_models
-from engine.config.sources import Head, Lookup, Model
+from engine.config.sources import Block, Head, Lookup, Model
 from engine.decoding.facts import Fact, Judged
+from engine.decoding.graphs.slots import Slots
 from engine.prompts import PROMPTS
 from engine.session import Session
-from tests.engine.decoding.turning import Run, part
+from tests.engine.decoding.turning import Run, part, remembered
+from tests.engine.drafters import knowing, write_knowing
 from tests.engine.family import finish
 from tests.engine.heads import write_head_for
 
@@ -29,13 +32,14 @@ WHOLE = Preset(
     (
         Stage(Lookup(), Window(7)),
         Stage(Head(), Window(4), fallback=True),
+        Stage(Block(0.0), Window(5), fallback=True),
         Stage(Model("draft"), Window(4), trimmed=True),
         *PRESETS["hispec"].stages[:2],
         Stage(Model("qualifier"), Window(4)),
         *PRESETS["plain"].stages,
     ),
 )
-LEVELS = ((), (0,), (1,), (2,), (3, 4), (2, 5), (1, 4))
+LEVELS = ((), (0,), (1,), (3,), (4, 5), (3, 6), (1, 5), (2,))
 SETTINGS = {
     "greedy": Sampling(temperature=0, seed=1),
     "even": Sampling(temperature=5, top_p=1, seed=5),  # levels agree on what all but the noise leaves open
@@ -48,7 +52,8 @@ TOKENS = 700  # a head that is away for the whole of it is kept within reach of 
 def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
     folder, target = tmp_path_factory.mktemp("head"), read_architecture(tiny_models().target)
     write_head_for(folder, target, target.vocabulary // 2)
-    models = ModelSet("Tiny, with a head", {**tiny_models().models, "head": folder})
+    write_knowing(folder / "block", knowing(tiny_models().target), [[5, 6, 7]])
+    models = ModelSet("Tiny, with both", {**tiny_models().models, "head": folder, "block": folder / "block"})
     session = finish(Session.open(models, "cuda"))
     list(session.prepare(WHOLE, PRESETS["plain"]))  # loads
     list(session.prepare(session._loaded.fit(WHOLE), *chains(session)))
@@ -80,9 +85,30 @@ def test_turning_at_any_round_changes_no_token(session: Session, settings: str) 
     while not run.tape.full:
         if draw.random() < 0.3:
             run.turn(draw.choice([plain, *others]))
-        run.round()
+        if not run.tape.full:  # with the round that had begun
+            run.round()
     assert run.tape[run.prompt :] == expected
     assert (session.how, session.why_eager) == ("graphs", "")
+
+
+def test_who_is_away_reads_along_in_recorded_passes(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their keys and values are those of a conversation read anew; and a turn records nothing and drops no round."""
+    plain, _, head, *_, block = chains(session)
+    sent = create_autospec(Slots.send, side_effect=Slots.send)
+    monkeypatch.setattr(Slots, "send", sent)
+    run = begin(session, plain, "even", 300)
+    for chain in (head, plain, block, plain, head, block):
+        for _ in range(25):
+            run.round()
+        run.turn(chain)
+    run.to_the_end()
+    assert sent.call_count == run.rounds + 1  # one too many at the end
+    along = remembered(session)
+    assert min(held for held, _ in along.values()) > len(run.tape) - 30
+    Run(session, session._loaded.fit(WHOLE), [plain, *chains(session)], run.tape, 1, SETTINGS["even"])
+    for (held, kept), (_, anew) in zip(along.values(), remembered(session).values(), strict=True):
+        for one, other in zip(kept, anew, strict=True):
+            assert (one - other[:, :held]).norm() < 0.03 * one.norm()
 
 
 def test_who_was_away_guesses_as_well_as_who_was_not(session: Session) -> None:

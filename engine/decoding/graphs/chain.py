@@ -13,8 +13,9 @@ from engine.decoding.chain import asked
 from engine.decoding.facts import Fact
 from engine.decoding.graphs.capture import Recorder
 from engine.decoding.graphs.device import Device
+from engine.decoding.graphs.intake import Intake
 from engine.decoding.graphs.level import Level, Work, nothing
-from engine.decoding.graphs.stack import REACH, Stack
+from engine.decoding.graphs.stack import Stack
 from engine.decoding.graphs.turns import Drafting, Judging
 from engine.decoding.graphs.ways import Stepwise, Straight, Way
 from engine.decoding.hierarchy import produce
@@ -30,7 +31,8 @@ class GraphChain:
 
     def __init__(self, preset: Preset, levels: Sequence[Level], device: Device) -> None:
         self.preset, self.device, self.levels = preset, device, levels
-        self.beside: list[Level] = []  # of other chains, kept ready to be turned to
+        self.intakes = [level.intake for level in levels if level.intake]
+        self.beside: list[Intake] = []  # of other chains, kept ready to be turned to
         self.judges = levels[preset.guessing :]
         self.top = len(levels) - 1
         self.guessers = levels[: preset.guessing] if self.top else levels
@@ -83,29 +85,33 @@ class GraphChain:
         Positions ``at`` to ``at`` + 2 * TOKENS - 1 of the tape and of all caches are written on.
         """
         works, board, anything = list(self.way.works(self)), self.device.board, [0] * TOKENS
+        held = [intake.own.held for intake in self.intakes]
         board.write(anything, at)
         for stack in self._stacks():
             stack.record(recorder, board)
+        for intake in self.intakes:
+            intake.record(recorder, board, at)
         for done, (name, work) in enumerate(works):
             yield done / len(works)
             board.write(anything, at)
             replay = self.way.recorded[name] = recorder.record(work)
             board.write(anything, at)
             replay()  # the first replay takes a recording to the device, which a reply must not wait for
+            for intake, tokens in zip(self.intakes, held, strict=True):
+                intake.own.settle(tokens)  # a CPU counts what it was made to write
 
     def prefill(self, tape: Sequence[int], upto: int) -> None:
         """Bring the caches of every model to ``upto`` tokens."""
         for stack in self._stacks():
             stack.prefill(tape, upto, self.device.board)
-        for level in (*self.levels, *self.beside):
-            level.prefill(tape, upto)
+        for intake in (*self.intakes, *self.beside):
+            intake.prefill(tape, upto)
 
     def _keep_up(self, tape: Sequence[int]) -> None:
-        """Let levels beside take in what the rings will soon have lost."""
-        for level in self.beside:
-            if level.own is not None and len(tape) - level.own.held > REACH // 2:
-                level.open()
-                level.prefill(tape, len(tape) - 1)
+        """Let drafters beside take in what fills a pass of theirs: turning to them then takes one."""
+        for intake in self.beside:
+            if len(tape) - 1 - intake.own.held >= TOKENS:
+                intake.prefill(tape, len(tape) - 1)
 
     @property
     def fills(self) -> frozenset[int]:
@@ -161,9 +167,10 @@ class PlainStep:
         self._chain, self._plain = chain, plain
         chain.way.ahead = plain.way.ahead = True
 
-    def expect(self) -> None:
-        """Begin nothing behind the round that comes: it would be for nothing."""
+    def expect(self, tape: Tape) -> bool:
+        """See relay.PlainStep."""
         self._chain.way.ahead = False
+        return self._chain.device.is_at(self._chain.way, tape)
 
     def measure(self, tape: Tape) -> float:
         """Time a step behind ``tape``, in seconds of the device, and undo it."""

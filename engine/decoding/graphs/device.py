@@ -50,7 +50,7 @@ class Device:
         """Let the levels that guess propose no more tokens than these ``windows``, bottom first."""
         if windows != self._windows:
             self._windows = list(windows)
-            self.board.windows[: len(windows)] = torch.tensor(self._windows, dtype=torch.int32)
+            self.board.narrow(self._windows)
 
     def expects(self, ahead: object | None, tape: Tape) -> None:
         """Note that the device's tape is ``tape``, but for what the chain ``ahead`` is doing behind its end."""

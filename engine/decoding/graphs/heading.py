@@ -3,52 +3,67 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from engine.config import TARGET
+from engine.decoding.graphs.intake import Intake
 from engine.decoding.graphs.level import Level, Work, nothing
 from engine.decoding.graphs.levels import Site
-from engine.decoding.kernels import Board, draw, open_rows
+from engine.decoding.graphs.stack import Stack
+from engine.decoding.kernels import Board, open_rows
 from engine.decoding.sources.head import Rows
 from engine.decoding.sources.making import NotRecorded
-from engine.decoding.trunk import Tap
 from engine.model.decode import TOKENS, spoken
 from engine.model.linear import Linear
+
+
+class HeadIntake(Intake):
+    """Makes rows of the features of all tokens that stand, as far as later ones look back on them."""
+
+    def __init__(self, stack: Stack, rows: Rows) -> None:
+        super().__init__(stack, rows, rows.head.shape.taps)
+        self.rows = rows
+
+    def read(self, states: Sequence[Tensor], following: Sequence[int]) -> None:
+        """See Intake."""
+        head, past = self.rows.head, self.rows.past
+        past.length = self.rows.held
+        ops = head.operations(past, len(following))
+        embedding = head.embed(torch.tensor(following, device=head.device))
+        head.note(head.features(states, ops), embedding, ops, past)
+
+    def work(self, board: Board, rings: Sequence[Tensor]) -> None:
+        """See Intake."""
+        head, past = self.rows.head, self.rows.past
+        embedding, states = open_rows(
+            board, head.embedding, rings, TOKENS, self.starts, None, apart=head.apart, placed=True
+        )
+        ops = head.placed(past, self.starts[:1], TOKENS, None)
+        head.note(head.given(states, ops), embedding, ops, past)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeadLevel(Level):
     """A head that reads its ``stack``, the target's, of which it runs nothing.
 
-    ``rows``: what it has made of the conversation. ``starts``: int32 [2], the first row of a pass and the position of
-    its token. ``head``: what it is read by, of the ``ids`` (int32 [m]) it speaks of, None for all.
+    ``rows``: what it has made of the conversation, as ``taken`` keeps it. ``starts``: int32 [2], the first row of a
+    pass and the position of its token. ``head``: what it is read by, of the ``tokens`` (int32 [m]) it speaks of, None
+    for all.
     """
 
     rows: Rows
+    taken: Intake
     starts: Tensor
     head: Linear
-    ids: Tensor | None
-    taps: list[Tap] = field(default_factory=list)
+    tokens: Tensor | None
 
     @property
-    def own(self) -> Rows:
+    def intake(self) -> Intake:
         """See Level."""
-        return self.rows
-
-    def open(self) -> None:
-        """See Level."""
-        self.taps[:] = [self.stack.tap(depth, self.rows.held, self.rows) for depth in self.rows.head.shape.taps]
-
-    def prefill(self, tape: Sequence[int], upto: int) -> None:
-        """See Level."""
-        start, stop = self.rows.held, min(upto, *(tap.stop for tap in self.taps))
-        if stop > start:
-            self.rows.take([tap.states(start, stop) for tap in self.taps], tape[start + 1 : stop + 1])
-        for tap in self.taps:
-            tap.release(stop)
+        return self.taken
 
     def settled(self, length: int) -> None:
         """See Level: the next pass makes rows again from here on, and by then the target has judged their tokens."""
@@ -67,23 +82,22 @@ class HeadLevel(Level):
             embedding, states = open_rows(*pass_of, apart=head.apart, idle=step > 0)
             ops = head.placed(past, self.starts[:1], count, rests)
             if given is None:
-                given = head.features(states.unbind(), ops) if head.apart else head.joined(states, ops)
+                given = head.given(states, ops)
             given, normed = head.step(given[-count:], embedding, ops, past)
             logits = self.logits(normed, rests)
             if step == 0:
                 before()
-            draw(
-                logits,
-                self.starts[1:],
-                board,
-                self.slot.laws,
-                self.slot.record,
-                ids=self.ids,
-                entropy=self.stage.window.entropy,
-                first=step == 0,
-                settle=settle,
-                level=self.index,
-            )
+            self.drawn(logits, board, step, settle=settle)
+
+    @property
+    def place(self) -> Tensor:
+        """See Level."""
+        return self.starts[1:]
+
+    @property
+    def ids(self) -> Tensor | None:
+        """See Level."""
+        return self.tokens
 
     def logits(self, hidden: Tensor, idle: Tensor | None = None) -> Tensor:
         """Return what it says of normed states [n, width]: [n, m], undefined while ``idle`` is not zero."""
@@ -116,7 +130,8 @@ def heading(site: Site, rows: Rows) -> HeadLevel:
         exits=(),
         behind=min(site.guessed + above, TOKENS),  # each level above adds a token of its own
         rows=rows,
+        taken=site.ground.intake("head", lambda: HeadIntake(stack, rows)),
         starts=torch.zeros(2, dtype=torch.int32, device=head.device),
         head=linear,
-        ids=None if tokens is None else tokens.int(),
+        tokens=None if tokens is None else tokens.int(),
     )

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from engine.config import Stage
+from engine.decoding.graphs.intake import Intake
 from engine.decoding.graphs.slots import Slot
 from engine.decoding.graphs.stack import Stack
 from engine.decoding.kernels import Board, draw, judge, open_pass, recall, shape_laws
-from engine.decoding.sources.making import Own
 
 Work = Callable[[], None]
 
@@ -40,15 +40,9 @@ class Level:
     behind: int
 
     @property
-    def own(self) -> Own | None:
-        """What it keeps of the conversation beside the caches of models, made of what it reads in taps."""
+    def intake(self) -> Intake | None:
+        """What it keeps of the conversation beside the caches of models, made of states of its stack."""
         return None
-
-    def open(self) -> None:
-        """Get ready to take in what a prompt or a reply has left: one that reads taps opens them."""
-
-    def prefill(self, tape: Sequence[int], upto: int) -> None:
-        """Take in what the models, which hold ``upto`` tokens of ``tape``, have left in taps."""
 
     def settled(self, length: int) -> None:
         """Take note that a round has left a tape of ``length`` tokens: what is behind for certain need not be again."""
@@ -68,25 +62,34 @@ class Level:
             logits = self.logits(hidden, rests.idle if rests else None)
             if step == 0:
                 before()
-            draw(
-                logits,
-                slot.start,
-                board,
-                slot.laws,
-                slot.record,
-                ids=self._ids,
-                entropy=self.stage.window.entropy,
-                first=step == 0,
-                settle=settle,
-                level=self.index,
-            )
+            self.drawn(logits, board, step, settle=settle)
+
+    def drawn(self, logits: Tensor, board: Board, step: int, *, settle: bool) -> None:
+        """Draw the ``step``-th token of a window from the row of ``logits`` it has."""
+        draw(
+            logits,
+            self.place,
+            board,
+            self.slot.laws,
+            self.slot.record,
+            ids=self.ids,
+            entropy=self.stage.window.entropy,
+            first=step == 0,
+            settle=settle,
+            level=self.index,
+        )
+
+    @property
+    def place(self) -> Tensor:
+        """The position of the token behind which the first row of its logits speaks, int32 [1]."""
+        return self.slot.start
 
     def judge(self, board: Board, below: Slot | None, proposed: int, *, top: bool) -> None:
         """Judge up to ``proposed`` tokens of the level ``below`` in one pass; None is a lookup, which has no laws."""
         slot = self.slot
         hidden = self._entering(board, proposed + self.behind)
         hidden = self.stack.climb(hidden, range(self.lower, self.depth), self.exits, slot.start)
-        shape_laws(self.logits(hidden), slot.start, board, slot.laws, self._ids)
+        shape_laws(self.logits(hidden), slot.start, board, slot.laws, self.ids)
         judge(
             self.index,
             board,
@@ -118,7 +121,7 @@ class Level:
         return open_pass(board, self.stack.model.embedding, tokens, slot.start, slot.record, idle=idle)
 
     @property
-    def _ids(self) -> Tensor | None:
+    def ids(self) -> Tensor | None:
         """The tokens its logits speak of, int32 [m]; None for all."""
         frequent = self.stack.frequent
         return frequent.ids if self.stage.trimmed and frequent else None

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar, cast
 
 from engine.config import TARGET, Preset, Role, Stage, guessers
+from engine.decoding.graphs.intake import Intake
 from engine.decoding.graphs.level import Level
 from engine.decoding.graphs.slots import Slots
 from engine.decoding.graphs.stack import Stack
 from engine.decoding.sources import Models, Own, Place, making, places
+
+I = TypeVar("I", bound=Intake)  # noqa: E741
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +21,20 @@ class Ground:
     """What levels stand on: the models, each level's memory, and what sources loaded for themselves, by role.
 
     ``rings``: those of the target that all chains fill, because a reply may turn to one that counts on them.
+    ``intakes``: what keeps that up to date, by role, one for all chains.
     """
 
     stacks: Mapping[Role, Stack]
     slots: Slots
     own: Mapping[Role, Own] = field(default_factory=dict)
     rings: frozenset[int] = frozenset()
+    intakes: dict[Role, Intake] = field(default_factory=dict)
+
+    def intake(self, role: Role, make: Callable[[], I]) -> I:
+        """Return what keeps ``own[role]`` up to date, made when first asked for."""
+        if role not in self.intakes:
+            self.intakes[role] = make()
+        return cast("I", self.intakes[role])
 
     @property
     def models(self) -> Models:

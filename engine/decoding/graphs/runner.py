@@ -14,6 +14,7 @@ from engine.decoding.frequent import FrequentTokens
 from engine.decoding.graphs.capture import free_dropped
 from engine.decoding.graphs.chain import GraphChain, PlainStep
 from engine.decoding.graphs.device import Device
+from engine.decoding.graphs.intake import Intake
 from engine.decoding.graphs.level import Level
 from engine.decoding.graphs.levels import Ground, levels_of, rings_of
 from engine.decoding.graphs.stack import Stack
@@ -42,7 +43,9 @@ class GraphRunner:
         self._stacks: dict[Role, Stack] = {}
         self._own: dict[Role, Own] = {}
         self._chains: dict[Preset, GraphChain] = {}
-        self._readers: list[Level] = []  # of taps, in any chain the reply may turn to: one for each that is kept
+        self._intakes: dict[Role, Intake] = {}
+        self._kept: list[Intake] = []  # of any chain that the reply may turn to
+        self._rings = frozenset[int]()  # that chains fill between which a reply may turn
         self._shared: Device | None = None
 
     @property
@@ -85,9 +88,10 @@ class GraphRunner:
         reply is under way: recording writes on the tape and into the caches, at their very end, where few conversations
         reach. Of several those are left out that only run operation by operation; raises NotRecorded for a single one.
         """
-        ground = Ground(self._stacks, self._device.slots, self._own)
+        ground = Ground(self._stacks, self._device.slots, self._own, intakes=self._intakes)
         if len(presets) > 1:
-            ground = replace(ground, rings=frozenset().union(*(rings_of(preset, ground) for preset in presets)))
+            self._rings = self._rings.union(*(rings_of(preset, ground) for preset in presets))
+            ground = replace(ground, rings=self._rings)
         wanted = dict.fromkeys((PRESETS["plain"], *presets))
         found = {preset: self._recorded(preset, ground.rings) for preset in wanted}
         alone = len(presets) == 1  # and to be as fast as it can: steps that a narrower window leaves out cost launches
@@ -127,8 +131,8 @@ class GraphRunner:
         for stack in self._stacks.values():
             stack.close_taps()
             stack.begin()
-        levels = [level for preset in presets if self.ready(preset) for level in self._chain(preset).levels]
-        self._readers = list({id(level.own): level for level in levels if level.own is not None}.values())
+        chains = [self._chain(preset) for preset in presets if self.ready(preset)]
+        self._kept = list(dict.fromkeys(intake for chain in chains for intake in chain.intakes))
 
     def chains(self, preset: Preset) -> tuple[GraphChain, PlainStep]:
         """Return ``preset`` at work on the reply that was begun, and plain decoding over the same caches.
@@ -138,10 +142,9 @@ class GraphRunner:
         chain = self._chain(preset)
         self._device.turn()
         chain.narrow(preset)
-        at_work = [level.own for level in chain.levels]
-        chain.beside = [level for level in self._readers if not any(level.own is own for own in at_work)]
-        for level in (*chain.levels, *chain.beside):
-            level.open()
+        chain.beside = [intake for intake in self._kept if intake not in chain.intakes]
+        for intake in (*chain.intakes, *chain.beside):
+            intake.open()
         return chain, PlainStep(chain, self._chains[PRESETS["plain"]])
 
     def open(self, preset: Preset, tape: Tape, sampling: Sampling) -> GraphChain:
@@ -157,7 +160,7 @@ class GraphRunner:
         return sorted(fit, key=lambda chain: (chain.preset.stages != preset.stages, asked(chain.preset)))
 
     def _chain(self, preset: Preset) -> GraphChain:
-        return self._recorded(preset)[0]
+        return (self._recorded(preset, self._rings) or self._recorded(preset))[0]
 
     @property
     def _device(self) -> Device:

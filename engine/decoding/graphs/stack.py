@@ -55,13 +55,17 @@ class Stack:
         While a reply is written they are in the ring of that depth, which must have been made before recording, and are
         taken from there. What was read past there unseen is read again. It takes the place of one the ``reader`` has.
         """
-        if not (self._kept_from.get(depth, NOWHERE) <= start <= self.held <= start + REACH):
+        if not self.recalls(depth, start):
             self.rewind(start)
         tap = Tap(depth, min(start, self.held), self.ring(depth)[:0], reader)
         tap.keep(self._recalled(depth, tap.start, self.held))
         others = [each for each in self._taps if reader is None or (each.depth, each.reader) != (depth, reader)]
         self._taps = sorted([*others, tap], key=lambda each: each.depth)
         return tap
+
+    def recalls(self, depth: int, start: int) -> bool:
+        """Tell whether the ring of ``depth`` has the states of all positions from ``start`` on."""
+        return self._kept_from.get(depth, NOWHERE) <= start <= self.held <= start + REACH
 
     def close_taps(self) -> None:
         """Keep states in the rings alone."""

@@ -101,6 +101,10 @@ class Board:
         """Let the tape be full at ``limit`` tokens from now on."""
         self.settings[LIMIT].fill_(min(limit, len(self.tape)))
 
+    def narrow(self, windows: Sequence[int]) -> None:
+        """Let the lowest levels propose no more than so many tokens from now on; nothing waits for the device."""
+        self._upload(torch.tensor(windows, dtype=torch.int32), self.windows[: len(windows)])
+
     def write(self, tokens: Sequence[int], at: int) -> None:
         """Make the tape end in ``tokens`` from position ``at`` on, all of it settled.
 

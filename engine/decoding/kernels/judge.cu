@@ -165,7 +165,7 @@ extern "C" __global__ void decide(const __grid_constant__ Judgement given) {
     record->count = w.n + follows, record->fresh = 0;
     state->length = w.mark + kept;
     if (follows) board.append(choice);
-    for (int i = 0; i < given.level; i++) state->starts[i] = state->length;
+    for (int i = 0; i < (given.top ? LEVELS : given.level); i++) state->starts[i] = state->length;
     if (given.top) state->base = state->length;
     record->ends[0] = now();
 }

@@ -238,7 +238,7 @@ def judge(
     board.length.fill_(mark + kept)
     if following is not None:
         _append(board, following)
-    board.starts[:level] = int(board.length)
+    board.starts[: None if top else level] = int(board.length)
     if top:
         board.base.copy_(board.length)
     told["ends"][0] = time.perf_counter_ns()

@@ -59,17 +59,18 @@ struct HeadRows {
     const State* state;
     const int* tape;  // of `room` tokens
     Record* record;
-    int room, pieces, known, state_pieces, apart, idle;
+    int room, pieces, known, state_pieces, apart, idle, placed;
 };
 
 // Row j of a drafter that pairs what the target made of a token with the token behind it: the states of position p + j
 // from every ring, and the embedding of position p + j + 1, the tape's last one in the last row. A CTA for each row and
-// thing to copy. `starts`: p and p + 1; `apart`: the states of one ring together, otherwise those of one row.
+// thing to copy. `starts`: p and p + 1; `apart`: the states of one ring together, otherwise those of one row. `placed`:
+// p is what `starts` says, and stays.
 extern "C" __global__ void open_rows(const __grid_constant__ HeadRows given) {
     allow_next_kernel();
     wait_for_last_kernel();
     const int rows = gridDim.x, row = blockIdx.x, what = blockIdx.y, rings = gridDim.y - 1;
-    const bool rests = given.idle && given.state->idle != 0;
+    const bool rests = given.placed || (given.idle && given.state->idle != 0);
     const int from = rests ? given.starts[0] : max(given.state->length - 1 - rows, 0);
     if (row == 0 && what == 0 && threadIdx.x == 0 && !rests) {
         given.starts[0] = from, given.starts[1] = from + 1;

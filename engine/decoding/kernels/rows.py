@@ -74,12 +74,14 @@ def open_rows(
     *,
     apart: bool = False,
     idle: bool = False,
+    placed: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """Return what the last ``tokens`` rows take of a drafter whose row i pairs states of token i with token i + 1.
 
     These are embeddings [tokens, width], the tape's last token's in the last row, and states of the ``rings`` (up to
     eight): [tokens, rings * state] side by side, or ``apart`` [rings, tokens, state]. ``starts``: int32 [2], set to the
-    first row, 0 where the tape is shorter, and to the position of its token. See open_pass.
+    first row, 0 where the tape is shorter, and to the position of its token; ``placed``: they are the rows from
+    starts[0] on, which stays, and nothing is stamped. See open_pass.
     """
     for table in (embedding, *rings):
         _must_be_whole(table)
@@ -89,9 +91,9 @@ def open_rows(
     hidden = torch.empty(tokens, embedding.shape[1], dtype=embedding.dtype, device=board.tape.device)
     states = hidden.new_empty((len(rings), tokens, state) if apart else (tokens, len(rings) * state))
     if hidden.is_cuda:
-        _launch_rows(hidden, states, embedding, rings, starts, board, record, apart=apart, idle=idle)
+        _launch_rows(hidden, states, embedding, rings, starts, board, record, apart=apart, idle=idle, placed=placed)
         return hidden, states
-    if not (idle and board.idle):
+    if not (placed or (idle and board.idle)):
         starts.copy_(torch.arange(2) + max(int(board.length) - 1 - tokens, 0))
         if record:
             reference.stamp(record)
@@ -115,6 +117,7 @@ def _launch_rows(
     *,
     apart: bool,
     idle: bool,
+    placed: bool,
 ) -> None:
     """Launch open_rows, which fills ``hidden`` and ``states``."""
     pieces = _pieces(embedding)
@@ -138,6 +141,7 @@ def _launch_rows(
         state_pieces=_pieces(rings[0]) if rings else 0,
         apart=apart,
         idle=idle,
+        placed=placed,
     )
 
 

@@ -56,6 +56,19 @@ def decode_block(drafter: BlockDrafter, states: Tensor, hidden: Tensor, began: T
     return kernels.rms_norm(hidden, weights.norm, eps)
 
 
+def take_in(drafter: BlockDrafter, states: Tensor, began: Tensor) -> None:
+    """Leave the keys and values of tokens from position ``began`` (int32 [1]) on, as ``decode_block`` does of some."""
+    if states.device.type == "cpu":
+        drafter.settle(int(began))
+        drafter.take(states)
+        return
+    weights, eps = drafter.weights, drafter.shape.decoder.norm_eps
+    ops, following = KernelOperations(drafter.rotation, eps, began, None), [layer.qkv for layer in weights.layers[1:]]
+    seen = ops.norm(ops.product(weights.joining, states, weights.layers[0].qkv), weights.context_norm)
+    for layer, past, ahead in zip(weights.layers, drafter.cache.layers, [*following, None], strict=True):
+        ops.turn(ops.product(layer.qkv, seen, ahead), layer.head_norm, past)
+
+
 class Together(KernelOperations):
     """The operations of a layer for tokens that see each other, the later ones too, behind ``known`` others.
 

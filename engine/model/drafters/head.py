@@ -112,24 +112,38 @@ class Head:
             states = ops.norm(states, self.weights.norms[0])
         return ops.product(self.weights.fc, states, self.weights.block.qkv)
 
+    def given(self, states: Tensor, ops: Operations) -> Tensor:
+        """Return the same of states [taps, n, width of the target] where ``apart``, else side by side; see features."""
+        return self.features(states.unbind(), ops) if self.apart else self.joined(states, ops)
+
     def step(self, given: Tensor, embedding: Tensor, ops: Operations, past: Past) -> tuple[Tensor, Tensor]:
         """Run rows [n, width]; return what each hands on to the next, and what its logits are read from.
 
         ``given``: features of tokens, or what the row before handed on; ``embedding``: of the tokens behind them.
         """
         weights = self.weights
-        onto, width = given, embedding.shape[1]
+        both, onto = self._both(given, embedding, ops)
+        hidden = weights.block.beyond(both, onto, ops, past, weights.read)
+        read = ops.norm(hidden, weights.norm)
+        return (read if self.shape.norm_output else hidden), read
+
+    def note(self, given: Tensor, embedding: Tensor, ops: Operations, past: Past) -> None:
+        """Leave in ``past`` what rows behind these look back on: all that is left of a row when it is run; see step."""
+        block = self.weights.block
+        both, _ = self._both(given, embedding, ops)
+        ops.turn(ops.product(block.qkv, both, None), block.head_norm, past)
+
+    def _both(self, given: Tensor, embedding: Tensor, ops: Operations) -> tuple[Tensor, Tensor]:
+        """Return what queries, keys and values are made of, [n, 2 * width], and what their layer adds to."""
+        weights, width = self.weights, embedding.shape[1]
         if isinstance(ops, KernelOperations) and not self.shape.norm_before_residual:  # side by side at once
             both = given.new_empty(len(given), 2 * width)
             ops.norm(embedding, weights.block.attention_norm, out=both[:, :width])
             ops.norm(given, weights.hidden_norm, out=both[:, width:])
-        else:
-            normed = ops.norm(given, weights.hidden_norm)
-            both = torch.cat((ops.norm(embedding, weights.block.attention_norm), normed), dim=1)
-            onto = normed if self.shape.norm_before_residual else given
-        hidden = weights.block.beyond(both, onto, ops, past, weights.read)
-        read = ops.norm(hidden, weights.norm)
-        return (read if self.shape.norm_output else hidden), read
+            return both, given
+        normed = ops.norm(given, weights.hidden_norm)
+        both = torch.cat((ops.norm(embedding, weights.block.attention_norm), normed), dim=1)
+        return both, normed if self.shape.norm_before_residual else given
 
     def rows(self, given: Tensor, ids: Tensor, past: Past) -> tuple[Tensor, Tensor]:
         """Run rows behind those of ``past``; return what the last hands on [1, width], and its logits [1, tokens].

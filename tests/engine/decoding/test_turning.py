@@ -6,7 +6,8 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
-from itertools import islice
+from itertools import cycle, islice
+from unittest.mock import Mock, create_autospec
 
 import pytest
 import torch
@@ -16,11 +17,12 @@ from engine.config import PRESETS, ModelSet, Preset, Sampling, Stage, Window
 from engine.config.sources import Block, Exit, Head, Lookup, Model
 from engine.decoding.facts import Drafted, Fact
 from engine.decoding.goodput import Turns
-from engine.decoding.graphs import chain, stack
+from engine.decoding.graphs import stack
+from engine.decoding.graphs.slots import Slots
 from engine.decoding.relay import Relay
 from engine.loaded import How
 from engine.session import Session
-from tests.engine.decoding.turning import Run, part
+from tests.engine.decoding.turning import Run, part, remembered
 from tests.engine.drafters import write_block
 from tests.engine.family import finish
 from tests.engine.heads import write_head
@@ -101,18 +103,62 @@ def test_turning_at_any_round_changes_no_token(
 
     ``reach``: how far back states are there where passes are recorded, if not as usual.
     """
-    for module in (stack, chain) if reach else ():
-        monkeypatch.setattr(module, "REACH", reach)
+    if reach:
+        monkeypatch.setattr(stack, "REACH", reach)
     draw, run = random.Random(5), begin(opened(how), settings, 60)
     left = list(CHAINS)
-    while not run.tape.full:
-        if draw.random() < 0.6:
+    while True:
+        if draw.random() < 0.8:
             run.turn(left.pop(draw.randrange(len(left))) if left else draw.choice(CHAINS))
+        if run.tape.full:
+            break
+        at_work = {SOURCES.index(stage.source) for stage in run.relay.wanted.stages}
         facts = run.round()
-        assert {fact.level for fact in facts} <= {SOURCES.index(stage.source) for stage in run.relay.wanted.stages}
+        assert {fact.level for fact in facts} <= at_work
         assert isinstance(facts[0], Drafted) or facts[0].level == TOP
     assert not left
     assert run.tape[run.prompt :] == plain(settings, 60)
+
+
+@pytest.mark.parametrize("reach", [0, 10])
+def test_who_is_away_reads_along_in_recorded_passes(
+    opened: Callable[[How], Session], reach: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows made of states that a ring has lost, of another place or another token, guess badly: no text shows it."""
+    monkeypatch.setattr(stack, "REACH", reach or stack.REACH)
+    session, draw = opened("graphs"), random.Random(7)
+    intakes = session._loaded.runner._intakes.values()  # type: ignore[attr-defined]
+    passes = [Mock(wraps=intake._recorded) for intake in intakes]
+    for intake, made in zip(intakes, passes, strict=True):
+        monkeypatch.setattr(intake, "_recorded", made)
+    run = begin(session, "drawn", 100)
+    while not run.tape.full:
+        if draw.random() < 0.1:
+            run.turn(draw.choice([CHAINS[0], *CHAINS[2:4]]))
+        run.round()
+    along = remembered(session)
+    assert reach != 0 or len(TEXT) + 100 - min(held for held, _ in along.values()) <= 24, "they are within a pass"
+    assert all((0 if reach else 6) <= made.call_count < 20 for made in passes)
+    Run(session, WHOLE, CHAINS, run.tape, 1, SETTINGS["drawn"])
+    for role, (_, anew) in remembered(session).items():
+        held, kept = along[role]
+        for one, other in zip(kept, anew, strict=True):
+            torch.testing.assert_close(one, other[:, :held], atol=1e-3, rtol=1e-3)
+
+
+def test_a_turn_drops_no_round(
+    opened: Callable[[How], Session], plain: Callable[[str, int], list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the device has begun before a turn is part of the reply: what it works on in vain costs a round."""
+    run, sent = begin(opened("graphs"), "drawn", 60), create_autospec(Slots.send, side_effect=Slots.send)
+    monkeypatch.setattr(Slots, "send", sent)
+    for chain in cycle(CHAINS[1:4]):
+        run.round()
+        if len(run.tape) >= run.prompt + 50:
+            break
+        run.turn(chain)
+    assert run.to_the_end() == plain("drawn", 60)
+    assert sent.call_count == run.rounds + 1  # one too many at a reply's end
 
 
 @pytest.mark.parametrize("preset", MIXED, ids=lambda preset: preset.name)

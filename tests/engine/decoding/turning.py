@@ -10,7 +10,9 @@ import torch
 from engine.config import Preset, Sampling, Window
 from engine.decoding.facts import Fact
 from engine.decoding.relay import Relay
+from engine.decoding.sources.head import Rows
 from engine.decoding.tape import Tape
+from engine.model.drafters.block import BlockDrafter
 from engine.session import Session
 
 
@@ -46,7 +48,7 @@ class Run:
     ) -> None:
         runner = self.runner = session._loaded.runner
         assert all(map(runner.ready, chains)), "or plain decoding would go on in their place"
-        self.tape, self.prompt = Tape(text, frozenset(), len(text) + tokens), len(text)
+        self.tape, self.prompt, self.rounds = Tape(text, frozenset(), len(text) + tokens), len(text), 0
         with torch.inference_mode():
             runner.rewind(kept)
             runner.begin(self.tape, sampling, *chains)
@@ -55,16 +57,30 @@ class Run:
 
     @torch.inference_mode()
     def round(self) -> list[Fact]:
-        """Run a round; return its facts."""
+        """Run a round; return its facts, the target's at least."""
+        self.rounds += 1
         return list(self.relay.draft(self.tape))
 
     @torch.inference_mode()
     def turn(self, chain: Preset) -> None:
-        """Go on with ``chain``."""
-        self.relay.turn_to(chain, self.tape)
+        """Go on with ``chain``, behind the round that has begun."""
+        while not self.relay.turn_to(chain, self.tape):
+            self.round()
 
     def to_the_end(self) -> list[int]:
         """Return all that is written."""
         while not self.tape.full:
             self.round()
         return self.tape[self.prompt :]
+
+
+def remembered(session: Session) -> dict[str, tuple[int, list[torch.Tensor]]]:
+    """Return how many tokens the head and the drafter of blocks hold, and the keys and values of these."""
+    rows, block = session._loaded.own["head"], session._loaded.own["block"]
+    assert isinstance(rows, Rows)
+    assert isinstance(block, BlockDrafter)
+    pasts = {"head": (rows.held, [rows.past]), "block": (block.held, block.cache.layers)}
+    return {
+        role: (held, [each[:, :held].float().clone() for past in layers for each in past.held])
+        for role, (held, layers) in pasts.items()
+    }

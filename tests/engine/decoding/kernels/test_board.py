@@ -113,6 +113,9 @@ def test_rows_pair_what_was_made_of_a_token_with_the_one_behind_it() -> None:
     hidden, nothing = open_rows(board, table, [], 1, starts, None, idle=True)
     assert (starts.tolist(), hidden[:, 0].tolist()) == ([end - 4, end - 3], [end - 3])
     assert nothing.numel() == 0
+    starts.fill_(70)
+    hidden, states = open_rows(board, table, rings, 3, starts, None, placed=True)
+    assert (starts.tolist(), hidden[:, 0].tolist(), states[:, 0].tolist()) == ([70, 70], [71, 72, 73], [70, 71, 72])
     board.length.fill_(2)  # shorter than the rows asked for
     hidden, states = open_rows(board, table, rings, 3, starts, None)
     assert (starts.tolist(), hidden[0, 0].item(), states[0, 0].item()) == ([0, 1], 1, RING)
