@@ -153,6 +153,8 @@ def _chat(arguments: argparse.Namespace) -> int:
             except UpdraftError as error:
                 _complain(error)
                 messages.pop()
+            for _ in session.rest():
+                pass
     return 0
 
 

@@ -61,6 +61,13 @@ def capped(gpus: Sequence[Gpu], environment: Mapping[str, str]) -> tuple[Gpu, ..
     return tuple(replace(gpu, total=min(gpu.total, most), free=min(gpu.free, most)) for gpu in gpus)
 
 
+def name_of(device: torch.device) -> str:
+    """Return what people call ``device``."""
+    import torch
+
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
+
+
 def device_of(name: str) -> torch.device:
     """Return the device ``name`` means: "auto" is a CUDA GPU where there is one, else the CPU.
 

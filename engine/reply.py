@@ -6,6 +6,7 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 
 from engine.decoding.planning.pilot import Pilot
+from engine.decoding.planning.search import Chain
 from engine.decoding.relay import Relay
 from engine.decoding.rounds import RoundLog
 from engine.decoding.tape import Tape
@@ -45,7 +46,7 @@ class Reply:
         self.text = SettledText(tokenizer.stream(tape), (*stops, *tokenizer.stops), thoughts)
         self.prefill_seconds = 0.0
         self._lags: list[float] = []  # of the tokens that are not the target's own
-        self._waits = False  # a turn, for the round that the chain at work has begun
+        self._former: Chain | None = None  # whose round has begun already, while a turn waits for it
 
     def prefill(self, reused: int, chunk: int) -> Iterator[Prefill]:
         """Bring every level's caches to the prompt's end but one, ``chunk`` tokens at a time."""
@@ -83,12 +84,14 @@ class Reply:
         """Let the pilot learn from a round, and go on as it says; return what it planned, if that is new."""
         if self.pilot is None or not self.chain.whole or self._reason() is not None:
             return None
-        if self._waits:
-            self.pilot.passed(round_)
+        before = self._former or self.pilot.chain
+        if self._former is not None:
+            self.pilot.passed(round_, self._former)
         elif not self.pilot.after(round_, self.tape):
             return None
-        self._waits = not self.chain.turn_to(self.pilot.preset, self.tape)
-        return None if self._waits else self.pilot.planned(self.settled - self.prompt)
+        turned = self.chain.turn_to(self.pilot.preset, self.tape)
+        self._former = None if turned else before
+        return self.pilot.planned(self.settled - self.prompt) if turned else None
 
     def _finished(self, reason: Reason, seconds: float, rounds: int) -> Finished:
         """Return the end of a reply of ``rounds`` passes of the target."""

@@ -1,6 +1,10 @@
 """One conversation's engine state: loaded models, what their caches hold, and replies as iterators of events.
 
 Stopping a reply is ceasing to iterate it; whatever point it was at, the caches stay true to the tape.
+
+On a GPU chains are recorded before a reply may run them: in ``prepare``, a step of loading, plain decoding and those a
+planned preset begins with; in ``rest``, between replies, those that have come to promise more. Until then a reply runs,
+and names, the recorded ones alone; only where none that guesses is ready does its answer wait.
 """
 
 from __future__ import annotations
@@ -26,9 +30,9 @@ from engine.decoding.relay import Relay, within
 from engine.decoding.tape import Tape
 from engine.decoding.threads import Threads
 from engine.diagnosis import describe_engine
-from engine.errors import ContextFull, SettingError
+from engine.errors import ContextFull, DeviceError, SettingError
 from engine.events import Event, Loading, Notice, Reason, Started
-from engine.gpus import device_of
+from engine.gpus import device_of, name_of
 from engine.loaded import How, Loaded, device_errors
 from engine.model import Transformer
 from engine.pace import Paces, Watch
@@ -62,6 +66,7 @@ class Session:
         self._paces = paces or Paces()
         self._chart = Chart(models, Plans(self._paces.beside("plans.json")), device.type == "cpu")
         self._noticed: set[str] = set()  # what was said once
+        self._planned: Preset | None = None  # what was asked for last, if it plans
 
     @classmethod
     def open(
@@ -146,6 +151,18 @@ class Session:
             yield from self._ready(preset)
 
     @torch.inference_mode()
+    def rest(self) -> Iterator[Loading]:
+        """Record, between replies, what the next one may run beside what is recorded; yields Loading.
+
+        Stopping loses the step under way alone. What the GPU has no room for is left.
+        """
+        if self._planned is not None and self.how == "graphs":
+            try:
+                yield from self._chart.course(self._planned, self._loaded, self._way)
+            except DeviceError:
+                self._planned = None
+
+    @torch.inference_mode()
     def reply(
         self,
         messages: Messages,
@@ -169,7 +186,7 @@ class Session:
         """
         if isinstance(sampling, Chosen):
             sampling = sampling.over(self.traits.sampling.over(Sampling()))
-        course = yield from self._ready(preset)
+        course = yield from self._ready(preset, now=True)
         preset = self._loaded.fit(preset) if course is None else course.whole
         written = yield from self._write(messages, thinking)
         prompt, context = self.tokenizer.encode(written, opening), self.context(preset)
@@ -179,7 +196,8 @@ class Session:
         elif preset != whole:
             yield from self.prepare(preset)
         asked = context + 1 if max_tokens is None else len(prompt) + max_tokens
-        self._take(prompt, min(asked, context))
+        self._loaded.runner.rewind(self._tape.shared(prompt))
+        self._tape = Tape(prompt, self.tokenizer.ends, min(asked, context))
         pilot = None if course is None else Pilot.of(course, self._behind(course), time.perf_counter)
         chain = self._begin(preset, sampling, pilot)
         limited: Reason = "length" if asked <= context else "context"
@@ -187,12 +205,13 @@ class Session:
         parts = (self._tape, chain, self.tokenizer, stop)
         yield from self._run(Reply(*parts, limited_by=limited, thoughts=thoughts, watch=watch, pilot=pilot))
 
-    def _ready(self, preset: Preset) -> Generator[Loading, None, Course | None]:
-        """Make ``preset`` ready; return what a reply by it may run, None where it is not planned."""
+    def _ready(self, preset: Preset, *, now: bool = False) -> Generator[Loading, None, Course | None]:
+        """Make ``preset`` ready; return what a reply by it may run, None where it is not planned; see Chart.course."""
         if self._threads is not None:
             self._threads.apply()  # another session may have set its own
+        self._planned = preset if preset.planned else None
         if preset.planned:
-            return (yield from self._chart.course(preset, self._loaded, self._way))
+            return (yield from self._chart.course(preset, self._loaded, self._way, now=now))
         yield from self._loaded.prepare(preset)
         return None
 
@@ -203,15 +222,9 @@ class Session:
 
     def _holding(self, preset: Preset, tokens: int) -> Preset:
         """Return ``preset`` with the levels alone that can hold a prompt of ``tokens``. Raises ContextFull."""
-        context = self.context(preset)
-        if tokens >= context:
+        if tokens >= (context := self.context(preset)):
             raise ContextFull(tokens + 1, context)
         return within(preset, tokens, self._loaded.runner.context)
-
-    def _take(self, prompt: list[int], limit: int) -> None:
-        """Begin a new tape of ``prompt``, with caches that hold a prefix of it."""
-        self._loaded.runner.rewind(self._tape.shared(prompt))
-        self._tape = Tape(prompt, self.tokenizer.ends, limit)
 
     def _begin(self, preset: Preset, sampling: Sampling, pilot: Pilot | None) -> Relay:
         """Set ``preset``, or what the ``pilot`` begins with of it, to work on the tape."""
@@ -225,7 +238,7 @@ class Session:
     def _run(self, reply: Reply) -> Iterator[Event]:
         """Run ``reply`` until it ends or is dropped; wherever that is, the caches are left true to the tape."""
         runner, chain, tape, preset = self._loaded.runner, reply.chain, reply.tape, reply.chain.preset
-        reused, device = runner.held(chain.wanted), _device_name(self.device)
+        reused, device = runner.held(chain.wanted), name_of(self.device)
         levels = describe(preset, runner.models, self._loaded.own, runner.windows(preset))
         if reply.pilot is not None:  # whose windows change
             levels = tuple(replace(level, window=0, asked=0) for level in levels)
@@ -246,10 +259,8 @@ class Session:
 
     def describe(self) -> tuple[tuple[str, str], ...]:
         """Return (what, value) pairs for a report: torch, device, and each loaded model."""
-        return (
-            *describe_engine(self.device, self.loaded, "" if self._threads is None else str(self._threads)),
-            ("Decoding", self._loaded.running),
-        )
+        threads = "" if self._threads is None else str(self._threads)
+        return (*describe_engine(self.device, self.loaded, threads), ("Decoding", self._loaded.running))
 
     def close(self) -> None:
         """Drop the models and give their memory back; the session cannot be used afterwards."""
@@ -268,7 +279,7 @@ class Session:
         form = f"{target.layers} layers, {target.parameters:,} weights"
         how = f"{torch.get_num_threads()} threads, {self._loaded.weights}" if self.device.type == "cpu" else self.how
         how += f", {self._loaded.streamed} layers over the bus" if self._loaded.streamed else ""
-        return f"{self.models.target} | {form} | {_device_name(self.device)} | {how}"
+        return f"{self.models.target} | {form} | {name_of(self.device)} | {how}"
 
     def _write(self, messages: Messages, thinking: bool | None) -> Generator[Event, None, Prompt]:
         """Return ``messages`` as the template writes them; yields Loading where that takes long, and Notice."""
@@ -286,7 +297,3 @@ class Session:
                 self._noticed.add(sentence)
                 yield Notice(sentence)
         return prompt
-
-
-def _device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"

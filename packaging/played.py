@@ -80,6 +80,10 @@ class Played:
         """Do nothing: there is nothing to make ready."""
         return iter(())
 
+    def rest(self) -> Iterator[Loading]:
+        """Do nothing, as above."""
+        return iter(())
+
     def count(self, messages: Sequence[tuple[str, str]]) -> int:
         """Return a number of tokens."""
         return sum(len(text) for _, text in messages) // 4

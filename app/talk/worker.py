@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from PySide6.QtCore import QObject, QThread, Signal, Slot
+from PySide6.QtCore import QObject, QThread, QTimer, Signal, Slot
 
 from app.talk.faults import not_answered, not_loaded
 from app.talk.preload import preload_torch
@@ -33,6 +33,9 @@ class SessionLike(Protocol):
 
     def prepare(self, preset: Preset) -> Iterator[Loading]:
         """Load and record what ``preset`` needs; its first reply does so otherwise."""
+
+    def rest(self) -> Iterator[Loading]:
+        """Make ready, between replies, what makes the next ones faster; may be dropped after any step."""
 
     def reply(
         self,
@@ -117,6 +120,7 @@ class EngineWorker(QObject):
         super().__init__()
         self._open_session = open_session
         self._session: SessionLike | None = None
+        self._resting: Iterator[Loading] = iter(())
 
     @Slot(object)
     def open(self, opening: Opening) -> None:
@@ -173,8 +177,20 @@ class EngineWorker(QObject):
             self._drop()
             failure = not_answered(error)
         self.ended.emit(request.id, failure)
+        if self._session is not None:
+            self._resting = self._session.rest()
+            self._rest()
+
+    def _rest(self) -> None:
+        """Let the session go on resting, a step at a time: whatever is asked for comes between."""
+        try:
+            if next(self._resting, None) is not None:
+                QTimer.singleShot(0, self._rest)
+        except BaseException:  # the thread's border; nobody waits for it
+            log.warning("making ready between answers failed", exc_info=True)
 
     def _answer(self, request: Request) -> None:
+        self._resting = iter(())
         if request.stop.is_set():
             return
         if self._session is None:
@@ -224,7 +240,7 @@ class EngineWorker(QObject):
         QThread.currentThread().quit()
 
     def _drop(self) -> None:
-        session, self._session = self._session, None
+        session, self._session, self._resting = self._session, None, iter(())
         if session is None:
             return
         try:

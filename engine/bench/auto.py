@@ -104,6 +104,8 @@ def compare_auto(
     keyed = sampling if sampling.seed is not None else replace(sampling, seed=1)  # so that all write the same
     texts: dict[str, list[str]] = {name: [] for name in chains}
     for name, question in _turns(session, list(chains), questions, say):
+        for _ in session.prepare(chains[name]):  # as the program does when it loads, and between replies
+            pass
         plans = list[Planned]()
         for event in session.reply(
             [("user", question.turns[0])], preset=chains[name], sampling=keyed, max_tokens=max_tokens

@@ -80,6 +80,9 @@ class ScriptedSession:
         if self.refuses is not None:
             raise self.refuses
 
+    def rest(self) -> Iterator[Loading]:
+        return iter(())
+
     def count(self, messages: Sequence[tuple[str, str]]) -> int:
         return sum(len(text.split()) + 2 for _, text in messages) + 1
 

@@ -9,14 +9,19 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import cast
+from unittest.mock import create_autospec
 
 import pytest
 import torch
 from tokenizers import Tokenizer
 
 from engine.config import PRESETS, ModelSet, Sampling, models_in
+from engine.config.sources import Lookup, Model
 from engine.decoding.goodput import Goodput
+from engine.decoding.graphs.capture import Recorder
 from engine.decoding.planning.pilot import Pilot
+from engine.decoding.planning.planner import Planner
+from engine.decoding.planning.search import Chain
 from engine.errors import ContextFull, DeviceError, ModelSetError, SettingError
 from engine.events import (
     Drafting,
@@ -384,6 +389,61 @@ def test_a_reply_that_changes_its_chain_is_plain_s(
     plans = [event for event in events if isinstance(event, Planned)]
     assert len({plan.working for plan in plans}) > 2
     assert [each.plan for each in rounds(events)] == [*plans, None][: len(rounds(events))]
+
+
+def test_recorded_rounds_are_told_of_the_chain_that_made_them(
+    family: ModelSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A round that had begun before a turn is the chain's before, and the plan is told behind it."""
+
+    def turn(pilot: Pilot, _round: Round, _tape: object) -> bool:
+        pilot.chain = pilot.chains[(pilot.chains.index(pilot.chain) + 1) % len(pilot.chains)]
+        return True
+
+    monkeypatch.setattr(Pilot, "after", turn)
+    session = finish(Session.open(family, "cpu", "graphs"))
+    plain, events = (ask(session, preset=name) for name in ("plain", "auto"))
+    assert [t.id for each in rounds(events) for t in each.settled] == [
+        t.id for each in rounds(plain) for t in each.settled
+    ]
+    working, turns = tuple[int, ...](), 0
+    for event in events:
+        if isinstance(event, Planned):
+            working, turns = event.working, turns + 1
+        elif isinstance(event, Round):
+            assert {made.level for made in event.passes} <= set(working)
+            assert event.passes[-1].level == working[-1]
+    assert turns > 3
+
+
+def test_between_replies_is_recorded_what_none_waits_for(family: ModelSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer that waits for recordings while others are there; and a chain named that cannot run."""
+    draft, target = Model("draft"), Model("target")
+    chains = [Chain((), (target,)), Chain((draft,), (target,), (2,))]
+    monkeypatch.setattr(Planner, "shortlist", lambda *_, **__: list(chains))
+    session = finish(Session.open(family, "cpu", "graphs"))
+    list(session.prepare(PRESETS["auto"]))
+    recorded = create_autospec(Recorder.record, side_effect=Recorder.record)
+    monkeypatch.setattr(Recorder, "record", recorded)
+
+    def titles() -> list[str]:
+        (start,) = [event for event in ask(session, preset="auto") if isinstance(event, Started)]
+        return [level.kind for level in start.levels]
+
+    chains.append(Chain((Lookup(),), (draft, target), (2, 2)))
+    assert titles() == ["model", "model"]
+    recorded.assert_not_called()
+    resting = session.rest()
+    next(resting)
+    resting.close()  # type: ignore[attr-defined] # a question is there
+    assert titles() == ["model", "model"]
+    made = recorded.call_count
+    list(session.rest())
+    assert recorded.call_count > made
+    made = recorded.call_count
+    assert titles() == ["lookup", "model", "model"]
+    assert not list(session.rest())
+    assert recorded.call_count == made
 
 
 def test_what_was_planned_is_kept(family: ModelSet, tmp_path: Path) -> None:

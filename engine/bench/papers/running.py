@@ -212,6 +212,8 @@ def _fits(session: Session, question: Question, max_tokens: int) -> bool:
 
 def _answer(session: Session, way: Way, question: Question, sampling: Sampling, max_tokens: int) -> Answer:
     """Ask ``question`` turn by turn."""
+    for _ in session.prepare(way.preset):  # as the program does when it loads, and between replies
+        pass
     _forget(session)
     messages, ends, levels, rounds = list[tuple[str, str]](), list[Finished](), Levels(), 0
     for said in question.turns:

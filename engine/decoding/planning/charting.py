@@ -51,10 +51,13 @@ class Chart:
     on_cpu: bool
     unfit: dict[Source, str] = field(default_factory=dict)
 
-    def course(self, preset: Preset, ground: Ground, way: str) -> Generator[Loading, None, Course]:
+    def course(
+        self, preset: Preset, ground: Ground, way: str, *, now: bool = False
+    ) -> Generator[Loading, None, Course]:
         """Return what a reply by ``preset`` may run, loaded and recorded; yields Loading.
 
-        ``way``: names the target, the device and the way it runs there.
+        ``way``: names the target, the device and the way it runs there. ``now``: an answer is waited for, so what has
+        yet to be recorded is left out, where something that guesses is ready.
         """
         whole = gathered(preset, self.models, exits=len(self._exits(ground)) if preset.gathers else 0)
         whole = without(ground.fit(whole), self.unfit)
@@ -65,6 +68,9 @@ class Chart:
             picky=ground.how == "eager",
         )
         course = Course.of(planner, whole, recorded=ground.how == "graphs")
+        ready = course.among(ground.ready) if now and course.recorded else None
+        if ready is not None and any(chain.guessers for chain in ready.chains):
+            return ready
         if preset.gathers:
             for stage in course.whole.stages[:-1]:
                 yield from self._load(stage, ground)

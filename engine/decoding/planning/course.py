@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from engine.config import Preset, Source
@@ -30,9 +30,7 @@ class Course:
         """Return what ``planner`` would choose from of the levels of ``whole``, and no other levels."""
         most = RECORDED if recorded else FREE
         levels = [stage.source for stage in whole.stages]
-        chains = tuple(planner.shortlist(levels, most, recorded=recorded))
-        used = {source for chain in chains for source in chain.sources}
-        return cls(planner, without(whole, set(levels) - used), chains, recorded)
+        return cls(planner, whole, (), recorded).running(planner.shortlist(levels, most, recorded=recorded))
 
     @property
     def presets(self) -> tuple[Preset, ...]:
@@ -41,9 +39,14 @@ class Course:
 
     def among(self, ready: Callable[[Preset], bool]) -> Course:
         """Return it with the chains alone that are ``ready``."""
-        return replace(self, chains=tuple(chain for chain in self.chains if ready(preset_of(self.whole, chain))))
+        return self.running([chain for chain in self.chains if ready(preset_of(self.whole, chain))])
 
     def without(self, sources: Collection[Source]) -> Course:
         """Return it without the levels of ``sources``, and the chains that have one of them."""
         chains = tuple(chain for chain in self.chains if not set(chain.sources) & set(sources))
         return replace(self, whole=without(self.whole, sources), chains=chains)
+
+    def running(self, chains: Sequence[Chain]) -> Course:
+        """Return it with these ``chains``, and the levels that they have."""
+        used = {source for chain in chains for source in chain.sources}
+        return replace(self, whole=without(self.whole, self.whole.sources - used), chains=tuple(chains))

@@ -60,7 +60,6 @@ class Pilot:
     _rounds: int = 0  # of this reply
     _since: int = 0  # the last change
     _left: float | None = None  # when it was turned to another chain
-    _former: Chain | None = None  # the one before
 
     @classmethod
     def of(cls, course: Course, behind: Callable[[Chain], int], clock: Callable[[], float]) -> Pilot:
@@ -100,13 +99,12 @@ class Pilot:
             self._consider(tape)
             planner.thought += self.clock() - began
         self._left = self.clock() if self.chain != before else None
-        self._former = before
         return self._left is not None
 
-    def passed(self, round_: Round) -> None:
-        """Learn from a round that the chain before had begun when another was named, which begins behind it."""
+    def passed(self, round_: Round, former: Chain) -> None:
+        """Learn from a round that the ``former`` chain had begun when another was named, which begins behind it."""
         planner = self.planner
-        planner.beliefs.learn(round_, self.levels, self._former or self.chain)
+        planner.beliefs.learn(round_, self.levels, former)
         planner.rounds += 1
         planner.elapsed += round_.seconds
         self._pay(-SHARE * round_.seconds)

@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 from app.talk.chat import Engine
 from engine.config import PRESETS, Chosen, ModelSet
 from engine.errors import CheckpointError, ContextFull, DeviceError
-from engine.events import Event
+from engine.events import Event, Loading
 from tests.app.scripted import STORY, Opener, ScriptedSession, endless, speculated
 from tests.app.stage import MODELS, Ask, Start
 
@@ -61,6 +61,31 @@ def test_an_answer_that_stalls_can_still_be_left(start: Start, qtbot: QtBot, ses
     assert [m.text for m in running.chat.current.conversation.messages] == ["New", STORY]
     assert len(running.window.transcript.answers) == 1
     assert running.window.transcript.answers[0].source() == STORY
+
+
+def test_a_question_comes_before_what_is_made_ready_between_answers(
+    start: Start, ask: Ask, qtbot: QtBot, session: ScriptedSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Guards: an answer that waits for what was to make it faster; or nothing made ready at all, or for ever."""
+    steps, ended = list[int](), list[int]()
+
+    def rest() -> Iterator[Loading]:
+        try:
+            while True:
+                steps.append(len(ended))
+                yield Loading("Auto on the GPU", 0.5)
+        finally:
+            ended.append(1)
+
+    monkeypatch.setattr(session, "rest", rest)
+    running = start()
+    for before in (0, 1):
+        ask(running, "Hello")
+        qtbot.waitUntil(lambda before=before: steps.count(before) > 3)  # type: ignore[misc]
+    assert len(ended) == 1
+    monkeypatch.undo()
+    ask(running, "Hello")
+    assert len(ended) == 2
 
 
 def test_events_of_another_answer_are_dropped(start: Start, qtbot: QtBot, ask: Ask) -> None:
