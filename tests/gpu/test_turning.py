@@ -96,9 +96,9 @@ def test_who_is_away_reads_along_in_recorded_passes(session: Session, monkeypatc
     plain, _, head, *_, block = chains(session)
     sent = create_autospec(Slots.send, side_effect=Slots.send)
     monkeypatch.setattr(Slots, "send", sent)
-    run = begin(session, plain, "even", 300)
+    run = begin(session, plain, "even")
     for chain in (head, plain, block, plain, head, block):
-        for _ in range(25):
+        for _ in range(12):
             run.round()
         run.turn(chain)
     run.to_the_end()
