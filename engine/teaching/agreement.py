@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-CHUNK = 2048  # positions of the target whose laws are there at a time
+CHUNK = 1 << 25  # probabilities of a law at several positions, each law of them being there at a time
 SHARP = 0.7  # temperature that the overlap is learnt and judged at
 HITS = 4  # of a drafter's likeliest tokens that are looked at
 
@@ -19,26 +19,38 @@ HITS = 4  # of a drafter's likeliest tokens that are looked at
 class Goal:
     """What the target says: its ``states`` (runs, places, width) as its ``head`` [V, width] reads them.
 
-    A drafter has a head for the tokens ``few`` alone. Step k at slot j of a run guesses what follows place j + k.
+    A drafter has a head for the tokens ``few`` alone; None: for all. Step k at slot j of a run guesses what follows
+    place j + k.
     """
 
     states: Tensor
     head: Tensor
-    few: Tensor
+    few: Tensor | None = None
 
     def laws(self, runs: int, *warmths: float) -> Iterator[list[Tensor]]:
         """Give the laws of ``few``, (runs, places, few) float32, some runs at a time: one for each of ``warmths``."""
         for part in torch.split(self.states, runs):
-            full = F.linear(part.to(self.head.dtype), self.head).float()
-            some, found = full[..., self.few], []
+            full, found = F.linear(part.to(self.head.dtype), self.head).float(), []
             for warmth, before in zip(warmths, (1.0, *warmths), strict=False):
                 full.mul_(before / warmth)  # in place: these are the largest of all
-                found.append((some / warmth - full.logsumexp(-1, keepdim=True)).exp_())
+                some = full if self.few is None else full[..., self.few]
+                found.append((some - full.logsumexp(-1, keepdim=True)).exp_())
             yield found
 
-    def runs(self) -> int:
-        """Return how many runs are looked at at a time."""
-        return max(1, CHUNK // self.states.shape[1])
+    def runs(self, share: float = 1.0) -> int:
+        """Return how many runs are looked at at a time, or a ``share`` of as many."""
+        return max(1, int(share * CHUNK) // (self.states.shape[1] * len(self.head)))
+
+    def numbers(self, places: Tensor) -> Tensor:
+        """Return the tokens that stand at ``places`` of a drafter's law."""
+        return places if self.few is None else self.few[places]
+
+    def places(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """Return where ``tokens`` stand in a drafter's law, and which do."""
+        if self.few is None:
+            return tokens, torch.ones_like(tokens, dtype=torch.bool)
+        found = torch.searchsorted(self.few, tokens.contiguous()).clamp(max=len(self.few) - 1)
+        return found, self.few[found] == tokens
 
 
 class Disagreement(torch.autograd.Function):
@@ -54,8 +66,9 @@ class Disagreement(torch.autograd.Function):
         ctx: Any, states: Tensor, table: Tensor, goal: Goal, weight: Tensor, share: float
     ) -> tuple[Tensor, Tensor]:
         """Return the loss and the overlaps at SHARP (steps, runs, slots)."""
+        learns = ctx.needs_input_grad[1]
         slopes, overlaps = torch.empty_like(states), torch.zeros_like(weight)
-        total, of_table = weight.new_zeros(()), torch.zeros_like(table, dtype=torch.float32)
+        total, of_table = weight.new_zeros(()), torch.zeros_like(table, dtype=torch.float32) if learns else None
         kind, slots, runs = goal.head.dtype, states.shape[2], goal.runs()
         cast, whole = table.to(kind), weight.sum().clamp(min=1e-9)
         for number, (plain, sharp) in enumerate(goal.laws(runs, 1.0, SHARP)):
@@ -76,8 +89,9 @@ class Disagreement(torch.autograd.Function):
                 slope.sub_(less, alpha=share / SHARP).add_(q.mul_(less.sum(-1, keepdim=True)), alpha=share / SHARP)
                 slope = slope.mul_(w[..., None]).to(kind)
                 slopes[step, now] = F.linear(slope, cast.T).to(slopes.dtype)
-                of_table += slope.flatten(0, 1).T @ part.flatten(0, 1)
-        ctx.save_for_backward(slopes, of_table.to(table.dtype))
+                if of_table is not None:
+                    of_table += slope.flatten(0, 1).T @ part.flatten(0, 1)
+        ctx.save_for_backward(slopes, of_table if of_table is None else of_table.to(table.dtype))
         ctx.mark_non_differentiable(overlaps)
         return total, overlaps
 
@@ -93,7 +107,7 @@ class Disagreement(torch.autograd.Function):
     def backward(ctx: Any, *above: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of the states and of the table."""
         slopes, of_table = ctx.saved_tensors
-        return above[0] * slopes, above[0] * of_table, None, None, None
+        return above[0] * slopes, None if of_table is None else above[0] * of_table, None, None, None
 
 
 def shared_noise(p: Tensor, q: Tensor, beyond: Tensor) -> Tensor:
@@ -120,7 +134,7 @@ def judged(states: Tensor, table: Tensor, goal: Goal, valid: Tensor, said: Tenso
     "noise": how often draws that share their noise agree. "hit@n": how likely the target's token is among n likeliest.
     """
     found: dict[str, list[Tensor]] = {name: [] for name in ("overlap", "chance", "noise", "greedy", "hit")}
-    slots, runs, kind = states.shape[2], goal.runs(), goal.head.dtype
+    slots, runs, kind = states.shape[2], goal.runs(share=0.25), goal.head.dtype  # in float64, and sorted
     for number, (sharp,) in enumerate(goal.laws(runs, SHARP)):
         now = slice(number * runs, (number + 1) * runs)
         part = goal.states[now]
@@ -131,12 +145,11 @@ def judged(states: Tensor, table: Tensor, goal: Goal, valid: Tensor, said: Tenso
             q = (F.linear(states[step, now].to(kind), table.to(kind)).float() / SHARP).softmax(-1)
             top = q.topk(HITS, -1).indices
             rows["overlap"].append(torch.minimum(p, q).sum(-1))
-            place = torch.searchsorted(goal.few, said[step, now].contiguous()).clamp(max=len(goal.few) - 1)
-            known = goal.few[place] == said[step, now]
+            place, known = goal.places(said[step, now])
             ratio = (q.gather(-1, place[..., None]) / p.gather(-1, place[..., None]).clamp(min=1e-30))[..., 0]
             rows["chance"].append(ratio.clamp(max=1) * known)
             rows["noise"].append(shared_noise(p, q, (1 - p.sum(-1)).clamp(min=0)).float())
-            rows["greedy"].append((goal.few[top[..., 0]] == best[:, step : step + slots]).float())
+            rows["greedy"].append((goal.numbers(top[..., 0]) == best[:, step : step + slots]).float())
             rows["hit"].append(p.gather(-1, top).cumsum(-1))
         for name, several in rows.items():
             found[name].append(torch.stack(several))

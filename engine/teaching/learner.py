@@ -15,43 +15,28 @@ from engine.teaching import saving
 from engine.teaching.agreement import Disagreement, Goal, judged
 from engine.teaching.block import Block
 from engine.teaching.head import Head
-from engine.teaching.muon import Muon
+from engine.teaching.optimising import Optimised
 from engine.teaching.pupil import Ends, Text
 from engine.teaching.rounding import rounded
 
 STEPS, SLOTS = 5, 16  # the head drafts so many tokens, from so many rows in a run
 FADE = {Head: 0.65, Block: 0.6}  # weight of a guess beside that of the one before: about how many live to see it
 SHARE = {Head: 0.45, Block: 0.6}  # of a batch's positions that the loss is taken at
-MATRIX_RATE, RATE, DECAY, WARM_UP = 0.02, 1e-3, 0.01, 100
-SHARP_FROM, SHARP_BY, SHARPEST = 0.25, 0.5, 0.8  # progress from which the overlap itself is learnt, up to which share
-ROUND_FROM = 0.85  # progress from which weights are as they will be stored
 
 
-class Learner:
+class Learner(Optimised):
     """A head or a block with its optimisers: a Pupil."""
 
     def __init__(self, drafter: Head | Block, ends: Ends, pace: float = 1.0, *, again: bool = False) -> None:
-        """``pace`` multiplies all rates; ``again``: it has been through a course before, and learns the overlap."""
-        self.drafter, self.ends, self.pace, self.again = drafter, ends, pace, again
+        """See Optimised."""
+        super().__init__(drafter, drafter.matrices(), pace, again=again)
+        self.drafter, self.ends = drafter, ends
         self.kind: type[Head | Block] = type(drafter)
-        self.stored = [each for each in drafter.parameters() if each.ndim == 2]  # at 4 bits
-        matrices = drafter.matrices()
-        self.matrices = Muon(matrices, decay=DECAY)
-        taken = {id(each) for each in matrices}
-        rest = [each for each in drafter.parameters() if id(each) not in taken]
-        self.rest = torch.optim.AdamW(rest, RATE, (0.9, 0.95), weight_decay=0.0)
-        self.steps, self.tokens = 0, 0
-        self.skipped = torch.zeros((), dtype=torch.int64, device=ends.head.device)
 
     @property
     def taps(self) -> tuple[int, ...]:
         """See Pupil."""
         return self.drafter.sizes.taps
-
-    @property
-    def size(self) -> int:
-        """See Pupil."""
-        return sum(each.numel() for each in self.drafter.parameters())
 
     @property
     def guesses(self) -> int:
@@ -107,15 +92,14 @@ class Learner:
         return torch.stack([flat[:, step : step + slots] for step in range(self.guesses)])
 
     def learn(self, text: Text, progress: float) -> Tensor:
-        """Take one step; returns the loss. A gradient that is not finite counts for nothing."""
-        sharp = 1.0 if self.again else (progress - SHARP_FROM) / (SHARP_BY - SHARP_FROM)
-        share = SHARPEST * min(1.0, max(0.0, sharp))
+        """Take one step; returns the loss."""
         places, valid = self.runs(text)
         goal, counts = self.goal(text, places), self.guessed(valid).float()
         counts = counts * (FADE[self.kind] ** torch.arange(self.guesses, device=counts.device))[:, None, None]
-        with rounded(self.stored) if progress >= ROUND_FROM else nullcontext():
+        with self.worn(progress):
             states = self.states(text, places)
-            loss, overlaps = Disagreement.of(states, self.drafter.table(), goal, counts, share)
+            table = self.drafter.table()
+            loss, overlaps = Disagreement.of(states, table, goal, counts, self.share(progress))
             whole = loss
             if isinstance(self.drafter, Block):
                 sure = F.binary_cross_entropy_with_logits(
@@ -123,45 +107,13 @@ class Learner:
                 )
                 whole = loss + sure / counts.sum().clamp(min=1e-9)
             torch.autograd.backward(whole)
-        self._move(progress)
+        self.move(progress)
         self.tokens += text.tokens.numel()
         return loss.detach()
 
-    def _move(self, progress: float) -> None:
-        """Move the weights along their gradients, and clear these."""
-        norm = torch.nn.utils.clip_grad_norm_(self.drafter.parameters(), 1.0)
-        self.skipped += (~torch.isfinite(norm)).long()  # its clipped gradients are no numbers; nobody waits to see
-        for weight in self.drafter.parameters():
-            if weight.grad is not None:
-                weight.grad.nan_to_num_(0.0, 0.0, 0.0)
-        self.steps += 1
-        flat = 0.0 if self.again else SHARP_FROM
-        rate = self.pace * min(1.0, self.steps / WARM_UP) * min(1.0, max(0.01, (1 - progress) / (1 - flat)))
-        self.matrices.step(MATRIX_RATE * rate)
-        for group in self.rest.param_groups:
-            group["lr"] = RATE * rate
-        self.rest.step()
-        self.drafter.zero_grad()
-
     def state(self) -> dict[str, Any]:
-        """Return all that a learner like this one needs to go on, without copying it."""
-        return {
-            "few": self.drafter.get_buffer("few"),
-            "drafter": {name: weight.detach() for name, weight in self.drafter.named_parameters()},
-            "matrices": list(self.matrices.velocity.values()),
-            "rest": self.rest.state_dict(),
-            "steps": self.steps,
-            "tokens": self.tokens,
-        }
-
-    @torch.no_grad()
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from a ``state`` of a drafter of the same shape."""
-        self.drafter.load_state_dict(state["drafter"])
-        for velocity, stored in zip(self.matrices.velocity.values(), state["matrices"], strict=True):
-            velocity.copy_(stored)
-        self.rest.load_state_dict(state["rest"])
-        self.steps, self.tokens = state["steps"], state["tokens"]
+        """See Pupil."""
+        return super().state() | {"few": self.drafter.get_buffer("few")}
 
     def weights(self) -> dict[str, Tensor]:
         """See Pupil."""

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # quintic that drives singular values towards 1, from the author's post
+BATCH = 1 << 26  # weights that are moved together at most: what that takes is there a few times in between
 
 
 @torch.no_grad()
@@ -24,26 +25,34 @@ def orthogonal(matrices: Tensor, steps: int = 5) -> Tensor:
 
 
 class Muon:
-    """Steps 2-D weights by the orthogonalised Nesterov momentum of their gradients."""
+    """Steps 2-D weights by the orthogonalised Nesterov momentum of their gradients.
+
+    ``velocity``: the momenta (count, rows, columns) of each of ``groups``, bfloat16: what is made of them is no finer.
+    """
 
     def __init__(self, weights: Iterable[nn.Parameter], momentum: float = 0.95, decay: float = 0.1) -> None:
         self.momentum, self.decay = momentum, decay
-        self.groups: dict[tuple[int, int], list[nn.Parameter]] = {}
+        alike: dict[tuple[int, int], list[nn.Parameter]] = {}
         for weight in weights:
             low, high = sorted(weight.shape)
-            self.groups.setdefault((low, high), []).append(weight)
-        self.velocity = {
-            size: torch.zeros(len(group), *size, device=group[0].device) for size, group in self.groups.items()
-        }
+            alike.setdefault((low, high), []).append(weight)
+        self.groups: list[list[nn.Parameter]] = []
+        for (low, high), several in alike.items():
+            most = max(1, BATCH // (low * high))
+            self.groups += [several[first : first + most] for first in range(0, len(several), most)]
+        self.velocity = [
+            torch.zeros(len(group), *sorted(group[0].shape), dtype=torch.bfloat16, device=group[0].device)
+            for group in self.groups
+        ]
 
     @torch.no_grad()
     def step(self, rate: float) -> None:
         """Move every weight by at most ``rate`` per singular direction, times sqrt(rows / columns) if tall."""
-        for size, group in self.groups.items():
+        for group, velocity in zip(self.groups, self.velocity, strict=True):
             gradient = torch.stack([_wide(weight.grad) for weight in group if weight.grad is not None])
-            velocity = self.velocity[size]
-            velocity.lerp_(gradient, 1 - self.momentum)
-            update = orthogonal(gradient.lerp_(velocity, self.momentum))
+            moved = velocity.float().lerp_(gradient, 1 - self.momentum)
+            velocity.copy_(moved)
+            update = orthogonal(gradient.lerp_(moved, self.momentum))
             for weight, direction in zip(group, update.unbind(), strict=True):
                 rows, columns = weight.shape
                 weight.mul_(1 - rate * self.decay)

@@ -33,7 +33,7 @@ def test_the_loss_has_the_gradient_that_differentiating_it_gives(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Guards against a slope of another loss, and against runs left out where there is more than one chunk."""
-    monkeypatch.setattr(agreement, "CHUNK", 2 * (STEPS + SLOTS - 1))
+    monkeypatch.setattr(agreement, "CHUNK", 2 * (STEPS + SLOTS - 1) * VOCABULARY)
     for share in (0.0, 0.6):
         states, table, goal, weight = given()
         loss, overlaps = Disagreement.of(states, table, goal, weight, share)

@@ -1,0 +1,92 @@
+"""How what is taught moves its weights, and what it learns when: the same for every kind of drafter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from engine.teaching.muon import Muon
+from engine.teaching.rounding import rounded
+
+MATRIX_RATE, RATE, DECAY, WARM_UP = 0.02, 1e-3, 0.01, 100
+SHARP_FROM, SHARP_BY, SHARPEST = 0.25, 0.5, 0.8  # progress from which the overlap itself is learnt, up to which share
+ROUND_FROM = 0.85  # progress from which weights are as they will be stored
+
+
+class Optimised:
+    """Weights that learn, with their optimisers: what all Pupils have alike.
+
+    ``steps`` taken and ``tokens`` read so far; ``skipped``: how many steps' gradients were no numbers, int64 ().
+    """
+
+    def __init__(
+        self, learns: nn.Module, matrices: Sequence[nn.Parameter], pace: float = 1.0, *, again: bool = False
+    ) -> None:
+        """``matrices``: those weights of ``learns`` that Muon moves; AdamW has the rest.
+
+        ``pace`` multiplies all rates; ``again``: it has been through a course before, and learns the overlap.
+        """
+        self.learns, self.pace, self.again = learns, pace, again
+        self.stored = [each for each in learns.parameters() if each.requires_grad and each.ndim == 2]  # at 4 bits
+        self.matrices = Muon(matrices, decay=DECAY)
+        taken = {id(each) for each in matrices}
+        rest = [each for each in learns.parameters() if each.requires_grad and id(each) not in taken]
+        self.rest = torch.optim.AdamW(rest, RATE, (0.9, 0.95), weight_decay=0.0)
+        self.steps, self.tokens = 0, 0
+        self.skipped = torch.zeros((), dtype=torch.int64, device=matrices[0].device)
+
+    @property
+    def size(self) -> int:
+        """See Pupil."""
+        return sum(each.numel() for each in self.learns.parameters() if each.requires_grad)
+
+    def share(self, progress: float) -> float:
+        """Return how much of the loss is the overlap at its temperature; the rest is the divergence."""
+        sharp = 1.0 if self.again else (progress - SHARP_FROM) / (SHARP_BY - SHARP_FROM)
+        return SHARPEST * min(1.0, max(0.0, sharp))
+
+    def worn(self, progress: float) -> AbstractContextManager[None]:
+        """Return the context of a step: towards the end weights are as they will be stored."""
+        return rounded(self.stored) if progress >= ROUND_FROM else nullcontext()
+
+    def move(self, progress: float) -> None:
+        """Move the weights along their gradients, and clear these. One that is not finite counts for nothing."""
+        norm = torch.nn.utils.clip_grad_norm_(self.learns.parameters(), 1.0)
+        self.skipped += (~torch.isfinite(norm)).long()  # its clipped gradients are no numbers; nobody waits to see
+        for weight in self.learns.parameters():
+            if weight.grad is not None:
+                weight.grad.nan_to_num_(0.0, 0.0, 0.0)
+        self.steps += 1
+        flat = 0.0 if self.again else SHARP_FROM
+        rate = self.pace * min(1.0, self.steps / WARM_UP) * min(1.0, max(0.01, (1 - progress) / (1 - flat)))
+        self.matrices.step(MATRIX_RATE * rate)
+        for group in self.rest.param_groups:
+            group["lr"] = RATE * rate
+        self.rest.step()
+        self.learns.zero_grad()
+
+    def state(self) -> dict[str, Any]:
+        """Return weights, momenta and counts, without copying them."""
+        return {
+            "drafter": {name: each.detach() for name, each in self.learns.named_parameters() if each.requires_grad},
+            "matrices": list(self.matrices.velocity),
+            "rest": self.rest.state_dict(),
+            "steps": self.steps,
+            "tokens": self.tokens,
+        }
+
+    @torch.no_grad()
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a ``state`` of weights of the same shapes."""
+        learnt: Mapping[str, Tensor] = state["drafter"]
+        for name, weight in self.learns.named_parameters():
+            if weight.requires_grad:
+                weight.copy_(learnt[name])
+        for velocity, stored in zip(self.matrices.velocity, state["matrices"], strict=True):
+            velocity.copy_(stored)
+        self.rest.load_state_dict(state["rest"])
+        self.steps, self.tokens = state["steps"], state["tokens"]
