@@ -24,6 +24,7 @@ from engine.events import Event, Finished, to_json
 from engine.gpus import CAP
 from engine.library import Library, starter_models, starting_preset
 from engine.library.provenance import checkpoint_in
+from engine.library.taught import with_taught
 from engine.pace import Paces
 from engine.printable import printable
 from engine.teaching.printing import Printing
@@ -84,7 +85,7 @@ def _models(arguments: argparse.Namespace) -> ModelSet:
 def _models_in(folder: Path) -> ModelSet:
     """Return the set in ``folder``; one of the Hub client's cache is its newest version, called as the model is."""
     newest = checkpoint_in(folder)
-    found = models_in(newest)
+    found = with_taught(models_in(newest))
     named = folder.name.removeprefix("models--").replace("--", "/", 1)
     return found if newest == folder else replace(found, name=named)
 

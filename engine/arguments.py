@@ -12,10 +12,11 @@ from engine.config import AUTOMATIC, PRESETS, ROOM, USUAL, WEIGHTS, Chosen, Pres
 from engine.config.tailoring import RECIPES, WAYS, tailored
 from engine.gpus import CAP
 from engine.library import terminal as models
+from engine.teaching.offered import OFFERED
 from engine.version import VERSION
 
 Command = Callable[[argparse.Namespace], int]
-TAUGHT = ("head", "block")  # engine/teaching/kinds.py has what each is; nothing here imports torch
+TAUGHT = tuple(OFFERED)
 
 
 def parser(description: str, *, ask: Command, chat: Command, bench: Command, teach: Command) -> argparse.ArgumentParser:

@@ -8,13 +8,15 @@ from engine.config import TARGET, ModelSet, Role
 from engine.errors import ModelSetError
 from engine.library.catalogue import CATALOGUE, CatalogueSet
 from engine.library.record import Installed
+from engine.library.taught import with_taught
 
 
 def model_sets(models: Iterable[Installed]) -> dict[str, ModelSet]:
     """Return what is offered to load: the catalogue's sets that are whole, then every other model as a set of one.
 
     By catalogue name or repository; the sets themselves are called as a person knows them. A model that is there
-    only as a level of a whole set is left out, but can be had by name. Each has the drafters that were made for it.
+    only as a level of a whole set is left out, but can be had by name. Each has the drafters that were made for it,
+    here or elsewhere.
     """
     ready = _ready(models)
     sets = _whole(ready)
@@ -92,4 +94,4 @@ def _alone(model: Installed, ready: Mapping[str, Installed]) -> ModelSet:
 
 def _set(name: str, levels: Mapping[Role, Installed], ready: Mapping[str, Installed]) -> ModelSet:
     drafters = drafters_for(levels[TARGET].repository, ready.values())
-    return ModelSet(name, {role: model.folder for role, model in (drafters | dict(levels)).items()})
+    return with_taught(ModelSet(name, {role: model.folder for role, model in (drafters | dict(levels)).items()}))

@@ -24,6 +24,7 @@ from engine.config import ModelSet, tiny_models
 from engine.files import read_object
 from engine.library import embedding, students
 from engine.library.faults import LibraryError
+from engine.library.taught import with_taught
 
 TITLE = "SmolLM2 (starter)"
 MODEL = "SmolLM2-135M-Instruct"
@@ -39,10 +40,15 @@ _TROUBLE = "trouble.txt"  # why it is not there, as set-up found
 
 
 def starter_models() -> ModelSet:
-    """Return the models that answer until others are chosen: SmolLM2 where it is prepared, else the tiny ones."""
+    """Return the models that answer until others are chosen: SmolLM2 where it is prepared, else the tiny ones.
+
+    With what the target was taught on this machine.
+    """
     folder = prepared()
-    if folder is None:
-        return tiny_models()
+    return with_taught(tiny_models() if folder is None else _with_students(folder))
+
+
+def _with_students(folder: Path) -> ModelSet:
     smaller = _students(folder, students.source())
     if smaller is None or not smaller.is_dir():
         return ModelSet.alone(TITLE, folder)

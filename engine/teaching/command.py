@@ -26,12 +26,12 @@ from engine.errors import SettingError, UpdraftError
 from engine.events import finished
 from engine.files import read_object
 from engine.gpus import device_of
-from engine.library import Library
+from engine.library.taught import home_of, keep
 from engine.model import load
 from engine.teaching import room
 from engine.teaching.course import Course, Plan
 from engine.teaching.frozen import Frozen
-from engine.teaching.home import Asked, forget_texts, home_of, note
+from engine.teaching.home import Asked, forget_texts, held, note
 from engine.teaching.kinds import KINDS, Kind
 from engine.teaching.protocol import Ended, Said, Stopped
 from engine.teaching.steering import Steering, Stopping
@@ -52,10 +52,10 @@ def teach(arguments: argparse.Namespace, models: ModelSet, steering: Steering) -
     Started again for the same model it goes on where it was, however it ended; --fresh begins anew.
     """
     folder = home_of(models.target) / arguments.what
-    if arguments.fresh:
-        shutil.rmtree(folder, ignore_errors=True)
     asked = Asked(arguments.what, arguments.minutes, own=arguments.own is not None)
-    with in_words(models.name):
+    with in_words(models.name), held(folder):
+        if arguments.fresh:
+            shutil.rmtree(folder, ignore_errors=True)
         note(folder, asked)
         try:
             ended = _through(arguments, models, folder, steering)
@@ -90,7 +90,7 @@ def _through(arguments: argparse.Namespace, models: ModelSet, folder: Path, stee
         prompts = own + prompts[: max(len(own), FEWEST)]
     made = folder / "made"
     _taught(models, kind, device, plan, prompts, folder, made, steering)
-    tried = try_out(models, kind, made, arguments.device, steering.say)
+    tried = try_out(models, kind, made, arguments.device, steering)
     kept, outcome = _kept(tried, models, kind, made, arguments.out)
     return Ended(tried.sentence(), kept, outcome, str(made))
 
@@ -187,10 +187,5 @@ def _kept(tried: Tried, models: ModelSet, kind: Kind, made: Path, out: Path | No
         return False, f"It lies in {out}."
     if not tried.keeps:
         return False, f"It is not faster, so nothing was changed. It lies in {made}; more time would teach it more."
-    library = Library.open()
-    own = next((model for model in library.models() if model.folder == models.target), None)
-    if own is None:
-        return False, f"It lies in {made}. Copy it to {models.target / kind.role}, where it goes with the model."
-    for _ in library.add_drafter(made, own.name):
-        pass
-    return True, f"{own.name} has it now, as the method {kind.preset.name}."
+    keep(models.target, kind.role, made)
+    return True, f"{models.name} has it now, as the method {kind.preset.title}."

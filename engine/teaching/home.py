@@ -7,12 +7,13 @@ import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from hashlib import sha256
 from pathlib import Path
 
-from platformdirs import user_data_path
+from filelock import FileLock, Timeout
 
+from engine.errors import UpdraftError
 from engine.files import replace_file
+from engine.library.taught import home_of
 
 ASKED, PROGRESS = "asked.json", "progress.json"
 OWN = "own.jsonl"  # a person's own questions, where they are to be learnt by
@@ -41,12 +42,22 @@ class Begun:
     spent: float
 
 
-def home_of(target: Path) -> Path:
-    """Return where what is taught to the model in ``target`` is kept, by what its files hold."""
-    known = sha256((target / "config.json").read_bytes())
-    for file in sorted(target.glob("*.safetensors")):
-        known.update(f"{file.name} {file.stat().st_size}".encode())
-    return user_data_path("Updraft", appauthor=False) / "teaching" / f"{target.name}-{known.hexdigest()[:8]}"
+def lock_of(folder: Path) -> Path:
+    """Return the file that is locked while the course in ``folder`` is under way; it outlives the folder."""
+    return folder.with_name(f".{folder.name}.lock")
+
+
+@contextlib.contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Keep the course in ``folder`` to this process meanwhile; raises UpdraftError while another one has it."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(lock_of(folder), timeout=0):
+            yield
+    except Timeout as cause:
+        raise UpdraftError(
+            "This is being taught already, by another window or in a terminal.", "Wait until it is done, or stop it."
+        ) from cause
 
 
 def note(folder: Path, asked: Asked) -> None:

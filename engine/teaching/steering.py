@@ -43,6 +43,11 @@ class Steering:
             self._stops = self._stops or word == STOP
             self._turn.notify_all()
 
+    @property
+    def wanted(self) -> bool:
+        """Tell whether work is to wait or to leave off now."""
+        return self._pauses or self._stops
+
     def held_up(self) -> bool:
         """Return as soon as work may go on: True where it is to leave off."""
         with self._turn:

@@ -1,8 +1,11 @@
-"""A new drafter on trial: the same answers without one, with it, and with the one there was, one set after another."""
+"""A new drafter on trial: the same answers without one, with it, and with the one there was, one set after another.
+
+It makes room for others as a course does: an answer during which it is to wait is given once more.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
@@ -11,6 +14,7 @@ from engine.config import PRESETS, ModelSet, Preset, Sampling
 from engine.events import Finished, finished
 from engine.session import Session
 from engine.teaching.kinds import Kind
+from engine.teaching.steering import Steering
 
 QUESTIONS = (  # nothing like them is among the prompts that a model learns by
     "Why do leaves turn yellow in autumn?",
@@ -50,30 +54,41 @@ class Tried:
         return f"{found} (in {len(QUESTIONS)} answers of up to {LENGTH} tokens)."
 
 
-def try_out(models: ModelSet, kind: Kind, folder: Path, device: str, say: Callable[[str], None]) -> Tried:
-    """Answer with the drafter of that ``kind`` in ``folder``, without it, and with the one that ``models`` has."""
+def try_out(models: ModelSet, kind: Kind, folder: Path, device: str, steering: Steering) -> Tried:
+    """Answer with the drafter of that ``kind`` in ``folder``, without it, and with the one that ``models`` has.
+
+    Raises Stopping where it is to leave off.
+    """
     sets = {"plain": (models, PRESETS["plain"]), "new": (_with(models, kind.role, folder), kind.preset)}
     if kind.role in models.models:
         sets["old"] = models, kind.preset
-    return Tried({name: _paces(*each, device, say, name) for name, each in sets.items()})
+    return Tried({name: _paces(*each, device, steering, name) for name, each in sets.items()})
 
 
 def _with(models: ModelSet, role: str, folder: Path) -> ModelSet:
     return ModelSet(models.name, {**models.models, role: folder})
 
 
-def _paces(models: ModelSet, preset: Preset, device: str, say: Callable[[str], None], name: str) -> tuple[float, ...]:
+def _paces(models: ModelSet, preset: Preset, device: str, steering: Steering, name: str) -> tuple[float, ...]:
     """Return the tokens a second of every answer through ``preset``, behind one that warms up."""
-    say(f"trying: {name}")
+    steering.say(f"trying: {name}")
     session = finished(Session.open(models, device, room=1024))
     try:
-        return tuple(_pace(session, preset, question) for question in (QUESTIONS[0], *QUESTIONS))[1:]
+        return tuple(pace(session, preset, question, steering) for question in (QUESTIONS[0], *QUESTIONS))[1:]
     finally:
         session.close()
 
 
-def _pace(session: Session, preset: Preset, question: str) -> float:
+def pace(session: Session, preset: Preset, question: str, steering: Steering) -> float:
+    """Return the tokens a second of an answer through ``preset`` that nothing interrupted."""
     asked: Sequence[tuple[str, str]] = [("user", question)]
-    *_, last = session.reply(asked, preset=preset, sampling=Sampling(WARMTH, seed=1), max_tokens=LENGTH)
-    assert isinstance(last, Finished)  # noqa: S101 - as every reply ends
-    return last.tokens_per_second
+    while True:
+        steering.pass_by()
+        events = session.reply(asked, preset=preset, sampling=Sampling(WARMTH, seed=1), max_tokens=LENGTH)
+        for event in events:
+            if steering.wanted:
+                break
+            if isinstance(event, Finished):
+                return event.tokens_per_second
+        if isinstance(events, Generator):
+            events.close()  # the next one begins with caches in order

@@ -16,12 +16,12 @@ from engine.arguments import TAUGHT
 from engine.bench.shapes import SHAPES, random_transformer
 from engine.config import PRESETS, ModelSet, Preset, Sampling
 from engine.events import Finished
+from engine.library.taught import home_of
 from engine.model import Transformer, load
 from engine.session import Session
 from engine.teaching.command import config_of, read_prompts
 from engine.teaching.course import RIGHT, Course, Plan
 from engine.teaching.frozen import Frozen
-from engine.teaching.home import home_of
 from engine.teaching.kinds import KINDS
 from engine.teaching.steering import Stopping
 from engine.teaching.worth import worth

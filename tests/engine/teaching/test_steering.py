@@ -11,7 +11,9 @@ from queue import Empty, Queue
 import pytest
 
 from engine.config import ModelSet
-from engine.teaching.home import OWN, Asked, begun, forget_texts, home_of, note
+from engine.errors import UpdraftError
+from engine.library.taught import home_of
+from engine.teaching.home import OWN, Asked, begun, forget_texts, held, note
 from engine.teaching.printing import Printing
 from engine.teaching.process import Teacher
 from engine.teaching.protocol import Ended, Failed, Held, News, Said, Stopped, Told, decode, encode
@@ -79,7 +81,7 @@ def test_lines_for_a_terminal_come_now_and_then() -> None:
 def test_what_was_begun_is_known_and_texts_are_forgotten(
     family: ModelSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.teaching.home.user_data_path", lambda *_, **__: tmp_path)
+    monkeypatch.setattr("engine.library.taught.user_data_path", lambda *_, **__: tmp_path)
     folder = home_of(family.target) / "head"
     assert begun(family.target) == []
     note(folder, Asked("head", 30.0, own=True))
@@ -91,6 +93,18 @@ def test_what_was_begun_is_known_and_texts_are_forgotten(
     assert not (folder / OWN).exists()
     (folder / "asked.json").write_text("{")
     assert begun(family.target) == []
+
+
+def test_a_course_is_one_process_s_at_a_time(tmp_path: Path) -> None:
+    folder = tmp_path / "home" / "head"
+    with held(folder):
+        folder.mkdir()  # as a new course makes it, and a fresh one removes it
+        with pytest.raises(UpdraftError, match="being taught already"), held(folder):
+            pass
+        with held(folder.with_name("block")):
+            pass
+    with held(folder):
+        pass
 
 
 class Heard:
