@@ -77,9 +77,9 @@ class Teacher:
         self._process.kill()
         self._process.wait()
 
-    def join(self) -> None:
-        """Wait until it has ended and was heard to the end; not to be called from ``hear`` or ``ended``."""
-        self._listener.join()
+    def join(self, seconds: float | None = None) -> None:
+        """Wait until it has ended and was heard to the end, for ``seconds`` at most; not from ``hear`` or ``ended``."""
+        self._listener.join(seconds)
 
     def _write(self, word: str) -> None:
         """Send ``word``, unless the process has ended."""
