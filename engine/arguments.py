@@ -133,6 +133,12 @@ def _add_teaching_options(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--out", type=Path, metavar="FOLDER", help="write it there, and change nothing else")
     command.add_argument("--batch", type=_count, help="tokens a step (default: as suits the device)")
+    command.add_argument(
+        "--layers", type=_count, metavar="N", help="how many layers a draft or a qualifier has (default: a share)"
+    )
+    command.add_argument(
+        "--initial", type=Path, metavar="FOLDER", help="begin a draft or a qualifier with the layers of this one"
+    )
     command.add_argument("--fresh", action="store_true", help="begin anew, whatever was taught before")
     command.add_argument(
         "--json",

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from torch import Tensor
 
 from engine.architecture import Architecture
+from engine.events import finished
+from engine.model import load
 from engine.teaching.block import Block
-from engine.teaching.frozen import Frozen
+from engine.teaching.draft import Draft, kept, pruned
+from engine.teaching.frozen import Frozen, config_of
 from engine.teaching.head import Head
 from engine.teaching.layer import Sizes
 from engine.teaching.learner import Learner
@@ -30,6 +35,26 @@ def block(target: Frozen, few: Tensor, mask: int = 0) -> Learner:
     drafter = Block(sizes, few, LAYERS, BLOCK, mask, RANK).to(target.device)
     drafter.begin(target.ends.head, target.norm, [target.mlp(depth - LAYERS + layer) for layer in range(LAYERS)])
     return Learner(drafter, target.ends)
+
+
+def draft(target: Frozen, few: Tensor, layers: int, initial: Path | None = None) -> Draft:
+    """Return a model of so many ``layers`` of ``target``, read for the tokens ``few``, ready to learn.
+
+    ``initial``: the folder of one that has learnt before, of whose layers it is made then.
+    """
+    return _small(target, few, layers, initial, drafts=True)
+
+
+def qualifier(target: Frozen, few: Tensor, layers: int, initial: Path | None = None) -> Draft:
+    """Return what ``draft`` does, read for all tokens."""
+    return _small(target, few, layers, initial, drafts=False)
+
+
+def _small(target: Frozen, few: Tensor, layers: int, initial: Path | None, *, drafts: bool) -> Draft:
+    source = target
+    if initial is not None:
+        source = Frozen(finished(load(initial, target.device, dense_head=True)), (), config_of(initial))
+    return Draft(target, pruned(source, kept(source.shape.layers, layers)), few, drafts=drafts)
 
 
 def sizes_of(shape: Architecture, few: int, taps: tuple[int, ...]) -> Sizes:

@@ -7,14 +7,13 @@ import gc
 import json
 import lzma
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from hashlib import file_digest as digest_of
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -24,16 +23,16 @@ from engine.config import ModelSet
 from engine.dimensions import read_dimensions
 from engine.errors import SettingError, UpdraftError
 from engine.events import finished
-from engine.files import read_object
 from engine.gpus import device_of
 from engine.library.taught import home_of, keep
 from engine.model import load
 from engine.teaching import room
 from engine.teaching.course import Course, Plan
-from engine.teaching.frozen import Frozen
+from engine.teaching.frozen import Frozen, config_of
 from engine.teaching.home import Asked, forget_texts, held, note
 from engine.teaching.kinds import KINDS, Kind
 from engine.teaching.protocol import Ended, Said, Stopped
+from engine.teaching.pupil import Pupil
 from engine.teaching.steering import Steering, Stopping
 from engine.teaching.trial import Tried, try_out
 from engine.teaching.trouble import in_words
@@ -77,9 +76,7 @@ def _through(arguments: argparse.Namespace, models: ModelSet, folder: Path, stee
         )
     device, kind = device_of(arguments.device), KINDS[arguments.what]
     dimensions = read_dimensions(models.target)
-    if dimensions.architecture.layers < kind.least:
-        hint = f"Choose a model of {kind.least} layers or more."
-        raise SettingError(f"{models.name} has too few layers to look into.", hint)
+    _suits(kind, models, dimensions.architecture, arguments)
     plan = replace(_plan(arguments, dimensions.architecture, device), few=kind.few)
     if device.type == "cuda":
         needs = room.needed(dimensions, min(plan.few, dimensions.architecture.vocabulary), plan.batch)
@@ -89,10 +86,24 @@ def _through(arguments: argparse.Namespace, models: ModelSet, folder: Path, stee
         own = read_prompts(arguments.own, fewest=1)
         prompts = own + prompts[: max(len(own), FEWEST)]
     made = folder / "made"
-    _taught(models, kind, device, plan, prompts, folder, made, steering)
+    layers = arguments.layers or kind.layers(dimensions.architecture.layers)
+    begin = partial(kind.begin, layers=layers, initial=arguments.initial) if layers else kind.begin
+    _taught(models, begin, device, plan, prompts, folder, made, steering)
     tried = try_out(models, kind, made, arguments.device, steering)
     kept, outcome = _kept(tried, models, kind, made, arguments.out)
     return Ended(tried.sentence(), kept, outcome, str(made))
+
+
+def _suits(kind: Kind, models: ModelSet, shape: Architecture, arguments: argparse.Namespace) -> None:
+    """Raise SettingError where the kind is none for this model, or what was asked for none of this kind."""
+    if shape.layers < kind.least:
+        hint = f"Choose a model of {kind.least} layers or more."
+        raise SettingError(f"{models.name} has too few layers to look into.", hint)
+    if not kind.share and (arguments.layers or arguments.initial):
+        raise SettingError(f"{kind.called.capitalize()} has layers of its own.", "Leave --layers and --initial out.")
+    if arguments.out is None and (lacking := sorted(kind.needs - models.models.keys())):
+        hint = f"Teach it one first: --what {lacking[0]}."
+        raise SettingError(f"{models.name} has no {lacking[0]} that {kind.called} could judge.", hint)
 
 
 def _plan(arguments: argparse.Namespace, shape: Architecture, device: torch.device) -> Plan:
@@ -128,7 +139,7 @@ def _prompt(line: str) -> str:
 
 def _taught(
     models: ModelSet,
-    kind: Kind,
+    begin: Callable[..., Pupil],
     device: torch.device,
     plan: Plan,
     prompts: Sequence[str],
@@ -144,8 +155,8 @@ def _taught(
     target = Frozen(model, tokenizer.ends, config_of(models.target))
     rendered = [tokenizer.render([("user", prompt)]) for prompt in prompts]
     short = [each for each in rendered if len(each) <= LONGEST_PROMPT]
-    begin = partial(kind.begin, target)
-    course = Course(folder, target, short, plan, begin, clock=steering.clock, held_up=steering.held_up)
+    beginning = partial(begin, target)
+    course = Course(folder, target, short, plan, beginning, clock=steering.clock, held_up=steering.held_up)
     if course.done:
         steering.tell(Said(f"going on from {course.done:.0%}"))
     for news in course.run():
@@ -155,15 +166,6 @@ def _taught(
     if device.type == "cuda":
         gc.collect()
         torch.cuda.empty_cache()
-
-
-def config_of(folder: Path) -> Any:
-    """Return the model's description as transformers reads it, without what its weights were quantised by."""
-    from transformers import AutoConfig
-
-    values = read_object(folder / "config.json")
-    values.pop("quantization_config", None)
-    return AutoConfig.for_model(**values)
 
 
 def digests(folder: Path) -> dict[str, str]:

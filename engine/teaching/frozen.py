@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from engine.budget import free_memory
+from engine.files import read_object
 from engine.model import Transformer
 from engine.teaching.lending import lent
 from engine.teaching.pupil import Ends, Text
@@ -31,25 +33,34 @@ class Frozen:
         dense = model.dtype if 2 * self.shape.parameters < spare else None
         self._model = lent(model, config, dense=dense).requires_grad_(requires_grad=False)
         self._stops = sorted(ends)
-        inner = self._model.model
-        self.ends = Ends(inner.embed_tokens.weight, self._model.lm_head.weight)
+        self.ends = Ends(self.inner.embed_tokens.weight, self._model.lm_head.weight)
+
+    @property
+    def inner(self) -> Any:
+        """The model as transformers runs it, below its head."""
+        return self._model.model
+
+    @property
+    def folder(self) -> Path:
+        """Where its checkpoint lies."""
+        return Path(self._model.config.name_or_path)
 
     @property
     def norm(self) -> Tensor:
         """The scale of the norm before its head, [width]."""
-        weight: Tensor = self._model.model.norm.weight
+        weight: Tensor = self.inner.norm.weight
         return weight
 
     def mlp(self, layer: int) -> dict[str, Tensor]:
         """Return the feed-forward weights of ``layer`` by their published names, float32, for a layer that learns."""
-        part = self._model.model.layers[layer].mlp
-        return {f"{name}.weight": _dense(getattr(part, name)) for name in ("gate_proj", "up_proj", "down_proj")}
+        part = self.inner.layers[layer].mlp
+        return {f"{name}.weight": dense(getattr(part, name)) for name in ("gate_proj", "up_proj", "down_proj")}
 
     @torch.no_grad()
     def read(self, tokens: Tensor, said: Tensor, taps: Collection[int]) -> Text:
         """Read ``tokens`` (rows, time); places behind the end of a row may hold anything. See Text."""
         with self._tapped(taps) as found:
-            last = self._model.model(input_ids=tokens, use_cache=False).last_hidden_state
+            last = self.inner(input_ids=tokens, use_cache=False).last_hidden_state
         return Text(tokens, said, found, last)
 
     @contextmanager
@@ -60,7 +71,7 @@ class Frozen:
         def keeping(tap: int) -> Callable[..., None]:
             return lambda _layer, given, named: found.__setitem__(tap, given[0] if given else named["hidden_states"])
 
-        layers = self._model.model.layers
+        layers = self.inner.layers
         hooks = [layers[tap].register_forward_pre_hook(keeping(tap), with_kwargs=True) for tap in taps]
         try:
             yield found
@@ -106,8 +117,17 @@ class Frozen:
         return reply[: end + 1]
 
 
-def _dense(part: Any) -> Tensor:
-    """Return the weights of a linear layer one by one, float32."""
+def config_of(folder: Path) -> Any:
+    """Return the model's description as transformers reads it, without what its weights were quantised by."""
+    from transformers import AutoConfig
+
+    values = read_object(folder / "config.json")
+    values.pop("quantization_config", None)
+    return AutoConfig.for_model(**values, name_or_path=str(folder))
+
+
+def dense(part: Any) -> Tensor:
+    """Return the weights of a layer's part one by one, float32."""
     weight = part.weight
     if hasattr(weight, "quant_state"):
         from bitsandbytes.functional import dequantize_4bit

@@ -6,11 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from torch import Tensor
-
-from engine.config import PRESETS, Preset, Role
+from engine.config import PRESETS, TARGET, Preset, Role
 from engine.teaching import beginning
-from engine.teaching.frozen import Frozen
 from engine.teaching.pupil import Pupil
 
 
@@ -20,20 +17,33 @@ class Kind:
 
     ``begin`` returns one before it has learnt anything, of the target and the tokens it is to guess among, int64 in
     order of their numbers; of these there are ``few`` at most, the commonest. ``preset``: the method that it is tried
-    with. ``least``: the layers that a target must have.
+    with. ``least``: the layers that a target must have. ``share``: of its layers, those that it has itself, where it is
+    a model; ``begin`` takes their number, and the folder of another to begin as, besides.
     """
 
     called: str
     role: Role
-    begin: Callable[[Frozen, Tensor], Pupil]
+    begin: Callable[..., Pupil]
     preset: Preset
     few: int = 8192
     least: int = 7
+    share: float = 0.0
+
+    @property
+    def needs(self) -> frozenset[Role]:
+        """What a set of models must have beside it so that its method runs."""
+        return self.preset.roles - {self.role, TARGET}
+
+    def layers(self, depth: int) -> int:
+        """Return how many layers it has by itself beside a target of ``depth``; 0 for what is no model."""
+        return max(2, round(self.share * depth)) if self.share else 0
 
 
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         "head": Kind("a head", "head", beginning.head, PRESETS["head"]),
         "block": Kind("a block", "block", beginning.block, PRESETS["block"]),
+        "draft": Kind("a draft", "draft", beginning.draft, PRESETS["draft"], few=16_384, least=4, share=1 / 6),
+        "qualifier": Kind("a qualifier", "qualifier", beginning.qualifier, PRESETS["hsd"], least=4, share=1 / 3),
     }
 )

@@ -36,5 +36,17 @@ OFFERED: Mapping[str, Offered] = MappingProxyType(
             "Needs more time to learn than a head; suits a GPU, where wide checks cost little.",
             PRESETS["block"],
         ),
+        "draft": Offered(
+            "A draft",
+            "A small model of some of the model's own layers, which writes ahead of it.",
+            "Needs more time than a head, and memory of its own; suits a GPU, where a pass of it is quick.",
+            PRESETS["draft"],
+        ),
+        "qualifier": Offered(
+            "A qualifier",
+            "A middle model of more of its layers, which checks what a draft wrote before the model does.",
+            "Needs a draft, and the most time and memory of all.",
+            PRESETS["hsd"],
+        ),
     }
 )

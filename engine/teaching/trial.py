@@ -57,10 +57,14 @@ class Tried:
 def try_out(models: ModelSet, kind: Kind, folder: Path, device: str, steering: Steering) -> Tried:
     """Answer with the drafter of that ``kind`` in ``folder``, without it, and with the one that ``models`` has.
 
-    Raises Stopping where it is to leave off.
+    Where they lack what its method needs besides, it is tried as a draft by itself. Raises Stopping where
+    it is to leave off.
     """
-    sets = {"plain": (models, PRESETS["plain"]), "new": (_with(models, kind.role, folder), kind.preset)}
-    if kind.role in models.models:
+    role, preset = kind.role, kind.preset
+    if not kind.needs <= models.models.keys():
+        role, preset = "draft", PRESETS["draft"]
+    sets = {"plain": (models, PRESETS["plain"]), "new": (_with(models, role, folder), preset)}
+    if role == kind.role and role in models.models:
         sets["old"] = models, kind.preset
     return Tried({name: _paces(*each, device, steering, name) for name, each in sets.items()})
 

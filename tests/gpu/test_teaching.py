@@ -13,9 +13,8 @@ from engine.events import Finished, finished
 from engine.model import load
 from engine.session import Session
 from engine.teaching import beginning
-from engine.teaching.command import config_of
 from engine.teaching.course import Course, Plan
-from engine.teaching.frozen import Frozen
+from engine.teaching.frozen import Frozen, config_of
 from engine.tokenizer import ChatTokenizer
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]

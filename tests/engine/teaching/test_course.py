@@ -19,9 +19,9 @@ from engine.events import Finished
 from engine.library.taught import home_of
 from engine.model import Transformer, load
 from engine.session import Session
-from engine.teaching.command import config_of, read_prompts
+from engine.teaching.command import read_prompts
 from engine.teaching.course import RIGHT, Course, Plan
-from engine.teaching.frozen import Frozen
+from engine.teaching.frozen import Frozen, config_of
 from engine.teaching.kinds import KINDS
 from engine.teaching.steering import Stopping
 from engine.teaching.worth import worth
@@ -53,11 +53,13 @@ def course(family: ModelSet, target: Frozen, kind: str, tmp_path: Path) -> Calla
     """Give what opens the same course again, with a clock on which every look at it takes a tenth of a second."""
     tokenizer = ChatTokenizer(family.target)
     prompts = [tokenizer.render([("user", question)]) for question in QUESTIONS]
+    layers = KINDS[kind].layers(target.shape.layers)
+    begin = partial(KINDS[kind].begin, target, **({"layers": layers} if layers else {}))
 
     def opened() -> Course:
         ticks = count()
         clock = lambda: next(ticks) / 10  # noqa: E731
-        return Course(tmp_path / "course", target, prompts, PLAN, partial(KINDS[kind].begin, target), clock=clock)
+        return Course(tmp_path / "course", target, prompts, PLAN, begin, clock=clock)
 
     return opened
 
@@ -124,7 +126,8 @@ def test_what_it_made_is_a_drafter_of_the_target(
     taught.finish(made, {"licence": "of the target"})
     card = json.loads((made / "card.json").read_text())
     assert sum(card["held out"][RIGHT]) == taught.progress.best
-    models = ModelSet("taught", {"target": family.target, KINDS[kind].role: made})
+    others = {role: family.models[role] for role in KINDS[kind].needs}
+    models = ModelSet("taught", {"target": family.target, **others, KINDS[kind].role: made})
     session = finish(Session.open(models, "cpu"))
 
     def answer(preset: Preset) -> str:
