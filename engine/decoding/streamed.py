@@ -104,7 +104,10 @@ class StreamedRunner(EagerRunner):
             yield from self.recorded.prepare(*lowered)
 
     def ready(self, preset: Preset) -> bool:
-        """Tell whether ``preset`` can be set to work without recording anything."""
+        """Tell whether ``preset`` can be set to work without loading or recording anything."""
+        own = {stage.source.own for stage in preset.stages} - {None}
+        if not preset.whole <= self._parts.keys() or not own <= self._own.keys() | self._apart:
+            return False
         lower = self._lowered(preset)
         return lower is None or self.recorded.ready(lower)
 
@@ -154,7 +157,9 @@ class StreamedRunner(EagerRunner):
             return None
         if not preset.lossless or not all(self._is_apart(stage.source) for stage in stages):
             return None
-        return replace(preset, stages=tuple(self._renamed(stage) for stage in stages))
+        *lower, last = (self._renamed(stage) for stage in stages)
+        # What it hands up is counted above: whatever that is, one recording serves.
+        return replace(preset, stages=(*lower, replace(last, window=replace(last.window, tokens=1))))
 
     def _is_apart(self, source: Source) -> bool:
         """Tell whether a level has nothing to do with the target's layers."""

@@ -58,6 +58,6 @@ class Wide:
                 made.append((end - at, TorchOperations(rotation, at, end, eps)))
             start = dense_to
         for at in range(start, stop, WIDE):
-            first = torch.tensor([at], dtype=torch.int32, device=device)
+            first = torch.full((1,), at, dtype=torch.int32, device=device)  # a copy would wait for those of layers
             made.append((min(WIDE, stop - at), KernelOperations(rotation, eps, first, None)))
         return made

@@ -9,7 +9,7 @@ from engine.config import TARGET, Exit, Model, Source
 from engine.decoding.planning.agreement import Agreements
 from engine.decoding.planning.copies import Copies, paying
 from engine.decoding.planning.costs import Costs, Kind
-from engine.decoding.planning.search import Chain, worth_of
+from engine.decoding.planning.search import Chain, Reach, worth_of
 from engine.decoding.planning.value import Cost, Guess
 from engine.events import Round, Token
 
@@ -22,7 +22,7 @@ COPIED = 7  # tokens of a copy where something else guesses if there is none
 class Beliefs:
     """What passes cost, how often levels agree, how often there is something to copy, and what rounds take besides.
 
-    ``picky``: copies are made only as far as they pay (see goodput); else the whole window.
+    ``picky``: copies are made only as far as they pay (see goodput); else the whole window. ``reach``: see World.
     ``beside``: for the levels of a chain, what its rounds took and what their passes did, both fading.
     """
 
@@ -30,6 +30,7 @@ class Beliefs:
     agreements: Agreements = field(default_factory=Agreements)
     copies: Copies = field(default_factory=Copies)
     picky: bool = True
+    reach: Reach = Reach()  # noqa: RUF009 - frozen
     beside: dict[tuple[Source, ...], list[float]] = field(default_factory=dict)
 
     def learn(self, round_: Round, levels: Sequence[Source], chain: Chain) -> None:
@@ -82,6 +83,11 @@ class View:
     hope: float = 0.0
     _shares: dict[tuple[Source, Source], tuple[float, ...]] = field(default_factory=dict)
     _costs: dict[tuple[Source, Source | None], Cost] = field(default_factory=dict)
+
+    @property
+    def reach(self) -> Reach:
+        """See World."""
+        return self.beliefs.reach
 
     def guesses(self, guessers: Sequence[Source], window: int, judge: Source) -> Sequence[Guess]:
         """See World."""

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from engine.config import TARGET, Model, ModelSet, Preset, Role, Source, Stage
-from engine.decoding.planning.costs import WIDER, WIDER_ON_CPU, Costs, sizes_of
+from engine.decoding.planning.costs import ACROSS, WIDER, WIDER_ON_CPU, Costs, sizes_of
 from engine.decoding.planning.course import Course
 from engine.decoding.planning.gathering import EXITS, gathered, without
 from engine.decoding.planning.kept import Plans
+from engine.decoding.planning.search import OVER_THE_BUS, Reach
 from engine.decoding.sources.exit import exits_of
 from engine.errors import UpdraftError
 from engine.events import Loading
@@ -61,11 +62,13 @@ class Chart:
         """
         whole = gathered(preset, self.models, exits=len(self._exits(ground)) if preset.gathers else 0)
         whole = without(ground.fit(whole), self.unfit)
-        wider = WIDER_ON_CPU if self.on_cpu else WIDER
+        bus, wider = ground.models[TARGET].bus, WIDER_ON_CPU if self.on_cpu else WIDER
+        slower = 1 + (ACROSS - 1) * len(bus.hosted) / ground.models[TARGET].layers if bus else 1.0
         planner = self.plans.of(
             f"{way} | {preset.name} | {' '.join(sorted(self.models.models))}",
-            lambda: Costs(Model(TARGET), sizes_of(self.models), wider),
+            lambda: Costs(Model(TARGET), sizes_of(self.models), wider, slower),
             picky=ground.how == "eager",
+            reach=OVER_THE_BUS if bus else Reach(),
         )
         course = Course.of(planner, whole, recorded=ground.how == "graphs")
         ready = course.among(ground.ready) if now and course.recorded else None

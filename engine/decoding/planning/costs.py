@@ -26,6 +26,8 @@ HEAVIEST = 80.0  # passes that a cost remembers
 QUICK = 0.25  # of what a pass took too long that the tempo follows
 CLIPPED = 0.7  # in logarithms: a pass that took longer was held up, and counts as this
 WIDER, WIDER_ON_CPU = 0.01, 0.15  # of a pass over one position, that one more takes until it was timed
+FLAT = 0.0005  # the same of a target whose layers come over the bus
+ACROSS = 20.0  # times as long a layer takes that comes over the bus, as one that stays
 SHARES: Mapping[str, float] = {"head": 0.15, "block": 0.3}  # of a pass of the target, before one was timed
 
 
@@ -33,12 +35,14 @@ SHARES: Mapping[str, float] = {"head": 0.15, "block": 0.3}  # of a pass of the t
 class Costs:
     """What is known of passes; unknown ones are reckoned from the ``sizes`` of models, parameters for each source.
 
-    ``wider``: what one more position takes of a pass over one, where that was not timed.
+    ``wider``: what one more position takes of a pass over one, where that was not timed. ``slower``: how many times as
+    long as if all of its layers stayed a pass of the target takes, some of which come over the bus.
     """
 
     target: Source
     sizes: Mapping[Source, float] = field(default_factory=dict)
     wider: float = 0.02
+    slower: float = 1.0
     tempo: float = 0.0
     known: dict[Key, dict[int, list[float]]] = field(default_factory=dict)  # positions -> [log seconds, passes]
 
@@ -66,10 +70,11 @@ class Costs:
     def judging(self, judge: Source, below: Source | None) -> Cost:
         """Return the seconds of passes of ``judge`` over what ``below`` proposed, by their positions."""
         table = self._table((judge, below, "judge"), (judge, None, "judge"))
+        wider = FLAT if judge == self.target and self.slower > 1 else self.wider
         if not table:
             one = self._reckoned(judge)
-            return lambda n: one * (1 + self.wider * (n - 1))
-        return _along(table, self.wider)
+            return lambda n: one * (1 + wider * (n - 1))
+        return _along(table, wider)
 
     def guessing(self, source: Source) -> Cost:
         """Return the seconds ``source`` takes to guess so many tokens."""
@@ -87,7 +92,7 @@ class Costs:
         share = SHARES.get(source.kind, 1.0) if depth is None else depth + 0.1
         if source in self.sizes and self.target in self.sizes:
             share = self.sizes[source] / self.sizes[self.target]
-        return unit * share
+        return unit * share if source == self.target else unit * share / self.slower
 
     def _one(self, key: Key) -> float | None:
         """Return the mean seconds of passes of any width."""

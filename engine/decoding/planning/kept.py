@@ -16,7 +16,7 @@ from engine.decoding.planning.beliefs import Beliefs
 from engine.decoding.planning.copies import CLASSES
 from engine.decoding.planning.costs import Costs
 from engine.decoding.planning.planner import Planner
-from engine.decoding.planning.search import MOST, Chain
+from engine.decoding.planning.search import Chain, Reach
 from engine.files import replace_file
 
 MOST_BYTES = 10_000_000  # of a file worth reading
@@ -32,15 +32,15 @@ class Plans:
         self._read: dict[str, Any] = {} if file is None else _read(file)
         self._planners: dict[str, Planner] = {}
 
-    def of(self, name: str, costs: Callable[[], Costs], *, picky: bool) -> Planner:
+    def of(self, name: str, costs: Callable[[], Costs], *, picky: bool, reach: Reach = Reach()) -> Planner:  # noqa: B008 - frozen
         """Return the planner of ``name``: a set of models, the device and the way it runs there, a preset.
 
-        ``costs``: what is known of passes before any was timed; ``picky``: see Beliefs.
+        ``costs``: what is known of passes before any was timed; ``picky``, ``reach``: see Beliefs.
         """
         if name not in self._planners:
-            planner = Planner(Beliefs(costs(), picky=picky))
+            planner, filled = (Planner(Beliefs(costs(), picky=picky, reach=reach)) for _ in range(2))
             with suppress(*UNREADABLE):
-                planner = _filled(Planner(Beliefs(costs(), picky=picky)), self._read[name])
+                planner = _filled(filled, self._read[name])
             self._planners[name] = planner
         return self._planners[name]
 
@@ -110,15 +110,17 @@ def _filled(planner: Planner, value: dict[str, Any]) -> Planner:
     planner.rounds = int(_number(value["rounds"], 0, 1e12))
     planner.turning = _number(value["turning"], 0, 1e4)
     planner.failed = {_sources(sources): (int(times), int(last)) for sources, times, last in value["failed"]}
-    planner.best = None if value["best"] is None else _chain(*value["best"])
+    planner.best = None if value["best"] is None else _chain(beliefs.reach, *value["best"])
     return planner
 
 
-def _chain(guessers: Any, judges: Any, windows: Any) -> Chain:
-    found = Chain(_sources(guessers), _sources(judges), tuple(int(_number(each, 1, MOST)) for each in windows))
+def _chain(reach: Reach, guessers: Any, judges: Any, windows: Any) -> Chain:
+    found = Chain(_sources(guessers), _sources(judges), tuple(int(_number(each, 1, 1e4)) for each in windows))
     least = bool(found.guessers)
     if found.judges[-1] != Model(TARGET) or len(found.windows) != least * len(found.judges):
         raise ValueError("not a chain")
+    if least and not reach.holds(found.windows):
+        raise ValueError("windows that no pass has room for")
     return found
 
 

@@ -26,6 +26,7 @@ METHODS = {
     for preset in (
         PRESETS["plain"],
         PRESETS["lookup"],
+        PRESETS["auto"],
         Preset("draft", "", "", (DRAFT, TARGET)),
         Preset("middle", "", "", (Stage(Model("qualifier"), Window(5)), TARGET)),
         Preset("three", "", "", (Stage(Model("draft"), Window(3)), Stage(Model("qualifier"), Window(20)), TARGET)),

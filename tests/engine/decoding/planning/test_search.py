@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, product
 
 import pytest
 
 from engine.config import TARGET, Exit, Head, Lookup, Model, Source
-from engine.decoding.planning.search import MOST, WIDEST, Chain, search, worth_of
+from engine.decoding.planning.search import MOST, OVER_THE_BUS, WIDEST, Chain, Reach, search, worth_of
 from engine.decoding.planning.value import Cost, Guess
 
 TOP = Model(TARGET)
@@ -25,6 +25,7 @@ class Fixed:
     costs: Mapping[Source, float]
     wider: float
     shares: Mapping[tuple[Source, Source], tuple[float, ...]]
+    reach: Reach = Reach()  # noqa: RUF009 - frozen
 
     def guesses(self, guessers: Sequence[Source], window: int, judge: Source) -> Sequence[Guess]:
         *first, last = guessers
@@ -77,6 +78,27 @@ def test_no_chain_is_clearly_better_than_the_one_found(seed: int) -> None:
     found = search(BOTTOMS, JUDGES, world)[0]
     assert worth_of(found[1], world).pace == pytest.approx(found[0].pace)
     assert found[0].pace <= best * 1.05
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_below_a_target_over_the_bus_windows_are_wide(seed: int) -> None:
+    """Guards: eight tokens at most where a pass takes as long for a hundred, and windows that no recording holds."""
+    dice = random.Random(seed)
+    small: dict[Source, float] = {Model("qualifier"): 0.02, Model("draft"): 0.004, Head(): 0.002}
+    world = Fixed({**drawn(dice).costs, **small}, 0.0005, {}, OVER_THE_BUS)
+    world.shares = {pair: (dice.uniform(0.75, 0.9),) for pair in product(world.costs, world.costs)}
+    judges = Model("draft"), Model("qualifier"), TOP
+    bottoms = (Model("draft"),), (Head(),)
+    found, chain = search(bottoms, judges, world)[0]
+    assert chain.windows[-1] > WIDEST
+    assert OVER_THE_BUS.holds(chain.windows)
+    widths = [(low, wide) for low in range(1, 9) for wide in range(4, 65, 4)]
+    two = [Chain(bottom, (TOP,), (wide,)) for bottom in bottoms for _, wide in widths]
+    three = [Chain(bottom, (Model("qualifier"), TOP), pair) for bottom in bottoms for pair in widths]
+    best = min(worth_of(other, world).pace for other in (*two, *three))
+    assert found.pace <= best * 1.02
+    narrow = search(bottoms, judges, replace(world, reach=Reach()))[0][0]
+    assert found.pace < 0.9 * narrow.pace
 
 
 def test_where_nothing_pays_nothing_guesses() -> None:

@@ -1,0 +1,29 @@
+"""What passes are thought to take before they were timed, where layers of the target come over the bus."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.config import TARGET, Model
+from engine.decoding.planning.costs import WIDER, Costs
+
+TOP, SMALL = Model(TARGET), Model("qualifier")
+
+
+def test_smaller_models_are_not_taken_to_be_as_slow_as_the_bus() -> None:
+    """Guards: a model of a ninth of the weights reckoned at a ninth of a pass that takes half a second for its bus."""
+    costs = Costs(TOP, {TOP: 9e9, SMALL: 1e9}, WIDER, slower=15.0)
+    costs.observe(TOP, None, "judge", 1, 0.45)
+    assert costs.judging(SMALL, None)(1) == pytest.approx(0.45 / 9 / 15)
+    assert costs.guessing(SMALL)(10) == pytest.approx(10 * 0.45 / 9 / 15)
+    stays = Costs(TOP, {TOP: 9e9, SMALL: 1e9}, WIDER)
+    stays.observe(TOP, None, "judge", 1, 0.045)
+    assert stays.judging(SMALL, None)(1) == pytest.approx(0.005)
+
+
+def test_a_pass_of_many_tokens_is_taken_to_cost_what_one_does() -> None:
+    """Guards: windows kept narrow because wide ones were never timed."""
+    costs = Costs(TOP, {TOP: 9e9, SMALL: 1e9}, WIDER, slower=15.0)
+    costs.observe(TOP, None, "judge", 1, 0.45)
+    assert costs.judging(TOP, SMALL)(64) < 1.04 * costs.judging(TOP, SMALL)(1)
+    assert costs.judging(SMALL, None)(16) > 1.1 * costs.judging(SMALL, None)(1)
