@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from engine.account import CONTEXT, LEAST, LIBRARIES, RUNTIME, STEP, _held, acco
 from engine.architecture import holding
 from engine.architecture.checking import Bits
 from engine.architecture.holding import BYTES, Holding
-from engine.config import Weights
+from engine.config import Role, Weights
 from engine.decoding.frequent import frequent_tokens
 from engine.dimensions import Dimensions, held_in, read_dimensions
 from engine.errors import DeviceError
@@ -28,10 +29,10 @@ from engine.model.linear import Blocked, Dense, Linear, Nf4, Stacked, quantised
 from engine.model.loading import _Loader
 from engine.model.packed import Packed
 from tests.engine.model.tiny import SIZES, group, loaded, logits, quantise, random_model
+from tests.engine.pocket import pocket_models
 
 GB = 10**9
 NF4 = BYTES["nf4"]
-STARTER = Path(__file__).parents[2] / "assets" / "starter"
 EIGHT = CATALOGUE["llama-8b"].models["target"].dimensions
 
 
@@ -49,9 +50,11 @@ def stored(linear: Linear) -> int:
 
 @pytest.mark.parametrize("weights", get_args(Weights))
 @pytest.mark.parametrize("role", ["target", "draft"])
-def test_account_is_what_the_loader_keeps(role: str, weights: Weights) -> None:
+def test_account_is_what_the_loader_keeps(tmp_path: Path, role: Role, weights: Weights) -> None:
     """Guards the promise that fit and loader agree: every part against the tensors of a model really loaded."""
-    agree(STARTER / role, weights)
+    folder = Path(shutil.copytree(pocket_models().models[role], tmp_path / role))
+    quantise(folder, nested=True)
+    agree(folder, weights)
 
 
 @pytest.mark.parametrize("weights", get_args(Weights))

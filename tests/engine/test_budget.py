@@ -1,4 +1,4 @@
-"""What a set may take of a device before it is loaded: sizes are the starter's, the free memory is made up."""
+"""What a set may take of a device before it is loaded: sizes are the pocket family's, the free memory is made up."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from engine.account import CONTEXT, LEAST, LIBRARIES, longest, needs
 from engine.budget import Budget, free_memory
-from engine.config import ModelSet, tiny_models
+from engine.config import ModelSet
 from engine.dimensions import as_nf4, read_dimensions
 from engine.errors import CheckpointError, DeviceError
 from engine.gpus import CAP, Gpu, capped
@@ -21,9 +21,10 @@ from engine.library.shapes import LLAMA31_8B, LLAMA32_1B
 from engine.placement import Host, Placement
 from tests.engine.family import write_model
 from tests.engine.heads import write_head
+from tests.engine.pocket import pocket_models
 
 GB = 10**9
-SET = tiny_models()
+SET = pocket_models()
 ALL = [read_dimensions(SET.models[role]) for role in ("target", "qualifier", "draft")]
 
 

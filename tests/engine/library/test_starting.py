@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.architecture.holding import Device
-from engine.config import DRAFTERS, PRESETS, ModelSet, tiny_models
+from engine.config import DRAFTERS, PRESETS, ModelSet
 from engine.library import CATALOGUE, CatalogueSet, starting_preset
 from engine.library.starter import TITLE
 
@@ -35,7 +35,6 @@ def test_by_what_a_set_is_made_of(tmp_path: Path) -> None:
     assert begins(ModelSet.alone("trained", trained)) == "hispec"
     assert begins(ModelSet("two", {"target": bare, "draft": small})) == "draft"
     assert begins(ModelSet("three", {"target": bare, "qualifier": small, "draft": small})) == "hsd"
-    assert begins(tiny_models()) == "hispec"
 
 
 @pytest.mark.parametrize("role", sorted(DRAFTERS & PRESETS.keys()))

@@ -1,28 +1,42 @@
-"""The models that come with Updraft: loadable by others, and exact in every lossless preset."""
+"""Whole sessions on a family that partly agrees, its files in 4 bits: replies are plain decoding's, token for token."""
 
 from __future__ import annotations
 
-import json
+import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import pytest
 import torch
 
-from engine.config import PRESETS, Role, Sampling, tiny_models
+from engine.config import PRESETS, ModelSet, Role, Sampling, models_in
 from engine.events import Finished, Round
 from engine.model import load
 from engine.prompts import PROMPTS
 from engine.session import Session
 from tests.engine.family import finish
+from tests.engine.model.tiny import quantise
+from tests.engine.pocket import RUNS, pocket_models
 
-RUNS = [name for name, preset in PRESETS.items() if tiny_models().runs(preset)]
 LOSSLESS = [name for name in RUNS if PRESETS[name].lossless and name != "plain"]
 
 
 @pytest.fixture(scope="module")
-def session() -> Iterator[Session]:
-    session = finish(Session.open(tiny_models(), "cpu"))
+def models(tmp_path_factory: pytest.TempPathFactory) -> ModelSet:
+    """The family as bitsandbytes stores it."""
+    root = tmp_path_factory.mktemp("models") / "stored"
+    shutil.copytree(pocket_models().target.parent, root)
+    for role in pocket_models().models:
+        quantise(root / role, nested=True)
+    return models_in(root)
+
+
+@pytest.fixture(scope="module")
+def session(models: ModelSet) -> Iterator[Session]:
+    session = finish(Session.open(models, "cpu"))
     yield session
     session.close()
 
@@ -61,27 +75,32 @@ def plain(session: Session) -> Callable[[int, int], dict[str, list[int]]]:
 def test_replies_equal_plain_decoding(
     session: Session, plain: Callable[[int, int], dict[str, list[int]]], preset: str, tokens: int, turn: int
 ) -> None:
-    """The promise on the real models: token for token, greedy and drawn, over 20 prompts."""
+    """The promise: token for token, greedy and drawn, over 20 prompts."""
     assert replies(session, preset, tokens, turn) == plain(tokens, turn)
 
 
-def test_the_starter_answers(session: Session) -> None:
-    """A checkpoint that loads but speaks nonsense would pass every other test."""
-    events = session.reply(
-        [("user", "What is the capital of France?")], preset=PRESETS["hispec"], sampling=Sampling(temperature=0)
-    )
-    end = list(events)[-1]
-    assert isinstance(end, Finished)
-    assert "Paris" in end.text
-    assert end.reason == "end"
+@pytest.mark.parametrize("preset", ["hispec", "hsd", "draft"])
+def test_every_level_is_put_to_the_test(session: Session, preset: str) -> None:
+    """Guards the family itself: where all guesses are refused, or all kept, replies that are equal show little."""
+    unplanned = replace(PRESETS[preset], planned=False)  # or the clock decides who guesses
+    events = [
+        event
+        for prompt in PROMPTS[:5]
+        for event in session.reply([("user", prompt)], preset=unplanned, sampling=SETTINGS[2], max_tokens=40)
+    ]
+    rounds = [event for event in events if isinstance(event, Round)]
+    kept = Counter(token.level for each in rounds for token in each.settled)
+    assert kept.keys() == {*range(len(unplanned.stages))}
+    assert 1.2 < kept.total() / len(rounds) < 4
+    assert "end" in {event.reason for event in events if isinstance(event, Finished)}
 
 
 @pytest.mark.parametrize("role", ["target", "qualifier", "draft"])
-def test_transformers_loads_the_starter_too(role: Role) -> None:
-    """The starter is in the Hub's layout, so anybody's tools must give the same logits as ours."""
+def test_transformers_says_the_same(models: ModelSet, role: Role) -> None:
+    """The family is in the Hub's layout, so anybody's tools must give the same logits as ours."""
     from transformers import AutoModelForCausalLM
 
-    folder = tiny_models().models[role]
+    folder: Path = models.models[role]
     theirs = AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32, device_map="cpu")
     ours = finish(load(folder, torch.device("cpu")))
     ids = torch.arange(10, 50)
@@ -89,13 +108,3 @@ def test_transformers_loads_the_starter_too(role: Role) -> None:
     expected = theirs(ids[None]).logits[0].detach().float()
     difference = (ours.read(states) - expected).norm() / expected.norm()
     assert float(difference) < 0.02  # bitsandbytes computes 4-bit products in 16 bits
-
-
-def test_the_starter_is_small_and_complete() -> None:
-    """It travels with every copy of Updraft: under 60 MB, with its card and its licence."""
-    target = tiny_models().target
-    files = [path for path in target.parent.rglob("*") if path.is_file()]
-    assert sum(path.stat().st_size for path in files) < 60_000_000
-    card = (target.parent / "README.md").read_text(encoding="utf-8")
-    assert "CC BY-SA 4.0" in card or "cc-by-sa-4.0" in card
-    assert json.loads((target / "config.json").read_text())["early_exits"] == [2, 4, 8]
