@@ -87,12 +87,12 @@ def _writing(target: Frozen) -> float:
 def _steps(name: str, kind: Kind, target: Frozen) -> Steps:
     """Take the steps of one kind over random text."""
     plan, on_gpu = Plan(1.0), target.device.type == "cuda"
-    few = torch.arange(min(kind.few, target.shape.vocabulary))
+    vocabulary = target.shape.vocabulary
     if on_gpu:
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
-    learner = kind.begin(target, few)
-    tokens = torch.randint(0, len(few), (plan.batch // 512, 512), device=target.device)
+    learner = kind.begin(target, torch.arange(min(kind.few, vocabulary)))
+    tokens = torch.randint(0, vocabulary, (plan.batch // 512, 512), device=target.device)
     said = torch.ones_like(tokens).bool()
     said[:, :32] = False
     began = 0.0

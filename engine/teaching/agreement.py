@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 CHUNK = 1 << 25  # probabilities of a law at several positions, each law of them being there at a time
+LISTED = 8192  # tokens at most that agree in draws with shared noise: the likeliest; all others have next to nothing
 SHARP = 0.7  # temperature that the overlap is learnt and judged at
 HITS = 4  # of a drafter's likeliest tokens that are looked at
 
@@ -116,11 +117,17 @@ def shared_noise(p: Tensor, q: Tensor, beyond: Tensor) -> Tensor:
     That is the sum over x of 1 / sum_y max(p_y / p_x, q_y / q_x) [Gumbel coupling]. ``beyond`` (...): what the first
     law has at tokens that are not listed, where the second has nothing.
     """
+    rest = torch.zeros_like(beyond)
+    if p.shape[-1] > LISTED:
+        listed = (p + q).topk(LISTED, -1).indices
+        beyond, rest = beyond + p.sum(-1), q.sum(-1)
+        p, q = p.gather(-1, listed), q.gather(-1, listed)
+        beyond, rest = (beyond - p.sum(-1)).clamp(min=0), (rest - q.sum(-1)).clamp(min=0)
     p, q = p.double().clamp(min=1e-30), q.double().clamp(min=1e-30)
     order = (p / q).argsort(-1, descending=True)
     p, q = p.gather(-1, order), q.gather(-1, order)
     above = p.cumsum(-1) + beyond.double()[..., None]  # where p / q is at least as large
-    below = (q.sum(-1, keepdim=True) - q.cumsum(-1)).clamp(min=0)
+    below = (q.sum(-1, keepdim=True) - q.cumsum(-1)).clamp(min=0) + rest.double()[..., None]
     return (1 / (above / p + below / q)).sum(-1)
 
 

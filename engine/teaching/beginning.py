@@ -11,6 +11,7 @@ from engine.events import finished
 from engine.model import load
 from engine.teaching.block import Block
 from engine.teaching.draft import Draft, kept, pruned
+from engine.teaching.exits import Exits
 from engine.teaching.frozen import Frozen, config_of
 from engine.teaching.head import Head
 from engine.teaching.layer import Sizes
@@ -55,6 +56,11 @@ def _small(target: Frozen, few: Tensor, layers: int, initial: Path | None, *, dr
     if initial is not None:
         source = Frozen(finished(load(initial, target.device, dense_head=True)), (), config_of(initial))
     return Draft(target, pruned(source, kept(source.shape.layers, layers)), few, drafts=drafts)
+
+
+def exits(target: Frozen, _few: Tensor) -> Exits:
+    """Return adapters at early exits of ``target``, which guess among all its tokens, ready to learn."""
+    return Exits(target)
 
 
 def sizes_of(shape: Architecture, few: int, taps: tuple[int, ...]) -> Sizes:

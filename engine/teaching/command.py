@@ -78,15 +78,16 @@ def _through(arguments: argparse.Namespace, models: ModelSet, folder: Path, stee
     dimensions = read_dimensions(models.target)
     _suits(kind, models, dimensions.architecture, arguments)
     plan = replace(_plan(arguments, dimensions.architecture, device), few=kind.few)
+    layers = arguments.layers or kind.layers(dimensions.architecture.layers)
     if device.type == "cuda":
-        needs = room.needed(dimensions, min(plan.few, dimensions.architecture.vocabulary), plan.batch)
+        few, learns = min(plan.few, dimensions.architecture.vocabulary), layers or kind.learns
+        needs = room.needed(dimensions, few, plan.batch, learns)
         room.require(needs, free_memory(device), models.name)
     prompts = read_prompts(arguments.prompts)
     if arguments.own is not None:
         own = read_prompts(arguments.own, fewest=1)
         prompts = own + prompts[: max(len(own), FEWEST)]
     made = folder / "made"
-    layers = arguments.layers or kind.layers(dimensions.architecture.layers)
     begin = partial(kind.begin, layers=layers, initial=arguments.initial) if layers else kind.begin
     _taught(models, begin, device, plan, prompts, folder, made, steering)
     tried = try_out(models, kind, made, arguments.device, steering)

@@ -20,18 +20,17 @@ from engine.errors import SettingError
 from engine.files import replace_file
 from engine.teaching.frozen import Frozen
 from engine.teaching.protocol import News
-from engine.teaching.pupil import Pupil
+from engine.teaching.pupil import RIGHT, Pupil
 from engine.teaching.replies import Document, Replies
 from engine.teaching.steering import Stopping
-from engine.teaching.worth import worth
 
 KEPT = 20.0  # seconds between two times that all is written; also the most that one batch of replies takes
 WRITING = 0.3  # the share of a course by which replies are written
 HELD_OUT = 16  # one of so many prompts is never learnt from
 WARMTHS = (0.3, 0.7, 1.0)  # temperatures that replies are drawn at
 JUDGED = 0.7  # the one of those held out
-LOOK = 1 / 16  # of a course between two looks at what is held out
-RIGHT = "noise"  # what of a measurement says how often a guess is kept
+LOOK = 1 / 16  # of a course between two looks at what is held out, or more
+SELDOM = 4  # times as long as a look takes goes by before the next one
 
 Prompt = Sequence[int]
 
@@ -163,8 +162,10 @@ class Course:
             loss = learner.learn(text, (self.done - first) / (1 - first))
             took = self._spent(began)
             if self.done >= (self.progress.looks + 1) * LOOK:
-                self.progress.looks = int(self.done / LOOK)
+                before = self.progress.spent
                 yield self._looked(learner)
+                rest = SELDOM * (self.progress.spent - before) / self.plan.seconds
+                self.progress.looks = int((self.done + rest) / LOOK)
             if self._clock() - kept > KEPT:
                 self._keep()
                 kept = self._clock()
@@ -194,8 +195,7 @@ class Course:
     def _news(self, learner: Pupil) -> News:
         agreement = tuple(self.judged.get(RIGHT, ()))
         agreement += agreement[-1:] * (learner.guesses - len(agreement))
-        share = learner.size / self.target.shape.parameters
-        value = worth(agreement, share, self.target.device.type)[0] if agreement else None
+        value = learner.worth(self.judged, self.target.shape, self.target.device.type) if agreement else None
         return News("learning", self.done, self.replies.tokens, agreement=agreement, worth=value)
 
     def finish(self, folder: Path, card: dict[str, Any]) -> None:

@@ -21,7 +21,7 @@ from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 from engine.dimensions import DRAFT_VOCABULARY
 from engine.files import read_object
 from engine.teaching.agreement import Disagreement, Goal, judged
-from engine.teaching.frozen import Frozen, dense
+from engine.teaching.frozen import Frozen
 from engine.teaching.optimising import Optimised
 from engine.teaching.pupil import Text
 from engine.teaching.rounding import rounded
@@ -52,13 +52,7 @@ def pruned(source: Frozen, layers: Sequence[int]) -> Any:
         found.rotary_emb = type(whole.rotary_emb)(config)  # computed, so not among the weights
     found.embed_tokens = nn.Identity()
     for layer, place in zip(found.layers, layers, strict=True):
-        copied = {}
-        for name, part in whole.layers[place].named_modules():
-            if getattr(part, "weight", None) is not None:
-                copied[f"{name}.weight"] = dense(part).clone()
-            if getattr(part, "bias", None) is not None:
-                copied[f"{name}.bias"] = part.bias.float().clone()
-        layer.load_state_dict(copied, assign=True)
+        layer.load_state_dict(source.copied(place), assign=True)
     found.norm.load_state_dict({"weight": source.norm.float().clone()}, assign=True)
     return found.requires_grad_(requires_grad=True).train()
 

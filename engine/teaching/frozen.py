@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from engine.budget import free_memory
 from engine.files import read_object
@@ -55,6 +55,29 @@ class Frozen:
         """Return the feed-forward weights of ``layer`` by their published names, float32, for a layer that learns."""
         part = self.inner.layers[layer].mlp
         return {f"{name}.weight": dense(getattr(part, name)) for name in ("gate_proj", "up_proj", "down_proj")}
+
+    def copied(self, layer: int) -> dict[str, Tensor]:
+        """Return the weights of ``layer`` by their published names, float32 and of one's own, for one that learns."""
+        found = {}
+        for name, part in self.inner.layers[layer].named_modules():
+            if getattr(part, "weight", None) is not None:
+                found[f"{name}.weight"] = dense(part).clone()
+            if getattr(part, "bias", None) is not None:
+                found[f"{name}.bias"] = part.bias.float().clone()
+        return found
+
+    def layer(self, depth: int) -> nn.Module:
+        """Return a copy of layer ``depth`` that learns, as transformers has it."""
+        with torch.device("meta"):
+            made: nn.Module = type(self.inner.layers[depth])(self.inner.config, depth)
+        made.load_state_dict(self.copied(depth), assign=True)
+        return made.requires_grad_(requires_grad=True)
+
+    def turns(self, length: int) -> tuple[Tensor, Tensor]:
+        """Return the cosines and sines by which the first ``length`` positions are turned, (1, length, head_dim)."""
+        places = torch.arange(length, device=self.device)[None]
+        found: tuple[Tensor, Tensor] = self.inner.rotary_emb(places.float(), places)
+        return found
 
     @torch.no_grad()
     def read(self, tokens: Tensor, said: Tensor, taps: Collection[int]) -> Text:

@@ -16,9 +16,10 @@ class Kind:
     """One kind: what it is ``called`` in a sentence, and as which ``role`` a set of models has it.
 
     ``begin`` returns one before it has learnt anything, of the target and the tokens it is to guess among, int64 in
-    order of their numbers; of these there are ``few`` at most, the commonest. ``preset``: the method that it is tried
-    with. ``least``: the layers that a target must have. ``share``: of its layers, those that it has itself, where it is
-    a model; ``begin`` takes their number, and the folder of another to begin as, besides.
+    order of their numbers; of these there are ``few`` at most, the commonest; 0: it guesses among all. ``preset``: the
+    method that it is tried with. ``least``: the layers that a target must have. ``share``: of its layers, those that it
+    has itself, where it is a model; ``begin`` takes their number, and the folder of another to begin as, besides.
+    ``learns``: how many layers it has where it is none.
     """
 
     called: str
@@ -28,6 +29,7 @@ class Kind:
     few: int = 8192
     least: int = 7
     share: float = 0.0
+    learns: int = 1
 
     @property
     def needs(self) -> frozenset[Role]:
@@ -42,8 +44,9 @@ class Kind:
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         "head": Kind("a head", "head", beginning.head, PRESETS["head"]),
-        "block": Kind("a block", "block", beginning.block, PRESETS["block"]),
+        "block": Kind("a block", "block", beginning.block, PRESETS["block"], learns=2),
         "draft": Kind("a draft", "draft", beginning.draft, PRESETS["draft"], few=16_384, least=4, share=1 / 6),
         "qualifier": Kind("a qualifier", "qualifier", beginning.qualifier, PRESETS["hsd"], least=4, share=1 / 3),
+        "exits": Kind("early exits", "exits", beginning.exits, PRESETS["hispec"], few=0, least=3, learns=2),
     }
 )

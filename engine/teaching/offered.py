@@ -48,5 +48,11 @@ OFFERED: Mapping[str, Offered] = MappingProxyType(
             "Needs a draft, and the most time and memory of all.",
             PRESETS["hsd"],
         ),
+        "exits": Offered(
+            "Early exits",
+            "The first layers of the model itself guess the next words and sift them, through a layer made for that.",
+            "Needs no memory for a model beside it; guesses less well than a head.",
+            PRESETS["hispec"],
+        ),
     }
 )

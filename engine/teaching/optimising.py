@@ -9,8 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from engine.architecture import Architecture
 from engine.teaching.muon import Muon
+from engine.teaching.pupil import RIGHT
 from engine.teaching.rounding import rounded
+from engine.teaching.worth import worth
 
 MATRIX_RATE, RATE, DECAY, WARM_UP = 0.02, 1e-3, 0.01, 100
 SHARP_FROM, SHARP_BY, SHARPEST = 0.25, 0.5, 0.8  # progress from which the overlap itself is learnt, up to which share
@@ -43,6 +46,16 @@ class Optimised:
     def size(self) -> int:
         """See Pupil."""
         return sum(each.numel() for each in self.learns.parameters() if each.requires_grad)
+
+    @property
+    def guesses(self) -> int:
+        """See Pupil."""
+        raise NotImplementedError
+
+    def worth(self, found: Mapping[str, Any], target: Architecture, device: str) -> float:
+        """See Pupil."""
+        kept = found[RIGHT]
+        return worth((*kept, *kept[-1:] * (self.guesses - len(kept))), self.size / target.parameters, device)[0]
 
     def share(self, progress: float) -> float:
         """Return how much of the loss is the overlap at its temperature; the rest is the divergence."""

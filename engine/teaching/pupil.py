@@ -10,6 +10,10 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from engine.architecture import Architecture
+
+RIGHT = "noise"  # what of a measurement says how often a guess is kept
+
 
 @dataclass(frozen=True, slots=True)
 class Text:
@@ -42,7 +46,7 @@ class Pupil(Protocol):
     """A drafter with its optimisers.
 
     ``steps`` taken and ``tokens`` read so far; ``taps``: the layers whose inputs it wants of a Text; ``guesses``: how
-    many tokens it guesses in a row; ``size``: how many weights a guess reads.
+    many tokens it guesses in a row, or by how many exits; ``size``: how many weights it has that learn.
     """
 
     steps: int
@@ -63,9 +67,12 @@ class Pupil(Protocol):
     def measured(self, texts: Iterable[Text], most: int) -> dict[str, Any]:
         """Return how well it guesses in ``texts``, at up to ``most`` places, with its weights as they are stored.
 
-        "noise" at least: how often each guess is the target's, those before it having been. One figure alone stands for
+        RIGHT at least: how often each guess is the target's, those before it having been. One figure alone stands for
         all guesses.
         """
+
+    def worth(self, found: Mapping[str, Any], target: Architecture, device: str) -> float:
+        """Return how many times as fast it makes ``target``, by what was ``found`` when measured."""
 
     def state(self) -> dict[str, Any]:
         """Return all that one like it needs to go on, without copying it; "few": the tokens that it was begun with."""

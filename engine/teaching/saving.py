@@ -78,14 +78,19 @@ def weights(drafter: Head | Block) -> dict[str, Tensor]:
 
 
 def save(drafter: Head | Block, folder: Path, card: Mapping[str, Any]) -> None:
-    """Write ``drafter`` to ``folder``: config.json, model.safetensors in bfloat16, and its ``card`` as card.json."""
+    """Write ``drafter`` to ``folder`` with its ``card``; see ``write``."""
+    write(folder, weights(drafter), description(drafter), card)
+
+
+def write(folder: Path, found: Mapping[str, Tensor], described: Mapping[str, Any], card: Mapping[str, Any]) -> None:
+    """Write a drafter to ``folder``: config.json as ``described``, model.safetensors in bfloat16, and card.json."""
     folder.mkdir(parents=True, exist_ok=True)
-    stored = {name: each.bfloat16() if each.is_floating_point() else each for name, each in weights(drafter).items()}
+    stored = {name: each.bfloat16() if each.is_floating_point() else each for name, each in found.items()}
     file = folder / "model.safetensors"
     save_file({name: each.cpu().contiguous() for name, each in stored.items()}, file, metadata={"format": "pt"})
     file.chmod(0o644)  # the library leaves it to its owner alone
-    for name, content in (("config.json", description(drafter)), ("card.json", dict(card))):
-        (folder / name).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    for name, content in (("config.json", described), ("card.json", card)):
+        (folder / name).write_text(json.dumps(dict(content), indent=1) + "\n", encoding="utf-8")
 
 
 def restore(drafter: Head | Block, stored: Mapping[str, Tensor]) -> None:

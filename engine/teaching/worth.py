@@ -1,11 +1,51 @@
-"""What a drafter's agreement is worth: how many times as fast as plain decoding it would be."""
+"""What a drafter's agreement is worth: how many times as fast as plain decoding it would be, as planning reckons it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from math import prod
+
+from engine.architecture import Architecture
+from engine.config import TARGET, Exit, Head, Model, Source
+from engine.decoding.planning.search import Reach, search
+from engine.decoding.planning.value import Cost, Guess
 
 ROW = {"cuda": 0.01, "cpu": 0.25}  # a further row of the target's pass, of one: measured, engine/bench/README.md
 LAUNCH = {"cuda": 0.04, "cpu": 0.0}  # of a guess, beside reading the drafter's weights
+WHOLE: Source = Model(TARGET)
+
+
+@dataclass(frozen=True, slots=True)
+class Reckoned:
+    """Levels known by their weights and by what was held out: a World, in which a pass of the target takes one.
+
+    ``shares``: the weights that a pass of each reads, of the target's; ``agreement``: how often the second of two keeps
+    a guess of the first, by its place. ``known``: what each has of the target's pass already, for those above it.
+    """
+
+    shares: Mapping[Source, float]
+    agreements: Mapping[tuple[Source, Source], Sequence[float]]
+    known: Mapping[Source, float]
+    device: str
+    reach: Reach = field(default_factory=Reach)
+
+    def guesses(self, guessers: Sequence[Source], window: int, judge: Source) -> Sequence[Guess]:
+        """See World."""
+        (source,) = guessers
+        each = self.shares[source] + LAUNCH[self.device]
+        return (Guess({window: 1.0}, lambda n: n * each, self.agreements[source, judge]),)
+
+    def cost(self, judge: Source, below: Source | None) -> Cost:
+        """See World."""
+        share = self.shares[judge] - (0.0 if below is None else self.known.get(below, 0.0))
+        launch = 0.0 if judge == WHOLE else LAUNCH[self.device]
+        return lambda n: launch + share * (1 + ROW[self.device] * (n - 1))
+
+    def agreement(self, low: Source, high: Source) -> Sequence[float]:
+        """See World."""
+        return self.agreements[low, high]
 
 
 def worth(agreement: Sequence[float], share: float, device: str) -> tuple[float, int]:
@@ -14,11 +54,27 @@ def worth(agreement: Sequence[float], share: float, device: str) -> tuple[float,
     ``agreement``: how often a guess is kept, by its place, once those before it were. ``share``: the drafter's weights,
     of the target's. The most of all windows, none among them.
     """
-    best, guesses, stands, tokens = 1.0, 0, 1.0, 1.0
-    for count, kept in enumerate(agreement, start=1):
-        stands *= kept
-        tokens += stands
-        pace = tokens / (1 + count * (share + LAUNCH[device] + ROW[device]))
-        if pace > best:
-            best, guesses = pace, count
-    return best, guesses
+    kept: dict[tuple[Source, Source], Sequence[float]] = {(Head(), WHOLE): (*agreement, 0.0)}  # it guesses no further
+    found, chain = search([(Head(),)], [WHOLE], Reckoned({Head(): share, WHOLE: 1.0}, kept, {}, device))[0]
+    return 1 / found.pace, sum(chain.windows)
+
+
+def of_exits(
+    target: Architecture, depths: Sequence[int], kept: Sequence[float], between: Sequence[float], device: str
+) -> float:
+    """Return the same of adapters behind ``depths`` of the target's layers, alone or in the chain they make.
+
+    ``kept``: how often the target keeps a guess of each; ``between``: how often the next one does.
+    """
+    head, layer = target.vocabulary * target.width, sum(map(prod, target.parts.tensors().values()))
+    whole = target.layers * layer + head
+    exits: list[Source] = [Exit(depth / target.layers, adapted=True) for depth in depths]
+    shares, known, agreements = {WHOLE: 1.0}, dict[Source, float](), dict[tuple[Source, Source], Sequence[float]]()
+    for each, depth, share in zip(exits, depths, kept, strict=True):
+        shares[each], known[each] = ((depth + 1) * layer + head) / whole, depth * layer / whole
+        agreements[each, WHOLE] = (share,)
+    for pair, share in zip(pairwise(exits), between, strict=True):
+        agreements[pair] = (share,)
+    world = Reckoned(shares, agreements, known, device)
+    found, _ = search([(each,) for each in exits], [*exits, WHOLE], world)[0]
+    return 1 / found.pace

@@ -61,6 +61,17 @@ def test_draws_that_share_their_noise_agree_as_often_as_is_said() -> None:
     assert abs(float(shared_noise(p[:4], q[:4], p[4:].sum())) - float(alike)) < 0.01
 
 
+def test_draws_are_reckoned_for_the_likeliest_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Guards against a law of a whole vocabulary judged by what is left of it."""
+    torch.manual_seed(1)
+    logits, astray = 4 * torch.randn(400), torch.randn(400)
+    p, q = logits.softmax(-1), (logits + astray).softmax(-1)
+    whole = shared_noise(p, q, torch.tensor(0.0))
+    monkeypatch.setattr(agreement, "LISTED", 200)
+    listed = shared_noise(p, q, torch.tensor(0.0))
+    assert 0 < whole - listed < 1e-3 * whole
+
+
 def test_what_is_kept_is_what_drafting_would_keep() -> None:
     """Guards against chances of guesses whose forerunners were not kept."""
     states, table, goal, _ = given()

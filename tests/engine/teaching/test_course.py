@@ -20,11 +20,12 @@ from engine.library.taught import home_of
 from engine.model import Transformer, load
 from engine.session import Session
 from engine.teaching.command import read_prompts
-from engine.teaching.course import RIGHT, Course, Plan
+from engine.teaching.course import Course, Plan
 from engine.teaching.frozen import Frozen, config_of
 from engine.teaching.kinds import KINDS
+from engine.teaching.pupil import RIGHT
 from engine.teaching.steering import Stopping
-from engine.teaching.worth import worth
+from engine.teaching.worth import of_exits, worth
 from engine.tokenizer import ChatTokenizer
 from tests.engine.family import finish
 
@@ -159,6 +160,15 @@ def test_what_it_is_worth() -> None:
     assert worth((0.0, 0.0), 0.1, "cuda") == (1.0, 0)
     assert worth((0.7, 0.7, 0.7, 0.7), 0.0, "cuda")[0] == pytest.approx(2.7731 / 1.2, rel=1e-4)
     assert worth((0.6, 0.6), 0.05, "cpu")[1] <= 2
+
+
+def test_what_exits_are_worth(model: Transformer) -> None:
+    """They are worth the more the better they guess; a head that weighs as much as all layers makes them dear."""
+    deep = replace(model.architecture, layers=32, windows=(None,) * 32)
+    assert of_exits(deep, (4, 8), (0.0, 0.0), (0.0,), "cpu") == 1
+    poor, good, sure = (of_exits(deep, (4, 8), (kept, kept), (kept,), "cuda") for kept in (0.5, 0.7, 0.9))
+    assert 1 < poor < good < sure
+    assert of_exits(replace(deep, vocabulary=1 << 20), (4, 8), (0.5, 0.5), (0.5,), "cuda") == 1
 
 
 def test_prompts_are_lines_or_objects(tmp_path: Path, family: ModelSet) -> None:
