@@ -21,6 +21,7 @@ from app.models.library import ADDRESS, ModelLibrary, starter_models
 from app.models.model_dialogs import ModelDialogs
 from app.models.models_folder import model_sets_under
 from app.models.newer_version import NewerVersion
+from app.models.teaching.dialogs import TeachingDialogs
 from app.settings.chat_settings import chat_settings_of
 from app.settings.file import SettingsFile
 from app.settings.options import Settings
@@ -86,6 +87,7 @@ class Application:
         self._reload = QTimer(self.window, singleShot=True, interval=CHOOSING)
         self._connect()
         self.models: ModelDialogs | None = None
+        self.teaching: TeachingDialogs | None = None
         self.first_run: FirstRun | None = None  # where it is to be: nobody has chatted here yet
 
     def _make_races(self) -> RaceWindow:
@@ -142,6 +144,7 @@ class Application:
         self.models = ModelDialogs(self.window, self.window.picker, library, self.chat, settings)
         self.models.length_chosen.connect(lambda tokens: self.preferences.change(room=tokens))
         self.window.sidebar.add_foot(self.models.library_action, "Models")
+        self._add_teaching(self.models, settings)
         line = DownloadLine(library.downloads)
         line.clicked.connect(self.models.open_library)
         self.window.sidebar.add_sign(line)
@@ -157,6 +160,18 @@ class Application:
             items = self.window.menus
             self.newer = NewerVersion(library, ADDRESS, self.window, items.all[-1], items.actions["What's new"])
 
+    def _add_teaching(self, models: ModelDialogs, settings: QSettings) -> None:
+        window = self.window
+        palette = self.theme.palette
+        teaching = TeachingDialogs(window, self.archive, models, window.picker, window.toast, settings, palette)
+        self.teaching = teaching
+        self.theme.changed.connect(teaching.set_palette)
+        window.sidebar.add_sign(teaching.line)
+        models.teach_wanted.connect(teaching.open)
+        window.topbar.teach_wanted.connect(lambda: teaching.open(None))
+        teaching.preset_wanted.connect(lambda name: self.preferences.change(preset=name))
+        connect_queued((self.worker.working, teaching.teaching.give_way))
+
     def start(self, models: ModelSet) -> None:
         """Show the window, and only then begin to load ``models``."""
         self.window.show()
@@ -170,6 +185,8 @@ class Application:
         QTimer.singleShot(0, self.window, lambda: self.chat.open(models))
         if self.models is not None:
             self.models.start(greet=first is None)
+        if self.teaching is not None:
+            self.teaching.offer_left()
         if first is None:
             self._tell_past()
 
@@ -207,6 +224,8 @@ class Application:
 
     def end(self) -> bool:
         """Stop the engine, have everything written, and wait for both; False if a thread is still running."""
+        if self.teaching is not None:
+            self.teaching.end()
         if self.models is not None:
             self.models.end()
         self.thread.begin_no_more()

@@ -140,6 +140,15 @@ class Store:
         first = {chat: found.get(chat, Hit(chat, _line(title) or UNTITLED, None, "")) for chat, title in titled}
         return tuple((first | found).values())
 
+    def questions(self) -> list[str]:
+        """Return what was asked in all conversations that are not deleted, each once, the newest first."""
+        with told(_NOT_READ):
+            rows = self._db.execute(
+                "SELECT m.text FROM messages m JOIN chats c ON c.id = m.chat "
+                "WHERE m.role = 'user' AND m.deleted IS NULL AND c.deleted IS NULL ORDER BY m.created DESC"
+            ).fetchall()
+        return [text for text in dict.fromkeys(text_of(row[0]).strip() for row in rows) if text]
+
     def note(self, name: str) -> str:
         """Return what was kept under ``name``, or nothing."""
         with told(_NOT_READ):

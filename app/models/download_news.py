@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from PySide6.QtCore import QObject, QSize, Qt
-from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QPushButton, QSizePolicy
+from PySide6.QtCore import QObject
 
-from app.look.label import plain_name, plain_tip
 from app.models.library import DONE, DownloadQueue, Listing, ModelLibrary, Progress
+from app.models.sign_line import SignLine
 from app.notices import Toast
 from engine.config import ModelSet
 
-EDGE = 24  # pixels the sheet puts left and right of a button's text
 WORDS = {
     "paused": "paused",
     "failed": "stopped",
@@ -24,16 +21,12 @@ WORDS = {
 }
 
 
-class DownloadLine(QPushButton):
+class DownloadLine(SignLine):
     """Names the running download and its progress; hidden while there is none."""
 
     def __init__(self, downloads: DownloadQueue) -> None:
-        super().__init__()
-        self._downloads, self._told = downloads, ""
-        self.setObjectName("sidebarFoot")
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.setAutoDefault(False)
-        self.hide()
+        super().__init__("↓", "Download", "Models")
+        self._downloads = downloads
         downloads.progressed.connect(self.refresh)
         self.refresh()
 
@@ -43,30 +36,7 @@ class DownloadLine(QPushButton):
         job = next((job for job in jobs if not job.over), jobs[0] if jobs else None)
         self.setVisible(job is not None)
         if job is not None:
-            self._tell(f"{self._downloads.title(job.job)} · {how_far(job)}")
-
-    def minimumSizeHint(self) -> QSize:
-        """Make the sidebar no wider."""
-        return QSize(0, super().minimumSizeHint().height())
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """Cut the name where there is no room for it."""
-        super().resizeEvent(event)
-        self._cut()
-
-    def _tell(self, text: str) -> None:
-        if text != self._told:
-            self._told = text
-            self.setAccessibleName(f"Download: {text}")
-            self.setToolTip(plain_tip(f"Download: {text}. Click to see it in Models."))
-            self._cut()
-
-    def _cut(self) -> None:
-        name, _, far = self._told.rpartition(" · ")
-        fit = self.fontMetrics()
-        room = self.width() - EDGE - fit.horizontalAdvance(f"↓  · {far}")
-        shown = fit.elidedText(name, Qt.TextElideMode.ElideRight, max(room, 0))
-        self.setText(plain_name(f"↓ {shown} · {far}"))
+            self.tell(self._downloads.title(job.job), how_far(job))
 
 
 class DownloadNews(QObject):

@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Signal, SignalInstance
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QInputDialog, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.desktop.folders import as_told
 from app.look.choosing import choose_file, choose_folder
 from app.look.room import make_room
 from app.look.scrolled import Scrolled
+from app.models.asking_name import ask_name
 from app.models.deletion import Deletion
 from app.models.download_card import RESUME
 from app.models.download_cards import DownloadCards
 from app.models.downloads_at_closing import ClosingChoice
 from app.models.drafter_adding import DrafterAdding
 from app.models.importing import GGUF_KINDS, GGUF_TITLE, imported
-from app.models.library import Checked, Installed, Listing, ModelLibrary, Offer, Step, size
+from app.models.library import Installed, Listing, ModelLibrary, Offer, Step, size
 from app.models.models_table import ModelsTable
 from app.models.page_parts import button, headline, note, row_of
 from app.models.task_status import TaskStatus
@@ -40,6 +41,7 @@ class LibraryPage(QDialog):
     get_wanted = Signal()
     use_wanted = Signal(object)  # ModelSet | None
     closing_chosen = Signal(str)
+    teach_wanted = Signal(object)  # ModelSet
 
     def __init__(self, library: ModelLibrary, chat: Chat, parent: QWidget | None = None, *, closing: str = "") -> None:
         super().__init__(parent)
@@ -52,7 +54,8 @@ class LibraryPage(QDialog):
         self.get, self.shift = button("Get a model…"), button("Move the folder…")
         self.take, self.unpack = button("Import a folder…"), button("Import a GGUF file…")
         self.use, self.name, self.check = button("Chat with it"), button("Rename…"), button("Verify")
-        self.draft, self.delete, self.go_on = button("Add a drafter…"), button("Delete…"), button(RESUME)
+        self.draft, self.teach = button("Add a drafter…"), button("Teach it to draft…")
+        self.delete, self.go_on = button("Delete…"), button(RESUME)
         self.adding = DrafterAdding(library, chat, self.task_status, self)
         self.shut = button("Close")
         self.closing = ClosingChoice(closing)
@@ -75,10 +78,17 @@ class LibraryPage(QDialog):
 
     def chat_with(self) -> None:
         """Load the model picked, by itself."""
+        self._leave_with(self.use_wanted)
+
+    def teach_it(self) -> None:
+        """Have the model picked taught to draft, on a page of its own."""
+        self._leave_with(self.teach_wanted)
+
+    def _leave_with(self, wanted: SignalInstance) -> None:
         model = self.chosen()
         models = self._listing.find(model.key) if self._listing and isinstance(model, Installed) else None
         if models is not None:
-            self.use_wanted.emit(models)
+            wanted.emit(models)
             self.close()
 
     def verify(self) -> None:
@@ -86,8 +96,8 @@ class LibraryPage(QDialog):
         model = self.chosen()
         if isinstance(model, Installed):
             task = self.task_status.begin(self._library.verify(model), f"Verifying {model.name}")
-            task.stepped.connect(self._checking)
-            task.finished.connect(lambda files: self._checked(files, model))
+            task.stepped.connect(lambda at: self.task_status.step(at.path, at.done, at.total))
+            task.finished.connect(lambda files: self.task_status.conclude(verified(files, model)))
 
     def add_drafter(self) -> None:
         """Ask for a drafter for the model picked."""
@@ -99,14 +109,7 @@ class LibraryPage(QDialog):
         """Ask what the model picked is to be called."""
         model = self.chosen()
         if isinstance(model, Installed):
-            box = QInputDialog(self)
-            box.setWindowTitle("Rename")
-            box.setLabelText("What this model is called in the list and in chats:")
-            box.setTextValue(model.name)
-            box.setOkButtonText("Rename")
-            box.textValueSelected.connect(lambda text: self.rename(model, text))
-            self._asking = box
-            box.open()
+            self._asking = ask_name(self, model, lambda text: self.rename(model, text))
 
     def rename(self, model: Installed, text: str) -> None:
         """Call ``model`` something else."""
@@ -190,7 +193,8 @@ class LibraryPage(QDialog):
         again = isinstance(chosen, str) or (damaged and not own(chosen))
         drafts = isinstance(chosen, Installed) and chosen.drafts
         self.use.setEnabled(idle and whole and not drafts)
-        self.draft.setEnabled(idle and whole and not drafts)
+        for each in (self.draft, self.teach):
+            each.setEnabled(idle and whole and not drafts)
         self.name.setEnabled(idle and here)
         self.check.setEnabled(idle and here)
         self.delete.setEnabled(idle and (here or isinstance(chosen, str)))
@@ -199,12 +203,6 @@ class LibraryPage(QDialog):
         self.unpack.setEnabled(idle)
         self.shift.setEnabled(idle and not self._library.downloads.under_way)
         self.shift.setToolTip("Not while a download is under way" if self._library.downloads.under_way else "")
-
-    def _checking(self, checked: Checked) -> None:
-        self.task_status.step(checked.path, checked.done, checked.total)
-
-    def _checked(self, files: tuple[Checked, ...], model: Installed) -> None:
-        self.task_status.conclude(verified(files, model))
 
     def _copying(self, step: Step) -> None:
         self.task_status.step(step.what, step.done, step.total)
@@ -248,7 +246,7 @@ class LibraryPage(QDialog):
             rows.addWidget(part)
         # Buttons stand above whatever comes and goes, so that none moves away from under the pointer.
         rows.addLayout(row_of(self.get, self.take, self.unpack, self.shift))
-        rows.addLayout(row_of(self.use, self.draft, self.name, self.check, self.delete, self.go_on))
+        rows.addLayout(row_of(self.use, self.draft, self.teach, self.name, self.check, self.delete, self.go_on))
         rows.addWidget(self.table, 1)
         rows.addWidget(self.task_status)
         rows.addLayout(self.downloads)
@@ -276,6 +274,7 @@ class LibraryPage(QDialog):
             (self.get, self.get_wanted.emit),
             (self.use, self.chat_with),
             (self.draft, self.add_drafter),
+            (self.teach, self.teach_it),
             (self.name, self.ask_name),
             (self.check, self.verify),
             (self.delete, self.ask_delete),

@@ -41,10 +41,11 @@ class OffersModels(Protocol):
 class ModelDialogs(QObject):
     """Opens the wizard and the library page over ``window``. ``settings`` remember whether the wizard was seen.
 
-    ``length_chosen`` carries the length of a chat that was chosen in the wizard.
+    ``length_chosen`` carries the length of a chat that was chosen in the wizard, ``teach_wanted`` a set to be taught.
     """
 
     length_chosen = Signal(int)
+    teach_wanted = Signal(object)  # ModelSet
 
     def __init__(
         self, window: QMainWindow, picker: OffersModels, library: ModelLibrary, chat: Chat, settings: QSettings
@@ -93,6 +94,7 @@ class ModelDialogs(QObject):
         if self._page is None:
             self._page = LibraryPage(self.library, self.chat, self._window, closing=self.closing.choice)
             self._page.use_wanted.connect(self.use)
+            self._page.teach_wanted.connect(self.teach_wanted)
             self._page.get_wanted.connect(self.open_wizard)
             self._page.closing_chosen.connect(self.closing.choose)
         return self._page

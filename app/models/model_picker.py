@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QWidget
 
 from app.look.choosing import choose_folder
 from app.models.last_models import FORMER
+from app.models.library import with_taught
 from app.models.models_folder import model_sets_under
 from app.models.topbar import TopBar
 from app.settings.options import Settings
@@ -54,7 +55,7 @@ class ModelPicker(QObject):
 
     def open_folder(self, folder: Path) -> None:
         """Load the model set in ``folder`` and offer it from now on."""
-        models = models_in(folder)
+        models = with_taught(models_in(folder))
         if models not in self._known:
             self._known.append(models)
         self.open(models)
@@ -86,6 +87,19 @@ class ModelPicker(QObject):
         self._find, self._larger = find or self._find, larger or {}
         self._topbar.show_models(self._known, self._chat.next_models, self._larger)
         self.offered.emit()
+
+    def renew(self, target: Path) -> None:
+        """Offer with all it has been taught the model in ``target``; it is loaded anew if it is the one in use."""
+        self._known = [with_taught(models) for models in self._known]
+        self._from_library = [with_taught(models) for models in self._from_library]
+        used = self._chat.models
+        if used is not None and used.target == target:
+            self.open(with_taught(used))
+        self.show()
+
+    def of_target(self, target: Path) -> ModelSet | None:
+        """Return the first set offered of the model in ``target``."""
+        return next((models for models in self._known if models.target == target), None)
 
     def named(self, name: str) -> ModelSet | None:
         """Return the set offered under ``name``, or one that had that name once; None: neither."""

@@ -28,6 +28,7 @@ class TopBar(QFrame):
     model_chosen = Signal(object)  # ModelSet
     folder_wanted = Signal()
     get_wanted = Signal()
+    teach_wanted = Signal()  # the model shown
     preset_chosen = Signal(object)  # Preset
     picked = Signal()
     missed = Signal(str)
@@ -100,6 +101,7 @@ class TopBar(QFrame):
             action.triggered.connect(lambda _, chosen=models: self.model_chosen.emit(chosen))
             choices.addAction(action)
         menu.addSeparator()
+        menu.addAction("Teach it to draft…", self.teach_wanted.emit).setEnabled(current is not None)
         menu.addAction("Get a model…", self.get_wanted.emit)
         menu.addAction("Open model folder…", self.folder_wanted.emit)
         old = self.models.menu()

@@ -114,6 +114,7 @@ class EngineWorker(QObject):
     event_arrived = Signal(int, object)  # request id, Event
     ended = Signal(int, object)  # request id, Failure or None
     counted = Signal(object)  # Fill
+    working = Signal(bool)  # a person waits for what is done, until it is False again
     described = Signal(object)  # tuple[tuple[str, str], ...]
 
     def __init__(self, open_session: OpenSession) -> None:
@@ -125,6 +126,7 @@ class EngineWorker(QObject):
     @Slot(object)
     def open(self, opening: Opening) -> None:
         """Replace the session by one over ``opening.models``, ready for its preset."""
+        self.working.emit(True)
         self._drop()
         try:
             self._session = self._load(self._open_session(opening.models), opening)
@@ -139,6 +141,7 @@ class EngineWorker(QObject):
         else:
             if self._session is not None:
                 self.opened.emit(opening, self._session.traits)
+        self.working.emit(False)
 
     def _load(self, loading: Generator[Loading, None, SessionLike], opening: Opening) -> SessionLike | None:
         """Run ``loading`` to its end and return its session, or None once abandoned."""
@@ -168,6 +171,7 @@ class EngineWorker(QObject):
     def reply(self, request: Request) -> None:
         """Answer ``request`` event by event; ``ended`` is the last thing heard of it, whatever happens."""
         failure: Failure | None = None
+        self.working.emit(True)
         try:
             self._answer(request)
         except UpdraftError as error:
@@ -177,6 +181,7 @@ class EngineWorker(QObject):
             self._drop()
             failure = not_answered(error)
         self.ended.emit(request.id, failure)
+        self.working.emit(False)
         if self._session is not None:
             self._resting = self._session.rest()
             self._rest()

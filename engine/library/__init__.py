@@ -25,6 +25,7 @@ from engine.library.signin import sign_in, sign_in_by_browser, sign_out, token
 from engine.library.starter import starter_models, starter_trouble
 from engine.library.starting import starting_preset
 from engine.library.status import DONE
+from engine.library.taught import with_taught
 from engine.library.vocabulary import check_shared
 
 __all__ = [
@@ -73,4 +74,5 @@ __all__ = [
     "starting_preset",
     "token",
     "wanted_for",
+    "with_taught",
 ]

@@ -24,12 +24,12 @@ from engine.dimensions import read_dimensions
 from engine.errors import SettingError, UpdraftError
 from engine.events import finished
 from engine.gpus import device_of
-from engine.library.taught import home_of, keep
+from engine.library.taught import keep
 from engine.model import load
 from engine.teaching import room
 from engine.teaching.course import Course, Plan
 from engine.teaching.frozen import Frozen, config_of
-from engine.teaching.home import Asked, forget_texts, held, note
+from engine.teaching.home import Asked, folder_of, forget_texts, held, note
 from engine.teaching.kinds import KINDS, Kind
 from engine.teaching.protocol import Ended, Said, Stopped
 from engine.teaching.pupil import Pupil
@@ -50,7 +50,7 @@ def teach(arguments: argparse.Namespace, models: ModelSet, steering: Steering) -
 
     Started again for the same model it goes on where it was, however it ended; --fresh begins anew.
     """
-    folder = home_of(models.target) / arguments.what
+    folder = folder_of(models.target, arguments.what)
     asked = Asked(arguments.what, arguments.minutes, own=arguments.own is not None)
     with in_words(models.name), held(folder):
         if arguments.fresh:
@@ -92,7 +92,7 @@ def _through(arguments: argparse.Namespace, models: ModelSet, folder: Path, stee
     _taught(models, begin, device, plan, prompts, folder, made, steering)
     tried = try_out(models, kind, made, arguments.device, steering)
     kept, outcome = _kept(tried, models, kind, made, arguments.out)
-    return Ended(tried.sentence(), kept, outcome, str(made))
+    return Ended(tried.sentence(), kept, outcome, str(made), tried.gain("plain")[0])
 
 
 def _suits(kind: Kind, models: ModelSet, shape: Architecture, arguments: argparse.Namespace) -> None:

@@ -42,6 +42,11 @@ class Begun:
     spent: float
 
 
+def folder_of(target: Path, what: str) -> Path:
+    """Return the folder of the course by which the model in ``target`` is taught ``what``; raises OSError."""
+    return home_of(target) / what
+
+
 def lock_of(folder: Path) -> Path:
     """Return the file that is locked while the course in ``folder`` is under way; it outlives the folder."""
     return folder.with_name(f".{folder.name}.lock")

@@ -30,6 +30,7 @@ from engine.library import (
     starter_models,
     starter_trouble,
     starting_preset,
+    with_taught,
 )
 from engine.words import duration, size
 
@@ -63,4 +64,5 @@ __all__ = [
     "starter_models",
     "starter_trouble",
     "starting_preset",
+    "with_taught",
 ]

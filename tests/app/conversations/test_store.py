@@ -63,6 +63,16 @@ def test_a_conversation_comes_back_as_it_was(tmp_path: Path) -> None:
     assert draft == ""
 
 
+def test_questions_are_those_that_are_not_deleted(tmp_path: Path) -> None:
+    """Guards: a deleted chat of which something is learnt."""
+    store = Store(tmp_path)
+    for question in ("One", "Two ", "One"):
+        keep(store, answered(question))
+    gone = keep(store, answered("Secret"))
+    store.trash.take_chat(gone.id)
+    assert sorted(store.questions()) == ["One", "Two"]
+
+
 def test_branches_come_back_with_the_one_shown(tmp_path: Path) -> None:
     """Guards: an edit that erases what it replaces, or a start that shows another version than was left."""
     store = Store(tmp_path)

@@ -25,7 +25,7 @@ EVERY = (
     Said("reading A"),
     Held(waits=True),
     Stopped(),
-    Ended("It is faster.", kept=True, outcome="A has it now.", folder="/made"),
+    Ended("It is faster.", kept=True, outcome="A has it now.", folder="/made", gain=1.4),
     Failed("The disk is full.", "Make room."),
 )
 PATIENCE = 120  # seconds a process may take to start; nothing waits so long that goes well
