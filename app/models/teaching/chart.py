@@ -66,7 +66,7 @@ class AgreementChart(QWidget):
         painter = QPainter(self)
         looks = self._progress.looks if self._progress is not None else ()
         area = self._area(len(looks[-1].agreement) if looks else 0)
-        self._grid(painter, area)
+        self._grid(painter, area, curves=bool(looks))
         if self._progress is None or not looks:
             painter.setPen(QColor(self._palette.muted))
             painter.drawText(area, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, NOTHING)
@@ -91,10 +91,10 @@ class AgreementChart(QWidget):
         left, right = fit.horizontalAdvance("100% "), fit.horizontalAdvance(" 1st 100%") + 6 if lines else 4
         return QRectF(self.rect()).adjusted(left, fit.height() / 2, -right, -1.4 * fit.height())
 
-    def _grid(self, painter: QPainter, area: QRectF) -> None:
-        """Paint lines at 0, 50 and 100 %, and when the course began and will end."""
+    def _grid(self, painter: QPainter, area: QRectF, *, curves: bool) -> None:
+        """Paint lines at 0 and 100 %, with ``curves`` at 50 % as well, and when the course began and will end."""
         fit, muted = self.fontMetrics(), QColor(self._palette.muted)
-        for share in (0.0, 0.5, 1.0):
+        for share in (0.0, 0.5, 1.0) if curves else (0.0, 1.0):
             y = area.bottom() - share * area.height()
             painter.fillRect(QRectF(area.left(), round(y), area.width(), 1), QColor(self._palette.line))
             painter.setPen(muted)

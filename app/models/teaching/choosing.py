@@ -69,7 +69,7 @@ class Choosing(QWidget):
         self.minutes = _MinutesBox()
         self.own, self.own_note = QCheckBox(), small(OWN)
         self.further = QCheckBox()
-        self.begin = button("Teach it", "turnMain")
+        self.begin = button("Teach it")
         self._lay_out()
         self.begin.clicked.connect(self.begin_wanted)
         self.resume.clicked.connect(self.resume_wanted)
@@ -93,7 +93,7 @@ class Choosing(QWidget):
 
     def show_questions(self, count: int) -> None:
         """Offer to learn from so many questions of the person's own chats."""
-        self.own.setText(f"Learn from what I asked in my own chats as well ({count:,} question{'s' * (count != 1)})")
+        self.own.setText(f"Also what I asked in my own chats ({count:,})")
         self.own.setEnabled(count > 0)
         self.own.setChecked(self.own.isChecked() and count > 0)
 

@@ -44,7 +44,7 @@ class Watching(QWidget):
         self.chart = AgreementChart(palette)
         self.alert, self.sentence, self.outcome = Alert(), label("", "bannerSentence"), paragraph()
         self.pause, self.halt = button("Pause"), button("Stop", "quiet")
-        self.use, self.again = button("Answer with it", "turnMain"), button("Teach again…")
+        self.use, self.again = button("Answer with it"), button("Teach again…")
         self.pause.clicked.connect(self._turn)
         self.halt.clicked.connect(self.stop_wanted)
         self.again.clicked.connect(self.again_wanted)

@@ -50,7 +50,7 @@ class Classroom:
 
     def begin(self) -> None:
         self.dialogs.action.trigger()
-        self.qtbot.waitUntil(lambda: "question" in self.page.choosing.own.text())
+        self.qtbot.waitUntil(lambda: "chats" in self.page.choosing.own.text())
         self.page.choosing.begin.click()
         self.qtbot.waitUntil(lambda: bool(self.made))
 
@@ -120,7 +120,7 @@ def test_own_questions_are_laid_ready_once_asked_for(classroom: Classroom) -> No
         classroom.running.chat.send("Why do cats\npurr?")
     classroom.dialogs.action.trigger()
     own = classroom.page.choosing.own
-    classroom.qtbot.waitUntil(lambda: "(1 question)" in own.text())
+    classroom.qtbot.waitUntil(lambda: "(1)" in own.text())
     assert not own.isChecked()
     own.click()
     classroom.page.choosing.begin.click()
