@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -59,6 +59,8 @@ class Runner(Protocol):
 
     def windows(self, preset: Preset, /) -> tuple[int, ...]: ...
 
+    def reading(self, tape: Sequence[int], upto: int, /) -> Iterator[float]: ...
+
     def begin(self, tape: Tape, sampling: Sampling, /, *presets: Preset) -> None: ...
 
     def chains(self, preset: Preset, /) -> tuple[Chain, PlainStep]: ...
@@ -78,18 +80,16 @@ class Loaded:
         self.set, self.device, self.room, self.dense_head = models, device, room, dense_head
         self.how: How = ("graphs" if device.type == "cuda" else "eager") if how == "auto" else how
         self.why_eager = "" if self.how == "graphs" else "as asked" if device.type == "cuda" else "there is no GPU"
-        self.traits = Traits()  # of the target
-        self.note = ""  # what its makers suggest that makes no sense
+        self.traits, self.note = Traits(), ""  # of the target; what its makers suggest that makes no sense
         packs = self.how == "eager" and not (device.type == "cpu" and refusal())
         self.weights: Weights = weights if packs else "exact"
         self._holding = Holding("cuda" if device.type == "cuda" else "cpu", self.weights, dense_head)
         self._budget = Budget(models, device, dense_head=dense_head, weights=self.weights)
         self._placement = Placement(0)  # of the target's layers, once it is known what fits
         self._runner: Runner | None = None
-        self._parts: dict[Role, Part] = {}
+        self._parts, self._tokenizers = dict[Role, Part](), dict[Role, ChatTokenizer]()
         self._own: dict[Role, Own] = {}  # what sources loaded for themselves
         self.without = dict[Source, str]()  # what the device has no room for, and why
-        self._tokenizers: dict[Role, ChatTokenizer] = {}
 
     @property
     def models(self) -> Mapping[str, Transformer]:

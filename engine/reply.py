@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 
 from engine.decoding.planning.pilot import Pilot
 from engine.decoding.planning.search import Chain
@@ -15,6 +15,8 @@ from engine.pace import Watch
 from engine.textstream import TextStream
 from engine.thoughts import Unified, begun
 from engine.tokenizer import ChatTokenizer
+
+Reading = Callable[[Sequence[int], int], Iterator[float]]
 
 
 class Reply:
@@ -48,14 +50,18 @@ class Reply:
         self._lags: list[float] = []  # of the tokens that are not the target's own
         self._former: Chain | None = None  # whose round has begun already, while a turn waits for it
 
-    def prefill(self, reused: int, chunk: int) -> Iterator[Prefill]:
-        """Bring every level's caches to the prompt's end but one, ``chunk`` tokens at a time."""
-        began = time.perf_counter()
+    def prefill(self, reused: int, chunk: int, reading: Reading) -> Iterator[Prefill]:
+        """Bring every level's caches to the prompt's end but one, ``chunk`` tokens at a time; see Runner.reading."""
+        began, at = time.perf_counter(), reused
         total = self.prompt - 1
         for upto in [*range(reused + chunk, total, chunk), total]:
+            for share in reading(self.tape, upto):
+                done = at - reused + int(share * (upto - at))
+                yield Prefill(min(done, total - reused - 1), total - reused, time.perf_counter() - began)
             self.chain.prefill(self.tape, upto)
             self.prefill_seconds = time.perf_counter() - began
             yield Prefill(upto - reused, total - reused, self.prefill_seconds)
+            at = upto
 
     def rounds(self) -> Iterator[Event]:
         """Yield the rounds until the reply ends, then Finished."""

@@ -246,7 +246,7 @@ class Session:
         try:
             with device_errors():
                 yield Started(preset.name, levels, preset.lossless, reply.prompt, reused, context, device)
-                yield from reply.prefill(reused, runner.chunk)
+                yield from reply.prefill(reused, runner.chunk, runner.reading)
                 yield from reply.rounds()
         finally:
             del tape[reply.settled :]

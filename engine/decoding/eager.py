@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 
@@ -76,6 +76,10 @@ class EagerRunner:
         A lookup hands up fewer where more would not pay.
         """
         return asked(preset)
+
+    def reading(self, _tape: Sequence[int], _upto: int) -> Iterator[float]:
+        """Do nothing: a chunk of a prompt takes no time worth telling of."""
+        return iter(())
 
     def begin(self, _tape: Tape, sampling: Sampling, *presets: Preset) -> None:
         """Begin a reply that may turn from one of ``presets`` to another: whoever reads taps in one gets them in all.

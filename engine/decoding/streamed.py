@@ -32,6 +32,7 @@ from engine.model import Transformer
 from engine.model.decode import refusal
 from engine.model.wide import Wide
 
+TOGETHER = 4  # layers between two words about a prompt; Stop takes effect there, too
 Part = tuple[Transformer, FrequentTokens | None]
 
 
@@ -119,6 +120,17 @@ class StreamedRunner(EagerRunner):
         lowered = [lower for preset in presets if (lower := self._lowered(preset))]
         if lowered:
             self.recorded.begin(tape, sampling, *lowered)
+
+    def reading(self, tape: Sequence[int], upto: int) -> Iterator[float]:
+        """Bring the target to ``upto`` tokens of a prompt, which no chain's ``prefill`` has to do then.
+
+        Yields the share done whenever TOGETHER layers have come.
+        """
+        trunk = self._trunks[TARGET]
+        for layers in trunk.advancing(len(trunk.spans) - 1, tape, upto, TOGETHER):
+            if self.device.type == "cuda":
+                torch.cuda.current_stream(self.device).synchronize()  # or all would be said of what is only asked for
+            yield layers / trunk.model.layers
 
     def chains(self, preset: Preset) -> tuple[Drafter, PlainStep]:
         """Return ``preset`` at work on the reply that was begun, and plain decoding over the same caches."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -137,20 +137,42 @@ class Trunk:
 
     def advance(self, span: int, tape: Sequence[int], upto: int) -> None:
         """Run positions up to ``upto`` through ``span`` and all below, as far as they have not been."""
-        seen = self._seen[span]
+        for _ in self.advancing(span, tape, upto, self.model.layers):
+            pass
+
+    def advancing(self, span: int, tape: Sequence[int], upto: int, together: int) -> Iterator[int]:
+        """Do what ``advance`` does, so many layers ``together``; yields how many the positions have been through.
+
+        Dropped on the way it leaves what the span under way had seen before.
+        """
+        seen, layers = self._seen[span], self.spans[span]
         if seen >= upto:
             return
         if span == 0:
             ids = torch.tensor(tape[seen:upto], dtype=torch.int64)  # where they go the embedding knows
-            entering = self.model.embed(ids)
+            hidden = self.model.embed(ids)
         else:
-            entering = self.hidden(span - 1, tape, seen, upto)
+            yield from self.advancing(span - 1, tape, upto, together)
+            hidden = self._waiting[span - 1].states(seen, upto)
         if span == len(self.spans) - 1:
             self._waiting[span].release(seen)
-        self._waiting[span].keep(tapped_run(self.runs, entering, self.spans[span], self.cache, self._taps))
+        try:
+            for part in boundaries(layers, range(layers.start + together, layers.stop, together)):
+                hidden = tapped_run(self.runs, hidden, part, self.cache, self._taps)
+                yield part.stop
+        except BaseException:
+            self._forget(layers, seen)
+            raise
+        self._waiting[span].keep(hidden)
         self._seen[span] = upto
         if span > 0:  # what this span took no longer waits below it
             self._waiting[span - 1].release(upto)
+
+    def _forget(self, layers: range, length: int) -> None:
+        """Forget what a pass that did not end has left behind in ``layers`` from position ``length`` on."""
+        self.cache.rewind(length, layers)
+        for tap in _within(layers, self._taps):
+            tap.rewind(length)
 
     def rewind(self, length: int) -> None:
         """Forget every token from position ``length`` on, in every span and tap."""
@@ -162,10 +184,15 @@ class Trunk:
 
 def tapped_run(model: Transformer | Wide, hidden: Tensor, layers: range, cache: Cache, taps: Sequence[Tap]) -> Tensor:
     """Take ``hidden`` [n, width] through ``layers``, in parts where ``taps`` (rising) are; see Transformer.run."""
-    here = [tap for tap in taps if layers.start < tap.depth <= layers.stop]
+    here = _within(layers, taps)
     for part in boundaries(layers, [tap.depth for tap in here]):
         hidden = model.run(hidden, part, cache)
         for tap in here:
             if tap.depth == part.stop:
                 tap.keep(hidden)
     return hidden
+
+
+def _within(layers: range, taps: Sequence[Tap]) -> list[Tap]:
+    """Return those of ``taps`` that states pass in ``layers``."""
+    return [tap for tap in taps if layers.start < tap.depth <= layers.stop]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import torch
@@ -124,6 +124,10 @@ class GraphRunner:
     def windows(self, preset: Preset) -> tuple[int, ...]:
         """Return how many tokens each level below the top of ``preset``, once recorded, hands up at a time."""
         return self._chain(preset).windows(preset) if self.ready(preset) else asked(preset)
+
+    def reading(self, _tape: Sequence[int], _upto: int) -> Iterator[float]:
+        """Do nothing: a chunk of a prompt takes no time worth telling of."""
+        return iter(())
 
     def begin(self, tape: Tape, sampling: Sampling, *presets: Preset) -> None:
         """Begin a reply on ``tape`` that may turn from one of ``presets`` to another."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
+from itertools import islice
 
 import pytest
 
@@ -11,7 +13,7 @@ from engine.budget import Budget
 from engine.config import PRESETS, ModelSet, Preset, Sampling, Stage, Window
 from engine.config.sources import Exit, Lookup, Model
 from engine.decoding.streamed import StreamedRunner
-from engine.events import Event, Round
+from engine.events import Event, Prefill, Round
 from engine.placement import Placement
 from engine.session import Session
 from tests.engine.family import finish
@@ -76,6 +78,31 @@ def test_replies_are_those_of_a_target_that_stays(
     assert len(plain) == TOKENS
     for name in names:
         assert ids(told(session, METHODS[name], settings)) == plain, name
+
+
+def test_a_prompt_tells_how_far_it_is_and_may_be_stopped_between_layers(opened: Callable[[int], Session]) -> None:
+    """Guards: a window that stands still for as long as all layers take to come, and caches of which some layers have
+    read more than others, or whose taps have, after a Stop there.
+    """
+    session, text = opened(3), TEXT * 3
+    for preset in (METHODS["exits"], PRESETS["plain"]):
+        session._loaded.runner.rewind(0)
+        reading = [event for event in asked(session, preset, text) if isinstance(event, Prefill)]
+        done = [event.done for event in reading]
+        assert len(done) > 2
+        assert done == sorted(done)
+        assert all(0 < event.done < event.total for event in reading[:-1])
+        plain = ids(list(asked(session, PRESETS["plain"], text)))
+        for stop in range(len(done)):
+            session._loaded.runner.rewind(0)
+            events = asked(session, preset, text)
+            deque(islice(filter(lambda event: isinstance(event, Prefill), events), stop + 1), 0)
+            events.close()
+            assert ids(list(asked(session, preset, text))) == plain, stop
+
+
+def asked(session: Session, preset: Preset, text: str) -> Generator[Event, None, None]:
+    yield from session.reply([("user", text)], preset=preset, sampling=SETTINGS["drawn"], max_tokens=8)
 
 
 @pytest.mark.parametrize("name", ["draft", "three"])
