@@ -19,7 +19,7 @@ from engine.architecture import architecture_of
 from engine.architecture.drafters import BlockShape, read_drafter
 from engine.architecture.holding import Holding
 from engine.architecture.weights import stored_in
-from engine.config import PRESETS, TARGET, ModelSet, Preset, Sampling, tiny_models
+from engine.config import PRESETS, TARGET, ModelSet, Preset, Sampling
 from engine.decoding.kernels import Board, doubt, lean, open_block
 from engine.decoding.kernels.record import Record
 from engine.events import Event, Round
@@ -32,6 +32,7 @@ from engine.prompts import PROMPTS
 from engine.session import Session
 from tests.engine.drafters import block_config, block_tensors, knowing, write_knowing
 from tests.engine.family import finish
+from tests.engine.pocket import pocket_models
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
 GPU = torch.device("cuda")
@@ -165,7 +166,7 @@ def ids(events: list[Event]) -> list[int]:
 
 def test_replies_are_plain_ones(tmp_path: Path) -> None:
     """Token for token, greedy and drawn, while most tokens are the drafter's."""
-    models, plain = tiny_models(), PRESETS["plain"]
+    models, plain = pocket_models(wide=True), PRESETS["plain"]
     session = finish(Session.open(models, "cuda"))
     told = {
         sampling: [ids(ask(session, plain, prompt, sampling)) for prompt in PROMPTS[:3]]

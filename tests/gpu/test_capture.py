@@ -13,10 +13,11 @@ pytest.importorskip("torch")
 import torch
 from torch import Tensor
 
-from engine.config import PRESETS, Sampling, tiny_models
+from engine.config import PRESETS, Sampling
 from engine.decoding.graphs.capture import Recorder, free_dropped
 from engine.session import Session
 from tests.engine.family import finish
+from tests.engine.pocket import pocket_models
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
 GPU = torch.device("cuda")
@@ -123,7 +124,7 @@ def test_a_session_and_its_chains_are_freed_without_the_collector() -> None:
     """Cycles through recordings: memory that stays until somebody collects, and is freed at a bad moment then."""
     gc.collect()
     free_dropped()
-    session = finish(Session.open(tiny_models(), "cuda"))
+    session = finish(Session.open(pocket_models(wide=True), "cuda"))
     list(session.reply([("user", "Hi")], preset=PRESETS["hispec"], sampling=Sampling(seed=1), max_tokens=8))
     chains = [weakref.ref(chain) for chain in session._loaded.runner._chains.values()]  # type: ignore[attr-defined]
     assert chains

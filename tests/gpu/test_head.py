@@ -15,7 +15,7 @@ pytest.importorskip("torch")
 import torch
 
 from engine.architecture import read_architecture
-from engine.config import PRESETS, ModelSet, Sampling, tiny_models
+from engine.config import PRESETS, ModelSet, Sampling
 from engine.decoding.sources.head import Rows
 from engine.decoding.tape import Tape
 from engine.events import Event, Loading, Round, Started
@@ -23,6 +23,7 @@ from engine.prompts import PROMPTS
 from engine.session import Session
 from tests.engine.family import finish
 from tests.engine.heads import write_head_for
+from tests.engine.pocket import pocket_models
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
 HEAD = PRESETS["head"]
@@ -37,9 +38,9 @@ SETTINGS = {
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> ModelSet:
-    folder, target = tmp_path_factory.mktemp("head"), read_architecture(tiny_models().target)
+    folder, target = tmp_path_factory.mktemp("head"), read_architecture(pocket_models(wide=True).target)
     write_head_for(folder, target, target.vocabulary // 2)
-    return ModelSet("Tiny, with a head", {**tiny_models().models, "head": folder})
+    return ModelSet("Pocket, with a head", {**pocket_models(wide=True).models, "head": folder})
 
 
 @pytest.fixture(scope="module")

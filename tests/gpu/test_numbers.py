@@ -12,10 +12,11 @@ pytest.importorskip("torch")
 import torch
 from safetensors.torch import load_file, save_file
 
-from engine.config import PRESETS, ModelSet, Sampling, tiny_models
+from engine.config import PRESETS, ModelSet, Sampling
 from engine.errors import NoNumbers
 from engine.session import Session
 from tests.engine.family import finish
+from tests.engine.pocket import pocket_models
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
 
@@ -23,7 +24,7 @@ pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(),
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")], ids=str)
 def test_no_numbers_are_one_sentence(tmp_path: Path, bad: float) -> None:
     """A NaN that is drawn as an id past the vocabulary, which ends every CUDA program of the process."""
-    whole = tiny_models()
+    whole = pocket_models(wide=True)
     folder = tmp_path / "target"
     shutil.copytree(whole.target, folder)
     weights = load_file(folder / "model.safetensors")

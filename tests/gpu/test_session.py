@@ -14,7 +14,7 @@ pytest.importorskip("torch")
 import torch
 
 from engine.account import needs
-from engine.config import PRESETS, Sampling, tiny_models
+from engine.config import PRESETS, Sampling
 from engine.dimensions import read_dimensions
 from engine.errors import DeviceError
 from engine.events import Event, Finished, Loading, Round, Started
@@ -22,17 +22,17 @@ from engine.prompts import PROMPTS
 from engine.session import Session
 from tests.engine.decoding.depths import record_depths
 from tests.engine.family import finish
+from tests.engine.pocket import RUNS, pocket_models
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
 GREEDY = Sampling(temperature=0)
-RUNS = [name for name, preset in PRESETS.items() if tiny_models().runs(preset)]
 LOSSLESS = [name for name in RUNS if PRESETS[name].lossless and name != "plain"]
 TOKENS = 200
 
 
 @pytest.fixture(scope="module")
 def session() -> Iterator[Session]:
-    session = finish(Session.open(tiny_models(), "cuda"))
+    session = finish(Session.open(pocket_models(wide=True), "cuda"))
     assert session.how == "graphs", session.why_eager
     yield session
     session.close()
@@ -150,18 +150,18 @@ def test_a_set_that_does_not_fit_is_refused_with_numbers(monkeypatch: pytest.Mon
     torch.zeros(1, device="cuda")  # CUDA's libraries are counted no more
     monkeypatch.setattr("engine.budget.free_memory", lambda _device: 100 << 20)
     with pytest.raises(DeviceError, match="GPU memory"):
-        finish(Session.open(tiny_models(), "cuda"))
-    folders = [tiny_models().models[role] for role in ("target", "qualifier", "draft")]
+        finish(Session.open(pocket_models(wide=True), "cuda"))
+    folders = [pocket_models(wide=True).models[role] for role in ("target", "qualifier", "draft")]
     free = needs([read_dimensions(folder) for folder in folders], 1280, "cuda", runtime=0).total
     monkeypatch.setattr("engine.budget.free_memory", lambda _device: free)
-    small = finish(Session.open(tiny_models(), "cuda"))
+    small = finish(Session.open(pocket_models(wide=True), "cuda"))
     assert small.context(PRESETS["plain"]) == 1280
     small.close()
 
 
 def test_a_head_in_sixteen_bits_is_as_exact() -> None:
     """The head is the one matrix whose product is not our own kernel then; its sums must not follow the tokens."""
-    session = finish(Session.open(tiny_models(), "cuda", dense_head=True))
+    session = finish(Session.open(pocket_models(wide=True), "cuda", dense_head=True))
     for prompt in PROMPTS[:4]:
         assert ids(ask(session, "hispec", prompt, GREEDY, 60)) == ids(ask(session, "plain", prompt, GREEDY, 60))
     session.close()
@@ -173,7 +173,7 @@ def test_closing_gives_the_memory_back() -> None:
     torch.cuda.empty_cache()
     before = torch.cuda.memory_allocated(), torch.cuda.memory_reserved()
     for _ in range(2):
-        session = finish(Session.open(tiny_models(), "cuda"))
+        session = finish(Session.open(pocket_models(wide=True), "cuda"))
         for preset in RUNS:
             ask(session, preset, "Tell me about dogs.", Sampling(seed=1), 8)
         assert torch.cuda.memory_allocated() > before[0]

@@ -13,7 +13,7 @@ pytest.importorskip("torch")
 import torch
 
 from engine.budget import Budget
-from engine.config import PRESETS, Preset, Sampling, Stage, Window, tiny_models
+from engine.config import PRESETS, Preset, Sampling, Stage, Window
 from engine.config.sources import Exit, Lookup, Model
 from engine.decoding.streamed import StreamedRunner
 from engine.events import Event, Loading, Round
@@ -24,6 +24,7 @@ from engine.placement import Placement
 from engine.prompts import PROMPTS
 from engine.session import Session
 from tests.engine.family import finish
+from tests.engine.pocket import pocket_models
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
 CUDA = torch.device("cuda")
@@ -42,7 +43,7 @@ SETTINGS = {"greedy": Sampling(temperature=0), "usual": Sampling(temperature=0.7
 def opened(resident: int) -> Session:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Budget, "place", lambda _, wanted: (min(wanted, 2048), Placement(resident, 16 - resident)))
-        return finish(Session.open(tiny_models(), "cuda"))
+        return finish(Session.open(pocket_models(wide=True), "cuda"))
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +85,7 @@ def test_states_are_the_same_bit_for_bit(pinned: bool, monkeypatch: pytest.Monke
     """However many tokens share a pass, and however the host's memory is held; a long prompt too."""
     if not pinned:
         monkeypatch.setattr(hosted, "_pin", lambda _: False)
-    folder = tiny_models().target
+    folder = pocket_models(wide=True).target
     whole, streamed = (finish(load(folder, CUDA, placement=Placement(at, 16 - at))) for at in (16, 5))
     assert streamed.bus is not None
     assert streamed.bus.pinned is pinned
@@ -101,7 +102,7 @@ def test_states_are_the_same_bit_for_bit(pinned: bool, monkeypatch: pytest.Monke
 
 def test_memory_comes_back() -> None:
     """Of the device and of the host."""
-    folder, process = tiny_models().target, psutil.Process()
+    folder, process = pocket_models(wide=True).target, psutil.Process()
     gc.collect()
     before, host = torch.cuda.memory_allocated(), 0
     for turn in range(4):

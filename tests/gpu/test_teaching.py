@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.config import PRESETS, ModelSet, Sampling, tiny_models
+from engine.config import PRESETS, ModelSet, Sampling
 from engine.events import Finished, finished
 from engine.model import load
 from engine.session import Session
@@ -16,20 +16,21 @@ from engine.teaching import beginning
 from engine.teaching.course import Course, Plan
 from engine.teaching.frozen import Frozen, config_of
 from engine.tokenizer import ChatTokenizer
+from tests.engine.pocket import pocket_models
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
-PLAN = Plan(12.0, rows=16, longest=32, batch=1024, few=1024, places=500)
+PLAN = Plan(12.0, rows=16, longest=32, batch=1024, few=400, places=500)
 
 
 def test_a_head_taught_on_a_gpu_drafts_there(tmp_path: Path) -> None:
     """Guards against a target that says something else at 4 bits, and against a drafter nobody can record."""
-    folder = tiny_models().target
+    folder = pocket_models(wide=True).target
     tokenizer, model = ChatTokenizer(folder), finished(load(folder, torch.device("cuda"), dense_head=True))
     target = Frozen(model, tokenizer.ends, config_of(folder))
     tokens = torch.tensor([tokenizer.render([("user", "Tell me about dogs.")])], device="cuda")
     text = target.read(tokens, torch.ones_like(tokens).bool(), (2, 8))
-    hidden = model.run(model.embed(tokens[0]), range(8), model.new_cache())
-    torch.testing.assert_close(text.taps[8][0].float(), hidden.float(), atol=0.15, rtol=0.05)
+    hidden = model.run(model.embed(tokens[0]), range(8), model.new_cache()).float()
+    assert (text.taps[8][0].float() - hidden).norm() < 0.05 * hidden.norm()
     prompts = [tokenizer.render([("user", f"Tell me about {number} dogs.")]) for number in range(64)]
     course = Course(tmp_path / "course", target, prompts, PLAN, partial(beginning.head, target))
     heard = [news for news in course.run() if news.agreement]

@@ -13,7 +13,7 @@ pytest.importorskip("torch")
 import torch
 
 from engine.architecture import read_architecture
-from engine.config import PRESETS, ModelSet, Preset, Sampling, Stage, Window, tiny_models
+from engine.config import PRESETS, ModelSet, Preset, Sampling, Stage, Window
 from engine.config.sources import Block, Head, Lookup, Model
 from engine.decoding.facts import Fact, Judged
 from engine.decoding.graphs.slots import Slots
@@ -23,6 +23,7 @@ from tests.engine.decoding.turning import Run, part, remembered
 from tests.engine.drafters import knowing, write_knowing
 from tests.engine.family import finish
 from tests.engine.heads import write_head_for
+from tests.engine.pocket import pocket_models
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
 WHOLE = Preset(
@@ -50,10 +51,11 @@ TOKENS = 700  # a head that is away for the whole of it is kept within reach of 
 
 @pytest.fixture(scope="module")
 def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
-    folder, target = tmp_path_factory.mktemp("head"), read_architecture(tiny_models().target)
+    folder, pocket = tmp_path_factory.mktemp("head"), pocket_models(wide=True)
+    target = read_architecture(pocket.target)
     write_head_for(folder, target, target.vocabulary // 2)
-    write_knowing(folder / "block", knowing(tiny_models().target), [[5, 6, 7]])
-    models = ModelSet("Tiny, with both", {**tiny_models().models, "head": folder, "block": folder / "block"})
+    write_knowing(folder / "block", knowing(pocket.target), [[5, 6, 7]])
+    models = ModelSet("Pocket, with both", {**pocket.models, "head": folder, "block": folder / "block"})
     session = finish(Session.open(models, "cuda"))
     list(session.prepare(WHOLE, PRESETS["plain"]))  # loads
     list(session.prepare(session._loaded.fit(WHOLE), *chains(session)))
