@@ -7,11 +7,12 @@ from types import MappingProxyType
 
 from engine.architecture import read_architecture
 from engine.architecture.holding import Device
-from engine.config import DRAFTERS, PRESETS, ModelSet, Preset
+from engine.config import DRAFTERS, PRESETS, ModelSet, Preset, Role
 from engine.errors import UpdraftError
 from engine.library.catalogue import CATALOGUE
 from engine.library.starter import TITLE as STARTER
 
+EXITS: Role = "exits"
 # Where nothing is known of a set but what it is made of: what to begin with, the first that it can run.
 BY_NATURE: Mapping[Device, tuple[str, ...]] = MappingProxyType(
     {
@@ -37,9 +38,10 @@ def starting_preset(models: ModelSet, device: Device) -> Preset:
     """Return the method to begin with on ``device``: one that has a reason to be faster there, and never loses much.
 
     A set of the catalogue begins with the first it lists, on a processor without drafters. Early exits are read only
-    where the model was trained for them (``early_exits`` in config.json): an untrained one guesses badly and costs a
-    third of every pass. A model by itself copies what was said already, which costs nothing where there is nothing to
-    copy, and as much as pays where wider passes are dearer. One that cannot be read is plain: loading it says why.
+    where the set has what was taught for them, or the model was trained for them (``early_exits`` in config.json): an
+    untrained one guesses badly and costs a third of every pass. A model by itself copies what was said already, which
+    costs nothing where there is nothing to copy, and as much as pays where wider passes are dearer. One that cannot be
+    read is plain: loading it says why.
     """
     named = BY_NAME.get((models.name, device)) or _listed(models, device)
     for name in (*named, *_by_nature(models, device)):
@@ -56,7 +58,7 @@ def _listed(models: ModelSet, device: Device) -> tuple[str, ...]:
 
 def _by_nature(models: ModelSet, device: Device) -> Iterator[str]:
     try:
-        exits = read_architecture(models.target).exits
+        exits = EXITS in models.models or read_architecture(models.target).exits
     except (UpdraftError, OSError):
         return
     yield from (name for name in BY_NATURE[device] if exits or name != "hispec")

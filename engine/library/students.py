@@ -18,7 +18,11 @@ from engine.library.faults import LibraryError
 
 LIST = "students.json"  # {"files": {path: its SHA-256, of JSON with lines that end in LF}}; another list is others
 ROLES: tuple[Role, ...] = ("draft", "qualifier")
-DRAFTERS: tuple[Role, ...] = ("head", "block")  # those there are: they read what the target makes of its tokens
+DRAFTERS: tuple[Role, ...] = (
+    "head",
+    "block",
+    "exits",
+)  # those there are; they read the target's own states
 SHARED = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "generation_config.json", "LICENSE")
 NOTICE = """\
 This model is some of the layers of SmolLM2-135M-Instruct, by Hugging Face (HuggingFaceTB on the Hub), under the Apache

@@ -127,7 +127,7 @@ def evaluated(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _files(out: Path) -> list[Path]:
-    return sorted(file for name in (*LAYERS, "head", "block") for file in (out / name).glob("*"))
+    return sorted(file for name in (*LAYERS, "head", "block", "exits") for file in (out / name).glob("*"))
 
 
 def _digest(file: Path) -> str:

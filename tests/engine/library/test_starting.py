@@ -33,6 +33,7 @@ def test_by_what_a_set_is_made_of(tmp_path: Path) -> None:
     small = folder(tmp_path / "small")
     assert begins(ModelSet.alone("bare", bare)) == "lookup", "nobody trained its exits"
     assert begins(ModelSet.alone("trained", trained)) == "hispec"
+    assert begins(ModelSet("taught", {"target": bare, "exits": small})) == "hispec"
     assert begins(ModelSet("two", {"target": bare, "draft": small})) == "draft"
     assert begins(ModelSet("three", {"target": bare, "qualifier": small, "draft": small})) == "hsd"
 

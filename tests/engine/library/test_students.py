@@ -18,6 +18,7 @@ from engine.errors import UpdraftError
 from engine.library import embedding, starter, starter_models, students
 from engine.library.vocabulary import check_shared
 from engine.model import open_checkpoint
+from tests.engine.adapters import write_exits
 from tests.engine.heads import write_head_for
 from tests.engine.library.gguf.files import write
 from tests.engine.model.tiny import change_config
@@ -103,13 +104,15 @@ def test_all_read_one_embedding(target: Path, checkout: Path) -> None:
 def test_a_drafter_that_reads_the_target_comes_with_the_others(target: Path, checkout: Path) -> None:
     """Guards: a head that set-up leaves behind, that is given an embedding of its own, or made for another model."""
     write_head_for(checkout / "head", read_architecture(target), spoken=3)
+    write_exits(checkout / "exits", read_architecture(target), (1,))
     list_files(checkout)
     starter.add_students(checkout)
     models = starter_models()
     assert models.runs(PRESETS["head"])
-    made = models.models["head"]
-    assert {file.name for file in made.iterdir()} >= {"config.json", "model.safetensors", "NOTICE"}
-    assert not (made / embedding.FILE).exists()
+    for role in ("head", "exits"):
+        made = models.models[role]
+        assert {file.name for file in made.iterdir()} >= {"config.json", "model.safetensors", "NOTICE"}
+        assert not (made / embedding.FILE).exists()
     change_config(checkout / "head", vocab_size=5)
     list_files(checkout)
     with pytest.raises(UpdraftError, match="another model"):
