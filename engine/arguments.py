@@ -56,6 +56,8 @@ def _add_bench_options(command: argparse.ArgumentParser) -> None:
         "machine gives; teach: what its steps take for a --shape",
     )
     command.add_argument("--presets", nargs="+", choices=list(PRESETS), default=[], help="which (default: all)")
+    command.add_argument("--kinds", nargs="+", choices=TAUGHT, help="of what can be taught (default: all)")
+    command.add_argument("--batch", type=_count, metavar="N", help="tokens of a step of teaching")
     command.add_argument(
         "--context", type=_count, default=1024, help="tokens behind a timed pass (default: %(default)s)"
     )
@@ -120,6 +122,7 @@ def _add_paper_options(command: argparse.ArgumentParser) -> None:
 def _add_teaching_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--model", metavar="NAME", help="an installed set or a model folder (default: the starter)")
     command.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
+    _add_vram(command)
     command.add_argument("--what", choices=TAUGHT, default=TAUGHT[0], help="the kind of drafter (default: %(default)s)")
     command.add_argument("--minutes", type=float, default=30.0, help="how long (default: %(default)s)")
     command.add_argument(
@@ -147,6 +150,15 @@ def _add_teaching_options(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_vram(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--vram",
+        type=_gigabytes,
+        metavar="GB",
+        help=f"as if the GPU had no more memory than this, to try out a smaller one; in the window: {CAP}",
+    )
+
+
 def _add_reply_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--model", metavar="NAME", help="an installed set or a model folder (default: the starter)")
     command.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
@@ -164,12 +176,7 @@ def _add_reply_options(command: argparse.ArgumentParser) -> None:
         help="how a CPU holds weights: as stored where that is at 4 or 8 bits, and all others at 8; at 8 or at 4 bits, "
         "NF4 as well; or exact, in 32 (default: %(default)s)",
     )
-    command.add_argument(
-        "--vram",
-        type=_gigabytes,
-        metavar="GB",
-        help=f"as if the GPU had no more memory than this, to try out a smaller one; in the window: {CAP}",
-    )
+    _add_vram(command)
     command.add_argument("--eager", action="store_true", help="without CUDA graphs: slower, to compare with")
     command.add_argument("--system", default="", help="a system prompt")
     for name, words, kind in (

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from engine.config import PRESETS, Sampling
 from engine.config.tailoring import tailored
 from engine.errors import UpdraftError
+from engine.teaching.offered import OFFERED
 
 if TYPE_CHECKING:
     from engine.session import Session
@@ -110,9 +111,10 @@ def _chosen(arguments: argparse.Namespace, sampling: Sampling, say: Say, opened:
 
 
 def _taught(arguments: argparse.Namespace, _sampling: Sampling, say: Say, _opened: Opened) -> Found:
-    from engine.bench.teaching import measure_teaching
+    from engine.bench.teaching import BATCH, measure_teaching
 
-    return measure_teaching(arguments.shape or "llama-3.1-8b", say)
+    kinds = arguments.kinds or list(OFFERED)
+    return measure_teaching(arguments.shape or "llama-3.1-8b", kinds, arguments.batch or BATCH, say)
 
 
 WORDS: Mapping[str, Callable[[argparse.Namespace, Sampling, Say, Opened], Found]] = MappingProxyType(

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 
+from engine.account import CONTEXT
 from engine.bench.shapes import SHAPES, random_transformer
-from engine.gpus import device_of
-from engine.teaching.course import Plan
+from engine.dimensions import as_nf4
+from engine.gpus import cap, device_of
+from engine.teaching import room
 from engine.teaching.frozen import Frozen
 from engine.teaching.kinds import KINDS, Kind
 
-STEPS, WARM_UP = 100, 3
+STEPS, WARM_UP, BATCH = 100, 3, 4096
 TOKENS = 10_000_000  # for which the time is told
 WRITTEN, ROWS = 32, 64  # tokens of a reply, and replies at a time
 MIB = 1 << 20
@@ -23,20 +25,25 @@ MIB = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """One kind: ``seconds`` a step, ``batch`` tokens of it, ``peak`` bytes in all, ``learnt`` parameters."""
+    """One kind: ``seconds`` a step, ``batch`` tokens of it, ``peak`` bytes in all, ``learnt`` parameters.
+
+    ``layers``: its own, of a model; ``reckoned``: the bytes that a course says it takes.
+    """
 
     kind: str
     seconds: float
     batch: int
     peak: int
     learnt: int
+    layers: int
+    reckoned: int
 
     def __str__(self) -> str:
         """Say it as a line of the table."""
         pace = self.batch / self.seconds
         return (
-            f"{self.kind:<8}{self.learnt / 1e6:>10.0f} M{self.seconds:>10.3f}{pace:>10,.0f}"
-            f"{self.peak / MIB:>10,.0f}{TOKENS / pace / 60:>9.0f} min"
+            f"{self.kind:<10}{self.layers or '':>7}{self.learnt / 1e6:>10.0f} M{self.seconds:>10.3f}{pace:>10,.0f}"
+            f"{self.peak / MIB:>10,.0f}{self.reckoned / MIB:>10,.0f}{TOKENS / pace / 3600:>8.1f} hours"
         )
 
 
@@ -51,7 +58,10 @@ class Teaching:
     def table(self) -> str:
         """Return the figures as text."""
         lines = [self.title, f"replies: {self.writing:,.0f} tokens a second, {ROWS} at a time", ""]
-        lines.append(f"{'':<8}{'parameters':>12}{'s a step':>10}{'tokens/s':>10}{'peak MiB':>10}{'10 M tokens':>13}")
+        heads = (
+            f"{'':<10}{'layers':>7}{'parameters':>12}{'s a step':>10}{'tokens/s':>10}{'peak MiB':>10}{'reckoned':>10}"
+        )
+        lines.append(f"{heads}{'10 M tokens':>14}")
         lines += map(str, self.steps)
         return "\n".join(lines)
 
@@ -60,20 +70,28 @@ class Teaching:
         return asdict(self)
 
 
-def measure_teaching(shape: str, say: Callable[[str], None]) -> Teaching:
-    """Take STEPS steps of every kind beside a target of ``shape``, on the GPU where there is one."""
+def measure_teaching(shape: str, kinds: Sequence[str], batch: int, say: Callable[[str], None]) -> Teaching:
+    """Take STEPS steps of every one of ``kinds`` beside a target of ``shape``, on the GPU where there is one.
+
+    Where that is to be taken for a smaller one, no more memory can be had, and a model has the layers that fit.
+    """
     device = device_of("auto")
+    most = cap() if device.type == "cuda" else None
+    if most is not None:
+        torch.cuda.set_per_process_memory_fraction((most - CONTEXT) / torch.cuda.mem_get_info(device)[1])
     say(f"drawing {shape}")
     target = Frozen(random_transformer(SHAPES[shape], device), ends=())
     say("writing replies")
     writing = _writing(target)
     say(f"{writing:,.0f} tokens a second, {ROWS} at a time")
     found = []
-    for name, kind in KINDS.items():
-        found.append(_steps(name, kind, target))
+    for name in kinds:
+        found.append(_steps(name, KINDS[name], target, batch, most))
         say(str(found[-1]))
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
-    return Teaching(f"{shape} with random weights, {where}, {STEPS} steps of each kind", writing, tuple(found))
+    limit = f" limited to {most / 1e9:.1f} GB" if most is not None else ""
+    title = f"{shape} with random weights, {where}{limit}, {STEPS} steps of each kind, {batch:,} tokens a step"
+    return Teaching(title, writing, tuple(found))
 
 
 def _writing(target: Frozen) -> float:
@@ -84,15 +102,18 @@ def _writing(target: Frozen) -> float:
     return sum(map(len, written)) / (time.perf_counter() - began)
 
 
-def _steps(name: str, kind: Kind, target: Frozen) -> Steps:
+def _steps(name: str, kind: Kind, target: Frozen, batch: int, most: int | None) -> Steps:
     """Take the steps of one kind over random text."""
-    plan, on_gpu = Plan(1.0), target.device.type == "cuda"
-    vocabulary = target.shape.vocabulary
+    on_gpu, dimensions = target.device.type == "cuda", as_nf4(target.shape)
+    few = torch.arange(min(kind.few, target.shape.vocabulary))
+    layers = kind.layers(target.shape.layers)
+    if most is not None:
+        layers, _ = room.fitting(dimensions, kind, layers, (batch,), most)
     if on_gpu:
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
-    learner = kind.begin(target, torch.arange(min(kind.few, vocabulary)))
-    tokens = torch.randint(0, vocabulary, (plan.batch // 512, 512), device=target.device)
+    learner = kind.begin(target, few, **({"layers": layers} if layers else {}))
+    tokens = torch.randint(0, target.shape.vocabulary, (batch // 512, 512), device=target.device)
     said = torch.ones_like(tokens).bool()
     said[:, :32] = False
     began = 0.0
@@ -100,11 +121,12 @@ def _steps(name: str, kind: Kind, target: Frozen) -> Steps:
         if step == WARM_UP:
             _settled(on_gpu)
             began = time.perf_counter()
-        learner.learn(target.read(tokens, said, learner.taps), step / STEPS)
+        learner.learn(target.read(tokens, said, learner.taps), step / (WARM_UP + STEPS))
     _settled(on_gpu)
     seconds = (time.perf_counter() - began) / STEPS
     peak = torch.cuda.max_memory_reserved() if on_gpu else 0
-    return Steps(name, seconds, tokens.numel(), peak, learner.size)
+    reckoned = room.needed(dimensions, kind, layers, batch)
+    return Steps(name, seconds, tokens.numel(), peak, learner.size, layers, reckoned)
 
 
 def _settled(on_gpu: bool) -> None:

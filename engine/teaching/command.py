@@ -41,6 +41,7 @@ from engine.tokenizer import ChatTokenizer
 LONGEST_PROMPT = 256  # tokens
 FEWEST = 32  # prompts
 SMALL = {"rows": 8, "longest": 128, "batch": 1024, "places": 1000}  # what a processor can take
+BATCHES = (8192, 4096, 2048)  # tokens a step, as many of them as a GPU holds
 CACHES, MOST_ROWS = 0.2, 512  # of the free memory that replies under way may take, and how many there may be
 LICENCE = "As the model that it was taught by; begun with parts of that model, and taught on its answers"
 
@@ -80,9 +81,10 @@ def _through(arguments: argparse.Namespace, models: ModelSet, folder: Path, stee
     plan = replace(_plan(arguments, dimensions.architecture, device), few=kind.few)
     layers = arguments.layers or kind.layers(dimensions.architecture.layers)
     if device.type == "cuda":
-        few, learns = min(plan.few, dimensions.architecture.vocabulary), layers or kind.learns
-        needs = room.needed(dimensions, few, plan.batch, learns)
-        room.require(needs, free_memory(device), models.name)
+        free, batches = free_memory(device), BATCHES if arguments.batch is None else (arguments.batch,)
+        layers, batch = room.fitting(dimensions, kind, layers, batches, free)
+        room.require(room.needed(dimensions, kind, layers, batch), free, models.name)
+        plan = replace(plan, batch=batch)
     prompts = read_prompts(arguments.prompts)
     if arguments.own is not None:
         own = read_prompts(arguments.own, fewest=1)

@@ -64,8 +64,9 @@ class Progress:
 class Course:
     """Teaches one drafter of ``target``, from where ``folder`` says it is.
 
-    ``begin`` makes the drafter from the tokens it is to have a head for. ``clock``: seconds; ``held_up``: called
-    between steps and tokens, returns when work may go on, True where it is to leave off.
+    ``begin`` makes the drafter from the tokens it is to have a head for; a model, of as many ``layers``
+    as it had before. ``clock``: seconds; ``held_up``: called between steps and tokens, returns when work may go on,
+    True where it is to leave off.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class Course:
         target: Frozen,
         prompts: Sequence[Prompt],
         plan: Plan,
-        begin: Callable[[torch.Tensor], Pupil],
+        begin: Callable[..., Pupil],
         *,
         clock: Callable[[], float] = time.monotonic,
         held_up: Callable[[], bool] = lambda: False,
@@ -229,9 +230,11 @@ class Course:
         state = self.folder / "state.pt"
         stored = torch.load(state, map_location=self.target.device, weights_only=True) if state.is_file() else None
         few = self.replies.commonest(self.plan.few, self.target.ends.head.shape[0])
-        learner = self._begin(few if stored is None else stored["few"].cpu())
-        if stored is not None:
-            learner.restore(stored)
+        if stored is None:
+            return self._begin(few)
+        shape = {"layers": stored["layers"]} if "layers" in stored else {}  # of a model; fewer fitted it then, perhaps
+        learner = self._begin(stored["few"].cpu(), **shape)
+        learner.restore(stored)
         return learner
 
     def _read(self) -> Progress:

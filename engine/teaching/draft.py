@@ -67,6 +67,8 @@ class Draft(Optimised):
         """``few``: the tokens it is judged by and read for where it only ``drafts``."""
         matrices = [each for each in model.layers.parameters() if each.ndim == 2]
         super().__init__(model, matrices, PACE)
+        if self.large:
+            model.gradient_checkpointing_enable()
         self.model, self.folder, self.ends = model, target.folder, target.ends
         self.few, self.drafts = few.to(target.device), drafts
 
@@ -119,7 +121,7 @@ class Draft(Optimised):
 
     def state(self) -> dict[str, Any]:
         """See Pupil."""
-        return super().state() | {"few": self.few}
+        return super().state() | {"few": self.few, "layers": len(self.model.layers)}
 
     def weights(self) -> dict[str, Tensor]:
         """See Pupil."""

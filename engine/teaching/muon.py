@@ -49,14 +49,22 @@ class Muon:
     def step(self, rate: float) -> None:
         """Move every weight by at most ``rate`` per singular direction, times sqrt(rows / columns) if tall."""
         for group, velocity in zip(self.groups, self.velocity, strict=True):
-            gradient = torch.stack([_wide(weight.grad) for weight in group if weight.grad is not None])
+            gradient = torch.stack([_wide(weight.grad) for weight in group if weight.grad is not None]).float()
             moved = velocity.float().lerp_(gradient, 1 - self.momentum)
             velocity.copy_(moved)
             update = orthogonal(gradient.lerp_(moved, self.momentum))
             for weight, direction in zip(group, update.unbind(), strict=True):
                 rows, columns = weight.shape
-                weight.mul_(1 - rate * self.decay)
-                weight.add_(_wide(direction, like=weight), alpha=-rate * max(1, rows / columns) ** 0.5)
+                kept, far = 1 - rate * self.decay, rate * max(1, rows / columns) ** 0.5
+                _set(weight, weight.float().mul(kept).sub_(_wide(direction, like=weight), alpha=far))
+
+
+def _set(weight: Tensor, value: Tensor) -> None:
+    """Give ``weight`` a float32 ``value``: in 16 bits the one above or below by chance, so that small steps add up."""
+    if weight.dtype == torch.bfloat16:
+        bits = value.view(torch.int32)
+        value = (bits + torch.randint_like(bits, 1 << 16)).bitwise_and_(-1 << 16).view(torch.float32)
+    weight.copy_(value)
 
 
 def _wide(matrix: Tensor, like: Tensor | None = None) -> Tensor:

@@ -17,6 +17,7 @@ from engine.teaching.worth import worth
 
 MATRIX_RATE, RATE, DECAY, WARM_UP = 0.02, 1e-3, 0.01, 100
 SHARP_FROM, SHARP_BY, SHARPEST = 0.25, 0.5, 0.8  # progress from which the overlap itself is learnt, up to which share
+LARGE = 200_000_000  # weights from which a GPU holds matrices in 16 bits while they learn
 ROUND_FROM = 0.85  # progress from which weights are as they will be stored
 
 
@@ -29,11 +30,14 @@ class Optimised:
     def __init__(
         self, learns: nn.Module, matrices: Sequence[nn.Parameter], pace: float = 1.0, *, again: bool = False
     ) -> None:
-        """``matrices``: those weights of ``learns`` that Muon moves; AdamW has the rest.
+        """``matrices``: those weights that Muon moves, in 16 bits where they are many; AdamW has the rest.
 
         ``pace`` multiplies all rates; ``again``: it has been through a course before, and learns the overlap.
         """
         self.learns, self.pace, self.again = learns, pace, again
+        self.large = matrices[0].is_cuda and sum(each.numel() for each in matrices) > LARGE
+        for each in matrices if self.large else ():
+            each.data = each.data.bfloat16()
         self.stored = [each for each in learns.parameters() if each.requires_grad and each.ndim == 2]  # at 4 bits
         self.matrices = Muon(matrices, decay=DECAY)
         taken = {id(each) for each in matrices}

@@ -2,27 +2,63 @@
 
 from __future__ import annotations
 
-from engine.account import ON_GPU, account
+from collections.abc import Iterable
+
+from engine.account import account
+from engine.architecture import Architecture
+from engine.architecture.holding import Holding
 from engine.dimensions import Dimensions
 from engine.errors import DeviceError
 from engine.teaching.agreement import CHUNK
+from engine.teaching.kinds import Kind
+from engine.teaching.optimising import LARGE
 from engine.words import size
 
-MASTER = 4 + 4 + 4  # bytes of a learning weight: itself, its gradient, its momentum
-LAWS = 7  # of CHUNK probabilities in float32 that are there at a time, where a drafter has one of all tokens itself
+MATRIX = 4 + 4 + 2 + 4 + 2  # bytes of a matrix's weight that learns: itself, gradient, momentum, rounded, multiplied
+IN_16_BITS = 2 + 2 + 2  # of one where they are many: what is its own while it is rounded waits with the host
+OTHER = 4 + 4 + 8 + 4 + 2  # of a weight that AdamW moves
+LAWS = 7  # laws in float32 that are there at a time
 APART = 0.6 * (1 << 30)  # of the device itself, and what lies between
+LEAST = 2  # layers of a model
 
 
-def needed(target: Dimensions, few: int, batch: int, layers: int = 1, taps: int = 3) -> int:
-    """Return the bytes that teaching takes beside a target, in steps of ``batch`` tokens.
+def needed(target: Dimensions, kind: Kind, layers: int, batch: int) -> int:
+    """Return the bytes that teaching one of ``kind`` takes beside a target, in steps of ``batch`` tokens.
 
-    Of a drafter of so many ``layers`` with a head of its own for ``few`` tokens; 0: it has the target's.
+    ``layers``: how many it has itself where it is a model, otherwise 0.
     """
     shape = target.architecture
-    layer = shape.width * (5 * shape.heads * shape.head_dim + 3 * shape.mlp + taps * shape.width)
-    learnt = MASTER * (layers * layer + few * shape.width)
-    states = batch * shape.width * (4 * taps + 40)  # what the target's layers and the head's five steps leave
-    return int(account(target, 1, ON_GPU).weights + learnt + states + LAWS * 4 * CHUNK + APART)
+    matrices, rest = kind.learns(shape, min(kind.few, shape.vocabulary), layers)
+    learnt = matrices * (MATRIX if matrices <= LARGE else IN_16_BITS) + rest * OTHER
+    laws = LAWS * 4 * CHUNK
+    return int(_weights(target) + learnt + batch * _token(shape, layers, large=matrices > LARGE) + laws + APART)
+
+
+def _weights(target: Dimensions) -> float:
+    """Return the bytes of the target as it teaches: its embedding on the device, its head in 16 bits."""
+    held = account(target, 1, Holding("cuda", "exact", True))
+    return held.linears + held.vectors + held.rotation + 2 * target.embedding * (2 if held.head else 1)
+
+
+def _token(shape: Architecture, layers: int, *, large: bool) -> float:
+    """Return the bytes that every token of a step leaves for the way back: of ``layers``, or a drafter's guesses."""
+    one = 40 * shape.width + 14 * shape.mlp
+    if large and layers:
+        return one + 4 * layers * shape.width  # they are computed once more, layer by layer
+    return one * max(1, layers) + 12 * shape.width
+
+
+def fitting(target: Dimensions, kind: Kind, layers: int, batches: Iterable[int], free: int) -> tuple[int, int]:
+    """Return the layers and the batch with which a course fits ``free`` bytes: fewer tokens first, then fewer layers.
+
+    Those asked for where nothing does.
+    """
+    batches = list(batches)
+    for count in range(layers, min(layers, LEAST) - 1, -1):
+        for batch in batches:
+            if needed(target, kind, count, batch) <= free:
+                return count, batch
+    return layers, batches[-1]
 
 
 def require(needs: int, free: int, name: str) -> None:

@@ -25,7 +25,7 @@ def coded(weight: Tensor) -> tuple[Tensor, Tensor]:
     scale = blocks.abs().amax(dim=1).half().float()
     levels = torch.tensor(LEVELS, device=weight.device)
     between = (levels[1:] + levels[:-1]) / 2
-    codes = torch.bucketize(blocks / scale.clamp(min=1e-12)[:, None], between)
+    codes = torch.bucketize(blocks / scale.clamp(min=1e-12)[:, None], between, out_int32=True)
     return codes.to(torch.uint8), scale
 
 
@@ -40,13 +40,18 @@ def rounded(weights: Iterable[nn.Parameter]) -> AbstractContextManager[None]:
     Weights that do not fill blocks, which no reader rounds, stay as they are.
     """
     owners = [weight for weight in weights if weight.numel() % BLOCK == 0]
-    return holding(owners, [decoded(*coded(weight)) for weight in owners])
+    return holding(owners, (decoded(*coded(weight)) for weight in owners))
 
 
 @contextmanager
-def holding(weights: list[nn.Parameter], values: list[Tensor]) -> Iterator[None]:
-    """Let ``weights`` hold ``values`` inside, and their own again after: a straight-through estimate."""
-    masters = [weight.detach().clone() for weight in weights]
+def holding(weights: list[nn.Parameter], values: Iterable[Tensor]) -> Iterator[None]:
+    """Let ``weights`` hold ``values`` inside, and their own again after: a straight-through estimate.
+
+    Those in 16 bits are there because memory is short: their own values wait in the host's.
+    """
+    masters = [
+        weight.detach().to("cpu" if weight.dtype == torch.bfloat16 else weight.device, copy=True) for weight in weights
+    ]
     _fill(weights, values)
     try:
         yield
@@ -55,6 +60,6 @@ def holding(weights: list[nn.Parameter], values: list[Tensor]) -> Iterator[None]
 
 
 @torch.no_grad()
-def _fill(weights: list[nn.Parameter], values: list[Tensor]) -> None:
-    shaped = [value.view_as(weight) for value, weight in zip(values, weights, strict=True)]
-    torch._foreach_copy_([weight.detach() for weight in weights], shaped)
+def _fill(weights: list[nn.Parameter], values: Iterable[Tensor]) -> None:
+    for weight, value in zip(weights, values, strict=True):
+        weight.copy_(value.view_as(weight))
