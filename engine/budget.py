@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -56,7 +57,9 @@ class Budget:
     def _placed(self, levels: Sequence[Dimensions], room: int, free: int) -> Placement:
         """Return where the target's layers go if the set is to hold ``room`` tokens, which it can."""
         found = place(levels, room, free, runtime=self._runtime(), dense_head=self._dense_head)
-        return found or Placement(0, levels[0].architecture.layers)
+        placed = found or Placement(0, levels[0].architecture.layers)
+        left_early = bool(levels[0].architecture.exits) or "exits" in self._models.models
+        return replace(placed, spread=len(levels) > 1 and not left_early)
 
     def require(self, role: Role, loaded: Sequence[Role], context: int, streamed: int = 0) -> None:
         """Raise DeviceError, with numbers, if the model of ``role`` does not fit beside those ``loaded``.

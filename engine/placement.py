@@ -1,8 +1,9 @@
 """Decides which layers of a target stay on the GPU and which come over the bus in every pass. No torch.
 
 What is small and read most goes first: the caches of all levels, the smaller models, the workspace, and two buffers for
-the layers that come. The rest of the memory is for the target's first layers, which early exits read as well. What is
-left over lies in the host's memory, pinned where the system allows it, so that the GPU can fetch it while it computes.
+the layers that come. The rest of the memory is for layers of the target: for the first ones where early exits read them
+as well, else for some among the others, so that the bus is never idle while they are computed. What is left over lies
+in the host's memory, pinned where the system allows it, so that the GPU can fetch it while it computes.
 """
 
 from __future__ import annotations
@@ -27,12 +28,21 @@ SPARED, SPARED_SHARE = 2 << 30, 16  # bytes, or a share, of the host's memory th
 class Placement:
     """Where a target's layers lie: the first ``resident`` on the GPU, the ``streamed`` behind them with the host.
 
-    Of a layer with the host the matrices are there; its norms and biases, which are small, are on the GPU like all
-    caches.
+    ``spread``: those that stay lie evenly among the others instead. Of a layer with the host the matrices are there;
+    its norms and biases, which are small, are on the GPU like all caches.
     """
 
     resident: int
     streamed: int = 0
+    spread: bool = False
+
+    @property
+    def away(self) -> tuple[int, ...]:
+        """The layers with the host; the last layer is one if any is."""
+        layers = self.resident + self.streamed
+        if not self.spread:
+            return tuple(range(self.resident, layers))
+        return tuple(at for at in range(layers) if (at + 1) * self.streamed // layers > at * self.streamed // layers)
 
     @property
     def words(self) -> str:

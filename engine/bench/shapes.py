@@ -15,6 +15,7 @@ from engine.model.kernels.nf4 import BLOCK
 from engine.model.linear import Nf4
 from engine.model.streaming import Bus
 from engine.model.transformer import Transformer
+from engine.placement import Placement
 
 SHAPES = {  # a head that is tied is kept once more at 4 bits, so a pass reads as much as of one of its own
     name: replace(shape, tied_head=False)
@@ -35,20 +36,20 @@ FAMILIES = {  # target -> qualifier, draft
 }
 
 
-def random_transformer(shape: Architecture, device: torch.device, resident: int | None = None) -> Transformer:
+def random_transformer(shape: Architecture, device: torch.device, placement: Placement | None = None) -> Transformer:
     """Draw a model of ``shape``, all matrices NF4, each its own memory so that no cache flatters the timing.
 
-    ``resident``: how many of its first layers stay on the device, None for all.
+    ``placement``: which layers stay on the device, None for all.
     """
     ones = torch.ones(shape.width, device=device).bfloat16()
-    bus = Bus(resident, device) if resident is not None and resident < shape.layers else None
-    layers = []
+    away = placement.away if placement else ()
+    bus, layers = Bus(device) if away else None, dict[int, Block]()
     for index in range(shape.layers):
         block = random_block(shape, ones)
-        if bus and index >= bus.first:
-            bus.take(block)
+        if bus is not None and index in away:
+            bus.take(index, block)
         else:
-            layers.append(block)
+            layers[index] = block
     on_gpu = device.type == "cuda"
     embedding = torch.empty(
         shape.vocabulary, shape.width, dtype=torch.bfloat16, device="cpu" if on_gpu else device, pin_memory=on_gpu
@@ -56,7 +57,8 @@ def random_transformer(shape: Architecture, device: torch.device, resident: int 
     for rows in torch.split(embedding, ROWS):  # a large one might not fit the device whole
         rows.copy_(torch.randn(rows.shape, dtype=rows.dtype, device=device))
     head = random_nf4(shape.vocabulary, shape.width, device)
-    return Transformer(shape, embedding, [*layers, *(bus.blocks() if bus else ())], ones, head, bus)
+    layers |= {} if bus is None else bus.blocks()
+    return Transformer(shape, embedding, [layers[at] for at in sorted(layers)], ones, head, bus)
 
 
 def random_block(shape: Architecture, ones: Tensor) -> Block:

@@ -25,7 +25,7 @@ from engine.errors import SettingError
 from engine.gpus import device_of
 from engine.model import Transformer
 from engine.model.wide import Wide
-from engine.placement import place
+from engine.placement import Placement, place
 
 WIDTHS = 1, 16, 64, 128  # tokens of a timed pass
 PROMPTS = 1024, 4096
@@ -112,17 +112,18 @@ def measure_streamed(asked: Asked, say: Callable[[str], None]) -> Streaming:
     device = device_of("cuda")
     shape = SHAPES[asked.shape] if asked.layers is None else replace(SHAPES[asked.shape], layers=asked.layers)
     room = max(asked.context, 4096) + 1024
-    resident = _resident([as_nf4(shape), as_nf4(SHAPES[MIDDLE])], room, asked)
+    placed = _placed([as_nf4(shape), as_nf4(SHAPES[MIDDLE])], room, asked)
     torch.cuda.set_per_process_memory_fraction(
         (asked.vram - CONTEXT) / torch.cuda.get_device_properties(0).total_memory
     )
-    say(f"drawing {asked.shape}: {resident} of {shape.layers} layers stay on the GPU")
-    target = random_transformer(shape, device, resident)
+    say(f"drawing {asked.shape}: {placed.resident} of {shape.layers} layers stay on the GPU")
+    target = random_transformer(shape, device, placed)
     assert target.bus is not None  # noqa: S101 - some are streamed
     title = f"{asked.shape}, random weights, {torch.cuda.get_device_name()} held to {asked.vram / 1e9:.0f} GB"
-    found = Streaming(title, resident, shape.layers - resident, target.bus.bytes, target.bus.pinned)
+    found = Streaming(title, placed.resident, placed.streamed, target.bus.bytes, target.bus.pinned)
     found.bare = _bare(target)
     _passes(target, asked.context, room, found)
+    found.peak = torch.cuda.max_memory_reserved() + CONTEXT
     say(found.table())
     if asked.methods:
         for method in Hierarchies(target, asked.rates, asked.context, room, found.passes[0].seconds).methods():
@@ -132,11 +133,11 @@ def measure_streamed(asked: Asked, say: Callable[[str], None]) -> Streaming:
     return found
 
 
-def _resident(levels: Sequence[Dimensions], room: int, asked: Asked) -> int:
+def _placed(levels: Sequence[Dimensions], room: int, asked: Asked) -> Placement:
     found = place(levels, room, asked.vram - CONTEXT - SPARED)
     if found is None or not found.streamed:
         raise SettingError(f"{asked.shape} does not have to be streamed there.", "Name a smaller --vram.")
-    return found.resident
+    return replace(found, spread=True)
 
 
 def _bare(target: Transformer) -> float:
@@ -184,11 +185,11 @@ def _layer(wide: Wide, hidden: Tensor, start: int) -> None:
 
 
 def _timed(run: Callable[[], object], times: int) -> list[float]:
-    """Return the seconds of each of so many runs, one behind another."""
+    """Return the seconds of each of so many runs, one behind another; what comes for the next one goes on meanwhile."""
     seconds = []
     for _ in range(times):
         began = time.perf_counter()
         run()
-        torch.cuda.synchronize()
+        torch.cuda.current_stream().synchronize()
         seconds.append(time.perf_counter() - began)
     return seconds

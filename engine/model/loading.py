@@ -15,6 +15,7 @@ from engine.architecture.shape import HEAD, NORM, TABLE
 from engine.config import Weights
 from engine.errors import CheckpointError, DeviceError
 from engine.files import AGAIN
+from engine.model.block import Block
 from engine.model.checkpoint import Checkpoint, open_checkpoint
 from engine.model.kernels import available
 from engine.model.linear import Dense, Linear, blocked, quantised
@@ -81,18 +82,19 @@ class _Loader:
         yield 0.0
         table = self.table()
         yield 1 / steps
-        bus = Bus(placement.resident, self.tensors.device) if placement and placement.streamed else None
-        layers = []
+        away = placement.away if placement else ()
+        bus, layers = Bus(self.tensors.device) if away else None, dict[int, Block]()
         for index, window in enumerate(self.architecture.windows):
             block = self.tensors.block(self.architecture.layer(index), self.architecture, window)
-            if bus and index >= bus.first:
-                bus.take(block)
+            if bus is not None and index in away:
+                bus.take(index, block)
             else:
-                layers.append(block)
+                layers[index] = block
             yield (index + 2) / steps
         norm, head = self.tensors.dense(NORM), self.head(table)
         yield 1.0
-        return Transformer(self.architecture, table, [*layers, *(bus.blocks() if bus else ())], norm, head, bus)
+        layers |= {} if bus is None else bus.blocks()
+        return Transformer(self.architecture, table, [layers[at] for at in sorted(layers)], norm, head, bus)
 
     def table(self) -> Tensor | Packed:
         """Return the embedding; see Holding.on_host."""

@@ -35,7 +35,7 @@ class Transformer:
         head: Linear,
         bus: Bus | None = None,
     ) -> None:
-        """``bus``: what brings the last of ``layers``, which lie in the host's memory; see ``near``."""
+        """``bus``: what brings those of ``layers`` that lie in the host's memory; see ``near``."""
         self.architecture = architecture
         self.table = embedding  # [vocabulary, width], on a GPU perhaps in the host's pinned memory
         self.blocks = list(layers)
@@ -141,7 +141,7 @@ class Transformer:
         """Return what is multiplied by behind layer ``index``, if it lies on the device."""
         if index + 1 == self.layers:
             return self.head
-        away = self.bus is not None and index + 1 >= self.bus.first
+        away = self.bus is not None and index + 1 in self.bus
         return None if away else self.blocks[index + 1].qkv
 
     @torch.inference_mode()

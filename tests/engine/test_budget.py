@@ -50,16 +50,21 @@ def test_a_conversation_is_as_long_as_the_whole_set_can_hold(free: dict[str, int
 
 
 def test_what_does_not_fit_is_placed_with_the_host(free: dict[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A card too small for the target keeps its first layers beside the smaller models, which must fit afterwards."""
+    """A card too small for the target keeps some of its layers beside the smaller models, which must fit afterwards;
+    its first layers where the model can be left early.
+    """
     eight = {SET.models[role]: as_nf4(LLAMA31_8B if role == "target" else LLAMA32_1B) for role in SET.models}
     monkeypatch.setattr("engine.budget.read_dimensions", eight.get)
     budget, asked = Budget(SET, torch.device("cuda")), partial(needs, tuple(eight.values()), device="cuda")
     for streamed in (20, 32):
         free["bytes"] = asked(4096, runtime=LIBRARIES, streamed=streamed).total
         room, placement = budget.place(4096)
-        assert (room, placement) == (4096, Placement(32 - streamed, streamed))
+        assert (room, placement) == (4096, Placement(32 - streamed, streamed, spread=True))
         budget.require("target", (), room, streamed)
         budget.require("draft", ("target", "qualifier"), room, streamed)
+    whole = eight[SET.target]
+    eight[SET.target] = replace(whole, architecture=replace(whole.architecture, exits=(4, 8)))
+    assert budget.place(4096)[1] == Placement(0, 32)
     assert Budget(SET, torch.device("cpu")).place(4096) == (4096, Placement(32))
     monkeypatch.setattr("engine.budget.host_memory", lambda: Host(1000, 1000))
     with pytest.raises(DeviceError, match=r"1\.0 kB are free"):

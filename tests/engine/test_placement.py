@@ -69,6 +69,9 @@ def test_nothing_streams_where_all_fits_and_nothing_is_placed_where_the_rest_doe
     least = needs(levels, LEAST, "cuda", streamed=32).total
     assert place(levels, LEAST, least) == Placement(0, 32)
     assert place(levels, LEAST, least - 1) is None
+    assert Placement(3, 5).away == (3, 4, 5, 6, 7)
+    assert Placement(3, 5, spread=True).away == (1, 3, 4, 6, 7)
+    assert Placement(8, spread=True).away == ()
     assert (Placement(32).words, Placement(2, 30).words) == ("", ", 30 of 32 layers in the computer's memory")
 
 

@@ -35,14 +35,17 @@ METHODS = {
     "draft": Preset("draft", "", "", (Stage(Model("draft"), Window(24)), TARGET)),
     "three": Preset("three", "", "", (Stage(Model("draft"), Window(4)), Stage(Model("qualifier"), Window(40)), TARGET)),
     "copied": Preset("copied", "", "", (Stage(Lookup(), Window(7)), Stage(Model("draft"), Window(9)), TARGET)),
+    "auto": PRESETS["auto"],
     "exits": Preset("exits", "", "", (Stage(Exit(1 / 8), Window(3)), Stage(Exit(1 / 4), Window(12)), TARGET)),
 }
 SETTINGS = {"greedy": Sampling(temperature=0), "usual": Sampling(temperature=0.7, top_p=0.9, seed=2)}
 
 
-def opened(resident: int) -> Session:
+def opened(resident: int, spread: bool = False) -> Session:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Budget, "place", lambda _, wanted: (min(wanted, 2048), Placement(resident, 16 - resident)))
+        patch.setattr(
+            Budget, "place", lambda _, wanted: (min(wanted, 2048), Placement(resident, 16 - resident, spread))
+        )
         return finish(Session.open(pocket_models(wide=True), "cuda"))
 
 
@@ -53,9 +56,9 @@ def stays() -> Iterator[Session]:
     session.close()
 
 
-@pytest.fixture(scope="module", params=[4, 7])
+@pytest.fixture(scope="module", params=[(4, False), (7, True)])
 def streamed(request: pytest.FixtureRequest) -> Iterator[Session]:
-    session = opened(request.param)
+    session = opened(*request.param)
     yield session
     session.close()
 
@@ -86,7 +89,7 @@ def test_states_are_the_same_bit_for_bit(pinned: bool, monkeypatch: pytest.Monke
     if not pinned:
         monkeypatch.setattr(hosted, "_pin", lambda _: False)
     folder = pocket_models(wide=True).target
-    whole, streamed = (finish(load(folder, CUDA, placement=Placement(at, 16 - at))) for at in (16, 5))
+    whole, streamed = (finish(load(folder, CUDA, placement=Placement(at, 16 - at, at == 5))) for at in (16, 5))
     assert streamed.bus is not None
     assert streamed.bus.pinned is pinned
     text = torch.randint(whole.vocabulary, (700,), generator=torch.Generator().manual_seed(1))

@@ -16,36 +16,41 @@ Event = torch.cuda.Event
 
 
 class Bus:
-    """The layers from ``first`` on, which lie in the host's memory; each is read in one of two buffers on the device.
+    """The layers that lie in the host's memory; each is read in one of two buffers on the device.
 
     While one is read the next is on its way, behind the last one the first again: what comes first in a pass is there
     when it begins. On a GPU copies run in a stream of their own, and the host never waits but where memory could not
     be pinned. On a CPU a layer is copied when it is asked for.
     """
 
-    def __init__(self, first: int, device: torch.device) -> None:
-        self.first, self.device = first, device
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
         self.hosted: list[Hosted] = []
+        self._turns = dict[int, int]()  # layer -> which of them it is
         self._layouts: list[Layout] = []
         self._buffers: list[Tensor] = []
-        self._holds: list[int | None] = [None] * BUFFERS  # which layer is in each, or on its way there
+        self._holds: list[int | None] = [None] * BUFFERS  # whose turn's layer is in each, or on its way there
         self._lane = _Lane(device) if device.type == "cuda" else None
 
-    def take(self, block: Block) -> None:
-        """Keep the next layer in the host's memory; all but its matrices stays on the device."""
+    def take(self, layer: int, block: Block) -> None:
+        """Keep ``layer``, which comes behind those taken before, in the host's memory, but for what is no matrix."""
+        self._turns[layer] = len(self.hosted)
         layout = Layout.of(block)
         hosted = Hosted(layout.bytes, self.device)
         layout.fill(hosted.memory, block)
         self._layouts.append(layout)
         self.hosted.append(hosted)
 
-    def blocks(self) -> list[Block]:
-        """Return all layers as they are read, once every one was taken: right only while ``near`` says so."""
+    def __contains__(self, layer: int) -> bool:
+        return layer in self._turns
+
+    def blocks(self) -> dict[int, Block]:
+        """Return its layers as they are read, once every one was taken: right only while ``near`` says so."""
         widest = max(layout.bytes for layout in self._layouts)
         self._buffers = [torch.empty(widest, dtype=torch.uint8, device=self.device) for _ in range(BUFFERS)]
         if self._lane is not None:
             self._lane.open(self._buffers)
-        return [layout.over(self._buffers[at % BUFFERS]) for at, layout in enumerate(self._layouts)]
+        return {layer: self._layouts[at].over(self._buffers[at % BUFFERS]) for layer, at in self._turns.items()}
 
     @property
     def bytes(self) -> int:
@@ -66,39 +71,44 @@ class Bus:
 
     def near(self, layers: range) -> Iterator[range]:
         """Give ``layers`` in parts, in order: each part's weights are on the device until the next is asked for."""
-        if layers.start < self.first:
-            yield range(layers.start, min(self.first, layers.stop))
-        for layer in range(max(layers.start, self.first), layers.stop):
-            slot = self._slot(layer)
-            self._bring(layer)
-            if self._lane is not None:
-                self._lane.wait(slot)
-            try:
-                yield range(layer, layer + 1)
-            finally:
-                if self._lane is not None:
-                    self._lane.read(slot)
-            self._look_ahead(layer)
+        start = layers.start
+        for layer in (each for each in layers if each in self._turns):
+            if start < layer:
+                yield range(start, layer)
+            yield from self._brought(layer)
+            start = layer + 1
+        if start < layers.stop:
+            yield range(start, layers.stop)
 
-    def _look_ahead(self, layer: int) -> None:
-        """Bring the two layers that come behind ``layer``, as far as there is a buffer for them."""
+    def _brought(self, layer: int) -> Iterator[range]:
+        """Give ``layer`` alone, and then bring the next ones."""
+        turn = self._turns[layer]
+        self._bring(turn)
+        if self._lane is not None:
+            self._lane.wait(turn % BUFFERS)
+        try:
+            yield range(layer, layer + 1)
+        finally:
+            if self._lane is not None:
+                self._lane.read(turn % BUFFERS)
+        self._look_ahead(turn)
+
+    def _look_ahead(self, turn: int) -> None:
+        """Bring the two layers that come behind the one of this ``turn``, as far as there is a buffer for them."""
         if self._lane is None:
             return
-        near, far = (self.first + (layer - self.first + step) % len(self.hosted) for step in (1, 2))
+        near, far = ((turn + step) % len(self.hosted) for step in (1, 2))
         self._bring(near)
-        if self._slot(far) != self._slot(near):
+        if far % BUFFERS != near % BUFFERS:
             self._bring(far)
 
-    def _slot(self, layer: int) -> int:
-        return (layer - self.first) % BUFFERS
-
-    def _bring(self, layer: int) -> None:
-        """Put ``layer`` into its buffer, or on its way there, unless it is."""
-        slot = self._slot(layer)
-        if self._holds[slot] == layer:
+    def _bring(self, turn: int) -> None:
+        """Put the layer of this ``turn`` into its buffer, or on its way there, unless it is."""
+        slot = turn % BUFFERS
+        if self._holds[slot] == turn:
             return
-        self._holds[slot] = layer
-        hosted = self.hosted[layer - self.first]
+        self._holds[slot] = turn
+        hosted = self.hosted[turn]
         target = self._buffers[slot][: len(hosted.memory)]
         if self._lane is None:
             target.copy_(hosted.memory)

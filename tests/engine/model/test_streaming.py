@@ -26,8 +26,8 @@ TEXT = torch.arange(0, 90, 3)
 LAYERS = 5
 
 
-def held(folder: Path, resident: int, weights: Weights = "exact") -> Transformer:
-    placed = Placement(resident, LAYERS - resident)
+def held(folder: Path, resident: int, weights: Weights = "exact", *, spread: bool = False) -> Transformer:
+    placed = Placement(resident, LAYERS - resident, spread)
     return finish(load(folder, torch.device("cpu"), weights=weights, placement=placed))
 
 
@@ -44,12 +44,23 @@ def cut(model: Transformer) -> Tensor:
 
 
 @pytest.mark.parametrize(
-    ("resident", "weights"), [(0, "exact"), (1, "8 bits"), (2, "exact"), (2, "stored"), (4, "exact")]
+    ("resident", "weights", "spread"),
+    [
+        (0, "exact", False),
+        (1, "8 bits", False),
+        (2, "exact", False),
+        (2, "exact", True),
+        (3, "exact", True),
+        (2, "stored", True),
+        (4, "exact", False),
+    ],
 )
-def test_a_streamed_model_says_the_same(checkpoint_of: CheckpointOf, resident: int, weights: Weights) -> None:
+def test_a_streamed_model_says_the_same(
+    checkpoint_of: CheckpointOf, resident: int, weights: Weights, spread: bool
+) -> None:
     """Guards: a layer read before it came or after another took its place, with even and odd numbers of them."""
     folder, _ = checkpoint_of("llama")
-    whole, streamed = held(folder, LAYERS, weights), held(folder, resident, weights)
+    whole, streamed = held(folder, LAYERS, weights), held(folder, resident, weights, spread=spread)
     assert whole.bus is None
     assert streamed.bus is not None
     for _ in range(2):  # the second pass begins with what the first has left in the buffers
@@ -108,9 +119,9 @@ def test_no_buffer_is_filled_while_what_it_holds_is_still_to_be_read(
     folder, _ = checkpoint_of("llama")
     block = held(folder, LAYERS).blocks[0]
     lane = Watched()
-    bus = Bus(3, torch.device("cpu"))
-    for _ in range(count):
-        bus.take(block)
+    bus = Bus(torch.device("cpu"))
+    for layer in range(3, 3 + count):
+        bus.take(layer, block)
     bus.blocks()
     monkeypatch.setattr(bus, "_lane", lane)
     passes = 4
