@@ -7,7 +7,9 @@ often its guesses hold, which nobody knows before the two have talked. So a care
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from engine.account import WIDE_ROWS, Account, Needs
 from engine.bandwidth import Bandwidth
@@ -56,10 +58,18 @@ class Forecast:
         return f"{said} The processor alone would be faster: about {pace(self.processor)} (--device cpu)."
 
 
-def forecast(needs: Needs, streamed: int, bandwidth: Bandwidth, host: Host, processor: int) -> Forecast:
+def forecast(
+    needs: Needs,
+    streamed: int,
+    bandwidth: Bandwidth,
+    host: Host,
+    processor: int,
+    agreed: Sequence[float | None] = (),
+) -> Forecast:
     """Reckon how the set of ``needs`` runs, of whose target ``streamed`` layers come over the bus.
 
-    ``processor``: the bytes a processor would read for every token, 0 where it has no room for them.
+    ``processor``: the bytes a processor would read for every token, 0 where it has no room for them. ``agreed``: how
+    often guesses of each smaller model held before, None where that is not known.
     """
     target, *smaller = needs.levels
     pinned = min(target.streamed, host.pinned)
@@ -68,8 +78,8 @@ def forecast(needs: Needs, streamed: int, bandwidth: Bandwidth, host: Host, proc
     of_target = needs.dimensions[0].parameters
     guessing = max(
         (
-            _ahead(one, max(STEP, _own(level, bandwidth)), _held(each.parameters / of_target))
-            for level, each in zip(smaller, needs.dimensions[1:], strict=True)
+            _ahead(one, max(STEP, _own(level, bandwidth)), known or _held(each.parameters / of_target))
+            for level, each, known in zip_longest(smaller, needs.dimensions[1:], agreed[: len(smaller)])
         ),
         default=0.0,
     )

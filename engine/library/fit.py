@@ -14,6 +14,7 @@ from engine.dimensions import Dimensions, read_dimensions
 from engine.errors import UpdraftError
 from engine.forecast import Forecast, forecast
 from engine.gpus import Gpu
+from engine.library.agreed import agreed, usual_file
 from engine.library.hardware import Hardware
 from engine.placement import host_of, place
 from engine.words import size
@@ -27,6 +28,7 @@ WORDS: dict[Answer, str] = {
     "no": "Does not fit",
 }
 _ALONE = "Only its largest model fits, with up to {:,} tokens: answers come word by word, but for what is copied."
+_WITHOUT = " Its smaller models, which would guess ahead, find no room beside it."
 OTHERS, BESIDES = 600 * MIB, 4096 * MIB  # of a GPU's memory and of the computer's that others have taken, usually
 SPARE = 256 * MIB  # left for the desktop, whose needs come and go
 
@@ -36,7 +38,8 @@ class Verdict:
     """Whether a set fits: ``context`` is the longest that does (0 for none), sizes in bytes.
 
     ``needed`` is what the asked context takes on ``device`` (all levels and the runtime), ``free`` what is there.
-    ``forecast``: how it runs where some of its layers stay in the computer's memory.
+    ``forecast``: how it runs where some of its layers stay in the computer's memory; ``least``: what it takes of the
+    GPU with all of them there.
     """
 
     answer: Answer
@@ -47,6 +50,7 @@ class Verdict:
     free: int
     sentence: str
     forecast: Forecast | None = None
+    least: int = 0
 
     @property
     def word(self) -> str:
@@ -59,7 +63,13 @@ class Verdict:
         return self.needed + SPARE
 
     def holds_besides(self, more: int) -> bool:
-        """Tell whether the conversation asked for fits with ``more`` bytes taken besides, as by a drafter."""
+        """Tell whether the conversation asked for fits with ``more`` bytes taken besides, as by a drafter.
+
+        Of a model larger than the GPU those bytes have to come over the bus in its place, which pays where nothing else
+        of the set guesses ahead.
+        """
+        if self.forecast is not None:
+            return self.forecast.guessing <= self.forecast.plain and self.least + more <= self.free
         return self.answer == "fits" and self.needed + more <= self.free
 
     @property
@@ -78,15 +88,20 @@ def streaming(levels: Sequence[Dimensions], context: int) -> Needs:
     return needs(levels, context, "cuda", streamed=levels[0].architecture.layers)
 
 
-def judge(levels: Sequence[Dimensions], hardware: Hardware, context: int) -> Verdict:
-    """Judge whether all ``levels`` together hold ``context`` tokens in the memory that is free now."""
+def judge(
+    levels: Sequence[Dimensions], hardware: Hardware, context: int, known: Sequence[float | None] = ()
+) -> Verdict:
+    """Judge whether all ``levels`` together hold ``context`` tokens in the memory that is free now.
+
+    ``known``: how often guesses of each smaller model held before, see forecast.
+    """
     gpu = hardware.gpu
     device: Device = "cuda" if gpu else "cpu"
     there, total = (gpu.free, gpu.total) if gpu else (hardware.ram_free, hardware.ram)
     free = max(0, there - SPARE)
     whole = needs(levels, context, device)
     fitting = longest(levels, device, free, context)
-    if gpu and not fitting and (larger := _beyond(levels, hardware, gpu, context, free)):
+    if gpu and not fitting and (larger := _beyond(levels, hardware, gpu, context, free, known)):
         return larger
     answer: Answer = "no" if fitting == 0 else "fits" if fitting == context else "shorter"
     memory = "GPU memory" if gpu else "memory"
@@ -107,21 +122,34 @@ def if_alone(models: ModelSet, hardware: Hardware, context: int) -> str:
         levels = [read_dimensions(models.models[role]) for role in roles]
     except (UpdraftError, OSError):
         return ""  # said when it is loaded
-    verdict = judge(levels, replace(hardware, gpus=idle, ram_free=max(hardware.ram - BESIDES, 0)), context)
+    rates = agreed(usual_file(), models)
+    alone = replace(hardware, gpus=idle, ram_free=max(hardware.ram - BESIDES, 0))
+    verdict = judge(levels, alone, context, [rates.get(role) for role in roles[1:]])
     return verdict.sentence if verdict.answer in ("streams", "alone", "no") else ""
 
 
-def _beyond(levels: Sequence[Dimensions], hardware: Hardware, gpu: Gpu, context: int, free: int) -> Verdict | None:
+def _beyond(
+    levels: Sequence[Dimensions],
+    hardware: Hardware,
+    gpu: Gpu,
+    context: int,
+    free: int,
+    known: Sequence[float | None],
+) -> Verdict | None:
     """Judge what does not fit a GPU as a whole, as the engine decides: the target alone, or with the host's memory.
 
-    None where the host has no room for it either.
+    Then beside the smaller models, or without where they leave no room. None where the GPU is too small for that, too.
     """
     if alone := longest(levels[:1], "cuda", free, context) if len(levels) > 1 else 0:
         needed = needs(levels[:1], alone, "cuda").total
         return Verdict("alone", "cuda", context, alone, needed, free, _ALONE.format(alone))
     layers, host = levels[0].architecture.layers, host_of(hardware.ram, hardware.ram_free)
+    ways = [way for way in (levels, levels[:1]) if longest(way, "cuda", free, context, streamed=layers)]
+    if not ways:
+        return None
+    left_out, levels = len(levels) - len(ways[0]), ways[0]
     room = longest(levels, "cuda", free, context, streamed=layers)
-    placed = place(levels, room, free) if room else None
+    placed = place(levels, room, free)
     if placed is None:
         return None
     asked = needs(levels, room, "cuda", streamed=placed.streamed)
@@ -133,10 +161,12 @@ def _beyond(levels: Sequence[Dimensions], hardware: Hardware, gpu: Gpu, context:
         return Verdict("no", "cuda", context, 0, needs(levels, context, "cuda").total, free, sentence)
     on_cpu = needs(levels[:1], context, "cpu")
     processor = on_cpu.weights if on_cpu.total <= hardware.ram_free else 0
-    said = forecast(asked, placed.streamed, hardware.bandwidth or guessed(gpu), host, processor)
+    said = forecast(asked, placed.streamed, hardware.bandwidth or guessed(gpu), host, processor, known)
     crowded = needs(levels, context, "cuda").total + SPARE <= gpu.total
     help_ = " Close other programs that use the GPU, and all of it fits there." if crowded else ""
-    return Verdict("streams", "cuda", context, room, asked.total, free, said.sentence + help_, said)
+    help_ = (_WITHOUT if left_out else "") + help_
+    least = streaming(levels, room).total
+    return Verdict("streams", "cuda", context, room, asked.total, free, said.sentence + help_, said, least)
 
 
 def _sentence(answer: Answer, memory: str, needed: int, free: int, total: int, fitting: int) -> str:

@@ -11,10 +11,13 @@ import pytest
 
 from engine.account import LEAST, STEP, needs
 from engine.bandwidth import Bandwidth
-from engine.config import DRAFTERS, PRESETS, ModelSet
+from engine.config import DRAFTERS, PRESETS, Model, ModelSet
+from engine.decoding.planning.costs import Costs
+from engine.decoding.planning.kept import Plans
 from engine.dimensions import read_dimensions
 from engine.library import CATALOGUE, Gpu, Hardware, Library, judge, shown
-from engine.library.fit import SPARE, if_alone
+from engine.library.agreed import agreed
+from engine.library.fit import SPARE, if_alone, streaming
 from engine.placement import place
 
 GB = 10**9
@@ -117,6 +120,56 @@ def test_what_is_larger_than_the_card_says_how_it_runs() -> None:
     assert "estimated" in measured.sentence
     assert measured.plain > 2 * small.forecast.plain
     assert "Close other programs" in judge(levels, machine(5 * GB, 24 * GB), 2048).sentence
+
+
+def test_a_gpu_too_small_for_the_smaller_models_is_not_called_too_small() -> None:
+    """Guards: "Does not fit" of what the engine loads without its smaller models."""
+    levels = CATALOGUE["llama-70b"].dimensions
+    tight = judge(levels, machine(streaming(levels[:1], 2048).total + SPARE, 12 * GB, ram=64 * GB), 2048)
+    assert (tight.answer, tight.context) == ("streams", 2048)
+    assert "find no room beside it" in tight.sentence
+    assert "guessing ahead" not in tight.sentence
+    assert judge(levels, machine(streaming(levels[:1], LEAST).total, 12 * GB, ram=64 * GB), 2048).answer == "no"
+
+
+def test_a_drafter_pays_over_the_bus_where_nothing_else_guesses() -> None:
+    """Guards: none advised where every token waits for the bus; one that takes the place of layers beside a draft."""
+    levels = CATALOGUE["qwen3-14b"].dimensions
+    more = CATALOGUE["qwen3-14b"].drafters[0].on_gpu
+    alone, beside = (judge(some, machine(8 * GB, 8 * GB, ram=32 * GB), 2048) for some in (levels[:1], levels))
+    assert alone.answer == beside.answer == "streams"
+    assert alone.holds_besides(more)
+    assert not alone.holds_besides(8 * GB)
+    assert not beside.holds_besides(more)
+
+
+def test_what_the_models_agreed_on_before_is_reckoned_with(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Guards: a careful guess told to somebody whose models have talked for hours, and counts that nobody can read."""
+    levels = {Path(role): listed.dimensions for role, listed in CATALOGUE["qwen3-8b"].models.items()}
+    models = ModelSet("Set", {role: Path(role) for role in CATALOGUE["qwen3-8b"].models})
+    monkeypatch.setattr("engine.library.fit.read_dimensions", levels.__getitem__)
+    file = tmp_path / "plans.json"
+    monkeypatch.setattr("engine.library.fit.usual_file", lambda: file)
+    small = machine(GB, 6 * GB, ram=32 * GB)
+    before = if_alone(models, small, 4096)
+    plans = Plans(file)
+    planner = plans.of(f"{models.target} | 36 layers | auto", lambda: Costs(Model("target")), picky=False)
+    for _ in range(20):
+        planner.beliefs.agreements.learn(Model("qualifier"), Model("target"), 9, fell=True)
+    assert agreed(file, models) == {}
+    plans.save()
+    assert agreed(file, models) == {"qualifier": pytest.approx(0.9, abs=0.02)}
+    after = if_alone(models, small, 4096)
+    assert paced(after) > paced(before)
+    for damage in ("[1]", "{", file.read_text(encoding="utf-8").replace('"agreements"', '"x"')):
+        file.write_text(damage, encoding="utf-8")
+        assert if_alone(models, small, 4096) == before
+
+
+def paced(sentence: str) -> float:
+    found = re.search(r"About ([\d.]+) tokens a second guessing ahead", sentence)
+    assert found is not None, sentence
+    return float(found[1])
 
 
 def test_what_is_in_use_now_says_nothing_of_what_comes_next(monkeypatch: pytest.MonkeyPatch) -> None:
