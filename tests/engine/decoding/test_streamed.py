@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
 
 import pytest
+import torch
 
 from engine.budget import Budget
 from engine.config import PRESETS, ModelSet, Preset, Sampling, Stage, Window
 from engine.config.sources import Exit, Lookup, Model
 from engine.decoding.streamed import StreamedRunner
-from engine.events import Event, Prefill, Round
+from engine.events import Drafting, Event, Prefill, Round
+from engine.model.streaming import Bus
 from engine.placement import Placement
 from engine.session import Session
 from tests.engine.family import finish
@@ -99,6 +102,42 @@ def test_a_prompt_tells_how_far_it_is_and_may_be_stopped_between_layers(opened: 
             deque(islice(filter(lambda event: isinstance(event, Prefill), events), stop + 1), 0)
             events.close()
             assert ids(list(asked(session, preset, text))) == plain, stop
+
+
+@pytest.mark.parametrize("name", ["plain", "draft", "exits"])
+def test_a_reply_that_is_stopped_brings_no_further_layer(
+    opened: Callable[[int], Session], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Guards: a Stop that waits for more than the pass under way, which takes tenths of a second."""
+    session, came = opened(3), list[int]()
+    bring = Bus._bring
+    monkeypatch.setattr(Bus, "_bring", lambda bus, turn: (came.append(turn), bring(bus, turn))[1])
+    reply = asked(session, METHODS[name], TEXT)
+    deque(islice(filter(lambda event: isinstance(event, Drafting | Round), reply), 3), 0)
+    before = len(came)
+    for event in reply:  # the press comes while the next one is made
+        assert len(came) - before <= 5, event
+        break
+    reply.close()
+    assert len(came) - before <= 5
+
+
+def test_closing_gives_the_computer_s_memory_back(family: ModelSet) -> None:
+    """Guards: gigabytes of layers kept by a runner, a recording or a reply that was dropped."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Budget, "place", lambda _, wanted: (wanted, Placement(2, 6, spread=True)))
+        session = finish(Session.open(family, "cpu", "graphs", room=1024, weights="exact", threads=1))
+    reply = asked(session, METHODS["draft"], TEXT)
+    assert any(isinstance(event, Round) for event in reply)
+    bus = session.loaded["target"].bus
+    assert bus is not None
+    hosted = [each.memory.untyped_storage()._weak_ref() for each in bus.hosted]
+    assert bus.bytes == sum(each.memory.nbytes for each in bus.hosted) > 0
+    reply.close()
+    session.close()
+    del bus, reply
+    gc.collect()
+    assert all(torch.UntypedStorage._expired(each) for each in hosted)
 
 
 def asked(session: Session, preset: Preset, text: str) -> Generator[Event, None, None]:
