@@ -35,7 +35,7 @@ SHARP = 2.8  # standard deviation of logits: the likeliest token has about half 
 ENDING = 1.3  # how much wider the end token's logits vary: it ends one reply in thirty to seventy tokens
 DECAY = 1.5  # a layer adds to the text's states as its number to minus this
 BEYOND = 0.15  # what a column beyond those of the smallest model is worth beside one of them
-END = SPECIAL.index("<|end|>")
+END, ANSWER = SPECIAL.index("<|end|>"), SPECIAL.index("<|assistant|>")
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def write_pocket(root: Path, shapes: dict[Role, Shape], dtype: torch.dtype = tor
     """Write a family of such ``shapes`` into ``root``, its tensors as ``dtype``; returns the set."""
     (first := root / "target").mkdir()
     tokens, target = write_tokenizer(first, [TEXT, *PROMPTS], 512), shapes["target"]
-    whole = _numbers(target, tokens, min(shape.width for shape in shapes.values()))
+    whole = _numbers(target, tokens, _unsaid(first), min(shape.width for shape in shapes.values()))
     for role, shape in shapes.items():
         folder = first if role == "target" else Path(shutil.copytree(first, root / role))
         config = _config(shape, tokens, dtype)
@@ -87,6 +87,13 @@ def write_pocket(root: Path, shapes: dict[Role, Shape], dtype: torch.dtype = tor
         tensors = {name: each.to(dtype) for name, each in _cut(whole, shape).items()}
         save_file(tensors, root / role / "model.safetensors", {"format": "pt"})
     return replace(models_in(root), name="Pocket")
+
+
+def _unsaid(folder: Path) -> list[int]:
+    """Return the tokens that no trained model says: roles, and bytes that control a terminal."""
+    words = json.loads((folder / "tokenizer.json").read_text())["model"]["vocab"]
+    controls = [chr(256 + byte) for byte in (*range(10), *range(11, 32))]  # as byte-level BPE writes them
+    return [words[word] for word in (*controls, *SPECIAL) if words[word] != END]
 
 
 def _config(shape: Shape, tokens: int, dtype: torch.dtype) -> dict[str, object]:
@@ -108,14 +115,16 @@ def _config(shape: Shape, tokens: int, dtype: torch.dtype) -> dict[str, object]:
     }
 
 
-def _numbers(shape: Shape, tokens: int, least: int) -> dict[str, Tensor]:
+def _numbers(shape: Shape, tokens: int, unsaid: list[int], least: int) -> dict[str, Tensor]:
     """Return the target's tensors: what a layer adds is less the later it comes, and less beyond ``least`` columns.
 
-    Random signs in the last norm keep a tied head from repeating what it reads.
+    Tokens that are ``unsaid`` are next to never likely. Random signs in the last norm keep a tied head from repeating
+    what it reads. Column 0 is the two tokens' own that must not follow each other: no reply is empty.
     """
     draw = torch.Generator().manual_seed(5)
     worth = torch.ones(shape.width)
     worth[least:] = BEYOND
+    worth[0] = 0
 
     def random(rows: int, columns: int, scale: float) -> Tensor:
         spread: float = scale * columns**-0.5
@@ -123,7 +132,9 @@ def _numbers(shape: Shape, tokens: int, least: int) -> dict[str, Tensor]:
 
     table = random(tokens, shape.width, SHARP) * worth
     table[END] *= ENDING
+    table[unsaid] *= 0.1
     signs = torch.randint(0, 2, (shape.width,), generator=draw) * 2.0 - 1
+    signs[0], table[[ANSWER, END], 0] = -1, SHARP
     found = {"model.embed_tokens.weight": table, "model.norm.weight": signs}
     for i in range(shape.layers):
         layer, adds = f"model.layers.{i}.", 2 * SHARP * shape.width**-0.5 * (i + 1) ** -DECAY

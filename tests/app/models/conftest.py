@@ -23,8 +23,9 @@ from engine.config import models_in
 from engine.library import Connection, Library, probe
 from tests.engine.library.conftest import FAST, checkpoint, memory_keyring, weights_file
 from tests.engine.library.hub import FakeHub, fake_hub
+from tests.engine.pocket import pocket_models
 
-TINY = Path(__file__).parents[3] / "assets" / "starter" / "draft"  # a real model of a few megabytes
+POCKET = pocket_models().models["draft"]  # a real model
 FAMILY = ("SmolLM2-1.7B-Instruct", "SmolLM2-360M-Instruct", "SmolLM2-135M-Instruct")
 
 Serve = Callable[..., Application]
@@ -62,9 +63,9 @@ def answer(parent: QWidget, button: str) -> str:
     return said
 
 
-def tiny_head() -> dict[str, bytes]:
-    """Return the files of a head for TINY, as its makers would publish it."""
-    config = json.loads((TINY / "config.json").read_text())
+def pocket_head() -> dict[str, bytes]:
+    """Return the files of a head for POCKET, as its makers would publish it."""
+    config = json.loads((POCKET / "config.json").read_text())
     width, mlp, tokens = config["hidden_size"], config["intermediate_size"], config["vocab_size"]
     size = config["head_dim"]
     rows, keys = size * config["num_attention_heads"], size * config["num_key_value_heads"]
@@ -94,7 +95,7 @@ def tiny_head() -> dict[str, bytes]:
 @pytest.fixture
 def hub() -> Iterator[FakeHub]:
     """A Hub on which a set of the catalogue is a tiny real model."""
-    files = {path.name: path.read_bytes() for path in TINY.iterdir()}
+    files = {path.name: path.read_bytes() for path in POCKET.iterdir()}
     with fake_hub() as running:
         for name in FAMILY:
             running.publish(f"HuggingFaceTB/{name}", files)
@@ -143,10 +144,10 @@ def serve(qapp: QApplication, settings: QSettings, library: ModelLibrary, tmp_pa
     started: list[Application] = []
 
     def begin(open_session: OpenSession = open_engine) -> Application:
-        running = Application(qapp, open_session, settings, [models_in(TINY)], tmp_path)
+        running = Application(qapp, open_session, settings, [models_in(POCKET)], tmp_path)
         running.add_library(library, settings)
         started.append(running)
-        running.start(models_in(TINY))
+        running.start(models_in(POCKET))
         return running
 
     yield begin

@@ -18,7 +18,7 @@ from app.models.library_page import LibraryPage
 from app.talk.chat import Chat
 from app.threads.failure import Failure
 from engine.config import ModelSet
-from tests.app.models.conftest import TINY, tiny_head
+from tests.app.models.conftest import POCKET, pocket_head
 from tests.engine.library.hub import FakeHub
 from tests.engine.library.test_drafters import folder_of
 
@@ -29,7 +29,7 @@ WEIGHTS = "model.safetensors"
 def page(qtbot: QtBot, library: ModelLibrary, chat: Chat, tmp_path: Path) -> LibraryPage:
     """The page over a library with one imported model."""
     source = tmp_path / "stick" / "tiny"
-    shutil.copytree(TINY, source)
+    shutil.copytree(POCKET, source)
     made = LibraryPage(library, chat)
     qtbot.addWidget(made)
     made.show()
@@ -47,7 +47,7 @@ def test_what_is_there_is_shown(page: LibraryPage) -> None:
     """Guards: sizes, use and state that are not those on disk."""
     name, size, _, used, state = row(page)
     assert (name, used, state) == ("tiny", "Never", "Imported")
-    assert size == "6.2 MB"
+    assert size == "746 kB"
     assert page.check.isEnabled()
 
 
@@ -255,7 +255,7 @@ def test_a_drafter_is_added_to_the_model_picked(
     used = ModelSet.alone(model.name, model.folder)
     monkeypatch.setattr(Chat, "models", property(lambda _: used))
     with qtbot.waitSignal(page.use_wanted) as wanted:
-        page.adding.take_in(folder_of(tmp_path / "given", tiny_head()), model)
+        page.adding.take_in(folder_of(tmp_path / "given", pocket_head()), model)
     assert wanted.args
     again = wanted.args[0]
     assert (again.name, set(again.models)) == (used.name, {"target", "head"})

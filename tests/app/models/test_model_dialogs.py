@@ -15,7 +15,7 @@ from app.models.library import Installed, Listing, ModelLibrary, Offer
 from app.models.model_dialogs import ModelDialogs
 from app.talk.chat import Chat
 from engine.config import ModelSet
-from tests.app.models.conftest import tiny_head
+from tests.app.models.conftest import pocket_head
 from tests.app.plain import IN_FILE, shown
 from tests.engine.library.hub import FakeHub, Fault
 from tests.engine.library.test_drafters import folder_of
@@ -87,7 +87,7 @@ def test_a_folder_that_is_dropped_is_called_as_it_is(begin: Begin) -> None:
 def test_what_is_no_folder_of_a_model_can_only_be_imported(begin: Begin, tmp_path: Path, name: str) -> None:
     """Guards: a file, or a drafter, that is opened as if it were a folder with a model in it."""
     _, dialogs = begin()
-    folder_of(tmp_path / "drafter", tiny_head())
+    folder_of(tmp_path / "drafter", pocket_head())
     dialogs.ask_folder(tmp_path / name)
     box = dialogs._question_of_folder
     assert box is not None

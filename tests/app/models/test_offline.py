@@ -10,7 +10,7 @@ from pathlib import Path
 from pytestqt.qtbot import QtBot
 
 from app.models.library import ModelLibrary
-from tests.app.models.conftest import TINY, Serve
+from tests.app.models.conftest import POCKET, Serve
 
 ROOT = Path(__file__).parents[3]
 
@@ -21,7 +21,7 @@ def test_a_session_of_chatting_opens_no_socket(tmp_path: Path) -> None:
     environment["PYTHONPATH"] = str(ROOT)
     script = Path(__file__).with_name("offline_session.py")
     done = subprocess.run(
-        [sys.executable, str(script), str(tmp_path), str(TINY)],
+        [sys.executable, str(script), str(tmp_path), str(POCKET)],
         env=environment,
         capture_output=True,
         text=True,

@@ -17,7 +17,7 @@ from app.talk.chat import Engine
 from engine.library.taught import keep
 from engine.teaching.home import OWN, Asked, folder_of, note
 from engine.teaching.protocol import Ended, Failed, News
-from tests.app.models.conftest import TINY, Serve, tiny_head
+from tests.app.models.conftest import POCKET, Serve, pocket_head
 from tests.app.models.teaching.test_teaching import ScriptedTeacher
 from tests.app.scripted import Opener, ScriptedSession, speculated
 
@@ -74,13 +74,13 @@ def test_a_drafter_that_is_kept_is_there_at_once(classroom: Classroom, tmp_path:
     """Guards against a level that appears only after a restart."""
     made = tmp_path / "made"
     made.mkdir()
-    for name, content in tiny_head().items():
+    for name, content in pocket_head().items():
         (made / name).write_bytes(content)
     classroom.begin()
-    assert classroom.process.asked == ("--what", "head", "--minutes", "30", "--model", str(TINY))
+    assert classroom.process.asked == ("--what", "head", "--minutes", "30", "--model", str(POCKET))
     assert classroom.page.watching.isVisible()
     assert not classroom.dialogs.line.isHidden()
-    kept = keep(TINY, "head", made)
+    kept = keep(POCKET, "head", made)
     classroom.end_with(Ended("Faster.", True, "It has it now.", str(made), 1.4))
     chat = classroom.running.chat
     classroom.qtbot.waitUntil(lambda: chat.models is not None and chat.models.models.get("head") == kept)
@@ -125,17 +125,17 @@ def test_own_questions_are_laid_ready_once_asked_for(classroom: Classroom) -> No
     own.click()
     classroom.page.choosing.begin.click()
     classroom.qtbot.waitUntil(lambda: bool(classroom.made))
-    file = folder_of(TINY, "head") / OWN
+    file = folder_of(POCKET, "head") / OWN
     assert classroom.process.asked[-2:] == ("--own", str(file))
     assert json.loads(file.read_text()) == {"prompt": "Why do cats\npurr?"}
 
 
 def test_a_course_that_was_left_is_offered(serve: Serve, qtbot: QtBot, settings: QSettings) -> None:
     """Guards against a course that a crash or a closed window loses."""
-    folder = folder_of(TINY, "block")
+    folder = folder_of(POCKET, "block")
     note(folder, Asked("block", 60))
     (folder / "progress.json").write_text('{"spent": 720}')
-    settings.setValue(LEFT, Order("Tiny", str(TINY), TINY, "block", 60).text)
+    settings.setValue(LEFT, Order("Tiny", str(POCKET), POCKET, "block", 60).text)
     classroom = Classroom(serve, qtbot)
     toast = classroom.running.window.toast
     assert toast.label.text() == "Tiny was being taught: 12 of 60 minutes are done."

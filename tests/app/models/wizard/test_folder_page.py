@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 from app.models.library import Listing, ModelLibrary
 from app.models.wizard.folder_page import FolderPage
 from app.models.wizard.wizard_page import Plan
-from tests.app.models.conftest import TINY, answer
+from tests.app.models.conftest import POCKET, answer
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_models_are_moved_only_after_a_question(
     """Guards against a whole library moved by somebody who only wanted the next model elsewhere."""
     listings: list[Listing] = []
     library.listed.connect(listings.append)
-    library.take_in(TINY)
+    library.take_in(POCKET)
     qtbot.waitUntil(lambda: bool(listings and listings[-1].models), timeout=10_000)
     here, there = library.folder, tmp_path / "other"
     page.ask_move(there)

@@ -13,7 +13,7 @@ from app.models.wizard.wizard_page import ORDER
 from app.talk.chat import Engine
 from engine.config import PRESETS
 from engine.library import Drafter, drafters
-from tests.app.models.conftest import FAMILY, TINY, Serve, tiny_head
+from tests.app.models.conftest import FAMILY, POCKET, Serve, pocket_head
 from tests.engine.library.hub import FakeHub, Fault
 
 WEIGHTS = "model.safetensors"
@@ -38,9 +38,9 @@ def test_from_first_start_to_a_reply(
 ) -> None:
     """Guards: any break between opening Updraft for the first time and talking to a model that was downloaded."""
     monkeypatch.setattr(drafters, "_MADE_FOR", {f"HuggingFaceTB/{FAMILY[0]}": (HEAD,)})
-    head = tiny_head()
+    head = pocket_head()
     hub.publish(HEAD.repository, head)
-    size = (TINY / WEIGHTS).stat().st_size
+    size = (POCKET / WEIGHTS).stat().st_size
     hub.faults += [Fault("cut", WEIGHTS, at=size // 3), Fault("status", WEIGHTS, status=500)]
     running = serve()
     assert running.models is not None

@@ -18,7 +18,7 @@ from app.models.wizard.wizard import Wizard
 from app.notices import Alert
 from app.talk.chat import Chat
 from app.threads.failure import Failure
-from tests.app.models.conftest import TINY
+from tests.app.models.conftest import POCKET
 from tests.app.plain import HOSTILE, IN_FILE, everything, shown
 
 
@@ -51,7 +51,7 @@ def test_the_pages_of_the_wizard(wizard: Wizard, library: ModelLibrary, qtbot: Q
 def test_the_models_there_are(qtbot: QtBot, library: ModelLibrary, chat: Chat, tmp_path: Path) -> None:
     """Guards: the same of a folder that is imported, its row, its question before it is deleted, its trouble."""
     source = tmp_path / "stick" / IN_FILE
-    shutil.copytree(TINY, source)
+    shutil.copytree(POCKET, source)
     page = LibraryPage(library, chat)
     qtbot.addWidget(page)
     page.show()

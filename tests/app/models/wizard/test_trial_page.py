@@ -15,9 +15,9 @@ from app.models.wizard.wizard_page import ORDER
 from app.talk.chat import Chat, Engine
 from app.threads.failure import Failure
 from engine.config import ModelSet, models_in
-from tests.app.models.conftest import TINY
+from tests.app.models.conftest import POCKET
 
-WORKING = models_in(TINY)
+WORKING = models_in(POCKET)
 BROKEN = ModelSet.alone("Broken", Path("broken"))
 
 

@@ -29,7 +29,7 @@ from app.models.wizard.wizard_page import ORDER
 from app.talk.chat import Chat
 from engine.config import models_in
 from engine.library import Library
-from tests.app.models.conftest import FAMILY, TINY, answer, checkpoint, open_library
+from tests.app.models.conftest import FAMILY, POCKET, answer, checkpoint, open_library
 from tests.engine.library.conftest import FAST, MemoryKeyring
 from tests.engine.library.hub import FakeHub, Fault
 
@@ -222,7 +222,7 @@ def test_an_imported_folder_is_a_model(wizard: Wizard, library: ModelLibrary, qt
     qtbot.waitUntil(wizard.model_page.alert.isVisible)
     qtbot.waitUntil(wizard.model_page.folder.isEnabled)
     with qtbot.waitSignal(library.listed, check_params_cb=lambda listing: bool(listing.sets)) as listed:
-        wizard.model_page.take_in(TINY)
+        wizard.model_page.take_in(POCKET)
     assert listed.args is not None
     assert listed.args[0].sets["local/draft"].name == "draft"
     assert not wizard.model_page.alert.isVisible()
@@ -235,7 +235,7 @@ def test_an_import_can_be_stopped(wizard: Wizard, library: ModelLibrary, qtbot: 
     """Guards: a wrong folder of 16 GB that has to be read to its end."""
     wizard.next()
     assert not wizard.model_page.halt.isVisible()
-    wizard.model_page.take_in(TINY)
+    wizard.model_page.take_in(POCKET)
     wizard.model_page.halt.click()
     qtbot.waitUntil(lambda: "stopped" in wizard.model_page.status.text())
     assert not wizard.model_page.halt.isVisible()
@@ -307,12 +307,12 @@ def test_a_trial_goes_unless_it_is_gone_on_with(chat: Chat) -> None:
     mine = chat.current.conversation.id
     trial = Trial(chat)
     for _ in range(2):  # the second is asked again
-        trial.start(models_in(TINY))
+        trial.start(models_in(POCKET))
     assert len(chats) == 2
     trial.clear()
     assert list(chats) == [mine]
     assert not chat.current.conversation.messages or chat.current.conversation.id == mine
-    trial.start(models_in(TINY))
+    trial.start(models_in(POCKET))
     chat.stop()
     assert chat.send("And what else?")
     trial.clear()
