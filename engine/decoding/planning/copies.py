@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import sqrt
@@ -13,7 +12,8 @@ from engine.decoding.planning.value import Cost
 
 LONG = 16  # tokens alike: longer matches are no surer
 CLASSES = LONG.bit_length() + 1
-FADE = 0.97  # of what was counted, a look
+FADE = 0.99  # of what was counted, a look
+REMEMBERED = 25.0  # looks at earlier replies that count in the next
 UNSEEN, DOUBT = 0.4, 2.0  # how likely a copied token holds before any was seen, and how many tokens outweigh that
 RARE, LOOKS = 0.1, 4.0  # how often there is something to copy, before that was seen, and how many looks outweigh it
 
@@ -28,36 +28,46 @@ class Copy:
 
 @dataclass(slots=True)
 class Copies:
-    """What is known of copying up to ``most`` tokens, by how long a match was."""
+    """What is known of copying up to ``most`` tokens, by how long a match was.
+
+    It is found out as if the reply were written by copying alone: behind a copy the next look is where its last token
+    that came has brought the text, and one further. So what is counted is the same whatever wrote it.
+    """
 
     most: int = 7
     looks: float = 0.0
     found: list[float] = field(default_factory=lambda: [0.0] * CLASSES)
     held: list[list[float]] = field(default_factory=lambda: [[0.0, 0.0] for _ in range(CLASSES)])
-    _open: deque[tuple[int, int, list[int]]] = field(default_factory=deque)  # where, how long a match, what follows it
+    _next: int | None = None  # where the next look is due
 
     def begin(self) -> None:
-        """Begin another reply."""
-        self._open.clear()
+        """Begin another reply, which may be about something else."""
+        self._next = None
+        if self.looks > REMEMBERED:
+            self.found = [REMEMBERED / self.looks * each for each in self.found]
+            self.looks = REMEMBERED
 
     def look(self, tape: Sequence[int], source: Lookup) -> None:
-        """See what could be copied behind ``tape``, and whether what could be copied earlier came."""
-        while self._open and len(tape) >= self._open[0][0] + self.most:
-            at, length, copy = self._open.popleft()
-            self._count(length, copy, tape[at : at + len(copy)])
-        length, copy = copy_behind(tape, source, self.most)
-        self.looks = FADE * self.looks + 1
-        self.found = [FADE * each for each in self.found]
-        if copy:
-            self.found[length.bit_length()] += 1
-            self._open.append((len(tape), length, copy))
+        """See what could have been copied in what was written of ``tape`` since the last look, and whether it came."""
+        if self._next is None:
+            self._next = len(tape)
+        while self._next + self.most <= len(tape):
+            length, copy = copy_behind(tape[: self._next], source, self.most)
+            self.looks = FADE * self.looks + 1
+            self.found = [FADE * each for each in self.found]
+            if copy:
+                self.found[length.bit_length()] += 1
+                self._next += self._count(length, copy, tape[self._next : self._next + len(copy)])
+            self._next += 1
 
-    def _count(self, length: int, copy: Sequence[int], written: Sequence[int]) -> None:
-        for further, (guess, token) in enumerate(zip(copy, written, strict=False)):
+    def _count(self, length: int, copy: Sequence[int], written: Sequence[int]) -> int:
+        """Count how far a ``copy`` came to be ``written``; return that."""
+        for further, (guess, token) in enumerate(zip(copy, written, strict=True)):
             counts = self.held[min(length + further, LONG).bit_length()]
             counts[:] = FADE * counts[0] + (guess == token), FADE * counts[1] + 1
             if guess != token:
-                return
+                return further
+        return len(copy)
 
     def ways(self, hope: float = 0.0) -> list[Copy]:
         """Return the kinds of matches there are; ``hope``: see Agreements."""

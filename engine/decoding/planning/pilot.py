@@ -92,11 +92,14 @@ class Pilot:
         planner.elapsed += round_.seconds
         self._pay(-SHARE * round_.seconds)
         before = self.chain
+        lookup = next((source for source in self.levels if isinstance(source, Lookup)), None)
+        if lookup is not None:
+            planner.beliefs.copies.look(tape, lookup)
         if self.trial is not None:
             self._tried(self.trial, round_)
         elif planner.thought <= THINKING * planner.elapsed + STUDY * round_.seconds:
             began = self.clock()
-            self._consider(tape)
+            self._consider()
             planner.thought += self.clock() - began
         self._left = self.clock() if self.chain != before else None
         return self._left is not None
@@ -110,11 +113,8 @@ class Pilot:
         self._pay(-SHARE * round_.seconds)
         self._left = self.clock()
 
-    def _consider(self, tape: Sequence[int]) -> None:
-        """See what could be copied, and think where there is reason to."""
-        lookup = next((source for source in self.levels if isinstance(source, Lookup)), None)
-        if lookup is not None:
-            self.planner.beliefs.copies.look(tape, lookup)
+    def _consider(self) -> None:
+        """Think where there is reason to."""
         if self._rounds >= WARM and self._since >= SOONEST and self.planner.beliefs.costs.known:
             self._think()
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from engine.bench.reality import TOP
 from engine.config import Block, Exit, Lookup, Model
 from engine.decoding.planning.costs import Costs
 from engine.decoding.planning.kept import Plans
 from engine.decoding.planning.planner import Planner
 from engine.decoding.planning.search import Chain
-from tests.engine.decoding.planning.reality import TOP
 from tests.engine.decoding.planning.test_pilot import WORLDS
 
 

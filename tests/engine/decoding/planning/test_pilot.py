@@ -8,10 +8,10 @@ from itertools import pairwise
 
 import pytest
 
+from engine.bench.reality import PLAIN, TOP, Reality
 from engine.config import Head, Lookup, Model, Source
 from engine.decoding.planning.search import Chain, refined
 from engine.events import Round
-from tests.engine.decoding.planning.reality import PLAIN, TOP, Reality
 from tests.engine.decoding.planning.test_search import Fixed
 
 HEAD, DRAFT, MIDDLE, COPY = Head(), Model("draft"), Model("qualifier"), Lookup()

@@ -1,11 +1,15 @@
-"""A world with true costs and agreements, in which a pilot plans replies by rounds that dice decide."""
+"""A world with true costs and agreements, in which a pilot plans replies by rounds that dice decide. No model.
+
+What passes take and how often levels agree is planted. The planner sees rounds alone, as it does in a session, and its
+clock is the world's: so what choosing costs, and how soon it has settled, can be told.
+"""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import count
+from itertools import count, pairwise
 
 from engine.config import TARGET, Lookup, Model, Preset, Source, Stage
 from engine.decoding.planning.beliefs import COPIED, Beliefs, View
@@ -22,39 +26,64 @@ PLAIN = Chain((), (TOP,))
 GOOD, BAD = "good", "bad"  # the text of a copied token: whether the target writes it as well
 IDS = count()
 THOUGHT = 1e-4  # seconds
+Told = list[tuple[Chain, Round]]
 
 
 @dataclass
 class Reality:
-    """What passes over one position take, ``wider`` more for each further one, and how often levels agree by place.
+    """What passes over one position take, and how often levels agree by place; bottom first, the target last.
 
-    ``turn``: what turning to another chain takes; ``noise``: how far seconds scatter; ``load``: what they are
-    multiplied by at a moment; ``text``: what the target writes at a position.
+    ``wider``: what a pass takes more for each further position, as a share of one over one; or (positions, times as
+    long) of some widths. ``drafting``: seconds of the first pass that guesses and of those that follow, of levels that
+    do so in another way than they judge. ``beside``: seconds a round takes beside its passes. ``reading``: what reading
+    a token of a text takes, as a share of a pass. ``turn``: seconds of turning to another chain; ``noise``: how far
+    seconds scatter; ``load``: what they are multiplied by at a moment. ``mood``: agreement is so many times as likely
+    in what is written now; ``text``: what the target writes at a position. ``recorded``: chains have to be recorded, a
+    round begins ahead, and copies are always as long as the window.
     """
 
     costs: Mapping[Source, float]
     shares: Mapping[tuple[Source, Source], Sequence[float]]
-    wider: float = 0.1
+    wider: float | Sequence[tuple[int, float]] = 0.1
+    drafting: Mapping[Source, tuple[float, float]] = field(default_factory=dict)
+    beside: float = 0.0
+    reading: float = 0.0
     turn: float = 0.0
     noise: float = 0.08
     seed: int = 1
     load: Callable[[float], float] = lambda _: 1.0
+    mood: float = 1.0
     text: Callable[[int], int] = lambda at: at
+    recorded: bool = False
     seconds: float = 0.0
     dice: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
         self.dice = random.Random(self.seed)
 
+    def factor(self, positions: int) -> float:
+        """Return how many times as long as over one position a pass takes over so many."""
+        if isinstance(self.wider, float | int):
+            return 1 + self.wider * (positions - 1)
+        points = [(1, 1.0), *self.wider]
+        (a, x), (b, y) = next((pair for pair in pairwise(points) if pair[1][0] >= positions), (points[-2], points[-1]))
+        return x + (y - x) * (positions - a) / (b - a)
+
     def planner(self) -> Planner:
         """Return one that knows nothing but about how large the models are."""
         sizes = {source: cost * (1.3 if source.kind == "model" else 1) for source, cost in self.costs.items()}
-        return Planner(Beliefs(Costs(TOP, sizes, wider=self.wider)))
+        wider = self.factor(2) - 1
+        return Planner(Beliefs(Costs(TOP, sizes, wider=wider), picky=not self.recorded))
 
-    def reply(self, planner: Planner, tokens: int, prompt: int = 50) -> list[tuple[Chain, Round]]:
-        """Return the rounds of a reply of at least ``tokens``, and the chain of each."""
+    @property
+    def whole(self) -> Preset:
+        """All its levels."""
         stages = tuple(Stage(source, fallback=at > 0 and not source.judges) for at, source in enumerate(self.costs))
-        course = Course.of(planner, Preset("auto", "Auto", "", stages, planned=True), recorded=False)
+        return Preset("auto", "Auto", "", stages, planned=True)
+
+    def reply(self, planner: Planner, tokens: int, prompt: int = 50) -> Told:
+        """Return the rounds of a reply of at least ``tokens``, and the chain of each."""
+        course = Course.of(planner, self.whole, recorded=self.recorded)
         tape = [self.text(at) for at in range(prompt)]
         read = dict.fromkeys(self.costs, 0)
 
@@ -63,23 +92,54 @@ class Reality:
 
         thinking = count()  # which takes a little at every look at the clock
         pilot = Pilot.of(course, behind, lambda: self.seconds + THOUGHT * next(thinking))
-        found = list[tuple[Chain, Round]]()
+        self._read(pilot.chain, read, len(tape))
+        found, turning = Told(), None  # the chain that still has a round under way
         while len(tape) < prompt + tokens:
-            chain, round_ = pilot.chain, Making(self, pilot, tape).round(len(found))
+            chain = turning or pilot.chain
+            round_ = Making(self, pilot.levels, planner.beliefs, chain, tape).round(len(found))
             found.append((chain, round_))
             read |= dict.fromkeys(chain.sources, len(tape))
-            if pilot.after(round_, tape):
-                self.seconds += self.turn
+            if turning is not None:
+                pilot.passed(round_, turning)
+            elif not pilot.after(round_, tape):
+                continue
+            elif self.recorded and len(chain.judges) == 1:
+                turning = chain  # a round of it has begun
+                continue
+            turning = None
+            self.seconds += self.turn
+            self._read(pilot.chain, read, len(tape))
         pilot.end()
         return found
 
+    def fixed(self, chain: Chain, beliefs: Beliefs, tokens: int, prompt: int = 50) -> Told:
+        """Return the rounds of a reply that ``chain`` writes; ``beliefs``: what is known of copying, which goes on."""
+        tape, found, levels = [self.text(at) for at in range(prompt)], Told(), list(self.costs)
+        self._read(chain, dict.fromkeys(self.costs, 0), len(tape))
+        beliefs.copies.begin()
+        while len(tape) < prompt + tokens:
+            round_ = Making(self, levels, beliefs, chain, tape).round(len(found))
+            beliefs.learn(round_, levels, chain)
+            if isinstance(chain.sources[0], Lookup):
+                beliefs.copies.look(tape, chain.sources[0])
+            found.append((chain, round_))
+        return found
+
+    def _read(self, chain: Chain, read: dict[Source, int], upto: int) -> None:
+        """Let the models of ``chain`` read what they have not, up to ``upto`` tokens."""
+        for source in chain.sources:
+            if source.passes:
+                self.seconds += self.reading * self.costs[source] * (upto - read[source]) * self.load(self.seconds)
+            read[source] = upto
+
 
 class Making:
-    """A round in the making, of what ``pilot`` planned, behind ``tape``."""
+    """A round of ``chain`` in the making, behind ``tape``."""
 
-    def __init__(self, reality: Reality, pilot: Pilot, tape: list[int]) -> None:
-        self.reality, self.tape, self.chain, self.levels = reality, tape, pilot.chain, pilot.levels
-        self.beliefs = pilot.planner.beliefs
+    def __init__(
+        self, reality: Reality, levels: Sequence[Source], beliefs: Beliefs, chain: Chain, tape: list[int]
+    ) -> None:
+        self.reality, self.tape, self.chain, self.levels, self.beliefs = reality, tape, chain, levels, beliefs
         self.passes, self.tokens = list[Pass](), list[Token]()
 
     def round(self, index: int) -> Round:
@@ -87,12 +147,16 @@ class Making:
         start = self.reality.seconds
         stood = self._produced(len(self.chain.judges) - 1, 0)
         self.tape += [self.reality.text(len(self.tape) + i) for i in range(stood)]
+        self.reality.seconds += self.reality.beside * self.reality.load(start)
         return Round(index, tuple(self.tokens), tuple(self.passes), "", start, self.reality.seconds - start)
 
     def _pass(self, source: Source, kind: PassKind, positions: int) -> None:
         real = self.reality
-        took = real.costs[source] * (1 + real.wider * (positions - 1)) * real.dice.lognormvariate(0, real.noise)
-        took *= real.load(real.seconds)
+        took = real.costs[source] * real.factor(positions)
+        if kind == "draft" and source in real.drafting:
+            first = not self.passes or self.passes[-1].level != self.levels.index(source)
+            took = real.drafting[source][0 if first else 1]
+        took *= real.dice.lognormvariate(0, real.noise) * real.load(real.seconds)
         self.passes.append(Pass(self.levels.index(source), kind, positions, real.seconds, took))
         real.seconds += took
 
@@ -123,6 +187,8 @@ class Making:
         written = [*self.tape, *(self.reality.text(len(self.tape) + i) for i in range(stands))]
         most = COPIED if len(self.chain.guessers) > 1 else self.chain.windows[0]
         length, copy = copy_behind(written, source, most)
+        if not self.beliefs.picky:
+            return copy
         kinds = self.beliefs.copies.ways()
         shares = kinds[max(0, min(length.bit_length() - 2, len(kinds) - 1))].shares
         return copy[: paying(shares, most, View(self.beliefs).cost(self.chain.judges[0], None))]
@@ -158,5 +224,5 @@ class Making:
     def _agree(self, writer: Source, judge: Source, place: int, text: str) -> bool:
         if text:
             return text == GOOD
-        shares = self.reality.shares[writer, judge]
-        return self.reality.dice.random() < shares[min(place, len(shares) - 1)]
+        shares, mood = self.reality.shares[writer, judge], self.reality.mood
+        return self.reality.dice.random() < min(mood * shares[min(place, len(shares) - 1)], 0.99)
