@@ -61,7 +61,14 @@ def _starter_on_a_cpu(**others: Any) -> Reality:
 
 def _starter_on_an_h200(**others: Any) -> Reality:
     wider = ((8, 1.06), (16, 1.25))
-    given = {"wider": wider, "reading": 0.03, "noise": 0.015, "beside": 0.00004, "turn": 0.0006, "recorded": True}
+    given: dict[str, Any] = {
+        "wider": wider,
+        "reading": 0.03,
+        "noise": 0.015,
+        "beside": 0.00004,
+        "turn": 0.0006,
+        "recorded": True,
+    }
     return _starter(0.00053, (0.24, 0.5), (0.1, 0.08), **given, **others)
 
 
@@ -73,7 +80,14 @@ def _llama(**others: Any) -> Reality:
     shares |= {(DRAFT, MIDDLE): level(0.8), (EIGHTH, DRAFT): level(0.4), (EIGHTH, MIDDLE): level(0.42)}
     shares |= {(QUARTER, DRAFT): level(0.55), (QUARTER, MIDDLE): level(0.6)}
     shares |= {(HEAD, high): level(0.55) for high in (EIGHTH, QUARTER, DRAFT, MIDDLE)}
-    given = {"wider": wider, "reading": 0.02, "noise": 0.01, "beside": 0.00003, "turn": 0.0021, "recorded": True}
+    given: dict[str, Any] = {
+        "wider": wider,
+        "reading": 0.02,
+        "noise": 0.01,
+        "beside": 0.00003,
+        "turn": 0.0021,
+        "recorded": True,
+    }
     costs = {source: share * step for source, share in taken.items()}
     return Reality(costs, shares, drafting={HEAD: (0.083 * step, 0.07 * step)}, **given, **others)
 
@@ -84,7 +98,14 @@ def _tiny_on_an_h200(**others: Any) -> Reality:
     shares = {(DRAFT, TOP): level(0.5), (MIDDLE, TOP): level(0.6), (DRAFT, MIDDLE): level(0.6)}
     shares |= {(EIGHTH, TOP): level(0.5), (QUARTER, TOP): level(0.58), (EIGHTH, QUARTER): level(0.7)}
     shares |= {(low, high): level(0.45) for low in (EIGHTH, QUARTER) for high in (DRAFT, MIDDLE)}
-    given = {"wider": wider, "reading": 0.03, "noise": 0.02, "beside": 0.00002, "turn": 0.0005, "recorded": True}
+    given: dict[str, Any] = {
+        "wider": wider,
+        "reading": 0.03,
+        "noise": 0.02,
+        "beside": 0.00002,
+        "turn": 0.0005,
+        "recorded": True,
+    }
     return Reality({source: share * step for source, share in taken.items()}, shares, **given, **others)
 
 

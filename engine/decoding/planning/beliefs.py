@@ -38,10 +38,12 @@ class Beliefs:
         previous = -1
         for number, made in enumerate(round_.passes):
             source = levels[made.level]
-            if made.kind == "draft":
+            if made.kind == "draft" and chain.guessers:
                 kind: Kind = "further" if made.level == previous else "first"
                 if source.passes:
                     self.costs.observe(source, None, kind, 0, made.seconds)
+            elif not chain.guessers:
+                self.costs.observe(source, None, "judge", 1, made.seconds)
             else:
                 below = _shared(source, _below(chain, source))
                 self.costs.observe(source, below, "judge", made.tokens, made.seconds)

@@ -1,0 +1,100 @@
+"""A few rounds of every chain before the first reply, so that planning begins with what passes take here.
+
+They write on an empty conversation, behind tokens that mean nothing and repeat themselves, so that there is something
+to copy. What they take is believed like any round's; how often levels agree is nothing to learn from such a text.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Protocol
+
+from engine.config import Preset, Role, Sampling
+from engine.decoding.planning.course import Course
+from engine.decoding.planning.gathering import preset_of
+from engine.decoding.planning.search import MOST, Chain
+from engine.decoding.relay import Chain as Opened
+from engine.decoding.relay import PlainStep, Relay
+from engine.decoding.rounds import RoundLog
+from engine.decoding.tape import Tape
+from engine.events import Round
+
+TEXT = (5, 6, 7, 8, 9, 10) * 4
+ROUNDS, RECORDED = 3, 8  # of a chain, behind one that warms up: where each pass may take long, and on a GPU
+WIDTHS = (1, 3, 7)  # tokens of windows, where every row of a pass costs
+LONGEST = 1.0  # seconds, after which what was not timed is found out while replies are written
+
+
+class Stage(Protocol):
+    """What runs chains."""
+
+    def rewind(self, length: int) -> None: ...
+
+    def context(self, role: Role) -> int: ...
+
+    def ready(self, preset: Preset, /) -> bool: ...
+
+    def begin(self, tape: Tape, sampling: Sampling, /, *presets: Preset) -> None: ...
+
+    def chains(self, preset: Preset, /) -> tuple[Opened, PlainStep]: ...
+
+
+def rehearse(course: Course, stage: Stage) -> None:
+    """Time the chains of ``course`` that never ran; whatever caches held is forgotten if there are any."""
+    scenes = list(_scenes(course))
+    if not scenes:
+        return
+    reach = min(stage.context(role) for role in course.whole.whole)
+    tape, began = Tape(TEXT, limit=reach), time.perf_counter()
+    presets = dict.fromkeys(preset_of(course.whole, chain) for chain in scenes)
+    stage.rewind(0)
+    stage.begin(tape, Sampling(temperature=0, seed=1), *presets)
+    relay = Relay(course.whole, stage.context, stage.ready, stage.chains, tape, next(iter(presets)))
+    relay.prefill(tape, len(tape) - 1)
+    for chain in scenes:
+        if time.perf_counter() - began > LONGEST or not _timed(chain, course, relay, tape):
+            break
+    relay.rewind(0)
+    stage.rewind(0)
+
+
+def _scenes(course: Course) -> Iterator[Chain]:
+    """Yield the chains that never ran, short ones first, and one of them with several windows if all may change.
+
+    What only copies passes over as many tokens as pay where windows may change: those passes are timed with others.
+    """
+    widths = () if course.recorded else WIDTHS
+    for chain in sorted(course.chains, key=lambda chain: len(chain.sources)):
+        copies = bool(chain.guessers) and not chain.guessers[-1].passes
+        if chain.sources in course.planner.beliefs.beside or (copies and not course.recorded):
+            continue
+        if widths and len(chain.windows) == 1:
+            yield from (replace(chain, windows=(width,)) for width in widths)
+            widths = ()
+        else:
+            yield chain
+
+
+def _timed(chain: Chain, course: Course, relay: Relay, tape: Tape) -> bool:
+    """Time some rounds of ``chain``; return False where there is no more room for them."""
+    rounds = RECORDED if course.recorded else ROUNDS
+    if len(tape) + MOST * (rounds + 2) > tape.limit:
+        return False
+    while not relay.turn_to(preset_of(course.whole, chain), tape):
+        _round(relay, tape)
+    _round(relay, tape)
+    levels = [stage.source for stage in course.whole.stages]
+    for _ in range(rounds):
+        course.planner.beliefs.learn(_round(relay, tape), levels, chain)
+    return True
+
+
+def _round(relay: Relay, tape: Tape) -> Round:
+    """Run a round of the chain at work; return what its passes took, which tells of no token."""
+    began = time.perf_counter()
+    log = RoundLog(began)
+    for fact in relay.draft(tape):
+        log.add(fact)
+    return Round(0, (), tuple(log.passes), "", 0.0, time.perf_counter() - began)
