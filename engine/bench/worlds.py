@@ -28,6 +28,7 @@ COPY, HEAD, DRAFT, MIDDLE, EIGHTH, QUARTER = (
     Exit(1 / 8),
     Exit(1 / 4),
 )
+Shares = dict[tuple[Source, Source], Sequence[float]]
 QUESTIONS, TOKENS = 3, 120  # of a category; of an answer
 WORDS = 3000  # of the texts that are written, the first ones most often
 SETTLED = 2  # answers, after which a fresh planner has settled
@@ -43,12 +44,12 @@ def _starter(step: float, costs: Sequence[float], drafting: tuple[float, float],
     """Return a world of the starter and what comes with it; ``costs`` of draft and qualifier, as shares of a step."""
     draft, middle = costs
     taken: dict[Source, float] = {COPY: 0.0, HEAD: drafting[0], DRAFT: draft, MIDDLE: middle, TOP: 1.0}
-    shares = {(HEAD, TOP): level(0.56, 0.5, 0.48), (DRAFT, TOP): level(0.58, 0.55), (MIDDLE, TOP): level(0.66)}
+    shares: Shares = {(HEAD, TOP): level(0.56, 0.5, 0.48), (DRAFT, TOP): level(0.58, 0.55), (MIDDLE, TOP): level(0.66)}
     shares |= {(HEAD, DRAFT): level(0.45), (HEAD, MIDDLE): level(0.5), (DRAFT, MIDDLE): level(0.68)}
     first, further = drafting
     return Reality(
         {source: share * step for source, share in taken.items()},
-        shares,  # type: ignore[arg-type]
+        shares,
         drafting={HEAD: (first * step, further * step)},
         **others,
     )
@@ -69,13 +70,13 @@ def _starter_on_an_h200(**others: Any) -> Reality:
         "turn": 0.0006,
         "recorded": True,
     }
-    return _starter(0.00053, (0.24, 0.5), (0.1, 0.08), **given, **others)
+    return _starter(0.00053, (0.24, 0.5), (0.1, 0.08), recorded=True, **given, **others)
 
 
 def _llama(**others: Any) -> Reality:
     step, wider = 0.00191, ((8, 1.073), (16, 1.277))
     taken = {COPY: 0.0, HEAD: 0.083, EIGHTH: 0.16, QUARTER: 0.3, DRAFT: 0.32, MIDDLE: 0.55, TOP: 1.0}
-    shares = {(HEAD, TOP): level(0.72, 0.68, 0.65, 0.62), (DRAFT, TOP): level(0.75), (MIDDLE, TOP): level(0.85)}
+    shares: Shares = {(HEAD, TOP): level(0.72, 0.68, 0.65, 0.62), (DRAFT, TOP): level(0.75), (MIDDLE, TOP): level(0.85)}
     shares |= {(EIGHTH, TOP): level(0.45), (QUARTER, TOP): level(0.69), (EIGHTH, QUARTER): level(0.65)}
     shares |= {(DRAFT, MIDDLE): level(0.8), (EIGHTH, DRAFT): level(0.4), (EIGHTH, MIDDLE): level(0.42)}
     shares |= {(QUARTER, DRAFT): level(0.55), (QUARTER, MIDDLE): level(0.6)}
@@ -89,13 +90,13 @@ def _llama(**others: Any) -> Reality:
         "recorded": True,
     }
     costs = {source: share * step for source, share in taken.items()}
-    return Reality(costs, shares, drafting={HEAD: (0.083 * step, 0.07 * step)}, **given, **others)
+    return Reality(costs, shares, drafting={HEAD: (0.083 * step, 0.07 * step)}, recorded=True, **given, **others)
 
 
 def _tiny_on_an_h200(**others: Any) -> Reality:
     step, wider = 0.00030, ((8, 1.05), (16, 1.2))
     taken = {COPY: 0.0, EIGHTH: 0.3, QUARTER: 0.4, DRAFT: 0.6, MIDDLE: 0.7, TOP: 1.0}
-    shares = {(DRAFT, TOP): level(0.5), (MIDDLE, TOP): level(0.6), (DRAFT, MIDDLE): level(0.6)}
+    shares: Shares = {(DRAFT, TOP): level(0.5), (MIDDLE, TOP): level(0.6), (DRAFT, MIDDLE): level(0.6)}
     shares |= {(EIGHTH, TOP): level(0.5), (QUARTER, TOP): level(0.58), (EIGHTH, QUARTER): level(0.7)}
     shares |= {(low, high): level(0.45) for low in (EIGHTH, QUARTER) for high in (DRAFT, MIDDLE)}
     given: dict[str, Any] = {
@@ -106,7 +107,7 @@ def _tiny_on_an_h200(**others: Any) -> Reality:
         "turn": 0.0005,
         "recorded": True,
     }
-    return Reality({source: share * step for source, share in taken.items()}, shares, **given, **others)
+    return Reality({source: share * step for source, share in taken.items()}, shares, recorded=True, **given, **others)
 
 
 WORLDS: Mapping[str, Callable[..., Reality]] = {

@@ -85,7 +85,8 @@ def test_a_reply_tells_its_whole_story(open_session: Open, preset: str) -> None:
     assert end.tokens == sum(len(r.settled) for r in made) == TOKENS
     assert end.reason == "length"
     assert end.tokens_per_second == pytest.approx(end.tokens / end.seconds)
-    assert any(isinstance(event, PlainPace) for event in events) == (top > 0)
+    if not PRESETS[preset].planned:  # which may find that nothing pays
+        assert any(isinstance(event, PlainPace) for event in events) == (top > 0)
     assert (end.plain_seconds is None) == (end.plain_error is None)
     for r in made:
         assert all(t.reached == top for t in r.settled)
@@ -116,7 +117,8 @@ def test_timing_plain_steps_changes_nothing(
         monkeypatch.setattr(Watch, "due", lambda *_: often)
         session = finish(Session.open(family, "cpu", how))
         replies = [ask(session, preset=preset, sampling=Sampling(seed=seed), max_tokens=16) for seed in (1, 2)]
-        assert any(isinstance(event, PlainPace) for event in replies[0]) == (often and preset != "plain")
+        if not PRESETS[preset].planned:  # which may find that nothing pays
+            assert any(isinstance(event, PlainPace) for event in replies[0]) == (often and preset != "plain")
         return [[token.id for round_ in rounds(reply) for token in round_.settled] for reply in replies]
 
     assert told(often=True) == told(often=False)
@@ -446,12 +448,35 @@ def test_between_replies_is_recorded_what_none_waits_for(family: ModelSet, monke
     assert recorded.call_count == made
 
 
+@pytest.mark.parametrize("how", ["eager", "graphs"])
+def test_a_fresh_model_is_timed_before_its_first_reply(family: ModelSet, how: How) -> None:
+    """A first reply that finds out what passes cost, or reads what a rehearsal left in the caches."""
+    session = finish(Session.open(family, "cpu", how, threads=1, weights="exact"))
+    plain = ask(session, preset="plain")
+    fresh = finish(Session.open(family, "cpu", how, threads=1, weights="exact"))
+    list(fresh.prepare(PRESETS["hsd"]))
+    (planner,) = fresh._chart.plans._planners.values()
+    timed = {(who, kind) for who, _, kind in planner.beliefs.costs.known}
+    assert timed >= {(Model("target"), "judge"), (Model("draft"), "first")}
+    before = planner.beliefs.costs.known[Model("target"), None, "judge"][1][1]
+    events = ask(fresh, preset="hsd")
+    assert finished(events).text == finished(plain).text
+    assert next(event for event in events if isinstance(event, Planned)).expected is not None
+    known = planner.beliefs.costs.known[Model("target"), None, "judge"][1][1]
+    list(fresh.prepare(PRESETS["hsd"]))
+    assert planner.beliefs.costs.known[Model("target"), None, "judge"][1][1] == known >= before, "and once alone"
+
+
 def test_what_was_planned_is_kept(family: ModelSet, tmp_path: Path) -> None:
     """A new session goes on with what the one before found out about this model, here, run this way."""
-    for known in (False, True):
+    rounds = []
+    for _ in range(2):
         session = finish(Session.open(family, "cpu", paces=Paces(tmp_path / "paces.json"), threads=1))
-        plan = next(event for event in ask(session, preset="auto") if isinstance(event, Planned))
-        assert (plan.expected is not None) == known
+        list(session.prepare(PRESETS["auto"]))
+        (planner,) = session._chart.plans._planners.values()
+        rounds.append(planner.rounds)
+        ask(session, preset="auto")
+    assert rounds[0] == 0 < rounds[1]
     assert (tmp_path / "plans.json").is_file()
 
 

@@ -50,6 +50,7 @@ WORLDS: dict[str, tuple[Callable[..., Reality], Chain]] = {
 
 def best_pace(real: Reality, chain: Chain) -> float:
     """Return the seconds a token takes with ``chain``, its windows at their best, in a world without noise."""
+    assert isinstance(real.wider, float)
     truth = Fixed(real.costs, real.wider, {pair: tuple(shares) for pair, shares in real.shares.items()})
     return refined(chain, truth)[0].pace if chain.guessers else real.costs[TOP]
 
