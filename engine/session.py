@@ -25,7 +25,6 @@ from engine.decoding.planning.course import Course
 from engine.decoding.planning.gathering import preset_of
 from engine.decoding.planning.kept import Plans
 from engine.decoding.planning.pilot import Pilot
-from engine.decoding.planning.rehearsal import rehearse
 from engine.decoding.planning.search import Chain
 from engine.decoding.relay import Relay, within
 from engine.decoding.tape import Tape
@@ -211,14 +210,10 @@ class Session:
         if self._threads is not None:
             self._threads.apply()  # another session may have set its own
         self._planned = preset if preset.planned else None
-        if not preset.planned:
-            yield from self._loaded.prepare(preset)
-            return None
-        course = yield from self._chart.course(preset, self._loaded, self._way, now=now)
-        if not self._tape:  # caches hold nothing that has to be read again
-            with device_errors():
-                rehearse(course, self._loaded.runner)
-        return course
+        if preset.planned:
+            return (yield from self._chart.course(preset, self._loaded, self._way, now=now, empty=not self._tape))
+        yield from self._loaded.prepare(preset)
+        return None
 
     def _behind(self, course: Course) -> Callable[[Chain], int]:
         """Return what tells how many tokens of the conversation models of a chain have not read yet."""

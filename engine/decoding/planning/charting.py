@@ -11,6 +11,7 @@ from engine.decoding.planning.costs import ACROSS, WIDER, WIDER_ON_CPU, Costs, s
 from engine.decoding.planning.course import Course
 from engine.decoding.planning.gathering import EXITS, gathered, without
 from engine.decoding.planning.kept import Plans
+from engine.decoding.planning.rehearsal import Scene, rehearse
 from engine.decoding.planning.search import OVER_THE_BUS, Reach
 from engine.decoding.sources.exit import exits_of
 from engine.errors import UpdraftError
@@ -28,6 +29,9 @@ class Ground(Protocol):
 
     @property
     def models(self) -> Mapping[Role, Transformer]: ...
+
+    @property
+    def runner(self) -> Scene: ...
 
     def fit(self, preset: Preset) -> Preset: ...
 
@@ -53,13 +57,24 @@ class Chart:
     unfit: dict[Source, str] = field(default_factory=dict)
 
     def course(
-        self, preset: Preset, ground: Ground, way: str, *, now: bool = False
+        self, preset: Preset, ground: Ground, way: str, *, now: bool = False, empty: bool = False
     ) -> Generator[Loading, None, Course]:
-        """Return what a reply by ``preset`` may run, loaded and recorded; yields Loading.
+        """Return what a reply by ``preset`` may run, loaded, recorded and timed; yields Loading.
 
         ``way``: names the target, the device and the way it runs there. ``now``: an answer is waited for, so what has
-        yet to be recorded is left out, where something that guesses is ready.
+        yet to be recorded is left out, where something is ready. ``empty``: no conversation is in any cache, so rounds
+        may be run there to time what never ran; what they show to pay is recorded and timed as well.
         """
+        course = yield from self._course(preset, ground, way, now=now)
+        if empty and rehearse(course, ground.runner) and not now:
+            course = yield from self._course(preset, ground, way)
+            rehearse(course, ground.runner)
+        return course
+
+    def _course(
+        self, preset: Preset, ground: Ground, way: str, *, now: bool = False
+    ) -> Generator[Loading, None, Course]:
+        """Return the same, with no rounds run."""
         whole = gathered(preset, self.models, exits=len(self._exits(ground)) if preset.gathers else 0)
         whole = without(ground.fit(whole), self.unfit)
         bus, wider = ground.models[TARGET].bus, WIDER_ON_CPU if self.on_cpu else WIDER
@@ -72,7 +87,7 @@ class Chart:
         )
         course = Course.of(planner, whole, recorded=ground.how == "graphs")
         ready = course.among(ground.ready) if now and course.recorded else None
-        if ready is not None and any(chain.guessers for chain in ready.chains):
+        if ready is not None and (any(chain.guessers for chain in ready.chains) or (ready.chains and planner.timed)):
             return ready
         if preset.gathers:
             for stage in course.whole.stages[:-1]:

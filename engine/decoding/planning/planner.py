@@ -55,6 +55,11 @@ class Planner:
         before = next((other for other in self.listed if other.sources == chain.sources), chain)
         return before if self.beliefs.pace(before) * GAIN < self.beliefs.pace(chain) else chain
 
+    @property
+    def timed(self) -> bool:
+        """Whether any chain ever ran."""
+        return bool(self.beliefs.beside)
+
     def begin(self) -> None:
         """Begin a reply."""
         self.beliefs.agreements.fade(BETWEEN)

@@ -27,7 +27,7 @@ WIDTHS = (1, 3, 7)  # tokens of windows, where every row of a pass costs
 LONGEST = 1.0  # seconds, after which what was not timed is found out while replies are written
 
 
-class Stage(Protocol):
+class Scene(Protocol):
     """What runs chains."""
 
     def rewind(self, length: int) -> None: ...
@@ -41,26 +41,27 @@ class Stage(Protocol):
     def chains(self, preset: Preset, /) -> tuple[Opened, PlainStep]: ...
 
 
-def rehearse(course: Course, stage: Stage) -> None:
-    """Time the chains of ``course`` that never ran; whatever caches held is forgotten if there are any."""
-    scenes = list(_scenes(course))
-    if not scenes:
-        return
-    reach = min(stage.context(role) for role in course.whole.whole)
+def rehearse(course: Course, scene: Scene) -> bool:
+    """Time the chains of ``course`` that never ran, whatever caches hold; return whether there were any."""
+    chains = list(untimed(course))
+    if not chains:
+        return False
+    reach = min(scene.context(role) for role in course.whole.whole)
     tape, began = Tape(TEXT, limit=reach), time.perf_counter()
-    presets = dict.fromkeys(preset_of(course.whole, chain) for chain in scenes)
-    stage.rewind(0)
-    stage.begin(tape, Sampling(temperature=0, seed=1), *presets)
-    relay = Relay(course.whole, stage.context, stage.ready, stage.chains, tape, next(iter(presets)))
+    presets = dict.fromkeys(preset_of(course.whole, chain) for chain in chains)
+    scene.rewind(0)
+    scene.begin(tape, Sampling(temperature=0, seed=1), *presets)
+    relay = Relay(course.whole, scene.context, scene.ready, scene.chains, tape, next(iter(presets)))
     relay.prefill(tape, len(tape) - 1)
-    for chain in scenes:
+    for chain in chains:
         if time.perf_counter() - began > LONGEST or not _timed(chain, course, relay, tape):
             break
     relay.rewind(0)
-    stage.rewind(0)
+    scene.rewind(0)
+    return True
 
 
-def _scenes(course: Course) -> Iterator[Chain]:
+def untimed(course: Course) -> Iterator[Chain]:
     """Yield the chains that never ran, short ones first, and one of them with several windows if all may change.
 
     What only copies passes over as many tokens as pay where windows may change: those passes are timed with others.
