@@ -130,7 +130,7 @@ def heading(site: Site, rows: Rows) -> HeadLevel:
         exits=(),
         behind=min(site.guessed + above, TOKENS),  # each level above adds a token of its own
         rows=rows,
-        taken=site.ground.intake("head", lambda: HeadIntake(stack, rows)),
+        taken=site.ground.intake(rows, lambda: HeadIntake(stack, rows)),
         starts=torch.zeros(2, dtype=torch.int32, device=head.device),
         head=linear,
         tokens=None if tokens is None else tokens.int(),

@@ -48,17 +48,21 @@ class Level:
         """Take note that a round has left a tape of ``length`` tokens: what is behind for certain need not be again."""
         self.stack.settled(length - self.behind, self.exits)
 
+    @property
+    def unseen(self) -> int:
+        """How many of the tokens that it is behind by have not been through the layers of its stack either."""
+        return self.behind
+
     def draft(self, board: Board, tokens: int, *, settle: bool, before: Work = nothing) -> None:
         """Draw up to ``tokens`` tokens one after another; ``settle``: nobody judges them.
 
         ``before``: lets the levels below propose, once this one has seen all that has settled. It draws nothing where
         they have.
         """
-        slot = self.slot
         for step in range(tokens):
             rests = board if step else None  # once drafting has stopped, a step costs its launches alone
-            hidden = self._embedded(board, 1 if step else self.behind, idle=step > 0)
-            hidden = self.stack.climb(hidden, range(self.depth), self.exits, slot.start, rests)
+            hidden = self._embedded(board, 1 if step else self.unseen, idle=step > 0)
+            hidden = self._through(board, hidden, range(self.depth), 1 if step else self.behind, rests)
             logits = self.logits(hidden, rests.idle if rests else None)
             if step == 0:
                 before()
@@ -87,8 +91,8 @@ class Level:
     def judge(self, board: Board, below: Slot | None, proposed: int, *, top: bool) -> None:
         """Judge up to ``proposed`` tokens of the level ``below`` in one pass; None is a lookup, which has no laws."""
         slot = self.slot
-        hidden = self._entering(board, proposed + self.behind)
-        hidden = self.stack.climb(hidden, range(self.lower, self.depth), self.exits, slot.start)
+        hidden = self._entering(board, proposed + self.unseen)
+        hidden = self._through(board, hidden, range(self.lower, self.depth), proposed + self.behind)
         shape_laws(self.logits(hidden), slot.start, board, slot.laws, self.ids)
         judge(
             self.index,
@@ -104,6 +108,20 @@ class Level:
     def logits(self, hidden: Tensor, idle: Tensor | None = None) -> Tensor:
         """Return what this level says of ``hidden`` [n, width]: [n, columns], undefined while ``idle`` is not zero."""
         return self.stack.read(hidden, trimmed=self.stage.trimmed, idle=idle)
+
+    def _through(
+        self,
+        board: Board,  # noqa: ARG002 - others read the tape
+        hidden: Tensor,
+        layers: range,
+        tokens: int,  # noqa: ARG002 - others read more than they run
+        rests: Board | None = None,
+    ) -> Tensor:
+        """Take ``hidden`` through ``layers``; return the states of the last ``tokens`` tokens that are to be read.
+
+        With ``rests`` nothing is done while its board is idle.
+        """
+        return self.stack.climb(hidden, layers, self.exits, self.slot.start, rests)
 
     def _entering(self, board: Board, tokens: int) -> Tensor:
         """Return what the last ``tokens`` tokens bring to this level's own layers."""

@@ -21,20 +21,20 @@ class Ground:
     """What levels stand on: the models, each level's memory, and what sources loaded for themselves, by role.
 
     ``rings``: those of the target that all chains fill, because a reply may turn to one that counts on them.
-    ``intakes``: what keeps that up to date, by role, one for all chains.
+    ``intakes``: what keeps up to date each part of that which levels read, one for all chains.
     """
 
     stacks: Mapping[Role, Stack]
     slots: Slots
     own: Mapping[Role, Own] = field(default_factory=dict)
     rings: frozenset[int] = frozenset()
-    intakes: dict[Role, Intake] = field(default_factory=dict)
+    intakes: dict[Own, Intake] = field(default_factory=dict)
 
-    def intake(self, role: Role, make: Callable[[], I]) -> I:
-        """Return what keeps ``own[role]`` up to date, made when first asked for."""
-        if role not in self.intakes:
-            self.intakes[role] = make()
-        return cast("I", self.intakes[role])
+    def intake(self, part: Own, make: Callable[[], I]) -> I:
+        """Return what keeps ``part`` of what a source loaded up to date, made when first asked for."""
+        if part not in self.intakes:
+            self.intakes[part] = make()
+        return cast("I", self.intakes[part])
 
     @property
     def models(self) -> Models:

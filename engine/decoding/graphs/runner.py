@@ -43,7 +43,7 @@ class GraphRunner:
         self._stacks: dict[Role, Stack] = {}
         self._own: dict[Role, Own] = {}
         self._chains: dict[Preset, GraphChain] = {}
-        self._intakes: dict[Role, Intake] = {}
+        self._intakes: dict[Own, Intake] = {}
         self._kept: list[Intake] = []  # of any chain that the reply may turn to
         self._rings = frozenset[int]()  # that chains fill between which a reply may turn
         self._shared: Device | None = None

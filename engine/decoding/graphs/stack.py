@@ -14,6 +14,7 @@ from engine.decoding.kernels import RING, Board, keep, open_pass
 from engine.decoding.trunk import Tap, tapped_run
 from engine.model import Transformer
 from engine.model.decode import TOKENS, boundaries, decode, logits
+from engine.model.linear import Linear
 
 TAIL = 2 * TOKENS  # positions at a prompt's end that are decoded as a reply's are, see prefill
 NOWHERE = 1 << 62  # behind all positions
@@ -117,8 +118,11 @@ class Stack:
 
         ``idle``: int32 [1]; undefined while it is not zero.
         """
-        head = self.frequent.head if trimmed and self.frequent else None
-        return logits(self.model, hidden, head, idle)
+        return logits(self.model, hidden, self.head(trimmed=trimmed), idle)
+
+    def head(self, *, trimmed: bool) -> Linear | None:
+        """Return the head of the frequent tokens alone if ``trimmed``; None: that of the model, of all."""
+        return self.frequent.head if trimmed and self.frequent else None
 
     def prefill(self, tape: Sequence[int], upto: int, board: Board) -> None:
         """Bring every layer to ``upto`` tokens of ``tape``, which ``board`` holds as well.

@@ -157,6 +157,6 @@ class OfBlock(Making[config.Block]):
         drafter.reserve(stack.room)
         head = speaking(drafter, stack.model, stack.frequent if site.stage.trimmed else None)
         slot, least = site.ground.slots[site.index], least_sure(self.source, drafter)
-        taken = site.ground.intake("block", lambda: block.BlockIntake(stack, drafter))
+        taken = site.ground.intake(drafter, lambda: block.BlockIntake(stack, drafter))
         others = site.guessed if site.guessing > 1 else 0
         return block.BlockLevel.at(site.index, site.stage, stack, slot, taken, head, least, others)

@@ -17,7 +17,7 @@ from engine.architecture.stored import kept_as
 from engine.architecture.weights import stored_in
 from engine.config import TARGET, Preset, Stage
 from engine.decoding.sources.adapted import AdaptedReader, Adapter, Adapters
-from engine.decoding.sources.making import Folders, Home, Materials, Models, NotRecorded, Own, Place, makes
+from engine.decoding.sources.making import Folders, Home, Materials, Models, Own, Place, makes
 from engine.decoding.sources.model import ModelReader, Placed
 from engine.decoding.sources.owned import own_of, shape_of
 from engine.model.drafters.exits import load_exits
@@ -80,7 +80,9 @@ class OfExit(Placed[config.Exit]):
         """See Making."""
         if not self.source.adapted:
             return super().recorded(site)
-        raise NotRecorded("early exits with adapters are not recorded")
+        from engine.decoding.graphs.adapting import adapted  # which builds on this room
+
+        return adapted(site, self.part(site.ground.own[ROLE]))
 
     def reader(self, materials: Materials, stage: Stage, index: int) -> ModelReader:
         """See Making."""

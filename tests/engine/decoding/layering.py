@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Any
 
@@ -51,18 +51,18 @@ class Runs:
 
 def count_called(monkeypatch: pytest.MonkeyPatch, runs: Runs, model: Transformer) -> None:
     """Count what goes through ``model`` where passes are called one by one."""
-    advance, run = Trunk.advance, Transformer.run
+    advancing, run = Trunk.advancing, Transformer.run
 
-    def advanced(self: Trunk, span: int, tape: Sequence[int], upto: int, *beside: Any) -> None:
+    def advanced(self: Trunk, span: int, tape: Sequence[int], upto: int, together: int) -> Iterator[int]:
         if self.model is model:
             runs.note(self.spans[span], tape, range(self.seen(span), upto))
-        advance(self, span, tape, upto, *beside)
+        return advancing(self, span, tape, upto, together)
 
     def computed(self: Transformer, hidden: Tensor, layers: range, *how: Any) -> Tensor:
         runs.work += len(layers) * len(hidden) * (self is model and runs.on)
         return run(self, hidden, layers, *how)
 
-    monkeypatch.setattr(Trunk, "advance", advanced)
+    monkeypatch.setattr(Trunk, "advancing", advanced)
     monkeypatch.setattr(Transformer, "run", computed)
 
 

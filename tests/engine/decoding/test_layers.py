@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 
 import pytest
 
+from engine.architecture import read_architecture
 from engine.config import PRESETS, ModelSet, Preset, Sampling
 from engine.config.tailoring import Recipe, tailored
 from engine.decoding.graphs import GraphRunner
 from engine.events import Event, Prefill, Round
+from engine.loaded import How
 from engine.pace import Watch
 from engine.session import Session
+from tests.engine.adapters import write_exits
 from tests.engine.decoding.layering import Runs, count_called, count_recorded
 from tests.engine.family import finish
 
@@ -21,9 +25,16 @@ TOKENS = 24
 LOW, MIDDLE = 1, 2  # the depths of both exits: an eighth and a quarter of the family's eight layers
 
 
+SETS = ("own norm", "adapters")  # how both exits are read
+
+
 @pytest.fixture(scope="module")
-def session(family: ModelSet) -> dict[str, Session]:
-    return {how: finish(Session.open(family, "cpu", how, weights="exact")) for how in ("eager", "graphs")}
+def opened(family: ModelSet, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, How], Session]:
+    """Give sessions with exits of each kind, of each way of running."""
+    folder = tmp_path_factory.mktemp("adapted")
+    write_exits(folder, read_architecture(family.target), (LOW, MIDDLE))
+    sets = dict(zip(SETS, (family, ModelSet("Adapted", {**family.models, "exits": folder})), strict=True))
+    return cache(lambda read, how: finish(Session.open(sets[read], "cpu", how, weights="exact")))
 
 
 def replied(session: Session, preset: Preset, runs: Runs) -> list[Event]:
@@ -51,26 +62,31 @@ def counting(session: Session, preset: Preset) -> Iterator[Runs]:
         yield runs
 
 
+@pytest.mark.parametrize("read", SETS)
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_a_token_goes_through_each_layer_once(session: dict[str, Session], recipe: Recipe) -> None:
+def test_a_token_goes_through_each_layer_once(opened: Callable[[str, How], Session], recipe: Recipe, read: str) -> None:
     """An intermediate or full verification goes on from the states that drafting left: no layer is repeated."""
-    preset = tailored(PRESETS["hispec"], recipe=recipe)
-    with counting(session["eager"], preset) as runs:
-        events = replied(session["eager"], preset, runs)
+    preset, session = tailored(PRESETS["hispec"], recipe=recipe), opened(read, "eager")
+    with counting(session, preset) as runs:
+        events = replied(session, preset, runs)
     assert sum(isinstance(event, Round) for event in events) > 3
     assert not runs.again
     assert runs.first[LOW - 1] >= runs.first[MIDDLE - 1] > runs.first[MIDDLE] == runs.first[7]
     assert runs.work == runs.first.total(), "or something ran that was not counted"
 
 
+@pytest.mark.parametrize("read", SETS)
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_recorded_passes_repeat_no_early_layer(session: dict[str, Session], recipe: Recipe) -> None:
+def test_recorded_passes_repeat_no_early_layer(
+    opened: Callable[[str, How], Session], recipe: Recipe, read: str
+) -> None:
     """They always hold the widest window, so their own layers run again for tokens before it, which costs a GPU next
     to nothing; drafting and what an exit has done for a token are not repeated.
     """
-    preset = tailored(PRESETS["hispec"], recipe=recipe)
-    with counting(session["graphs"], preset) as runs:
-        replied(session["graphs"], preset, runs)
+    preset, session = tailored(PRESETS["hispec"], recipe=recipe), opened(read, "graphs")
+    with counting(session, preset) as runs:
+        replied(session, preset, runs)
+    assert session.how == "graphs"
     assert runs.again[LOW - 1] == 0
     assert runs.first[LOW - 1] > runs.first[MIDDLE]
     wide = recipe == "ours"  # one recording a round, whatever was drafted
