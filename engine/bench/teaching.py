@@ -96,9 +96,9 @@ def measure_teaching(shape: str, kinds: Sequence[str], batch: int, say: Callable
 
 def _writing(target: Frozen) -> float:
     prompts = [[1 + row] * 32 for row in range(ROWS)]
-    target.write(prompts, 1.0, 4, lambda: False)
+    target.write(prompts, [1.0] * ROWS, 4, lambda: False)
     began = time.perf_counter()
-    written = target.write(prompts, 1.0, WRITTEN, lambda: False)
+    written = target.write(prompts, [1.0] * ROWS, WRITTEN, lambda: False)
     return sum(map(len, written)) / (time.perf_counter() - began)
 
 

@@ -28,7 +28,7 @@ from engine.library.taught import keep
 from engine.model import load
 from engine.teaching import room
 from engine.teaching.course import Course, Plan
-from engine.teaching.frozen import Frozen, config_of
+from engine.teaching.frozen import MOST_ROWS, Frozen, config_of
 from engine.teaching.home import Asked, folder_of, forget_texts, held, note
 from engine.teaching.kinds import KINDS, Kind
 from engine.teaching.protocol import Ended, Said, Stopped
@@ -42,7 +42,7 @@ LONGEST_PROMPT = 256  # tokens
 FEWEST = 32  # prompts
 SMALL = {"rows": 8, "longest": 128, "batch": 1024, "places": 1000}  # what a processor can take
 BATCHES = (8192, 4096, 2048)  # tokens a step, as many of them as a GPU holds
-CACHES, MOST_ROWS = 0.2, 512  # of the free memory that replies under way may take, and how many there may be
+CACHES = 0.2  # of the free memory that replies under way may take
 LICENCE = "As the model that it was taught by; begun with parts of that model, and taught on its answers"
 
 

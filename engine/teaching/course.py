@@ -29,6 +29,7 @@ WRITING = 0.3  # the share of a course by which replies are written
 HELD_OUT = 16  # one of so many prompts is never learnt from
 WARMTHS = (0.3, 0.7, 1.0)  # temperatures that replies are drawn at
 JUDGED = 0.7  # the one of those held out
+ROUNDS, REFILL = 8, 4  # times that a prompt is asked at most; prompts for each row, where rows take more as they end
 LOOK = 1 / 16  # of a course between two looks at what is held out, or more
 SELDOM = 4  # times as long as a look takes goes by before the next one
 
@@ -56,7 +57,9 @@ class Progress:
     """What a course has to remember beside weights and replies."""
 
     spent: float = 0.0
-    asked: int = 0  # prompts
+    asked: int = 0  # prompts to learn from
+    held: int = 0  # prompts that are held out
+    batches: int = 0
     best: float = 0.0  # agreement so far
     looks: int = 0
 
@@ -83,8 +86,9 @@ class Course:
         self.folder, self.target, self.plan = folder, target, plan
         self._begin, self._clock, self._held_up = begin, clock, held_up
         self.replies = Replies(folder / "replies.bin")
-        self._prompts = list(prompts)
-        random.Random(0).shuffle(self._prompts)
+        mixed = list(prompts)
+        random.Random(0).shuffle(mixed)
+        self._held, self._prompts = mixed[::HELD_OUT], [each for at, each in enumerate(mixed) if at % HELD_OUT]
         self._unfinished: list[Document] = []
         self.progress = self._read()
         self.learner: Pupil | None = None
@@ -108,11 +112,11 @@ class Course:
         yield from self._learn(self.learner)
 
     def _write(self) -> Iterator[News]:
-        """Let the target answer prompts until its share of the time is up, or there are no more."""
-        while self._wants() and (self._unfinished or self.progress.asked < len(self._prompts)):
+        """Let the target answer prompts until its share of the time is up, or all were asked again and again."""
+        while self._wants():
             self._pass_by()
             began, before = self._clock(), self.replies.tokens
-            self._answered(self._next())
+            self._answered()
             self._spent(began)
             self._keep()
             pace = (self.replies.tokens - before) / max(1e-9, self._clock() - began)
@@ -125,26 +129,39 @@ class Course:
 
     def _wants(self) -> bool:
         """Tell whether there is to be more to read: until the time for it is up, and of both kinds in any case."""
-        return self.done < WRITING or not (self.replies.learnt and self.replies.held)
+        rounds = ROUNDS if self.replies.learnt and self.replies.held else 1
+        left = self._unfinished or self.progress.asked < rounds * len(self._prompts)
+        return bool(left) and (self.done < WRITING or rounds == 1)
 
-    def _next(self) -> list[Document]:
-        """Return what is to be answered next: what was left unfinished, then further prompts."""
-        taken = self._unfinished[: self.plan.rows]
-        more = self._prompts[self.progress.asked : self.progress.asked + self.plan.rows - len(taken)]
-        self.progress.asked += len(more)
-        return [*taken, *(Document(tuple(prompt), len(prompt)) for prompt in more)]
+    def _next(self) -> tuple[list[Document], bool]:
+        """Return what is to be answered next, and whether it is held out.
 
-    def _answered(self, asked: list[Document]) -> None:
-        """Let the target go on with ``asked`` for a while, and keep what it writes."""
-        held = self.progress.asked <= self.plan.rows or self.progress.asked // self.plan.rows % HELD_OUT == 0
-        warmth = JUDGED if held else random.choice(WARMTHS)
+        Now and then it is prompts that are held out; otherwise what was left unfinished, then further prompts.
+        """
+        progress, most = self.progress, self.plan.rows * (REFILL if self.target.recorded else 1)
+        held = progress.batches % HELD_OUT == 0 and progress.held < len(self._held)
+        progress.batches += 1
+        if held:
+            found = self._held[progress.held : progress.held + most]
+            progress.held += len(found)
+            return [Document(tuple(prompt), len(prompt)) for prompt in found], True
+        taken, self._unfinished = self._unfinished[:most], self._unfinished[most:]
+        places = range(progress.asked, min(progress.asked + most - len(taken), ROUNDS * len(self._prompts)))
+        progress.asked += len(places)
+        more = [self._prompts[place % len(self._prompts)] for place in places]
+        return [*taken, *(Document(tuple(prompt), len(prompt)) for prompt in more)], False
+
+    def _answered(self) -> None:
+        """Let the target answer for a while, and keep what it writes."""
+        asked, held = self._next()
+        warmths = [JUDGED if held else random.choice(WARMTHS) for _ in asked]
         until = self._clock() + KEPT
-        room = self.plan.longest
         over = lambda: self._held_up() or self._clock() > until  # noqa: E731
-        written = self.target.write([each.tokens for each in asked], warmth, room, over)
+        prompts, plan = [each.tokens for each in asked], self.plan
+        written = self.target.write(prompts, warmths, plan.longest, over, plan.rows)
         found = [Document((*each.tokens, *reply), len(each.tokens)) for each, reply in zip(asked, written, strict=True)]
         self.replies.add(found, held=held)
-        self._unfinished = [] if held else [each for each in found if self._goes_on(each)]
+        self._unfinished += [each for each in found if not held and self._goes_on(each)]
 
     def _goes_on(self, document: Document) -> bool:
         """Tell whether a reply was cut by the clock alone."""

@@ -15,8 +15,10 @@ from engine.files import read_object
 from engine.model import Transformer
 from engine.teaching.lending import lent
 from engine.teaching.pupil import Ends, Text
+from engine.teaching.writing import Writer, records
 
 SPARE = 0.25  # of the memory that is free, which weights in 16 bits may take
+MOST_ROWS = 2048  # replies that are under way at a time
 
 
 class Frozen:
@@ -102,28 +104,50 @@ class Frozen:
             for hook in hooks:
                 hook.remove()
 
-    @torch.no_grad()
-    def write(
-        self, prompts: Sequence[Sequence[int]], warmth: float, longest: int, over: Callable[[], bool]
-    ) -> list[list[int]]:
-        """Return a reply to each of ``prompts``, drawn at temperature ``warmth``, of at most ``longest`` tokens.
+    @property
+    def recorded(self) -> bool:
+        """Tell whether it writes by a CUDA graph a step, rows taking the next prompt as their replies end."""
+        return self.device.type == "cuda" and records(self._model)
 
-        ``over``: asked at every token whether to leave off; replies are then as far as they came. An end token is part
-        of its reply.
+    def write(
+        self,
+        prompts: Sequence[Sequence[int]],
+        warmths: Sequence[float],
+        longest: int,
+        over: Callable[[], bool],
+        rows: int = MOST_ROWS,
+    ) -> list[list[int]]:
+        """Return a reply to each of ``prompts``, drawn at its temperature in ``warmths``, of up to ``longest`` tokens.
+
+        ``over``: asked now and then whether to leave off; replies are then as far as they came, some not begun. An end
+        token is part of its reply. ``rows``: how many are under way at a time where it is recorded.
         """
+        if not self.recorded:
+            return self.generated(prompts, warmths, longest, over)
+        found = Writer(self._model, self._stops, prompts, warmths, longest, rows).write(over)
+        torch.cuda.empty_cache()  # what the caches of the replies took
+        return found
+
+    @torch.no_grad()
+    def generated(
+        self, prompts: Sequence[Sequence[int]], warmths: Sequence[float], longest: int, over: Callable[[], bool]
+    ) -> list[list[int]]:
+        """Return what ``write`` does, all of them under way at a time, from transformers."""
         most = max(len(prompt) for prompt in prompts)
         filler = self._stops[0] if self._stops else 0
         rows = torch.tensor([[filler] * (most - len(prompt)) + list(prompt) for prompt in prompts])
         shown = torch.tensor([[0] * (most - len(prompt)) + [1] * len(prompt) for prompt in prompts])
+        cold = torch.tensor(warmths, device=self.device)[:, None]
         written = self._model.generate(
             input_ids=rows.to(self.device),
             attention_mask=shown.to(self.device),
             max_new_tokens=longest,
             do_sample=True,
-            temperature=warmth,
+            temperature=1.0,
             top_k=0,
             top_p=1.0,
             repetition_penalty=1.0,
+            logits_processor=[lambda _, scores: scores / cold],
             eos_token_id=self._stops or None,
             pad_token_id=filler,
             stopping_criteria=[lambda *_: torch.full((len(prompts),), over(), device=self.device)],

@@ -22,6 +22,26 @@ pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(),
 PLAN = Plan(12.0, rows=16, longest=32, batch=1024, few=400, places=500)
 
 
+def test_replies_of_recorded_steps_are_those_of_transformers() -> None:
+    """Guards against rows that read what another reply of theirs left, or stand at another place than they are."""
+    folder = pocket_models(wide=True).target
+    tokenizer, model = ChatTokenizer(folder), finished(load(folder, torch.device("cuda"), dense_head=True))
+    target = Frozen(model, tokenizer.ends, config_of(folder))
+    assert target.recorded
+    prompts = [tokenizer.render([("user", " and ".join(["dogs"] * (1 + at % 7)) + f" {at}")]) for at in range(40)]
+    cold = [1e-4] * len(prompts)
+    found = target.write(prompts, cold, 24, lambda: False, rows=8)
+    theirs = target.generated(prompts, cold, 24, lambda: False)
+    alike = sum(one == other for one, other in zip(found, theirs, strict=True))
+    assert alike > len(prompts) / 2, "what 16 bits hardly tell apart may come out either way"
+    for prompt, reply in zip(prompts, found, strict=True):
+        tokens = torch.tensor([[*prompt, *reply]], device="cuda")
+        scores = (target.read(tokens, torch.ones_like(tokens).bool(), ()).last[0] @ target.ends.head.T).float()
+        told = scores[len(prompt) - 1 : -1]
+        missed = told.amax(-1) - told.gather(1, tokens[0, len(prompt) :, None])[:, 0]
+        assert missed.max() < 0.1 * (told.amax(-1) - told.mean(-1)).mean()
+
+
 def test_a_head_taught_on_a_gpu_drafts_there(tmp_path: Path) -> None:
     """Guards against a target that says something else at 4 bits, and against a drafter nobody can record."""
     folder = pocket_models(wide=True).target

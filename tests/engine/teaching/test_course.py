@@ -26,6 +26,7 @@ from engine.teaching.kinds import KINDS
 from engine.teaching.pupil import RIGHT
 from engine.teaching.steering import Stopping
 from engine.teaching.worth import of_exits, worth
+from engine.teaching.writing import Writer
 from engine.tokenizer import ChatTokenizer
 from tests.engine.family import finish
 
@@ -88,12 +89,29 @@ def test_a_target_of_four_bits_is_read_in_its_own_dtype() -> None:
 def test_it_writes_from_the_law_of_the_target(target: Frozen) -> None:
     """Guards against left padding that is read, and against settings of its own that reshape the law."""
     prompts = [[7, 8, 9, 10], [30, 31]]
-    cold = target.write(prompts, 1e-4, 6, lambda: False)
-    for prompt, reply in zip(prompts, cold, strict=True):
+    check(target, prompts, target.write(prompts, [1e-4, 1e-4], 6, lambda: False))
+    assert all(len(reply) == 1 for reply in target.write(prompts, [1.0, 1.0], 6, lambda: True))  # over after a token
+
+
+def check(target: Frozen, prompts: list[list[int]], replies: list[list[int]]) -> None:
+    """Raise AssertionError where a token of ``replies`` is not the likeliest one."""
+    for prompt, reply in zip(prompts, replies, strict=True):
         tokens = torch.tensor([[*prompt, *reply]])
         best = (target.read(tokens, torch.ones_like(tokens).bool(), ()).last[0] @ target.ends.head.T).argmax(-1)
         assert best[len(prompt) - 1 : -1].tolist() == reply
-    assert all(len(reply) == 1 for reply in target.write(prompts, 1.0, 6, lambda: True))  # over after a token
+
+
+def test_rows_take_the_next_prompt_as_their_replies_end(target: Frozen) -> None:
+    """Guards against a reply that reads what an earlier one of its row left, or that is given to another prompt."""
+    prompts = [[5, 6, *range(first, first + count)] for first, count in ((7, 3), (30, 1), (60, 5), (90, 2), (20, 4))]
+    plain = target.generated(prompts, [1e-4] * 5, 9, lambda: False)
+    ends = {plain[0][2]}  # some replies end sooner than others
+    replies = Writer(target._model, ends, prompts, [1e-4] * 5, 9, 2).write(lambda: False)
+    whole = [reply[: reply.index(min(ends)) + 1] if min(ends) in reply else reply for reply in plain]
+    assert replies == whole
+    check(target, prompts, replies)
+    cut = Writer(target._model, ends, prompts, [1e-4] * 5, 99, 2).write(lambda: True)
+    assert [len(reply) > 0 for reply in cut][:2] == [True, True], "as far as they came"
 
 
 def test_a_course_that_is_killed_goes_on(course: Callable[[], Course]) -> None:
