@@ -32,6 +32,7 @@ from engine.model import Transformer
 from engine.model.decode import refusal
 from engine.model.wide import Wide
 
+PLANNED = 48  # tokens of the widest window below the target where a planner chose it
 TOGETHER = 4  # layers between two words about a prompt; Stop takes effect there, too
 Part = tuple[Transformer, FrequentTokens | None]
 
@@ -138,7 +139,7 @@ class StreamedRunner(EagerRunner):
         if lower is None:
             self._need_trunks(preset)
             return super().chains(preset)
-        top, window = preset.stages[-1], preset.stages[-2].window
+        top, window = preset.stages[-1], self._window(preset)
         chain, _ = self.recorded.chains(lower)
         plain = super().chains(PRESETS["plain"])[1]  # which cuts the target's trunk as this method does
         materials = Materials(self._trunks, self._sampler, self.vocabulary)
@@ -146,6 +147,12 @@ class StreamedRunner(EagerRunner):
         breadth = self._breadths.setdefault(lower, Breadth()) if self.adapts else None
         below = Below(self.recorded, chain, window, breadth)
         return Verifier(reader, below, top.window, self._sampler, bonus=top.bonus), plain
+
+    def _window(self, preset: Preset) -> Window:
+        """Return the window below the target; that of a plan is a first thought, which ``Breadth`` may widen."""
+        window, usual = preset.stages[-2].window, PRESETS.get(preset.name)
+        planned = usual is not None and usual.planned and self.adapts
+        return replace(window, tokens=max(window.tokens, PLANNED)) if planned else window
 
     @property
     def recorded(self) -> GraphRunner:

@@ -178,3 +178,7 @@ def test_windows_are_wide_unless_somebody_chose_them(opened: Callable[[int], Ses
             pass
         assert opened(2)._loaded.fit(preset).stages[-2].window == Window(window)
     assert opened(8)._loaded.fit(PRESETS["hispec"]) == PRESETS["hispec"]
+    runner = opened(2)._loaded.runner
+    assert isinstance(runner, StreamedRunner)
+    planned = replace(chosen, name="auto")
+    assert [runner._window(preset).tokens for preset in (planned, chosen)] == [48, 5]
