@@ -27,8 +27,9 @@ from engine.library.provenance import checkpoint_in
 from engine.library.taught import with_taught
 from engine.pace import Paces
 from engine.printable import printable
+from engine.teaching.learnt import forget, with_learnt
 from engine.teaching.printing import Printing
-from engine.teaching.protocol import Failed
+from engine.teaching.protocol import Failed, Said
 from engine.teaching.steering import Steering, steered
 from engine.template import warm
 from engine.template.process import serve
@@ -105,7 +106,7 @@ def _open(arguments: argparse.Namespace, terminal: Terminal) -> Session:
     how: Literal["eager", "auto"] = "eager" if arguments.eager else "auto"
     paces = Paces(user_data_path("Updraft", appauthor=False) / "paces.json")
     loading = Session.open(
-        _models(arguments),
+        with_learnt(_models(arguments)),
         arguments.device,
         how,
         arguments.room,
@@ -177,9 +178,16 @@ def _teach(arguments: argparse.Namespace) -> int:
     _offline()
     steering = steered() if arguments.json else Steering(Printing(_line))
     try:
+        if arguments.forget:
+            forget()
+            steering.tell(Said("What drafters had learnt on is deleted."))
+            return 0
         models = _models(arguments)
         with lasting():
-            from engine.teaching.command import teach
+            if arguments.on:
+                from engine.teaching.sitting import learn_on as teach
+            else:
+                from engine.teaching.command import teach
 
         teach(arguments, models, steering)
     except UpdraftError as error:

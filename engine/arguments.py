@@ -135,6 +135,14 @@ def _add_teaching_options(command: argparse.ArgumentParser) -> None:
         help="your own questions, a line each, with as many of the others; they are forgotten once it is done",
     )
     command.add_argument("--out", type=Path, metavar="FOLDER", help="write it there, and change nothing else")
+    command.add_argument(
+        "--on",
+        action="store_true",
+        help="let the drafter there is learn on from what the model answered in your chats; used only if it is better",
+    )
+    command.add_argument("--chats", type=Path, metavar="FOLDER", help="with --on: where these are (default: as usual)")
+    command.add_argument("--timed", action="store_true", help="with --on: what it learnt is tried in answers as well")
+    command.add_argument("--forget", action="store_true", help="delete all that drafters learnt by --on")
     command.add_argument("--batch", type=_count, help="tokens a step (default: as suits the device)")
     command.add_argument(
         "--layers", type=_count, metavar="N", help="how many layers a draft or a qualifier has (default: a share)"

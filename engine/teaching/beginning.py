@@ -22,7 +22,7 @@ LAYERS, BLOCK, RANK = 2, 7, 64  # a block's layers, guesses, and its Markov head
 
 def head(target: Frozen, few: Tensor) -> Learner:
     """Return an EAGLE-3 head of ``target`` that guesses among the tokens ``few``, ready to learn."""
-    sizes = sizes_of(target.shape, len(few), (2, target.shape.layers // 2, target.shape.layers - 3))
+    sizes = sizes_of(target.shape, len(few), usual_taps(target.shape.layers))
     drafter = Head(sizes, few).to(target.device)
     drafter.begin(target.ends.head, target.norm, target.mlp(target.shape.layers - 2))
     return Learner(drafter, target.ends)
@@ -61,6 +61,11 @@ def _small(target: Frozen, few: Tensor, layers: int, initial: Path | None, *, dr
 def exits(target: Frozen, _few: Tensor) -> Exits:
     """Return adapters at early exits of ``target``, which guess among all its tokens, ready to learn."""
     return Exits(target)
+
+
+def usual_taps(layers: int) -> tuple[int, ...]:
+    """Return which layers of a target of so many a head reads the inputs of."""
+    return (2, layers // 2, layers - 3)
 
 
 def sizes_of(shape: Architecture, few: int, taps: tuple[int, ...]) -> Sizes:

@@ -70,11 +70,7 @@ def teach(arguments: argparse.Namespace, models: ModelSet, steering: Steering) -
 
 def _through(arguments: argparse.Namespace, models: ModelSet, folder: Path, steering: Steering) -> Ended:
     """Go through the whole course and its trial; raises Stopping where it is to leave off."""
-    if find_spec("transformers") is None:
-        raise UpdraftError(
-            "transformers does not come with the packaged program.",
-            "Teach from a checkout: python packaging/run.py teach.",
-        )
+    require_transformers()
     device, kind = device_of(arguments.device), KINDS[arguments.what]
     dimensions = read_dimensions(models.target)
     _suits(kind, models, dimensions.architecture, arguments)
@@ -107,6 +103,15 @@ def _suits(kind: Kind, models: ModelSet, shape: Architecture, arguments: argpars
     if arguments.out is None and (lacking := sorted(kind.needs - models.models.keys())):
         hint = f"Teach it one first: --what {lacking[0]}."
         raise SettingError(f"{models.name} has no {lacking[0]} that {kind.called} could judge.", hint)
+
+
+def require_transformers() -> None:
+    """Raise UpdraftError where it is not installed."""
+    if find_spec("transformers") is None:
+        raise UpdraftError(
+            "transformers does not come with the packaged program.",
+            "Teach from a checkout: python packaging/run.py teach.",
+        )
 
 
 def _plan(arguments: argparse.Namespace, shape: Architecture, device: torch.device) -> Plan:

@@ -20,10 +20,11 @@ from engine.errors import SettingError
 from engine.files import replace_file
 from engine.teaching.frozen import Frozen
 from engine.teaching.protocol import News
-from engine.teaching.pupil import RIGHT, Pupil
+from engine.teaching.pupil import RIGHT, Pupil, Text
 from engine.teaching.replies import Document, Replies
 from engine.teaching.steering import Stopping
 
+REPLIES, STATE, BEST, PROGRESS = "replies.bin", "state.pt", "best.pt", "progress.json"
 KEPT = 20.0  # seconds between two times that all is written; also the most that one batch of replies takes
 WRITING = 0.3  # the share of a course by which replies are written
 HELD_OUT = 16  # one of so many prompts is never learnt from
@@ -34,6 +35,7 @@ LOOK = 1 / 16  # of a course between two looks at what is held out, or more
 SELDOM = 4  # times as long as a look takes goes by before the next one
 
 Prompt = Sequence[int]
+Lesson = tuple[torch.Tensor, torch.Tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +84,12 @@ class Course:
         *,
         clock: Callable[[], float] = time.monotonic,
         held_up: Callable[[], bool] = lambda: False,
+        replies: Replies | None = None,
     ) -> None:
+        """``replies``: what it learns from, with those of this folder among them; None: those alone."""
         self.folder, self.target, self.plan = folder, target, plan
         self._begin, self._clock, self._held_up = begin, clock, held_up
-        self.replies = Replies(folder / "replies.bin")
+        self.replies = replies or Replies(folder / REPLIES)
         mixed = list(prompts)
         random.Random(0).shuffle(mixed)
         self._held, self._prompts = mixed[::HELD_OUT], [each for at, each in enumerate(mixed) if at % HELD_OUT]
@@ -176,8 +180,7 @@ class Course:
                 break
             self._pass_by()
             began = self._clock()
-            text = self.target.read(*self._placed(*lesson), learner.taps)
-            loss = learner.learn(text, (self.done - first) / (1 - first))
+            loss = learner.learn(self._text(lesson, learner), (self.done - first) / (1 - first))
             took = self._spent(began)
             if self.done >= (self.progress.looks + 1) * LOOK:
                 before = self.progress.spent
@@ -193,22 +196,26 @@ class Course:
         yield self._looked(learner)
         self._keep()
 
-    def _placed(self, tokens: torch.Tensor, said: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return tokens.to(self.target.device), said.to(self.target.device)
+    def _text(self, lesson: Lesson, learner: Pupil) -> Text:
+        """Return ``lesson`` as the target reads it."""
+        tokens, said = (part.to(self.target.device) for part in lesson)
+        return self.target.read(tokens, said, learner.taps)
 
     def _looked(self, learner: Pupil) -> News:
         """Judge by what is held out; the best so far is put aside, as it would be stored."""
         began = self._clock()
-        looks = self.replies.looks(self.plan.batch)
-        taps = learner.taps
-        texts = (self.target.read(*self._placed(*look), taps) for look in looks)
-        self.judged = learner.measured(texts, self.plan.places)
+        self.judged = self._judge(learner)
         self._spent(began)
         right = sum(self.judged[RIGHT])
         if right > self.progress.best:
             self.progress.best = right
-            self._store(self.folder / "best.pt", {"weights": learner.weights(), "judged": self.judged})
+            self._store(self.folder / BEST, {"weights": learner.weights(), "judged": self.judged})
         return self._news(learner)
+
+    def _judge(self, learner: Pupil) -> dict[str, Any]:
+        """Return how well ``learner`` guesses of what is held out."""
+        texts = (self._text(look, learner) for look in self.replies.looks(self.plan.batch))
+        return learner.measured(texts, self.plan.places)
 
     def _news(self, learner: Pupil) -> News:
         agreement = tuple(self.judged.get(RIGHT, ()))
@@ -219,7 +226,7 @@ class Course:
     def finish(self, folder: Path, card: dict[str, Any]) -> None:
         """Write the best drafter there was to ``folder``, with its ``card``."""
         assert self.learner is not None  # noqa: S101 - a course that has run
-        best = torch.load(self.folder / "best.pt", weights_only=True)
+        best = torch.load(self.folder / BEST, weights_only=True)
         self.learner.take(best["weights"])
         said = {"tokens of replies": self.replies.tokens, "steps": self.learner.steps, "held out": best["judged"]}
         self.learner.save(folder, card | said)
@@ -234,8 +241,8 @@ class Course:
         """Put on the disk all that the next process needs."""
         self.folder.mkdir(parents=True, exist_ok=True)
         if self.learner is not None:
-            self._store(self.folder / "state.pt", self.learner.state())
-        replace_file(self.folder / "progress.json", json.dumps(asdict(self.progress)).encode())
+            self._store(self.folder / STATE, self.learner.state())
+        replace_file(self.folder / PROGRESS, json.dumps(asdict(self.progress)).encode())
 
     def _store(self, file: Path, value: Any) -> None:
         fresh = file.with_suffix(".new")
@@ -244,7 +251,7 @@ class Course:
 
     def _resumed(self) -> Pupil:
         """Return the drafter as it was left, or at its beginning."""
-        state = self.folder / "state.pt"
+        state = self.folder / STATE
         stored = torch.load(state, map_location=self.target.device, weights_only=True) if state.is_file() else None
         few = self.replies.commonest(self.plan.few, self.target.ends.head.shape[0])
         if stored is None:
@@ -255,7 +262,7 @@ class Course:
         return learner
 
     def _read(self) -> Progress:
-        file = self.folder / "progress.json"
+        file = self.folder / PROGRESS
         if not file.is_file():
             return Progress()
         return Progress(**json.loads(file.read_text(encoding="utf-8")))

@@ -102,6 +102,12 @@ class Replies:
             yield _padded(rows)
 
 
+def batched(documents: Sequence[Document], batch: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Give ``documents`` in the form of lessons, those of like length together."""
+    for rows in _rows(sorted(documents, key=lambda each: len(each.tokens)), batch):
+        yield _padded(rows)
+
+
 def _rows(documents: Sequence[Document], batch: int) -> list[list[Document]]:
     """Return ``documents`` in their order, as many at a time as make no more than ``batch`` tokens when padded."""
     found: list[list[Document]] = [[]]

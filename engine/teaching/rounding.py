@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
@@ -32,6 +33,19 @@ def coded(weight: Tensor) -> tuple[Tensor, Tensor]:
 def decoded(codes: Tensor, scale: Tensor) -> Tensor:
     """Return the weights (blocks, 64) float32 that ``codes`` and ``scale`` mean."""
     return torch.tensor(LEVELS, device=codes.device)[codes.int()] * scale[:, None]
+
+
+def parts_of(name: str, weight: Tensor) -> dict[str, Tensor]:
+    """Return the tensors that a file holds of the matrix ``name`` at 4 bits, as bitsandbytes lays them out."""
+    codes, scale = coded(weight)
+    pairs = codes.view(-1, 2)
+    state = {"quant_type": "nf4", "blocksize": BLOCK, "dtype": "bfloat16", "shape": list(weight.shape)}
+    return {
+        name: pairs[:, :1] << 4 | pairs[:, 1:],
+        f"{name}.absmax": scale,
+        f"{name}.quant_map": torch.tensor(LEVELS),
+        f"{name}.quant_state.bitsandbytes__nf4": torch.tensor(list(json.dumps(state).encode()), dtype=torch.uint8),
+    }
 
 
 def rounded(weights: Iterable[nn.Parameter]) -> AbstractContextManager[None]:

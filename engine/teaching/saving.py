@@ -17,6 +17,9 @@ from torch import Tensor
 from engine.teaching.block import Block
 from engine.teaching.head import Head
 from engine.teaching.layer import Sizes
+from engine.teaching.rounding import BLOCK, parts_of
+
+NF4 = {"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}
 
 
 def description(drafter: Head | Block) -> dict[str, Any]:
@@ -77,18 +80,35 @@ def weights(drafter: Head | Block) -> dict[str, Tensor]:
     return learnt | {"d2t": few - torch.arange(len(few)), "t2d": known}
 
 
-def save(drafter: Head | Block, folder: Path, card: Mapping[str, Any]) -> None:
+def save(drafter: Head | Block, folder: Path, card: Mapping[str, Any], *, four_bits: bool = False) -> None:
     """Write ``drafter`` to ``folder`` with its ``card``; see ``write``."""
-    write(folder, weights(drafter), description(drafter), card)
+    write(folder, weights(drafter), description(drafter), card, four_bits=four_bits)
 
 
-def write(folder: Path, found: Mapping[str, Tensor], described: Mapping[str, Any], card: Mapping[str, Any]) -> None:
-    """Write a drafter to ``folder``: config.json as ``described``, model.safetensors in bfloat16, and card.json."""
+def write(
+    folder: Path,
+    found: Mapping[str, Tensor],
+    described: Mapping[str, Any],
+    card: Mapping[str, Any],
+    *,
+    four_bits: bool = False,
+) -> None:
+    """Write a drafter to ``folder``: config.json as ``described``, model.safetensors in bfloat16, and card.json.
+
+    ``four_bits``: matrices as NF4, as bitsandbytes lays them out, and the rest as float32.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    stored = {name: each.bfloat16() if each.is_floating_point() else each for name, each in found.items()}
+    stored = dict[str, Tensor]()
+    for name, each in found.items():
+        if four_bits and each.is_floating_point():
+            matrix = each.ndim == 2 and each.shape[0] > 1 and each.numel() % BLOCK == 0
+            stored |= parts_of(name, each) if matrix else {name: each.float()}
+        else:
+            stored[name] = each.bfloat16() if each.is_floating_point() else each
     file = folder / "model.safetensors"
     save_file({name: each.cpu().contiguous() for name, each in stored.items()}, file, metadata={"format": "pt"})
     file.chmod(0o644)  # the library leaves it to its owner alone
+    described = {**described, "quantization_config": NF4} if four_bits else described
     for name, content in (("config.json", described), ("card.json", card)):
         (folder / name).write_text(json.dumps(dict(content), indent=1) + "\n", encoding="utf-8")
 

@@ -21,7 +21,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import fourbit
 import numpy as np
 import torch
 from drafting import Taught, new, read, readings
@@ -36,6 +35,7 @@ from students import commonest, list_files
 from torch import Tensor
 
 from engine.teaching import saving
+from engine.teaching.rounding import parts_of
 
 KINDS = ("head", "block")
 FEW = 8192  # tokens that a drafter has a head for
@@ -222,7 +222,7 @@ def pack(options: argparse.Namespace) -> None:
         for name, weight in stored.items():
             if weight.is_floating_point():
                 whole = weight.ndim == 2 and weight.shape[0] > 1
-                parts |= fourbit.tensors_of(name, weight) if whole else {name: weight.float()}
+                parts |= parts_of(name, weight) if whole else {name: weight.float()}
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / "model.safetensors"
         save_file({name: part.cpu().contiguous() for name, part in parts.items()}, file, metadata={"format": "pt"})

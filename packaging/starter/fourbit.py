@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from engine.teaching.rounding import BLOCK, LEVELS, coded, decoded
+from engine.teaching.rounding import BLOCK, decoded, parts_of
 
 SHARD = 15 << 20  # bytes a file has at most
 STATE = "quant_state.bitsandbytes__nf4"
-
-
-def tensors_of(name: str, weight: Tensor) -> Iterator[tuple[str, Tensor]]:
-    """Give the tensors that a file holds of the matrix ``name``."""
-    codes, scale = coded(weight)
-    pairs = codes.view(-1, 2)
-    state = {"quant_type": "nf4", "blocksize": BLOCK, "dtype": "bfloat16", "shape": list(weight.shape)}
-    yield name, (pairs[:, :1] << 4 | pairs[:, 1:])
-    yield f"{name}.absmax", scale
-    yield f"{name}.quant_map", torch.tensor(LEVELS)
-    yield f"{name}.{STATE}", torch.tensor(list(json.dumps(state).encode()), dtype=torch.uint8)
 
 
 def save(weights: Mapping[str, Tensor], folder: Path) -> None:
@@ -33,7 +22,7 @@ def save(weights: Mapping[str, Tensor], folder: Path) -> None:
     shards: list[dict[str, Tensor]] = [{}]
     room = SHARD
     for name, weight in weights.items():
-        parts = dict(tensors_of(name, weight)) if weight.ndim == 2 else {name: weight.detach().float()}
+        parts = parts_of(name, weight) if weight.ndim == 2 else {name: weight.detach().float()}
         size = sum(part.nbytes for part in parts.values())
         if size > room:
             shards.append({})

@@ -12,14 +12,12 @@ import shutil
 import sys
 from pathlib import Path
 
-import fourbit
 from safetensors.torch import load_file, save_file
 from students import list_files
 from torch import Tensor
 
-from engine.teaching.rounding import BLOCK
-
-NF4 = {"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}
+from engine.teaching.rounding import BLOCK, parts_of
+from engine.teaching.saving import NF4
 
 
 def pack(made: Path, folder: Path) -> None:
@@ -27,7 +25,7 @@ def pack(made: Path, folder: Path) -> None:
     parts = dict[str, Tensor]()
     for name, weight in load_file(made / "model.safetensors").items():
         if weight.is_floating_point() and weight.ndim == 2 and weight.numel() % BLOCK == 0:
-            parts |= fourbit.tensors_of(name, weight)
+            parts |= parts_of(name, weight)
         else:
             parts[name] = weight.float() if weight.is_floating_point() else weight
     folder.mkdir(parents=True, exist_ok=True)
