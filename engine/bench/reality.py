@@ -18,6 +18,7 @@ from engine.decoding.planning.costs import Costs
 from engine.decoding.planning.course import Course
 from engine.decoding.planning.pilot import Pilot
 from engine.decoding.planning.planner import Planner
+from engine.decoding.planning.rehearsal import LONGER, RECORDED, ROUNDS, TEXT, untimed
 from engine.decoding.planning.search import Chain
 from engine.events import Pass, PassKind, Round, Token
 
@@ -36,7 +37,8 @@ class Reality:
     ``wider``: what a pass takes more for each further position, as a share of one over one; or (positions, times as
     long) of some widths. ``drafting``: seconds of the first pass that guesses and of those that follow, of levels that
     do so in another way than they judge. ``beside``: seconds a round takes beside its passes. ``reading``: what reading
-    a token of a text takes, as a share of a pass. ``turn``: seconds of turning to another chain; ``noise``: how far
+    a token of a text takes, as a share of a pass. ``launching``: seconds that the target takes to
+    read a text at least, and smaller models less by what their passes take less. ``turn``: seconds of turning to another chain; ``noise``: how far
     seconds scatter; ``load``: what they are multiplied by at a moment. ``mood``: agreement is so many times as likely
     in what is written now; ``text``: what the target writes at a position. ``recorded``: chains have to be recorded, a
     round begins ahead, and copies are always as long as the window.
@@ -48,6 +50,7 @@ class Reality:
     drafting: Mapping[Source, tuple[float, float]] = field(default_factory=dict)
     beside: float = 0.0
     reading: float = 0.0
+    launching: float = 0.0
     turn: float = 0.0
     noise: float = 0.08
     seed: int = 1
@@ -70,10 +73,24 @@ class Reality:
         return x + (y - x) * (positions - a) / (b - a)
 
     def planner(self) -> Planner:
-        """Return one that knows nothing but about how large the models are."""
+        """Return one that knows how large the models are, and what the rounds take that are run before a reply."""
         sizes = {source: cost * (1.3 if source.kind == "model" else 1) for source, cost in self.costs.items()}
         wider = self.factor(2) - 1
-        return Planner(Beliefs(Costs(TOP, sizes, wider=wider), picky=not self.recorded))
+        planner = Planner(Beliefs(Costs(TOP, sizes, wider=wider), picky=not self.recorded))
+        for _ in range(2 if self.recorded else 1):  # what is shown to pay is timed as well
+            course = Course.of(planner, self.whole, recorded=self.recorded)
+            levels = [stage.source for stage in course.whole.stages]
+            for chain in untimed(course):
+                self._rehearsed(chain, planner, levels)
+            planner.catching = self.launching * 0.4
+        return planner
+
+    def _rehearsed(self, chain: Chain, planner: Planner, levels: Sequence[Source]) -> None:
+        """Let ``planner`` know what some rounds of ``chain`` take."""
+        tape = list(TEXT * LONGER[self.recorded])
+        for _ in range(RECORDED if self.recorded else ROUNDS):
+            round_ = Making(self, levels, planner.beliefs, chain, tape).round(0)
+            planner.beliefs.learn(replace(round_, tokens=()), levels, chain)
 
     @property
     def whole(self) -> Preset:
@@ -128,8 +145,10 @@ class Reality:
     def _read(self, chain: Chain, read: dict[Source, int], upto: int) -> None:
         """Let the models of ``chain`` read what they have not, up to ``upto`` tokens."""
         for source in chain.sources:
-            if source.passes:
-                self.seconds += self.reading * self.costs[source] * (upto - read[source]) * self.load(self.seconds)
+            if source.passes and upto > read[source] + 16 * self.recorded:
+                least = self.launching * self.costs[source] / self.costs[TOP]
+                took = max(self.reading * self.costs[source] * (upto - read[source]), least)
+                self.seconds += took * self.load(self.seconds)
             read[source] = upto
 
 

@@ -67,8 +67,8 @@ def _starter_on_an_h200(**others: Any) -> Reality:
         "reading": 0.03,
         "noise": 0.015,
         "beside": 0.00004,
-        "turn": 0.0006,
-        "recorded": True,
+        "turn": 0.0002,
+        "launching": 0.009,
     }
     return _starter(0.00053, (0.24, 0.5), (0.1, 0.08), recorded=True, **given, **others)
 
@@ -86,8 +86,8 @@ def _llama(**others: Any) -> Reality:
         "reading": 0.02,
         "noise": 0.01,
         "beside": 0.00003,
-        "turn": 0.0021,
-        "recorded": True,
+        "turn": 0.0004,
+        "launching": 0.011,
     }
     costs = {source: share * step for source, share in taken.items()}
     return Reality(costs, shares, drafting={HEAD: (0.083 * step, 0.07 * step)}, recorded=True, **given, **others)
@@ -104,14 +104,21 @@ def _tiny_on_an_h200(**others: Any) -> Reality:
         "reading": 0.03,
         "noise": 0.02,
         "beside": 0.00002,
-        "turn": 0.0005,
-        "recorded": True,
+        "turn": 0.0002,
+        "launching": 0.006,
     }
     return Reality({source: share * step for source, share in taken.items()}, shares, recorded=True, **given, **others)
 
 
+def _starter_on_a_cpu_hard(**others: Any) -> Reality:
+    real = _starter_on_a_cpu(**others)
+    real.shares = {pair: tuple(0.75 * share for share in shares) for pair, shares in real.shares.items()}
+    return real
+
+
 WORLDS: Mapping[str, Callable[..., Reality]] = {
     "starter-cpu": _starter_on_a_cpu,
+    "hard-cpu": _starter_on_a_cpu_hard,
     "starter-h200": _starter_on_an_h200,
     "tiny-h200": _tiny_on_an_h200,
     "llama-3.1-8b": _llama,

@@ -146,10 +146,12 @@ class GraphRunner:
         chain = self._chain(preset)
         self._device.turn()
         chain.narrow(preset)
+        plain = self._chains[PRESETS["plain"]]
+        plain.beside = []  # who went along with it in an earlier reply may be no part of this one
         chain.beside = [intake for intake in self._kept if intake not in chain.intakes]
         for intake in (*chain.intakes, *chain.beside):
             intake.open()
-        return chain, PlainStep(chain, self._chains[PRESETS["plain"]])
+        return chain, PlainStep(chain, plain)
 
     def open(self, preset: Preset, tape: Tape, sampling: Sampling) -> GraphChain:
         """Return ``preset``, recorded and at work on ``tape``: prepare, begin and chains in one."""

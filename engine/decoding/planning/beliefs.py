@@ -15,6 +15,7 @@ from engine.events import Round, Token
 
 REST = 0.98  # of what rounds took beside their passes, that is remembered a round
 USUAL = 8.0  # rounds of a chain that outweigh what others take beside their passes
+PROVEN = 15.0  # rounds of a chain that outweigh the trust that it brings what is expected
 COPIED = 7  # tokens of a copy where something else guesses if there is none
 
 
@@ -23,7 +24,8 @@ class Beliefs:
     """What passes cost, how often levels agree, how often there is something to copy, and what rounds take besides.
 
     ``picky``: copies are made only as far as they pay (see goodput); else the whole window. ``reach``: see World.
-    ``beside``: for the levels of a chain, what its rounds took and what their passes did, both fading.
+    ``beside``: for the levels of a chain, what its rounds took and what their passes did, both fading; ``came``: how
+    many tokens they brought, and how many were expected.
     """
 
     costs: Costs
@@ -32,6 +34,8 @@ class Beliefs:
     picky: bool = True
     reach: Reach = Reach()  # noqa: RUF009 - frozen
     beside: dict[tuple[Source, ...], list[float]] = field(default_factory=dict)
+    came: dict[tuple[Source, ...], list[float]] = field(default_factory=dict)
+    _expected: dict[Chain, float] = field(default_factory=dict)
 
     def learn(self, round_: Round, levels: Sequence[Source], chain: Chain) -> None:
         """Learn from a round of ``chain``; ``levels``: those that its tokens' numbers speak of."""
@@ -49,6 +53,9 @@ class Beliefs:
                 self.costs.observe(source, below, "judge", made.tokens, made.seconds)
                 self._agree(number, made.level, round_.tokens, levels, chain)
             previous = made.level
+        if round_.tokens and chain in self._expected:
+            both = self.came.setdefault(chain.sources, [0.0, 0.0])
+            both[:] = REST * both[0] + len(round_.settled), REST * both[1] + self._expected[chain]
         spent = sum(made.seconds for made in round_.passes)
         if spent > 0:
             both = self.beside.setdefault(chain.sources, [0.0, 0.0])
@@ -67,7 +74,21 @@ class Beliefs:
 
     def pace(self, chain: Chain, hope: float = 0.0) -> float:
         """Return the seconds a token takes with ``chain``; ``hope``: see View."""
-        return worth_of(chain, View(self, hope)).pace * self._besides(chain)
+        worth = worth_of(chain, View(self, hope))
+        if not hope:
+            self._expected[chain] = worth.tokens
+        return worth.pace * self._besides(chain) / self._proven(chain)
+
+    def expect(self, chain: Chain) -> None:
+        """Note how many tokens a round of ``chain`` should bring, which comes to work."""
+        if chain not in self._expected:
+            self.pace(chain)
+
+    def _proven(self, chain: Chain) -> float:
+        """Return how many times as many tokens as expected rounds of ``chain`` brought; 1 until that is known."""
+        came, expected = self.came.get(chain.sources, (0.0, 0.0))
+        doubt = PROVEN * self._expected.get(chain, 1.0)
+        return (came + doubt) / (expected + doubt)
 
     def _besides(self, chain: Chain) -> float:
         """Return how many times as long as its passes a round of ``chain`` takes: as measured, or as others do."""

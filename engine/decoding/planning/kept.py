@@ -77,10 +77,11 @@ def _told(planner: Planner) -> dict[str, Any]:
         "agreements": [[_name(low), _name(high), places] for (low, high), places in beliefs.agreements.counts.items()],
         "copies": [beliefs.copies.looks, beliefs.copies.found, beliefs.copies.held],
         "beside": [[[_name(source) for source in sources], both] for sources, both in beliefs.beside.items()],
+        "came": [[[_name(source) for source in sources], both] for sources, both in beliefs.came.items()],
         "best": None if best is None else [[*map(_name, best.guessers)], [*map(_name, best.judges)], best.windows],
         "purse": planner.purse,
         "rounds": planner.rounds,
-        "turning": planner.turning,
+        "turning": [planner.turning, planner.catching],
         "failed": [[[_name(source) for source in sources], *times] for sources, times in planner.failed.items()],
     }
 
@@ -106,9 +107,11 @@ def _filled(planner: Planner, value: dict[str, Any]) -> Planner:
         raise ValueError("not as many lengths as there are")
     for sources, (took, passes) in value["beside"]:
         beliefs.beside[_sources(sources)] = [_number(took, 0, 1e6), _number(passes, 0, 1e6)]
+    for sources, (came, expected) in value["came"]:
+        beliefs.came[_sources(sources)] = [_number(came, 0, 1e6), _number(expected, 0, 1e6)]
     planner.purse = None if value["purse"] is None else _number(value["purse"], -1e6, 1e6)
     planner.rounds = int(_number(value["rounds"], 0, 1e12))
-    planner.turning = _number(value["turning"], 0, 1e4)
+    planner.turning, planner.catching = (_number(each, 0, 1e4) for each in value["turning"])
     planner.failed = {_sources(sources): (int(times), int(last)) for sources, times, last in value["failed"]}
     planner.best = None if value["best"] is None else _chain(beliefs.reach, *value["best"])
     return planner

@@ -25,6 +25,7 @@ TRIAL = 5  # rounds of a trial
 SOONEST = 2  # rounds of a trial after which it may be given up
 DWELL = 6  # rounds between two trials, and between two changes of mind
 WARM = 3  # rounds before anything is tried, where nothing is known of the target
+NEARLY = 16  # tokens that a model reads on the way
 AHEAD = 150  # tokens on which bringing a model up to date has to pay
 THINKING, STUDY = 0.005, 10.0  # of the time, beside so many rounds at first
 
@@ -60,6 +61,7 @@ class Pilot:
     _rounds: int = 0  # of this reply
     _since: int = 0  # the last change
     _left: float | None = None  # when it was turned to another chain
+    _reads: bool = False  # whether that had a text to read
 
     @classmethod
     def of(cls, course: Course, behind: Callable[[Chain], int], clock: Callable[[], float]) -> Pilot:
@@ -86,6 +88,7 @@ class Pilot:
         planner, now = self.planner, self.clock()
         if self._left is not None:  # it was turned: what that took beside the round
             self._turned(max(now - self._left - round_.seconds, 0.0))
+        planner.beliefs.expect(self.chain)
         planner.beliefs.learn(round_, self.levels, self.chain)
         self._rounds, self._since = self._rounds + 1, self._since + 1
         planner.rounds += 1
@@ -101,7 +104,9 @@ class Pilot:
             began = self.clock()
             self._consider()
             planner.thought += self.clock() - began
-        self._left = self.clock() if self.chain != before else None
+        self._left = None
+        if self.chain != before:
+            self._left, self._reads = self.clock(), self._catching_up(self.chain) > 0
         return self._left is not None
 
     def passed(self, round_: Round, former: Chain) -> None:
@@ -120,8 +125,10 @@ class Pilot:
 
     def _turned(self, seconds: float) -> None:
         """Learn what a turn took, which is paid for like a trial: most are part of one."""
-        before = self.planner.turning
-        self.planner.turning = seconds if not before else before + (seconds - before) / 3
+        if self._reads:
+            self.planner.catching = _nearer(self.planner.catching, seconds)
+        else:
+            self.planner.turning = _nearer(self.planner.turning, seconds)
         self._pay(seconds)
 
     @property
@@ -210,15 +217,18 @@ class Pilot:
     def _price(self, chain: Chain, now: float) -> float:
         """Return what a trial of ``chain`` is thought to cost in seconds, beside what its tokens would take anyway."""
         worth = worth_of(chain, View(self.planner.beliefs, CAUTION))
-        turns = max(2 * self.planner.turning, self._catching_up(chain))
+        turns = 2 * self.planner.turning + self._catching_up(chain)
         return TRIAL * max(worth.seconds - now * worth.tokens, 0.0) + turns
 
     def _catching_up(self, chain: Chain) -> float:
         """Return the seconds it takes until the models of ``chain`` have read what was written without them."""
         models = [source for source in chain.sources[:-1] if source.whole - {"target"}]
         behind = self.behind(chain) if models else 0
+        if behind < NEARLY:
+            return 0.0
         costs = self.planner.beliefs.costs
-        return sum(costs.judging(source, None)(16) / 16 for source in models) * behind
+        known = 0.0 if self.free else self.planner.catching  # a GPU takes as long for a few tokens as for many
+        return max(known, sum(costs.judging(source, None)(16) / 16 for source in models) * behind)
 
     def _pay(self, seconds: float) -> None:
         if self.planner.purse is not None:
@@ -241,3 +251,8 @@ class Pilot:
             self.planner.best = self.chain
         else:
             self.chain = trial.home
+
+
+def _nearer(known: float, seen: float) -> float:
+    """Return what is believed of a number that was ``known`` (0: not at all) once another was ``seen``."""
+    return known + (seen - known) / 3 if known else seen

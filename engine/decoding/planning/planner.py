@@ -28,6 +28,7 @@ class Planner:
     elapsed: float = 0.0  # seconds of them
     thought: float = 0.0  # seconds spent on thinking
     turning: float = 0.0  # seconds that turning to another chain takes
+    catching: float = 0.0  # seconds, where a model of it has a text to read
     listed: list[Chain] = field(default_factory=list)  # for the reply before
     failed: dict[tuple[Source, ...], tuple[int, int]] = field(default_factory=dict)  # trials: how many, the last round
 
@@ -38,15 +39,16 @@ class Planner:
         ``recorded``: without chains in which guessers take turns, and windows stay unless others are clearly better.
         """
         bottoms, judges = bottoms_of(levels, mixed=not recorded), [source for source in levels if source.judges]
-        plain = Chain((), (levels[-1],))
-        likely = search(bottoms, judges, View(self.beliefs, CAUTION))[0][1]
-        limit = GAIN * self.beliefs.pace(plain)
-        hopeful = [chain for _, chain in search(bottoms, judges, View(self.beliefs, HOPE))]
-        hopeful = [chain for chain in hopeful if chain.guessers and self.beliefs.pace(chain, HOPE) < limit]
+        plain, beliefs = Chain((), (levels[-1],)), self.beliefs
+        likely = [chain for _, chain in search(bottoms, judges, View(beliefs, CAUTION))]
+        limit = GAIN * beliefs.pace(plain)
+        hopeful = [chain for _, chain in search(bottoms, judges, View(beliefs, HOPE))]
+        hopeful = [chain for chain in hopeful if chain.guessers and beliefs.pace(chain, HOPE) < limit]
         kept = [self.best] if self.best is not None and set(self.best.sources) <= set(levels) else []
-        found = {chain.sources: chain for chain in (plain, *kept, likely)}
-        for chain in hopeful:
-            found.setdefault(chain.sources, refined(chain, View(self.beliefs))[1])
+        proven = [chain for chain in likely if chain.sources in beliefs.came and beliefs.pace(chain) < limit]
+        found = {chain.sources: chain for chain in (plain, *kept, likely[0], *proven[: most - 3])}
+        for chain in sorted(hopeful, key=lambda chain: (len(chain.judges), beliefs.pace(chain, HOPE))):
+            found.setdefault(chain.sources, refined(chain, View(beliefs))[1])
         self.listed = [self._as_before(chain) if recorded else chain for chain in list(found.values())[:most]]
         return self.listed
 

@@ -7,11 +7,11 @@ to copy. What they take is believed like any round's; how often levels agree is 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from engine.config import Preset, Role, Sampling
+from engine.config import TARGET, Preset, Role, Sampling
 from engine.decoding.planning.course import Course
 from engine.decoding.planning.gathering import preset_of
 from engine.decoding.planning.search import MOST, Chain
@@ -21,7 +21,7 @@ from engine.decoding.rounds import RoundLog
 from engine.decoding.tape import Tape
 from engine.events import Round
 
-TEXT = (5, 6, 7, 8, 9, 10) * 4
+TEXT, LONGER = (5, 6, 7, 8, 9, 10), (4, 40)  # repeated so often: where reading takes long, and on a GPU
 ROUNDS, RECORDED = 3, 8  # of a chain, behind one that warms up: where each pass may take long, and on a GPU
 WIDTHS = (1, 3, 7)  # tokens of windows, where every row of a pass costs
 LONGEST = 1.0  # seconds, after which what was not timed is found out while replies are written
@@ -46,19 +46,28 @@ def rehearse(course: Course, scene: Scene) -> bool:
     chains = list(untimed(course))
     if not chains:
         return False
+    began = time.perf_counter()
+    for _ in range(1 + course.recorded):  # what is new to a GPU takes longer once
+        relay, tape = _opened(course, chains, scene)
+        for chain in chains:
+            if time.perf_counter() - began > LONGEST or len(tape) + MOST * (RECORDED + 2) > tape.limit:
+                break
+            _timed(chain, course, relay, tape)
+        relay.rewind(0)
+        scene.rewind(0)
+    return True
+
+
+def _opened(course: Course, chains: Sequence[Chain], scene: Scene) -> tuple[Relay, Tape]:
+    """Begin a reply that may run ``chains``, behind a text of no meaning."""
     reach = min(scene.context(role) for role in course.whole.whole)
-    tape, began = Tape(TEXT, limit=reach), time.perf_counter()
+    tape = Tape(TEXT * min(LONGER[course.recorded], reach // (4 * len(TEXT))), limit=reach)
     presets = dict.fromkeys(preset_of(course.whole, chain) for chain in chains)
     scene.rewind(0)
     scene.begin(tape, Sampling(temperature=0, seed=1), *presets)
     relay = Relay(course.whole, scene.context, scene.ready, scene.chains, tape, next(iter(presets)))
     relay.prefill(tape, len(tape) - 1)
-    for chain in chains:
-        if time.perf_counter() - began > LONGEST or not _timed(chain, course, relay, tape):
-            break
-    relay.rewind(0)
-    scene.rewind(0)
-    return True
+    return relay, tape
 
 
 def untimed(course: Course) -> Iterator[Chain]:
@@ -78,18 +87,20 @@ def untimed(course: Course) -> Iterator[Chain]:
             yield chain
 
 
-def _timed(chain: Chain, course: Course, relay: Relay, tape: Tape) -> bool:
-    """Time some rounds of ``chain``; return False where there is no more room for them."""
-    rounds = RECORDED if course.recorded else ROUNDS
-    if len(tape) + MOST * (rounds + 2) > tape.limit:
-        return False
+def _timed(chain: Chain, course: Course, relay: Relay, tape: Tape) -> None:
+    """Time some rounds of ``chain``, and what turning to it takes where its models have the text to read."""
+    planner, levels = course.planner, [stage.source for stage in course.whole.stages]
+    began = time.perf_counter()
     while not relay.turn_to(preset_of(course.whole, chain), tape):
         _round(relay, tape)
+        began = time.perf_counter()
     _round(relay, tape)
-    levels = [stage.source for stage in course.whole.stages]
-    for _ in range(rounds):
-        course.planner.beliefs.learn(_round(relay, tape), levels, chain)
-    return True
+    turn = time.perf_counter() - began
+    rounds = [_round(relay, tape) for _ in range(RECORDED if course.recorded else ROUNDS)]
+    for round_ in rounds:
+        planner.beliefs.learn(round_, levels, chain)
+    if any(source.whole - {TARGET} for source in chain.sources):
+        planner.catching = max(turn - rounds[-1].seconds, 0.0)
 
 
 def _round(relay: Relay, tape: Tape) -> Round:

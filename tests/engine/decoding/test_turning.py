@@ -146,6 +146,22 @@ def test_who_is_away_reads_along_in_recorded_passes(
             torch.testing.assert_close(one, other[:, :held], atol=1e-3, rtol=1e-3)
 
 
+def test_a_plain_step_leaves_those_alone_who_are_no_part_of_the_reply(
+    opened: Callable[[How], Session], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that read along in an earlier reply has lost touch, and would be asked to take in states that are gone."""
+    monkeypatch.setattr(stack, "REACH", 10)
+    session = opened("graphs")
+    Run(session, WHOLE, [CHAINS[0], CHAINS[2]], TEXT, 20, SETTINGS["greedy"]).to_the_end()
+    run = Run(session, WHOLE, [CHAINS[5], CHAINS[0]], TEXT, 80, SETTINGS["greedy"], kept=40)
+    while len(run.tape) < run.prompt + 60:
+        run.round()
+    while run.relay.plain.expect(run.tape):
+        run.round()
+    with torch.inference_mode():
+        assert run.relay.plain.measure(run.tape) > 0
+
+
 def test_a_turn_drops_no_round(
     opened: Callable[[How], Session], plain: Callable[[str, int], list[int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
