@@ -37,8 +37,8 @@ class Reality:
     ``wider``: what a pass takes more for each further position, as a share of one over one; or (positions, times as
     long) of some widths. ``drafting``: seconds of the first pass that guesses and of those that follow, of levels that
     do so in another way than they judge. ``beside``: seconds a round takes beside its passes. ``reading``: what reading
-    a token of a text takes, as a share of a pass. ``launching``: seconds that the target takes to
-    read a text at least, and smaller models less by what their passes take less. ``turn``: seconds of turning to another chain; ``noise``: how far
+    a token of a text takes, as a share of a pass; ``launching``: seconds a text takes the target at least, and smaller
+    models less by what their passes take less. ``turn``: seconds of turning to another chain; ``noise``: how far
     seconds scatter; ``load``: what they are multiplied by at a moment. ``mood``: agreement is so many times as likely
     in what is written now; ``text``: what the target writes at a position. ``recorded``: chains have to be recorded, a
     round begins ahead, and copies are always as long as the window.
