@@ -25,7 +25,7 @@ from engine.library.signin import sign_in, sign_in_by_browser, sign_out, token
 from engine.library.starter import starter_models, starter_trouble
 from engine.library.starting import starting_preset
 from engine.library.status import DONE
-from engine.library.taught import with_taught
+from engine.library.taught import taught_here, unlearn, with_taught
 from engine.library.vocabulary import check_shared
 
 __all__ = [
@@ -72,7 +72,9 @@ __all__ = [
     "starter_models",
     "starter_trouble",
     "starting_preset",
+    "taught_here",
     "token",
+    "unlearn",
     "wanted_for",
     "with_taught",
 ]

@@ -27,7 +27,7 @@ def home_of(target: Path) -> Path:
     return user_data_path("Updraft", appauthor=False) / "teaching" / f"{target.name}-{known.hexdigest()[:8]}"
 
 
-def taught(target: Path) -> dict[Role, Path]:
+def taught_here(target: Path) -> dict[Role, Path]:
     """Return the drafters that the model in ``target`` was taught, by role."""
     try:
         return {file.parent.name: file.parent for file in sorted(home_of(target).glob(f"{KEPT}/*/config.json"))}
@@ -36,8 +36,16 @@ def taught(target: Path) -> dict[Role, Path]:
 
 
 def with_taught(models: ModelSet) -> ModelSet:
-    """Return ``models`` with what their target was taught; it was tried against what there was before."""
-    return replace(models, models={**models.models, **taught(models.target)})
+    """Return ``models`` with what their target was taught, which was tried against what there was before.
+
+    And without what was taken from it again.
+    """
+    try:
+        kept = home_of(models.target) / KEPT
+    except OSError:
+        return models
+    own = {role: folder for role, folder in models.models.items() if folder.parent != kept}
+    return replace(models, models={**own, **taught_here(models.target)})
 
 
 def keep(target: Path, role: Role, made: Path) -> Path:

@@ -18,6 +18,7 @@ from pathlib import Path
 import torch
 
 from engine.architecture import Architecture
+from engine.architecture.holding import Device
 from engine.budget import free_memory
 from engine.config import ModelSet
 from engine.dimensions import read_dimensions
@@ -76,11 +77,13 @@ def _through(arguments: argparse.Namespace, models: ModelSet, folder: Path, stee
     _suits(kind, models, dimensions.architecture, arguments)
     plan = replace(_plan(arguments, dimensions.architecture, device), few=kind.few)
     layers = arguments.layers or kind.layers(dimensions.architecture.layers)
+    free = free_memory(device)
+    on: Device = "cuda" if device.type == "cuda" else "cpu"
     if device.type == "cuda":
-        free, batches = free_memory(device), BATCHES if arguments.batch is None else (arguments.batch,)
+        batches = BATCHES if arguments.batch is None else (arguments.batch,)
         layers, batch = room.fitting(dimensions, kind, layers, batches, free)
-        room.require(room.needed(dimensions, kind, layers, batch), free, models.name)
         plan = replace(plan, batch=batch)
+    room.require(room.needed(dimensions, kind, layers, plan.batch, on), free, models.name, on)
     prompts = read_prompts(arguments.prompts)
     if arguments.own is not None:
         own = read_prompts(arguments.own, fewest=1)
@@ -101,7 +104,7 @@ def _suits(kind: Kind, models: ModelSet, shape: Architecture, arguments: argpars
     if not kind.share and (arguments.layers or arguments.initial):
         raise SettingError(f"{kind.called.capitalize()} has layers of its own.", "Leave --layers and --initial out.")
     if arguments.out is None and (lacking := sorted(kind.needs - models.models.keys())):
-        hint = f"Teach it one first: --what {lacking[0]}."
+        hint = f"Teach it a {lacking[0]} first."
         raise SettingError(f"{models.name} has no {lacking[0]} that {kind.called} could judge.", hint)
 
 

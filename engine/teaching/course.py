@@ -127,9 +127,17 @@ class Course:
             yield News("writing", self.done, self.replies.tokens, pace)
 
     def _pass_by(self) -> None:
-        if self._held_up():
+        try:
+            self._left_off()
+        except Stopping:
             self._keep()
+            raise
+
+    def _left_off(self) -> bool:
+        """Return, False, as soon as work may go on; raises Stopping where it is to leave off."""
+        if self._held_up():
             raise Stopping
+        return False
 
     def _wants(self) -> bool:
         """Tell whether there is to be more to read: until the time for it is up, and of both kinds in any case."""
@@ -204,7 +212,11 @@ class Course:
     def _looked(self, learner: Pupil) -> News:
         """Judge by what is held out; the best so far is put aside, as it would be stored."""
         began = self._clock()
-        self.judged = self._judge(learner)
+        try:
+            self.judged = self._judge(learner)
+        except Stopping:
+            self._keep()  # only now: meanwhile its weights are rounded
+            raise
         self._spent(began)
         right = sum(self.judged[RIGHT])
         if right > self.progress.best:
@@ -213,8 +225,9 @@ class Course:
         return self._news(learner)
 
     def _judge(self, learner: Pupil) -> dict[str, Any]:
-        """Return how well ``learner`` guesses of what is held out."""
-        texts = (self._text(look, learner) for look in self.replies.looks(self.plan.batch))
+        """Return how well ``learner`` guesses of what is held out; raises Stopping where it is to leave off."""
+        looks = self.replies.looks(self.plan.batch)
+        texts = (self._text(look, learner) for look in looks if not self._left_off())
         return learner.measured(texts, self.plan.places)
 
     def _news(self, learner: Pupil) -> News:

@@ -1,4 +1,4 @@
-"""What a course takes of a GPU's memory, reckoned before anything is loaded."""
+"""What a course takes of a GPU's memory, or of the computer's, reckoned before anything is loaded."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from engine.account import account
 from engine.architecture import Architecture
-from engine.architecture.holding import Holding
+from engine.architecture.holding import Device, Holding
 from engine.dimensions import Dimensions
 from engine.errors import DeviceError
 from engine.teaching.agreement import CHUNK
@@ -22,8 +22,8 @@ APART = 0.6 * (1 << 30)  # of the device itself, and what lies between
 LEAST = 2  # layers of a model
 
 
-def needed(target: Dimensions, kind: Kind, layers: int, batch: int) -> int:
-    """Return the bytes that teaching one of ``kind`` takes beside a target, in steps of ``batch`` tokens.
+def needed(target: Dimensions, kind: Kind, layers: int, batch: int, on: Device = "cuda") -> int:
+    """Return the bytes that teaching one of ``kind`` takes ``on`` a device, target and all, ``batch`` tokens a step.
 
     ``layers``: how many it has itself where it is a model, otherwise 0.
     """
@@ -31,7 +31,8 @@ def needed(target: Dimensions, kind: Kind, layers: int, batch: int) -> int:
     matrices, rest = kind.learns(shape, min(kind.few, shape.vocabulary), layers)
     learnt = matrices * (MATRIX if matrices <= LARGE else IN_16_BITS) + rest * OTHER
     laws = LAWS * 4 * CHUNK
-    return int(_weights(target) + learnt + batch * _token(shape, layers, large=matrices > LARGE) + laws + APART)
+    weights = _weights(target) if on == "cuda" else 4 * shape.parameters  # float32 on a processor
+    return int(weights + learnt + batch * _token(shape, layers, large=matrices > LARGE) + laws + APART)
 
 
 def _weights(target: Dimensions) -> float:
@@ -61,10 +62,11 @@ def fitting(target: Dimensions, kind: Kind, layers: int, batches: Iterable[int],
     return layers, batches[-1]
 
 
-def require(needs: int, free: int, name: str) -> None:
+def require(needs: int, free: int, name: str, on: Device = "cuda") -> None:
     """Raise DeviceError where ``needs`` bytes are more than ``free``."""
     if needs > free:
+        whose, close = ("the GPU's", " that use the GPU") if on == "cuda" else ("the computer's", "")
         raise DeviceError(
-            f"Teaching {name} takes {size(needs)} of the GPU's memory, and {size(free)} are free.",
-            "Close other programs that use the GPU, make the steps smaller with --batch, or teach a smaller model.",
+            f"Teaching {name} takes {size(needs)} of {whose} memory, and {size(free)} are free.",
+            f"Close other programs{close}, or teach a smaller model. In a terminal, --batch makes the steps smaller.",
         )

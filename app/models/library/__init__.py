@@ -30,6 +30,8 @@ from engine.library import (
     starter_models,
     starter_trouble,
     starting_preset,
+    taught_here,
+    unlearn,
     with_taught,
 )
 from engine.words import duration, size
@@ -64,5 +66,7 @@ __all__ = [
     "starter_models",
     "starter_trouble",
     "starting_preset",
+    "taught_here",
+    "unlearn",
     "with_taught",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QMouseEvent
@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.look.label import Label
-from app.models.page_parts import button, note, paragraph, row_of, small
+from app.models.page_parts import button, note, paragraph, small
 from app.models.teaching.order import Order, known
 from app.notices import Alert
 from app.threads.failure import Failure
@@ -51,10 +51,14 @@ USUAL = 30
 
 
 class Choosing(QWidget):
-    """Asks all that for one model. ``begin_wanted``: as chosen; ``resume_wanted``: the course that was left."""
+    """Asks all that for one model. ``begin_wanted``: as chosen; ``resume_wanted``: the course that was left.
+
+    ``begin`` is the button for the former; it belongs below.
+    """
 
     begin_wanted = Signal()
     resume_wanted = Signal()
+    unlearn_wanted = Signal(str)  # the role of a drafter that was taught here
 
     def __init__(self) -> None:
         super().__init__()
@@ -62,6 +66,7 @@ class Choosing(QWidget):
         self._left: Begun | None = None
         self.alert = Alert()
         self.left_card, self.left, self.resume = QFrame(), paragraph(), button("Go on with it")
+        self.taught = QVBoxLayout()
         self.cards = {name: KindCard(offered) for name, offered in OFFERED.items()}
         self._kinds = QButtonGroup(self)
         for card in self.cards.values():
@@ -90,6 +95,22 @@ class Choosing(QWidget):
             title = OFFERED[left.asked.what].title.lower() if left.asked.what in OFFERED else left.asked.what
             self.left.setText(f"A course was left: {title}, {spent} of {whole} are done.")
         self._show_known()
+
+    def show_taught(self, roles: Iterable[str]) -> None:
+        """Offer to take away again what it has been taught."""
+        while (item := self.taught.takeAt(0)) is not None:
+            if (card := item.widget()) is not None:
+                card.deleteLater()
+        for role in roles:
+            card, take = QFrame(), button("Take it away…", "quiet")
+            card.setObjectName("card")
+            take.setAccessibleName(f"Take the {role} away")
+            take.clicked.connect(lambda _=False, role=role: self.unlearn_wanted.emit(role))
+            row = QHBoxLayout(card)
+            row.setContentsMargins(16, 6, 6, 6)
+            row.addWidget(paragraph(f"It drafts with a {role} that it was taught here.".replace("a exits", "exits")), 1)
+            row.addWidget(take)
+            self.taught.addWidget(card)
 
     def show_questions(self, count: int) -> None:
         """Offer to learn from so many questions of the person's own chats."""
@@ -137,9 +158,11 @@ class Choosing(QWidget):
         rows = QVBoxLayout(self)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(10)
-        parts: tuple[QWidget, ...] = (note(WHAT), self.alert, self.left_card, *self.cards.values())
-        for part in parts:
+        for part in (note(WHAT), self.alert, self.left_card):
             rows.addWidget(part)
+        rows.addLayout(self.taught)
+        for card in self.cards.values():
+            rows.addWidget(card)
         line = QHBoxLayout()
         for each in (time, self.minutes):
             line.addWidget(each)
@@ -147,7 +170,6 @@ class Choosing(QWidget):
         rows.addLayout(line)
         for part in (self.further, self.own, self.own_note, note(AFTER)):
             rows.addWidget(part)
-        rows.addLayout(row_of(self.begin))
         rows.addStretch(1)
 
 

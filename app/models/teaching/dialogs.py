@@ -11,7 +11,8 @@ from PySide6.QtWidgets import QMainWindow
 
 from app.conversations.archive import Archive
 from app.look.palette import Palette
-from app.models.library import starter_models
+from app.models.confirm import confirm
+from app.models.library import starter_models, unlearn
 from app.models.model_dialogs import ModelDialogs, bring_up
 from app.models.model_picker import ModelPicker
 from app.models.teaching.line import TeachingLine
@@ -23,6 +24,7 @@ from app.notices import Toast
 from app.talk.chat import Engine
 from app.threads.failure import Failure
 from engine.config import ModelSet
+from engine.errors import UpdraftError
 from engine.teaching.offered import OFFERED
 
 LEFT = "teaching/left"  # in the settings: the order of a course that did not come to its end
@@ -77,6 +79,7 @@ class TeachingDialogs(QObject):
             page = self._page = TeachingPage(self._palette, self._window)
             page.choosing.begin_wanted.connect(self._begin)
             page.choosing.resume_wanted.connect(self._resume)
+            page.choosing.unlearn_wanted.connect(self._ask_unlearn)
             page.watching.pause_wanted.connect(self.teaching.pause)
             page.watching.go_on_wanted.connect(self._go_on)
             page.watching.stop_wanted.connect(self.teaching.stop)
@@ -141,6 +144,23 @@ class TeachingDialogs(QObject):
             self.page.choosing.refuse(Failure(f"Your questions cannot be laid ready: {error.strerror or error}.", hint))
             return
         self._start(order)
+
+    def _ask_unlearn(self, role: str) -> None:
+        more = "Answers come as they did before it was taught. To have it again, it must be taught again."
+        question = f"Take the {role} away?"
+        confirm(self.page, question, more, yes="Take it away", no="Keep it", act=lambda: self._unlearn(role))
+
+    def _unlearn(self, role: str) -> None:
+        if self._asked is None:
+            return
+        try:
+            unlearn(self._asked.target, role)
+        except UpdraftError as error:
+            self.page.choosing.refuse(Failure.of(error))
+            return
+        self._due = self._asked.target
+        self._load_due()
+        self._ask(self._asked)
 
     def _resume(self) -> None:
         left = unfinished(self._asked.target) if self._asked is not None else None

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QVBoxLayout, QWidget
 from app.look.palette import Palette
 from app.look.room import make_room
 from app.look.scrolled import Scrolled
+from app.models.library import taught_here
 from app.models.page_parts import button, headline
 from app.models.teaching.choosing import Choosing
 from app.models.teaching.order import Order, unfinished
@@ -32,16 +33,18 @@ class TeachingPage(QDialog):
         foot, whole = QHBoxLayout(), QVBoxLayout(self)
         foot.setContentsMargins(24, 0, 24, 16)
         foot.addStretch(1)
+        foot.addWidget(self.choosing.begin)  # in sight, however much there is to choose from
         foot.addWidget(self.shut)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.addWidget(area, 1)
         whole.addLayout(foot)
-        make_room(self, 640, 700)
+        make_room(self, 640, 740)
 
     def ask(self, order: Order, refused: Failure | None = None) -> None:
         """Ask what the model of ``order`` is to be taught; ``refused``: why what was asked last cannot be."""
         self.title.setText(f"Teach {order.title} to draft")
         self.choosing.show_model(order, unfinished(order.target))
+        self.choosing.show_taught(taught_here(order.target))
         self.choosing.refuse(refused)
         self._turn_to(self.choosing)
         self.choosing.cards[self.choosing.what].choice.setFocus()
@@ -59,3 +62,4 @@ class TeachingPage(QDialog):
     def _turn_to(self, part: QWidget) -> None:
         for each in (self.choosing, self.watching):
             each.setVisible(each is part)
+        self.choosing.begin.setVisible(part is self.choosing)

@@ -10,7 +10,7 @@ import pytest
 from engine.config import ModelSet
 from engine.errors import UpdraftError
 from engine.library import Library
-from engine.library.taught import KEPT, home_of, keep, taught, unlearn, with_taught
+from engine.library.taught import KEPT, home_of, keep, taught_here, unlearn, with_taught
 
 
 @pytest.fixture(autouse=True)
@@ -34,10 +34,12 @@ def test_a_set_has_what_its_target_was_taught(tmp_path: Path) -> None:
     assert (kept / "model.safetensors").read_bytes() == b"weights"
     moved = tmp_path / "elsewhere" / "model"
     shutil.move(target, moved)
-    assert taught(moved) == {"head": kept}
-    assert taught(folder(tmp_path / "other" / "model", '{"other": 1}')) == {}
+    assert taught_here(moved) == {"head": kept}
+    assert taught_here(folder(tmp_path / "other" / "model", '{"other": 1}')) == {}
+    after = with_taught(ModelSet("A", {"target": moved}))
+    assert after.models["head"] == kept
     unlearn(moved, "head")
-    assert taught(moved) == {}
+    assert dict(with_taught(after).models) == {"target": moved}
 
 
 def test_a_better_one_takes_the_place_of_the_former(tmp_path: Path) -> None:

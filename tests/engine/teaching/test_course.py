@@ -170,6 +170,20 @@ def test_a_course_leaves_off_where_it_is_asked_to(course: Callable[[], Course]) 
     assert course().replies.tokens == held.replies.tokens > 0
 
 
+@pytest.mark.parametrize("kind", ["head"], indirect=True)
+def test_a_look_leaves_off_with_weights_as_they_learn(course: Callable[[], Course]) -> None:
+    """Guards against an answer that waits for a whole look, and against a state of rounded weights."""
+    held = course()
+    next(news for news in held.run() if news.agreement)
+    assert held.learner is not None
+    before = {name: weight.clone() for name, weight in held.learner.weights().items()}
+    held._held_up = lambda: True
+    with pytest.raises(Stopping):
+        held._looked(held.learner)
+    again = course()._resumed().weights()
+    assert all(torch.equal(again[name], weight) for name, weight in before.items())
+
+
 def test_every_kind_can_be_asked_for() -> None:
     assert set(TAUGHT) == set(KINDS)
 

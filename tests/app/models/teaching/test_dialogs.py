@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QSettings
+from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
 from app.application import Application
@@ -14,10 +15,11 @@ from app.models.teaching.dialogs import LEFT, TeachingDialogs
 from app.models.teaching.order import Order
 from app.models.teaching.page import TeachingPage
 from app.talk.chat import Engine
-from engine.library.taught import keep
+from engine.config import models_in
+from engine.library.taught import keep, taught_here, with_taught
 from engine.teaching.home import OWN, Asked, folder_of, note
 from engine.teaching.protocol import Ended, Failed, News
-from tests.app.models.conftest import POCKET, Serve, pocket_head
+from tests.app.models.conftest import POCKET, Serve, answer, pocket_head
 from tests.app.models.teaching.test_teaching import ScriptedTeacher
 from tests.app.scripted import Opener, ScriptedSession, speculated
 
@@ -150,3 +152,21 @@ def test_a_course_that_was_left_is_offered(serve: Serve, qtbot: QtBot, settings:
     assert classroom.page.choosing.left.text() == "A course was left: a block, 12 min of 1 h 0 min are done."
     classroom.page.choosing.resume.click()
     assert classroom.process.asked[:4] == ("--what", "block", "--minutes", "60")
+
+
+def test_what_was_taught_can_be_taken_away(serve: Serve, qtbot: QtBot, tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    made.mkdir()
+    for name, content in pocket_head().items():
+        (made / name).write_bytes(content)
+    keep(POCKET, "head", made)
+    classroom = Classroom(serve, qtbot)
+    chat = classroom.running.chat
+    chat.open(with_taught(models_in(POCKET)))
+    qtbot.waitUntil(lambda: chat.engine is Engine.READY)
+    classroom.dialogs.action.trigger()
+    take = next(each for each in classroom.page.findChildren(QPushButton) if each.text() == "Take it away…")
+    take.click()
+    assert "as they did before" in answer(classroom.page, "Take it away")
+    qtbot.waitUntil(lambda: chat.models is not None and "head" not in chat.models.models)
+    assert taught_here(POCKET) == {}

@@ -1,0 +1,27 @@
+"""What does not fit is refused with both numbers before anything is loaded, on a GPU and on a processor."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.config import ModelSet
+from engine.dimensions import read_dimensions
+from engine.errors import DeviceError
+from engine.teaching.kinds import KINDS
+from engine.teaching.room import needed, require
+
+
+def test_a_processor_holds_weights_in_32_bits_and_a_gpu_in_fewer(family: ModelSet) -> None:
+    target = read_dimensions(family.target)
+    head = KINDS["head"]
+    more = needed(target, head, 0, 1024, "cpu") - needed(target, head, 0, 1024)
+    assert 0 < more < 4 * target.architecture.parameters
+
+
+def test_what_does_not_fit_is_refused_with_numbers() -> None:
+    require(5 * 10**9, 5 * 10**9, "A")
+    with pytest.raises(DeviceError, match=r"takes 8\.9 GB of the GPU's memory, and 5\.1 GB are free") as refused:
+        require(8_900_000_000, 5_100_000_000, "A")
+    assert "use the GPU" in refused.value.hint
+    with pytest.raises(DeviceError, match=r"8\.9 GB of the computer's memory"):
+        require(8_900_000_000, 5_100_000_000, "A", "cpu")
