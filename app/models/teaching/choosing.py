@@ -161,11 +161,11 @@ class Choosing(QWidget):
         for part in (note(WHAT), self.alert, self.left_card):
             rows.addWidget(part)
         rows.addLayout(self.taught)
-        for card in self.cards.values():
-            rows.addWidget(card)
+        for each in self.cards.values():
+            rows.addWidget(each)
         line = QHBoxLayout()
-        for each in (time, self.minutes):
-            line.addWidget(each)
+        line.addWidget(time)
+        line.addWidget(self.minutes)
         line.addStretch(1)
         rows.addLayout(line)
         for part in (self.further, self.own, self.own_note, note(AFTER)):
