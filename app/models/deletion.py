@@ -6,7 +6,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QMessageBox, QWidget
 
 from app.look.box import Box
-from app.models.library import Installed, Listing, size
+from app.models.library import Installed, Listing, size, taught_here
 from app.talk.chat import Chat, Engine
 from engine.config import ModelSet
 
@@ -95,6 +95,8 @@ def consequences(chosen: Installed | str, listing: Listing | None, *, used: bool
         told.append(f"{_list(sets)} cannot be used as a whole without it.{rest}")
     if listing is not None and chosen.drafts:
         told.append(f"{_list(listing.served_by(chosen))} can no longer be drafted for by it, and answers without it.")
+    if taught_here(chosen.folder):
+        told.append("What it was taught to draft with on this computer goes with it.")
     own = chosen.source == "folder"
     again = "The folder it was imported from is not touched." if own else "It can be downloaded again."
     told.append(f"This frees {size(chosen.size)}. {again}")

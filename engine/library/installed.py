@@ -25,6 +25,7 @@ from engine.library.protocol import LOCK, OWNER
 from engine.library.provenance import checkpoint_in
 from engine.library.record import Installed, Record
 from engine.library.sets import depending_on, drafters_for, lacking, model_sets, set_named
+from engine.library.taught import forget_all
 from engine.library.transfer import disk_trouble
 
 MARK = ".updraft-library"  # tells the library from an empty mount point of the same name
@@ -153,8 +154,9 @@ class Library:
                 inside(model.folder, path).unlink(missing_ok=True)
 
     def remove(self, model: Installed) -> None:
-        """Delete ``model`` from disk; raises LibraryError (folder) where that fails."""
+        """Delete ``model`` from disk with all it was taught; raises LibraryError (folder) where that fails."""
         self.require()
+        forget_all(model.folder)
         try:
             replace(Manifest.load(model.folder), complete=False).save(self.folder)  # half a model is none
             self._delete(model.folder)

@@ -71,6 +71,12 @@ def keep(target: Path, role: Role, made: Path) -> Path:
     return kept
 
 
+def forget_all(target: Path) -> None:
+    """Forget all that the model in ``target`` was taught, and every course of it."""
+    with suppress(OSError):
+        shutil.rmtree(home_of(target))
+
+
 def unlearn(target: Path, role: Role) -> None:
     """Take from the model in ``target`` what it was taught as ``role``; raises LibraryError (folder)."""
     kept = home_of(target) / KEPT / role

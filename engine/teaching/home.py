@@ -17,6 +17,7 @@ from engine.library.taught import home_of
 
 ASKED, PROGRESS = "asked.json", "progress.json"
 OWN = "own.jsonl"  # a person's own questions, where they are to be learnt by
+PATIENCE = 15.0  # seconds that a process which was asked to leave off may take over the step at hand
 TEXTS = (OWN, "replies.bin")  # what the target was asked, and what it wrote
 
 
@@ -54,10 +55,13 @@ def lock_of(folder: Path) -> Path:
 
 @contextlib.contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """Keep the course in ``folder`` to this process meanwhile; raises UpdraftError while another one has it."""
+    """Keep the course in ``folder`` to this process meanwhile.
+
+    Raises UpdraftError while another one has it and does not end.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(lock_of(folder), timeout=0):
+        with FileLock(lock_of(folder), timeout=PATIENCE):
             yield
     except Timeout as cause:
         raise UpdraftError(

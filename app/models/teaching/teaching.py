@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 SILENCE = 300_000  # ms without a word after which something may be wrong
 STOPPING = 30_000  # ms it has to write its state and end
-LEAVING = 5.0  # seconds that the end of the program waits for it; it ends by itself all the same
+LEAVING = 2.0  # seconds that the end of the program waits for it; it ends by itself all the same
 
 
 class TeacherLike(Protocol):

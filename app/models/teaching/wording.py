@@ -20,7 +20,7 @@ TRIED = {"plain": "without a drafter", "new": "with the new drafter", "old": "wi
 YIELDS = "Waits while an answer is written"
 PAUSED = "Paused"
 SILENT = "Nothing was heard of it for five minutes. Stop it, and begin again where it was: little is lost."
-NOT_YET = "not known yet"
+GAIN = 1.05  # times as fast as plain decoding: below it is nothing that anybody would notice
 
 
 def what(progress: Progress) -> str:
@@ -55,10 +55,16 @@ def since(progress: Progress) -> str:
         return f"as fast as plain decoding, measured here; {'kept' if progress.ended.kept else 'nothing was changed'}"
     if not progress.looks:
         return "as fast as plain decoding: known as soon as it learns"
-    said = f"as fast as plain decoding, expected after {words.duration(60 * progress.looks[-1].minutes)}"
+    if progress.looks[-1].worth < GAIN:
+        return f"as fast as plain decoding: no gain yet by what it guesses after {_spent(progress)}"
+    said = f"as fast as plain decoding, expected after {_spent(progress)}"
     if progress.phase != "learning" or len(progress.looks) < 2:
         return said
     return f"{said}; {'still rising' if progress.rising else 'hardly rising any more'}"
+
+
+def _spent(progress: Progress) -> str:
+    return words.duration(60 * progress.looks[-1].minutes)
 
 
 def figures(progress: Progress) -> str:

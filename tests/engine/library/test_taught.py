@@ -68,3 +68,5 @@ def test_the_library_offers_it(tmp_path: Path) -> None:
     (again,) = library.model_sets().values()
     assert again.models["head"] == kept
     assert library.set_named("Tiny").models["head"] == kept
+    library.remove(library.model("Tiny"))
+    assert not kept.exists()

@@ -95,7 +95,8 @@ def test_what_was_begun_is_known_and_texts_are_forgotten(
     assert begun(family.target) == []
 
 
-def test_a_course_is_one_process_s_at_a_time(tmp_path: Path) -> None:
+def test_a_course_is_one_process_s_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.teaching.home.PATIENCE", 0)
     folder = tmp_path / "home" / "head"
     with held(folder):
         folder.mkdir()  # as a new course makes it, and a fresh one removes it
