@@ -158,11 +158,12 @@ class Choosing(QWidget):
         rows = QVBoxLayout(self)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(10)
-        for part in (note(WHAT), self.alert, self.left_card):
+        above: tuple[QWidget, ...] = (note(WHAT), self.alert, self.left_card)
+        for part in above:
             rows.addWidget(part)
         rows.addLayout(self.taught)
-        for each in self.cards.values():
-            rows.addWidget(each)
+        for card in self.cards.values():
+            rows.addWidget(card)
         line = QHBoxLayout()
         line.addWidget(time)
         line.addWidget(self.minutes)

@@ -11,6 +11,7 @@ from engine.config import ModelSet
 from engine.errors import UpdraftError
 from engine.library import Library
 from engine.library.taught import KEPT, home_of, keep, taught_here, unlearn, with_taught
+from tests.engine.pocket import pocket_models
 
 
 @pytest.fixture(autouse=True)
@@ -59,9 +60,8 @@ def test_what_cannot_be_kept_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_the_library_offers_it(tmp_path: Path) -> None:
-    tiny = Path(__file__).parents[3] / "assets" / "starter" / "draft"
     library = Library(tmp_path / "models", tmp_path / "library.json")
-    for _ in library.take_in(tiny, "Tiny"):
+    for _ in library.take_in(pocket_models().models["draft"], "Tiny"):
         pass
     (models,) = library.model_sets().values()
     kept = keep(models.target, "head", folder(tmp_path / "made"))
