@@ -1,8 +1,9 @@
-"""Puts a drafter that ``python -m engine teach`` made among the starter's, small: matrices as NF4, the rest as float32.
+"""Puts what ``python -m engine teach`` made among the starter's, small: matrices as NF4, the rest as float32.
 
     PYTHONPATH=. python packaging/starter/pack.py MADE assets/smollm2/exits
 
-Writes the description and the card beside it, and students.json in the folder above anew.
+Writes the description and the card beside it, and students.json in the folder above anew. Of a model, whose embedding
+and head are the starter's own, only the layers, in files of no more than 15 MiB.
 """
 
 from __future__ import annotations
@@ -10,32 +11,42 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from hashlib import sha256
 from pathlib import Path
 
-from safetensors.torch import load_file, save_file
-from students import list_files
-from torch import Tensor
+import fourbit
+from safetensors.torch import load_file
 
-from engine.teaching.rounding import BLOCK, parts_of
-from engine.teaching.saving import NF4
+from engine.architecture.shape import HEAD, TABLE
+from engine.dimensions import DRAFT_VOCABULARY
+from engine.files import read_object
+from engine.teaching.saving import write
+
+GROUPED = {"format": "updraft-grouped", "group_size": 32}  # of the embedding that set-up puts in
+ROLES = ("draft", "qualifier", "head", "block", "exits")
 
 
 def pack(made: Path, folder: Path) -> None:
     """Write to ``folder`` what lies in ``made``."""
-    parts = dict[str, Tensor]()
-    for name, weight in load_file(made / "model.safetensors").items():
-        if weight.is_floating_point() and weight.ndim == 2 and weight.numel() % BLOCK == 0:
-            parts |= parts_of(name, weight)
-        else:
-            parts[name] = weight.float() if weight.is_floating_point() else weight
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / "model.safetensors"
-    save_file({name: part.contiguous() for name, part in parts.items()}, file, metadata={"format": "pt"})
-    file.chmod(0o644)
-    described = json.loads((made / "config.json").read_text(encoding="utf-8")) | {"quantization_config": NF4}
-    (folder / "config.json").write_text(json.dumps(described, indent=1) + "\n", encoding="utf-8")
-    shutil.copyfile(made / "card.json", folder / "card.json")
+    stored, described = load_file(made / "model.safetensors"), read_object(made / "config.json")
+    shutil.rmtree(folder, ignore_errors=True)
+    if TABLE not in stored:
+        write(folder, stored, described, read_object(made / "card.json"), four_bits=True)
+    else:
+        fourbit.save({name: each for name, each in stored.items() if name not in (TABLE, HEAD)}, folder)
+        described["quantization_config"] = GROUPED
+        (folder / "config.json").write_text(json.dumps(described, indent=1) + "\n", encoding="utf-8")
+        for name in ("card.json", DRAFT_VOCABULARY):
+            if (made / name).is_file():
+                shutil.copyfile(made / name, folder / name)
     list_files(folder.parent)
+
+
+def list_files(out: Path) -> None:
+    """Write students.json, which says what the files in ``out`` are: as engine/library/students.py reads it."""
+    files = sorted(file for role in ROLES for file in (out / role).glob("*"))
+    listed = {file.relative_to(out).as_posix(): sha256(file.read_bytes()).hexdigest() for file in files}
+    (out / "students.json").write_text(json.dumps({"files": listed}, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
