@@ -62,7 +62,7 @@ class Progress:
     asked: int = 0  # prompts to learn from
     held: int = 0  # prompts that are held out
     batches: int = 0
-    best: float = 0.0  # agreement so far
+    best: float = -1.0  # agreement so far
     looks: int = 0
 
 

@@ -16,7 +16,6 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 from engine.dimensions import DRAFT_VOCABULARY
 from engine.files import read_object
@@ -80,7 +79,7 @@ class Draft(Optimised):
 
     def states(self, text: Text) -> Tensor:
         """Return what its head reads, (rows, time, width) float32."""
-        embedded = F.embedding(text.tokens, self.ends.embedding).float()
+        embedded = self.ends.embedded(text.tokens)
         with text.bfloat16():
             found: Tensor = self.model(inputs_embeds=embedded, use_cache=False).last_hidden_state
         return found.float()

@@ -33,7 +33,7 @@ class Frozen:
         self.shape, self.device = model.architecture, model.device
         spare = SPARE * free_memory(self.device)
         dense = model.dtype if 2 * self.shape.parameters < spare else None
-        self._model = lent(model, config, dense=dense).requires_grad_(requires_grad=False)
+        self._model = lent(model, config, dense=dense, far=dense is None).requires_grad_(requires_grad=False)
         self._stops = sorted(ends)
         self.ends = Ends(self.inner.embed_tokens.weight, self._model.lm_head.weight)
 

@@ -68,13 +68,13 @@ class Learner(Optimised):
         drafter, (rows, runs, length) = self.drafter, places.shape
         slots = length - self.guesses + 1
         features = torch.cat([text.taps[tap] for tap in drafter.sizes.taps], dim=-1)
-        embedded = F.embedding(text.tokens, self.ends.embedding).float()
+        embedded = self.ends.embedded(text.tokens)
         begin = (places[..., :1] + torch.arange(slots, device=places.device)).flatten(1)
         with text.bfloat16():
             if isinstance(drafter, Head):
                 found = drafter(features, embedded, begin - 1, self.guesses)
             else:
-                masked = self.ends.embedding[drafter.mask].float()
+                masked = self.ends.embedded(text.tokens.new_tensor(drafter.mask))
                 found = drafter(features, embedded, begin, masked, text.tokens)
         out: Tensor = found.reshape(self.guesses, rows * runs, slots, -1).float()
         return out

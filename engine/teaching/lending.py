@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 from engine.architecture import Architecture
 from engine.model import Transformer
@@ -14,12 +15,13 @@ from engine.model.block import Block
 from engine.model.linear import Blocked, Dense, Linear, Nf4, Stacked
 
 
-def lent(model: Transformer, config: Any = None, *, dense: torch.dtype | None = None) -> Any:
+def lent(model: Transformer, config: Any = None, *, dense: torch.dtype | None = None, far: bool = False) -> Any:
     """Return transformers' model over the weights of ``model``; the head is made dense.
 
     bitsandbytes multiplies by matrices at 4 bits, as in a checkpoint that transformers loads so. ``config``: the
     model's own, as transformers reads it; None: made of the sizes, for a model that was drawn at random. ``dense``: of
     the same values in this dtype, which take four times the memory and are read many rows at a time much faster.
+    ``far``: an embedding in the host's memory stays there.
     """
     from transformers import AutoModelForCausalLM
 
@@ -30,12 +32,24 @@ def lent(model: Transformer, config: Any = None, *, dense: torch.dtype | None = 
     inner = made.model
     with model.device:
         inner.rotary_emb = type(inner.rotary_emb)(config)  # computed, so not among the weights
-    inner.embed_tokens.weight = _fixed(model.embedding.to(model.device))
+    inner.embed_tokens = Lookup(model.embedding if far else model.embedding.to(model.device))
     inner.norm.weight = _fixed(model.norm)
     made.lm_head.weight = _fixed(_dense(model.head).weight.to(model.dtype))
     for block, theirs in zip(model.blocks, inner.layers, strict=True):
         _lend(block, theirs, shape, dense=dense)
     return made.eval()
+
+
+class Lookup(nn.Module):
+    """The embedding, wherever it lies: the few rows that are read come over the bus where it is the host's memory."""
+
+    def __init__(self, weight: Tensor) -> None:
+        super().__init__()
+        self.weight = weight  # no parameter of it: transformers takes a model to be where its first parameter is
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Return the rows of ``tokens``, where these are."""
+        return F.embedding(tokens.to(self.weight.device), self.weight).to(tokens.device)
 
 
 def _config(shape: Architecture) -> Any:

@@ -49,9 +49,9 @@ class Muon:
     def step(self, rate: float) -> None:
         """Move every weight by at most ``rate`` per singular direction, times sqrt(rows / columns) if tall."""
         for group, velocity in zip(self.groups, self.velocity, strict=True):
-            gradient = torch.stack([_wide(weight.grad) for weight in group if weight.grad is not None]).float()
-            moved = velocity.float().lerp_(gradient, 1 - self.momentum)
-            velocity.copy_(moved)
+            gradient = torch.stack([_wide(weight.grad) for weight in group if weight.grad is not None])
+            moved = velocity.to(gradient.dtype).lerp_(gradient, 1 - self.momentum)
+            velocity.copy_(moved)  # itself, where gradients have 16 bits as well
             update = orthogonal(gradient.lerp_(moved, self.momentum))
             for weight, direction in zip(group, update.unbind(), strict=True):
                 rows, columns = weight.shape

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 from engine.architecture import Architecture
 
@@ -36,10 +37,17 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """The two ends of the target: the ``embedding`` of every token and the ``head``, [vocabulary, width] each."""
+    """The two ends of the target: the ``embedding`` of every token and the ``head``, [vocabulary, width] each.
+
+    An embedding may lie in the host's memory.
+    """
 
     embedding: Tensor
     head: Tensor
+
+    def embedded(self, tokens: Tensor) -> Tensor:
+        """Return the embeddings of ``tokens`` beside them, float32."""
+        return F.embedding(tokens.to(self.embedding.device), self.embedding).to(tokens.device).float()
 
 
 class Pupil(Protocol):

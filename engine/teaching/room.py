@@ -36,9 +36,9 @@ def needed(target: Dimensions, kind: Kind, layers: int, batch: int, on: Device =
 
 
 def _weights(target: Dimensions) -> float:
-    """Return the bytes of the target as it teaches: its embedding on the device, its head in 16 bits."""
+    """Return the bytes of the target as it teaches: its head in 16 bits, an embedding of its own with the host."""
     held = account(target, 1, Holding("cuda", "exact", True))
-    return held.linears + held.vectors + held.rotation + 2 * target.embedding * (2 if held.head else 1)
+    return held.linears + held.vectors + held.rotation + 2 * target.embedding
 
 
 def _token(shape: Architecture, layers: int, *, large: bool) -> float:

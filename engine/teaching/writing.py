@@ -19,11 +19,12 @@ EVERY, MOST = 32, 8192  # steps between two looks at how far it is, and how many
 
 
 def records(model: Any) -> bool:
-    """Tell whether a step of transformers' ``model`` can be recorded: dense weights, and all layers see all tokens."""
+    """Tell whether a step of ``model`` can be recorded: 16-bit weights on its device, layers that see all tokens."""
     layers = model.model.layers
     whole = set(getattr(model.config, "layer_types", None) or ["full_attention"]) == {"full_attention"}
     parts = (part for layer in layers for part in layer.modules() if hasattr(part, "in_features"))
-    return whole and all(type(part) is nn.Linear for part in parts)
+    near = model.model.embed_tokens.weight.device == model.lm_head.weight.device
+    return whole and near and all(type(part) is nn.Linear for part in parts)
 
 
 class Writer:
