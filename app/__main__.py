@@ -24,12 +24,12 @@ from app.desktop.logs import log_folder, write_log
 from app.desktop.plugins import find_plugins
 from app.desktop.single_instance import SingleInstance
 from app.models.last_models import begun_with
-from app.models.library import ModelLibrary, starter_models, starter_trouble
+from app.models.library import ModelLibrary, lacks_starter, require_starter, starter_models
 from app.settings.arguments import parser, read_arguments
 from app.settings.file import SettingsFile
 from app.settings.preferences import Preferences
 from app.talk.worker import SessionLike, open_engine
-from engine.config import ModelSet, Weights, models_in, tiny_models
+from engine.config import ModelSet, Weights, models_in
 from engine.events import Loading
 from engine.template.process import serve
 
@@ -81,12 +81,13 @@ def furnish(beginning: Beginning) -> tuple[Application, ModelSet]:
     starter = starter_models()
     used, missed = begun_with(settings, starter)
     models = used if beginning.model is None else models_in(beginning.model)
-    known = list(dict.fromkeys((starter, tiny_models(), models)))
+    known = list(dict.fromkeys((starter, models)))
     archive = kept_in(beginning.data, settings)
     preferences = beginning.preferences
     paces = user_data_path("Updraft", appauthor=False) / "paces.json"  # not beside the chats: it is this computer's
 
     def engine(wanted: ModelSet) -> Generator[Loading, None, SessionLike]:
+        require_starter(wanted)
         chosen = preferences.settings
         weights = next(form for form in get_args(Weights) if form == chosen.weights)
         return open_engine(wanted, chosen.room, paces, chosen.threads, weights)
@@ -94,8 +95,7 @@ def furnish(beginning: Beginning) -> tuple[Application, ModelSet]:
     running = Application(beginning.app, engine, settings, known, logs, archive, preferences, crash)
     if beginning.model is None:
         running.missed = missed
-        running.trouble = starter_trouble() if models == starter else ""
-        if not (beginning.data / CONVERSATIONS).exists():
+        if not (beginning.data / CONVERSATIONS).exists() and not lacks_starter(models):
             running.add_first_run()
     else:
         running.passing = models

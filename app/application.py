@@ -17,7 +17,7 @@ from app.look.theme import Theme
 from app.models.chosen_methods import ChosenMethods
 from app.models.download_news import DownloadLine, DownloadNews
 from app.models.last_models import forget, remember
-from app.models.library import ADDRESS, ModelLibrary, starter_models
+from app.models.library import ADDRESS, ModelLibrary, lacks_starter, starter_models
 from app.models.model_dialogs import ModelDialogs
 from app.models.models_folder import model_sets_under
 from app.models.newer_version import NewerVersion
@@ -28,7 +28,7 @@ from app.settings.options import Settings
 from app.settings.preferences import Preferences, look_of
 from app.talk.chat import Chat, Engine
 from app.talk.engine_thread import EngineThread
-from app.talk.faults import models_gone, no_starter, settings_unread
+from app.talk.faults import models_gone, settings_unread
 from app.talk.first_run import FirstRun
 from app.talk.race import Race
 from app.talk.race_window import RaceWindow
@@ -37,7 +37,6 @@ from app.threads.queued import connect_queued
 from app.window import Window
 from engine.config import PRESETS, ModelSet, Preset
 
-EXPLAINED = "starter/told"  # the reason that was told last
 UNSEEN = 500  # ms after which the engine is begun though the window was not painted: it may be minimised
 CHOOSING = 1000  # ms after the last step until other settings of loading are taken for chosen
 LAST = 60_000  # ms the disk has where nobody can be asked: who sent a signal, or ends the session, ends it sooner
@@ -65,7 +64,6 @@ class Application:
         self.crash = crash
         self.passing: ModelSet | None = None  # of the command line: it holds for this run and is not remembered
         self.missed: ModelSet | None = None  # the set used last, where it is gone
-        self.trouble = ""  # why the starter could not be fetched, where it is what is begun with
         self._kept = settings
         self._farewell: Farewell | None = None
         self.thread = EngineThread(open_session)
@@ -179,12 +177,12 @@ class Application:
         self.window.conversations.exports.sweep()
         self.window.first_paint.painted.connect(self.thread.begin, Qt.ConnectionType.QueuedConnection)
         QTimer.singleShot(UNSEEN, self.window, self.thread.begin)
-        first = self.first_run if self.first_run is not None and self.first_run.due else None
+        first = self.first_run if self.first_run is not None and self.first_run.due(models) else None
         if first is not None:
             QTimer.singleShot(0, self.window, lambda: first.begin(models))
         QTimer.singleShot(0, self.window, lambda: self.chat.open(models))
         if self.models is not None:
-            self.models.start(greet=first is None)
+            self.models.start(greet=first is None, again=lacks_starter(models))
         if self.teaching is not None:
             self.teaching.offer_left()
         if first is None:
@@ -206,9 +204,6 @@ class Application:
             self.window.tell_fault(self.crash.left, past=True)
         elif self.missed is not None:
             self.window.banner.tell(models_gone(self.missed.name))
-        elif self.trouble and self._kept.value(EXPLAINED) != self.trouble:
-            self._kept.setValue(EXPLAINED, self.trouble)
-            self.window.banner.tell(no_starter(self.trouble))
         elif self.preferences.problems:
             self.window.banner.tell(settings_unread(self.preferences.problems[0]))
 

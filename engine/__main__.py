@@ -22,7 +22,7 @@ from engine.config import PRESETS, ModelSet, Preset, Sampling, models_in
 from engine.errors import CheckpointError, UpdraftError
 from engine.events import Event, Finished, to_json
 from engine.gpus import CAP
-from engine.library import Library, starter_models, starting_preset
+from engine.library import Library, require_starter, starter_models, starting_preset
 from engine.library.provenance import checkpoint_in
 from engine.library.taught import with_taught
 from engine.pace import Paces
@@ -72,7 +72,9 @@ def _complain(error: UpdraftError) -> None:
 def _models(arguments: argparse.Namespace) -> ModelSet:
     """Return the models asked for: a folder's, an installed set's, or the starter."""
     if arguments.model is None:
-        return starter_models()
+        models = starter_models()
+        require_starter(models)
+        return models
     folder = Path(arguments.model)
     if arguments.model and folder.is_dir():
         return _models_in(folder)

@@ -34,6 +34,10 @@ class ModelSetError(UpdraftError):
     """The models of a set do not belong together, or a set or a model that was asked for is not there."""
 
 
+class NoModel(ModelSetError):  # noqa: N818 - as ContextFull
+    """No model was asked for, and the starter is not there."""
+
+
 class TemplateError(UpdraftError):
     """The chat template of a model cannot be used, or refuses a conversation; the model itself stays loaded."""
 

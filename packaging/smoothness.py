@@ -34,8 +34,9 @@ from app.conversations.conversation import ChatSettings, Conversation, Message, 
 from app.talk.chat import Chat, Engine
 from app.talk.flight import Flight
 from app.talk.worker import OpenSession, open_engine
-from engine.config import PRESETS, ModelSet, models_in, tiny_models
+from engine.config import PRESETS, ModelSet, models_in
 from engine.events import Event, Round
+from engine.library import starter_models
 
 PERIOD = 16  # ms
 LONG = 800  # tokens of a long answer
@@ -270,7 +271,7 @@ def main() -> None:
     options = parser.parse_args()
     sys.setswitchinterval(SWITCH)
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    models = models_in(options.model) if options.model else tiny_models()
+    models = models_in(options.model) if options.model else starter_models()
     made_up = options.played or options.opening
     opener = Played(options.played or 0, options.pace).open if made_up else open_engine
     measure(QApplication(["updraft"]), options, opener, models)

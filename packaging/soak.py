@@ -19,8 +19,9 @@ from itertools import islice
 import psutil
 import torch
 
-from engine.config import PRESETS, Sampling, tiny_models
+from engine.config import PRESETS, Sampling
 from engine.events import Finished, Loading, finished
+from engine.library import starter_models
 from engine.prompts import PROMPTS
 from engine.session import Session
 
@@ -93,7 +94,7 @@ def _live(dice: random.Random, until: float, device: str, counts: dict[str, int]
 
 def _opened(device: str) -> Session:
     """Return an engine with the starter models on ``device``."""
-    return finished(Session.open(tiny_models(), device))
+    return finished(Session.open(starter_models(), device))
 
 
 def _reply(session: Session, messages: list[tuple[str, str]], dice: random.Random, counts: dict[str, int]) -> str:

@@ -26,7 +26,7 @@ STUDENTS = Path("assets", "smollm2")  # of a checkout: what its smaller models a
 UNUSED = 14 * 86400  # seconds after which smaller models of another version are removed, where it was not begun
 AGAIN = 3600  # seconds until a start tries again to fetch what could not be had
 NAME = "the starter model, SmolLM2-135M-Instruct"
-MEANWHILE = "The tiny models that come with Updraft answer meanwhile; a start after an hour or more tries again."
+MEANWHILE = "Updraft opens without a model then, and helps to get another; a start after an hour or more tries again."
 
 
 def due(environment: Environment, now: float, root: Path = ROOT) -> bool:

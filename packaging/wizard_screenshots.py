@@ -29,13 +29,12 @@ from app.models.model_dialogs import ModelDialogs
 from app.models.wizard.wizard import Wizard
 from app.talk.chat import Chat
 from app.talk.worker import EngineWorker, open_engine
-from engine.config import PRESETS, ModelSet
-from engine.library import Library
+from engine.config import PRESETS, ModelSet, Role
+from engine.library import Library, starter_models
 from tests.engine.library.conftest import MemoryKeyring
 from tests.engine.library.hub import FakeHub, Fault, fake_hub
 
-STARTER = Path(__file__).parents[1] / "assets" / "starter"
-SET = {"1.7B": "target", "360M": "qualifier", "135M": "draft"}
+SET: dict[str, Role] = {"1.7B": "target", "360M": "qualifier", "135M": "draft"}
 GATED = "facebook/layerskip-llama3.2-1B"
 WEIGHTS = "model.safetensors"
 PATIENCE = 60_000  # ms
@@ -181,7 +180,7 @@ def main() -> None:
     theme = Theme(app)
     with fake_hub() as hub:
         for size, role in SET.items():
-            files = {path.name: path.read_bytes() for path in (STARTER / role).iterdir()}
+            files = {path.name: path.read_bytes() for path in starter_models().models[role].iterdir()}
             hub.publish(f"HuggingFaceTB/SmolLM2-{size}-Instruct", files)
         hub.publish(GATED, files, gated=True)
         choices: tuple[Choice, ...] = ("dark", "light")

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from PySide6.QtCore import QSettings
 
-from engine.config import ModelSet, tiny_models
+from engine.config import ModelSet
 
 KEPT = "models/last"
-FORMER = "Starter"  # what the tiny models were called when there was no other starter
+FORMER = ("Starter", "Tiny (early exits)")  # sets of earlier versions, for which the starter stands in
 
 
 def remember(settings: QSettings, models: ModelSet) -> None:
@@ -36,11 +36,9 @@ def forget(settings: QSettings) -> None:
 
 def begun_with(settings: QSettings, starter: ModelSet) -> tuple[ModelSet, ModelSet | None]:
     """Return the set to start with, and the set used last if it is missing, so that ``starter`` takes its place."""
-    last, tiny = remembered(settings), tiny_models()
-    if last is None or last.name in (starter.name, FORMER):
+    last = remembered(settings)
+    if last is None or last.name in (starter.name, *FORMER):
         return starter, None
-    if last.name == tiny.name:
-        return tiny, None  # its folders may have moved with the program
     return (last, None) if is_there(last) else (starter, last)
 
 

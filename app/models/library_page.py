@@ -164,7 +164,7 @@ class LibraryPage(QDialog):
         away = "" if listing.connected else " (its drive is not connected)"
         total = sum(model.size for model in listing.models)
         if not listing.models and not listing.unfinished and self.task_status.idle:
-            self.task_status.say(self.task_status.status.text() or "Nothing yet. The starter always works.")
+            self.task_status.say(self.task_status.status.text() or "Nothing yet beside the starter.")
         self.place.setText(f"{as_told(listing.folder)}{away}  ·  {size(total)} of models  ·  {size(listing.free)} free")
         self.table.show_listing(listing, self._under_way())
         self._enable()

@@ -63,16 +63,16 @@ class ModelDialogs(QObject):
         library.listed.connect(self._list)
         chat.engine_changed.connect(self._note_use)
 
-    def start(self, *, greet: bool = True) -> None:
-        """List what is there and go on with downloads; ``greet`` as well, once that is listed."""
+    def start(self, *, greet: bool = True, again: bool = False) -> None:
+        """List what is there and go on with downloads; ``greet`` as well, once that is listed, or ``again``."""
         self.library.downloads.go_on()
         self.library.look()
         if greet:
-            self.greet()
+            self.greet(again=again)
 
-    def greet(self) -> None:
-        """Open the wizard where it was never seen and there are no models, as soon as that is known."""
-        self._greet = not self._settings.value(SEEN, False, bool)
+    def greet(self, *, again: bool = False) -> None:
+        """Open the wizard where there are no models, as soon as that is known; once, or ``again``."""
+        self._greet = again or not self._settings.value(SEEN, False, bool)
         if self._listing is not None:
             self._greet_now(self._listing)
 

@@ -10,13 +10,13 @@ from PySide6.QtWidgets import QWidget
 
 from app.look.choosing import choose_folder
 from app.models.last_models import FORMER
-from app.models.library import with_taught
+from app.models.library import starter_models, with_taught
 from app.models.models_folder import model_sets_under
 from app.models.topbar import TopBar
 from app.settings.options import Settings
 from app.settings.preferences import Preferences
 from app.talk.chat import Chat
-from engine.config import ModelSet, models_in, tiny_models
+from engine.config import ModelSet, models_in
 
 
 class ModelPicker(QObject):
@@ -104,7 +104,7 @@ class ModelPicker(QObject):
     def named(self, name: str) -> ModelSet | None:
         """Return the set offered under ``name``, or one that had that name once; None: neither."""
         sets = {models.name: models for models in reversed(self._known)}
-        found = sets.get(name) or (sets.get(tiny_models().name) if name == FORMER else None)
+        found = sets.get(name) or (sets.get(starter_models().name) if name in FORMER else None)
         return found or self._find(name)
 
     def show(self) -> None:

@@ -11,7 +11,7 @@ from app.models.page_parts import button
 
 CHOSEN = "You chose to stay offline (Settings > Network), so nothing can be downloaded."
 FORCED = "The variable HF_HUB_OFFLINE keeps Updraft offline, so nothing can be downloaded."
-STILL = "Models in a folder can still be imported, and the starter always works."
+STILL = "Models in a folder can still be imported."
 
 
 class OfflineNote(QFrame):

@@ -51,13 +51,6 @@ def models_gone(name: str) -> Failure:
     return Failure(f"{name}, which you used last, is not there.", hint, remedies=("get", "model"), calm=True)
 
 
-def no_starter(reason: str) -> Failure:
-    """Return what to say when the tiny models answer in place of the starter; ``reason`` is a sentence."""
-    hint = "Tiny models answer meanwhile. Updraft tries again when it is started in an hour or later."
-    sentence = f"The starter model, SmolLM2, could not be fetched. {reason}"
-    return Failure(sentence, hint, calm=True)
-
-
 def settings_unread(problem: str) -> Failure:
     """Return what to say when the settings file has a ``problem``, which is a sentence."""
     hint = "The file is kept as it is; what you change in the window is added to it."

@@ -14,12 +14,12 @@ from app.talk.worker import EngineWorker
 from app.threads.exchange import Opening
 from app.threads.failure import Failure
 from app.threads.queued import connect_queued
-from engine.config import PRESETS, Chosen, ModelSet, tiny_models
+from engine.config import PRESETS, Chosen, ModelSet
 from engine.events import Event
 from engine.tally import Tally
 
 SEEN = "welcome/seen"  # what the settings remember
-QUESTION, TINY = "How do plants make food?", "How do I make tea?"  # what the starter, what tiny models answer well
+QUESTION = "How do plants make food?"  # which the starter answers well
 METHODS = PRESETS["head"], PRESETS["draft"]  # of two levels: nothing is to be seen but what the three sentences name
 LONGEST = 96  # tokens of the answer
 TURN = 1700  # ms for each sentence: five seconds for all
@@ -53,29 +53,22 @@ class FirstRun(QObject):
         self._turn.timeout.connect(self._explain)
         connect_queued((self.open_wanted, worker.open), (worker.not_opened, self._not_opened))
 
-    @property
-    def due(self) -> bool:
-        """True where it was never seen."""
-        return not self._settings.value(SEEN, False, bool)
+    def due(self, models: ModelSet) -> bool:
+        """Tell whether it was never seen, and something in ``models`` guesses ahead."""
+        return not self._settings.value(SEEN, False, bool) and any(map(models.runs, METHODS))
 
     def begin(self, models: ModelSet) -> None:
-        """Have ``models`` answer, or the tiny ones where nothing in them guesses ahead.
-
-        From now on it counts as seen, whatever becomes of it.
-        """
+        """Have ``models`` answer. From now on it counts as seen, whatever becomes of it."""
         self._settings.setValue(SEEN, True)
-        tiny = tiny_models()
-        models = models if any(map(models.runs, METHODS)) else tiny
         preset = next(filter(models.runs, METHODS))
-        question = TINY if models == tiny else QUESTION
-        self.demonstration = Demonstration(question, models.name, self._theme.palette, moving=not self._theme.still)
+        self.demonstration = Demonstration(QUESTION, models.name, self._theme.palette, moving=not self._theme.still)
         self.demonstration.skipped.connect(self.end)
         self._theme.changed.connect(self.demonstration.set_palette)
         self._welcome.give_way(self.demonstration)
         self._program().installEventFilter(self)
         self._opening = Opening(models, preset)
         self.open_wanted.emit(self._opening)
-        self._asking.ask((("user", question),), preset, Chosen(temperature=0.0), LONGEST)
+        self._asking.ask((("user", QUESTION),), preset, Chosen(temperature=0.0), LONGEST)
 
     def end(self, *, writing: bool = False) -> None:
         """Show the usual welcome again, and leave the engine to others."""

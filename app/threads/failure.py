@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass
 from typing import Literal
 
-from engine.errors import CheckpointError, ContextFull, DeviceError, ModelSetError, TemplateError, UpdraftError
+from engine.errors import CheckpointError, ContextFull, DeviceError, ModelSetError, NoModel, TemplateError, UpdraftError
 
 # What a person can do about a failure; the banner has a button for each.
 Remedy = Literal[
@@ -44,6 +44,7 @@ _REMEDIES: tuple[tuple[type[UpdraftError], tuple[Remedy, ...]], ...] = (
     (ContextFull, ("trim", "shorten", "new chat")),
     (DeviceError, ("new chat", "model", "retry")),
     (CheckpointError, ("retry", "folder")),
+    (NoModel, ("get",)),
     (ModelSetError, ("model",)),
     (TemplateError, ("new chat", "model")),
 )

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from engine.config.acceptance import USUAL, Acceptance, Rule, Way
-from engine.config.models import ModelSet, holds_model, models_in, tiny_models
+from engine.config.models import ModelSet, holds_model, models_in
 from engine.config.sources import DRAFTERS, TARGET, Block, Exit, Head, Lookup, Model, Role, Source, source_kind
 from engine.errors import SettingError
 
@@ -43,7 +43,6 @@ __all__ = [
     "holds_model",
     "models_in",
     "source_kind",
-    "tiny_models",
 ]
 
 # In which form a CPU holds them. "stored": what a file has at 4 or 8 bits stays as it is, all else has 8; "8 bits" and

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -61,10 +61,3 @@ def models_in(folder: Path) -> ModelSet:
     if (folder / TARGET).is_dir():
         return ModelSet(folder.name, {TARGET: folder / TARGET} | inside)
     return ModelSet(folder.name, {TARGET: folder} | {role: inside[role] for role in sorted(inside.keys() & DRAFTERS)})
-
-
-def tiny_models() -> ModelSet:
-    """Return the tiny models that lie beside the program: fluent, often wrong, with early exits trained into them."""
-    from importlib.resources import files
-
-    return replace(models_in(Path(str(files("assets") / "starter"))), name="Tiny (early exits)")

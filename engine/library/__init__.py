@@ -22,7 +22,7 @@ from engine.library.record import Installed
 from engine.library.release import ADDRESS, newest
 from engine.library.sets import depending_on, drafters_for, set_named
 from engine.library.signin import sign_in, sign_in_by_browser, sign_out, token
-from engine.library.starter import starter_models, starter_trouble
+from engine.library.starter import lacks_starter, require_starter, starter_models
 from engine.library.starting import starting_preset
 from engine.library.status import DONE
 from engine.library.taught import taught_here, unlearn, with_taught
@@ -61,16 +61,17 @@ __all__ = [
     "inspect",
     "is_drafter",
     "judge",
+    "lacks_starter",
     "likely_device",
     "newest",
     "probe",
     "read_address",
+    "require_starter",
     "set_named",
     "sign_in",
     "sign_in_by_browser",
     "sign_out",
     "starter_models",
-    "starter_trouble",
     "starting_preset",
     "taught_here",
     "token",

@@ -16,7 +16,7 @@ from engine.library.hardware import Hardware, probe
 from engine.library.installed import Library
 from engine.library.record import Installed
 from engine.library.signin import token
-from engine.library.starter import starter_models, starter_trouble
+from engine.library.starter import prepared, starter_models, starter_trouble
 from engine.printable import printable
 from engine.words import size
 
@@ -28,8 +28,8 @@ def show_shelf(library: Library) -> int:
     installed = library.models()
     _show_catalogue({model.repository for model in installed})
     say(f"Starter: {starter_models().name}")
-    if starter_trouble():
-        say(f"  SmolLM2 is not there: {starter_trouble()}")
+    if prepared() is None:
+        say(f"  It is not there. {starter_trouble()}".rstrip())
     say(f"Installed in {library.folder}")
     for model in installed:
         state = "drive not connected" if not model.present else "" if model.whole else "damaged"

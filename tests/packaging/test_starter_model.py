@@ -19,7 +19,7 @@ from safetensors.numpy import save_file
 from starter_model import AGAIN, READY, STUDENTS, TRIED, UNUSED, due, main, see_to_starter, tenths
 
 from engine.errors import CheckpointError
-from engine.library import gguf, starter, starter_models, starter_trouble, students
+from engine.library import gguf, lacks_starter, starter, starter_models, students
 
 
 def converted(source: Path, folder: Path) -> Iterator[float]:
@@ -110,15 +110,15 @@ def test_what_cannot_be_had_is_said_and_tried_again_later(
     assert callable(spoil)
     spoil(place)
     assert main(place.root) == 0
-    assert sentence in starter_trouble()
-    assert "tiny models" in capfd.readouterr().err
-    assert starter_models().name == "Tiny (early exits)"
+    assert sentence in starter.starter_trouble()
+    assert "without a model" in capfd.readouterr().err
+    assert lacks_starter(starter_models())
     tried = float(place.environment.done[TRIED])
     assert not due(place.environment, tried + AGAIN - 1, place.root)
     assert due(place.environment, tried + AGAIN + 1, place.root)
     place.offer()
     assert main(place.root) == 0
-    assert (starter_models().name, starter_trouble()) == ("SmolLM2 (starter)", "")
+    assert (starter_models().name, starter.starter_trouble()) == ("SmolLM2 (starter)", "")
 
 
 def test_when_it_is_due(place: Place, tmp_path: Path) -> None:

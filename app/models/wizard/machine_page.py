@@ -23,7 +23,7 @@ class MachinePage(WizardPage):
         super().__init__(
             plan,
             "Bring in a larger model",
-            "The starter is small, always works and is often wrong. A larger model answers far better. It is "
+            "The starter is small and often wrong. A larger model answers far better. It is "
             "downloaded once and runs on this machine alone. First, what this machine has:",
         )
         self._library = library

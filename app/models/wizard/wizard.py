@@ -22,7 +22,7 @@ from app.talk.chat import Chat
 
 RULER = 2  # pixels
 PAGES = 2  # times the width of the steps that pages have at least beside them
-SKIP = "The starter always works, so all of this can be skipped and taken up again from the Model menu."
+SKIP = "All of this can be skipped, and taken up again from the Model menu."
 
 
 class Wizard(QWizard):

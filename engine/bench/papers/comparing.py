@@ -67,7 +67,7 @@ def compare(
         else:
             possible.append(paper)
     if not possible:
-        raise ModelSetError(" ".join(left_out), "Choose a set with more models, such as assets/starter.")
+        raise ModelSetError(" ".join(left_out), "Choose a set with more models, such as the starter.")
     ways = [way for paper in possible for comparison in paper.comparisons for way in comparison.ways]
     found = run(session, ways, questions, sampling, max_tokens, say, minutes)
     return Papers(tuple(tabulate(paper, found) for paper in possible), tuple(left_out))

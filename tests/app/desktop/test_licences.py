@@ -33,7 +33,7 @@ def test_every_package_is_named_with_its_licence(found: dict[str, Component]) ->
     every = {name_of(one) for text in texts for one in requirements(text)}
     packages = {name for name, each in found.items() if name in every}
     assert {"pyside6-essentials", "shiboken6", "torch", "tokenizers", "numpy", "sympy", "latex2mathml"} <= packages
-    assert set(found) - packages == {"Updraft", "Inter", "Tiny models", "SmolLM2's draft and qualifier", "Python"}
+    assert set(found) - packages == {"Updraft", "Inter", "SmolLM2's draft and qualifier", "Python"}
     assert [name for name, each in found.items() if name != "Python" and len(each.text) < 60] == []
     assert all(each.licence for each in found.values())
 
@@ -117,4 +117,4 @@ def test_this_environments_licences_are_whole(tmp_path: Path) -> None:
     packages = used()
     if not python().text:
         pytest.skip("this Python's makers keep its licence elsewhere")
-    assert len(write(tmp_path / "licences.txt", packages, tmp_path)) == len(packages) + 5
+    assert len(write(tmp_path / "licences.txt", packages, tmp_path)) == len(packages) + 4

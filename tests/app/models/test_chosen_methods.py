@@ -19,8 +19,9 @@ from app.messages.answer_views import AnswerStyle
 from app.messages.message_row import MessageRow
 from app.models.chosen_methods import KEPT, ChosenMethods
 from app.talk.chat import Engine
-from engine.config import ModelSet, tiny_models
+from engine.config import ModelSet
 from tests.app.scripted import STORY, speculated
+from tests.engine.pocket import pocket_models
 
 CONFIG = {
     "model_type": "llama", "architectures": ["LlamaForCausalLM"], "hidden_size": 16, "intermediate_size": 32,
@@ -39,12 +40,12 @@ def ordinary(tmp_path: Path) -> ModelSet:
 def test_what_was_chosen_for_a_set_holds_for_it_alone(tmp_path: Path, ordinary: ModelSet) -> None:
     settings = QSettings(str(tmp_path / "kept.ini"), QSettings.Format.IniFormat)
     methods = ChosenMethods(settings)
-    assert (methods.of(ordinary), methods.of(tiny_models())) == ("lookup", "hispec")
+    assert (methods.of(ordinary), methods.of(pocket_models())) == ("lookup", "hispec")
     methods.remember(ordinary, "lookup")
     assert settings.value(KEPT) is None, "what it begins with anyway may become better"
     methods.remember(ordinary, "plain")
     again = ChosenMethods(settings)
-    assert (again.of(ordinary), again.of(tiny_models())) == ("plain", "hispec")
+    assert (again.of(ordinary), again.of(pocket_models())) == ("plain", "hispec")
     assert again.of(ModelSet.alone("gone", tmp_path / "gone")) is None
     for damaged in ("", "[]", "{", '{"Ordinary": 3}', '{"Ordinary": "hsd"}'):
         settings.setValue(KEPT, damaged)
@@ -66,11 +67,11 @@ def test_an_ordinary_model_is_not_slowed_and_keeps_what_is_chosen(
     running.window.transcript.message_actions.plain.emit()
     assert running.chat.preset.name == running.preferences.settings.preset == "plain"
     assert running.window.topbar.presets["plain"].isChecked()
-    starter = tiny_models()
-    assert opened(starter) == "hispec"
+    trained = pocket_models()
+    assert opened(trained) == "hispec"
     assert opened(ordinary) == "plain"
     running.window.topbar.presets["lookup"].trigger()
-    assert opened(starter) == "hispec"
+    assert opened(trained) == "hispec"
     assert opened(ordinary) == "lookup"
 
 

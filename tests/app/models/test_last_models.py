@@ -9,8 +9,9 @@ from PySide6.QtCore import QSettings
 from pytestqt.qtbot import QtBot
 
 from app.models.last_models import KEPT, begun_with, is_there, remember, remembered
-from engine.config import ModelSet, tiny_models
+from engine.config import ModelSet
 from engine.errors import CheckpointError
+from engine.library import starter_models
 from tests.app.scripted import Opener
 from tests.app.stage import Start
 
@@ -62,15 +63,15 @@ def test_a_start_begins_with_what_was_used_last(settings: QSettings, tmp_path: P
     assert begun_with(settings, starter) == (starter, gone)
     remember(settings, ModelSet.alone("Starter", tmp_path / "old"))
     assert begun_with(settings, starter) == (starter, None)
-    remember(settings, ModelSet.alone(tiny_models().name, tmp_path / "old"))
-    assert begun_with(settings, starter) == (tiny_models(), None)
+    remember(settings, ModelSet.alone("Tiny (early exits)", tmp_path / "old"))
+    assert begun_with(settings, starter) == (starter, None)
 
 
 def test_the_starter_is_whichever_there_is(start: Start, qtbot: QtBot, settings: QSettings, tmp_path: Path) -> None:
-    """Guards: the tiny models begun with for ever because they had to stand in at the first start."""
+    """Guards: a starter of this version looked for by the next, which prepares another."""
     remember(settings, ModelSet.alone("Mine", tmp_path))
     running = start()
-    running.window.picker.open(tiny_models())  # nothing is prepared here, so they are the starter
+    running.window.picker.open(starter_models())
     qtbot.waitUntil(lambda: running.chat.engine.value == "ready")
     assert remembered(settings) is None
     real = ModelSet.alone("SmolLM2", tmp_path)

@@ -10,7 +10,8 @@ from pytestqt.qtbot import QtBot
 
 from app.application import Application
 from app.conversations.archive import Archive
-from engine.config import ModelSet, tiny_models
+from engine.config import ModelSet
+from engine.library import starter_models
 from tests.app.scripted import Opener
 from tests.app.stage import MODELS, Ask, Start
 
@@ -123,11 +124,10 @@ def test_a_model_that_was_renamed_is_found(two: tuple[Application, int, int], qt
     assert not running.window.banner.isVisible()
 
 
-def test_the_tiny_models_are_known_by_their_former_name(start: Start, tmp_path: Path) -> None:
-    """Guards: chats of an earlier version, written with "Starter", whose models are said to be gone."""
+@pytest.mark.parametrize("former", ["Starter", "Tiny (early exits)"])
+def test_the_starter_stands_in_for_former_ones(start: Start, tmp_path: Path, former: str) -> None:
+    """Guards: chats of an earlier version, whose models are said to be gone."""
     picker = start(ModelSet.alone("Other", tmp_path)).window.picker
-    assert picker.named("Starter") is None
-    picker.offer([tiny_models()])
-    assert picker.named("Starter") == tiny_models()
-    picker.offer([tiny_models(), MODELS])
-    assert picker.named("Starter") == MODELS
+    assert picker.named(former) is None
+    picker.offer([starter_models()])
+    assert picker.named(former) == starter_models()

@@ -15,7 +15,7 @@ from app.ink.marks import Mark
 from app.messages.demonstration import CAPTIONS, TITLE, Demonstration
 from app.talk import first_run
 from app.talk.first_run import SEEN, FirstRun
-from engine.config import PRESETS, ModelSet, tiny_models
+from engine.config import PRESETS, ModelSet
 from engine.errors import CheckpointError
 from tests.app.scripted import Opener, ScriptedSession, endless, plain
 from tests.app.stage import MODELS, Start
@@ -74,13 +74,11 @@ def test_three_sentences_in_turn_and_then_the_usual(
     assert settings.value(SEEN, False, bool)
 
 
-@pytest.mark.parametrize(
-    ("roles", "preset"), [(("target",), "draft"), (("target", "draft"), "draft"), (("target", "draft", "head"), "head")]
-)
+@pytest.mark.parametrize(("roles", "preset"), [(("target", "draft"), "draft"), (("target", "draft", "head"), "head")])
 def test_what_guesses_ahead_is_shown(
     start: Start, qtbot: QtBot, opener: Opener, roles: tuple[str, ...], preset: str
 ) -> None:
-    """Guards: a first answer of tiny models where the starter is there; one of a model by itself, with no guesses."""
+    """Guards: a first answer of other models, or in other ways, than it was made for."""
     running = start(first=True)
     qtbot.waitUntil(lambda: running.chat.engine.value == "ready")
     opener.opened.clear()
@@ -90,7 +88,16 @@ def test_what_guesses_ahead_is_shown(
     assert request is not None
     assert request.preset == PRESETS[preset]
     qtbot.waitUntil(lambda: bool(opener.opened))
-    assert opener.opened == [models if "draft" in roles else tiny_models()]
+    assert opener.opened == [models]
+
+
+def test_a_model_by_itself_has_nothing_to_show(start: Start, opener: Opener) -> None:
+    """Guards: three sentences about guesses beside an answer without any."""
+    alone = ModelSet.alone("Alone", Path("alone"))
+    running = start(alone, first=True)
+    assert first_of(running).demonstration is None
+    assert opener.opened == [alone]
+    assert first_of(running).due(MODELS)
 
 
 def test_never_again_and_never_unasked(start: Start, qtbot: QtBot, opener: Opener, settings: QSettings) -> None:
@@ -167,17 +174,3 @@ def test_it_fits_the_smallest_window_and_keeps_still(
     assert sentence.mapTo(area, sentence.rect().bottomLeft()).y() < area.height()
     assert not demonstration.answer._style.moving
     assert (demonstration.accessibleName(), sentence.text()) == (TITLE, CAPTIONS[Mark.WRITTEN][1])
-
-
-def test_why_the_starter_is_not_there_is_said_once(start: Start) -> None:
-    """Guards: tiny models that answer without a word of why; the same word at every start."""
-    running = start()
-    banner = running.window.banner
-    running.trouble = "The package index could not be reached."
-    running._tell_past()
-    assert banner.isVisible()
-    assert banner.property("calm")
-    assert "could not be fetched. The package index could not be reached." in banner.sentence.text()
-    banner.hide()
-    running._tell_past()
-    assert not banner.isVisible()

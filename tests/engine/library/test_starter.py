@@ -9,10 +9,10 @@ import pytest
 from gguf import GGMLQuantizationType
 
 from engine.architecture import read_architecture
-from engine.config import Chosen, tiny_models
-from engine.errors import UpdraftError
+from engine.config import Chosen, ModelSet
+from engine.errors import NoModel, UpdraftError
 from engine.generation import suggested
-from engine.library import starter, starter_models, starter_trouble
+from engine.library import lacks_starter, require_starter, starter, starter_models
 from tests.engine.library.gguf.files import write
 
 
@@ -23,13 +23,16 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "data" / "starter"
 
 
-def test_the_tiny_models_answer_where_nothing_is_prepared(home: Path) -> None:
-    """Guards: a start without any model where set-up could not fetch one, or a reason told where nobody tried."""
-    assert starter_models() == tiny_models()
-    assert starter_trouble() == ""
+def test_why_nothing_is_prepared_is_said(home: Path, tmp_path: Path) -> None:
+    """Guards: a start without any model and without a word of why, or a reason told where nobody tried."""
+    with pytest.raises(NoModel, match="has not fetched"):
+        require_starter(starter_models())
     home.mkdir(parents=True)
     (home / "trouble.txt").write_text("The package index could not be reached.\n", encoding="utf-8")
-    assert starter_trouble() == "The package index could not be reached."
+    with pytest.raises(NoModel, match=r"yet\. The package index could not be reached\.$") as said:
+        require_starter(starter_models())
+    assert "Get a model" in said.value.hint
+    require_starter(ModelSet.alone("Mine", tmp_path))
 
 
 def test_what_is_prepared_answers(home: Path) -> None:
@@ -37,10 +40,11 @@ def test_what_is_prepared_answers(home: Path) -> None:
     folder = home / "SmolLM2-135M-Instruct-1"
     folder.mkdir(parents=True)
     (home / "trouble.txt").write_text("No.", encoding="utf-8")
-    assert starter_models() == tiny_models()
+    assert lacks_starter(starter_models())
     (folder / "config.json").write_text("{}")
     assert (starter_models().name, starter_models().target) == ("SmolLM2 (starter)", folder)
-    assert starter_trouble() == ""
+    assert starter.starter_trouble() == ""
+    require_starter(starter_models())
 
 
 def test_what_came_with_the_program_answers_first(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,10 +86,10 @@ def test_one_that_is_stopped_or_damaged_counts_for_nothing(home: Path, tmp_path:
         for _ in range(3):
             next(steps)
         steps.close()
-        assert starter_models() == tiny_models()
+        assert lacks_starter(starter_models())
         whole = made.read_bytes()
         made.write_bytes(whole[:200] + bytes(len(whole) - 900) + whole[-700:])
         with pytest.raises(UpdraftError, match="is damaged"):
             list(starter.prepare(made))
-    assert starter_models() == tiny_models()
+    assert lacks_starter(starter_models())
     assert {path.name for path in home.iterdir()} <= {".lock"}
