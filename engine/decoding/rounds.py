@@ -21,10 +21,17 @@ class _Entry:
     passes: list[int] = field(default_factory=list)
     own: int | None = None  # what the highest judge so far would have written instead, where it kept this all the same
     lag: float = 0.0
+    told: tuple[int, Token] | None = None  # the id before it, and what was told of it; None: there is news
 
     @property
     def ghost(self) -> bool:
         return self.rejected_by is not None or self.discarded
+
+    def token(self, text: str, instead: str | None) -> Token:
+        """Return it as it is told, with its ``text`` and that of what would have been written ``instead``."""
+        fate = self.reached, self.rejected_by, self.discarded
+        given = tuple(self.judged), tuple(self.ranks), tuple(self.passes)
+        return Token(self.id, text, self.level, *fate, *given, instead, 0.0 if instead is None else self.lag)
 
 
 class RoundLog:
@@ -69,6 +76,7 @@ class RoundLog:
 
     def _note(self, entry: _Entry, fact: Fact, i: int) -> None:
         """Note what the newest pass gave ``entry``, the ``i``-th token that ``fact`` speaks of."""
+        entry.told = None
         entry.judged.append((fact.level, fact.probabilities[i]))
         entry.ranks.append(fact.ranks[i])
         entry.passes.append(len(self.passes) - 1)
@@ -81,7 +89,7 @@ class RoundLog:
     def tokens(
         self, text_of: Callable[[int, int], str], previous: int, texts: list[str] | None = None
     ) -> tuple[Token, ...]:
-        """Return the tokens in reading order.
+        """Return the tokens in reading order; those of which there is no news are not made again.
 
         ``text_of(previous id, id)`` gives a token's text, ``previous`` is the id before the round. ``texts`` replaces
         the texts of the standing tokens, and standing tokens beyond its end are left out (a reply cut at its limit).
@@ -89,29 +97,15 @@ class RoundLog:
         found: list[Token] = []
         stood = 0
         for entry in self._entries:
-            text, instead = text_of(previous, entry.id), None
-            if entry.own is not None and not entry.ghost:
-                instead = text_of(previous, entry.own)
+            if texts is not None and not entry.ghost and stood == len(texts):
+                break
+            if texts is None and entry.told is not None and entry.told[0] == previous:
+                found.append(entry.told[1])
+            else:
+                own = None if entry.ghost else entry.own
+                text = text_of(previous, entry.id) if texts is None or entry.ghost else texts[stood]
+                found.append(entry.token(text, None if own is None else text_of(previous, own)))
+                entry.told = (previous, found[-1]) if texts is None else None
             if not entry.ghost:
-                previous = entry.id
-                if texts is not None:
-                    if stood == len(texts):
-                        break
-                    text = texts[stood]
-                stood += 1
-            found.append(
-                Token(
-                    entry.id,
-                    text,
-                    entry.level,
-                    entry.reached,
-                    entry.rejected_by,
-                    entry.discarded,
-                    tuple(entry.judged),
-                    tuple(entry.ranks),
-                    tuple(entry.passes),
-                    instead,
-                    entry.lag if instead is not None else 0.0,
-                )
-            )
+                previous, stood = entry.id, stood + 1
         return tuple(found)

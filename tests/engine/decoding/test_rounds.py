@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.decoding.facts import Drafted, Judged
+from engine.decoding.facts import Drafted, Fact, Judged
 from engine.decoding.rounds import RoundLog
 
 
@@ -39,6 +39,31 @@ def test_folds_a_three_level_round() -> None:
         (0, "draft", 1, 0.1),
         (1, "verify", 3, 0.2),
     ]
+
+
+def test_only_what_there_is_news_of_is_made_again() -> None:
+    """A round of many tokens is told as often as it has passes: all of them made anew would be quadratic.
+
+    What is told late is what a log that was never asked before would tell.
+    """
+    asked, facts = list[int](), list[Fact]()
+    for token in range(1, 41):
+        facts.append(Drafted(0, (token,), (0.5,), (2,), 1, 0.0, 0.1))
+        if token % 4 == 0:  # keeps two of four, one of them not its own choice, and writes another
+            others = (token - 3, 7, 7, 7), (0.0, 0.5, 0.0, 0.0)
+            facts.append(Judged(1, 4, 2, token + 100, (0.4,) * 5, (1,) * 5, 5, 0.0, 0.2, *others))
+
+    def text(previous: int, token: int) -> str:
+        asked.append(token)
+        return f"{previous}>{token}"
+
+    log, anew = RoundLog(epoch=0.0), RoundLog(epoch=0.0)
+    for fact in facts:
+        log.add(fact)
+        anew.add(fact)
+        told = log.tokens(text, 0)
+    assert len(asked) < 3 * len(told)
+    assert told == anew.tokens(text, 0)
 
 
 def test_cut_replies_lose_their_last_tokens() -> None:
