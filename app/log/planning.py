@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.log.captions import captions_of
 from engine import words
@@ -47,6 +47,9 @@ def chain_of(plan: Planned, levels: list[LevelInfo], *, technical: bool) -> str:
     """Return the chain of ``plan`` among ``levels``: "Copier, else guesser → big model", or in ``technical`` words."""
     if technical:
         return plan.chain
+    if plan.guessing:  # one that judges in another chain may guess in this one
+        works = {at: place < plan.guessing for place, at in enumerate(plan.working)}
+        levels = [replace(info, guesses=works.get(at, info.guesses)) for at, info in enumerate(levels)]
     names = [caption.name for caption in captions_of(levels, technical=False)]
     guessers = [names[at] for at in plan.working if guesses(levels, at)]
     others = [names[at] for at in plan.working if not guesses(levels, at)]

@@ -66,6 +66,7 @@ def describe(preset: Preset, models: Models, own: Mapping[Role, Own], windows: S
         title = stage.source.title(bottom=index == 0, top=index == top)
         made, loaded = making(stage.source), own.get(stage.source.own or "")
         detail = made.detail(models) if loaded is None else made.about(loaded)
-        levels.append(LevelInfo(title, detail, stage.source.kind, guesses=index == 0 < top or not stage.source.judges))
+        guesses = index < preset.guessing or not stage.source.judges
+        levels.append(LevelInfo(title, detail, stage.source.kind, guesses=guesses and index < top))
     sizes = zip([*windows, 0], [*asked(preset), 0], strict=True)
     return tuple(replace(level, window=window, asked=wish) for level, (window, wish) in zip(levels, sizes, strict=True))

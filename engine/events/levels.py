@@ -45,7 +45,8 @@ class Planned:
     """The chain that the engine chose by itself, from a token of the reply on, and why.
 
     ``token``: how many tokens of the reply stood before it. ``working``: which of the reply's levels are at work from
-    then on, bottom first; no other takes part. ``expected``: how many times as fast as plain decoding it promises to
+    then on, bottom first; no other takes part. ``guessing``: how many of these guess, the lowest; 0: whichever do by
+    their nature, as earlier versions kept it. ``expected``: how many times as fast as plain decoding it promises to
     be, 1 for plain decoding itself, and ``pace``, the same in tokens a second; None: not known yet.
     """
 
@@ -55,3 +56,4 @@ class Planned:
     expected: float | None
     pace: float | None
     reason: str  # a sentence: "The head is right 61 % of the time and costs 5 % of a pass."
+    guessing: int = 0

@@ -156,12 +156,12 @@ class Pilot:
         """Return what is planned from ``token`` of the reply on."""
         beliefs, levels = self.planner.beliefs, self.levels
         working = tuple(levels.index(source) for source in self.chain.sources)
-        words = chain_in_words(self.chain)
+        words, guessing = chain_in_words(self.chain), len(self.chain.guessers)
         if not beliefs.costs.timed(levels[-1]):
-            return Planned(token, words, working, None, None, UNKNOWN)
+            return Planned(token, words, working, None, None, UNKNOWN, guessing)
         pace = beliefs.pace(self.chain)
         why = reason(self.chain, beliefs, trial=self.trial is not None)
-        return Planned(token, words, working, beliefs.pace(self.plain) / pace, 1 / pace, why)
+        return Planned(token, words, working, beliefs.pace(self.plain) / pace, 1 / pace, why, guessing)
 
     def timed(self, seconds: float) -> None:
         """Learn what a step of plain decoding took that was made beside the reply."""

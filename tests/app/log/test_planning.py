@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 from app.conversations.conversation import Conversation, Message, Reply
 from app.conversations.export_file import markdown, needs_log, page
 from app.log import wording
-from app.log.planning import plan_of
+from app.log.planning import chain_of, plan_of
 from app.look.palette import LIGHT
 from app.speculation.panel import SpeculationPanel
 from app.talk.continuation import Continuation
@@ -64,6 +64,22 @@ def test_what_was_expected_and_what_came(technical: bool, chain: str, before: st
     assert first is not None
     assert (first.came, first.before) == ("Nothing was known beforehand, came 20 tokens/s.", "")
     assert plan_of(tally_of(TOLD[:1]), technical=technical) is None
+
+
+@pytest.mark.parametrize(
+    ("working", "guessing", "chain"),
+    [
+        ((0, 1, 3), 2, "Copier, else guesser → big model"),
+        ((1, 2, 3), 1, "Guesser → checker → big model"),
+        ((2, 3), 1, "Guesser → big model"),
+        ((0, 2, 3), 1, "Copier → checker 2 → big model"),
+    ],
+)
+def test_who_judges_in_one_chain_may_guess_in_another(working: tuple[int, ...], guessing: int, chain: str) -> None:
+    """Guards: the second that guesses called a checker, as if it judged what was copied."""
+    levels = [LEVELS[0], *(LevelInfo(f"{n}", "", "model") for n in ("Draft", "Qualifier", "Target"))]
+    plan = Planned(0, "in technical words", working, None, None, "Because.", guessing)
+    assert chain_of(plan, levels, technical=False) == chain
 
 
 def test_the_panel_says_it_and_forgets_it(qtbot: QtBot) -> None:

@@ -161,6 +161,14 @@ def test_the_recursion_that_is_shown_is_the_one_that_runs(
     assert set(depths) == {0, 1, 2}
 
 
+def test_who_guesses_beside_a_lookup_is_called_one_who_guesses(session: Open) -> None:
+    """A model judges elsewhere; where it only takes the lookup's turns its card and its tokens must not say so."""
+    lookup, (draft, *judges) = PRESETS["lookup"].stages[0], PRESETS["pyramid"].stages
+    mixed = replace(PRESETS["pyramid"], stages=(lookup, replace(draft, fallback=True), *judges))
+    (started,) = [event for event in ask(session("eager"), mixed, tokens=1) if isinstance(event, Started)]
+    assert [level.guesses for level in started.levels] == [True, True, False, False]
+
+
 def test_windows_too_wide_for_a_pass_are_cut(session: Open) -> None:
     """A setting of the person's must not ask for a pass that was never recorded; what it is cut to is told."""
     cut, uncut = ask(session("graphs"), WIDE), first_window(session("eager"), WIDE)
