@@ -28,7 +28,7 @@ from app.conversations.safe import connect, connect_for_reading, told, transacti
 from app.conversations.salvage import Saved, salvage
 from app.conversations.summaries import UNTITLED, Hit, Summary
 from app.conversations.trash import Trash
-from app.conversations.words import query, readable
+from app.conversations.words import MARK, excerpt, query
 from app.threads.failure import Failure
 
 AT_ONCE = 8_000  # bytes of logs read together with a conversation; longer ones are recalled afterwards
@@ -128,15 +128,16 @@ class Store:
                 "WHERE titles MATCH ? AND c.deleted IS NULL ORDER BY c.used DESC", (wanted,)
             ).fetchall()  # fmt: skip
             said = self._db.execute(
-                "SELECT c.id, c.title, m.id, w.excerpt FROM ("
-                "SELECT rowid AS id, snippet(words, 0, '', '', '…', 12) AS excerpt FROM words "
+                "SELECT c.id, c.title, m.id, w.marked FROM ("
+                "SELECT rowid AS id, highlight(words, 0, ?, ?) AS marked FROM words "
                 "WHERE words MATCH ? ORDER BY rank LIMIT ?) w "
                 "JOIN messages m ON m.id = w.id JOIN chats c ON c.id = m.chat "
-                "WHERE m.deleted IS NULL AND c.deleted IS NULL", (wanted, FOUND)
+                "WHERE m.deleted IS NULL AND c.deleted IS NULL", (MARK, MARK, wanted, FOUND)
             ).fetchall()  # fmt: skip
         found: dict[int, Hit] = {}
-        for chat, title, message, excerpt in said:
-            found.setdefault(chat, Hit(chat, _line(title) or UNTITLED, message, readable(text_of(excerpt))))
+        for chat, title, message, marked in said:
+            if chat not in found:
+                found[chat] = Hit(chat, _line(title) or UNTITLED, message, excerpt(text_of(marked)))
         first = {chat: found.get(chat, Hit(chat, _line(title) or UNTITLED, None, "")) for chat, title in titled}
         return tuple((first | found).values())
 

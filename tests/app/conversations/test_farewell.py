@@ -174,7 +174,7 @@ def test_what_the_disk_refuses_at_the_very_end_is_said(kept: Application, qtbot:
         assert kept.end()
     assert said[0] == "Some of what you wrote is not saved yet."
     assert "the disk" in said[1]
-    assert Store(tmp_path / "data").search("long")  # which occurs once: excerpts take long where a word fills a text
+    assert Store(tmp_path / "data").search("long")
 
 
 def test_nothing_is_asked_where_the_system_ends_the_program(
