@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import TypeVar, cast
 
 from engine.config import TARGET, Preset, Role, Stage, guessers
@@ -12,6 +13,7 @@ from engine.decoding.graphs.level import Level
 from engine.decoding.graphs.slots import Slots
 from engine.decoding.graphs.stack import Stack
 from engine.decoding.sources import Models, Own, Place, making, places
+from engine.model.decode import TOKENS
 
 I = TypeVar("I", bound=Intake)  # noqa: E741
 
@@ -66,6 +68,12 @@ class Site:
         """The most tokens any of them proposes."""
         return max(stage.window.tokens for stage in self.stages[: self.guessing])
 
+    def _unseen(self, role: Role) -> bool:
+        """Tell whether it may be asked to guess before a pass of ``role`` above has seen what others proposed."""
+        judges = zip(self.places[self.guessing :], self.stages[self.guessing :], strict=True)
+        before = [stage for _, stage in takewhile(lambda each: each[0] is None or each[0].role != role, judges)]
+        return len(before) == len(self.stages) - self.guessing or any(stage.window.tokens > 1 for stage in before)
+
     @property
     def stage(self) -> Stage:
         """The level's own stage."""
@@ -79,8 +87,7 @@ class Site:
         if self.guessing > 1 and self.index <= self.guessing:  # what was proposed may be another's
             below = None
         above = self.places[self.index + 1 :]
-        alone = all(each is None or each.role != place.role for each in above)
-        others = self.guessed if self.stage.fallback and alone else 0  # tokens of whose it has seen none
+        others = self.guessed if self.stage.fallback and self._unseen(place.role) else 0
         exits = tuple(sorted((here - {stack.model.layers}) | (self.taps if place.role == TARGET else set())))
         stack.make_rings(exits)
         return Level(
@@ -92,7 +99,7 @@ class Site:
             lower=below.depth if below and below.role == place.role else 0,
             exits=exits,
             # A pass of this stack brings its lower levels up to date; one of another leaves its bonus token behind.
-            behind=1 + others + sum(each is None or each.role != place.role for each in above),
+            behind=min(1 + others + sum(each is None or each.role != place.role for each in above), TOKENS),
         )
 
 

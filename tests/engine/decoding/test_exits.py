@@ -33,9 +33,9 @@ WHOLE = Preset(
     "All",
     "Every level that may stand beside an exit.",
     (
-        Stage(Lookup(), Window(7)),
+        Stage(Lookup(), Window(3)),
         Stage(Head(), Window(3), fallback=True),
-        Stage(Exit(2 / 8, adapted=True), Window(3, entropy=5.0)),
+        Stage(Exit(2 / 8, adapted=True), Window(3, entropy=5.0), trimmed=True),
         Stage(Model("draft"), Window(3)),
         Stage(Exit(4 / 8, adapted=True)),
         Stage(Model("qualifier"), Window(1)),
@@ -49,16 +49,19 @@ CHAINS = [HISPEC, MIXED, *(part(WHOLE, *levels) for levels in ((), (LOW,), (1, D
 
 def several(preset: Preset, *, bonus: bool) -> Preset:
     """Return ``preset`` with a level in the middle that takes several turns."""
-    wide = replace(preset.stages[-2], window=Window(4), bonus=bonus)
+    wide = replace(preset.stages[-2], window=Window(6), bonus=bonus)
     return replace(preset, name=f"{preset.name}, several", stages=(*preset.stages[:-2], wide, preset.stages[-1]))
 
 
 SILENT = replace(HISPEC, name="silent", stages=tuple(replace(stage, bonus=False) for stage in HISPEC.stages))
-TAKING_TURNS = part(WHOLE, 0, LOW, guessing=2)  # below one who keeps what random models copy
-TAKING_TURNS = replace(
-    TAKING_TURNS, stages=(*TAKING_TURNS.stages[:2], replace(WHOLE.stages[-1], acceptance=Acceptance("likely", 40.0)))
-)
-ALONE = [TAKING_TURNS, *CHAINS[3:], HISPEC, MIXED, SILENT, several(HISPEC, bonus=True), several(HISPEC, bonus=False)]
+# Below one who keeps what random models copy; and below one who does so several times before the target is asked.
+EASY, OTHERS = Acceptance("likely", 40.0), part(WHOLE, 0, LOW, 5, guessing=2)
+TURNS = [
+    replace(preset, stages=(*preset.stages[:2], replace(preset.stages[2], acceptance=EASY), *preset.stages[3:]))
+    for preset in (part(WHOLE, 0, LOW, guessing=2), several(OTHERS, bonus=True))
+]
+STEPWISE = [several(HISPEC, bonus=True), several(HISPEC, bonus=False)]
+ALONE = [*TURNS, *CHAINS[3:], HISPEC, MIXED, SILENT, *STEPWISE]
 SETTINGS = {"greedy": Sampling(temperature=0), "drawn": Sampling(temperature=2.5, top_p=1, seed=4)}
 TEXT = [int(token) for token in torch.randint(4, 250, (20,), generator=torch.Generator().manual_seed(0))]
 TOKENS = 28
