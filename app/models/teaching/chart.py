@@ -11,6 +11,7 @@ from app.look.palette import Palette, blend
 from app.models.teaching.progress import Progress
 from app.models.teaching.wording import by_guess, ordinal
 from app.speculation.charts import DASHES
+from engine import words
 
 NOTHING = "How often its guesses are right is looked at as soon as it learns."
 LINES = 10  # lines of text it is high
@@ -103,7 +104,7 @@ class AgreementChart(QWidget):
         if self._progress is not None:
             below = QRectF(area.left(), area.bottom() + 0.3 * fit.height(), area.width(), fit.height())
             painter.drawText(below, Qt.AlignmentFlag.AlignLeft, "0")
-            painter.drawText(below, Qt.AlignmentFlag.AlignRight, f"{self._progress.order.minutes:g} min")
+            painter.drawText(below, Qt.AlignmentFlag.AlignRight, words.duration(60 * self._progress.order.minutes))
 
     def _name(self, painter: QPainter, names: list[tuple[QPointF, str]], area: QRectF) -> None:
         """Write what each line is, right of its end, the upper ones first; none over another."""

@@ -16,7 +16,7 @@ from app.models.library import starter_models, unlearn
 from app.models.model_dialogs import ModelDialogs, bring_up
 from app.models.model_picker import ModelPicker
 from app.models.teaching.line import TeachingLine
-from app.models.teaching.order import Order, begin_anew, give_questions, name_for, unfinished
+from app.models.teaching.order import Order, begin_anew, give_questions, has_questions, name_for, unfinished
 from app.models.teaching.page import TeachingPage
 from app.models.teaching.progress import Progress
 from app.models.teaching.teaching import Teaching
@@ -59,7 +59,7 @@ class TeachingDialogs(QObject):
         self._due: Path | None = None  # the model that has a drafter which is not loaded yet
         self.action = dialogs.menu.addAction("Teach it to draft…")
         self.action.triggered.connect(lambda: self.open(None))
-        self.line.clicked.connect(lambda: self.open(None))
+        self.line.clicked.connect(self.show_course)
         dialogs.library.listed.connect(lambda listing: self._sets.update(listing.sets))
         self.teaching.changed.connect(self._show)
         self.teaching.over.connect(self._over)
@@ -89,15 +89,21 @@ class TeachingDialogs(QObject):
 
     def open(self, models: ModelSet | None) -> None:
         """Show the course that is under way, or else ask what ``models`` are to be taught; None: those in use."""
-        progress = self.teaching.progress
-        if progress is not None and (not progress.over or not models):
+        progress, chosen = self.teaching.progress, models or self._chat.next_models
+        if progress is not None and not progress.over:
             self.page.watch(progress)
-        else:
-            chosen = models or self._left_models() or self._chat.next_models
-            if chosen is None:
-                return
+        elif chosen is not None:
             self._ask(self._order_for(chosen))
         bring_up(self.page)
+
+    def show_course(self) -> None:
+        """Show the course under way, the last one, or the one that was left."""
+        progress = self.teaching.progress
+        if progress is not None:
+            self.page.watch(progress)
+            bring_up(self.page)
+        else:
+            self.open(self._left_models())
 
     def offer_left(self) -> None:
         """Offer to go on with the course that the last run of the program left."""
@@ -131,10 +137,14 @@ class TeachingDialogs(QObject):
             return
         if self.page.choosing.anew:
             begin_anew(order)
-        if order.own:
+        self._start(order)
+
+    def _start(self, order: Order) -> None:
+        """Begin the course, its questions laid ready where the person's own are wanted."""
+        if order.own and not has_questions(order):
             self._archive.ask(lambda store: store.questions(), lambda found: self._with_questions(order, found))
         else:
-            self._start(order)
+            self._run(order)
 
     def _with_questions(self, order: Order, found: list[str]) -> None:
         try:
@@ -143,7 +153,11 @@ class TeachingDialogs(QObject):
             hint = "Make room on the disk, or teach it without your own questions."
             self.page.choosing.refuse(Failure(f"Your questions cannot be laid ready: {error.strerror or error}.", hint))
             return
-        self._start(order)
+        self._run(order)
+
+    def _run(self, order: Order) -> None:
+        self._settings.setValue(LEFT, order.text)
+        self.teaching.begin(order)
 
     def _ask_unlearn(self, role: str) -> None:
         more = "Answers come as they did before it was taught. To have it again, it must be taught again."
@@ -167,10 +181,6 @@ class TeachingDialogs(QObject):
         if left is not None and self._asked is not None:
             asked = left.asked
             self._start(replace(self._asked, what=asked.what, minutes=asked.minutes, own=asked.own))
-
-    def _start(self, order: Order) -> None:
-        self._settings.setValue(LEFT, order.text)
-        self.teaching.begin(order)
 
     def _go_on(self) -> None:
         progress = self.teaching.progress
@@ -217,9 +227,9 @@ class TeachingDialogs(QObject):
             came = (
                 "has learnt to draft, and answers faster." if progress.ended.kept else "was taught; it is not faster."
             )
-            self._toast.offer(f"{progress.order.title} {came}", "Show", lambda: self.open(None))
+            self._toast.offer(f"{progress.order.title} {came}", "Show", self.show_course)
         elif progress.failure is not None:
-            self._toast.offer(f"Teaching {progress.order.title} came to a stop.", "Show", lambda: self.open(None))
+            self._toast.offer(f"Teaching {progress.order.title} came to a stop.", "Show", self.show_course)
 
     def _load_due(self, *_: object) -> None:
         """Have the model that was taught offered with its drafter, and loaded with it, once no answer is written."""

@@ -83,6 +83,11 @@ def give_questions(order: Order, questions: list[str]) -> None:
     (order.folder / OWN).write_text(lines, encoding="utf-8")
 
 
+def has_questions(order: Order) -> bool:
+    """Tell whether the person's own questions lie there still."""
+    return (order.folder / OWN).is_file()
+
+
 def begin_anew(order: Order) -> None:
     """Forget what the course of ``order`` has learnt and written so far."""
     forget(order.folder)

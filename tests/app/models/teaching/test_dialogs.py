@@ -146,6 +146,8 @@ def test_a_course_that_was_left_is_offered(serve: Serve, qtbot: QtBot, settings:
     classroom.process.hear(News("learning", 0.2))
     classroom.dialogs.line.click()
     assert classroom.page.watching.isVisible()
+    classroom.dialogs.action.trigger()  # one at a time
+    assert classroom.page.watching.isVisible()
     classroom.process.ended("")
     classroom.qtbot.waitUntil(lambda: not classroom.dialogs.teaching.under_way)
     classroom.page.watching.again.click()
