@@ -168,7 +168,7 @@ class Application:
         models.teach_wanted.connect(teaching.open)
         window.topbar.teach_wanted.connect(lambda: teaching.open(None))
         teaching.preset_wanted.connect(lambda name: self.preferences.change(preset=name))
-        connect_queued((self.worker.working, teaching.teaching.give_way))
+        connect_queued((self.worker.working, teaching.teaching.give_way), (teaching.unload_wanted, self.worker.unload))
 
     def start(self, models: ModelSet) -> None:
         """Show the window, and only then begin to load ``models``."""

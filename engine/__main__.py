@@ -195,7 +195,7 @@ def _teach(arguments: argparse.Namespace) -> int:
     except UpdraftError as error:
         if not arguments.json:
             raise
-        steering.tell(Failed(error.sentence, error.hint))
+        steering.tell(Failed(error.sentence, error.hint, error.kind))
         return 1
     return 0
 

@@ -239,6 +239,11 @@ class EngineWorker(QObject):
             self.described.emit((("Engine", "did not answer; the log has the details"),))
 
     @Slot()
+    def unload(self) -> None:
+        """Give back what the session holds."""
+        self._drop()
+
+    @Slot()
     def leave(self) -> None:
         """Close the session and end the thread."""
         self._drop()

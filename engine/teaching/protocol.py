@@ -63,10 +63,11 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """It cannot go on: what happened and what to do about it."""
+    """It cannot go on: what happened and what to do about it; ``kind`` as of the error, "memory" where that lacks."""
 
     sentence: str
     hint: str
+    kind: str = ""
 
 
 Told = News | Said | Held | Stopped | Ended | Failed

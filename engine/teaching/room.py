@@ -22,6 +22,12 @@ APART = 0.6 * (1 << 30)  # of the device itself, and what lies between
 LEAST = 2  # layers of a model
 
 
+class NoRoom(DeviceError):  # noqa: N818 - a state of the machine, not a fault
+    """A course does not fit into the memory that is free."""
+
+    kind = "memory"
+
+
 def needed(target: Dimensions, kind: Kind, layers: int, batch: int, on: Device = "cuda") -> int:
     """Return the bytes that teaching one of ``kind`` takes ``on`` a device, target and all, ``batch`` tokens a step.
 
@@ -63,10 +69,10 @@ def fitting(target: Dimensions, kind: Kind, layers: int, batches: Iterable[int],
 
 
 def require(needs: int, free: int, name: str, on: Device = "cuda") -> None:
-    """Raise DeviceError where ``needs`` bytes are more than ``free``."""
+    """Raise NoRoom where ``needs`` bytes are more than ``free``."""
     if needs > free:
         whose, close = ("the GPU's", " that use the GPU") if on == "cuda" else ("the computer's", "")
-        raise DeviceError(
+        raise NoRoom(
             f"Teaching {name} takes {size(needs)} of {whose} memory, and {size(free)} are free.",
             f"Close other programs{close}, or teach a smaller model. In a terminal, --batch makes the steps smaller.",
         )

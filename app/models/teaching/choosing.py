@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.look.label import Label
-from app.models.page_parts import button, note, paragraph, small
+from app.models.page_parts import button, note, paragraph, row_of, small
 from app.models.teaching.order import Order, known
 from app.notices import Alert
 from app.threads.failure import Failure
@@ -48,6 +48,7 @@ MINUTES: Mapping[int, str] = {
     480: "8 hours",
 }
 USUAL = 30
+NO_ROOM = "memory"  # the kind of failure
 
 
 class Choosing(QWidget):
@@ -58,13 +59,14 @@ class Choosing(QWidget):
 
     begin_wanted = Signal()
     resume_wanted = Signal()
+    unload_wanted = Signal()  # so that there is memory to teach in
     unlearn_wanted = Signal(str)  # the role of a drafter that was taught here
 
     def __init__(self) -> None:
         super().__init__()
         self._order: Order | None = None
         self._left: Begun | None = None
-        self.alert = Alert()
+        self.alert, self.unload = Alert(), button("Unload the chat's model and try again")
         self.left_card, self.left, self.resume = QFrame(), paragraph(), button("Go on with it")
         self.taught = QVBoxLayout()
         self.cards = {name: KindCard(offered) for name, offered in OFFERED.items()}
@@ -78,6 +80,7 @@ class Choosing(QWidget):
         self._lay_out()
         self.begin.clicked.connect(self.begin_wanted)
         self.resume.clicked.connect(self.resume_wanted)
+        self.unload.clicked.connect(self.unload_wanted)
         self._kinds.buttonToggled.connect(lambda *_: self._show_known())
         self.cards[next(iter(OFFERED))].choice.setChecked(True)
 
@@ -118,9 +121,10 @@ class Choosing(QWidget):
         self.own.setEnabled(count > 0)
         self.own.setChecked(self.own.isChecked() and count > 0)
 
-    def refuse(self, failure: Failure | None) -> None:
-        """Say why it cannot be taught."""
+    def refuse(self, failure: Failure | None, *, loaded: bool = False) -> None:
+        """Say why it cannot be taught; ``loaded``: the chat has a model, which could make room."""
         self.alert.tell(failure)
+        self.unload.setVisible(failure is not None and failure.kind == NO_ROOM and loaded)
 
     def order(self) -> Order | None:
         """Return what was chosen, None before a model was shown."""
@@ -158,9 +162,10 @@ class Choosing(QWidget):
         rows = QVBoxLayout(self)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(10)
-        above: tuple[QWidget, ...] = (note(WHAT), self.alert, self.left_card)
-        for part in above:
-            rows.addWidget(part)
+        rows.addWidget(note(WHAT))
+        rows.addWidget(self.alert)
+        rows.addLayout(row_of(self.unload))
+        rows.addWidget(self.left_card)
         rows.addLayout(self.taught)
         for card in self.cards.values():
             rows.addWidget(card)

@@ -33,10 +33,12 @@ LEFT = "teaching/left"  # in the settings: the order of a course that did not co
 class TeachingDialogs(QObject):
     """Opens the page over ``window`` and does what is chosen on it.
 
-    ``preset_wanted`` carries the name of the method by which the model in use is to answer.
+    ``preset_wanted`` carries the name of the method by which the model in use is to answer; ``unload_wanted`` asks the
+    engine to give back what it has loaded.
     """
 
     preset_wanted = Signal(str)
+    unload_wanted = Signal()
 
     def __init__(
         self,
@@ -79,6 +81,7 @@ class TeachingDialogs(QObject):
             page = self._page = TeachingPage(self._palette, self._window)
             page.choosing.begin_wanted.connect(self._begin)
             page.choosing.resume_wanted.connect(self._resume)
+            page.choosing.unload_wanted.connect(self._make_room)
             page.choosing.unlearn_wanted.connect(self._ask_unlearn)
             page.watching.pause_wanted.connect(self.teaching.pause)
             page.watching.go_on_wanted.connect(self._go_on)
@@ -128,7 +131,7 @@ class TeachingDialogs(QObject):
 
     def _ask(self, order: Order, refused: Failure | None = None) -> None:
         self._asked = order
-        self.page.ask(order, refused)
+        self.page.ask(order, refused, loaded=self._chat.engine is Engine.READY)
         self._archive.ask(lambda store: len(store.questions()), self.page.choosing.show_questions)
 
     def _begin(self) -> None:
@@ -158,6 +161,13 @@ class TeachingDialogs(QObject):
     def _run(self, order: Order) -> None:
         self._settings.setValue(LEFT, order.text)
         self.teaching.begin(order)
+
+    def _make_room(self) -> None:
+        """Have the chat's model unloaded, and begin once more what did not fit beside it."""
+        if self._asked is not None and not self._chat.busy and self._chat.engine is Engine.READY:
+            self._chat.set_engine(Engine.DOWN)  # the next question loads it again
+            self.unload_wanted.emit()
+            self._start(self._asked)
 
     def _ask_unlearn(self, role: str) -> None:
         more = "Answers come as they did before it was taught. To have it again, it must be taught again."
@@ -215,7 +225,8 @@ class TeachingDialogs(QObject):
     def _over(self, progress: Progress) -> None:
         self._settings.remove(LEFT)
         if progress.failure is not None and not progress.tokens and not progress.looks and self._page is not None:
-            self._ask(progress.order, Failure(progress.failure.sentence, progress.failure.hint))
+            said = progress.failure
+            self._ask(progress.order, Failure(said.sentence, said.hint, kind=said.kind))
         if progress.ended is not None and progress.ended.kept:
             self._due = progress.order.target
             self._load_due()

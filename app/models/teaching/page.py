@@ -40,12 +40,15 @@ class TeachingPage(QDialog):
         whole.addLayout(foot)
         make_room(self, 640, 740)
 
-    def ask(self, order: Order, refused: Failure | None = None) -> None:
-        """Ask what the model of ``order`` is to be taught; ``refused``: why what was asked last cannot be."""
+    def ask(self, order: Order, refused: Failure | None = None, *, loaded: bool = False) -> None:
+        """Ask what the model of ``order`` is to be taught; ``refused``: why what was asked last cannot be.
+
+        ``loaded``: the chat has a model in memory.
+        """
         self.title.setText(f"Teach {order.title} to draft")
         self.choosing.show_model(order, unfinished(order.target))
         self.choosing.show_taught(taught_here(order.target))
-        self.choosing.refuse(refused)
+        self.choosing.refuse(refused, loaded=loaded)
         self._turn_to(self.choosing)
         self.choosing.cards[self.choosing.what].choice.setFocus()
 

@@ -106,6 +106,22 @@ def test_what_does_not_fit_is_refused_where_it_was_asked_for(classroom: Classroo
     classroom.end_with(Failed("It takes 8.9 GB, and 5.1 GB are free.", "Close other programs."))
     assert classroom.page.choosing.isVisible()
     assert classroom.page.choosing.alert.sentence.text() == "It takes 8.9 GB, and 5.1 GB are free."
+    assert not classroom.page.choosing.unload.isVisible()  # what does not fit is not memory, as far as is known
+
+
+def test_a_model_that_is_in_the_way_makes_room_until_it_is_asked_again(classroom: Classroom) -> None:
+    """Guards against a refusal whose only cause is the window's own model."""
+    classroom.begin()
+    classroom.end_with(Failed("It takes 8.9 GB, and 5.1 GB are free.", "Close other programs.", "memory"))
+    asked = classroom.process.asked
+    classroom.page.choosing.unload.click()
+    classroom.qtbot.waitUntil(lambda: classroom.session.closed)
+    assert len(classroom.made) == 2
+    assert classroom.process.asked == asked
+    with classroom.qtbot.waitSignal(classroom.running.chat.answered):
+        classroom.running.chat.send("Hello")
+    assert classroom.running.chat.engine is Engine.READY
+    assert classroom.session.asked
 
 
 def test_it_gives_way_to_an_answer(classroom: Classroom) -> None:
