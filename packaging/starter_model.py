@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # there are no packages yet where set-up begins
     from filelock import FileLock
 
 READY, TRIED = "starter", "starter tried"  # steps on record: where it lies; when it could not be had
-STUDENTS = Path("assets", "smollm2")  # of a checkout: what its smaller models are made of
+STUDENTS = Path("assets", "starter")  # of a checkout: what its smaller models are made of
 UNUSED = 14 * 86400  # seconds after which smaller models of another version are removed, where it was not begun
 AGAIN = 3600  # seconds until a start tries again to fetch what could not be had
 NAME = "the starter model, SmolLM2-135M-Instruct"

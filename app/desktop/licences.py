@@ -57,7 +57,7 @@ def components(starter: Path) -> list[Component]:
 def own(starter: Path) -> list[Component]:
     """Return Updraft itself and what is no package: its font, the model in ``starter`` and what drafts for it."""
     apache = (ROOT / "LICENSE").read_text("utf-8")
-    smaller = f"{asset('smollm2', 'NOTICE').read_text('utf-8')}\n{apache}"
+    smaller = f"{asset('starter', 'NOTICE').read_text('utf-8')}\n{apache}"
     here = [
         Component("Updraft", VERSION, "Apache-2.0", apache),
         Component("Inter", "font", "OFL-1.1", asset("fonts", "Inter-LICENSE.txt").read_text("utf-8")),

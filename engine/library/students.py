@@ -1,6 +1,6 @@
 """The starter's smaller models: what a checkout holds of them, and the folders that set-up makes of it.
 
-A checkout holds their layers (assets/smollm2). They read and write by the target's own embedding and its tokenizer,
+A checkout holds their layers (assets/starter). They read and write by the target's own embedding and its tokenizer,
 which are put in where the target is prepared. A drafter that reads the target is whole as it is.
 """
 
@@ -38,7 +38,7 @@ of it, to guess ahead for it, and stores it as NF4.
 
 def source() -> Path:
     """Return where the checkout keeps them; there may be nothing."""
-    return Path(str(files("assets") / "smollm2"))
+    return Path(str(files("assets") / "starter"))
 
 
 def mark(place: Path) -> str:

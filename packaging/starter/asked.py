@@ -19,7 +19,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import corpus
-from phrases import PHRASES
+
+SUBJECTS = Path(__file__).with_name("subjects.txt")  # our own, one a line
 
 HELD_OUT = 100
 LONGEST = 520  # characters
@@ -189,7 +190,7 @@ def prompts(folder: Path, *, free: bool = False) -> Iterator[str]:
         asked = dict.fromkeys(_first(record) for record in records[source])
         yield from chance.sample(list(asked), min(most, len(asked)))
     subjects = [] if free else [_subject(_first(record)) for record in records["enwiki_whatis"]]
-    subjects += [*PHRASES["topics"], *PHRASES["steps"], *PHRASES["ideas"]]
+    subjects += SUBJECTS.read_text("utf-8").splitlines()
     for _ in range(9_000):
         yield _filled(chance.choice(ABOUT), subjects, chance)
     texts = records["classic_books" if free else "enwiki_2015"]

@@ -1,6 +1,6 @@
 """Make what the starter drafts with: every kind taught by ``python -m engine teach``, one after another, and packed.
 
-    PYTHONPATH=. python packaging/starter/make.py --model DIR --work DIR --out assets/smollm2
+    PYTHONPATH=. python packaging/starter/make.py --model DIR --work DIR --out assets/starter
     ... --kinds qualifier --minutes 5 --initial DIR     # one alone, begun with the layers of the one in DIR
     ... --pack                                          # only pack what lies in --work
 
@@ -48,7 +48,7 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, help="the prepared starter")
     parser.add_argument("--work", type=Path, required=True, help="folder for what is made, in 16 bits")
-    parser.add_argument("--out", type=Path, required=True, help="where it goes packed: assets/smollm2")
+    parser.add_argument("--out", type=Path, required=True, help="where it goes packed: assets/starter")
     parser.add_argument("--kinds", nargs="+", choices=ROLES, default=KINDS, help="which (default: %(default)s)")
     parser.add_argument("--minutes", type=float, default=9.0, help="for each kind (default: %(default)s)")
     parser.add_argument("--prompts", type=Path, help="others than those that come along")

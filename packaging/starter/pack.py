@@ -1,6 +1,6 @@
 """Puts what ``python -m engine teach`` made among the starter's, small: matrices as NF4, the rest as float32.
 
-    PYTHONPATH=. python packaging/starter/pack.py MADE assets/smollm2/exits
+    PYTHONPATH=. python packaging/starter/pack.py MADE assets/starter/exits
 
 Writes the description and the card beside it, and students.json in the folder above anew. Of a model, whose embedding
 and head are the starter's own, only the layers, in files of no more than 15 MiB.

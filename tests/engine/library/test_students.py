@@ -142,7 +142,7 @@ def test_what_is_not_whole_makes_nothing(target: Path, checkout: Path, wrong: st
 
 def test_the_checkout_holds_what_its_list_says() -> None:
     """Guards: weights changed without their list, which every set-up would refuse; a repository that swells."""
-    place = Path(str(files("assets") / "smollm2"))
+    place = Path(str(files("assets") / "starter"))
     students._check(place)
     listed = json.loads((place / students.LIST).read_text())["files"]
     found = [file for role in students.roles(place) for file in (place / role).iterdir()]
