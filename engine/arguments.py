@@ -82,7 +82,9 @@ def _add_bench_options(command: argparse.ArgumentParser) -> None:
 
 def _add_shape_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--shape", help="random weights of a known shape, acceptance simulated: llama-3.1-8b, qwen3-8b, …"
+        "--shape",
+        help="random weights of a known shape, acceptance simulated: llama-3.1-8b, qwen3-8b, …; "
+        "bench auto: costs and agreement as measured or published, no model: llama-3.1-8b, starter-cpu, starter-h200",
     )
     command.add_argument(
         "--rates",
@@ -106,6 +108,9 @@ def _add_paper_options(command: argparse.ArgumentParser) -> None:
     names = ["hispec", "hsd", "pyramidsd", "policies", "auto"]
     papers.add_argument(
         "--grid", choices=["all", "few"], default="all", help="bench auto: windows of the fixed chains (default: all)"
+    )
+    papers.add_argument(
+        "--load", action="store_true", help="bench auto: other programs take half the machine now and then"
     )
     papers.add_argument("--papers", nargs="+", choices=names, default=[], help="which (default: all)")
     papers.add_argument(

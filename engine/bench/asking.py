@@ -101,13 +101,18 @@ def _compared(arguments: argparse.Namespace, sampling: Sampling, say: Say, opene
 
 
 def _chosen(arguments: argparse.Namespace, sampling: Sampling, say: Say, opened: Opened) -> Found:
+    if arguments.shape is not None:
+        from engine.bench.worlds import choose
+
+        return choose(arguments.shape, say, load=arguments.load)
     from engine.bench.papers.questions import picked, read, shipped
 
     questions = shipped() if arguments.questions is None else read(arguments.questions)
     questions = picked(questions, arguments.categories, arguments.limit)
     from engine.bench.auto import compare_auto
 
-    return compare_auto(opened(arguments), questions, sampling, arguments.max_tokens, say, arguments.grid)
+    asked = questions, sampling, arguments.max_tokens, say, arguments.grid, arguments.presets
+    return compare_auto(opened(arguments), *asked, load=arguments.load)
 
 
 def _taught(arguments: argparse.Namespace, _sampling: Sampling, say: Say, _opened: Opened) -> Found:

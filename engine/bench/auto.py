@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
+from engine.bench.load import Load
 from engine.bench.papers.questions import Question
 from engine.config import PRESETS, Preset, Sampling
 from engine.decoding.planning.gathering import bottoms_of, gathered, preset_of
@@ -19,6 +20,8 @@ from engine.session import Session
 WINDOWS: Mapping[str, tuple[int, ...]] = {"all": (1, 2, 4, 7), "few": (2,)}  # of the fixed chains
 SIFTING: Mapping[str, tuple[int, ...]] = {"all": (2, 4), "few": (2,)}  # of levels that judge in the middle
 AUTO, PLAIN = "Auto", "Target"
+KEPT = "Auto, by what it knows then"  # of the same questions once more
+LOADED = 2  # every so manieth question is answered while other programs take half the machine, if that is asked for
 FRESH = 2  # replies of auto that are counted by themselves: it settles in them
 ANSWERED = 8  # tokens of an answer that counts
 
@@ -51,7 +54,7 @@ class AutoReport:
     @property
     def fixed(self) -> list[str]:
         """The fixed chains, the fastest first."""
-        return sorted(self.answers.keys() - {AUTO}, key=lambda name: -self.pace(name))
+        return sorted(self.answers.keys() - {AUTO, KEPT}, key=lambda name: -self.pace(name))
 
     @property
     def categories(self) -> list[str]:
@@ -68,6 +71,9 @@ class AutoReport:
             plain, best = self.pace(PLAIN, None, start), self.pace(self.fixed[0], None, start)
             auto = self.pace(AUTO, None, start)
             lines.append(f"{what:<46}{auto:>9.1f}{auto / plain:>9.2f}x{auto / best:>8.2f} of the best fixed chain")
+        if KEPT in self.answers:
+            plain, best, auto = self.pace(PLAIN), self.pace(self.fixed[0]), self.pace(KEPT)
+            lines.append(f"{KEPT:<46}{auto:>9.1f}{auto / plain:>9.2f}x{auto / best:>8.2f} of the best fixed chain")
         lines += ["", f"{'category':<24}{'plain':>8}{'auto':>8}{'of plain':>10}{'of the best there':>20}"]
         for name in self.categories:
             plain, auto = self.pace(PLAIN, name), self.pace(AUTO, name)
@@ -97,30 +103,54 @@ def compare_auto(
     max_tokens: int,
     say: Callable[[str], None],
     grid: str = "all",
+    presets: Sequence[str] = (),
+    *,
+    load: bool = False,
 ) -> AutoReport:
-    """Answer the first turn of every question plainly, through every fixed chain of ``grid``, and by auto."""
-    report = AutoReport(f"{session.models.name}, {session.how}, {max_tokens} tokens an answer")
-    chains = {**dict(fixed_chains(session, grid)), AUTO: PRESETS["auto"]}
+    """Answer the first turn of every question plainly, through every fixed chain of ``grid``, and by auto.
+
+    ``presets``: methods by name, instead of the grid. ``load``: while every second question is answered, other programs
+    take half the machine.
+    """
+    words = ", every second one under load" if load else ""
+    report = AutoReport(f"{session.models.name}, {session.how}, {max_tokens} tokens an answer{words}")
+    named = {PRESETS[name].title: PRESETS[name] for name in presets if name not in ("plain", "auto")}
+    chains = {PLAIN: PRESETS["plain"], **(named if presets else dict(fixed_chains(session, grid)))}
+    chains[AUTO] = PRESETS["auto"]
     keyed = sampling if sampling.seed is not None else replace(sampling, seed=1)  # so that all write the same
     texts: dict[str, list[str]] = {name: [] for name in chains}
-    for name, question in _turns(session, list(chains), questions, say):
-        for _ in session.prepare(chains[name]):  # as the program does when it loads, and between replies
-            pass
-        plans = list[Planned]()
-        for event in session.reply(
-            [("user", question.turns[0])], preset=chains[name], sampling=keyed, max_tokens=max_tokens
-        ):
-            if isinstance(event, Planned):
-                plans.append(event)
-            elif isinstance(event, Finished):
-                texts[name].append(event.text)
-                counted = event.tokens if event.tokens >= ANSWERED else 0
-                report.answers.setdefault(name, []).append(Timed(question.category, counted, event.seconds))
-        if plans:
-            report.changes.append(len(plans) - 1)
-            report.ended.append(plans[-1].chain)
+    with Load(session.device) as others:
+        for name, question in _turns(session, list(chains), questions, say):
+            others.set(on=load and questions.index(question) % LOADED == 1)
+            _answer(session, name, chains[name], question, keyed, max_tokens, report, texts[name])
     report.strays = sum(a != b for a, b in zip(texts[AUTO], texts[PLAIN], strict=True))
     return report
+
+
+def _answer(
+    session: Session,
+    name: str,
+    preset: Preset,
+    question: Question,
+    sampling: Sampling,
+    max_tokens: int,
+    report: AutoReport,
+    texts: list[str],
+) -> None:
+    """Answer one ``question`` by the chain of that ``name``, for the ``report``."""
+    for _ in session.prepare(preset):  # as the program does when it loads, and between replies
+        pass
+    plans, asked = list[Planned](), [("user", question.turns[0])]
+    for event in session.reply(asked, preset=preset, sampling=sampling, max_tokens=max_tokens):
+        if isinstance(event, Planned):
+            plans.append(event)
+        elif isinstance(event, Finished):
+            texts.append(event.text)
+            counted = event.tokens if event.tokens >= ANSWERED else 0
+            report.answers.setdefault(name, []).append(Timed(question.category, counted, event.seconds))
+    if plans:
+        report.changes.append(len(plans) - 1)
+        report.ended.append(plans[-1].chain)
 
 
 def _turns(

@@ -13,12 +13,15 @@ from functools import partial
 from itertools import pairwise, product
 from typing import Any
 
+from engine.bench.auto import AUTO, KEPT, AutoReport, Timed
 from engine.bench.papers.questions import CATEGORIES
 from engine.bench.reality import PLAIN, TOP, Reality, Told
 from engine.config import Exit, Head, Lookup, Model, Source
 from engine.decoding.planning.gathering import bottoms_of
 from engine.decoding.planning.planner import Planner
+from engine.decoding.planning.reasons import chain_in_words
 from engine.decoding.planning.search import Chain
+from engine.errors import SettingError
 
 COPY, HEAD, DRAFT, MIDDLE, EIGHTH, QUARTER = (
     Lookup(),
@@ -182,18 +185,18 @@ def chains_of(real: Reality) -> Iterator[Chain]:
 class Found:
     """Seconds and tokens of answers by category, and how often the levels at work changed within each answer."""
 
-    answers: list[tuple[str, int, float]] = field(default_factory=list)
+    answers: list[Timed] = field(default_factory=list)
     changes: list[int] = field(default_factory=list)
 
     def add(self, category: str, told: Told, seconds: float) -> None:
         """Take in an answer, reading included."""
-        self.answers.append((category, sum(len(round_.settled) for _, round_ in told), seconds))
+        self.answers.append(Timed(category, sum(len(round_.settled) for _, round_ in told), seconds))
         self.changes.append(sum(a.sources != b.sources for (a, _), (b, _) in pairwise(told)))
 
     def pace(self, category: str | None = None, start: int = 0, end: int | None = None) -> float:
         """Return seconds a token."""
-        found = [one for one in self.answers[start:end] if category in (None, one[0])]
-        return sum(seconds for *_, seconds in found) / sum(tokens for _, tokens, _ in found)
+        found = [one for one in self.answers[start:end] if category in (None, one.category)]
+        return sum(one.seconds for one in found) / sum(one.tokens for one in found)
 
 
 def answered(real: Reality, questions: Sequence[Ask], write: Callable[[Ask], Told]) -> Found:
@@ -221,3 +224,32 @@ def by_auto(real: Reality, questions: Sequence[Ask], planner: Planner | None = N
     planner = planner or real.planner()
     known = planner
     return answered(real, questions, lambda ask: real.reply(known, TOKENS, ask.prompt)), planner
+
+
+def choose(name: str, say: Callable[[str], None], *, load: bool = False, seed: int = 1) -> AutoReport:
+    """Answer some questions of every category in the world of that ``name``, by fixed chains, by auto, and once more.
+
+    ``load``: for two seconds of four everything takes twice as long. Raises SettingError for an unknown world.
+    """
+    if name not in WORLDS:
+        raise SettingError(f"{name} is not a world that is known.", f"Choose one of {', '.join(WORLDS)}.")
+    others: dict[str, Any] = {"load": _now_and_then} if load else {}
+    questions, made = asks(seed), WORLDS[name]
+    words = ", for two seconds of four under load" if load else ""
+    report = AutoReport(f"{name}, simulated{words}, {TOKENS} tokens an answer, reading included")
+    for chain in chains_of(made()):
+        windows = f", {chain.windows[1]} sifted" if len(chain.windows) > 1 else ""
+        title = f"{chain_in_words(chain)}{windows}"
+        say(title)
+        report.answers[title] = by_fixed(made(seed=seed, **others), chain, questions).answers
+    say(AUTO)
+    real = made(seed=seed, **others)
+    found, planner = by_auto(real, questions)
+    again, _ = by_auto(real, questions, planner)
+    report.answers |= {AUTO: found.answers, KEPT: again.answers}
+    report.changes, report.ended = [*found.changes, *again.changes], [chain_in_words(planner.best or PLAIN)]
+    return report
+
+
+def _now_and_then(at: float) -> float:
+    return 2.0 if int(at / 2) % 2 else 1.0

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from engine.bench.auto import compare_auto, fixed_chains
+from engine.bench.load import Load
 from engine.bench.papers.questions import Question
 from engine.config import ModelSet, Sampling
 from engine.session import Session
@@ -23,3 +26,21 @@ def test_auto_beside_every_fixed_chain(family: ModelSet) -> None:
     assert {len(found) for found in report.answers.values()} == {2}
     assert json.loads(json.dumps(report.to_json()))["ended"] == report.ended
     assert "of the best fixed chain" in report.table()
+
+
+def test_auto_beside_methods_by_name_under_load(family: ModelSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Guards: programs that go on taking the machine when all is measured; others than those that were named."""
+    session = finish(Session.open(ModelSet.alone("x", family.target), "cpu", threads=1))
+    questions = [Question(n, "qa", ("Once upon a time",)) for n in range(2)]
+    asked = questions, Sampling(temperature=0, seed=1), 8, lambda _: None, "all", ["plain", "lookup"]
+    states = list[bool]()
+
+    def turned(load: Load, *, on: bool) -> None:
+        states.append(on)
+        setting(load, on=on)
+
+    setting = Load.set
+    monkeypatch.setattr(Load, "set", turned)
+    report = compare_auto(session, *asked, load=True)
+    assert set(report.answers) == {"Target", "Lookup", "Auto"}
+    assert states == [False] * 3 + [True] * 3 + [False], "all answer a question under the same load"

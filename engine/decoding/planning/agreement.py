@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from math import sqrt
 from types import MappingProxyType
 
-from engine.config import Source
+from engine.config import TARGET, Model, Source
 
 PLACES = 8  # in a window that are told apart; those beyond are as the last
 FADE = 0.99  # of what was counted, a token: what a chat is about changes
 # What is thought before a token was seen, by the kind of what guesses, and how many tokens outweigh it.
 UNSEEN: Mapping[str, float] = MappingProxyType({"head": 0.6, "block": 0.6, "exit": 0.45, "model": 0.65})
 DOUBT = 2.0
+SAID = 6.0  # tokens that outweigh what a card says of a drafter's guesses
 FALLING, LIKE = 0.96, 4.0  # a place is thought a little worse than the one before it, until so many tokens outweigh it
 SUREST = 0.995
 
@@ -22,9 +23,10 @@ Pair = tuple[Source, Source]
 
 @dataclass(slots=True)
 class Agreements:
-    """The [kept, seen] tokens of pairs of levels, by place; fading."""
+    """The [kept, seen] tokens of pairs of levels, by place; fading. ``told``: what is said of the target as judge."""
 
     counts: dict[Pair, list[list[float]]] = field(default_factory=dict)
+    told: Mapping[Source, tuple[float, ...]] = field(default_factory=dict)
 
     def learn(self, low: Source, high: Source, kept: int, *, fell: bool) -> None:
         """Count that ``high`` kept so many tokens of ``low`` in a row; ``fell``: and rejected the next."""
@@ -46,8 +48,11 @@ class Agreements:
 
     def shares(self, low: Source, high: Source, hope: float = 0.0) -> tuple[float, ...]:
         """Return how likely a token is kept at each place; ``hope``: by so many standard errors more than is known."""
-        thought, weight, found = self._unseen(low, high), DOUBT, []
+        told = self.told.get(low, ()) if high == Model(TARGET) else ()
+        thought, weight, found = self._unseen(low, high), DOUBT, list[float]()
         for kept, seen in self.counts.get((low, high), [[0.0, 0.0]] * PLACES):
+            if len(found) < len(told):
+                thought, weight = told[len(found)], SAID
             thought = (kept + weight * thought) / (seen + weight)
             error = sqrt(thought * (1 - thought) / (seen + weight))
             found.append(max(0.01, min(thought + hope * error, SUREST)))

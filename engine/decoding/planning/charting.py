@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from engine.config import TARGET, Model, ModelSet, Preset, Role, Source, Stage
+from engine.decoding.planning.cards import cards_of
 from engine.decoding.planning.costs import ACROSS, WIDER, WIDER_ON_CPU, Costs, sizes_of
 from engine.decoding.planning.course import Course
 from engine.decoding.planning.gathering import EXITS, gathered, without
@@ -48,13 +49,18 @@ class Ground(Protocol):
 class Chart:
     """What planned replies of one set of models go by. ``plans``: what is known of them from before.
 
-    ``unfit``: levels that cannot be had, and why: what makes answers faster is no reason to give none.
+    ``unfit``: levels that cannot be had, and why: what makes answers faster is no reason to give none. ``cards``: what
+    drafters say of themselves.
     """
 
     models: ModelSet
     plans: Plans
     on_cpu: bool
     unfit: dict[Source, str] = field(default_factory=dict)
+    cards: Mapping[Source, tuple[float, ...]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.cards = cards_of(self.models)
 
     def course(
         self, preset: Preset, ground: Ground, way: str, *, now: bool = False, empty: bool = False
@@ -85,6 +91,7 @@ class Chart:
             picky=ground.how == "eager",
             reach=OVER_THE_BUS if bus else Reach(),
         )
+        planner.beliefs.agreements.told = self.cards
         course = Course.of(planner, whole, recorded=ground.how == "graphs")
         ready = course.among(ground.ready) if now and course.recorded else None
         if ready is not None and (any(chain.guessers for chain in ready.chains) or (ready.chains and planner.timed)):
