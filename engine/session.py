@@ -211,7 +211,7 @@ class Session:
             self._threads.apply()  # another session may have set its own
         self._planned = preset if preset.planned else None
         if preset.planned:
-            return (yield from self._chart.course(preset, self._loaded, self._way, now=now, empty=not self._tape))
+            return (yield from self._chart.course(preset, self._loaded, self._way, now=now, held=len(self._tape)))
         yield from self._loaded.prepare(preset)
         return None
 

@@ -454,7 +454,8 @@ def test_a_fresh_model_is_timed_before_its_first_reply(family: ModelSet, how: Ho
     session = finish(Session.open(family, "cpu", how, threads=1, weights="exact"))
     plain = ask(session, preset="plain")
     fresh = finish(Session.open(family, "cpu", how, threads=1, weights="exact"))
-    list(fresh.prepare(PRESETS["hsd"]))
+    assert finished(ask(fresh, preset="plain")).text == finished(plain).text
+    list(fresh.prepare(PRESETS["hsd"]))  # chosen in the middle of a conversation, which is read again then
     (planner,) = fresh._chart.plans._planners.values()
     timed = {(who, kind) for who, _, kind in planner.beliefs.costs.known}
     assert timed >= {(Model("target"), "judge"), (Model("draft"), "first")}

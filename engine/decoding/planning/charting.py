@@ -19,6 +19,8 @@ from engine.errors import UpdraftError
 from engine.events import Loading
 from engine.model import Transformer
 
+LONG = 500  # tokens of a conversation that is not read once more
+
 
 class Ground(Protocol):
     """What loads models and records chains."""
@@ -63,16 +65,18 @@ class Chart:
         self.cards = cards_of(self.models)
 
     def course(
-        self, preset: Preset, ground: Ground, way: str, *, now: bool = False, empty: bool = False
+        self, preset: Preset, ground: Ground, way: str, *, now: bool = False, held: int = LONG
     ) -> Generator[Loading, None, Course]:
         """Return what a reply by ``preset`` may run, loaded, recorded and timed; yields Loading.
 
         ``way``: names the target, the device and the way it runs there. ``now``: an answer is waited for, so what has
-        yet to be recorded is left out, where something is ready. ``empty``: no conversation is in any cache, so rounds
-        may be run there to time what never ran; what they show to pay is recorded and timed as well.
+        yet to be recorded is left out, where something is ready. ``held``: how long the conversation is that caches may
+        hold. Where there is none, or a short one and time to read it again, rounds are run to time what never ran; what
+        they show to pay is recorded and timed as well.
         """
         course = yield from self._course(preset, ground, way, now=now)
-        if empty and rehearse(course, ground.runner) and not now:
+        short = held < (1 if now else LONG)
+        if short and rehearse(course, ground.runner) and not now:
             course = yield from self._course(preset, ground, way)
             rehearse(course, ground.runner)
         return course

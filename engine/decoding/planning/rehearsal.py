@@ -42,9 +42,9 @@ class Scene(Protocol):
 
 
 def rehearse(course: Course, scene: Scene) -> bool:
-    """Time the chains of ``course`` that never ran, whatever caches hold; return whether there were any."""
+    """Time the chains of ``course`` that never ran, forgetting whatever caches hold; return whether there were any."""
     chains = list(untimed(course))
-    if not chains:
+    if not chains or course.planner.rounds:  # whose replies have told of what was worth a trial
         return False
     began = time.perf_counter()
     for _ in range(1 + course.recorded):  # what is new to a GPU takes longer once
