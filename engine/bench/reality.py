@@ -82,6 +82,7 @@ class Reality:
             levels = [stage.source for stage in course.whole.stages]
             for chain in untimed(course):
                 self._rehearsed(chain, planner, levels)
+            planner.reconsider()
             planner.catching = self.launching * 0.4
         return planner
 

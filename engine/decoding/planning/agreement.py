@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from math import sqrt
 from types import MappingProxyType
@@ -17,15 +17,22 @@ DOUBT = 2.0
 SAID = 6.0  # tokens that outweigh what a card says of a drafter's guesses
 FALLING, LIKE = 0.96, 4.0  # a place is thought a little worse than the one before it, until so many tokens outweigh it
 SUREST = 0.995
+GOES_ON, SURE = 0.4, 0.85  # of what stops once it is unsure: how often it goes on, and what it guesses then is right
 
 Pair = tuple[Source, Source]
 
 
 @dataclass(slots=True)
 class Agreements:
-    """The [kept, seen] tokens of pairs of levels, by place; fading. ``told``: what is said of the target as judge."""
+    """The [kept, seen] tokens of pairs of levels, by place; fading. ``told``: what is said of the target as judge.
+
+    ``stopping``: levels that stop before their window is full, once they are unsure; ``lasting``: how often such went
+    on, of how many times they could have, by the tokens they had guessed.
+    """
 
     counts: dict[Pair, list[list[float]]] = field(default_factory=dict)
+    stopping: Set[Source] = frozenset()
+    lasting: dict[Source, list[list[float]]] = field(default_factory=dict)
     told: Mapping[Source, tuple[float, ...]] = field(default_factory=dict)
 
     def learn(self, low: Source, high: Source, kept: int, *, fell: bool) -> None:
@@ -34,6 +41,24 @@ class Agreements:
         for place in range(kept + fell):
             count = places[min(place, PLACES - 1)]
             count[:] = FADE * count[0] + (place < kept), FADE * count[1] + 1
+
+    def lasted(self, source: Source, tokens: int, window: int) -> None:
+        """Count that ``source`` guessed so many ``tokens`` of a ``window``."""
+        places = self.lasting.setdefault(source, [[0.0, 0.0] for _ in range(PLACES)])
+        for place in range(1, min(tokens + 1, window, PLACES)):
+            count = places[place]
+            count[:] = FADE * count[0] + (tokens > place), FADE * count[1] + 1
+
+    def lengths(self, source: Source, window: int) -> Mapping[int, float]:
+        """Return how likely ``source`` guesses how many tokens."""
+        if source not in self.stopping:
+            return {window: 1.0}
+        known, found, reached = self.lasting.get(source, [[0.0, 0.0]] * PLACES), dict[int, float](), 1.0
+        for place in range(1, window):
+            went, could = known[min(place, PLACES - 1)]
+            on = (went + DOUBT * GOES_ON) / (could + DOUBT)
+            found[place], reached = reached * (1 - on), reached * on
+        return found | {window: reached}
 
     def fade(self, share: float) -> None:
         """Let what is known count for only a ``share`` of what it did."""
@@ -51,12 +76,12 @@ class Agreements:
         told = self.told.get(low, ()) if high == Model(TARGET) else ()
         thought, weight, found = self._unseen(low, high), DOUBT, list[float]()
         for kept, seen in self.counts.get((low, high), [[0.0, 0.0]] * PLACES):
-            if len(found) < len(told):
+            if len(found) < (1 if low in self.stopping else len(told)) <= len(told):
                 thought, weight = told[len(found)], SAID
             thought = (kept + weight * thought) / (seen + weight)
             error = sqrt(thought * (1 - thought) / (seen + weight))
             found.append(max(0.01, min(thought + hope * error, SUREST)))
-            thought, weight = FALLING * thought, LIKE
+            thought, weight = SURE if low in self.stopping else FALLING * thought, LIKE
         return tuple(found)
 
     def _unseen(self, low: Source, high: Source) -> float:

@@ -69,6 +69,8 @@ class Beliefs:
         judge = levels[level]
         low = levels[judged[0].level] if judge == chain.judges[0] else _below(chain, judge)
         at = next((i for i, token in enumerate(judged) if token.rejected_by == level), None)
+        if chain.guessers and low == chain.guessers[-1] and judge == chain.judges[0]:
+            self.agreements.lasted(low, len(judged), chain.windows[0])
         if low is not None and low.passes:
             self.agreements.learn(low, judge, len(judged) if at is None else at, fell=at is not None)
 
@@ -125,7 +127,15 @@ class View:
                     rest -= copy.chance
         if not last.passes:
             return [*ways, Guess({0: 1.0}, _nothing, (), rest)]
-        return [*ways, Guess({window: 1.0}, self.beliefs.costs.guessing(last), self.agreement(last, judge), rest)]
+        return [
+            *ways,
+            Guess(
+                self.beliefs.agreements.lengths(last, window),
+                self.beliefs.costs.guessing(last),
+                self.agreement(last, judge),
+                rest,
+            ),
+        ]
 
     def cost(self, judge: Source, below: Source | None) -> Cost:
         """See World."""

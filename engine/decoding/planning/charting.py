@@ -95,7 +95,9 @@ class Chart:
             picky=ground.how == "eager",
             reach=OVER_THE_BUS if bus else Reach(),
         )
-        planner.beliefs.agreements.told = self.cards
+        agreements, windows = planner.beliefs.agreements, ((stage.source, stage.window) for stage in whole.stages)
+        agreements.told = self.cards
+        agreements.stopping = {source for source, window in windows if window.confidence is not None}
         course = Course.of(planner, whole, recorded=ground.how == "graphs")
         ready = course.among(ground.ready) if now and course.recorded else None
         if ready is not None and (any(chain.guessers for chain in ready.chains) or (ready.chains and planner.timed)):

@@ -75,6 +75,7 @@ def _told(planner: Planner) -> dict[str, Any]:
             for (who, below, kind), widths in costs.known.items()
         ],
         "agreements": [[_name(low), _name(high), places] for (low, high), places in beliefs.agreements.counts.items()],
+        "lasting": [[_name(source), places] for source, places in beliefs.agreements.lasting.items()],
         "copies": [beliefs.copies.looks, beliefs.copies.found, beliefs.copies.held],
         "beside": [[[_name(source) for source in sources], both] for sources, both in beliefs.beside.items()],
         "came": [[[_name(source) for source in sources], both] for sources, both in beliefs.came.items()],
@@ -99,6 +100,8 @@ def _filled(planner: Planner, value: dict[str, Any]) -> Planner:
         }
     for low, high, places in value["agreements"]:
         beliefs.agreements.counts[_source(low), _source(high)] = _counts(places, PLACES)
+    for source, places in value["lasting"]:
+        beliefs.agreements.lasting[_source(source)] = _counts(places, PLACES)
     looks, found, held = value["copies"]
     beliefs.copies.looks = _number(looks, 0, 1e6)
     beliefs.copies.found = [_number(each, 0, beliefs.copies.looks + 1e-6) for each in found]

@@ -27,7 +27,7 @@ DWELL = 6  # rounds between two trials, and between two changes of mind
 WARM = 3  # rounds before anything is tried, where nothing is known of the target
 NEARLY = 16  # tokens that a model reads on the way
 AHEAD = 150  # tokens on which bringing a model up to date has to pay
-THINKING, STUDY = 0.005, 10.0  # of the time, beside so many rounds at first
+THINKING, STUDY = 0.01, 3.0  # of the time, beside so many rounds at first
 
 
 @dataclass(slots=True)

@@ -14,6 +14,7 @@ GAIN = 0.95  # what another chain must promise, as a share of the time the one a
 CAUTION, HOPE = -0.5, 1.0  # standard errors by which levels are thought to agree less, or more, often than is known
 ALLOWANCE = 8.0  # tokens of plain decoding that trials may cost at first
 PATIENCE, MOST_DOUBLED = 40, 6  # rounds until a trial that failed is made again; doubled each time, so often
+SOON, LATE = 10, 400  # rounds, and half of all so far, after which the list of chains is made anew
 BETWEEN = 0.8  # of what is known, that still counts in the next reply: it may be about something else
 
 
@@ -30,14 +31,21 @@ class Planner:
     turning: float = 0.0  # seconds that turning to another chain takes
     catching: float = 0.0  # seconds, where a model of it has a text to read
     listed: list[Chain] = field(default_factory=list)  # for the reply before
+    _asked: object = None  # what the list is of
+    _until: int = 0  # rounds, from which on it is made anew
     failed: dict[tuple[Source, ...], tuple[int, int]] = field(default_factory=dict)  # trials: how many, the last round
 
     def shortlist(self, levels: Sequence[Source], most: int, *, recorded: bool = False) -> list[Chain]:
         """Return the chains of ``levels``, bottom first, that a reply may run: at most ``most``, plain among them.
 
         They are what was best before, what promises most, and what would if its levels agreed as often as can be hoped.
+        They are looked for anew once enough rounds have been learned from: that takes as long as some tokens.
         ``recorded``: without chains in which guessers take turns, and windows stay unless others are clearly better.
         """
+        asked = tuple(levels), most, recorded
+        if self._asked == asked and self.rounds < self._until:
+            return self.listed
+        self._asked, self._until = asked, self.rounds + max(SOON, min(self.rounds // 2, LATE))
         bottoms, judges = bottoms_of(levels, mixed=not recorded), [source for source in levels if source.judges]
         plain, beliefs = Chain((), (levels[-1],)), self.beliefs
         likely = [chain for _, chain in search(bottoms, judges, View(beliefs, CAUTION))]
@@ -47,8 +55,9 @@ class Planner:
         kept = [self.best] if self.best is not None and set(self.best.sources) <= set(levels) else []
         proven = [chain for chain in likely if chain.sources in beliefs.came and beliefs.pace(chain) < limit]
         found = {chain.sources: chain for chain in (plain, *kept, likely[0], *proven[: most - 3])}
-        for chain in sorted(hopeful, key=lambda chain: (len(chain.judges), beliefs.pace(chain, HOPE))):
-            found.setdefault(chain.sources, refined(chain, View(beliefs))[1])
+        for chain in sorted(hopeful, key=lambda chain: len(chain.judges)):
+            if len(found) < most and chain.sources not in found:
+                found[chain.sources] = refined(chain, View(beliefs))[1]
         self.listed = [self._as_before(chain) if recorded else chain for chain in list(found.values())[:most]]
         return self.listed
 
@@ -56,6 +65,10 @@ class Planner:
         """Return ``chain``, or the one of the same levels that was listed before unless that is clearly slower."""
         before = next((other for other in self.listed if other.sources == chain.sources), chain)
         return before if self.beliefs.pace(before) * GAIN < self.beliefs.pace(chain) else chain
+
+    def reconsider(self) -> None:
+        """Make the list anew for the next reply."""
+        self._asked = None
 
     @property
     def timed(self) -> bool:

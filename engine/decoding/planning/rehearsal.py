@@ -55,6 +55,7 @@ def rehearse(course: Course, scene: Scene) -> bool:
             _timed(chain, course, relay, tape)
         relay.rewind(0)
         scene.rewind(0)
+    course.planner.reconsider()
     return True
 
 
