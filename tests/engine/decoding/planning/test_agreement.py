@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from unittest.mock import create_autospec
+
 import pytest
 
 from engine.bench.reality import TOP
 from engine.bench.worlds import HEAD, WORLDS
-from engine.decoding.planning import planner as planning
 from engine.decoding.planning.agreement import Agreements
+from engine.decoding.planning.search import search
 
 
 def test_what_stops_early_is_not_paid_for_as_if_it_went_on() -> None:
@@ -24,11 +26,10 @@ def test_what_stops_early_is_not_paid_for_as_if_it_went_on() -> None:
 
 def test_chains_are_looked_for_as_seldom_as_pays(monkeypatch: pytest.MonkeyPatch) -> None:
     """A search before every answer, which takes as long as some of its words."""
-    made, searched = WORLDS["starter-h200"](), list[int]()
-    searching = planning.search
-    monkeypatch.setattr(planning, "search", lambda *given: (searched.append(1), searching(*given))[1])
+    made, searched = WORLDS["starter-h200"](), create_autospec(search, side_effect=search)
+    monkeypatch.setattr("engine.decoding.planning.planner.search", searched)
     planner = made.planner()
-    before = len(searched)
+    before = searched.call_count
     for _ in range(12):
         made.reply(planner, 60)
-    assert before < len(searched) <= before + 12, "two searches a list"
+    assert before < searched.call_count <= before + 12, "two searches a list"
