@@ -10,7 +10,7 @@ from engine.architecture import Architecture
 from engine.events import finished
 from engine.model import load
 from engine.teaching.block import Block
-from engine.teaching.draft import Draft, kept, pruned
+from engine.teaching.draft import Draft, kept, pruned, thinned
 from engine.teaching.exits import Exits
 from engine.teaching.frozen import Frozen, config_of
 from engine.teaching.head import Head
@@ -52,10 +52,11 @@ def qualifier(target: Frozen, few: Tensor, layers: int, initial: Path | None = N
 
 
 def _small(target: Frozen, few: Tensor, layers: int, initial: Path | None, *, drafts: bool) -> Draft:
-    source = target
-    if initial is not None:
-        source = Frozen(finished(load(initial, target.device, dense_head=True)), (), config_of(initial))
-    return Draft(target, pruned(source, kept(source.shape.layers, layers)), few, drafts=drafts)
+    if initial is None:
+        return Draft(target, pruned(target, kept(target.shape.layers, layers)), few, drafts=drafts)
+    before = Frozen(finished(load(initial, target.device, dense_head=True)), (), config_of(initial))
+    count = min(layers, before.shape.layers)
+    return Draft(target, pruned(before, thinned(before.shape.layers, count)), few, drafts=drafts)
 
 
 def exits(target: Frozen, _few: Tensor) -> Exits:

@@ -81,7 +81,7 @@ def _through(arguments: argparse.Namespace, models: ModelSet, folder: Path, stee
     on: Device = "cuda" if device.type == "cuda" else "cpu"
     if device.type == "cuda":
         batches = BATCHES if arguments.batch is None else (arguments.batch,)
-        layers, batch = room.fitting(dimensions, kind, layers, batches, free)
+        layers, batch = room.fitting(dimensions, kind, layers, batches, free, arguments.layers or room.LEAST)
         plan = replace(plan, batch=batch)
     room.require(room.needed(dimensions, kind, layers, plan.batch, on), free, models.name, on)
     prompts = read_prompts(arguments.prompts)

@@ -55,13 +55,15 @@ def _token(shape: Architecture, layers: int, *, large: bool) -> float:
     return one * max(1, layers) + 12 * shape.width
 
 
-def fitting(target: Dimensions, kind: Kind, layers: int, batches: Iterable[int], free: int) -> tuple[int, int]:
+def fitting(
+    target: Dimensions, kind: Kind, layers: int, batches: Iterable[int], free: int, least: int = LEAST
+) -> tuple[int, int]:
     """Return the layers and the batch with which a course fits ``free`` bytes: fewer tokens first, then fewer layers.
 
-    Those asked for where nothing does.
+    No fewer than ``least``; the layers given where nothing fits.
     """
     batches = list(batches)
-    for count in range(layers, min(layers, LEAST) - 1, -1):
+    for count in range(layers, min(layers, least) - 1, -1):
         for batch in batches:
             if needed(target, kind, count, batch) <= free:
                 return count, batch

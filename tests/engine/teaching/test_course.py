@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from engine.arguments import TAUGHT
 from engine.bench.shapes import SHAPES, random_transformer
@@ -19,8 +20,10 @@ from engine.events import Finished
 from engine.library.taught import home_of
 from engine.model import Transformer, load
 from engine.session import Session
+from engine.teaching import beginning
 from engine.teaching.command import read_prompts
 from engine.teaching.course import Course, Plan
+from engine.teaching.draft import kept
 from engine.teaching.frozen import Frozen, config_of
 from engine.teaching.kinds import KINDS
 from engine.teaching.pupil import RIGHT
@@ -182,6 +185,20 @@ def test_a_look_leaves_off_with_weights_as_they_learn(course: Callable[[], Cours
         held._looked(held.learner)
     again = course()._resumed().weights()
     assert all(torch.equal(again[name], weight) for name, weight in before.items())
+
+
+def test_a_model_begins_as_another_that_has_learnt(target: Frozen, family: ModelSet) -> None:
+    """Guards against a course that goes on from the target's layers although it was given better ones."""
+    before = load_file(family.models["qualifier"] / "model.safetensors")
+    begun = beginning.qualifier(target, torch.arange(9), 2, initial=family.models["qualifier"])
+    for layer, place in enumerate((0, 2)):
+        torch.testing.assert_close(
+            begun.weights()[f"layers.{layer}.mlp.up_proj.weight"], before[f"model.layers.{place}.mlp.up_proj.weight"]
+        )
+    begun = beginning.qualifier(target, torch.arange(9), 3)
+    assert kept(8, 3) == (0, 1, 7)
+    theirs = target.inner.layers[7].mlp.up_proj.weight
+    torch.testing.assert_close(begun.weights()["layers.2.mlp.up_proj.weight"], theirs)
 
 
 def test_every_kind_can_be_asked_for() -> None:
