@@ -16,7 +16,7 @@ from engine.bandwidth import Bandwidth
 from engine.placement import Host
 from engine.words import pace, size
 
-PAGEABLE = 4e9  # bytes a second at most of what is not pinned: it is copied twice
+PAGEABLE = 8e9  # bytes a second at most of what is not pinned: it is copied twice (48e9 measured on a server's memory)
 HELD = ((1 / 12, 0.75), (1 / 40, 0.65), (0.0, 0.5))  # how often guesses of a model of so many times fewer weights hold
 STEP = 0.001  # seconds that a pass of a small model takes at least
 PROCESSOR = 20e9  # bytes of memory a second that a processor reads of weights

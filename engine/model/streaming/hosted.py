@@ -7,6 +7,8 @@ import weakref
 import torch
 from torch import Tensor
 
+from engine.errors import DeviceError
+
 PAGE = 4096
 PIECE = 32 << 20  # bytes that go through pinned memory at a time where the rest is not
 PORTABLE = 1  # CU_MEMHOSTREGISTER_PORTABLE: pinned for every context
@@ -16,11 +18,17 @@ class Hosted:
     """``memory``: uint8 [size] that begins at a page. ``pinned``: a GPU can fetch from it by itself.
 
     Taken from the system as it is and pinned in place: torch's own pinned memory is rounded up to a power of two, and
-    kept when nobody needs it any more.
+    kept when nobody needs it any more. Raises DeviceError where the system gives none.
     """
 
     def __init__(self, size: int, device: torch.device) -> None:
-        whole = torch.empty(size + PAGE, dtype=torch.uint8)
+        try:
+            whole = torch.empty(size + PAGE, dtype=torch.uint8)
+        except RuntimeError as full:
+            raise DeviceError(
+                "This computer's memory is full; the layers that the GPU has no room for were to stay there.",
+                "Close other programs that use memory, or choose a smaller model.",
+            ) from full
         self.memory = whole[-whole.data_ptr() % PAGE :][:size]
         self.pinned = device.type == "cuda" and _pin(self.memory)
         if self.pinned:

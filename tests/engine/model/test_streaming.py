@@ -13,9 +13,11 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from engine.config import Weights
+from engine.errors import DeviceError
 from engine.model import Transformer, load
 from engine.model.linear import Dense, _has_onednn
 from engine.model.streaming.bus import Bus
+from engine.model.streaming.hosted import Hosted
 from engine.model.streaming.layout import Layout
 from engine.placement import Placement
 from tests.engine.family import finish
@@ -86,6 +88,12 @@ def test_the_host_s_memory_is_counted_and_given_back(checkpoint_of: CheckpointOf
     del model, matrices
     gc.collect()
     assert all(torch.UntypedStorage._expired(each) for each in hosted)
+
+
+def test_memory_that_the_system_does_not_give_is_said_to_be_full() -> None:
+    """Guards: a traceback of an allocator where a sentence helps."""
+    with pytest.raises(DeviceError, match="memory is full"):
+        Hosted(1 << 60, torch.device("cpu"))
 
 
 def test_a_library_s_own_layout_is_refused(checkpoint_of: CheckpointOf, monkeypatch: pytest.MonkeyPatch) -> None:
