@@ -64,7 +64,7 @@ def streamed(request: pytest.FixtureRequest) -> Iterator[Session]:
 
 
 def told(session: Session, preset: Preset, prompt: str, sampling: Sampling) -> list[Event]:
-    events = session.reply([("user", prompt)], preset=preset, sampling=sampling, max_tokens=120)
+    events = session.reply([("user", prompt)], preset=preset, sampling=sampling, max_tokens=80)
     return [event for event in events if not isinstance(event, Loading)]
 
 
@@ -76,7 +76,7 @@ def ids(events: list[Event]) -> list[int]:
 def test_replies_are_those_of_a_target_that_stays(stays: Session, streamed: Session, name: str) -> None:
     """A layer read before it came, or overwritten while it was read, says other words."""
     assert isinstance(streamed._loaded.runner, StreamedRunner), streamed.why_eager
-    for prompt in PROMPTS[:3]:
+    for prompt in PROMPTS[1:3]:
         plain = ids(told(stays, PRESETS["plain"], prompt, SETTINGS[name]))
         for method, preset in METHODS.items():
             assert ids(told(streamed, preset, prompt, SETTINGS[name])) == plain, method
