@@ -22,6 +22,7 @@ from app.models.model_dialogs import ModelDialogs
 from app.models.models_folder import model_sets_under
 from app.models.newer_version import NewerVersion
 from app.models.teaching.dialogs import TeachingDialogs
+from app.models.teaching.learning import Learning
 from app.settings.chat_settings import chat_settings_of
 from app.settings.file import SettingsFile
 from app.settings.options import Settings
@@ -86,6 +87,7 @@ class Application:
         self._connect()
         self.models: ModelDialogs | None = None
         self.teaching: TeachingDialogs | None = None
+        self.learning: Learning | None = None
         self.first_run: FirstRun | None = None  # where it is to be: nobody has chatted here yet
 
     def _make_races(self) -> RaceWindow:
@@ -169,6 +171,19 @@ class Application:
         window.topbar.teach_wanted.connect(lambda: teaching.open(None))
         teaching.preset_wanted.connect(lambda name: self.preferences.change(preset=name))
         connect_queued((self.worker.working, teaching.teaching.give_way), (teaching.unload_wanted, self.worker.unload))
+        self._add_learning(teaching)
+
+    def _add_learning(self, teaching: TeachingDialogs) -> None:
+        """Let drafters learn on from the chats, where these are kept on the disk."""
+        if self.archive.folder is None:
+            return
+        occupied, dialogs = lambda: teaching.teaching.under_way, self.window.dialogs
+        learning = Learning(self.chat, self.preferences, self.archive.folder, teaching.named, occupied, self.window)
+        self.learning, dialogs.learnt = learning, lambda: learning.note
+        learning.changed.connect(dialogs.show_learnt)
+        dialogs.forget_wanted.connect(learning.forget)
+        self.window.composer.changed.connect(learning.touch)
+        connect_queued((self.worker.working, learning.give_way))
 
     def start(self, models: ModelSet) -> None:
         """Show the window, and only then begin to load ``models``."""
@@ -219,8 +234,9 @@ class Application:
 
     def end(self) -> bool:
         """Stop the engine, have everything written, and wait for both; False if a thread is still running."""
-        if self.teaching is not None:
-            self.teaching.end()
+        for taught in (self.teaching, self.learning):
+            if taught is not None:
+                taught.end()
         if self.models is not None:
             self.models.end()
         self.thread.begin_no_more()

@@ -38,12 +38,14 @@ class Dialogs(QObject):
 
     engine_wanted = Signal()
     restored = Signal(object)  # Thrown: it is out of the trash
+    forget_wanted = Signal()  # what drafters have learnt from the chats
 
     def __init__(self, window: QMainWindow, chat: Chat, archive: Archive, preferences: Preferences, logs: Path) -> None:
         super().__init__(window)
         self._window, self._chat, self._archive = window, chat, archive
         self._preferences, self._logs = preferences, logs
         self._open: dict[str, QDialog] = {}
+        self.learnt: Callable[[], str] = str  # says what that is
         chat.traits_changed.connect(self._suggest)
 
     def acts(self) -> dict[str, Callable[[], object]]:
@@ -61,7 +63,20 @@ class Dialogs(QObject):
 
     def settings(self) -> SettingsDialog:
         """Show the settings."""
-        return self._show("settings", lambda: SettingsDialog(self._preferences, self._window, self._suggested))
+        dialog = self._show("settings", self._make_settings)
+        dialog.learning.tell(self.learnt())
+        return dialog
+
+    def _make_settings(self) -> SettingsDialog:
+        dialog = SettingsDialog(self._preferences, self._window, self._suggested)
+        dialog.learning.forget_wanted.connect(self.forget_wanted)
+        return dialog
+
+    def show_learnt(self) -> None:
+        """Let open settings say what has been learnt by now."""
+        dialog = self._open.get("settings")
+        if isinstance(dialog, SettingsDialog) and isValid(dialog):
+            dialog.learning.tell(self.learnt())
 
     def chat_settings(self) -> ChatSettingsDialog:
         """Show the settings of the conversation shown."""

@@ -20,7 +20,7 @@ from app.look.calm_dialog import CalmDialog
 from app.look.label import label
 from app.look.names import Names
 from app.look.room import make_room
-from app.settings.fields import Field, SwitchField, make_field, suggest
+from app.settings.fields import Field, LearningField, SwitchField, make_field, suggest
 from app.settings.options import OPTIONS, SECTIONS, in_section
 from app.settings.preferences import Preferences
 from app.settings.windows_field import WindowsField
@@ -41,9 +41,9 @@ class SettingsDialog(CalmDialog):
         self.setWindowTitle("Settings")
         make_room(self, 760, 640)
         self.windows = WindowsField(OPTIONS["windows"])
-        self.fields: dict[str, Field] = {
-            option.name: self.windows if option.name == "windows" else make_field(option) for option in OPTIONS.values()
-        }
+        self.learning = LearningField(OPTIONS["learning"])
+        own: dict[str, Field] = {"windows": self.windows, "learning": self.learning}
+        self.fields = {option.name: own.get(option.name) or make_field(option) for option in OPTIONS.values()}
         for name, field in self.fields.items():
             field.changed.connect(lambda value, name=name: preferences.change(**{name: value}))
         self.sections = Names(168)
@@ -93,6 +93,8 @@ class SettingsDialog(CalmDialog):
                 rows.addWidget(title_of)
             rows.addWidget(field)
             rows.addWidget(label(option.sentence, "small"))
+            if isinstance(field, LearningField):
+                rows.addWidget(field.note)
         rows.addStretch()
         scroll = QScrollArea()
         scroll.setObjectName("settingsScroll")

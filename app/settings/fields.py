@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.look.choosing import choose_folder
-from app.look.label import plain_tip
+from app.look.label import label, plain_tip
 from app.settings.kinds import Choice, Decimal, Folder, Follows, Switch, Text, Whole
 from app.settings.options import Option
 from engine.config import Chosen
@@ -130,6 +130,26 @@ class SwitchField(Field):
         """Check or uncheck."""
         with QSignalBlocker(self.box):
             self.box.setChecked(value)
+
+
+class LearningField(SwitchField):
+    """A switch, what came of it so far, and a button that forgets it; ``forget_wanted``: it was pressed."""
+
+    forget_wanted = Signal()
+
+    def __init__(self, option: Option) -> None:
+        super().__init__(option)
+        self.forget = QPushButton("Forget what it learnt")
+        self.forget.setAccessibleName(self.forget.text())
+        self.forget.clicked.connect(self.forget_wanted)
+        self.row.addWidget(self.forget)
+        self.note = label("", "small")
+        self.note.hide()
+
+    def tell(self, note: str) -> None:
+        """Say how it stands; the note belongs below the option's sentence."""
+        self.note.setText(note)
+        self.note.setVisible(bool(note))
 
 
 class ChoiceField(Field):

@@ -138,6 +138,13 @@ class Settings:
         "How a processor holds a model. Fewer bits take less memory and are quicker, and answers are a little less "
         "true to the model; exact takes four to eight times as much.",
     )  # fmt: skip
+    learning: bool = _option(
+        "hierarchy", "Learn from my chats", Switch(), False,
+        "While Updraft is left alone for some minutes, and not on battery, the head or block that guesses for a model "
+        "learns from the answers this model has written for you. They are read where your chats are; what is learnt "
+        "lies in Updraft's own folder, never leaves this computer, and is used only where it guesses better. "
+        "Switched off, nothing more is learnt; what was is used until it is forgotten.",
+    )  # fmt: skip
     theme: str = _option(
         "appearance", "Theme", Choice({"system": "As the desktop", "light": "Light", "dark": "Dark"}), "system",
         "Light or dark.",

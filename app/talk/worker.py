@@ -20,6 +20,7 @@ from engine.errors import CheckpointError, UpdraftError
 from engine.events import Event, Loading
 from engine.fitting import fit
 from engine.pace import Paces
+from engine.teaching.learnt import with_learnt
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +87,8 @@ def open_engine(
     with lasting():
         from engine.session import Session
 
-    return (yield from Session.open(models, room=room, paces=Paces(paces), threads=threads, weights=weights))
+    better = with_learnt(models)
+    return (yield from Session.open(better, room=room, paces=Paces(paces), threads=threads, weights=weights))
 
 
 def require_folders(models: ModelSet) -> None:

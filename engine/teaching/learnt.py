@@ -31,7 +31,7 @@ class Learnt:
     """How the last session ended: of how many ``answers``, and how often a guess is right, 0 to 1, in those held out.
 
     ``before``: with the untouched drafter, ``of`` which it is; ``after``: with what it has learnt by then, ``used`` if
-    it is better. ``seen``: which answers these were.
+    that is enough better to count. ``seen``: which answers these were.
     """
 
     answers: int

@@ -44,6 +44,8 @@ from engine.tokenizer import ChatTokenizer
 
 MOST = 600  # answers that are looked at, the newest
 FEWEST, FEWEST_HELD = 12, 3  # answers: to learn from, and held out
+NEW = 4  # answers to learn from since the last session, before there is another one
+COUNTS = 0.002  # of guesses that have to be right besides, for what was learnt to be used: less may be chance
 LONGEST = 1536  # tokens of a conversation; of a longer one the oldest turns are left out
 LONGEST_PROMPT = 256  # tokens of one of our own prompts
 OURS = 1000  # of our prompts; more are never needed
@@ -51,6 +53,7 @@ FRESH = "fresh"  # what is written until it is used
 UNTIMED = 0.0  # the gain of what was not timed
 UNCHANGED = "Nothing was changed."
 KEPT = "What it learnt is used from the next time the model is loaded."
+LITTLE = "That is too little to count: the untouched one stays in use, and the next session goes on from here."
 DROPPED = "It guesses no better than before, so what it learnt was dropped."
 LARGE = {"rows": 32, "batch": 4096}  # what a GPU takes beside a model that is in use
 
@@ -93,12 +96,13 @@ def _through(arguments: argparse.Namespace, models: ModelSet, role: Role, folder
         told = f"There are {len(found)} answers by {models.name}; learning on takes about {FEWEST + 4} or more."
         return Ended(told, used, UNCHANGED, str(folder), UNTIMED)
     seen = sha256(repr(found).encode()).hexdigest()
-    if before is not None and before.seen == seen:
-        return Ended("There is no new answer to learn from.", used, UNCHANGED, str(folder), UNTIMED)
+    if before is not None and (before.seen == seen or 0 <= len(found) - apart - before.answers < NEW):
+        return Ended("There are too few new answers to learn from.", used, UNCHANGED, str(folder), UNTIMED)
     course = _course(arguments, models, role, folder, found, steering)
     for news in course.run():
         steering.tell(news)
-    learnt = Learnt(len(found) - apart, right(course.untouched), right(course.best), course.better, mark, seen)
+    rates = right(course.untouched), right(course.best)
+    learnt = Learnt(len(found) - apart, *rates, rates[1] - rates[0] >= COUNTS, mark, seen)
     sentence = (
         f"Learnt from {learnt.answers} answers. Of {apart} others a guess is right {learnt.after:.1%} of the time; "
         f"untouched, {learnt.before:.1%}."
@@ -113,7 +117,9 @@ def _through(arguments: argparse.Namespace, models: ModelSet, role: Role, folder
             sentence += f" {tried.sentence()}"
     course.close()
     _keep(folder, learnt)
-    return Ended(sentence, learnt.used, KEPT if learnt.used else DROPPED, str(folder), gain)
+    return Ended(
+        sentence, learnt.used, KEPT if learnt.used else LITTLE if course.better else DROPPED, str(folder), gain
+    )
 
 
 def _begin_anew_for(folder: Path, mark: str) -> None:

@@ -125,9 +125,12 @@ class TeachingDialogs(QObject):
 
     # What is chosen on the page
 
+    def named(self, models: ModelSet) -> str | None:
+        """Return what the engine's command calls ``models``."""
+        return name_for(models, self._sets, starter_models())
+
     def _order_for(self, models: ModelSet) -> Order:
-        named = name_for(models, self._sets, starter_models())
-        return Order(models.name, named, models.target, next(iter(OFFERED)), 0)
+        return Order(models.name, self.named(models), models.target, next(iter(OFFERED)), 0)
 
     def _ask(self, order: Order, refused: Failure | None = None) -> None:
         self._asked = order

@@ -58,6 +58,7 @@ OTHER: dict[str, Any] = {  # a value for every option that is not its default
     "offline": True,
     "threads": 3,
     "weights": "4 bits",
+    "learning": True,
 }
 
 
