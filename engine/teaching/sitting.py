@@ -104,8 +104,8 @@ def _through(arguments: argparse.Namespace, models: ModelSet, role: Role, folder
     rates = right(course.untouched), right(course.best)
     learnt = Learnt(len(found) - apart, *rates, rates[1] - rates[0] >= COUNTS, mark, seen)
     sentence = (
-        f"Learnt from {learnt.answers} answers. Of {apart} others a guess is right {learnt.after:.1%} of the time; "
-        f"untouched, {learnt.before:.1%}."
+        f"Learnt from {learnt.answers} answers. Of {len(course.mixed.held)} others a guess is right {rates[1]:.1%} of "
+        f"the time; untouched, {rates[0]:.1%}."
     )
     gain = UNTIMED
     if learnt.used:
@@ -159,7 +159,7 @@ def _course(
     return Onward(
         folder,
         target,
-        Lately(learnt, apart),
+        Lately(learnt, _enough(apart, plan.places)),
         [each for each in prompts if len(each) <= LONGEST_PROMPT],
         plan,
         partial(taken_up, target, untouched, PACE),
@@ -178,6 +178,16 @@ def documents(found: Iterable[Answer], tokenizer: ChatTokenizer) -> Iterator[Doc
                 turns = turns[:1] + turns[3:] if turns[0][0] == "system" else turns[2:]
             if document is not None and len(document.tokens) > document.reply:
                 yield document
+
+
+def _enough(found: list[Document], places: int) -> list[Document]:
+    """Return some of ``found``, long and short ones, with about so many tokens of replies: more are not looked at."""
+    chosen: list[Document] = []
+    for each in Random(0).sample(found, len(found)):
+        if places > 0:
+            chosen.append(each)
+        places -= len(each.tokens) - each.reply
+    return chosen
 
 
 def _document(turns: Turns, text: str, tokenizer: ChatTokenizer) -> Document | None:

@@ -218,3 +218,11 @@ def test_what_is_better_is_used_and_forgotten(
     forget()
     assert not learnt_by(models)
     assert not list(tmp_path.glob("teaching/*/onward"))
+
+
+def test_long_and_short_answers_are_judged_by() -> None:
+    found = [Document((1, *range(length)), 1) for length in range(1, 40)]
+    chosen = sitting._enough(found, 200)
+    assert 200 <= sum(len(each.tokens) - 1 for each in chosen) < 240
+    assert min(map(len, (each.tokens for each in chosen))) < 20 < max(map(len, (each.tokens for each in chosen)))
+    assert set(sitting._enough(found, 10_000)) == set(found)
