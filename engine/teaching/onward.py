@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from engine.teaching import saving
 from engine.teaching.course import BEST, REPLIES, STATE, WRITING, Course, Lesson, Plan, Prompt
@@ -117,18 +118,19 @@ class Onward(Course):
         learner.steps = BEGUN
         self.untouched = self.best = self._judge(learner)
         if (self.folder / BEST).is_file():
-            learner.take(self._loaded(BEST)["weights"])
+            learner.take(self._best())
             self.best = self._judge(learner)
             if not self.better:
                 (self.folder / BEST).unlink()
                 learner, self.best = self._begin(torch.empty(0, dtype=torch.int64)), self.untouched
         self.progress.best = sum(self.best[RIGHT])
         if (self.folder / STATE).is_file():
-            learner.restore(self._loaded(STATE))
+            learner.restore(torch.load(self.folder / STATE, map_location=self.target.device, weights_only=True))
         return learner
 
-    def _loaded(self, name: str) -> dict[str, Any]:
-        found: dict[str, Any] = torch.load(self.folder / name, map_location=self.target.device, weights_only=True)
+    def _best(self) -> dict[str, Tensor]:
+        """Return the weights that were put aside, on the host: they are copied to where they learn."""
+        found: dict[str, Tensor] = torch.load(self.folder / BEST, map_location="cpu", weights_only=True)["weights"]
         return found
 
     def _judge(self, learner: Pupil) -> dict[str, Any]:
@@ -154,7 +156,7 @@ class Onward(Course):
     def write(self, folder: Path, card: dict[str, Any], *, four_bits: bool) -> None:
         """Write the best there was to ``folder`` with its ``card``; ``four_bits``: its matrices as NF4."""
         assert isinstance(self.learner, Learner)  # noqa: S101 - a course that has run
-        self.learner.take(self._loaded(BEST)["weights"])
+        self.learner.take(self._best())
         saving.save(self.learner.drafter, folder, card | {"held out": self.best}, four_bits=four_bits)
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from pathlib import Path
 
@@ -12,9 +13,12 @@ from engine.config import PRESETS, ModelSet, Sampling
 from engine.events import Finished, finished
 from engine.model import load
 from engine.session import Session
-from engine.teaching import beginning
+from engine.teaching import beginning, saving
+from engine.teaching.again import taken_up
 from engine.teaching.course import Course, Plan
 from engine.teaching.frozen import Frozen, config_of
+from engine.teaching.onward import Lately, Onward
+from engine.teaching.replies import Document
 from engine.tokenizer import ChatTokenizer
 from tests.engine.pocket import pocket_models
 
@@ -68,3 +72,32 @@ def test_a_head_taught_on_a_gpu_drafts_there(tmp_path: Path) -> None:
 
     assert answer("head") == answer("plain")
     assert session.how == "graphs"
+
+
+def test_a_head_learns_on_there(tmp_path: Path) -> None:
+    """Guards against parts of it that lie on the host, and against a session that cannot be written."""
+    folder = pocket_models(wide=True).target
+    tokenizer, model = ChatTokenizer(folder), finished(load(folder, torch.device("cuda"), dense_head=True))
+    target = Frozen(model, tokenizer.ends, config_of(folder))
+    saving.save(beginning.head(target, torch.arange(400)).drafter, tmp_path / "head", {}, four_bits=True)
+    prompts = [tokenizer.render([("user", f"Tell me about {number} dogs.")]) for number in range(48)]
+    written = target.write(prompts, [0.7] * len(prompts), 32, lambda: False)
+    whole = [Document((*asked, *reply), len(asked)) for asked, reply in zip(prompts, written, strict=True)]
+    begin = partial(taken_up, target, tmp_path / "head", 1.0)
+
+    def session() -> Onward:
+        lately, clock = Lately(whole[12:], whole[:12]), time.monotonic
+        made = Onward(
+            tmp_path / "on", target, lately, prompts, PLAN, begin, rounds=True, clock=clock, held_up=lambda: False
+        )
+        for _ in made.run():
+            pass
+        assert made.better
+        made.write(tmp_path / "made", {}, four_bits=True)
+        made.close()
+        return made
+
+    first, second = session(), session()
+    assert sum(second.best["noise"]) > 0.95 * sum(first.best["noise"])
+    again = second._judge(taken_up(target, tmp_path / "made", 1.0))
+    assert again["noise"] == pytest.approx(second.best["noise"], abs=0.03)
