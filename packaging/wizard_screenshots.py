@@ -36,7 +36,7 @@ from tests.engine.library.hub import FakeHub, Fault, fake_hub
 
 SET: dict[str, Role] = {"1.7B": "target", "360M": "qualifier", "135M": "draft"}
 GATED = "facebook/layerskip-llama3.2-1B"
-WEIGHTS = "model.safetensors"
+WEIGHTS, INDEX = "model-0000", "model.safetensors.index.json"
 PATIENCE = 60_000  # ms
 
 
@@ -169,6 +169,17 @@ class Photographer:
         self.scratch.cleanup()
 
 
+def published(folder: Path) -> dict[str, bytes]:
+    """Return the files of a model of the starter's, by the names that the Hub's have."""
+    shards = sorted(path.name for path in folder.glob("*.safetensors"))
+    names = {name: f"{WEIGHTS}{at}-of-0000{len(shards)}.safetensors" for at, name in enumerate(shards, start=1)}
+    index = (folder / INDEX).read_text("utf-8")
+    for before, after in names.items():
+        index = index.replace(f'"{before}"', f'"{after}"')
+    files = {names.get(path.name, path.name): path.read_bytes() for path in folder.iterdir()}
+    return files | {INDEX: index.encode()}
+
+
 def main() -> None:
     """Take the pictures in both themes."""
     folder = Path(sys.argv[1])
@@ -180,7 +191,7 @@ def main() -> None:
     theme = Theme(app)
     with fake_hub() as hub:
         for size, role in SET.items():
-            files = {path.name: path.read_bytes() for path in starter_models().models[role].iterdir()}
+            files = published(starter_models().models[role])
             hub.publish(f"HuggingFaceTB/SmolLM2-{size}-Instruct", files)
         hub.publish(GATED, files, gated=True)
         choices: tuple[Choice, ...] = ("dark", "light")
