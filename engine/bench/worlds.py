@@ -13,7 +13,7 @@ from functools import partial
 from itertools import pairwise, product
 from typing import Any
 
-from engine.bench.auto import AUTO, KEPT, AutoReport, Timed
+from engine.bench.auto import AUTO, KEPT, LOADED, AutoReport, Timed
 from engine.bench.papers.questions import CATEGORIES
 from engine.bench.reality import PLAIN, TOP, Reality, Told
 from engine.config import Exit, Head, Lookup, Model, Source
@@ -199,10 +199,12 @@ class Found:
         return sum(one.seconds for one in found) / sum(one.tokens for one in found)
 
 
-def answered(real: Reality, questions: Sequence[Ask], write: Callable[[Ask], Told]) -> Found:
-    """Return what came of ``questions`` in the world."""
+def answered(real: Reality, questions: Sequence[Ask], write: Callable[[Ask], Told], busy: float = 1.0) -> Found:
+    """Return what came of ``questions`` in the world; ``busy``: every second one takes so many times as long."""
     found = Found()
-    for ask in questions:
+    for number, ask in enumerate(questions):
+        if busy > 1:
+            real.load = partial(_always, busy if number % LOADED == 1 else 1.0)
         real.mood, real.text = ask.mood, partial(_at, ask.text)
         began = real.seconds
         found.add(ask.category, write(ask), real.seconds - began)
@@ -213,43 +215,44 @@ def _at(text: Sequence[int], place: int) -> int:
     return text[min(place, len(text) - 1)]
 
 
-def by_fixed(real: Reality, chain: Chain, questions: Sequence[Ask]) -> Found:
+def by_fixed(real: Reality, chain: Chain, questions: Sequence[Ask], busy: float = 1.0) -> Found:
     """Return what came of ``questions`` with a fixed chain."""
     planner = real.planner()
-    return answered(real, questions, lambda ask: real.fixed(chain, planner.beliefs, TOKENS, ask.prompt))
+    return answered(real, questions, lambda ask: real.fixed(chain, planner.beliefs, TOKENS, ask.prompt), busy)
 
 
-def by_auto(real: Reality, questions: Sequence[Ask], planner: Planner | None = None) -> tuple[Found, Planner]:
+def by_auto(
+    real: Reality, questions: Sequence[Ask], planner: Planner | None = None, busy: float = 1.0
+) -> tuple[Found, Planner]:
     """Return what came of ``questions`` with auto, and what it knows then."""
     planner = planner or real.planner()
     known = planner
-    return answered(real, questions, lambda ask: real.reply(known, TOKENS, ask.prompt)), planner
+    return answered(real, questions, lambda ask: real.reply(known, TOKENS, ask.prompt), busy), planner
 
 
 def choose(name: str, say: Callable[[str], None], *, load: bool = False, seed: int = 1) -> AutoReport:
     """Answer some questions of every category in the world of that ``name``, by fixed chains, by auto, and once more.
 
-    ``load``: for two seconds of four everything takes twice as long. Raises SettingError for an unknown world.
+    ``load``: every second answer takes twice as long. Raises SettingError for an unknown world.
     """
     if name not in WORLDS:
         raise SettingError(f"{name} is not a world that is known.", f"Choose one of {', '.join(WORLDS)}.")
-    others: dict[str, Any] = {"load": _now_and_then} if load else {}
-    questions, made = asks(seed), WORLDS[name]
-    words = ", for two seconds of four under load" if load else ""
-    report = AutoReport(f"{name}, simulated{words}, {TOKENS} tokens an answer, reading included")
+    questions, made, busy = asks(seed), WORLDS[name], 2.0 if load else 1.0
+    words = ", every second one under load" if load else ""
+    report = AutoReport(f"{name}, simulated, {TOKENS} tokens an answer{words}, reading included")
     for chain in chains_of(made()):
         windows = f", {chain.windows[1]} sifted" if len(chain.windows) > 1 else ""
         title = f"{chain_in_words(chain)}{windows}"
         say(title)
-        report.answers[title] = by_fixed(made(seed=seed, **others), chain, questions).answers
+        report.answers[title] = by_fixed(made(seed=seed), chain, questions, busy).answers
     say(AUTO)
-    real = made(seed=seed, **others)
-    found, planner = by_auto(real, questions)
-    again, _ = by_auto(real, questions, planner)
+    real = made(seed=seed)
+    found, planner = by_auto(real, questions, None, busy)
+    again, _ = by_auto(real, questions, planner, busy)
     report.answers |= {AUTO: found.answers, KEPT: again.answers}
     report.changes, report.ended = [*found.changes, *again.changes], [chain_in_words(planner.best or PLAIN)]
     return report
 
 
-def _now_and_then(at: float) -> float:
-    return 2.0 if int(at / 2) % 2 else 1.0
+def _always(share: float, _at: float) -> float:
+    return share
