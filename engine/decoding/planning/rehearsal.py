@@ -24,6 +24,7 @@ from engine.events import Round
 TEXT, LONGER = (5, 6, 7, 8, 9, 10), (4, 40)  # repeated so often: where reading takes long, and on a GPU
 ROUNDS, RECORDED = 3, 8  # of a chain, behind one that warms up: where each pass may take long, and on a GPU
 WIDTHS = (1, 3, 7)  # tokens of windows, where every row of a pass costs
+SLOW = 0.2  # seconds of a round, of which one is enough
 LONGEST = 1.0  # seconds, after which what was not timed is found out while replies are written
 
 
@@ -42,12 +43,14 @@ class Scene(Protocol):
 
 
 def rehearse(course: Course, scene: Scene) -> bool:
-    """Time the chains of ``course`` that never ran, forgetting whatever caches hold; return whether there were any."""
+    """Time the chains of ``course`` that never ran, whatever caches hold; return whether there is time for more."""
     chains = list(untimed(course))
     if not chains or course.planner.rounds:  # whose replies have told of what was worth a trial
         return False
     began = time.perf_counter()
     for _ in range(1 + course.recorded):  # what is new to a GPU takes longer once
+        if time.perf_counter() - began > LONGEST:
+            break
         relay, tape = _opened(course, chains, scene)
         for chain in chains:
             if time.perf_counter() - began > LONGEST or len(tape) + MOST * (RECORDED + 2) > tape.limit:
@@ -56,7 +59,7 @@ def rehearse(course: Course, scene: Scene) -> bool:
         relay.rewind(0)
         scene.rewind(0)
     course.planner.reconsider()
-    return True
+    return time.perf_counter() - began <= LONGEST
 
 
 def _opened(course: Course, chains: Sequence[Chain], scene: Scene) -> tuple[Relay, Tape]:
@@ -97,7 +100,8 @@ def _timed(chain: Chain, course: Course, relay: Relay, tape: Tape) -> None:
         began = time.perf_counter()
     _round(relay, tape)
     turn = time.perf_counter() - began
-    rounds = [_round(relay, tape) for _ in range(RECORDED if course.recorded else ROUNDS)]
+    many = 1 if turn > SLOW else RECORDED if course.recorded else ROUNDS
+    rounds = [_round(relay, tape) for _ in range(many)]
     for round_ in rounds:
         planner.beliefs.learn(round_, levels, chain)
     if any(source.whole - {TARGET} for source in chain.sources):
