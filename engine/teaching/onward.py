@@ -123,6 +123,7 @@ class Onward(Course):
             if not self.better:
                 (self.folder / BEST).unlink()
                 learner, self.best = self._begin(torch.empty(0, dtype=torch.int64)), self.untouched
+                learner.steps = BEGUN
         self.progress.best = sum(self.best[RIGHT])
         if (self.folder / STATE).is_file():
             learner.restore(torch.load(self.folder / STATE, map_location=self.target.device, weights_only=True))
