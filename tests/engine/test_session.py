@@ -99,7 +99,7 @@ def test_a_reply_tells_its_whole_story(open_session: Open, preset: str) -> None:
             assert [r.passes[at].level for at in t.passes] == [level for level, _ in t.judged]
             assert len(t.ranks) == len(t.judged)
         assert all(t.ranks[-1] == 1 for t in r.settled if PRESETS[preset].lossless)  # greedy
-    if top > 1:
+    if top > 1 and not PRESETS[preset].planned:
         assert any(isinstance(event, Drafting) for event in events)
     assert [from_json(json.loads(json.dumps(to_json(event)))) for event in events] == events
 
