@@ -24,7 +24,6 @@ from engine.teaching.worth import of_exits
 DEPTHS = (1 / 8, 1 / 4)  # of the target's layers, as HiSpec leaves it
 SHARE = 0.3  # of a batch's positions that the loss is taken at: laws of all tokens cost more than the layer
 QUIET = 0.25  # of the target's norm, to begin with: read at its full scale, an early state is sure of wrong tokens
-PACE = 0.5  # layers that have learnt before take smaller steps than new ones
 ALONE = ("overlap", "noise", "greedy", "hit@1", "hit@2", "hit@3", "hit@4")  # what is judged of one guess by itself
 
 
@@ -59,7 +58,7 @@ class Exits(Optimised):
             for depth in depths_of(target.shape.layers)
         }
         self.adapters = nn.ModuleDict(made)
-        super().__init__(self.adapters, [each for each in self.adapters.parameters() if each.ndim == 2], PACE)
+        super().__init__(self.adapters, [each for each in self.adapters.parameters() if each.ndim == 2])
 
     @property
     def taps(self) -> tuple[int, ...]:
