@@ -123,7 +123,7 @@ class Exits(Optimised):
 
     def worth(self, found: Mapping[str, Any], target: Architecture, device: str) -> float:
         """See Pupil."""
-        return of_exits(target, self.taps, found[RIGHT], found["of the next"][RIGHT], device)
+        return of_exits(target, self.taps, found[RIGHT][-1], found["of the next"][RIGHT], device)
 
     def state(self) -> dict[str, Any]:
         """See Pupil."""

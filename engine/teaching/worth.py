@@ -8,8 +8,8 @@ from itertools import pairwise
 from math import prod
 
 from engine.architecture import Architecture
-from engine.config import TARGET, Exit, Head, Model, Source
-from engine.decoding.planning.search import Reach, search
+from engine.config import PRESETS, TARGET, Exit, Head, Model, Source
+from engine.decoding.planning.search import Chain, Reach, search, worth_of
 from engine.decoding.planning.value import Cost, Guess
 
 ROW = {"cuda": 0.01, "cpu": 0.25}  # a further row of the target's pass, of one: measured, engine/bench/README.md
@@ -59,22 +59,20 @@ def worth(agreement: Sequence[float], share: float, device: str) -> tuple[float,
     return 1 / found.pace, sum(chain.windows)
 
 
-def of_exits(
-    target: Architecture, depths: Sequence[int], kept: Sequence[float], between: Sequence[float], device: str
-) -> float:
-    """Return the same of adapters behind ``depths`` of the target's layers, alone or in the chain they make.
+def of_exits(target: Architecture, depths: Sequence[int], kept: float, between: Sequence[float], device: str) -> float:
+    """Return the speed beside plain decoding of HiSpec through adapters behind ``depths`` of the target's layers.
 
-    ``kept``: how often the target keeps a guess of each; ``between``: how often the next one does.
+    With HiSpec's own windows, so it may be less than 1. ``kept``: how often the target keeps a guess of the last of
+    them; ``between``: how often each keeps one of that below.
     """
     head, layer = target.vocabulary * target.width, sum(map(prod, target.parts.tensors().values()))
     whole = target.layers * layer + head
     exits: list[Source] = [Exit(depth / target.layers, adapted=True) for depth in depths]
-    shares, known, agreements = {WHOLE: 1.0}, dict[Source, float](), dict[tuple[Source, Source], Sequence[float]]()
-    for each, depth, share in zip(exits, depths, kept, strict=True):
+    levels = [*exits, WHOLE]
+    shares, known = {WHOLE: 1.0}, dict[Source, float]()
+    for each, depth in zip(exits, depths, strict=True):
         shares[each], known[each] = ((depth + 1) * layer + head) / whole, depth * layer / whole
-        agreements[each, WHOLE] = (share,)
-    for pair, share in zip(pairwise(exits), between, strict=True):
-        agreements[pair] = (share,)
-    world = Reckoned(shares, agreements, known, device)
-    found, _ = search([(each,) for each in exits], [*exits, WHOLE], world)[0]
-    return 1 / found.pace
+    agreements = {pair: (share,) for pair, share in zip(pairwise(levels), (*between, kept), strict=True)}
+    windows = tuple(stage.window.tokens for stage in PRESETS["hispec"].stages[: len(exits)])
+    chain = Chain((levels[0],), tuple(levels[1:]), windows)
+    return 1 / worth_of(chain, Reckoned(shares, agreements, known, device)).pace

@@ -150,5 +150,5 @@ def test_the_checkout_holds_what_its_list_says() -> None:
     sizes = [file.stat().st_size for file in found]
     assert max(sizes) < 20_000_000
     assert sum(sizes) < 40_000_000
-    for role, layers in (("draft", 5), ("qualifier", 12)):
+    for role, layers in (("draft", 5), ("qualifier", 10)):
         assert read_architecture(place / role).layers == layers

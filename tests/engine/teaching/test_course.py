@@ -212,12 +212,12 @@ def test_what_it_is_worth() -> None:
 
 
 def test_what_exits_are_worth(model: Transformer) -> None:
-    """They are worth the more the better they guess; a head that weighs as much as all layers makes them dear."""
+    """They are worth the more the better they guess, and less than nothing where they guess badly."""
     deep = replace(model.architecture, layers=32, windows=(None,) * 32)
-    assert of_exits(deep, (4, 8), (0.0, 0.0), (0.0,), "cpu") == 1
-    poor, good, sure = (of_exits(deep, (4, 8), (kept, kept), (kept,), "cuda") for kept in (0.5, 0.7, 0.9))
-    assert 1 < poor < good < sure
-    assert of_exits(replace(deep, vocabulary=1 << 20), (4, 8), (0.5, 0.5), (0.5,), "cuda") == 1
+    assert of_exits(deep, (4, 8), 0.0, (0.0,), "cpu") < 0.6
+    poor, good, sure = (of_exits(deep, (4, 8), kept, (kept,), "cuda") for kept in (0.5, 0.7, 0.9))
+    assert poor < 1 < good < sure
+    assert of_exits(replace(deep, vocabulary=1 << 20), (4, 8), 0.9, (0.9,), "cuda") < 1
 
 
 def test_prompts_are_lines_or_objects(tmp_path: Path, family: ModelSet) -> None:
