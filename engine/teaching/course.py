@@ -173,7 +173,20 @@ class Course:
         written = self.target.write(prompts, warmths, plan.longest, over, plan.rows)
         found = [Document((*each.tokens, *reply), len(each.tokens)) for each, reply in zip(asked, written, strict=True)]
         self.replies.add(found, held=held)
-        self._unfinished += [each for each in found if not held and self._goes_on(each)]
+        if not held:
+            self._unfinished += self._going_on(found)
+
+    def _going_on(self, found: Sequence[Document]) -> list[Document]:
+        """Return those of ``found`` that the clock cut and that are worth going on with.
+
+        What a recorded target has said of a reply it would have to be fed token by token again, for as long as saying
+        it took. So where the clock lets most replies end, those that were cut are left as they are.
+        """
+        cut = [each for each in found if self._goes_on(each)]
+        begun = sum(len(each.tokens) > each.reply for each in cut)
+        if not self.target.recorded or begun > len(found) - len(cut):
+            return cut
+        return [each for each in cut if len(each.tokens) == each.reply]
 
     def _goes_on(self, document: Document) -> bool:
         """Tell whether a reply was cut by the clock alone."""

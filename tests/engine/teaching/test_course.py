@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import count
 from pathlib import Path
+from typing import cast
 
 import pytest
 import torch
@@ -22,7 +23,7 @@ from engine.model import Transformer, load
 from engine.session import Session
 from engine.teaching import beginning
 from engine.teaching.command import read_prompts
-from engine.teaching.course import Course, Plan
+from engine.teaching.course import REFILL, Course, Plan
 from engine.teaching.draft import kept
 from engine.teaching.frozen import Frozen, config_of
 from engine.teaching.kinds import KINDS
@@ -34,6 +35,7 @@ from engine.tokenizer import ChatTokenizer
 from tests.engine.family import finish
 
 PLAN = Plan(5.0, rows=6, longest=12, batch=96, few=200, places=40)
+END = 0
 QUESTIONS = [f"The fox over {number}" for number in range(40)]
 
 
@@ -159,6 +161,34 @@ def test_what_it_made_is_a_drafter_of_the_target(
         return last.text
 
     assert answer(KINDS[kind].preset) == answer(PRESETS["plain"])
+
+
+@pytest.mark.parametrize(
+    ("recorded", "said", "left"), [(True, "eeeeeccn", "n"), (True, "eecccccn", "cccccn"), (False, "eeeeeccn", "ccn")]
+)
+def test_replies_that_were_cut_are_not_fed_anew_where_most_end(
+    tmp_path: Path, recorded: bool, said: str, left: str
+) -> None:
+    """An H200 spent its time on reading again what it had said, and wrote a tenth of what it could."""
+    replies = {"e": [7, END], "c": [7, 8], "n": list[int]()}  # one that ended, was cut, was not begun
+
+    class Cutting:
+        def __init__(self) -> None:
+            self.recorded = recorded
+
+        def write(self, *_: object) -> list[list[int]]:
+            return [replies[each] for each in said]
+
+        def ends_with(self, tokens: Sequence[int]) -> bool:
+            return tokens[-1] == END
+
+    asked = [[number, 5, 6] for number in range(10, 300)]
+    plan = replace(PLAN, rows=len(said) // (REFILL if recorded else 1))
+    course = Course(tmp_path, cast("Frozen", Cutting()), asked, plan, lambda _: pytest.fail("nothing learns yet"))
+    course._answered()  # what is held out
+    assert not course._unfinished
+    course._answered()
+    assert [each.tokens[3:] for each in course._unfinished] == [tuple(replies[each]) for each in left]
 
 
 def test_a_course_leaves_off_where_it_is_asked_to(course: Callable[[], Course]) -> None:
