@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from engine.library.starter import FORM, MODEL
+
 ROOT = Path(__file__).parents[2]
 LOOK = "from app.__main__ import prepare; print(prepare(['updraft', *{words!r}])[0].first_run is not None)"
 
@@ -20,7 +22,11 @@ def made_ready(home: Path, *words: str) -> str:
 
 
 def test_the_first_run_is_for_who_never_chatted_here(tmp_path: Path) -> None:
-    """Guards: an answer by itself in front of somebody's chats, or of a model that was asked for."""
+    """Guards: an answer by itself in front of somebody's chats, or of a model that was asked for or is not there."""
+    assert made_ready(tmp_path) == "False", "set-up has not fetched the starter"
+    starter = tmp_path / "Updraft" / "starter" / f"{MODEL}-{FORM}"
+    starter.mkdir(parents=True)
+    (starter / "config.json").write_text("{}", encoding="utf-8")  # not read before the window is there
     assert made_ready(tmp_path) == "True"
     assert made_ready(tmp_path, "--model", str(tmp_path)) == "False"
     (tmp_path / "Updraft").mkdir(exist_ok=True)

@@ -61,7 +61,7 @@ def test_damage_is_found_and_said(page: LibraryPage, library: ModelLibrary, qtbo
     weights.unlink()  # it is linked to where it was imported from
     weights.write_bytes(content)
     page.verify()
-    qtbot.waitUntil(page.task_status.alert.isVisible)
+    qtbot.waitUntil(page.task_status.alert.isVisible, timeout=20_000)
     assert WEIGHTS in page.task_status.alert.sentence.text()
     assert page.task_status.alert.hint.text()
 

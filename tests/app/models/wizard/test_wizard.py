@@ -192,7 +192,7 @@ def test_a_download_is_paused_resumed_and_cancelled(
     job.cancel.click()
     assert "deleted" in answer(job, "Cancel and delete")
     qtbot.waitUntil(lambda: job.state_label.text() == "Cancelled")
-    assert not list(library.folder.rglob("*.safetensors*"))
+    qtbot.waitUntil(lambda: not list(library.folder.rglob("*.safetensors*")), timeout=20_000)  # by its own process
     assert not job.figures.isVisible()
     hub.faults.clear()
     assert job.pause.text() == "Start again"
