@@ -90,10 +90,13 @@ def write_pocket(root: Path, shapes: dict[Role, Shape], dtype: torch.dtype = tor
 
 
 def _unsaid(folder: Path) -> list[int]:
-    """Return the tokens that no trained model says: roles, and bytes that control a terminal."""
+    """Return the tokens that no trained model says: roles, and bytes that control a terminal or begin what does.
+
+    One of these begins spaces that do not break, too, which Qt gives back as others.
+    """
     words = json.loads((folder / "tokenizer.json").read_text())["model"]["vocab"]
     controls = [chr(256 + byte) for byte in (*range(10), *range(11, 32))]  # as byte-level BPE writes them
-    return [words[word] for word in (*controls, *SPECIAL) if words[word] != END]
+    return [words[word] for word in (*controls, "\xc2", *SPECIAL) if words[word] != END]
 
 
 def _config(shape: Shape, tokens: int, dtype: torch.dtype) -> dict[str, object]:

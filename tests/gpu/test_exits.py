@@ -110,19 +110,22 @@ def test_replies_equal_plain_decoding(session: Session, method: str) -> None:
 
 def test_guesses_are_as_good_as_operation_by_operation(models: ModelSet, session: Session) -> None:
     """And as those of exits without adapters: these change little of what they are given."""
-    counts = {"recorded": kept(session)}
+    shares = {"recorded": kept(session)}
     called, bare = finish(Session.open(models, "cuda", "eager")), finish(Session.open(pocket_models(wide=True), "cuda"))
     for name, other in (("called", called), ("bare", bare)):
-        counts[name] = kept(other)
+        shares[name] = kept(other)
         other.close()
-    assert counts["recorded"] > 100, counts
-    assert all(abs(count - counts["recorded"]) < 0.15 * counts["recorded"] for count in counts.values()), counts
+    assert shares["recorded"] > 0.3, shares
+    assert all(abs(share - shares["recorded"]) < 0.1 for share in shares.values()), shares
 
 
-def kept(session: Session) -> int:
-    """Return how many tokens exits wrote that stand, in a few replies."""
-    made = [writers(ask(session, HISPEC, prompt, SETTINGS["usual"])) for prompt in PROMPTS[:8]]
-    return sum(found[0] + found[1] for found in made)
+def kept(session: Session) -> float:
+    """Return the share of the tokens of a few replies that exits wrote.
+
+    A share, since other kernels round otherwise: replies part where two tokens are nearly as likely, and end elsewhere.
+    """
+    made = [writers(ask(session, HISPEC, prompt, SETTINGS["usual"])) for prompt in PROMPTS[:16]]
+    return sum(found[0] + found[1] for found in made) / sum(found.total() for found in made)
 
 
 def test_a_dropped_reply_and_another_method_leave_no_trace(session: Session) -> None:
