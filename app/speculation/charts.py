@@ -22,20 +22,13 @@ DASHES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DotLine, Qt.PenStyle.DashLine)  # t
 
 
 class Chart(QWidget):
-    """Shows a history of acceptance. Its text alternative is the accessible description, and a tool tip."""
+    """A small picture of figures. Its text alternative is the accessible description, and a tool tip."""
 
     def __init__(self, name: str, palette: Palette, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAccessibleName(name)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._palette = palette
-        self._history: AcceptanceHistory | None = None
-
-    def show_history(self, history: AcceptanceHistory | None) -> None:
-        """Show ``history`` as far as it has come."""
-        self._history = history
-        self.setAccessibleDescription(self.explain())
-        self.update()
 
     def set_palette(self, palette: Palette) -> None:
         """Repaint the chart in the colours of ``palette``."""
@@ -57,13 +50,27 @@ class Chart(QWidget):
             return True
         return super().event(event)
 
+
+class HistoryChart(Chart):
+    """Shows a history of acceptance."""
+
+    def __init__(self, name: str, palette: Palette, parent: QWidget | None = None) -> None:
+        super().__init__(name, palette, parent)
+        self._history: AcceptanceHistory | None = None
+
+    def show_history(self, history: AcceptanceHistory | None) -> None:
+        """Show ``history`` as far as it has come."""
+        self._history = history
+        self.setAccessibleDescription(self.explain())
+        self.update()
+
     def _grid(self, painter: QPainter) -> None:
         """Paint the lines at 0% and 100%."""
         for y in (0.5, self.height() - 0.5):
             painter.fillRect(QRectF(0, y - 0.5, self.width(), 1), QColor(self._palette.line))
 
 
-class AcceptanceOverTime(Chart):
+class AcceptanceOverTime(HistoryChart):
     """One line for each level that checks: its share of recent guesses kept, from the beginning of the answer."""
 
     def __init__(self, name: str, palette: Palette, parent: QWidget | None = None) -> None:
@@ -112,7 +119,7 @@ class AcceptanceOverTime(Chart):
         return QPolygonF([QPointF(2 + i * step, low + (high - low) * v) for i, v in enumerate(values) if v is not None])
 
 
-class AcceptanceByPosition(Chart):
+class AcceptanceByPosition(HistoryChart):
     """One bar for each position in a row of guesses: the share of guesses kept there."""
 
     def explain(self) -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QHelpEvent, QPainter, QPaintEvent, QPen, QPolygonF
-from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtWidgets import QWidget
 
-from app.look.label import plain_tip
 from app.look.palette import Palette, blend
 from app.models.teaching.progress import Progress
 from app.models.teaching.wording import by_guess, ordinal
-from app.speculation.charts import DASHES
+from app.speculation.charts import DASHES, Chart
 from engine import words
 
 NOTHING = "How often its guesses are right is looked at as soon as it learns."
@@ -18,15 +17,12 @@ LINES = 10  # lines of text it is high
 PALEST = 0.45  # of the way from the draft's colour to the muted one, for the last guess
 
 
-class AgreementChart(QWidget):
+class AgreementChart(Chart):
     """Shows ``progress``: a line for each place of a guess, from the beginning to the end of the course."""
 
     def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setAccessibleName("How often its guesses are right")
+        super().__init__("How often its guesses are right", palette, parent)
         self.setObjectName("legend")  # small type
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self._palette = palette
         self._progress: Progress | None = None
         self.setAccessibleDescription(self.explain())
 
@@ -34,11 +30,6 @@ class AgreementChart(QWidget):
         """Show ``progress``."""
         self._progress = progress
         self.setAccessibleDescription(self.explain())
-        self.update()
-
-    def set_palette(self, palette: Palette) -> None:
-        """Repaint it in the colours of ``palette``."""
-        self._palette = palette
         self.update()
 
     def explain(self) -> str:
@@ -54,10 +45,7 @@ class AgreementChart(QWidget):
         return QSize(240, LINES * self.fontMetrics().lineSpacing())
 
     def event(self, event: QEvent) -> bool:
-        """Show the chart in words as a tool tip; be higher with larger text."""
-        if isinstance(event, QHelpEvent):
-            QToolTip.showText(event.globalPos(), plain_tip(self.explain()), self)
-            return True
+        """Be higher with larger text."""
         if event.type() == QEvent.Type.FontChange:
             self.updateGeometry()
         return super().event(event)
