@@ -148,6 +148,12 @@ def _add_teaching_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--chats", type=Path, metavar="FOLDER", help="with --on: where these are (default: as usual)")
     command.add_argument("--timed", action="store_true", help="with --on: what it learnt is tried in answers as well")
     command.add_argument("--forget", action="store_true", help="delete all that drafters learnt by --on")
+    command.add_argument(
+        "--as-stored",
+        action="store_true",
+        help="learn from the weights as the model's files have them, for drafters of other machines too "
+        "(default: as this one runs them; a processor always, a GPU makes them NF4)",
+    )
     command.add_argument("--batch", type=_count, help="tokens a step (default: as suits the device)")
     command.add_argument(
         "--layers", type=_count, metavar="N", help="how many layers a draft or a qualifier has (default: a share)"

@@ -31,12 +31,13 @@ X86 = machine().lower() in {"x86_64", "amd64"}
 class Holding:
     """How ``device`` holds the tensors of a model; ``weights``: how a CPU does, see engine.config.
 
-    ``dense_head``: a GPU keeps heads in 16 bits.
+    ``dense_head``: a GPU keeps heads in 16 bits; ``dense``: all matrices, which it reads as their files have them.
     """
 
     device: Device = "cuda"
     weights: Weights = "exact"
     dense_head: bool = False
+    dense: bool = False
 
     def of(self, architecture: Architecture) -> Holding:
         """Return how such a model is held: a CPU keeps it exactly where rows do not hold whole groups."""
@@ -51,7 +52,7 @@ class Holding:
         """
         outer = name in (TABLE, HEAD)
         if self.device == "cuda":
-            dense = dimensions == 1 or name == TABLE or (name == HEAD and self.dense_head)
+            dense = self.dense or dimensions == 1 or name == TABLE or (name == HEAD and self.dense_head)
             return "bfloat16" if dense else "nf4"
         if dimensions == 1 or self.weights == "exact":
             return "float32"

@@ -32,6 +32,7 @@ def load(
     device: torch.device,
     *,
     dense_head: bool = False,
+    dense: bool = False,
     weights: Weights = "exact",
     placement: Placement | None = None,
 ) -> Generator[float, None, Transformer]:
@@ -41,15 +42,16 @@ def load(
     leaves no choice), or packed. Grouped ones then stay as they are, and with "stored" NF4 ones too; all others get 8
     bits, or 4 as asked, which embedding and head do not. On a GPU activations, norms and embeddings are bfloat16 and
     every matrix, a large tied head too, is NF4: packed bytes stay as they are, 16-bit ones are quantised as they
-    arrive, and so are grouped ones, made 16-bit first; ``dense_head`` keeps the head in 16 bits there. At no time is
-    more than a few matrices held twice. ``placement``: which layers stay on the device, None for all; the others are
-    taken there one by one, to be held as those are, and then lie in the host's memory.
+    arrive, and so are grouped ones, made 16-bit first; ``dense_head`` keeps the head in 16 bits there, ``dense`` every
+    matrix, packed ones unpacked. At no time is more than a few matrices held twice. ``placement``: which layers stay on
+    the device, None for all; the others are taken there one by one, to be held as those are, and then lie in the host's
+    memory.
     Raises CheckpointError for a folder that cannot be used and DeviceError when the device's memory runs out.
     """
     checkpoint = open_checkpoint(folder)
     on_gpu = device.type == "cuda"
     packs = not on_gpu and weights != "exact" and not refusal()
-    asked = Holding("cuda" if on_gpu else "cpu", weights if packs else "exact", dense_head)
+    asked = Holding("cuda" if on_gpu else "cpu", weights if packs else "exact", dense_head, dense)
     try:
         with ExitStack() as files:
             loader = _Loader(checkpoint, device, files, asked.of(checkpoint.architecture))

@@ -30,7 +30,7 @@ from engine.model import load
 from engine.teaching import room
 from engine.teaching.course import Course, Plan
 from engine.teaching.frozen import MOST_ROWS, Frozen, config_of
-from engine.teaching.home import Asked, folder_of, forget_texts, held, note
+from engine.teaching.home import Asked, begun, folder_of, forget_texts, held, note
 from engine.teaching.kinds import KINDS, Kind
 from engine.teaching.protocol import Ended, Said, Stopped
 from engine.teaching.pupil import Pupil
@@ -44,6 +44,7 @@ FEWEST = 32  # prompts
 SMALL = {"rows": 8, "longest": 128, "batch": 1024, "places": 1000}  # what a processor can take
 BATCHES = (8192, 4096, 2048)  # tokens a step, as many of them as a GPU holds
 CACHES = 0.2  # of the free memory that replies under way may take
+AS_STORED, AS_RUN = "as these files have them", "as a GPU runs them, at 4 bits (NF4)"  # that it learnt from
 LICENCE = "As the model that it was taught by; begun with parts of that model, and taught on its answers"
 
 
@@ -53,13 +54,14 @@ def teach(arguments: argparse.Namespace, models: ModelSet, steering: Steering) -
     Started again for the same model it goes on where it was, however it ended; --fresh begins anew.
     """
     folder = folder_of(models.target, arguments.what)
-    asked = Asked(arguments.what, arguments.minutes, own=arguments.own is not None)
     with in_words(models.name), held(folder):
         if arguments.fresh:
             shutil.rmtree(folder, ignore_errors=True)
+        as_stored = _as_stored(arguments, models)
+        asked = Asked(arguments.what, arguments.minutes, own=arguments.own is not None, as_stored=as_stored)
         note(folder, asked)
         try:
-            ended = _through(arguments, models, folder, steering)
+            ended = _through(arguments, models, folder, steering, as_stored=as_stored)
         except Stopping:
             steering.tell(Stopped())
             return
@@ -69,7 +71,23 @@ def teach(arguments: argparse.Namespace, models: ModelSet, steering: Steering) -
         steering.tell(ended)
 
 
-def _through(arguments: argparse.Namespace, models: ModelSet, folder: Path, steering: Steering) -> Ended:
+def _as_stored(arguments: argparse.Namespace, models: ModelSet) -> bool:
+    """Tell whether the weights are read as the files have them: as asked for, or as the course was begun.
+
+    Raises SettingError where it was begun with others: its replies are theirs.
+    """
+    begins = (each.asked for each in begun(models.target) if each.spent > 0)
+    before = next((each for each in begins if each.what == arguments.what), None)
+    if before is None or before.as_stored:
+        return bool(arguments.as_stored or before)
+    if arguments.as_stored:
+        raise SettingError("This was begun with the weights as the machine runs them.", "Begin anew with --fresh.")
+    return False
+
+
+def _through(
+    arguments: argparse.Namespace, models: ModelSet, folder: Path, steering: Steering, *, as_stored: bool
+) -> Ended:
     """Go through the whole course and its trial; raises Stopping where it is to leave off."""
     require_transformers()
     device, kind = device_of(arguments.device), KINDS[arguments.what]
@@ -80,17 +98,20 @@ def _through(arguments: argparse.Namespace, models: ModelSet, folder: Path, stee
     free = free_memory(device)
     on: Device = "cuda" if device.type == "cuda" else "cpu"
     if device.type == "cuda":
-        batches = BATCHES if arguments.batch is None else (arguments.batch,)
-        layers, batch = room.fitting(dimensions, kind, layers, batches, free, arguments.layers or room.LEAST)
+        batches, least = (BATCHES if arguments.batch is None else (arguments.batch,)), arguments.layers or room.LEAST
+        layers, batch = room.fitting(dimensions, kind, layers, batches, free, least, as_stored=as_stored)
         plan = replace(plan, batch=batch)
-    room.require(room.needed(dimensions, kind, layers, plan.batch, on), free, models.name, on)
+    needs = room.needed(dimensions, kind, layers, plan.batch, on, as_stored=as_stored)
+    room.require(needs, free, models.name, on, as_stored=as_stored)
     prompts = read_prompts(arguments.prompts)
     if arguments.own is not None:
         own = read_prompts(arguments.own, fewest=1)
         prompts = own + prompts[: max(len(own), FEWEST)]
     made = folder / "made"
     begin = partial(kind.begin, layers=layers, initial=arguments.initial) if layers else kind.begin
-    _taught(models, begin, device, plan, prompts, folder, made, steering)
+    _taught(models, begin, device, plan, prompts, folder, made, steering, as_stored=as_stored)
+    if arguments.out is not None:
+        shutil.copytree(made, arguments.out, dirs_exist_ok=True)
     tried = try_out(models, kind, made, arguments.device, steering)
     kept, outcome = _kept(tried, models, kind, made, arguments.out)
     return Ended(tried.sentence(), kept, outcome, str(made), tried.gain("plain")[0])
@@ -157,11 +178,13 @@ def _taught(
     folder: Path,
     made: Path,
     steering: Steering,
+    *,
+    as_stored: bool,
 ) -> None:
     """Run the course and write what it made; gives all memory back."""
     tokenizer = ChatTokenizer(models.target, models.name)
     steering.tell(Said(f"reading {models.name}"))
-    model = finished(load(models.target, device, dense_head=True))
+    model = finished(load(models.target, device, dense_head=True, dense=as_stored))
     tokenizer.fit(model.vocabulary)
     target = Frozen(model, tokenizer.ends, config_of(models.target))
     rendered = [tokenizer.render([("user", prompt)]) for prompt in prompts]
@@ -172,7 +195,8 @@ def _taught(
         steering.tell(Said(f"going on from {course.done:.0%}"))
     for news in course.run():
         steering.tell(news)
-    course.finish(made, {"licence": LICENCE, "target": digests(models.target)})
+    weights = AS_STORED if as_stored or device.type == "cpu" else AS_RUN
+    course.finish(made, {"licence": LICENCE, "target": digests(models.target), "weights": weights})
     del course, target, model
     if device.type == "cuda":
         gc.collect()
@@ -196,7 +220,6 @@ def _kept(tried: Tried, models: ModelSet, kind: Kind, made: Path, out: Path | No
     Returns whether the model has it now, and a sentence or two on that.
     """
     if out is not None:
-        shutil.copytree(made, out, dirs_exist_ok=True)
         return False, f"It lies in {out}."
     if not tried.keeps:
         return False, f"It is not faster, so nothing was changed. It lies in {made}; more time would teach it more."

@@ -26,11 +26,13 @@ from engine.teaching.steering import Stopping
 
 REPLIES, STATE, BEST, PROGRESS = "replies.bin", "state.pt", "best.pt", "progress.json"
 KEPT = 20.0  # seconds between two times that all is written; also the most that one batch of replies takes
+SLICE = 60.0  # the same of a recorded target, which leaves the replies under way as they are: the fewer the longer
 WRITING = 0.3  # the share of a course by which replies are written
 HELD_OUT = 16  # one of so many prompts is never learnt from
 WARMTHS = (0.3, 0.7, 1.0)  # temperatures that replies are drawn at
 JUDGED = 0.7  # the one of those held out
-ROUNDS, REFILL = 8, 4  # times that a prompt is asked at most; prompts for each row, where rows take more as they end
+HELD = 256  # prompts held out that are answered at a time: more than is looked at
+ROUNDS, REFILL = 8, 32  # times that a prompt is asked at most; prompts for each row, where rows take more as they end
 LOOK = 1 / 16  # of a course between two looks at what is held out, or more
 SELDOM = 4  # times as long as a look takes goes by before the next one
 
@@ -154,7 +156,7 @@ class Course:
         held = progress.batches % HELD_OUT == 0 and progress.held < len(self._held)
         progress.batches += 1
         if held:
-            found = self._held[progress.held : progress.held + most]
+            found = self._held[progress.held : progress.held + min(HELD, most)]
             progress.held += len(found)
             return [Document(tuple(prompt), len(prompt)) for prompt in found], True
         taken, self._unfinished = self._unfinished[:most], self._unfinished[most:]
@@ -167,7 +169,7 @@ class Course:
         """Let the target answer for a while, and keep what it writes."""
         asked, held = self._next()
         warmths = [JUDGED if held else random.choice(WARMTHS) for _ in asked]
-        until = self._clock() + KEPT
+        until = self._clock() + self._slice()
         over = lambda: self._held_up() or self._clock() > until  # noqa: E731
         prompts, plan = [each.tokens for each in asked], self.plan
         written = self.target.write(prompts, warmths, plan.longest, over, plan.rows)
@@ -175,6 +177,11 @@ class Course:
         self.replies.add(found, held=held)
         if not held:
             self._unfinished += self._going_on(found)
+
+    def _slice(self) -> float:
+        """Return for how many seconds the target is to answer before all is written down."""
+        left = (WRITING - self.done) * self.plan.seconds
+        return max(KEPT, left if left < 1.5 * SLICE else SLICE) if self.target.recorded else KEPT
 
     def _going_on(self, found: Sequence[Document]) -> list[Document]:
         """Return those of ``found`` that the clock cut and that are worth going on with.
@@ -289,6 +296,4 @@ class Course:
 
     def _read(self) -> Progress:
         file = self.folder / PROGRESS
-        if not file.is_file():
-            return Progress()
-        return Progress(**json.loads(file.read_text(encoding="utf-8")))
+        return Progress(**json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else Progress()

@@ -25,13 +25,14 @@ TEXTS = (OWN, "replies.bin")  # what the target was asked, and what it wrote
 class Asked:
     """What a course was begun for: ``what`` is taught, in how many ``minutes``, and from the person's own questions?
 
-    ``over``: it came to its end.
+    ``over``: it came to its end. ``as_stored``: by the model's weights as its files have them, on a GPU too.
     """
 
     what: str
     minutes: float
     own: bool = False
     over: bool = False
+    as_stored: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,22 +28,25 @@ class NoRoom(DeviceError):  # noqa: N818 - a state of the machine, not a fault
     kind = "memory"
 
 
-def needed(target: Dimensions, kind: Kind, layers: int, batch: int, on: Device = "cuda") -> int:
+def needed(
+    target: Dimensions, kind: Kind, layers: int, batch: int, on: Device = "cuda", *, as_stored: bool = False
+) -> int:
     """Return the bytes that teaching one of ``kind`` takes ``on`` a device, target and all, ``batch`` tokens a step.
 
-    ``layers``: how many it has itself where it is a model, otherwise 0.
+    ``layers``: how many it has itself where it is a model, otherwise 0. ``as_stored``: a GPU reads the target as its
+    files have it, in 16 bits.
     """
     shape = target.architecture
     matrices, rest = kind.learns(shape, min(kind.few, shape.vocabulary), layers)
     learnt = matrices * (MATRIX if matrices <= LARGE else IN_16_BITS) + rest * OTHER
     laws = LAWS * 4 * CHUNK
-    weights = _weights(target) if on == "cuda" else 4 * shape.parameters  # float32 on a processor
+    weights = _weights(target, as_stored=as_stored) if on == "cuda" else 4 * shape.parameters  # float32 on a processor
     return int(weights + learnt + batch * _token(shape, layers, large=matrices > LARGE) + laws + APART)
 
 
-def _weights(target: Dimensions) -> float:
+def _weights(target: Dimensions, *, as_stored: bool) -> float:
     """Return the bytes of the target as it teaches: its head in 16 bits, an embedding of its own with the host."""
-    held = account(target, 1, Holding("cuda", "exact", True))
+    held = account(target, 1, Holding("cuda", "exact", dense_head=True, dense=as_stored))
     return held.linears + held.vectors + held.rotation + 2 * target.embedding
 
 
@@ -56,7 +59,14 @@ def _token(shape: Architecture, layers: int, *, large: bool) -> float:
 
 
 def fitting(
-    target: Dimensions, kind: Kind, layers: int, batches: Iterable[int], free: int, least: int = LEAST
+    target: Dimensions,
+    kind: Kind,
+    layers: int,
+    batches: Iterable[int],
+    free: int,
+    least: int = LEAST,
+    *,
+    as_stored: bool = False,
 ) -> tuple[int, int]:
     """Return the layers and the batch with which a course fits ``free`` bytes: fewer tokens first, then fewer layers.
 
@@ -65,15 +75,16 @@ def fitting(
     batches = list(batches)
     for count in range(layers, min(layers, least) - 1, -1):
         for batch in batches:
-            if needed(target, kind, count, batch) <= free:
+            if needed(target, kind, count, batch, as_stored=as_stored) <= free:
                 return count, batch
     return layers, batches[-1]
 
 
-def require(needs: int, free: int, name: str, on: Device = "cuda") -> None:
+def require(needs: int, free: int, name: str, on: Device = "cuda", *, as_stored: bool = False) -> None:
     """Raise NoRoom where ``needs`` bytes are more than ``free``."""
     if needs > free:
         whose, close = ("the GPU's", " that use the GPU") if on == "cuda" else ("the computer's", "")
+        name = f"{name} with its weights in 16 bits" if as_stored and on == "cuda" else name
         raise NoRoom(
             f"Teaching {name} takes {size(needs)} of {whose} memory, and {size(free)} are free.",
             f"Close other programs{close}, or teach a smaller model. In a terminal, --batch makes the steps smaller.",

@@ -13,9 +13,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 SAID, FIRST = 1 << 24, 1 << 25  # bits above a token on record: it is of a reply; it begins a row's next document
-EVERY, MOST = 32, 8192  # steps between two looks at how far it is, and how many there may be
+EVERY, MOST = 32, 16_384  # steps between two looks at how far it is, and how many there may be
+ALIGNED = 8  # places of a row: what the mask of the fused kernel comes in
+FUSED = [SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]  # reads keys and values once; the other where there is none
 
 
 def records(model: Any) -> bool:
@@ -47,7 +50,8 @@ class Writer:
         self.lengths = torch.tensor([len(each) for each in own], device=device)
         self.warmths = torch.tensor(warmths, dtype=torch.float32, device=device)
         self.ends, self.longest = torch.tensor(sorted(ends), dtype=torch.int64, device=device), longest
-        self.begin, width = len(begin), len(begin) + self.prompts.shape[1] + longest
+        self.begin, whole = len(begin), len(begin) + self.prompts.shape[1] + longest
+        width = -(-whole // ALIGNED) * ALIGNED
         config, kind = model.config, model.lm_head.weight.dtype
         self.head = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         size = rows, config.num_key_value_heads, width, self.head
@@ -72,7 +76,7 @@ class Writer:
         inner = self.model.model
         hidden = inner.embed_tokens(token)
         cos, sin = (each[position][:, None] for each in self.turns)
-        unseen = (self.slot > position[:, None])[:, None, None]
+        unseen = torch.where(self.slot > position[:, None], -torch.inf, 0.0).to(hidden.dtype)[:, None, None]
         for layer, past in zip(inner.layers, self.past, strict=True):
             mixed = self._attended(layer.self_attn, layer.input_layernorm(hidden), past, (cos, sin), position, unseen)
             hidden = hidden + layer.self_attn.o_proj(mixed)
@@ -83,7 +87,10 @@ class Writer:
     def _attended(
         self, part: Any, x: Tensor, past: list[Tensor], turns: tuple[Tensor, Tensor], position: Tensor, unseen: Tensor
     ) -> Tensor:
-        """Return what the heads of ``part`` make of all that a row has read, (rows, heads * head)."""
+        """Return what the heads of ``part`` make of all that a row has read, (rows, heads * head).
+
+        ``unseen``: what is added to the scores of each place, (rows, 1, 1, width).
+        """
         keys, values = past
         query, key, value = (each(x).view(len(x), -1, self.head) for each in (part.q_proj, part.k_proj, part.v_proj))
         if hasattr(part, "q_norm"):
@@ -91,8 +98,9 @@ class Writer:
         keys[self.row, :, position] = _turned(key, *turns)
         values[self.row, :, position] = value
         grouped = _turned(query, *turns).view(len(x), keys.shape[1], -1, self.head)
-        scores = (grouped @ keys.mT).float().mul_(part.scaling).masked_fill_(unseen, -torch.inf)
-        return (scores.softmax(-1).to(values.dtype) @ values).view(len(x), -1)
+        with sdpa_kernel(FUSED):  # the heads of a group stand where a row's further tokens would
+            mixed = F.scaled_dot_product_attention(grouped, keys, values, attn_mask=unseen, scale=part.scaling)
+        return mixed.reshape(len(x), -1)
 
     def _renew(self, ended: Tensor) -> None:
         """Give the rows that ``ended`` the next prompts; where there are no more, a row rests."""

@@ -27,6 +27,7 @@ def call(options: argparse.Namespace, kind: str) -> list[str]:
     """Return what follows ``python`` to teach ``kind``."""
     said = ["-m", "engine", "teach", "--model", str(options.model), "--what", kind, "--minutes", str(options.minutes)]
     said += ["--batch", str(BATCH), "--out", str(options.work / kind)]
+    said += ["--as-stored"]  # what guesses ahead for the starter does so on processors, too
     if kind in LAYERS:
         said += ["--layers", str(LAYERS[kind])]
         said += ["--initial", str(options.initial)] if options.initial else []

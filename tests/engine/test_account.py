@@ -97,6 +97,21 @@ def test_account_is_what_a_gpu_would_keep(
         assert (ours - exact).norm() < 0.2 * exact.norm()  # of bfloat16, and of an untied head
 
 
+@pytest.mark.parametrize("stored_as", ["nf4", "grouped"])
+def test_a_gpu_reads_weights_as_they_are_stored_where_it_is_asked_to(tmp_path: Path, stored_as: str) -> None:
+    """Guards against groups made NF4 all the same, and matrices that take more than is said."""
+    random_model(LlamaConfig(**SIZES, tie_word_embeddings=True)).save_pretrained(tmp_path)
+    worth = group(tmp_path, 4) if stored_as == "grouped" else quantise(tmp_path, nested=False)
+    asked = Holding("cuda", dense_head=True, dense=True)
+    with ExitStack() as files:
+        model = finished(_Loader(open_checkpoint(tmp_path), torch.device("cpu"), files, asked).model())
+    down = model.blocks[1].down
+    assert isinstance(down, Dense)
+    assert torch.equal(down.weight, worth["model.layers.1.mlp.down_proj.weight"].bfloat16())
+    said = account(read_dimensions(tmp_path), 100, asked)
+    assert said.linears == sum(stored(each) for block in model.blocks for each in block.matrices)
+
+
 def agree(folder: Path, weights: Weights) -> None:
     """Check the account of the checkpoint in ``folder``, part by part, against what is loaded."""
     model = finished(load(folder, torch.device("cpu"), weights=weights))

@@ -26,12 +26,17 @@ pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(),
 PLAN = Plan(12.0, rows=16, longest=32, batch=1024, few=400, places=500)
 
 
-def test_replies_of_recorded_steps_are_those_of_transformers() -> None:
+@pytest.mark.parametrize("as_stored", [False, True])
+def test_replies_of_recorded_steps_are_those_of_transformers(as_stored: bool) -> None:
     """Guards against rows that read what another reply of theirs left, or stand at another place than they are."""
     folder = pocket_models(wide=True).target
-    tokenizer, model = ChatTokenizer(folder), finished(load(folder, torch.device("cuda"), dense_head=True))
+    tokenizer, cuda = ChatTokenizer(folder), torch.device("cuda")
+    model = finished(load(folder, cuda, dense_head=True, dense=as_stored))
     target = Frozen(model, tokenizer.ends, config_of(folder))
     assert target.recorded
+    if as_stored:
+        exact = Frozen(finished(load(folder, torch.device("cpu"))), ()).mlp(5)["down_proj.weight"]
+        assert torch.equal(target.mlp(5)["down_proj.weight"].cpu(), exact.bfloat16().float())
     prompts = [tokenizer.render([("user", " and ".join(["dogs"] * (1 + at % 7)) + f" {at}")]) for at in range(40)]
     cold = [1e-4] * len(prompts)
     found = target.write(prompts, cold, 24, lambda: False, rows=8)

@@ -38,6 +38,7 @@ def test_the_command_takes_what_is_asked_of_it(more: list[str]) -> None:
         assert (asked.what, asked.minutes, asked.out) == (kind, 5, Path("w") / kind)
         assert asked.layers == make.LAYERS.get(kind)
         assert asked.fresh is not options.on
+        assert asked.as_stored, "a processor runs the starter as it is stored"
         assert asked.initial == (options.initial if kind in make.LAYERS else None)
 
 

@@ -182,7 +182,8 @@ def test_replies_that_were_cut_are_not_fed_anew_where_most_end(
         def ends_with(self, tokens: Sequence[int]) -> bool:
             return tokens[-1] == END
 
-    asked = [[number, 5, 6] for number in range(10, 300)]
+    said, left = said * 4, left * 4
+    asked = [[number, 5, 6] for number in range(10, 600)]
     plan = replace(PLAN, rows=len(said) // (REFILL if recorded else 1))
     course = Course(tmp_path, cast("Frozen", Cutting()), asked, plan, lambda _: pytest.fail("nothing learns yet"))
     course._answered()  # what is held out

@@ -18,6 +18,18 @@ def test_a_processor_holds_weights_in_32_bits_and_a_gpu_in_fewer(family: ModelSe
     assert 0 < more < 4 * target.architecture.parameters
 
 
+def test_weights_as_they_are_stored_take_16_bits_of_a_gpu(family: ModelSet) -> None:
+    """Guards against a course that is let in with room for four bits, and ends when the last layer is read."""
+    target, head = read_dimensions(family.target), KINDS["head"]
+    of_layers = target.architecture.parameters - target.embedding
+    more = needed(target, head, 0, 1024, as_stored=True) - needed(target, head, 0, 1024)
+    assert more == pytest.approx(of_layers * (2 - 0.5 - 4 / 64), rel=0.02)  # norms are 16-bit in either case
+    both = [needed(target, head, 0, 1024, "cpu", as_stored=asked) for asked in (True, False)]
+    assert both[0] == both[1]
+    with pytest.raises(DeviceError, match=r"Teaching A with its weights in 16 bits takes 8\.9 GB of the GPU's"):
+        require(8_900_000_000, 5_100_000_000, "A", as_stored=True)
+
+
 def test_what_does_not_fit_is_refused_with_numbers() -> None:
     require(5 * 10**9, 5 * 10**9, "A")
     with pytest.raises(DeviceError, match=r"takes 8\.9 GB of the GPU's memory, and 5\.1 GB are free") as refused:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 import threading
 from collections.abc import Callable
@@ -11,8 +12,9 @@ from queue import Empty, Queue
 import pytest
 
 from engine.config import ModelSet
-from engine.errors import UpdraftError
+from engine.errors import SettingError, UpdraftError
 from engine.library.taught import home_of
+from engine.teaching.command import _as_stored
 from engine.teaching.home import OWN, Asked, begun, forget_texts, held, note
 from engine.teaching.printing import Printing
 from engine.teaching.process import Teacher
@@ -89,6 +91,11 @@ def test_what_was_begun_is_known_and_texts_are_forgotten(
     (folder / OWN).write_text("Why?")
     (found,) = begun(family.target)
     assert (found.asked.minutes, found.spent, found.folder) == (30.0, 1.5, folder)
+    asked = argparse.Namespace(what="head", as_stored=True)
+    with pytest.raises(SettingError, match="as the machine runs them"):
+        _as_stored(asked, family)
+    note(folder, Asked("head", 30.0, as_stored=True))
+    assert _as_stored(argparse.Namespace(what="head", as_stored=False), family), "it goes on as it was begun"
     forget_texts(folder)
     assert not (folder / OWN).exists()
     (folder / "asked.json").write_text("{")
