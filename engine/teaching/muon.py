@@ -13,9 +13,12 @@ BATCH = 1 << 26  # weights that are moved together at most: what that takes is t
 
 @torch.no_grad()
 def orthogonal(matrices: Tensor, steps: int = 5) -> Tensor:
-    """Return (count, rows, columns) with rows <= columns whose singular values are near 1, in bfloat16."""
+    """Return (count, rows, columns) with rows <= columns whose singular values are near 1, bfloat16.
+
+    On a CPU float32: most multiply batches in 16 bits one number at a time.
+    """
     a, b, c = COEFFICIENTS
-    x = matrices.bfloat16()
+    x = matrices.bfloat16() if matrices.is_cuda else matrices.float()
     x = x / (x.norm(dim=(1, 2), keepdim=True) * 1.02 + 1e-7)
     for _ in range(steps):
         gram = x @ x.mT

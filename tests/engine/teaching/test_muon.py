@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from engine.teaching.muon import Muon
+from engine.teaching.muon import Muon, orthogonal
 
 
 def test_muon_makes_steps_of_equal_singular_values() -> None:
@@ -21,3 +21,8 @@ def test_muon_makes_steps_of_equal_singular_values() -> None:
         assert values.max() < 1.5
         assert weight.grad is not None
         assert (weight.detach() * weight.grad).sum() < 0
+
+
+def test_a_processor_does_not_multiply_in_16_bits() -> None:
+    """Guards against steps that take seven times as long: few processors multiply batches of bfloat16."""
+    assert orthogonal(torch.randn(2, 3, 4)).dtype == torch.float32
