@@ -33,15 +33,27 @@ def total(w: Writer, lanes: Value) -> Value:
     return b.extract_element(lanes, number(0, I32))
 
 
-def totals(w: Writer, vectors: Sequence[Value]) -> Value:
-    """Return the sums of eight vectors, a lane each."""
+def highest(w: Writer, lanes: Value) -> Value:
+    """Return the largest of eight floats; any of them, where one is not a number."""
     b = w.b
-    for low, high in PAIRS:
+    for width in (4, 2, 1):
+        turned = b.shuffle_vector(lanes, lanes, indices([(lane + width) % 8 for lane in range(8)]))
+        lanes = most(w, lanes, turned)
+    return b.extract_element(lanes, number(0, I32))
+
+
+def joined(w: Writer, vectors: Sequence[Value], steps: Sequence[tuple[Sequence[int], Sequence[int]]]) -> list[Value]:
+    """Return half as many vectors after each of ``steps``: neighbours added, as PAIRS says.
+
+    After all of them it is one, with the sums of eight vectors, a lane each.
+    """
+    b = w.b
+    for low, high in steps:
         vectors = [
             b.fadd(b.shuffle_vector(one, two, indices(low)), b.shuffle_vector(one, two, indices(high)))
             for one, two in zip(vectors[::2], vectors[1::2], strict=True)
         ]
-    return vectors[0]
+    return [*vectors]
 
 
 def exponential(w: Writer, x: Value) -> Value:

@@ -15,8 +15,6 @@ from typing import Any
 from engine.model.cpu.layout import EIGHT, FOUR, GROUP, LANES, LEVELS, NF4, ONE, Format
 from engine.model.cpu.writer import BIT, F16, F32, I8, I16, I32, Kernel, Value, Writer, bytes_of, number, vector
 
-LINE = 64  # bytes that come from memory at a time
-AHEAD = 2048  # bytes fetched ahead: processors do so by themselves, but not across the edges of pages
 BYTES, PAIRS = vector(I8, 4 * LANES), vector(I16, 2 * LANES)
 PART = 5  # bits of each of the two parts of one of NF4's levels
 
@@ -37,8 +35,7 @@ def write_product(module: Any, form: Format, rows: int, name: str) -> None:
         base = w.at(weight, b.mul(block, b.mul(groups, number(form.stride))))
         with w.loop(number(0), groups) as group:
             here = w.at(base, b.mul(group, number(form.stride)))
-            for line in range(0, form.stride, LINE):
-                w.fetch(w.at(here, AHEAD + line))
+            w.fetch(here, form.stride)
             column = b.mul(group, number(GROUP))
             starts = [w.at(codes, b.mul(columns, number(row)), column) for row in range(rows)]
             dots = DOTS[form](w, here, starts)

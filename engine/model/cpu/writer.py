@@ -17,6 +17,8 @@ BIT, I8, I16, I32, I64 = (ir.IntType(bits) for bits in (1, 8, 16, 32, 64))
 F16, F32 = ir.HalfType(), ir.FloatType()
 POINTER = ir.PointerType(I8)
 NOTHING = ir.VoidType()
+LINE = 64  # bytes that come from memory at a time
+AHEAD = 2048  # bytes fetched ahead: processors do so by themselves, but not across the edges of pages
 ENTRY = ir.FunctionType(NOTHING, [POINTER, I64, I64, I64])  # the arguments one after another; first, last, slot
 
 
@@ -83,9 +85,11 @@ class Writer:
         suffix = {F32: "f32", F16: "f16", I8: "i8", I16: "i16", I32: "i32"}[each]
         return self.call(f"llvm.{name}.{lanes}{suffix}", type_, *arguments)
 
-    def fetch(self, address: Value) -> None:
-        """Bring what lies at ``address`` near, if there is anything."""
-        self.call("llvm.prefetch.p0i8", NOTHING, address, number(0, I32), number(3, I32), number(1, I32))
+    def fetch(self, address: Value, size: int) -> None:
+        """Bring the ``size`` bytes that lie AHEAD of ``address`` near, if there is anything."""
+        near, whole = number(3, I32), number(1, I32)
+        for line in range(0, size, LINE):
+            self.call("llvm.prefetch.p0i8", NOTHING, self.at(address, AHEAD + line), number(0, I32), near, whole)
 
     @contextmanager
     def loop(self, start: Value, stop: Value, step: Value | int = 1) -> Iterator[Value]:
