@@ -16,7 +16,10 @@ import torch
 from engine.model.cpu.kept import kept
 from engine.model.cpu.layout import FORMATS, GROUP
 
-OPTION = "--enable-misched=0"  # that scheduler moves loads up until sixteen registers are not enough
+OPTIONS = (  # both would hold more at a time than sixteen registers do: loads moved up, sums of sums
+    "--enable-misched=0",
+    "--x86-machine-combiner=0",
+)
 ALIGNED = '"stackrealign"'  # else what registers do not hold crosses cache lines, by where the stack begins
 KERNELS = (
     *("quantise", "norm", "norm_heads", "rotate", "attend", "gate"),
@@ -100,7 +103,7 @@ def machine_code() -> bytes:
     made_of = (
         __version__,
         binding.llvm_version_info,
-        OPTION,
+        OPTIONS,
         GROUP,
         *_processor(),
         *(each.read_bytes() for each in sources),
@@ -119,12 +122,13 @@ def _machine() -> Any:
 
 @cache
 def _begin() -> None:
-    """Prepare LLVM, which takes an option once."""
+    """Prepare LLVM, which takes options once."""
     from llvmlite import binding
 
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
-    binding.set_option("updraft", OPTION)
+    for option in OPTIONS:
+        binding.set_option("updraft", option)
 
 
 def _processor() -> tuple[str, str]:

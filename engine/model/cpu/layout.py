@@ -27,7 +27,7 @@ __all__ = [
     "Format",
 ]
 LANES = 8  # outputs of a block: floats of a vector
-TILE = 4  # rows of activations that share what is unpacked; more would not fit sixteen registers
+TILE = 8  # rows that share what is unpacked or widened; more would not fit sixteen registers
 
 
 @dataclass(frozen=True, slots=True)
