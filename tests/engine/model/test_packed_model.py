@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from engine.bench.stages import WIDTHS, stage_costs
 from engine.config import Weights
 from engine.model import Transformer, load
 from engine.model.cpu.layout import EIGHT, NF4
@@ -106,3 +107,16 @@ def test_long_passes_go_in_parts(checkpoint_of: CheckpointOf) -> None:
     cache = model.new_cache(len(ids))
     parts = [model.read(model.run(model.embed(part), range(model.layers), cache)) for part in torch.split(ids, 30)]
     assert torch.equal(torch.cat(parts), logits(model, ids))
+
+
+def test_every_stage_of_a_pass_is_timed(checkpoint_of: CheckpointOf) -> None:
+    """Guards the table kernels are tuned by: stages left out, or timed for another width than its heading says."""
+    folder, _ = checkpoint_of("llama")
+    model = held(folder, "8 bits")
+    assert model.steps is not None
+    costs = stage_costs(model, 20)
+    shapes = [each.shape for each in model.blocks[0].matrices if isinstance(each, Packed)]
+    sizes = {f"{rows} x {columns}" for rows, columns in shapes}
+    assert costs.keys() == {*sizes, "norm", "rotate", "attend", "quantise", "gate", "head"}
+    assert all(len(times) == len(WIDTHS) and min(times) > 0 for times in costs.values())
+    assert model.steps.rows == max(WIDTHS)
