@@ -190,10 +190,9 @@ class Course:
         it took. So where the clock lets most replies end, those that were cut are left as they are.
         """
         cut = [each for each in found if self._goes_on(each)]
-        begun = sum(len(each.tokens) > each.reply for each in cut)
-        if not self.target.recorded or begun > len(found) - len(cut):
-            return cut
-        return [each for each in cut if len(each.tokens) == each.reply]
+        begun = [each for each in cut if len(each.tokens) > each.reply]
+        self.progress.asked -= len(cut) - len(begun)  # what was asked last was not begun, and is asked again
+        return begun if not self.target.recorded or len(begun) > len(found) - len(cut) else []
 
     def _goes_on(self, document: Document) -> bool:
         """Tell whether a reply was cut by the clock alone."""

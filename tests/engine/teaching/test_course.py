@@ -164,7 +164,7 @@ def test_what_it_made_is_a_drafter_of_the_target(
 
 
 @pytest.mark.parametrize(
-    ("recorded", "said", "left"), [(True, "eeeeeccn", "n"), (True, "eecccccn", "cccccn"), (False, "eeeeeccn", "ccn")]
+    ("recorded", "said", "left"), [(True, "eeeeeccn", ""), (True, "eecccccn", "ccccc"), (False, "eeeeeccn", "cc")]
 )
 def test_replies_that_were_cut_are_not_fed_anew_where_most_end(
     tmp_path: Path, recorded: bool, said: str, left: str
@@ -190,6 +190,7 @@ def test_replies_that_were_cut_are_not_fed_anew_where_most_end(
     assert not course._unfinished
     course._answered()
     assert [each.tokens[3:] for each in course._unfinished] == [tuple(replies[each]) for each in left]
+    assert course.progress.asked == len(said) - said.count("n"), "another process asks again what was not begun"
 
 
 def test_a_course_leaves_off_where_it_is_asked_to(course: Callable[[], Course]) -> None:
