@@ -104,7 +104,8 @@ def _add_shape_options(command: argparse.ArgumentParser) -> None:
 
 
 def _add_paper_options(command: argparse.ArgumentParser) -> None:
-    papers = command.add_argument_group("bench papers, and of these --questions, --categories and --limit: bench auto")
+    common = "--questions, --categories, --limit and --minutes"
+    papers = command.add_argument_group(f"bench papers, and of these {common}: bench auto")
     names = ["hispec", "hsd", "pyramidsd", "policies", "auto"]
     papers.add_argument(
         "--grid", choices=["all", "few"], default="all", help="bench auto: windows of the fixed chains (default: all)"

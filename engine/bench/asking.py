@@ -111,7 +111,7 @@ def _chosen(arguments: argparse.Namespace, sampling: Sampling, say: Say, opened:
     questions = picked(questions, arguments.categories, arguments.limit)
     from engine.bench.auto import compare_auto
 
-    asked = questions, sampling, arguments.max_tokens, say, arguments.grid, arguments.presets
+    asked = questions, sampling, arguments.max_tokens, say, arguments.grid, arguments.presets, arguments.minutes
     return compare_auto(opened(arguments), *asked, load=arguments.load)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
@@ -104,23 +106,25 @@ def compare_auto(
     say: Callable[[str], None],
     grid: str = "all",
     presets: Sequence[str] = (),
+    minutes: float | None = None,
     *,
     load: bool = False,
 ) -> AutoReport:
-    """Answer the first turn of every question plainly, through every fixed chain of ``grid``, and by auto.
+    """Answer the first turn of every question plainly, by auto, and through every fixed chain of ``grid``.
 
-    ``presets``: methods by name, instead of the grid. ``load``: while every second question is answered, other programs
-    take half the machine.
+    ``presets``: methods by name, instead of the grid. ``minutes``: see _turns. ``load``: while every second question is
+    answered, other programs take half the machine. Recorded, auto answers once more, by what it knows then.
     """
     words = ", every second one under load" if load else ""
     report = AutoReport(f"{session.models.name}, {session.how}, {max_tokens} tokens an answer{words}")
     named = {PRESETS[name].title: PRESETS[name] for name in presets if name not in ("plain", "auto")}
-    chains = {PLAIN: PRESETS["plain"], **(named if presets else dict(fixed_chains(session, grid)))}
-    chains[AUTO] = PRESETS["auto"]
+    own = (AUTO, KEPT) if session.how == "graphs" else (AUTO,)
+    chains = {PLAIN: PRESETS["plain"], **dict.fromkeys(own, PRESETS["auto"])}
+    chains |= named if presets else dict(fixed_chains(session, grid))
     keyed = sampling if sampling.seed is not None else replace(sampling, seed=1)  # so that all write the same
     texts: dict[str, list[str]] = {name: [] for name in chains}
     with Load(session.device) as others:
-        for name, question in _turns(session, list(chains), questions, say):
+        for name, question in _turns(session, list(chains), questions, say, minutes):
             others.set(on=load and questions.index(question) % LOADED == 1)
             _answer(session, name, chains[name], question, keyed, max_tokens, report, texts[name])
     report.strays = sum(a != b for a, b in zip(texts[AUTO], texts[PLAIN], strict=True))
@@ -154,25 +158,34 @@ def _answer(
 
 
 def _turns(
-    session: Session, names: Sequence[str], questions: Sequence[Question], say: Callable[[str], None]
+    session: Session,
+    names: Sequence[str],
+    questions: Sequence[Question],
+    say: Callable[[str], None],
+    minutes: float | None,
 ) -> Iterator[tuple[str, Question]]:
     """Yield which chain answers which question next: all of them each, in turns, so that a slow minute slows all.
 
-    Recorded chains take no turns, since few are kept: a GPU is as fast in one minute as in the next.
+    Recorded chains take no turns, since few are kept: a GPU is as fast in one minute as in the next. After so many
+    ``minutes`` no further question comes, or recorded no further chain.
     """
+    end = math.inf if minutes is None else time.monotonic() + 60 * minutes
     if session.how == "graphs":
         for name in names:
-            say(name)
-            yield from ((name, question) for question in questions)
+            if name in (PLAIN, AUTO) or time.monotonic() < end:
+                say(name)
+                yield from ((name, question) for question in questions)
         return
     for number, question in enumerate(questions):
+        if number and time.monotonic() > end:
+            return
         say(f"question {number + 1} of {len(questions)}")
         at = number % len(names)  # nobody is always the first
         yield from ((name, question) for name in (*names[at:], *names[:at]))
 
 
 def fixed_chains(session: Session, grid: str = "all") -> Iterator[tuple[str, Preset]]:
-    """Yield the chains that auto chooses from, with the windows of a grid, by name; plain decoding first."""
+    """Yield the chains that auto chooses from, with the windows of a grid, by name: plain, then the shorter ones."""
     target = session.loaded["target"]
     whole = gathered(PRESETS["auto"], session.models, exits=len(exits_of(session.models.models, target.architecture)))
     levels = [stage.source for stage in whole.stages]
@@ -184,6 +197,6 @@ def fixed_chains(session: Session, grid: str = "all") -> Iterator[tuple[str, Pre
         for judge, low, high in product(above, WINDOWS[grid][:3], SIFTING[grid]):
             if low + high <= MOST and bottom[-1].judges:
                 chains.append(Chain(bottom, (judge, top), (low, high)))
-    for chain in chains:
+    for chain in sorted(chains, key=lambda chain: len(chain.judges)):
         windows = f", {chain.windows[1]} sifted" if len(chain.windows) > 1 else ""
         yield f"{chain_in_words(chain)}{windows}", preset_of(whole, chain)

@@ -10,6 +10,7 @@ from engine.bench.auto import compare_auto, fixed_chains
 from engine.bench.load import Load
 from engine.bench.papers.questions import Question
 from engine.config import ModelSet, Sampling
+from engine.loaded import How
 from engine.session import Session
 from tests.engine.family import finish
 
@@ -26,6 +27,17 @@ def test_auto_beside_every_fixed_chain(family: ModelSet) -> None:
     assert {len(found) for found in report.answers.values()} == {2}
     assert json.loads(json.dumps(report.to_json()))["ended"] == report.ended
     assert "of the best fixed chain" in report.table()
+
+
+@pytest.mark.parametrize(("how", "chains", "questions"), [("graphs", 2, 2), ("eager", 6, 1)])
+def test_what_there_is_no_time_for_is_left_out(family: ModelSet, how: How, chains: int, questions: int) -> None:
+    """Guards: minutes of a GPU after which there is nothing to show; chains of which only some questions are known."""
+    session = finish(Session.open(ModelSet.alone("x", family.target), "cpu", how, threads=1))
+    asked = [Question(n, "qa", ("Once upon a time",)) for n in range(2)]
+    report = compare_auto(session, asked, Sampling(temperature=0, seed=1), 8, lambda _: None, minutes=0.0)
+    assert {"Target", "Auto"} <= report.answers.keys()
+    assert [len(found) for found in report.answers.values()] == [questions] * chains
+    assert report.table()
 
 
 def test_auto_beside_methods_by_name_under_load(family: ModelSet, monkeypatch: pytest.MonkeyPatch) -> None:
