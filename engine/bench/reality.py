@@ -16,7 +16,7 @@ from engine.decoding.planning.beliefs import COPIED, Beliefs, View
 from engine.decoding.planning.copies import copy_behind, paying
 from engine.decoding.planning.costs import Costs
 from engine.decoding.planning.course import Course
-from engine.decoding.planning.pilot import Pilot
+from engine.decoding.planning.pilot import Pilot, readers_of
 from engine.decoding.planning.planner import Planner
 from engine.decoding.planning.rehearsal import LONGER, RECORDED, ROUNDS, TEXT, untimed
 from engine.decoding.planning.search import Chain
@@ -27,6 +27,7 @@ PLAIN = Chain((), (TOP,))
 GOOD, BAD = "good", "bad"  # the text of a copied token: whether the target writes it as well
 IDS = count()
 THOUGHT = 1e-4  # seconds
+LONGEST = 2000  # tokens that a reply may get, as far as the pilot knows
 Told = list[tuple[Chain, Round]]
 
 
@@ -83,12 +84,13 @@ class Reality:
             for chain in untimed(course):
                 self._rehearsed(chain, planner, levels)
             planner.reconsider()
-            planner.catching = self.launching * 0.4
         return planner
 
     def _rehearsed(self, chain: Chain, planner: Planner, levels: Sequence[Source]) -> None:
-        """Let ``planner`` know what some rounds of ``chain`` take."""
+        """Let ``planner`` know what some rounds of ``chain`` take, and reading for it."""
         tape = list(TEXT * LONGER[self.recorded])
+        for source in readers_of(chain):
+            planner.beliefs.costs.read([source], 1 if self.recorded else len(tape), self._reads(source, len(tape)))
         for _ in range(RECORDED if self.recorded else ROUNDS):
             round_ = Making(self, levels, planner.beliefs, chain, tape).round(0)
             planner.beliefs.learn(replace(round_, tokens=()), levels, chain)
@@ -106,10 +108,14 @@ class Reality:
         read = dict.fromkeys(self.costs, 0)
 
         def behind(chain: Chain) -> int:
-            return len(tape) - min(read[source] for source in chain.sources)
+            return len(tape) - min(read[source] for source in chain.sources if source.passes)
 
         thinking = count()  # which takes a little at every look at the clock
-        pilot = Pilot.of(course, behind, lambda: self.seconds + THOUGHT * next(thinking))
+
+        def clock() -> float:
+            return self.seconds + THOUGHT * next(thinking)
+
+        pilot = Pilot.of(course, behind, lambda: prompt + LONGEST - len(tape), clock)
         self._read(pilot.chain, read, len(tape))
         found, turning = Told(), None  # the chain that still has a round under way
         while len(tape) < prompt + tokens:
@@ -147,10 +153,13 @@ class Reality:
         """Let the models of ``chain`` read what they have not, up to ``upto`` tokens."""
         for source in chain.sources:
             if source.passes and upto > read[source] + 16 * self.recorded:
-                least = self.launching * self.costs[source] / self.costs[TOP]
-                took = max(self.reading * self.costs[source] * (upto - read[source]), least)
-                self.seconds += took * self.load(self.seconds)
+                self.seconds += self._reads(source, upto - read[source]) * self.load(self.seconds)
             read[source] = upto
+
+    def _reads(self, source: Source, tokens: int) -> float:
+        """Return the seconds ``source`` takes to read so many tokens."""
+        least = self.launching * self.costs[source] / self.costs[TOP]
+        return max(self.reading * self.costs[source] * tokens, least)
 
 
 class Making:

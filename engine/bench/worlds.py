@@ -32,7 +32,9 @@ COPY, HEAD, DRAFT, MIDDLE, EIGHTH, QUARTER = (
     Exit(1 / 4),
 )
 Shares = dict[tuple[Source, Source], Sequence[float]]
-QUESTIONS, TOKENS = 3, 120  # of a category; of an answer
+QUESTIONS = 3  # of a category
+LENGTHS = {"rag": (15, 70), "qa": (20, 120), "translation": (15, 60)}  # tokens of answers, as the starter gives them
+USUAL, TOKENS = (100, 120), 120  # of others; the most
 WORDS = 3000  # of the texts that are written, the first ones most often
 SETTLED = 2  # answers, after which a fresh planner has settled
 WINDOWS, SIFTED = (1, 2, 3, 4, 7), (2,)  # of the fixed chains
@@ -130,12 +132,16 @@ WORLDS: Mapping[str, Callable[..., Reality]] = {
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A question: its category, how long its prompt is, how often levels agree in the answer, what the answer says."""
+    """A question: its category, how long its prompt is, how often levels agree in the answer, what that says.
+
+    ``tokens``: how long the answer gets.
+    """
 
     category: str
     prompt: int
     mood: float
     text: Sequence[int]
+    tokens: int = TOKENS
 
     @classmethod
     def drawn(cls, category: str, dice: random.Random) -> Ask:
@@ -146,7 +152,8 @@ class Ask:
         mood = {"coding": 1.08, "math": 1.05, "math_reasoning": 1.1, "roleplay": 0.85, "writing": 0.85}.get(
             category, 1.0
         )
-        return cls(category, prompt, mood * dice.uniform(0.94, 1.06), repeating(prompt + TOKENS + 40, often, dice))
+        text, tokens = repeating(prompt + TOKENS + 40, often, dice), int(dice.uniform(*LENGTHS.get(category, USUAL)))
+        return cls(category, prompt, mood * dice.uniform(0.94, 1.06), text, tokens)
 
 
 def repeating(length: int, often: float, dice: random.Random) -> list[int]:
@@ -218,7 +225,7 @@ def _at(text: Sequence[int], place: int) -> int:
 def by_fixed(real: Reality, chain: Chain, questions: Sequence[Ask], busy: float = 1.0) -> Found:
     """Return what came of ``questions`` with a fixed chain."""
     planner = real.planner()
-    return answered(real, questions, lambda ask: real.fixed(chain, planner.beliefs, TOKENS, ask.prompt), busy)
+    return answered(real, questions, lambda ask: real.fixed(chain, planner.beliefs, ask.tokens, ask.prompt), busy)
 
 
 def by_auto(
@@ -227,7 +234,7 @@ def by_auto(
     """Return what came of ``questions`` with auto, and what it knows then."""
     planner = planner or real.planner()
     known = planner
-    return answered(real, questions, lambda ask: real.reply(known, TOKENS, ask.prompt), busy), planner
+    return answered(real, questions, lambda ask: real.reply(known, ask.tokens, ask.prompt), busy), planner
 
 
 def choose(name: str, say: Callable[[str], None], *, load: bool = False, seed: int = 1) -> AutoReport:
@@ -239,7 +246,7 @@ def choose(name: str, say: Callable[[str], None], *, load: bool = False, seed: i
         raise SettingError(f"{name} is not a world that is known.", f"Choose one of {', '.join(WORLDS)}.")
     questions, made, busy = asks(seed), WORLDS[name], 2.0 if load else 1.0
     words = ", every second one under load" if load else ""
-    report = AutoReport(f"{name}, simulated, {TOKENS} tokens an answer{words}, reading included")
+    report = AutoReport(f"{name}, simulated, {TOKENS} tokens an answer at most{words}, reading included")
     for chain in chains_of(made()):
         windows = f", {chain.windows[1]} sifted" if len(chain.windows) > 1 else ""
         title = f"{chain_in_words(chain)}{windows}"

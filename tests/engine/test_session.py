@@ -458,7 +458,7 @@ def test_a_fresh_model_is_timed_before_its_first_reply(family: ModelSet, how: Ho
     list(fresh.prepare(PRESETS["hsd"]))  # chosen in the middle of a conversation, which is read again then
     (planner,) = fresh._chart.plans._planners.values()
     timed = {(who, kind) for who, _, kind in planner.beliefs.costs.known}
-    assert timed >= {(Model("target"), "judge"), (Model("draft"), "first")}
+    assert timed >= {(Model("target"), "judge"), (Model("draft"), "first"), (Model("draft"), "read")}
     before = planner.beliefs.costs.known[Model("target"), None, "judge"][1][1]
     events = ask(fresh, preset="hsd")
     assert finished(events).text == finished(plain).text

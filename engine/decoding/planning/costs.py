@@ -7,7 +7,7 @@ are compared by what stays.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -19,15 +19,19 @@ from engine.config import DRAFTERS, Model, ModelSet, Source
 from engine.decoding.planning.value import Cost
 from engine.errors import UpdraftError
 
-Kind = Literal["first", "further", "judge"]  # the first pass of a window that guesses, those that follow, a verdict
+# The first pass of a window that guesses, those that follow, a verdict; reading a token of a text, or a text.
+Kind = Literal["first", "further", "judge", "read"]
 Key = tuple[Source, Source | None, Kind]
 ANCHORED = 4.0  # passes seen, from which on one tells of the tempo
 HEAVIEST = 80.0  # passes that a cost remembers
+TEXTS, FIRST = 6.0, 0.01  # texts that the cost of reading remembers; what the first counts, which may have warmed up
 QUICK = 0.25  # of what a pass took too long that the tempo follows
 CLIPPED = 0.7  # in logarithms: a pass that took longer was held up, and counts as this
 WIDER, WIDER_ON_CPU = 0.01, 0.15  # of a pass over one position, that one more takes until it was timed
 FLAT = 0.0005  # the same of a target whose layers come over the bus
 ACROSS = 20.0  # times as long a layer takes that comes over the bus, as one that stays
+WIDE = 16  # tokens of such a pass
+READS = 0.3  # of the pass that guesses a token, that a token of a text takes what does not judge
 SHARES: Mapping[str, float] = {"head": 0.15, "block": 0.3}  # of a pass of the target, before one was timed
 
 
@@ -62,6 +66,22 @@ class Costs:
             over -= QUICK * over
         entry[1] = min(entry[1] + 1, HEAVIEST)
         entry[0] += over / entry[1]
+
+    def read(self, sources: Sequence[Source], tokens: int, seconds: float) -> None:
+        """Learn how long ``sources`` together took to read ``tokens`` of a text, which tells nothing of the tempo."""
+        thought = sum(map(self.reading, sources))
+        for source in sources if seconds > 0 else ():
+            took = log(self.reading(source) * seconds / (thought * tokens)) - self.tempo
+            entry = self.known.setdefault((source, None, "read"), {}).setdefault(1, [took, FIRST - 1])
+            entry[1] = min(entry[1] + 1, TEXTS)
+            entry[0] += (took - entry[0]) / max(entry[1], 1.0)
+
+    def reading(self, source: Source) -> float:
+        """Return the seconds a token of a text takes ``source`` to read, as timed or as in passes that are wide."""
+        timed = self._one((source, None, "read"))
+        if timed is not None:
+            return timed
+        return self.judging(source, None)(WIDE) / WIDE if source.judges else READS * self.guessing(source)(1)
 
     def timed(self, source: Source) -> bool:
         """Tell whether any pass of ``source`` was ever timed."""

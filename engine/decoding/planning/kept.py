@@ -8,13 +8,13 @@ from contextlib import suppress
 from dataclasses import fields
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from engine.config import TARGET, Model, Source, source_kind
 from engine.decoding.planning.agreement import PLACES
 from engine.decoding.planning.beliefs import Beliefs
 from engine.decoding.planning.copies import CLASSES
-from engine.decoding.planning.costs import Costs
+from engine.decoding.planning.costs import Costs, Kind
 from engine.decoding.planning.planner import Planner
 from engine.decoding.planning.search import Chain, Reach
 from engine.files import replace_file
@@ -82,7 +82,8 @@ def _told(planner: Planner) -> dict[str, Any]:
         "best": None if best is None else [[*map(_name, best.guessers)], [*map(_name, best.judges)], best.windows],
         "purse": planner.purse,
         "rounds": planner.rounds,
-        "turning": [planner.turning, planner.catching],
+        "turning": planner.turning,
+        "replies": planner.replies,
         "failed": [[[_name(source) for source in sources], *times] for sources, times in planner.failed.items()],
     }
 
@@ -92,7 +93,7 @@ def _filled(planner: Planner, value: dict[str, Any]) -> Planner:
     beliefs = planner.beliefs
     beliefs.costs.tempo = _number(value["tempo"], -50, 50)
     for who, below, kind, widths in value["costs"]:
-        if kind not in ("first", "further", "judge"):
+        if kind not in get_args(Kind):
             raise ValueError(kind)
         key = _source(who), None if below is None else _source(below), kind
         beliefs.costs.known[key] = {
@@ -114,7 +115,9 @@ def _filled(planner: Planner, value: dict[str, Any]) -> Planner:
         beliefs.came[_sources(sources)] = [_number(came, 0, 1e6), _number(expected, 0, 1e6)]
     planner.purse = None if value["purse"] is None else _number(value["purse"], -1e6, 1e6)
     planner.rounds = int(_number(value["rounds"], 0, 1e12))
-    planner.turning, planner.catching = (_number(each, 0, 1e4) for each in value["turning"])
+    planner.turning = _number(value["turning"], 0, 1e4)
+    written, read = value["replies"]
+    planner.replies = [_number(written, 0, 1e12), _number(read, 1, 1e12)]
     planner.failed = {_sources(sources): (int(times), int(last)) for sources, times, last in value["failed"]}
     planner.best = None if value["best"] is None else _chain(beliefs.reach, *value["best"])
     return planner

@@ -26,7 +26,6 @@ SOONEST = 2  # rounds of a trial after which it may be given up
 DWELL = 6  # rounds between two trials, and between two changes of mind
 WARM = 3  # rounds before anything is tried, where nothing is known of the target
 NEARLY = 16  # tokens that a model reads on the way
-AHEAD = 150  # tokens on which bringing a model up to date has to pay
 THINKING, STUDY = 0.01, 3.0  # of the time, beside so many rounds at first
 
 
@@ -46,8 +45,9 @@ class Pilot:
     """Plans one reply, which begins with ``chain``.
 
     ``chains``: those it may run, plain decoding among them. ``whole``: all levels, of which its rounds speak.
-    ``free``: windows may change at any time, which recordings do not allow. ``behind``: how many tokens the models of a
-    chain have not read yet. ``clock``: seconds, by which thinking is kept short.
+    ``free``: windows may change at any time, which recordings do not allow. ``behind``: how many tokens the levels of a
+    chain have not read yet; ``left``: how many the reply may still get. ``clock``: seconds, by which thinking is kept
+    short.
     """
 
     planner: Planner
@@ -55,21 +55,27 @@ class Pilot:
     chains: Sequence[Chain]
     free: bool
     behind: Callable[[Chain], int]
+    left: Callable[[], int]
     clock: Callable[[], float]
     chain: Chain
     trial: Trial | None = None
     _rounds: int = 0  # of this reply
     _since: int = 0  # the last change
+    _tokens: int = 0  # of this reply
+    _prompt: int = 0  # tokens that had to be read for it
     _left: float | None = None  # when it was turned to another chain
-    _reads: bool = False  # whether that had a text to read
+    _unread: int = 0  # tokens that this one had to read then
 
     @classmethod
-    def of(cls, course: Course, behind: Callable[[Chain], int], clock: Callable[[], float]) -> Pilot:
+    def of(
+        cls, course: Course, behind: Callable[[Chain], int], left: Callable[[], int], clock: Callable[[], float]
+    ) -> Pilot:
         """Begin to plan a reply on ``course``."""
         planner = course.planner
         planner.begin()
         plain = next(chain for chain in course.chains if not chain.guessers)
-        found = cls(planner, course.whole, course.chains, not course.recorded, behind, clock, plain)
+        found = cls(planner, course.whole, course.chains, not course.recorded, behind, left, clock, plain)
+        found._prompt = behind(plain)
         found.chain = min(course.chains, key=found._promise)
         return found
 
@@ -81,7 +87,7 @@ class Pilot:
         best = self.planner.best
         known = best is not None and best.sources == chain.sources
         pace = self.planner.beliefs.pace(chain, 0.0 if known else CAUTION) * (GAIN if known else 1.0)
-        return pace + self._catching_up(chain) / AHEAD
+        return pace + self._catching_up(chain) / self._ahead
 
     def after(self, round_: Round, tape: Sequence[int]) -> bool:
         """Learn from a round that has left ``tape``; return whether another ``chain`` is to go on from there."""
@@ -91,9 +97,7 @@ class Pilot:
         planner.beliefs.expect(self.chain)
         planner.beliefs.learn(round_, self.levels, self.chain)
         self._rounds, self._since = self._rounds + 1, self._since + 1
-        planner.rounds += 1
-        planner.elapsed += round_.seconds
-        self._pay(-SHARE * round_.seconds)
+        self._count(round_)
         before = self.chain
         lookup = next((source for source in self.levels if isinstance(source, Lookup)), None)
         if lookup is not None:
@@ -106,17 +110,22 @@ class Pilot:
             planner.thought += self.clock() - began
         self._left = None
         if self.chain != before:
-            self._left, self._reads = self.clock(), self._catching_up(self.chain) > 0
+            self._left, self._unread = self.clock(), self._reading(self.chain)
         return self._left is not None
 
     def passed(self, round_: Round, former: Chain) -> None:
         """Learn from a round that the ``former`` chain had begun when another was named, which begins behind it."""
         planner = self.planner
         planner.beliefs.learn(round_, self.levels, former)
-        planner.rounds += 1
-        planner.elapsed += round_.seconds
-        self._pay(-SHARE * round_.seconds)
+        self._count(round_)
         self._left = self.clock()
+
+    def _count(self, round_: Round) -> None:
+        """Count a round, whoever wrote it."""
+        self._tokens += len(round_.settled)
+        self.planner.rounds += 1
+        self.planner.elapsed += round_.seconds
+        self._pay(-SHARE * round_.seconds)
 
     def _consider(self) -> None:
         """Think where there is reason to."""
@@ -125,10 +134,12 @@ class Pilot:
 
     def _turned(self, seconds: float) -> None:
         """Learn what a turn took, which is paid for like a trial: most are part of one."""
-        if self._reads:
-            self.planner.catching = _nearer(self.planner.catching, seconds)
+        planner, readers = self.planner, readers_of(self.chain)
+        if self._unread:
+            reading = max(seconds - planner.turning, 0.0)
+            planner.beliefs.costs.read(readers, self._unread if self.free else 1, reading)
         else:
-            self.planner.turning = _nearer(self.planner.turning, seconds)
+            planner.turning = planner.turning + (seconds - planner.turning) / 3 if planner.turning else seconds
         self._pay(seconds)
 
     @property
@@ -148,6 +159,8 @@ class Pilot:
 
     def end(self) -> None:
         """End the reply; a trial under way is paid for and decides nothing."""
+        if self._tokens:
+            self.planner.ended(self._tokens, self._prompt)
         if self.trial is not None:
             self._pay(max(self.trial.seconds - self.trial.tokens * self.trial.pace, 0.0))
             self.trial = None
@@ -188,8 +201,8 @@ class Pilot:
         if self.free and self.chain.guessers:
             options.append(self._fitted(self.chain))
         if options:
-            best = min(options, key=lambda chain: beliefs.pace(chain, CAUTION) + self._catching_up(chain) / AHEAD)
-            if beliefs.pace(best, CAUTION) + self._catching_up(best) / AHEAD < GAIN * now:
+            best = min(options, key=lambda chain: beliefs.pace(chain, CAUTION) + self._catching_up(chain) / self._ahead)
+            if beliefs.pace(best, CAUTION) + self._catching_up(best) / self._ahead < GAIN * now:
                 self._turn(best)
                 return
         self._try(options, now)
@@ -221,14 +234,20 @@ class Pilot:
         return TRIAL * max(worth.seconds - now * worth.tokens, 0.0) + turns
 
     def _catching_up(self, chain: Chain) -> float:
-        """Return the seconds it takes until the models of ``chain`` have read what was written without them."""
-        models = [source for source in chain.sources[:-1] if source.whole - {"target"}]
-        behind = self.behind(chain) if models else 0
-        if behind < NEARLY:
-            return 0.0
-        costs = self.planner.beliefs.costs
-        known = 0.0 if self.free else self.planner.catching  # a GPU takes as long for a few tokens as for many
-        return max(known, sum(costs.judging(source, None)(16) / 16 for source in models) * behind)
+        """Return the seconds it takes until the levels of ``chain`` have read what was written without them."""
+        unread, costs = self._reading(chain), self.planner.beliefs.costs
+        each = sum(map(costs.reading, readers_of(chain)))
+        return each * (unread if self.free else 1) if unread else 0.0  # a GPU takes as long for few tokens as for many
+
+    def _reading(self, chain: Chain) -> int:
+        """Return how many tokens the levels of ``chain`` have to read first; few are read on the way."""
+        behind = self.behind(chain) if readers_of(chain) else 0
+        return behind if behind >= NEARLY else 0
+
+    @property
+    def _ahead(self) -> float:
+        """The tokens on which what is read for a chain has to pay."""
+        return max(min(self.planner.length, self.left()), 1.0)
 
     def _pay(self, seconds: float) -> None:
         if self.planner.purse is not None:
@@ -253,6 +272,6 @@ class Pilot:
             self.chain = trial.home
 
 
-def _nearer(known: float, seen: float) -> float:
-    """Return what is believed of a number that was ``known`` (0: not at all) once another was ``seen``."""
-    return known + (seen - known) / 3 if known else seen
+def readers_of(chain: Chain) -> list[Source]:
+    """Return the levels of ``chain`` that have to read a text beside the target."""
+    return [source for source in chain.sources[:-1] if source.roles]

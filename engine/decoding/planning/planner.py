@@ -15,6 +15,8 @@ CAUTION, HOPE = -0.5, 1.0  # standard errors by which levels are thought to agre
 ALLOWANCE = 8.0  # tokens of plain decoding that trials may cost at first
 PATIENCE, MOST_DOUBLED = 40, 6  # rounds until a trial that failed is made again; doubled each time, so often
 SOON, LATE = 10, 400  # rounds, and half of all so far, after which the list of chains is made anew
+USUAL, WEIGHT = 150.0, 100.0  # tokens of a reply, before one was written, and of prompts that outweigh that
+LATELY = 0.95  # of what is known of how long replies are, that still counts in the next
 BETWEEN = 0.8  # of what is known, that still counts in the next reply: it may be about something else
 
 
@@ -28,8 +30,8 @@ class Planner:
     rounds: int = 0  # of all replies
     elapsed: float = 0.0  # seconds of them
     thought: float = 0.0  # seconds spent on thinking
-    turning: float = 0.0  # seconds that turning to another chain takes
-    catching: float = 0.0  # seconds, where a model of it has a text to read
+    turning: float = 0.0  # seconds that turning to another chain takes, where it has no text to read
+    replies: list[float] = field(default_factory=lambda: [USUAL * WEIGHT, WEIGHT])  # see ended
     listed: list[Chain] = field(default_factory=list)  # for the reply before
     _asked: object = None  # what the list is of
     _until: int = 0  # rounds, from which on it is made anew
@@ -79,6 +81,15 @@ class Planner:
         """Begin a reply."""
         self.beliefs.agreements.fade(BETWEEN)
         self.beliefs.copies.begin()
+
+    def ended(self, tokens: int, prompt: int) -> None:
+        """Learn how long a reply was. Those to long prompts tell most: there it decides what reading pays."""
+        self.replies = [LATELY * self.replies[0] + prompt * tokens, LATELY * self.replies[1] + prompt]
+
+    @property
+    def length(self) -> float:
+        """How many tokens a reply is thought to get, from anywhere in it."""
+        return self.replies[0] / self.replies[1]
 
     def may_try(self, chain: Chain) -> bool:
         """Tell whether a trial of ``chain`` may be made: the more of them failed, the longer it has to wait."""

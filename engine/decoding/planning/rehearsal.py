@@ -11,9 +11,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from engine.config import TARGET, Preset, Role, Sampling
+from engine.config import Preset, Role, Sampling, Source
 from engine.decoding.planning.course import Course
 from engine.decoding.planning.gathering import preset_of
+from engine.decoding.planning.pilot import readers_of
 from engine.decoding.planning.search import MOST, Chain
 from engine.decoding.relay import Chain as Opened
 from engine.decoding.relay import PlainStep, Relay
@@ -52,10 +53,12 @@ def rehearse(course: Course, scene: Scene) -> bool:
         if time.perf_counter() - began > LONGEST:
             break
         relay, tape = _opened(course, chains, scene)
+        read = set(chains[0].sources)
         for chain in chains:
             if time.perf_counter() - began > LONGEST or len(tape) + MOST * (RECORDED + 2) > tape.limit:
                 break
-            _timed(chain, course, relay, tape)
+            _timed(chain, course, relay, tape, [source for source in readers_of(chain) if source not in read])
+            read |= set(chain.sources)
         relay.rewind(0)
         scene.rewind(0)
     course.planner.reconsider()
@@ -91,21 +94,22 @@ def untimed(course: Course) -> Iterator[Chain]:
             yield chain
 
 
-def _timed(chain: Chain, course: Course, relay: Relay, tape: Tape) -> None:
-    """Time some rounds of ``chain``, and what turning to it takes where its models have the text to read."""
+def _timed(chain: Chain, course: Course, relay: Relay, tape: Tape, unread: Sequence[Source]) -> None:
+    """Time some rounds of ``chain``, and what turning to it takes where levels of it have the text ``unread``."""
     planner, levels = course.planner, [stage.source for stage in course.whole.stages]
-    began = time.perf_counter()
+    began, length = time.perf_counter(), len(tape)
     while not relay.turn_to(preset_of(course.whole, chain), tape):
         _round(relay, tape)
         began = time.perf_counter()
+    launched = time.perf_counter() - began
     _round(relay, tape)
     turn = time.perf_counter() - began
     many = 1 if turn > SLOW else RECORDED if course.recorded else ROUNDS
     rounds = [_round(relay, tape) for _ in range(many)]
     for round_ in rounds:
         planner.beliefs.learn(round_, levels, chain)
-    if any(source.whole - {TARGET} for source in chain.sources):
-        planner.catching = max(turn - rounds[-1].seconds, 0.0)
+    reading = max(turn - rounds[-1].seconds, launched)  # a GPU reads while the round is on its way
+    planner.beliefs.costs.read(unread, 1 if course.recorded else length, reading)
 
 
 def _round(relay: Relay, tape: Tape) -> Round:

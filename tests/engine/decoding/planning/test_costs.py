@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.config import TARGET, Model
+from engine.config import TARGET, Head, Model
 from engine.decoding.planning.costs import WIDER, Costs
 
 TOP, SMALL = Model(TARGET), Model("qualifier")
@@ -27,3 +27,18 @@ def test_a_pass_of_many_tokens_is_taken_to_cost_what_one_does() -> None:
     costs.observe(TOP, None, "judge", 1, 0.45)
     assert costs.judging(TOP, SMALL)(64) < 1.04 * costs.judging(TOP, SMALL)(1)
     assert costs.judging(SMALL, None)(16) > 1.1 * costs.judging(SMALL, None)(1)
+
+
+def test_reading_is_shared_out_by_what_each_was_thought_to_take() -> None:
+    """Guards: a small level charged with what a large one reads beside it; texts that move what passes cost."""
+    costs = Costs(TOP, {TOP: 9e9, SMALL: 1e9}, WIDER)
+    costs.observe(TOP, None, "judge", 1, 0.09)
+    for _ in range(9):
+        costs.read([Head()], 100, 0.1)
+        costs.read([SMALL], 100, 0.3)
+    assert costs.reading(Head()) == pytest.approx(0.001)
+    for _ in range(30):
+        costs.read([Head(), SMALL], 100, 0.8)
+    assert costs.reading(Head()) == pytest.approx(0.002, rel=0.05)
+    assert costs.reading(SMALL) == pytest.approx(0.006, rel=0.05)
+    assert costs.judging(TOP, None)(1) == pytest.approx(0.09)

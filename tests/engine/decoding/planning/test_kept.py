@@ -38,6 +38,7 @@ def test_what_is_known_comes_back(tmp_path: Path) -> None:
     told = filled(tmp_path / "plans.json")
     again = planner_in(Plans(tmp_path / "plans.json"))
     assert (again.best, again.purse, again.rounds, again.failed) == (told.best, told.purse, told.rounds, told.failed)
+    assert (again.turning, again.replies) == (told.turning, told.replies)
     assert again.beliefs.costs.known == told.beliefs.costs.known
     assert again.beliefs.agreements.counts == told.beliefs.agreements.counts
     assert again.beliefs.beside == told.beliefs.beside
