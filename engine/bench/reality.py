@@ -218,9 +218,8 @@ class Making:
         length, copy = copy_behind(written, source, most)
         if not self.beliefs.picky:
             return copy
-        kinds = self.beliefs.copies.ways()
-        shares = kinds[max(0, min(length.bit_length() - 2, len(kinds) - 1))].shares
-        return copy[: paying(shares, most, View(self.beliefs).cost(self.chain.judges[0], None))]
+        shares, cost = self.beliefs.copies.shares(length), View(self.beliefs).cost(self.chain.judges[0], None)
+        return copy[: paying(shares, most, cost)]
 
     def _produced(self, at: int, stands: int) -> int:
         """Let the judge of that number produce its window behind ``stands`` tokens; return how many it hands up."""

@@ -24,7 +24,7 @@ from engine.decoding.planning.search import Chain
 from engine.errors import SettingError
 
 COPY, HEAD, DRAFT, MIDDLE, EIGHTH, QUARTER = (
-    Lookup(),
+    Lookup(16, 1),
     Head(),
     Model("draft"),
     Model("qualifier"),

@@ -229,7 +229,7 @@ PRESETS = MappingProxyType(
                 "auto",
                 "Auto",
                 "Whatever proves fastest here, measured while it writes; the words are the model's own.",
-                (Stage(Lookup(), Window(7)), _TARGET),
+                (Stage(Lookup(16, 1), Window(7)), _TARGET),
                 planned=True,
                 gathers=True,
             ),

@@ -432,7 +432,7 @@ def test_between_replies_is_recorded_what_none_waits_for(family: ModelSet, monke
         (start,) = [event for event in ask(session, preset="auto") if isinstance(event, Started)]
         return [level.kind for level in start.levels]
 
-    chains.append(Chain((Lookup(),), (draft, target), (2, 2)))
+    chains.append(Chain((Lookup(16, 1),), (draft, target), (2, 2)))
     assert titles() == ["model", "model"]
     recorded.assert_not_called()
     resting = session.rest()

@@ -72,12 +72,16 @@ class Copies:
     def ways(self, hope: float = 0.0) -> list[Copy]:
         """Return the kinds of matches there are; ``hope``: see Agreements."""
         kinds = []
-        for length in (2, 4, 8, 16):
+        for length in (1, 2, 4, 8, 16):
             at = length.bit_length()
             chance = (self.found[at] + (LOOKS * RARE if length == 2 else 0.0)) / (self.looks + LOOKS)
             if chance > 0:
-                kinds.append(Copy(chance, tuple(self._share(length + place, hope) for place in range(self.most))))
+                kinds.append(Copy(chance, self.shares(length, hope)))
         return kinds
+
+    def shares(self, length: int, hope: float = 0.0) -> tuple[float, ...]:
+        """Return how likely the tokens hold, by place, that are copied from behind so many tokens alike."""
+        return tuple(self._share(length + place, hope) for place in range(self.most))
 
     def _share(self, length: int, hope: float) -> float:
         held, seen = self.held[min(length, LONG).bit_length()]
