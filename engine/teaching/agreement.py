@@ -28,19 +28,20 @@ class Goal:
     head: Tensor
     few: Tensor | None = None
 
-    def laws(self, runs: int, *warmths: float) -> Iterator[list[Tensor]]:
-        """Give the laws of ``few``, (runs, places, few) float32, some runs at a time: one for each of ``warmths``."""
-        for part in torch.split(self.states, runs):
-            full, found = F.linear(part.to(self.head.dtype), self.head).float(), []
-            for warmth, before in zip(warmths, (1.0, *warmths), strict=False):
-                full.mul_(before / warmth)  # in place: these are the largest of all
-                some = full if self.few is None else full[..., self.few]
-                found.append((some - full.logsumexp(-1, keepdim=True)).exp_())
-            yield found
+    def laws(self, now: slice, *warmths: float) -> list[Tensor]:
+        """Return the laws of ``few`` in the runs ``now``, (runs, places, few) float32: one for each of ``warmths``."""
+        full, found = F.linear(self.states[now].to(self.head.dtype), self.head).float(), []
+        for warmth, before in zip(warmths, (1.0, *warmths), strict=False):
+            full.mul_(before / warmth)  # in place: these are the largest of all
+            some = full if self.few is None else full[..., self.few]
+            found.append((some - full.logsumexp(-1, keepdim=True)).exp_())
+        return found
 
-    def runs(self, share: float = 1.0) -> int:
-        """Return how many runs are looked at at a time, or a ``share`` of as many."""
-        return max(1, int(share * CHUNK) // (self.states.shape[1] * len(self.head)))
+    def spans(self, share: float = 1.0) -> Iterator[slice]:
+        """Give the runs that are looked at at a time: a ``share`` of CHUNK, or one."""
+        runs = max(1, int(share * CHUNK) // (self.states.shape[1] * len(self.head)))
+        for first in range(0, len(self.states), runs):
+            yield slice(first, first + runs)
 
     def numbers(self, places: Tensor) -> Tensor:
         """Return the tokens that stand at ``places`` of a drafter's law."""
@@ -67,31 +68,12 @@ class Disagreement(torch.autograd.Function):
         ctx: Any, states: Tensor, table: Tensor, goal: Goal, weight: Tensor, share: float
     ) -> tuple[Tensor, Tensor]:
         """Return the loss and the overlaps at SHARP (steps, runs, slots)."""
-        learns = ctx.needs_input_grad[1]
+        learns, kind = ctx.needs_input_grad[1], goal.head.dtype
         slopes, overlaps = torch.empty_like(states), torch.zeros_like(weight)
         total, of_table = weight.new_zeros(()), torch.zeros_like(table, dtype=torch.float32) if learns else None
-        kind, slots, runs = goal.head.dtype, states.shape[2], goal.runs()
-        cast, whole = table.to(kind), weight.sum().clamp(min=1e-9)
-        for number, (plain, sharp) in enumerate(goal.laws(runs, 1.0, SHARP)):
-            now = slice(number * runs, (number + 1) * runs)
-            certain, mass = torch.special.xlogy(plain, plain).sum(-1), plain.sum(-1)
-            for step in range(len(states)):
-                part, w = states[step, now].to(kind), weight[step, now] / whole
-                own = F.linear(part, cast).float()
-                among = slice(step, step + slots)
-                p, s = plain[:, among], sharp[:, among]
-                told = torch.einsum("rsv,rsv->rs", p, own) - mass[:, among] * own.logsumexp(-1)
-                total += ((1 - share) * w * (certain[:, among] - told)).sum()
-                slope = own.softmax(-1).mul_(mass[:, among, None]).sub_(p).mul_(1 - share)
-                q = own.div_(SHARP).softmax(-1)
-                overlaps[step, now] = shared = torch.minimum(s, q).sum(-1)
-                total += (share * w * (1 - shared)).sum()
-                less = torch.where(q < s, q, 0)  # where raising the drafter's probability raises the overlap
-                slope.sub_(less, alpha=share / SHARP).add_(q.mul_(less.sum(-1, keepdim=True)), alpha=share / SHARP)
-                slope = slope.mul_(w[..., None]).to(kind)
-                slopes[step, now] = F.linear(slope, cast.T).to(slopes.dtype)
-                if of_table is not None:
-                    of_table += slope.flatten(0, 1).T @ part.flatten(0, 1)
+        cast, shares = table.to(kind), weight / weight.sum().clamp(min=1e-9)
+        for now in goal.spans():
+            total += _through(goal, now, states, (cast, of_table), shares, share, slopes, overlaps)
         ctx.save_for_backward(slopes, of_table if of_table is None else of_table.to(table.dtype))
         ctx.mark_non_differentiable(overlaps)
         return total, overlaps
@@ -109,6 +91,47 @@ class Disagreement(torch.autograd.Function):
         """Return the gradients of the states and of the table."""
         slopes, of_table = ctx.saved_tensors
         return above[0] * slopes, None if of_table is None else above[0] * of_table, None, None, None
+
+
+def _through(
+    goal: Goal,
+    now: slice,
+    states: Tensor,
+    tables: tuple[Tensor, Tensor | None],
+    weight: Tensor,
+    share: float,
+    slopes: Tensor,
+    overlaps: Tensor,
+) -> Tensor:
+    """Return the loss of the runs ``now``, and write down their ``slopes`` and ``overlaps``; see Disagreement.
+
+    ``tables``: what states are read with, and its gradient, if there is to be one. No law outlives the call.
+    """
+    (table, of_table), slots, total = tables, states.shape[2], weight.new_zeros(())
+    plain, sharp = goal.laws(now, 1.0, SHARP)
+    certain, mass = torch.special.xlogy(plain, plain).sum(-1), plain.sum(-1)
+    for step in range(len(states)):
+        part, w, among = states[step, now].to(table.dtype), weight[step, now], slice(step, step + slots)
+        own = F.linear(part, table).float()
+        told = torch.einsum("rsv,rsv->rs", plain[:, among], own) - mass[:, among] * own.logsumexp(-1)
+        total += ((1 - share) * w * (certain[:, among] - told)).sum()
+        slope, overlaps[step, now] = _slope(own, plain[:, among], sharp[:, among], mass[:, among], share)
+        total += (share * w * (1 - overlaps[step, now])).sum()
+        slope = slope.mul_(w[..., None]).to(table.dtype)
+        slopes[step, now] = F.linear(slope, table.T).to(slopes.dtype)
+        if of_table is not None:
+            of_table += slope.flatten(0, 1).T @ part.flatten(0, 1)
+    return total
+
+
+def _slope(own: Tensor, plain: Tensor, sharp: Tensor, mass: Tensor, share: float) -> tuple[Tensor, Tensor]:
+    """Return the gradient of the loss at the scores ``own``, which are used up, and the overlaps at SHARP."""
+    slope = own.softmax(-1).mul_(mass[..., None]).sub_(plain).mul_(1 - share)
+    q = own.div_(SHARP).softmax(-1)
+    overlap = torch.minimum(sharp, q).sum(-1)
+    less = own.copy_(q).masked_fill_(q >= sharp, 0)  # where raising the drafter's probability raises the overlap
+    slope.sub_(less, alpha=share / SHARP).add_(q.mul_(less.sum(-1, keepdim=True)), alpha=share / SHARP)
+    return slope, overlap
 
 
 def shared_noise(p: Tensor, q: Tensor, beyond: Tensor) -> Tensor:
@@ -141,10 +164,9 @@ def judged(states: Tensor, table: Tensor, goal: Goal, valid: Tensor, said: Tenso
     "noise": how often draws that share their noise agree. "hit@n": how likely the target's token is among n likeliest.
     """
     found: dict[str, list[Tensor]] = {name: [] for name in ("overlap", "chance", "noise", "greedy", "hit")}
-    slots, runs, kind = states.shape[2], goal.runs(share=0.25), goal.head.dtype  # in float64, and sorted
-    for number, (sharp,) in enumerate(goal.laws(runs, SHARP)):
-        now = slice(number * runs, (number + 1) * runs)
-        part = goal.states[now]
+    slots, kind = states.shape[2], goal.head.dtype
+    for now in goal.spans(share=0.25):  # in float64, and sorted
+        part, (sharp,) = goal.states[now], goal.laws(now, SHARP)
         best = F.linear(part.to(kind), goal.head).argmax(-1)
         rows: dict[str, list[Tensor]] = {name: [] for name in found}
         for step in range(len(states)):

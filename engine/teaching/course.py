@@ -284,7 +284,7 @@ class Course:
     def _resumed(self) -> Pupil:
         """Return the drafter as it was left, or at its beginning."""
         state = self.folder / STATE
-        stored = torch.load(state, map_location=self.target.device, weights_only=True) if state.is_file() else None
+        stored = torch.load(state, map_location="cpu", weights_only=True) if state.is_file() else None  # copied there
         few = self.replies.commonest(self.plan.few, self.target.ends.head.shape[0])
         if stored is None:
             return self._begin(few)

@@ -114,7 +114,7 @@ class Draft(Optimised):
         count = 0
         with rounded(self.stored) if stored else nullcontext():
             for text in texts:
-                found["states"].append(self.states(text)[text.said])
+                found["states"].append(self.states(text)[text.said].to(self.ends.head.dtype))  # as they are read
                 found["goal"].append(text.last[text.said])
                 found["said"].append(text.tokens[:, 1:][text.said[:, :-1]])
                 count += len(found["said"][-1])

@@ -73,11 +73,11 @@ class Exits(Optimised):
     def learn(self, text: Text, progress: float) -> Tensor:
         """Take one step; returns the mean loss. One adapter is done with before the next begins, to save memory."""
         places, counts = _places(text.said)
-        goal, losses = self._goal(picked(text.last, places)), []
+        goal, losses, counts = self._goal(_apart(picked(text.last, places))), [], _apart(counts[..., None])
         with self.worn(progress):
             for tap in self.taps:
-                states = picked(self._states(text, tap), places)
-                loss, _ = Disagreement.of(states[None], goal.head, goal, counts[None], self.share(progress))
+                states = _apart(picked(self._states(text, tap), places))
+                loss, _ = Disagreement.of(states[None], goal.head, goal, counts[None, ..., 0], self.share(progress))
                 torch.autograd.backward(loss)
                 losses.append(loss.detach())
         self.move(progress)
@@ -162,6 +162,11 @@ def _places(said: Tensor) -> tuple[Tensor, Tensor]:
     drawn = torch.rand(len(said), max(1, round(SHARE * length)), device=said.device)
     places = first + (drawn * (length - behind - first)).long()
     return places, said.gather(1, places).float()
+
+
+def _apart(rows: Tensor) -> Tensor:
+    """Return ``rows`` (rows, some, width) as runs of one place each: so few are looked at at a time as memory holds."""
+    return rows.flatten(0, 1)[:, None]
 
 
 def _side(levels: Sequence[Mapping[str, list[float]]]) -> dict[str, list[float]]:

@@ -138,7 +138,7 @@ class Learner(Optimised):
             table, count = self.drafter.table().clone(), 0
             for text in texts:
                 places, valid = self.runs(text, whole=True)
-                parts["states"].append(self.states(text, places))
+                parts["states"].append(self.states(text, places).to(self.ends.head.dtype))  # as they are read
                 parts["goal"].append(self.goal(text, places).states)
                 parts["valid"].append(self.guessed(valid))
                 after = F.pad(text.tokens[:, 1:], (0, 1)).gather(1, places.flatten(1)).view(places.shape)

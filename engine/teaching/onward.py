@@ -122,11 +122,12 @@ class Onward(Course):
             self.best = self._judge(learner)
             if not self.better:
                 (self.folder / BEST).unlink()
+                del learner  # before there is another
                 learner, self.best = self._begin(torch.empty(0, dtype=torch.int64)), self.untouched
                 learner.steps = BEGUN
         self.progress.best = sum(self.best[RIGHT])
         if (self.folder / STATE).is_file():
-            learner.restore(torch.load(self.folder / STATE, map_location=self.target.device, weights_only=True))
+            learner.restore(torch.load(self.folder / STATE, map_location="cpu", weights_only=True))
         return learner
 
     def _best(self) -> dict[str, Tensor]:

@@ -42,7 +42,8 @@ class Optimised:
         self.matrices = Muon(matrices, decay=DECAY)
         taken = {id(each) for each in matrices}
         rest = [each for each in learns.parameters() if each.requires_grad and id(each) not in taken]
-        self.rest = torch.optim.AdamW(rest, RATE, (0.9, 0.95), weight_decay=0.0)
+        at_once = True if matrices[0].is_cuda else None  # one kernel, with nothing as large as the weights between
+        self.rest = torch.optim.AdamW(rest, RATE, (0.9, 0.95), weight_decay=0.0, fused=at_once)
         self.steps, self.tokens = 0, 0
         self.skipped = torch.zeros((), dtype=torch.int64, device=matrices[0].device)
 

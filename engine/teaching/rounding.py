@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
+
+from engine.teaching.pieces import pieces
 
 BLOCK = 64  # weights that share a scale
 LEVELS = (
@@ -22,9 +24,15 @@ def coded(weight: Tensor) -> tuple[Tensor, Tensor]:
 
     Scales are float16 numbers, as a CPU keeps them.
     """
-    blocks = weight.detach().float().reshape(-1, BLOCK)
+    found = [_coded(blocks) for (blocks,) in pieces(weight.detach().reshape(-1, BLOCK))]
+    codes, scales = zip(*found, strict=True)
+    return torch.cat(codes), torch.cat(scales)
+
+
+def _coded(blocks: Tensor) -> tuple[Tensor, Tensor]:
+    blocks = blocks.float()
     scale = blocks.abs().amax(dim=1).half().float()
-    levels = torch.tensor(LEVELS, device=weight.device)
+    levels = torch.tensor(LEVELS, device=blocks.device)
     between = (levels[1:] + levels[:-1]) / 2
     codes = torch.bucketize(blocks / scale.clamp(min=1e-12)[:, None], between, out_int32=True)
     return codes.to(torch.uint8), scale
@@ -48,32 +56,32 @@ def parts_of(name: str, weight: Tensor) -> dict[str, Tensor]:
     }
 
 
-def rounded(weights: Iterable[nn.Parameter]) -> AbstractContextManager[None]:
-    """Let ``weights`` hold their NF4 values inside, and their own again after.
+@contextmanager
+def rounded(weights: Iterable[nn.Parameter]) -> Iterator[None]:
+    """Let ``weights`` hold their NF4 values inside, and their own again after: a straight-through estimate.
 
-    Weights that do not fill blocks, which no reader rounds, stay as they are.
+    Weights that do not fill blocks, which no reader rounds, stay as they are. Those in 16 bits are there because memory
+    is short: their own values wait in the host's.
     """
     owners = [weight for weight in weights if weight.numel() % BLOCK == 0]
-    return holding(owners, (decoded(*coded(weight)) for weight in owners))
-
-
-@contextmanager
-def holding(weights: list[nn.Parameter], values: Iterable[Tensor]) -> Iterator[None]:
-    """Let ``weights`` hold ``values`` inside, and their own again after: a straight-through estimate.
-
-    Those in 16 bits are there because memory is short: their own values wait in the host's.
-    """
     masters = [
-        weight.detach().to("cpu" if weight.dtype == torch.bfloat16 else weight.device, copy=True) for weight in weights
+        weight.detach().to("cpu" if weight.dtype == torch.bfloat16 else weight.device, copy=True) for weight in owners
     ]
-    _fill(weights, values)
+    _round(owners)
     try:
         yield
     finally:
-        _fill(weights, masters)
+        _fill(owners, masters)
 
 
 @torch.no_grad()
-def _fill(weights: list[nn.Parameter], values: Iterable[Tensor]) -> None:
-    for weight, value in zip(weights, values, strict=True):
-        weight.copy_(value.view_as(weight))
+def _round(weights: Iterable[nn.Parameter]) -> None:
+    for weight in weights:
+        for (blocks,) in pieces(weight.view(-1, BLOCK)):
+            blocks.copy_(decoded(*_coded(blocks)))
+
+
+@torch.no_grad()
+def _fill(weights: Iterable[nn.Parameter], masters: Iterable[Tensor]) -> None:
+    for weight, master in zip(weights, masters, strict=True):
+        weight.copy_(master)
