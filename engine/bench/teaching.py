@@ -11,6 +11,7 @@ import torch
 
 from engine.account import CONTEXT
 from engine.bench.shapes import SHAPES, random_transformer
+from engine.budget import free_memory
 from engine.dimensions import as_nf4
 from engine.gpus import cap, device_of
 from engine.teaching import room
@@ -25,25 +26,29 @@ MIB = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """One kind: ``seconds`` a step, ``batch`` tokens of it, ``peak`` bytes in all, ``learnt`` parameters.
+    """One kind: ``seconds`` a step, ``batch`` tokens of it, ``learnt`` parameters.
 
-    ``layers``: its own, of a model; ``reckoned``: the bytes that a course says it takes.
+    ``used``: the most bytes that were in use; ``peak``: that torch held of the device; ``reckoned``: that a course says
+    it takes. ``layers``: its own, of a model; ``less``: what is to be said where these are fewer than usual.
     """
 
     kind: str
     seconds: float
     batch: int
+    used: int
     peak: int
     learnt: int
     layers: int
     reckoned: int
+    less: str = ""
 
     def __str__(self) -> str:
         """Say it as a line of the table."""
         pace = self.batch / self.seconds
         return (
             f"{self.kind:<10}{self.layers or '':>7}{self.learnt / 1e6:>10.0f} M{self.seconds:>10.3f}{pace:>10,.0f}"
-            f"{self.peak / MIB:>10,.0f}{self.reckoned / MIB:>10,.0f}{TOKENS / pace / 3600:>8.1f} hours"
+            f"{self.used / MIB:>10,.0f}{self.peak / MIB:>10,.0f}{self.reckoned / MIB:>10,.0f}"
+            f"{TOKENS / pace / 3600:>8.1f} hours"
         )
 
 
@@ -59,10 +64,12 @@ class Teaching:
         """Return the figures as text."""
         lines = [self.title, f"replies: {self.writing:,.0f} tokens a second, {ROWS} at a time", ""]
         heads = (
-            f"{'':<10}{'layers':>7}{'parameters':>12}{'s a step':>10}{'tokens/s':>10}{'peak MiB':>10}{'reckoned':>10}"
+            f"{'':<10}{'layers':>7}{'parameters':>12}{'s a step':>10}{'tokens/s':>10}{'used MiB':>10}{'held MiB':>10}"
+            f"{'reckoned':>10}"
         )
         lines.append(f"{heads}{'10 M tokens':>14}")
         lines += map(str, self.steps)
+        lines += [f"{each.kind}: {each.less}" for each in self.steps if each.less]
         return "\n".join(lines)
 
     def to_json(self) -> dict[str, Any]:
@@ -76,6 +83,7 @@ def measure_teaching(shape: str, kinds: Sequence[str], batch: int, say: Callable
     Where that is to be taken for a smaller one, no more memory can be had, and a model has the layers that fit.
     """
     device = device_of("auto")
+    room.unbroken(device)
     most = cap() if device.type == "cuda" else None
     if most is not None:
         torch.cuda.set_per_process_memory_fraction((most - CONTEXT) / torch.cuda.mem_get_info(device)[1])
@@ -86,7 +94,7 @@ def measure_teaching(shape: str, kinds: Sequence[str], batch: int, say: Callable
     say(f"{writing:,.0f} tokens a second, {ROWS} at a time")
     found = []
     for name in kinds:
-        found.append(_steps(name, KINDS[name], target, batch, most))
+        found.append(_steps(name, KINDS[name], target, batch, limited=most is not None))
         say(str(found[-1]))
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
     limit = f" limited to {most / 1e9:.1f} GB" if most is not None else ""
@@ -102,13 +110,13 @@ def _writing(target: Frozen) -> float:
     return sum(map(len, written)) / (time.perf_counter() - began)
 
 
-def _steps(name: str, kind: Kind, target: Frozen, batch: int, most: int | None) -> Steps:
+def _steps(name: str, kind: Kind, target: Frozen, batch: int, *, limited: bool) -> Steps:
     """Take the steps of one kind over random text."""
     on_gpu, dimensions = target.device.type == "cuda", as_nf4(target.shape)
     few = torch.arange(min(kind.few, target.shape.vocabulary))
-    layers = kind.layers(target.shape.layers)
-    if most is not None:
-        layers, _ = room.fitting(dimensions, kind, layers, (batch,), most)
+    wanted = layers = kind.layers(target.shape.layers)
+    if limited:
+        layers, _ = room.fitting(dimensions, kind, layers, (batch,), free_memory(target.device))
     if on_gpu:
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
@@ -124,9 +132,10 @@ def _steps(name: str, kind: Kind, target: Frozen, batch: int, most: int | None) 
         learner.learn(target.read(tokens, said, learner.taps), step / (WARM_UP + STEPS))
     _settled(on_gpu)
     seconds = (time.perf_counter() - began) / STEPS
-    peak = torch.cuda.max_memory_reserved() if on_gpu else 0
+    used, peak = (torch.cuda.max_memory_allocated(), torch.cuda.max_memory_reserved()) if on_gpu else (0, 0)
     reckoned = room.needed(dimensions, kind, layers, batch)
-    return Steps(name, seconds, tokens.numel(), peak, learner.size, layers, reckoned)
+    less = room.smaller(dimensions, kind, wanted, layers, batch)
+    return Steps(name, seconds, tokens.numel(), used, peak, learner.size, layers, reckoned, less)
 
 
 def _settled(on_gpu: bool) -> None:

@@ -94,7 +94,8 @@ def _through(
     dimensions = read_dimensions(models.target)
     _suits(kind, models, dimensions.architecture, arguments)
     plan = replace(_plan(arguments, dimensions.architecture, device), few=kind.few)
-    layers = arguments.layers or kind.layers(dimensions.architecture.layers)
+    wanted = layers = arguments.layers or kind.layers(dimensions.architecture.layers)
+    room.unbroken(device)
     free = free_memory(device)
     on: Device = "cuda" if device.type == "cuda" else "cpu"
     if device.type == "cuda":
@@ -103,6 +104,9 @@ def _through(
         plan = replace(plan, batch=batch)
     needs = room.needed(dimensions, kind, layers, plan.batch, on, as_stored=as_stored)
     room.require(needs, free, models.name, on, as_stored=as_stored)
+    less = room.smaller(dimensions, kind, wanted, layers, plan.batch, as_stored=as_stored)
+    if less:
+        steering.tell(Said(less, stays=True))
     prompts = read_prompts(arguments.prompts)
     if arguments.own is not None:
         own = read_prompts(arguments.own, fewest=1)
@@ -114,7 +118,8 @@ def _through(
         shutil.copytree(made, arguments.out, dirs_exist_ok=True)
     tried = try_out(models, kind, made, arguments.device, steering)
     kept, outcome = _kept(tried, models, kind, made, arguments.out)
-    return Ended(tried.sentence(), kept, outcome, str(made), tried.gain("plain")[0])
+    sentence = f"{tried.sentence()} {less}." if less else tried.sentence()
+    return Ended(sentence, kept, outcome, str(made), tried.gain("plain")[0])
 
 
 def _suits(kind: Kind, models: ModelSet, shape: Architecture, arguments: argparse.Namespace) -> None:

@@ -9,7 +9,10 @@ from types import MappingProxyType
 from engine.architecture import Architecture
 from engine.config import PRESETS, TARGET, Preset, Role
 from engine.teaching import beginning
+from engine.teaching.block import Block
 from engine.teaching.exits import depths_of
+from engine.teaching.head import Head
+from engine.teaching.learner import SHARE, STEPS
 from engine.teaching.pupil import Pupil
 
 Learns = Callable[[Architecture, int, int], tuple[int, int]]
@@ -24,7 +27,8 @@ class Kind:
     method that it is tried with. ``least``: the layers that a target must have. ``share``: of its layers, those that it
     has itself, where it is a model; ``begin`` takes their number, and the folder of another to begin as, besides.
     ``learns``: how many weights learn, those of matrices below a head and others, of the target's shape, those tokens
-    and its own layers.
+    and its own layers. ``rows``: how many of its layers' rows every token of a step leaves for the way back, where it
+    is no model.
     """
 
     called: str
@@ -35,6 +39,7 @@ class Kind:
     few: int = 8192
     least: int = 7
     share: float = 0.0
+    rows: float = 1.0
 
     @property
     def needs(self) -> frozenset[Role]:
@@ -71,8 +76,10 @@ def _exits(shape: Architecture, _: int, __: int) -> tuple[int, int]:
 
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
-        "head": Kind("a head", "head", beginning.head, PRESETS["head"], _head),
-        "block": Kind("a block", "block", beginning.block, PRESETS["block"], _block),
+        "head": Kind("a head", "head", beginning.head, PRESETS["head"], _head, rows=STEPS * SHARE[Head]),
+        "block": Kind(
+            "a block", "block", beginning.block, PRESETS["block"], _block, rows=beginning.LAYERS * SHARE[Block]
+        ),
         "draft": Kind("a draft", "draft", beginning.draft, PRESETS["draft"], _model, few=16_384, least=4, share=1 / 6),
         "qualifier": Kind(
             "a qualifier", "qualifier", beginning.qualifier, PRESETS["hsd"], _model, least=4, share=1 / 3

@@ -30,9 +30,10 @@ class News:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A step on the way, in a ``line``."""
+    """A step on the way, in a ``line``; one that ``stays`` is true of the whole course."""
 
     line: str
+    stays: bool = False
 
 
 @dataclass(frozen=True, slots=True)

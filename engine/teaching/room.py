@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 
-from engine.account import account
+import torch
+
+from engine.account import CONTEXT, account
 from engine.architecture import Architecture
 from engine.architecture.holding import Device, Holding
 from engine.dimensions import Dimensions
 from engine.errors import DeviceError
 from engine.teaching.agreement import CHUNK
 from engine.teaching.kinds import Kind
+from engine.teaching.muon import BATCH
 from engine.teaching.optimising import LARGE
 from engine.words import size
 
-MATRIX = 4 + 4 + 2 + 4 + 2  # bytes of a matrix's weight that learns: itself, gradient, momentum, rounded, multiplied
-IN_16_BITS = 2 + 2 + 2  # of one where they are many: what is its own while it is rounded waits with the host
-OTHER = 4 + 4 + 8 + 4 + 2  # of a weight that AdamW moves
+MATRIX, ITS_SLOPE = 4 + 2 + 4 + 2, 4  # bytes of a matrix's weight: itself, momentum, as it was, multiplied; gradient
+IN_16_BITS, SLOPE_IN_16_BITS = 2 + 2, 2  # of one where they are many: as it was before it was rounded the host keeps
+OTHER = 4 + 8 + 4  # of a weight that AdamW moves: itself, its moments, as it was before it was rounded
+TABLE = 4 + 2 + 4  # of one besides, while it is read with: put together, multiplied, gradient
 LAWS = 7  # laws in float32 that are there at a time
-APART = 0.6 * (1 << 30)  # of the device itself, and what lies between
+MOVING = 12  # of every weight that Muon moves at a time: gradients side by side, and products of them
+LOOKED = 7 * 10_000  # states kept to judge a drafter by: of up to seven guesses at each of 8,000 places and a batch
+TIME, LONG = 640, 1536  # tokens of a prompt and its reply, and of a conversation or replies one behind the other
+APART = 0.6 * (1 << 30)  # of CUDA's libraries, 4-bit matrices spread to be multiplied, and what lies between
 LEAST = 2  # layers of a model
 
 
@@ -38,10 +46,16 @@ def needed(
     """
     shape = target.architecture
     matrices, rest = kind.learns(shape, min(kind.few, shape.vocabulary), layers)
-    learnt = matrices * (MATRIX if matrices <= LARGE else IN_16_BITS) + rest * OTHER
-    laws = LAWS * 4 * CHUNK
+    large = on == "cuda" and matrices > LARGE
     weights = _weights(target, as_stored=as_stored) if on == "cuda" else 4 * shape.parameters  # float32 on a processor
-    return int(weights + learnt + batch * _token(shape, layers, large=matrices > LARGE) + laws + APART)
+    own = matrices * (IN_16_BITS if large else MATRIX) + rest * OTHER
+    slopes = matrices * (SLOPE_IN_16_BITS if large else ITS_SLOPE)
+    laws = LAWS * 4 * CHUNK + rest * TABLE
+    before = 0 if layers or rest else slopes / 2  # one of two adapters has its gradients when the other's laws are made
+    learning = _states(shape, kind, layers, batch, large=large) + max(laws + before, slopes + rest * TABLE)
+    moving = slopes + 4 * rest + MOVING * min(matrices, BATCH)
+    looking = LAWS * CHUNK + (0 if layers else 4 * LOOKED * shape.width)
+    return int(weights + own + max(learning, moving, looking) + APART)
 
 
 def _weights(target: Dimensions, *, as_stored: bool) -> float:
@@ -50,12 +64,16 @@ def _weights(target: Dimensions, *, as_stored: bool) -> float:
     return held.linears + held.vectors + held.rotation + 2 * target.embedding
 
 
-def _token(shape: Architecture, layers: int, *, large: bool) -> float:
-    """Return the bytes that every token of a step leaves for the way back: of ``layers``, or a drafter's guesses."""
-    one = 40 * shape.width + 14 * shape.mlp
-    if large and layers:
-        return one + 4 * layers * shape.width  # they are computed once more, layer by layer
-    return one * max(1, layers) + 12 * shape.width
+def _states(shape: Architecture, kind: Kind, layers: int, batch: int, *, large: bool) -> float:
+    """Return the bytes that a step leaves for the way back: of ``layers``, or of what drafters make of their rows."""
+    text = 24 * shape.width * batch  # as the target reads it, and its embedding
+    if layers or not kind.few:
+        row = 40 * shape.width + 14 * shape.mlp
+        again = large and layers  # they are computed once more, layer by layer
+        return text + batch * (row + 4 * layers * shape.width if again else row * max(1, layers))
+    row, score = 40 * shape.width + 8 * shape.mlp, 6 * shape.heads  # of every row for each token that it sees
+    long = LONG * max(1, batch // LONG) * (row + score * LONG)
+    return text + kind.rows * max(batch * (row + score * TIME), long)
 
 
 def fitting(
@@ -78,6 +96,27 @@ def fitting(
             if needed(target, kind, count, batch, as_stored=as_stored) <= free:
                 return count, batch
     return layers, batches[-1]
+
+
+def smaller(target: Dimensions, kind: Kind, wanted: int, layers: int, batch: int, *, as_stored: bool = False) -> str:
+    """Say that a model has ``layers`` where ``wanted`` were, and the GPU memory these would take; "" where it has all.
+
+    That is with ``batch`` tokens a step, CUDA's own memory included: what a card has to have, and --vram.
+    """
+    if layers >= wanted:
+        return ""
+    whole = needed(target, kind, wanted, batch, as_stored=as_stored) + CONTEXT
+    return f"It has {layers} layers instead of {wanted} to fit this GPU; {wanted} take one of {size(whole)}"
+
+
+def unbroken(device: torch.device) -> None:
+    """Have torch hold a GPU's memory in segments that grow, so that hardly any of it lies idle between others.
+
+    Courses fill a card with parts of all sizes: on one held to 10.7 GiB a block's first step found no 320 MiB while
+    1.2 GiB lay idle. Linux alone has it; before the first allocation.
+    """
+    if device.type == "cuda" and sys.platform == "linux":
+        torch._C._accelerator_setAllocatorSettings("expandable_segments:True")  # noqa: SLF001 - it has no other name
 
 
 def require(needs: int, free: int, name: str, on: Device = "cuda", *, as_stored: bool = False) -> None:

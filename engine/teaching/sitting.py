@@ -33,7 +33,7 @@ from engine.teaching.home import held
 from engine.teaching.kinds import KINDS
 from engine.teaching.lately import Answer, Turns, answers
 from engine.teaching.learnt import DRAFTER, LEARNS, Learnt, mark_of, note, noted, place
-from engine.teaching.onward import PACE, Lately, Onward
+from engine.teaching.onward import PACE, REMEMBERED, Lately, Onward
 from engine.teaching.protocol import Ended, Said, Stopped
 from engine.teaching.pupil import RIGHT
 from engine.teaching.replies import Document
@@ -144,7 +144,8 @@ def _course(
     plan = Plan(60 * arguments.minutes, **(LARGE if device.type == "cuda" else SMALL))
     plan = plan if arguments.batch is None else replace(plan, batch=arguments.batch)
     if device.type == "cuda":
-        needs = room.needed(dimensions, KINDS[role], 0, plan.batch)
+        room.unbroken(device)
+        needs = room.needed(dimensions, KINDS[role], 0, plan.batch) + REMEMBERED
         room.require(needs, free_memory(device), models.name)
     tokenizer = ChatTokenizer(models.target, models.name)
     steering.tell(Said(f"reading {models.name}"))

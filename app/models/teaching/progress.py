@@ -31,13 +31,14 @@ class Look:
 class Progress:
     """One course as it stands.
 
-    ``said``: the step at hand. ``waits``: work rests, as ``paused`` by the person or ``yields`` to an answer.
-    ``tokens`` of replies, ``pace`` of them a second.
+    ``said``: the step at hand; ``remark``: what is true of the whole course. ``waits``: work rests, as ``paused`` by
+    the person or ``yields`` to an answer. ``tokens`` of replies, ``pace`` of them a second.
     """
 
     order: Order
     phase: Phase = "beginning"
     said: str = ""
+    remark: str = ""
     done: float = 0.0
     tokens: int = 0
     pace: float = 0.0
@@ -72,10 +73,8 @@ class Progress:
         match told:
             case News():
                 return self._after_news(told)
-            case Said(line):
-                trying = line.startswith(TRYING)
-                phase: Phase = self.phase if self.phase == "stopping" else "trying" if trying else self.phase
-                return replace(self, phase=phase, said=line, done=1.0 if trying else self.done)
+            case Said():
+                return self._after_line(told)
             case Held(waits):
                 return replace(self, waits=waits)
             case Stopped():
@@ -93,6 +92,13 @@ class Progress:
             return replace(self, phase="stopped")
         said = f"{LOST.hint} It said: {complaint}" if complaint else LOST.hint
         return replace(self, phase="failed", failure=replace(LOST, hint=said), waits=False)
+
+    def _after_line(self, said: Said) -> Progress:
+        if said.stays:
+            return replace(self, remark=said.line)
+        trying = said.line.startswith(TRYING)
+        phase: Phase = "trying" if trying and self.phase != "stopping" else self.phase
+        return replace(self, phase=phase, said=said.line, done=1.0 if trying else self.done)
 
     def _after_news(self, news: News) -> Progress:
         phase: Phase = "writing" if news.doing == "writing" else "learning"

@@ -76,7 +76,8 @@ def figures(progress: Progress) -> str:
     if progress.pace and progress.phase in {"writing", "learning"} and not (progress.paused or progress.yields):
         doing = "written" if progress.phase == "writing" else "read"
         parts.append(f"{words.pace(progress.pace)} {doing} a second")
-    return " · ".join(parts)
+    told = f"\n{progress.remark}." if progress.remark and not progress.over else ""  # its end says so as well
+    return " · ".join(parts) + told
 
 
 def short(progress: Progress) -> str:

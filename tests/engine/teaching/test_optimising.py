@@ -53,6 +53,8 @@ def test_a_course_takes_the_layers_and_the_tokens_that_fit() -> None:
         more = [(layers, each) for each in BATCHES if each > batch] + [(layers + 1, BATCHES[-1])] * (layers < whole)
         assert all(room.needed(SHAPE, draft, *each) > free for each in more)
     assert room.fitting(SHAPE, draft, 5, BATCHES, int(13e9), least=5)[0] == 5, "as was asked"
+    assert room.smaller(SHAPE, draft, 5, 5, 2048) == ""
+    assert "3 layers instead of 5 to fit this GPU; 5 take one of 1" in room.smaller(SHAPE, draft, 5, 3, 2048)
     layers, batch = room.fitting(SHAPE, draft, whole, BATCHES, 4 << 30)
     with pytest.raises(DeviceError, match="GB of the GPU's memory"):
         room.require(room.needed(SHAPE, draft, layers, batch), 4 << 30, "Llama")

@@ -103,6 +103,8 @@ def test_what_it_tells_is_shown(course: Course) -> None:
     assert [look.agreement for look in course.progress.looks] == [first, second]
     assert wording.worth(course.progress) == "1.6×"
     assert wording.since(course.progress) == "as fast as plain decoding, expected after 15 min; still rising"
+    course.hear(Said("It has 3 layers instead of 5", stays=True))
+    assert wording.figures(course.progress).endswith("\nIt has 3 layers instead of 5.")
     course.hear(Said("trying: new"))
     assert wording.state(course.progress) == "Trying it out: answers with the new drafter"
 
