@@ -158,7 +158,7 @@ class TokenText(MarkedText):
 
     def _count_of(self, tokens: int) -> Sequence[tuple[str, QTextCharFormat]]:
         """Return what stands for so many ``tokens`` that are not written out."""
-        return ((f" … {tokens} more", self._counted),) if tokens else ()
+        return ((f" … {tokens}\N{NO-BREAK SPACE}more ", self._counted),) if tokens else ()
 
     def _mark_of(self, token: Token) -> Mark:
         kind = (token.level, token.reached, token.rejected_by is None, token.discarded)

@@ -14,7 +14,7 @@ from engine.config import PRESETS
 T = TypeVar("T")
 
 Sizes = tuple[tuple[str, tuple[int, ...]], ...]  # by hierarchy: tokens per level below the target, bottom first
-WIDEST = 32  # tokens of a window
+WIDEST = 128  # tokens of a window: below a target whose layers come over the bus
 
 
 class Unfit(ValueError):  # noqa: N818 - said of a value

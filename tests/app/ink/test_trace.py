@@ -92,7 +92,7 @@ def test_of_many_dropped_tokens_a_count_is_shown(log: Log, qtbot: QtBot) -> None
     assert "more" not in log.view.toPlainText()
     log.grow(wide(100))
     log.grow(CORRECTED)
-    assert f"x{SHOWN - 2} … {100 - SHOWN} more upon" in log.view.toPlainText()
+    assert f"x{SHOWN - 2} … {100 - SHOWN} more  upon" in log.view.toPlainText()
     assert [text.strip() for text, _ in log.view.shown][-6:] == [each.text.strip() for each in CORRECTED]
     assert len(log.view.shown) == len(log.ledger.tokens)
     in_pieces = Trace(log.ledger, LIGHT)

@@ -102,7 +102,7 @@ def test_what_is_not_understood_is_said_and_kept(file: SettingsFile) -> None:
     assert settings == Settings(font_size=17)
     assert len(problems) == 6
     assert "“theme” must be one of system, light, dark" in " ".join(problems)
-    assert "“windows” must give hispec 2 whole numbers from 1 to 32" in " ".join(problems)
+    assert "“windows” must give hispec 2 whole numbers from 1 to 128" in " ".join(problems)
     file.write({"font_size": 15, "offline": True})
     kept = json.loads(file.path.read_text("utf-8"))
     assert kept == written | {"appearance": written["appearance"] | {"font_size": 15}, "network": {"offline": True}}
