@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from engine.architecture.drafters import read_drafter
 from engine.architecture.holding import Device, Holding
 from engine.architecture.stored import kept_as
 from engine.architecture.weights import stored_in
-from engine.config import DRAFTERS, WEIGHTS, ModelSet, Role, Weights
+from engine.config import DRAFTERS, INNER, TARGET, WEIGHTS, ModelSet, Role, Weights
 from engine.dimensions import Dimensions, read_dimensions
 from engine.errors import CheckpointError, DeviceError
 from engine.gpus import cap
@@ -45,11 +45,10 @@ class Budget:
         """
         family, rest = self._family()
         layers, free = family[0].architecture.layers, free_memory(self._device)
-        drafters = self._drafters(family[0], wanted)
-        ways = (family, free - rest - drafters), (family, free - rest), (family[:1], free)
         asked = partial(self._longest, device=self._kind, runtime=self._runtime(), wanted=wanted)
         for streamed in (0, layers) if self._kind == "cuda" else (0,):
-            for levels, left in ways:
+            drafters = self._drafters(DRAFTERS | INNER.keys() if streamed else DRAFTERS, wanted)
+            for levels, left in ((family, free - rest - drafters), (family, free - rest), (family[:1], free)):
                 if room := asked(levels, free=left, streamed=streamed):
                     return room, self._placed(levels, room, left) if streamed else Placement(layers)
         return wanted, Placement(layers)
@@ -91,19 +90,23 @@ class Budget:
         """
         target = self._dimensions("target")
         found, rest = [target], 0
-        for role in self._models.models.keys() - {"target"} - DRAFTERS:
+        for role in self._models.smaller:
             try:
                 found.append(self._dimensions(role).reaching(target.context))
             except CheckpointError:
                 rest += stored(self._models.models[role])  # what is wrong is reported when that role is asked for
         return found, rest
 
-    def _drafters(self, target: Dimensions, room: int) -> int:
-        """Return the bytes that the set's drafters take with ``room`` tokens; one that cannot be read takes none."""
+    def _drafters(self, roles: Set[Role], room: int) -> int:
+        """Return the bytes that the set's drafters of these ``roles`` take with ``room`` tokens, each beside its model.
+
+        One that cannot be read takes none.
+        """
         taken = 0
-        for folder in (self._models.models[role] for role in sorted(DRAFTERS & self._models.models.keys())):
+        for role in sorted(roles & self._models.models.keys()):
+            folder, of = self._models.models[role], INNER[role].of if role in INNER else TARGET
             with contextlib.suppress(CheckpointError):  # what is wrong is reported when it is asked for
-                shape = read_drafter(folder, target.architecture)
+                shape = read_drafter(folder, self._dimensions(of).architecture)
                 taken += shape.bytes(kept_as(stored_in(folder)), self._holding, room)
         return taken
 

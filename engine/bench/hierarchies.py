@@ -17,7 +17,7 @@ from engine.bench.drafters import DRAFTERS
 from engine.bench.planted import UNSAID, Saying, plant
 from engine.bench.shapes import SHAPES, random_transformer
 from engine.config import PRESETS, TARGET, Model, Preset, Sampling, Stage, Window
-from engine.config.sources import Head
+from engine.config.sources import Head, InnerHead
 from engine.decoding.breadth import best_window, expected
 from engine.decoding.facts import Judged
 from engine.decoding.graphs.heading import HeadLevel
@@ -119,7 +119,9 @@ def ways(rates: Rates) -> list[Way]:
     said_of_three = (*(keeps * each for each in law), 1 - keeps)
     return [
         Way(f"{MIDDLE} below", (middle,), (keeps, 1 - keeps), keeps),
-        Way(f"a head, {MIDDLE} below", (Stage(Head(), Window(4)), middle), said_of_three, keeps, between),
+        Way(
+            f"a head, {MIDDLE} below", (Stage(InnerHead("qualifier"), Window(4)), middle), said_of_three, keeps, between
+        ),
         Way("a head below", (Stage(Head()),), (far, 1 - far), far),
     ]
 
@@ -174,8 +176,8 @@ class Hierarchies:
         below = self.middle if "qualifier" in preset.roles else None
         if below is not None:
             runner.add("qualifier", below, None)
-        if "head" in preset.roles:
-            (runner.add_own if below is None else runner.add_below)("head", self._head(below or target))
+        for own in filter(None, (stage.source.own for stage in preset.stages)):
+            runner.add_own(own, self._head(below or target))
         return runner
 
     def _head(self, model: Transformer) -> Rows:

@@ -10,12 +10,26 @@ from typing import Literal
 
 from engine.config.acceptance import USUAL, Acceptance, Rule, Way
 from engine.config.models import ModelSet, holds_model, models_in
-from engine.config.sources import DRAFTERS, TARGET, Block, Exit, Head, Lookup, Model, Role, Source, source_kind
+from engine.config.sources import (
+    DRAFTERS,
+    INNER,
+    TARGET,
+    Block,
+    Exit,
+    Head,
+    InnerHead,
+    Lookup,
+    Model,
+    Role,
+    Source,
+    source_kind,
+)
 from engine.errors import SettingError
 
 __all__ = [
     "AUTOMATIC",
     "DRAFTERS",
+    "INNER",
     "PRESETS",
     "ROOM",
     "TARGET",
@@ -26,6 +40,7 @@ __all__ = [
     "Chosen",
     "Exit",
     "Head",
+    "InnerHead",
     "Lookup",
     "Model",
     "ModelSet",

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from engine.config.sources import DRAFTERS, TARGET, Role
+from engine.config.sources import DRAFTERS, INNER, TARGET, Role
 
 if TYPE_CHECKING:
     from engine.config import Preset
@@ -38,6 +38,11 @@ class ModelSet:
     def target(self) -> Path:
         """Where the model lies whose answers these are."""
         return self.models[TARGET]
+
+    @property
+    def smaller(self) -> frozenset[Role]:
+        """The roles of its models beside the target that are models by themselves."""
+        return frozenset(self.models) - {TARGET} - DRAFTERS - INNER.keys()
 
     def runs(self, preset: Preset) -> bool:
         """Tell whether the set has every model ``preset`` needs."""

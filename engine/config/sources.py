@@ -42,6 +42,11 @@ class Source:
         return None
 
     @property
+    def of(self) -> Role:
+        """The role of the model whose states it reads; that of a whole model it is by itself does not count."""
+        return TARGET
+
+    @property
     def whole(self) -> frozenset[Role]:
         """The roles of the models it needs that are models by themselves, with a vocabulary and a context."""
         return frozenset(self.roles) - {self.own}
@@ -196,6 +201,35 @@ class Head(Source):
 
 
 @dataclass(frozen=True, slots=True)
+class InnerHead(Head):
+    """The same, trained for a smaller model of the set, by ``role``, which has to judge what it guesses."""
+
+    role: Role
+
+    kind: ClassVar[str] = "inner head"
+
+    @property
+    def roles(self) -> Mapping[Role, str]:
+        """See Source."""
+        return {**Model(self.role).roles, self.own: "a drafting head made for its middle model"}
+
+    @property
+    def own(self) -> Role:
+        """See Source."""
+        return f"{self.role}-head"
+
+    @property
+    def of(self) -> Role:
+        """See Source."""
+        return self.role
+
+    @classmethod
+    def nature(cls, detail: str, *, bottom: bool) -> str:  # noqa: ARG003 - see Source
+        """See Source."""
+        return f"is a small head that {detail or 'looks into some layers of a smaller model'}"
+
+
+@dataclass(frozen=True, slots=True)
 class Block(Source):
     """A drafter that guesses a block of tokens at once by what layers of the target made of the text: DFlash, DSpark.
 
@@ -239,9 +273,14 @@ class Block(Source):
         return f"{cls.nature(detail, bottom=bottom)}, and guesses several words at once"
 
 
-KINDS: Mapping[str, type[Source]] = MappingProxyType({kind.kind: kind for kind in (Lookup, Model, Exit, Head, Block)})
+KINDS: Mapping[str, type[Source]] = MappingProxyType(
+    {kind.kind: kind for kind in (Lookup, Model, Exit, Head, InnerHead, Block)}
+)
 # The roles of folders that hold weights one source alone reads: no models by themselves, and without a tokenizer.
-DRAFTERS: frozenset[Role] = frozenset({Head().own, Block().own, "exits"})
+DRAFTERS: frozenset[Role] = frozenset({Head().own, Block().own, "exits"})  # made for the target
+INNER: Mapping[Role, InnerHead] = MappingProxyType(
+    {each.own: each for each in map(InnerHead, _MODELS) if each.of != TARGET}
+)
 
 
 def source_kind(name: str) -> type[Source]:

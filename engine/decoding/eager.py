@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import torch
 
 from engine.account import EXACT
-from engine.config import PRESETS, TARGET, Preset, Role, Sampling, Source
+from engine.config import PRESETS, Preset, Role, Sampling, Source
 from engine.decoding.chain import asked, build
 from engine.decoding.frequent import FrequentTokens
 from engine.decoding.goodput import Goodput, Turns
@@ -84,17 +84,18 @@ class EagerRunner:
     def begin(self, _tape: Tape, sampling: Sampling, *presets: Preset) -> None:
         """Begin a reply that may turn from one of ``presets`` to another: whoever reads taps in one gets them in all.
 
-        What the target's layers make of a text is kept until such a reader takes it, which costs far less than to run
-        those layers again.
+        What the layers of its model make of a text is kept until such a reader takes it, which costs far less than to
+        run those layers again.
         """
         self._sampler = Sampler(sampling)
         sources = {stage.source for preset in presets for stage in preset.stages}
         readers = {source: making(source).part(self._own[source.own]) for source in sources if source.own in self._own}
-        target = self._trunks[TARGET]
-        target.close_taps(but=readers.values())
-        for source, own in readers.items():
-            for depth in making(source).taps(self._own[source.own or ""]):
-                target.tap(depth, own.held, own)
+        for role, trunk in self._trunks.items():
+            own_of = {source: own for source, own in readers.items() if source.of == role}
+            trunk.close_taps(but=own_of.values())
+            for source, own in own_of.items():
+                for depth in making(source).taps(self._own[source.own or ""]):
+                    trunk.tap(depth, own.held, own)
 
     def chains(self, preset: Preset) -> tuple[Drafter, PlainStep]:
         """Return ``preset`` at work on the reply that was begun, and plain decoding over the same caches."""

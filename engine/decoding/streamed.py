@@ -14,7 +14,7 @@ from dataclasses import replace
 import torch
 
 from engine.account import WIDE_CHUNK
-from engine.config import PRESETS, TARGET, Model, Preset, Role, Sampling, Source, Stage, Window
+from engine.config import PRESETS, TARGET, Head, InnerHead, Model, Preset, Role, Sampling, Source, Stage, Window
 from engine.decoding.breadth import Breadth
 from engine.decoding.eager import EagerRunner, PlainStep
 from engine.decoding.facts import Fact, Judged
@@ -55,7 +55,6 @@ class StreamedRunner(EagerRunner):
         super().__init__(device, vocabulary)
         self.room, self._make_levels, self._make_wide = room, make_levels or lower_levels, make_wide
         self._breadths: dict[Preset, Breadth] = {}
-        self._apart: set[Role] = set()  # of weights that levels below read beside models there
         self._parts: dict[Role, Part] = {}
         self._wide: Wide | None = None
         self._below: GraphRunner | None = None  # of the models below the target
@@ -88,10 +87,11 @@ class StreamedRunner(EagerRunner):
         else:
             self._below = None  # another may be the largest of them now
 
-    def add_below(self, role: Role, own: Own) -> None:
-        """Take in what a source loaded for itself that reads the largest of the models below the target."""
-        self._apart.add(role)
-        self.recorded.add_own(role, own)
+    def add_own(self, role: Role, own: Own) -> None:
+        """Take in what a source loaded for itself; what reads the largest of the models below is theirs."""
+        super().add_own(role, own)
+        if self._below is not None:
+            self._lend(self._below)
 
     def rewind(self, length: int) -> None:
         """Forget every token from position ``length`` on, in every model."""
@@ -102,13 +102,13 @@ class StreamedRunner(EagerRunner):
     def prepare(self, *presets: Preset) -> Iterator[float]:
         """Record what lies below the target in ``presets``; yields the fraction done."""
         lowered = [lower for preset in presets if (lower := self._lowered(preset))]
-        if lowered:
-            yield from self.recorded.prepare(*lowered)
+        if lowered:  # of several, what is not recorded is left out, even where one of them alone has models below
+            yield from self.recorded.prepare(*lowered, *([PRESETS["plain"]] if len(presets) > 1 else []))
 
     def ready(self, preset: Preset) -> bool:
         """Tell whether ``preset`` can be set to work without loading or recording anything."""
         own = {stage.source.own for stage in preset.stages} - {None}
-        if not preset.whole <= self._parts.keys() or not own <= self._own.keys() | self._apart:
+        if not preset.whole <= self._parts.keys() or not own <= self._own.keys():
             return False
         lower = self._lowered(preset)
         return lower is None or self.recorded.ready(lower)
@@ -162,7 +162,14 @@ class StreamedRunner(EagerRunner):
             for role, part in self._parts.items():
                 if role != TARGET:
                     self._below.add(TARGET if role == self._largest else role, *part)
+            self._lend(self._below)
         return self._below
+
+    def _lend(self, below: GraphRunner) -> None:
+        """Let the head of the largest model below be the head of the target that stands for it there."""
+        inner = InnerHead(self._largest).own
+        if inner in self._own:
+            below.add_own(Head().own, self._own[inner])
 
     @property
     def _largest(self) -> Role:
@@ -182,15 +189,15 @@ class StreamedRunner(EagerRunner):
 
     def _is_apart(self, source: Source) -> bool:
         """Tell whether a level has nothing to do with the target's layers."""
-        if source.whole:
-            return TARGET not in source.whole
-        return not source.passes or source.own in self._apart
+        if isinstance(source, InnerHead):
+            return source.of == self._largest
+        return TARGET not in source.whole if source.whole else not source.passes
 
     def _renamed(self, stage: Stage) -> Stage:
         source = stage.source
         if isinstance(source, Model) and source.role == self._largest:
             return replace(stage, source=Model(TARGET))
-        return stage
+        return replace(stage, source=Head()) if isinstance(source, InnerHead) else stage
 
     def _need_trunks(self, preset: Preset) -> None:
         """Let models that levels of ``preset`` read have trunks, where they run operation by operation."""

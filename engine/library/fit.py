@@ -9,7 +9,7 @@ from typing import Literal
 from engine.account import MIB, Needs, longest, needs
 from engine.architecture.holding import Device
 from engine.bandwidth import guessed
-from engine.config import DRAFTERS, TARGET, ModelSet
+from engine.config import TARGET, ModelSet
 from engine.dimensions import Dimensions, read_dimensions
 from engine.errors import UpdraftError
 from engine.forecast import Forecast, forecast
@@ -117,7 +117,7 @@ def if_alone(models: ModelSet, hardware: Hardware, context: int) -> str:
     if hardware.gpu is None:
         return ""
     idle = tuple(replace(gpu, free=max(gpu.total - OTHERS, 0)) for gpu in hardware.gpus)
-    roles = sorted(models.models.keys() - DRAFTERS, key=lambda role: role != TARGET)
+    roles = [TARGET, *sorted(models.smaller)]
     try:
         levels = [read_dimensions(models.models[role]) for role in roles]
     except (UpdraftError, OSError):

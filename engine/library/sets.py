@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from engine.config import TARGET, ModelSet, Role
+from engine.config import INNER, TARGET, ModelSet, Role
 from engine.errors import ModelSetError
 from engine.library.catalogue import CATALOGUE, CatalogueSet
 from engine.library.record import Installed
@@ -93,5 +93,15 @@ def _alone(model: Installed, ready: Mapping[str, Installed]) -> ModelSet:
 
 
 def _set(name: str, levels: Mapping[Role, Installed], ready: Mapping[str, Installed]) -> ModelSet:
-    drafters = drafters_for(levels[TARGET].repository, ready.values())
+    drafters = drafters_for(levels[TARGET].repository, ready.values()) | _inner(levels, ready)
     return with_taught(ModelSet(name, {role: model.folder for role, model in (drafters | dict(levels)).items()}))
+
+
+def _inner(levels: Mapping[Role, Installed], ready: Mapping[str, Installed]) -> dict[Role, Installed]:
+    """Return the heads that were made for smaller models of a set, by role."""
+    of = {
+        own: drafters_for(levels[head.of].repository, ready.values())
+        for own, head in INNER.items()
+        if head.of in levels
+    }
+    return {own: drafters["head"] for own, drafters in of.items() if "head" in drafters}

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from engine.architecture import Architecture
@@ -175,6 +175,14 @@ def write_head(folder: Path, name: str, target: Mapping[str, Tensor], **changes:
     tensors = tensors_of(made, vocabulary, target)
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     return tensors
+
+
+def write_inner_head(folder: Path, middle: Path) -> None:
+    """Write a head for the tiny family's qualifier, which lies in ``middle`` and has three layers."""
+    write_head(folder, "specforge", load_file(middle / "model.safetensors"))
+    config = json.loads((folder / "config.json").read_text())
+    config["eagle_config"][KEY] = [0, 1, 2]
+    (folder / "config.json").write_text(json.dumps(config))
 
 
 def write_head_for(folder: Path, target: Architecture, spoken: int, seed: int = 3) -> None:

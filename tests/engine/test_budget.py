@@ -13,14 +13,14 @@ from safetensors.torch import load_file
 
 from engine.account import CONTEXT, LEAST, LIBRARIES, longest, needs
 from engine.budget import Budget, free_memory
-from engine.config import ModelSet
+from engine.config import DRAFTERS, INNER, ModelSet
 from engine.dimensions import as_nf4, read_dimensions
 from engine.errors import CheckpointError, DeviceError
 from engine.gpus import CAP, Gpu, capped
 from engine.library.shapes import LLAMA31_8B, LLAMA32_1B
 from engine.placement import Host, Placement
 from tests.engine.family import write_model
-from tests.engine.heads import write_head
+from tests.engine.heads import write_head, write_inner_head
 from tests.engine.pocket import pocket_models
 
 GB = 10**9
@@ -131,6 +131,19 @@ def test_a_drafter_has_room_beside_the_conversation_or_is_done_without(free: dic
     assert headed.place(8192)[0] == bare.place(8192)[0] == LEAST
     (head / "config.json").write_text("{}")
     assert headed.place(8192)[0] == LEAST, "what is wrong with it is said when it is asked for"
+
+
+def test_the_head_of_a_smaller_model_has_room_where_it_can_guess(
+    free: dict[str, int], family: ModelSet, tmp_path: Path
+) -> None:
+    """Below a target over the bus; elsewhere it is not loaded, and a conversation is no shorter for it."""
+    head, cuda = tmp_path / "qualifier-head", torch.device("cuda")
+    write_inner_head(head, family.models["qualifier"])
+    headed = Budget(ModelSet("Headed", {**family.models, "qualifier-head": head}), cuda)
+    levels = [read_dimensions(family.models[role]) for role in ("target", "qualifier", "draft")]
+    free["bytes"] = needs(levels, 200, "cuda", runtime=LIBRARIES).total
+    assert headed.place(8192) == Budget(family, cuda).place(8192)
+    assert headed._drafters(DRAFTERS | INNER.keys(), LEAST) > headed._drafters(DRAFTERS, LEAST) == 0
 
 
 def test_a_broken_draft_is_no_reason_to_refuse_the_target(free: dict[str, int], tmp_path: Path) -> None:

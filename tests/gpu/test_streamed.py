@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
 
 import psutil
 import pytest
@@ -12,9 +14,10 @@ pytest.importorskip("torch")
 
 import torch
 
+from engine.architecture import read_architecture
 from engine.budget import Budget
-from engine.config import PRESETS, Preset, Sampling, Stage, Window
-from engine.config.sources import Exit, Lookup, Model
+from engine.config import PRESETS, ModelSet, Preset, Sampling, Stage, Window
+from engine.config.sources import Exit, InnerHead, Lookup, Model
 from engine.decoding.streamed import StreamedRunner
 from engine.events import Event, Loading, Round
 from engine.model import load
@@ -24,6 +27,7 @@ from engine.placement import Placement
 from engine.prompts import PROMPTS
 from engine.session import Session
 from tests.engine.family import finish
+from tests.engine.heads import write_head_for
 from tests.engine.pocket import pocket_models
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
@@ -36,9 +40,21 @@ METHODS = {
     "three": Preset("three", "", "", (Stage(Model("draft"), Window(4)), Stage(Model("qualifier"), Window(40)), TARGET)),
     "copied": Preset("copied", "", "", (Stage(Lookup(), Window(7)), Stage(Model("draft"), Window(9)), TARGET)),
     "auto": PRESETS["auto"],
+    "inner": Preset(
+        "inner", "", "", (Stage(InnerHead("qualifier"), Window(4)), Stage(Model("qualifier"), Window(40)), TARGET)
+    ),
     "exits": Preset("exits", "", "", (Stage(Exit(1 / 8), Window(3)), Stage(Exit(1 / 4), Window(12)), TARGET)),
 }
 SETTINGS = {"greedy": Sampling(temperature=0), "usual": Sampling(temperature=0.7, top_p=0.9, seed=2)}
+
+
+@cache
+def with_head() -> ModelSet:
+    """Return the family with a head for its middle model, made the first time it is asked for."""
+    models = pocket_models(wide=True)
+    folder, middle = models.target.parent / "qualifier-head", read_architecture(models.models["qualifier"])
+    write_head_for(folder, middle, middle.vocabulary // 2)
+    return replace(models, models={**models.models, "qualifier-head": folder})
 
 
 def opened(resident: int, spread: bool = False) -> Session:
@@ -46,7 +62,7 @@ def opened(resident: int, spread: bool = False) -> Session:
         patch.setattr(
             Budget, "place", lambda _, wanted: (min(wanted, 2048), Placement(resident, 16 - resident, spread))
         )
-        return finish(Session.open(pocket_models(wide=True), "cuda"))
+        return finish(Session.open(with_head(), "cuda"))
 
 
 @pytest.fixture(scope="module")

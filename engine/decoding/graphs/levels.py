@@ -115,7 +115,7 @@ def levels_of(preset: Preset, ground: Ground) -> list[Level]:
 
 def taps_of(preset: Preset, own: Mapping[Role, Own]) -> frozenset[int]:
     """Return after how many layers of the target sources of ``preset`` read states; ``own``: what they loaded."""
-    sources = [stage.source for stage in preset.stages]
+    sources = [stage.source for stage in preset.stages if stage.source.of == TARGET]
     kept = [None if source.own is None else own[source.own] for source in sources]
     return frozenset(depth for source, each in zip(sources, kept, strict=True) for depth in making(source).taps(each))
 

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from math import sqrt
 from types import MappingProxyType
 
-from engine.config import TARGET, Model, Source
+from engine.config import Model, Source
 
 PLACES = 8  # in a window that are told apart; those beyond are as the last
 FADE = 0.99  # of what was counted, a token: what a chat is about changes
 # What is thought before a token was seen, by the kind of what guesses, and how many tokens outweigh it.
-UNSEEN: Mapping[str, float] = MappingProxyType({"head": 0.6, "block": 0.6, "exit": 0.45, "model": 0.65})
+UNSEEN: Mapping[str, float] = MappingProxyType(
+    {"head": 0.6, "inner head": 0.6, "block": 0.6, "exit": 0.45, "model": 0.65}
+)
 DOUBT = 2.0
 SAID = 6.0  # tokens that outweigh what a card says of a drafter's guesses
 FALLING, LIKE = 0.96, 4.0  # a place is thought a little worse than the one before it, until so many tokens outweigh it
@@ -24,10 +26,11 @@ Pair = tuple[Source, Source]
 
 @dataclass(slots=True)
 class Agreements:
-    """The [kept, seen] tokens of pairs of levels, by place; fading. ``told``: what is said of the target as judge.
+    """The [kept, seen] tokens of pairs of levels, by place; fading.
 
-    ``stopping``: levels that stop before their window is full, once they are unsure; ``lasting``: how often such went
-    on, of how many times they could have, by the tokens they had guessed.
+    ``told``: what is said of drafters, each judged by the model it was made for. ``stopping``: levels that stop before
+    their window is full, once they are unsure; ``lasting``: how often such went on, of how many times they could have,
+    by the tokens they had guessed.
     """
 
     counts: dict[Pair, list[list[float]]] = field(default_factory=dict)
@@ -73,7 +76,7 @@ class Agreements:
 
     def shares(self, low: Source, high: Source, hope: float = 0.0) -> tuple[float, ...]:
         """Return how likely a token is kept at each place; ``hope``: by so many standard errors more than is known."""
-        told = self.told.get(low, ()) if high == Model(TARGET) else ()
+        told = self.told.get(low, ()) if high == Model(low.of) else ()
         thought, weight, found = self._unseen(low, high), DOUBT, list[float]()
         for kept, seen in self.counts.get((low, high), [[0.0, 0.0]] * PLACES):
             if len(found) < (1 if low in self.stopping else len(told)) <= len(told):

@@ -1,4 +1,4 @@
-"""How often a drafter agrees with its target, as the card says that came with it: what to begin with."""
+"""How often a drafter agrees with the model it was made for, as the card says that came with it: what to begin with."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from engine.config import Block, Head, ModelSet, Source
+from engine.config import INNER, Block, Head, ModelSet, Source
 from engine.errors import UpdraftError
 from engine.files import read_object
 
@@ -17,9 +17,9 @@ UNREADABLE = (UpdraftError, OSError, ValueError, TypeError, KeyError, AttributeE
 
 
 def cards_of(models: ModelSet) -> dict[Source, tuple[float, ...]]:
-    """Return how likely the target keeps each token of a window, all before it kept, of each drafter with a card."""
+    """Return how likely its model keeps each token of a window, all before it kept, of each drafter with a card."""
     found: dict[Source, tuple[float, ...]] = {}
-    for source in (Head(), Block()):
+    for source in (Head(), Block(), *INNER.values()):
         if folder := models.models.get(source.own or ""):
             with suppress(*UNREADABLE):
                 found[source] = _shares(folder)

@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from engine.config import TARGET, Model, ModelSet, Preset, Role, Source, Stage
+from engine.config import INNER, TARGET, Model, ModelSet, Preset, Role, Source, Stage
 from engine.decoding.planning.cards import cards_of
 from engine.decoding.planning.costs import ACROSS, WIDER, WIDER_ON_CPU, Costs, sizes_of
 from engine.decoding.planning.course import Course
@@ -85,7 +85,8 @@ class Chart:
         self, preset: Preset, ground: Ground, way: str, *, now: bool = False
     ) -> Generator[Loading, None, Course]:
         """Return the same, with no rounds run."""
-        whole = gathered(preset, self.models, exits=len(self._exits(ground)) if preset.gathers else 0)
+        exits = len(self._exits(ground)) if preset.gathers else 0
+        whole = gathered(preset, self.models, exits=exits, inner=self._inner(ground))
         whole = without(ground.fit(whole), self.unfit)
         bus, wider = ground.models[TARGET].bus, WIDER_ON_CPU if self.on_cpu else WIDER
         slower = 1 + (ACROSS - 1) * len(bus.hosted) / ground.models[TARGET].layers if bus else 1.0
@@ -117,6 +118,13 @@ class Chart:
         except UpdraftError as reason:
             self.unfit[EXITS[0]] = f"{reason.sentence} The answer is written without it."
             return ()
+
+    def _inner(self, ground: Ground) -> list[Source]:
+        """Return the head of the largest of the smaller models, where layers of the target come over the bus."""
+        sizes = {source: size for source, size in sizes_of(self.models).items() if source != Model(TARGET)}
+        if ground.models[TARGET].bus is None or not sizes:
+            return []
+        return [each for each in INNER.values() if Model(each.of) == max(sizes, key=lambda source: sizes[source])]
 
     def _load(self, stage: Stage, ground: Ground) -> Iterator[Loading]:
         """Load what a level needs, or note why it cannot be had."""

@@ -15,7 +15,7 @@ from math import exp, log
 from typing import Literal
 
 from engine.architecture import read_architecture
-from engine.config import DRAFTERS, Model, ModelSet, Source
+from engine.config import TARGET, Model, ModelSet, Source
 from engine.decoding.planning.value import Cost
 from engine.errors import UpdraftError
 
@@ -32,7 +32,11 @@ FLAT = 0.0005  # the same of a target whose layers come over the bus
 ACROSS = 20.0  # times as long a layer takes that comes over the bus, as one that stays
 WIDE = 16  # tokens of such a pass
 READS = 0.3  # of the pass that guesses a token, that a token of a text takes what does not judge
-SHARES: Mapping[str, float] = {"head": 0.15, "block": 0.3}  # of a pass of the target, before one was timed
+SHARES: Mapping[str, float] = {
+    "head": 0.15,
+    "inner head": 0.15,
+    "block": 0.3,
+}  # of a pass of the model it reads, before one was timed
 
 
 @dataclass(slots=True)
@@ -112,6 +116,8 @@ class Costs:
         share = SHARES.get(source.kind, 1.0) if depth is None else depth + 0.1
         if source in self.sizes and self.target in self.sizes:
             share = self.sizes[source] / self.sizes[self.target]
+        elif source.of != TARGET and self.sizes.keys() >= {whose := Model(source.of), self.target}:
+            share *= self.sizes[whose] / self.sizes[self.target]
         return unit * share if source == self.target else unit * share / self.slower
 
     def _one(self, key: Key) -> float | None:
@@ -133,10 +139,9 @@ class Costs:
 def sizes_of(models: ModelSet) -> dict[Source, float]:
     """Return how many parameters each model has, where that can be read: loading one says what is wrong with it."""
     found: dict[Source, float] = {}
-    for role, folder in models.models.items():
-        if role not in DRAFTERS:
-            with suppress(UpdraftError, OSError):
-                found[Model(role)] = float(read_architecture(folder).parameters)
+    for role in (TARGET, *sorted(models.smaller)):
+        with suppress(UpdraftError, OSError):
+            found[Model(role)] = float(read_architecture(models.models[role]).parameters)
     return found
 
 

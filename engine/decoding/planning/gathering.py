@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from engine.config import DRAFTERS, PRESETS, TARGET, Block, Exit, Head, Model, ModelSet, Preset, Source, Stage, Window
+from engine.config import PRESETS, Block, Exit, Head, Model, ModelSet, Preset, Source, Stage, Window
 from engine.decoding.planning.beliefs import COPIED
 from engine.decoding.planning.search import Chain
 
@@ -13,14 +13,18 @@ FIRST = ("draft", "qualifier")  # the order of smaller models; others come behin
 EXITS = (Exit(1 / 8), Exit(1 / 4))  # which a checkpoint moves to the depths it was trained for
 
 
-def gathered(preset: Preset, models: ModelSet, *, exits: int) -> Preset:
-    """Return ``preset`` with every level that ``models`` have, bottom first; the target has so many ``exits``."""
+def gathered(preset: Preset, models: ModelSet, *, exits: int, inner: Sequence[Source] = ()) -> Preset:
+    """Return ``preset`` with every level that ``models`` have, bottom first; the target has so many ``exits``.
+
+    ``inner``: what guesses below a smaller model alone, where that pays.
+    """
     if not preset.gathers:
         return preset
-    drafters = [Stage(source, Window(4), fallback=True) for source in (Head(), Block()) if source.own in models.models]
+    drafters = [
+        Stage(source, Window(4), fallback=True) for source in (Head(), Block(), *inner) if source.own in models.models
+    ]
     early = [Stage(source, Window(3), trimmed=True) for source in EXITS[:exits]]
-    other = set(models.models) - {TARGET, *FIRST, *DRAFTERS}
-    roles = [role for role in (*FIRST, *sorted(other)) if role in models.models]
+    roles = [role for role in (*FIRST, *sorted(models.smaller - set(FIRST))) if role in models.models]
     smaller = [Stage(Model(role), Window(4), trimmed=at == 0) for at, role in enumerate(roles)]
     *lowest, target = preset.stages
     return replace(preset, stages=(*lowest, *drafters, *early, *smaller, target))

@@ -101,7 +101,7 @@ def search(bottoms: Sequence[tuple[Source, ...]], judges: Sequence[Source], worl
     paths: list[list[tuple[float, Chain]]] = []
     for at, judge in enumerate(judges):
         widths = world.reach.widths(whole=judge == Model(TARGET))
-        lower = [bottom for bottom in bottoms if judge not in bottom and _lower(bottom, judges[:at])]
+        lower = [bottom for bottom in bottoms if judge not in bottom and _lower(bottom, judge, judges[:at])]
         begun = _begun(lower, judge, widths, world)
         further = (path for i, below in enumerate(paths) for path in _further(below, judges[i], judge, widths, world))
         paths.append(_best([*begun, *further])[:BEAM])
@@ -121,9 +121,13 @@ def refined(chain: Chain, world: World) -> tuple[Worth, Chain]:
         best, chain = nearest
 
 
-def _lower(bottom: Iterable[Source], below: Sequence[Source]) -> bool:
-    """Tell whether all of ``bottom`` that could judge as well are smaller than a judge with these ``below`` it."""
-    return all(source in below for source in bottom if source.judges)
+def _lower(bottom: Iterable[Source], judge: Source, below: Sequence[Source]) -> bool:
+    """Tell whether all of ``bottom`` that could judge as well are smaller than ``judge`` with these ``below`` it.
+
+    What reads a smaller model is judged by that.
+    """
+    whose = {Model(source.of) for source in bottom} - {Model(TARGET)}
+    return whose <= {judge} and all(source in below for source in bottom if source.judges)
 
 
 def _begun(

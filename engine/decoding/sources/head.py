@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 
 from engine import config
+from engine.account import WIDE_ROWS
 from engine.architecture.drafters import HeadShape
 from engine.architecture.stored import kept_as
 from engine.architecture.weights import stored_in
-from engine.config import PRESETS, TARGET, Preset, Stage
+from engine.config import PRESETS, TARGET, Preset, Role, Stage
 from engine.decoding.laws import Laws
-from engine.decoding.sources.making import Folders, Home, Making, Materials, Models, Own, frugal, makes
+from engine.decoding.sources.making import Folders, Home, Making, Materials, Models, NotRecorded, Own, frugal, makes
 from engine.decoding.sources.owned import own_of, shape_of
 from engine.model.drafters.head import Head, load_head
 from engine.model.past import Past
@@ -72,14 +73,18 @@ class Rows:
 
 
 class HeadReader:
-    """A head at work on the states of a target."""
+    """A head at work on the states of the model it was made for."""
 
-    def __init__(self, rows: Rows, materials: Materials, index: int) -> None:
+    def __init__(self, rows: Rows, materials: Materials, index: int, of: Role = TARGET) -> None:
+        """``of``: the role of the model that it reads."""
         self.rows, self.index = rows, index
         self.vocabulary, self.sampler = materials.vocabulary, materials.sampler
         self.tokens, self.columns = rows.head.spoken(materials.vocabulary)
         self.silent = torch.full((1, materials.vocabulary), -torch.inf, device=rows.head.device)
-        trunk = materials.trunks[TARGET]
+        trunk = materials.trunks[of]
+        self.cut = (
+            1 if of == TARGET else WIDE_ROWS
+        )  # tokens at most that levels above take back once its model kept them
         self.taps = [trunk.tap(depth, rows.held, rows) for depth in rows.head.shape.taps]
 
     def laws(self, tape: Sequence[int], mark: int, rows: int) -> Laws:
@@ -106,7 +111,7 @@ class HeadReader:
         if stop > start:
             self.rows.take([tap.states(start, stop) for tap in self.taps], tape[start + 1 : stop + 1])
             for tap in self.taps:
-                tap.release(stop - 1)  # the last row is made again where the tape is cut by a token
+                tap.release(stop - self.cut)  # the last row is made again where the tape is cut
 
     def _law(self, tape: Sequence[int], mark: int) -> tuple[Tensor, Tensor]:
         """Return probabilities and logits, float32 [1, vocabulary] both: 0 and minus infinity where it is silent.
@@ -142,15 +147,14 @@ class OfHead(Making[config.Head]):
 
     def memory(self, folder: Path, home: Home) -> int:
         """See Making."""
-        return shape_of(HeadShape, folder, home.target, WANTED).bytes(
-            kept_as(stored_in(folder)), home.holding, home.room
-        )
+        shape = shape_of(HeadShape, folder, home.models[self.source.of].architecture, WANTED)
+        return shape.bytes(kept_as(stored_in(folder)), home.holding, home.room)
 
     def load(self, folder: Path, home: Home) -> Rows:
         """See Making."""
-        target = home.models[TARGET]
-        head = load_head(folder, shape_of(HeadShape, folder, home.target, WANTED), target, home.holding)
-        return Rows(head, head.new_past(target.context, home.room))
+        model = home.models[self.source.of]
+        head = load_head(folder, shape_of(HeadShape, folder, model.architecture, WANTED), model, home.holding)
+        return Rows(head, head.new_past(model.context, home.room))
 
     def taps(self, own: Own | None) -> tuple[int, ...]:
         """See Making."""
@@ -164,4 +168,17 @@ class OfHead(Making[config.Head]):
 
     def reader(self, materials: Materials, stage: Stage, index: int) -> HeadReader:  # noqa: ARG002 - its window counts
         """See Making."""
-        return HeadReader(own_of(Rows, materials.own, "head"), materials, index)
+        return HeadReader(own_of(Rows, materials.own, self.source.own), materials, index, self.source.of)
+
+
+@makes(config.InnerHead)
+class OfInnerHead(OfHead):
+    """What makes levels of the head of a smaller model, which is recorded as a head where that model is on top."""
+
+    def about(self, own: Own) -> str:
+        """See Making."""
+        return f"{OfHead.about(self, own)} of the {self.source.of} model"
+
+    def recorded(self, site: Site) -> Level:  # noqa: ARG002 - none is
+        """See Making."""
+        raise NotRecorded("a head of a smaller model is recorded below a target over the bus alone")

@@ -12,20 +12,22 @@ import pytest
 import torch
 
 from engine.budget import Budget
-from engine.config import PRESETS, ModelSet, Preset, Sampling, Stage, Window
-from engine.config.sources import Exit, Lookup, Model
+from engine.config import PRESETS, ModelSet, Preset, Sampling, Source, Stage, Window
+from engine.config.sources import Exit, InnerHead, Lookup, Model
 from engine.decoding.streamed import StreamedRunner
 from engine.events import Drafting, Event, Prefill, Round
 from engine.model.streaming import Bus
 from engine.placement import Placement
 from engine.session import Session
 from tests.engine.family import finish
+from tests.engine.heads import write_inner_head
 
 SETTINGS = {"greedy": Sampling(temperature=0, seed=1), "drawn": Sampling(temperature=2.5, top_p=1, seed=4)}
 TEXT = "The lazy dog jumps over the quick brown fox; the lazy dog jumps again."
 TOKENS = 40
 TARGET = PRESETS["plain"].stages[0]
 DRAFT = Stage(Model("draft"), Window(40))
+INNER = Stage(InnerHead("qualifier"), Window(4), fallback=True)
 METHODS = {
     preset.name: preset
     for preset in (
@@ -38,12 +40,26 @@ METHODS = {
         Preset("copied", "", "", (Stage(Lookup(), Window(7)), Stage(Model("draft"), Window(9)), TARGET)),
         Preset("exits", "", "", (Stage(Exit(1 / 8), Window(3)), Stage(Exit(1 / 4), Window(12)), TARGET)),
         Preset("mixed", "", "", (DRAFT, Stage(Exit(1 / 2)), TARGET)),
+        Preset(
+            "inner", "", "", (Stage(InnerHead("qualifier"), Window(3)), Stage(Model("qualifier"), Window(20)), TARGET)
+        ),
+        Preset(
+            "copied, inner", "", "", (Stage(Lookup(), Window(5)), INNER, Stage(Model("qualifier"), Window(9)), TARGET)
+        ),
     )
 }
 
 
 @pytest.fixture(scope="module")
-def opened(family: ModelSet) -> Iterator[Callable[[int], Session]]:
+def with_head(family: ModelSet, tmp_path_factory: pytest.TempPathFactory) -> ModelSet:
+    """Give the family with a head for its middle model."""
+    folder = tmp_path_factory.mktemp("inner") / "qualifier-head"
+    write_inner_head(folder, family.models["qualifier"])
+    return replace(family, models={**family.models, "qualifier-head": folder})
+
+
+@pytest.fixture(scope="module")
+def opened(with_head: ModelSet) -> Iterator[Callable[[int], Session]]:
     """Give a session whose target keeps so many of its eight layers on the device."""
     made = dict[int, Session]()
 
@@ -51,7 +67,7 @@ def opened(family: ModelSet) -> Iterator[Callable[[int], Session]]:
         if resident not in made:
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(Budget, "place", lambda _, wanted: (wanted, Placement(resident, 8 - resident)))
-                made[resident] = finish(Session.open(family, "cpu", "graphs", room=1024, weights="exact", threads=1))
+                made[resident] = finish(Session.open(with_head, "cpu", "graphs", room=1024, weights="exact", threads=1))
         return made[resident]
 
     yield session
@@ -68,7 +84,9 @@ def ids(events: list[Event]) -> list[int]:
     return [token.id for event in events if isinstance(event, Round) for token in event.settled]
 
 
-@pytest.mark.parametrize(("settings", "resident", "names"), [("greedy", 3, METHODS), ("drawn", 2, ("draft", "three"))])
+@pytest.mark.parametrize(
+    ("settings", "resident", "names"), [("greedy", 3, METHODS), ("drawn", 2, ("draft", "three", "inner"))]
+)
 def test_replies_are_those_of_a_target_that_stays(
     opened: Callable[[int], Session], settings: str, resident: int, names: Iterable[str]
 ) -> None:
@@ -149,13 +167,13 @@ def asked(session: Session, preset: Preset, text: str) -> Generator[Event, None,
     yield from session.reply([("user", text)], preset=preset, sampling=SETTINGS["drawn"], max_tokens=8)
 
 
-@pytest.mark.parametrize("name", ["draft", "three"])
+@pytest.mark.parametrize("name", ["draft", "three", "inner"])
 def test_what_is_proposed_is_what_the_recursion_proposes(
-    opened: Callable[[int], Session], family: ModelSet, name: str, monkeypatch: pytest.MonkeyPatch
+    opened: Callable[[int], Session], with_head: ModelSet, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Guards: recorded levels that miss a token the target wrote behind theirs; replies alone would not show it."""
     monkeypatch.setattr(StreamedRunner, "adapts", False)
-    eager = finish(Session.open(family, "cpu", "eager", weights="exact", threads=1))
+    eager = finish(Session.open(with_head, "cpu", "eager", weights="exact", threads=1))
     found, expected = (proposed(told(session, METHODS[name], "drawn")) for session in (opened(2), eager))
     assert found == expected
     assert max(map(len, found)) > 5
@@ -167,6 +185,15 @@ def proposed(events: list[Event]) -> list[list[tuple[int, bool]]]:
     return [
         [(token.id, token in event.settled) for token in event.tokens] for event in events if isinstance(event, Round)
     ]
+
+
+@pytest.mark.parametrize(("resident", "there"), [(3, [InnerHead("qualifier")]), (8, [])])
+def test_auto_has_the_head_of_the_middle_model_over_the_bus(
+    opened: Callable[[int], Session], resident: int, there: list[Source]
+) -> None:
+    """Guards: a head that nobody chooses, and one that only runs operation by operation where the target stays."""
+    session = opened(resident)
+    assert session._chart._inner(session._loaded) == there
 
 
 def test_windows_are_wide_unless_somebody_chose_them(opened: Callable[[int], Session]) -> None:

@@ -14,6 +14,7 @@ from engine.errors import CheckpointError, ModelSetError
 from engine.library import CATALOGUE, Installed, Library
 from engine.library.asking import BEST, wanted_for
 from engine.library.checkpoint_files import choose
+from engine.library.drafters import drafters_of
 from engine.library.faults import LibraryError
 from engine.library.manifest import Entry, Manifest
 from tests.engine.library.conftest import Get, MemoryKeyring, checkpoint, head
@@ -46,6 +47,20 @@ def test_a_set_is_whole_without_its_drafter_and_has_it_once_it_is_there(library:
     assert library.depending_on(head) == ()
     library.remove(head)
     assert "head" not in library.set_named(QWEN.name).models
+
+
+def test_a_head_of_a_smaller_model_of_a_set_comes_with_it(library: Library) -> None:
+    """Guards: the 8B's head, there for the 8B, left lying where the 8B guesses for a 70B."""
+    large = CATALOGUE["llama-70b"]
+    for model in large.models.values():
+        put(library, model.repository)
+    (made,) = drafters_of(large.models["qualifier"].repository)
+    assert "qualifier-head" not in library.set_named(large.name).models
+    head = put(library, made.repository, made.role)
+    found = library.set_named(large.name)
+    assert found.models["qualifier-head"] == head.folder
+    assert found.smaller == {"qualifier", "draft"}
+    assert "head" not in found.models
 
 
 def test_a_drafter_of_another_model_is_left_alone(library: Library) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.config import TARGET, Head, Model, ModelSet
+from engine.config import TARGET, Head, InnerHead, Model, ModelSet
 from engine.decoding.planning.agreement import Agreements
 from engine.decoding.planning.cards import EASIER, cards_of
 
@@ -16,7 +16,7 @@ HELD = {"overlap": [0.8, 0.6], "kept": [0.8, 0.7], "noise": [0.72, 0.54]}
 
 def told(folder: Path, card: object) -> Agreements:
     (folder / "card.json").write_text(json.dumps(card))
-    return Agreements(told=cards_of(ModelSet("x", {"target": folder, "head": folder})))
+    return Agreements(told=cards_of(ModelSet("x", {"target": folder, "head": folder, "draft-head": folder})))
 
 
 @pytest.mark.parametrize("card", [{"held out": HELD}, {"held out": {"alone": HELD, "in conversations": {}}}])
@@ -25,6 +25,9 @@ def test_a_card_is_believed_until_tokens_are_seen(tmp_path: Path, card: object) 
     known, top = told(tmp_path, card), Model(TARGET)
     assert known.shares(Head(), top)[:2] == pytest.approx((0.72 * EASIER, 0.63 * EASIER))
     assert known.shares(Head(), Model("draft"))[0] == pytest.approx(0.6), "it says nothing of others"
+    inner = InnerHead("draft")
+    assert known.shares(inner, Model("draft"))[:2] == known.shares(Head(), top)[:2], "it was made for the draft"
+    assert known.shares(inner, top)[0] == pytest.approx(0.6)
     for _ in range(200):
         known.learn(Head(), top, 0, fell=True)
     assert known.shares(Head(), top)[0] < 0.1

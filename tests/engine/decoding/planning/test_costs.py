@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.config import TARGET, Head, Model
+from engine.config import TARGET, Head, InnerHead, Model
 from engine.decoding.planning.costs import WIDER, Costs
 
 TOP, SMALL = Model(TARGET), Model("qualifier")
@@ -16,6 +16,7 @@ def test_smaller_models_are_not_taken_to_be_as_slow_as_the_bus() -> None:
     costs.observe(TOP, None, "judge", 1, 0.45)
     assert costs.judging(SMALL, None)(1) == pytest.approx(0.45 / 9 / 15)
     assert costs.guessing(SMALL)(10) == pytest.approx(10 * 0.45 / 9 / 15)
+    assert costs.guessing(InnerHead("qualifier"))(1) == pytest.approx(0.15 * 0.45 / 9 / 15)
     stays = Costs(TOP, {TOP: 9e9, SMALL: 1e9}, WIDER)
     stays.observe(TOP, None, "judge", 1, 0.045)
     assert stays.judging(SMALL, None)(1) == pytest.approx(0.005)

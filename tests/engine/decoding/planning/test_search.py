@@ -9,7 +9,7 @@ from itertools import combinations, product
 
 import pytest
 
-from engine.config import TARGET, Exit, Head, Lookup, Model, Source
+from engine.config import TARGET, Exit, Head, InnerHead, Lookup, Model, Source
 from engine.decoding.planning.search import MOST, OVER_THE_BUS, WIDEST, Chain, Reach, search, worth_of
 from engine.decoding.planning.value import Cost, Guess
 
@@ -99,6 +99,19 @@ def test_below_a_target_over_the_bus_windows_are_wide(seed: int) -> None:
     assert found.pace <= best * 1.02
     narrow = search(bottoms, judges, replace(world, reach=Reach()))[0][0]
     assert found.pace < 0.9 * narrow.pace
+
+
+def test_what_reads_a_smaller_model_guesses_below_that_alone() -> None:
+    """Guards: a head of the middle model under the target or the draft, which nothing would record."""
+    inner, middle = InnerHead("qualifier"), Model("qualifier")
+    world = Fixed(
+        {TOP: 1.0, middle: 0.02, Model("draft"): 0.01, inner: 0.0001, Lookup(): 0.0}, 0.0005, {}, OVER_THE_BUS
+    )
+    world.shares = dict.fromkeys(product(world.costs, world.costs), (0.9,))
+    bottoms = (Lookup(),), (inner,), (Lookup(), inner), (Model("draft"),)
+    found = [chain for _, chain in search(bottoms, (Model("draft"), middle, TOP), world)]
+    assert inner in found[0].guessers
+    assert all(chain.judges == (middle, TOP) for chain in found if inner in chain.guessers)
 
 
 def test_where_nothing_pays_nothing_guesses() -> None:
