@@ -40,18 +40,28 @@ class Budget:
         """Return the most tokens up to ``wanted`` of a conversation that the set can hold, and where its target lies.
 
         All of it stays on the device if the whole set fits, or what there is without its drafters, or else the target
-        alone. Where not even that does, a GPU leaves some layers to the host, beside all of the set if that fits.
-        ``wanted`` if nothing does.
+        alone. Where not even that does, a GPU leaves some layers to the host, beside all of the set if that fits and
+        the host can hold those layers. ``wanted`` if nothing does.
         """
         family, rest = self._family()
         layers, free = family[0].architecture.layers, free_memory(self._device)
         asked = partial(self._longest, device=self._kind, runtime=self._runtime(), wanted=wanted)
         for streamed in (0, layers) if self._kind == "cuda" else (0,):
             drafters = self._drafters(DRAFTERS | INNER.keys() if streamed else DRAFTERS, wanted)
-            for levels, left in ((family, free - rest - drafters), (family, free - rest), (family[:1], free)):
-                if room := asked(levels, free=left, streamed=streamed):
-                    return room, self._placed(levels, room, left) if streamed else Placement(layers)
+            ways = (family, free - rest - drafters), (family, free - rest), (family[:1], free)
+            found = [
+                (room, self._placed(levels, room, left) if streamed else Placement(layers))
+                for levels, left in ways
+                if (room := asked(levels, free=left, streamed=streamed))
+            ]
+            if found:
+                return next((each for each in found if self._hosted(family[0], *each)), found[0])
         return wanted, Placement(layers)
+
+    def _hosted(self, target: Dimensions, room: int, placement: Placement) -> bool:
+        """Tell whether the host can hold what ``placement`` leaves to it."""
+        asked = self._needs([target], room, self._kind, streamed=placement.streamed)
+        return not placement.streamed or asked.host <= host_memory().free
 
     def _placed(self, levels: Sequence[Dimensions], room: int, free: int) -> Placement:
         """Return where the target's layers go if the set is to hold ``room`` tokens, which it can."""

@@ -75,9 +75,24 @@ def host_of(total: int, available: int) -> Host:
     themselves. Windows pins half of the memory at most, and in the Linux inside of it next to nothing.
     """
     free = max(0, available - max(SPARED, total // SPARED_SHARE))
-    if "microsoft" in platform.release().lower():
+    if _in_windows():
         return Host(free, 0)
     return Host(free, min(free, total // 2) if platform.system() == "Windows" else free)
+
+
+def unpinned() -> str:
+    """Say what keeps a GPU from fetching all of a model by itself on this system, and what helps."""
+    if _in_windows():
+        return (
+            "Windows lets the Linux inside of it pin next to none of its memory; Updraft in Windows itself is faster."
+        )
+    if platform.system() == "Windows":
+        return "Windows lets half of the memory be pinned; more of it, or a smaller model, would help."
+    return "The system has refused to pin it; closing other programs may help."
+
+
+def _in_windows() -> bool:
+    return "microsoft" in platform.release().lower()
 
 
 def place(

@@ -138,21 +138,17 @@ def _beyond(
 ) -> Verdict | None:
     """Judge what does not fit a GPU as a whole, as the engine decides: the target alone, or with the host's memory.
 
-    Then beside the smaller models, or without where they leave no room. None where the GPU is too small for that, too.
+    Then beside the smaller models, or without where they leave no room on the GPU, or so little of it that the host
+    cannot hold the rest. None where the GPU is too small for that, too.
     """
     if alone := longest(levels[:1], "cuda", free, context) if len(levels) > 1 else 0:
         needed = needs(levels[:1], alone, "cuda").total
         return Verdict("alone", "cuda", context, alone, needed, free, _ALONE.format(alone))
-    layers, host = levels[0].architecture.layers, host_of(hardware.ram, hardware.ram_free)
-    ways = [way for way in (levels, levels[:1]) if longest(way, "cuda", free, context, streamed=layers)]
+    host = host_of(hardware.ram, hardware.ram_free)
+    ways = [found for way in (levels, levels[:1]) if (found := _streamed(way, context, free))]
     if not ways:
         return None
-    left_out, levels = len(levels) - len(ways[0]), ways[0]
-    room = longest(levels, "cuda", free, context, streamed=layers)
-    placed = place(levels, room, free)
-    if placed is None:
-        return None
-    asked = needs(levels, room, "cuda", streamed=placed.streamed)
+    asked, streamed = next((way for way in ways if way[0].host <= host.free), ways[0])
     if asked.host > host.free:
         sentence = (
             f"Larger than the free GPU memory: {size(asked.host)} of it would have to stay in the computer's memory, "
@@ -161,12 +157,21 @@ def _beyond(
         return Verdict("no", "cuda", context, 0, needs(levels, context, "cuda").total, free, sentence)
     on_cpu = needs(levels[:1], context, "cpu")
     processor = on_cpu.weights if on_cpu.total <= hardware.ram_free else 0
-    said = forecast(asked, placed.streamed, hardware.bandwidth or guessed(gpu), host, processor, known)
+    said = forecast(asked, streamed, hardware.bandwidth or guessed(gpu), host, processor, known)
     crowded = needs(levels, context, "cuda").total + SPARE <= gpu.total
     help_ = " Close other programs that use the GPU, and all of it fits there." if crowded else ""
-    help_ = (_WITHOUT if left_out else "") + help_
-    least = streaming(levels, room).total
-    return Verdict("streams", "cuda", context, room, asked.total, free, said.sentence + help_, said, least)
+    help_ = (_WITHOUT if len(asked.levels) < len(levels) else "") + help_
+    least = streaming(asked.dimensions, asked.context).total
+    return Verdict("streams", "cuda", context, asked.context, asked.total, free, said.sentence + help_, said, least)
+
+
+def _streamed(levels: Sequence[Dimensions], context: int, free: int) -> tuple[Needs, int] | None:
+    """Return what ``levels`` need with some layers of the target over the bus, and how many; None: too much."""
+    room = longest(levels, "cuda", free, context, streamed=levels[0].architecture.layers)
+    placed = place(levels, room, free) if room else None
+    if placed is None:
+        return None
+    return needs(levels, room, "cuda", streamed=placed.streamed), placed.streamed
 
 
 def _sentence(answer: Answer, memory: str, needed: int, free: int, total: int, fitting: int) -> str:

@@ -30,10 +30,11 @@ ALL = [read_dimensions(SET.models[role]) for role in ("target", "qualifier", "dr
 
 @pytest.fixture
 def free(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
-    """Let a GPU, which need not be there, have so many bytes free; it was never used."""
+    """Let a GPU, which need not be there, have so many bytes free, beside a large host; it was never used."""
     given = {"bytes": 0}
     monkeypatch.setattr("engine.budget.free_memory", lambda _: given["bytes"])
     monkeypatch.setattr("torch.cuda.memory_stats", lambda _: {})
+    monkeypatch.setattr("engine.budget.host_memory", lambda: Host(1 << 40, 1 << 40))
     return given
 
 
@@ -66,7 +67,14 @@ def test_what_does_not_fit_is_placed_with_the_host(free: dict[str, int], monkeyp
     eight[SET.target] = replace(whole, architecture=replace(whole.architecture, exits=(4, 8)))
     assert budget.place(4096)[1] == Placement(0, 32)
     assert Budget(SET, torch.device("cpu")).place(4096) == (4096, Placement(32))
+    eight[SET.target] = whole
+    beside = needs([whole], 4096, "cuda", streamed=32).host
+    monkeypatch.setattr("engine.budget.host_memory", lambda: Host(beside, 0))
+    assert budget.place(4096)[1] == Placement(0, 32, spread=True)
+    monkeypatch.setattr("engine.budget.host_memory", lambda: Host(beside - 1, 0))
+    assert budget.place(4096)[1].streamed < 32, "smaller models make way"
     monkeypatch.setattr("engine.budget.host_memory", lambda: Host(1000, 1000))
+    assert budget.place(4096)[1] == Placement(0, 32, spread=True), "refused with the numbers of the whole set"
     with pytest.raises(DeviceError, match=r"1\.0 kB are free"):
         budget.require("target", (), room, streamed)
 

@@ -8,7 +8,7 @@ from engine.account import LEAST, needs
 from engine.dimensions import Dimensions, as_nf4
 from engine.errors import DeviceError
 from engine.library.shapes import LLAMA31_8B, LLAMA32_1B, QWEN3_06B, QWEN3_14B, SMOLLM2_135M
-from engine.placement import Host, Placement, host_memory, place, require_host
+from engine.placement import Host, Placement, host_memory, place, require_host, unpinned
 
 SETS = {
     "one small": [SMOLLM2_135M],
@@ -84,10 +84,15 @@ def test_a_host_without_the_room_is_named_with_numbers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("system", "release", "pinned"), [("Linux", "6.8", 60), ("Windows", "11", 32), ("Linux", "6.6-microsoft-WSL2", 0)]
+    ("system", "release", "pinned", "helps"),
+    [
+        ("Linux", "6.8", 60, "other programs"),
+        ("Windows", "11", 32, "half of the memory"),
+        ("Linux", "6.6-microsoft-WSL2", 0, "Updraft in Windows itself"),
+    ],
 )
 def test_windows_pins_half_of_its_memory(
-    monkeypatch: pytest.MonkeyPatch, system: str, release: str, pinned: int
+    monkeypatch: pytest.MonkeyPatch, system: str, release: str, pinned: int, helps: str
 ) -> None:
     """Guards against a promise of the bus' whole pace for weights that a system will not pin."""
     gib = 1 << 30
@@ -97,3 +102,4 @@ def test_windows_pins_half_of_its_memory(
     monkeypatch.setattr("platform.release", lambda: release)
     free = 56 * gib
     assert host_memory() == Host(free, min(free, pinned * gib))
+    assert helps in unpinned()

@@ -11,6 +11,7 @@ from engine.account import BUFFERS
 from engine.model.block import Block
 from engine.model.streaming.hosted import Hosted, Staging
 from engine.model.streaming.layout import Layout
+from engine.placement import unpinned
 
 Event = torch.cuda.Event
 
@@ -67,7 +68,8 @@ class Bus:
         """What there is to say where a GPU cannot fetch all of it by itself, "" where it can."""
         if self.pinned or self._lane is None:
             return ""
-        return "The GPU cannot fetch all of the model from this computer's memory by itself, so answers take longer."
+        said = "The GPU cannot fetch all of the model from this computer's memory by itself, so answers take longer."
+        return f"{said} {unpinned()}"
 
     def near(self, layers: range) -> Iterator[range]:
         """Give ``layers`` in parts, in order: each part's weights are on the device until the next is asked for."""

@@ -132,6 +132,15 @@ def test_a_gpu_too_small_for_the_smaller_models_is_not_called_too_small() -> Non
     assert judge(levels, machine(streaming(levels[:1], LEAST).total, 12 * GB, ram=64 * GB), 2048).answer == "no"
 
 
+def test_smaller_models_make_way_where_the_computer_could_not_hold_the_rest() -> None:
+    """Guards: a refusal for the sake of models that only make it faster, with room for the large one alone."""
+    levels = CATALOGUE["llama-70b"].dimensions
+    tight, poor = (judge(levels, machine(23 * GB, 24 * GB, ram=ram * GB), 2048) for ram in (28, 20))
+    assert tight.answer == "streams"
+    assert "find no room beside it" in tight.sentence
+    assert (poor.answer, poor.context) == ("no", 0)
+
+
 def test_a_drafter_pays_over_the_bus_where_nothing_else_guesses() -> None:
     """Guards: none advised where every token waits for the bus; one that takes the place of layers beside a draft."""
     levels = CATALOGUE["qwen3-14b"].dimensions
