@@ -141,16 +141,17 @@ def test_a_drafter_has_room_beside_the_conversation_or_is_done_without(free: dic
     assert headed.place(8192)[0] == LEAST, "what is wrong with it is said when it is asked for"
 
 
-def test_the_head_of_a_smaller_model_has_room_where_it_can_guess(
-    free: dict[str, int], family: ModelSet, tmp_path: Path
-) -> None:
+def test_the_head_of_a_smaller_model_has_room_where_it_can_guess(free: dict[str, int], tmp_path: Path) -> None:
     """Below a target over the bus; elsewhere it is not loaded, and a conversation is no shorter for it."""
-    head, cuda = tmp_path / "qualifier-head", torch.device("cuda")
-    write_inner_head(head, family.models["qualifier"])
-    headed = Budget(ModelSet("Headed", {**family.models, "qualifier-head": head}), cuda)
-    levels = [read_dimensions(family.models[role]) for role in ("target", "qualifier", "draft")]
-    free["bytes"] = needs(levels, 200, "cuda", runtime=LIBRARIES).total
-    assert headed.place(8192) == Budget(family, cuda).place(8192)
+    models, cuda = {role: tmp_path / role for role in ("target", "qualifier")}, torch.device("cuda")
+    for layers, folder in zip((8, 3), models.values(), strict=True):
+        folder.mkdir()
+        write_model(folder, layers, 32, 300, seed=1, context=8192)
+    head = tmp_path / "qualifier-head"
+    write_inner_head(head, models["qualifier"])
+    headed = Budget(ModelSet("Headed", {**models, "qualifier-head": head}), cuda)
+    free["bytes"] = needs([*map(read_dimensions, models.values())], 7168, "cuda", runtime=LIBRARIES).total
+    assert headed.place(8192)[0] == Budget(ModelSet("Bare", models), cuda).place(8192)[0] == 7168
     assert headed._drafters(DRAFTERS | INNER.keys(), LEAST) > headed._drafters(DRAFTERS, LEAST) == 0
 
 
