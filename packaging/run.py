@@ -22,8 +22,7 @@ from machine import Machine
 from preparing import prepare
 from starter_model import see_to_starter
 
-TERMINAL = ("ask", "chat", "bench", "models")
-HERE = ("teach",)  # what a checkout alone can do: transformers, which writes the replies, is in no packed program
+TERMINAL = ("ask", "chat", "bench", "teach", "models")
 
 
 def display_present(platform: str, variables: Mapping[str, str]) -> bool:
@@ -38,7 +37,7 @@ def program(arguments: Sequence[str]) -> list[str]:
 
     -P: a file named like one of our packages in the person's folder is not taken for it.
     """
-    module = "engine" if arguments and arguments[0] in TERMINAL + HERE else "app"
+    module = "engine" if arguments and arguments[0] in TERMINAL else "app"
     return ["-P", "-m", module, *arguments]
 
 

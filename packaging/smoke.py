@@ -10,6 +10,7 @@ window took, and how large the bundle is; ends with 1 where a try failed.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import sqlite3
@@ -31,9 +32,10 @@ METHODS = {"draft": "Draft", "hsd": "Draft", "pyramid": "Qualifier"}  # on the s
 DRAFTERS = {"head": "Head", "block": "Block"}  # likewise, where the bundle has them
 MODELS = "program/assets/model"
 SHORT = ("--max-tokens", "96")
+COURSE = ("--what", "head", "--minutes", "0.9", "--batch", "256")  # two portions of replies take 0.7 of them at most
 SIDEBAR = (12, 150, 220, 600)  # where conversations are listed
 FIRST = (100, 176)  # the first of them
-WINDOW, ANSWER, LEAVE = 60.0, 150.0, 30.0  # seconds, at most
+WINDOW, ANSWER, LEAVE, COMMAND = 60.0, 150.0, 30.0, 400.0  # seconds, at most
 MB = 1_000_000
 
 
@@ -76,6 +78,7 @@ class Smoke:
         self.again(self.alone(moved))
         self.older(self.alone(moved, self.work / "older"))
         self.terminal(self.alone(moved))
+        self.taught(self.alone(moved))
         shutil.move(moved, self.bundle)
 
     def alone(self, folder: Path, home: Path | None = None) -> Alone:
@@ -161,11 +164,31 @@ class Smoke:
             guessed = f"\n{level} (" in done.stderr  # the table below the answer has a line for it
             self.report.note(f"{preset} on the starter", answered and guessed, "" if guessed else done.stderr[-200:])
 
+    def taught(self, alone: Alone) -> None:
+        """A short course on the starter as if nothing drafted for it yet: what it made has a card and was tried."""
+        began, made = time.monotonic(), self.work / "made"
+        prompts = self.work / "prompts.txt"  # that are read soon, and answered soon
+        prompts.write_text("".join(f"What is {each} plus {each}?\n" for each in range(40)), encoding="utf-8")
+        starter = next(each for each in (alone.folder / MODELS).iterdir() if (each / "config.json").is_file())
+        given = ("--model", str(starter), "--prompts", str(prompts), "--out", str(made))
+        done = self.carried_out(alone, "teach", *COURSE, *given)
+        card = made / "card.json"
+        steps = json.loads(card.read_text(encoding="utf-8"))["steps"] if card.is_file() else 0
+        said = done.stdout if done.returncode == 0 else done.stderr
+        worth = next((line for line in said.splitlines() if "times as fast as without it" in line), said[-200:])
+        self.report.note(
+            "the starter is taught", steps > 0 and worth.startswith("Answers come"), f"{steps} steps. {worth}"
+        )
+        print(f"        in {time.monotonic() - began:.0f} s")
+
     def ask(self, alone: Alone, *more: str) -> subprocess.CompletedProcess[str]:
         """Ask in a terminal for a few words."""
-        words = ["ask", "--max-tokens", "8", "--temperature", "0", *more, "Name a colour."]
+        return self.carried_out(alone, "ask", "--max-tokens", "8", "--temperature", "0", *more, "Name a colour.")
+
+    def carried_out(self, alone: Alone, *words: str) -> subprocess.CompletedProcess[str]:
+        """Have the terminal's program do something to its end."""
         return subprocess.run(
-            alone.command(words), env=alone.variables(), capture_output=True, text=True, timeout=120, check=False
+            alone.command(words), env=alone.variables(), capture_output=True, text=True, timeout=COMMAND, check=False
         )
 
     def past_greetings(self) -> None:

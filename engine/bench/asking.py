@@ -38,8 +38,8 @@ def measured(arguments: argparse.Namespace, sampling: Sampling, say: Say, opened
     """
     if arguments.transformers and find_spec("transformers") is None:
         raise UpdraftError(
-            "transformers does not come with the packaged program.",
-            "Leave --transformers out, or compare from a checkout: python packaging/run.py bench --transformers.",
+            "The Python package transformers is not installed.",
+            "Leave --transformers out, or install Updraft anew; in a checkout: python packaging/run.py.",
         )
     if arguments.what is not None:
         return WORDS[arguments.what](arguments, sampling, say, opened)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import replace
 
+from engine.interpreter import python
 from engine.library.connection import Connection
 from engine.library.faults import LibraryError
 from engine.library.protocol import NOW, STAY, Failure, Order, Told, decode_told, encode
@@ -38,7 +38,7 @@ class Downloader:
         self._hear, self._ended = hear, ended
         self._complaints = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
         self._process = subprocess.Popen(  # noqa: S603 - this very interpreter
-            [sys.executable, "-m", MODULE],
+            python("-m", MODULE),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._complaints,

@@ -138,8 +138,8 @@ def require_transformers() -> None:
     """Raise UpdraftError where it is not installed."""
     if find_spec("transformers") is None:
         raise UpdraftError(
-            "transformers does not come with the packaged program.",
-            "Teach from a checkout: python packaging/run.py teach.",
+            "The Python package transformers, by which models are taught, is not installed.",
+            "Install Updraft anew; in a checkout: python packaging/run.py.",
         )
 
 

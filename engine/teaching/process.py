@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
 
+from engine.interpreter import python
 from engine.teaching.protocol import PAUSE, RESUME, STOP, Tell, decode
 
 MODULE = "engine"
@@ -27,7 +27,7 @@ class Teacher:
         self._hear, self._ended = hear, ended
         self._complaints = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
         self._process = subprocess.Popen(  # noqa: S603 - this very interpreter
-            [sys.executable, "-m", MODULE, "teach", *asked, "--json"],
+            python("-m", MODULE, "teach", *asked, "--json"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._complaints,

@@ -9,9 +9,21 @@ import importlib
 import sys
 from pathlib import Path
 
+from engine.architecture.families import FAMILIES
+
 # The program's doors, and what it imports only when it needs it. What a system lacks is passed over.
 DOORS = ("app.__main__", "engine.__main__", "engine.session", "engine.library.downloader", "engine.template.child")
-LATE = ("bitsandbytes.functional", "gguf", "huggingface_hub", "keyring.backends.SecretService", "ziamath")
+LATE = (
+    "bitsandbytes.functional",
+    "engine.teaching.command",
+    "engine.teaching.sitting",
+    "gguf",
+    "huggingface_hub",
+    "keyring.backends.SecretService",
+    "transformers.models.auto.modeling_auto",
+    *(f"transformers.models.{name}.modeling_{name}" for name in FAMILIES),
+    "ziamath",
+)
 
 
 def main() -> int:

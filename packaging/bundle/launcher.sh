@@ -3,7 +3,7 @@
 # nothing to be written here.
 #
 #   updraft                    the window
-#   updraft ask "a question"   an answer in the terminal; likewise chat, bench and models
+#   updraft ask "a question"   an answer in the terminal; likewise chat, bench, teach and models
 set -eu
 here=$(dirname -- "$(readlink -f -- "$0")")
 
@@ -12,7 +12,7 @@ unset QT_PLUGIN_PATH QT_QPA_PLATFORM_PLUGIN_PATH PYTHONHOME PYTHONPATH PYTHONSAF
 
 module=app
 case "${1-}" in
-    ask | chat | bench | models) module=engine ;;
+    ask | chat | bench | teach | models) module=engine ;;
     *)
         if [ -z "${DISPLAY-}${WAYLAND_DISPLAY-}${QT_QPA_PLATFORM-}" ]; then
             case "${1-}" in

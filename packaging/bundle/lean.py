@@ -9,7 +9,6 @@ from fnmatch import fnmatchcase
 
 # Packages that only another use than chatting needs, though pyproject.toml asks for them.
 NOT_WANTED = {
-    "transformers": "runs nowhere but in `bench --transformers`",
     "setuptools": "torch compiles extensions with it",
     "hf-xet": "another protocol of the Hub's; downloads here go over HTTPS, and resume",
     "typer": "huggingface-hub's own command line",
@@ -77,6 +76,9 @@ LEFT_OUT: dict[str, tuple[str, ...]] = {
     ),
 }
 
+# transformers, which runs a model while it teaches, holds hundreds of them: those of our families, and what finds one.
+MODELS = ("auto", "llama", "mistral", "qwen2", "qwen3")
+
 # Qt, the other way round: its modules and kinds of plugins are many, and we know which are used.
 QT_MODULES = ("QtCore", "QtDBus", "QtGui", "QtNetwork", "QtSvg", "QtWidgets")
 QT_PLUGINS = (
@@ -111,6 +113,8 @@ def left_out(path: str, *, gpu: bool) -> str | None:
             return reason
     if fnmatchcase(path, "bitsandbytes/libbitsandbytes_*") and not _fits(path, gpu=gpu):
         return "bitsandbytes for other GPUs"
+    if fnmatchcase(path, "transformers/models/*/*"):
+        return None if path.split("/")[2] in MODELS else "transformers' models of other families"
     if fnmatchcase(path, "PySide6/Qt/plugins/*"):
         below = path.removeprefix("PySide6/Qt/plugins/")
         return None if any(fnmatchcase(below, each) for each in QT_PLUGINS) else "Qt's plugins that are not used"

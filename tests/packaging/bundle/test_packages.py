@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,8 @@ from bundle.lean import left_out
 from bundle.packages import packages_in, put_packages, wanted
 from installing import ROOT, SetupFailed
 from locked import NAME, name_of, normal, requirements
+
+from engine.architecture.families import FAMILIES
 
 
 def install(folder: Path, name: str, version: str, files: dict[str, bytes], *asks: str) -> None:
@@ -85,6 +90,11 @@ def test_a_file_that_was_changed_is_refused(tmp_path: Path, source: Path) -> Non
         ("torch/include/ATen/ATen.h", False),
         ("torch/testing/_internal/logging_tensor.py", True),  # likewise
         ("torch/lib/libtorch_cpu.so", True),
+        ("transformers/models/__init__.py", True),
+        ("transformers/models/auto/auto_factory.py", True),
+        ("transformers/models/qwen3/modeling_qwen3.py", True),
+        ("transformers/models/qwen3_moe/modeling_qwen3_moe.py", False),
+        ("transformers/generation/utils.py", True),
     ],
 )
 def test_what_is_left_out(path: str, *, kept: bool) -> None:
@@ -96,6 +106,16 @@ def test_a_gpu_keeps_its_kernels() -> None:
     """Guards: a bundle for NVIDIA that multiplies at 4 bits on the processor."""
     assert left_out("bitsandbytes/libbitsandbytes_cuda130.so", gpu=True) is None
     assert left_out("bitsandbytes/libbitsandbytes_rocm70.so", gpu=True) is not None
+
+
+def test_every_family_teaches_with_what_is_kept_of_transformers() -> None:
+    """Guards: a family, or a newer transformers, that needs what was cut, known first to who has the program alone."""
+    script = Path(__file__).with_name("reduced.py")
+    places = os.pathsep.join((str(ROOT), str(ROOT / "packaging")))
+    done = subprocess.run(
+        [sys.executable, script], env=os.environ | {"PYTHONPATH": places}, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.split() == list(FAMILIES), done.stderr
 
 
 def test_libraries_in_use_are_followed_all_the_way() -> None:
