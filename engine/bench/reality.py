@@ -13,7 +13,7 @@ from itertools import count, pairwise
 
 from engine.config import TARGET, Lookup, Model, Preset, Source, Stage
 from engine.decoding.planning.beliefs import COPIED, Beliefs, View
-from engine.decoding.planning.copies import copy_behind, paying
+from engine.decoding.planning.copies import copy_behind
 from engine.decoding.planning.costs import Costs
 from engine.decoding.planning.course import Course
 from engine.decoding.planning.pilot import Pilot, readers_of
@@ -218,8 +218,8 @@ class Making:
         length, copy = copy_behind(written, source, most)
         if not self.beliefs.picky:
             return copy
-        shares, cost = self.beliefs.copies.shares(length), View(self.beliefs).cost(self.chain.judges[0], None)
-        return copy[: paying(shares, most, cost)]
+        worthwhile = View(self.beliefs).copying(self.chain.guessers, self.chain.windows[0], self.chain.judges[0])
+        return copy[: worthwhile(self.beliefs.copies.shares(length))]
 
     def _produced(self, at: int, stands: int) -> int:
         """Let the judge of that number produce its window behind ``stands`` tokens; return how many it hands up."""

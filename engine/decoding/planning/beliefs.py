@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 from engine.config import TARGET, Exit, Model, Source
 from engine.decoding.planning.agreement import Agreements
 from engine.decoding.planning.copies import Copies, paying
 from engine.decoding.planning.costs import Costs, Kind
 from engine.decoding.planning.search import Chain, Reach, worth_of
-from engine.decoding.planning.value import Cost, Guess
+from engine.decoding.planning.value import Cost, Guess, Judge, worth
 from engine.events import Round, Token
 
 REST = 0.98  # of what rounds took beside their passes, that is remembered a round
@@ -116,26 +116,30 @@ class View:
 
     def guesses(self, guessers: Sequence[Source], window: int, judge: Source) -> Sequence[Guess]:
         """See World."""
-        *_, last = guessers
         ways, rest = list[Guess](), 1.0
         if not guessers[0].passes:
-            most, cost = COPIED if len(guessers) > 1 else window, self.cost(judge, None)
+            worthwhile = self.copying(guessers, window, judge)
             for copy in self.beliefs.copies.ways():
-                n = paying(copy.shares, most, cost) if self.beliefs.picky else most
-                if n:
+                if n := worthwhile(copy.shares):
                     ways.append(Guess({n: 1.0}, _nothing, copy.shares, copy.chance))
                     rest -= copy.chance
+        return [*ways, replace(self._otherwise(guessers, window, judge), chance=rest)]
+
+    def copying(self, guessers: Sequence[Source], window: int, judge: Source) -> Callable[[Sequence[float]], int]:
+        """Return what tells how many tokens are copied that hold so likely, by place; see Goodput and Turns."""
+        most, cost = COPIED if len(guessers) > 1 else window, self.cost(judge, None)
+        if not self.beliefs.picky:
+            return lambda _: most
+        other = worth([self._otherwise(guessers, window, judge)], [Judge(cost)])
+        return lambda shares: paying(shares, most, cost, 1 / other.pace)
+
+    def _otherwise(self, guessers: Sequence[Source], window: int, judge: Source) -> Guess:
+        """Return how it is guessed where nothing is copied."""
+        *_, last = guessers
         if not last.passes:
-            return [*ways, Guess({0: 1.0}, _nothing, (), rest)]
-        return [
-            *ways,
-            Guess(
-                self.beliefs.agreements.lengths(last, window),
-                self.beliefs.costs.guessing(last),
-                self.agreement(last, judge),
-                rest,
-            ),
-        ]
+            return Guess({0: 1.0}, _nothing, ())
+        agreements, costs = self.beliefs.agreements, self.beliefs.costs
+        return Guess(agreements.lengths(last, window), costs.guessing(last), self.agreement(last, judge))
 
     def cost(self, judge: Source, below: Source | None) -> Cost:
         """See World."""

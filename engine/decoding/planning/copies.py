@@ -89,9 +89,12 @@ class Copies:
         return max(0.01, min(share + hope * sqrt(share * (1 - share) / (seen + DOUBT)), 0.995))
 
 
-def paying(shares: Sequence[float], most: int, cost: Cost) -> int:
-    """Return how many of up to ``most`` tokens with these ``shares`` pay, for passes that ``cost`` so much; 0: none."""
-    best, chosen, stands, expected = 1 / cost(1), 0, 1.0, 1.0
+def paying(shares: Sequence[float], most: int, cost: Cost, other: float = 0.0) -> int:
+    """Return how many of up to ``most`` tokens with these ``shares`` pay, for passes that ``cost`` so much; 0: none.
+
+    ``other``: the tokens a second of what guesses where nothing is copied, which copying has to beat as well.
+    """
+    best, chosen, stands, expected = max(1 / cost(1), other), 0, 1.0, 1.0
     for count, share in enumerate(shares[:most], start=1):
         stands *= share
         expected += stands
