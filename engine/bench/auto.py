@@ -6,12 +6,13 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from itertools import product
 from typing import Any
 
 from engine.bench.load import Load
 from engine.bench.papers.questions import Question
-from engine.config import PRESETS, Preset, Sampling
+from engine.config import PRESETS, Exit, Preset, Sampling
 from engine.decoding.planning.gathering import bottoms_of, gathered, preset_of
 from engine.decoding.planning.reasons import chain_in_words
 from engine.decoding.planning.search import MOST, Chain
@@ -66,16 +67,16 @@ class AutoReport:
     def table(self) -> str:
         """Return the figures as text."""
         late = min(FRESH, len(self.answers[AUTO]) - 1)
-        lines = [self.title, "", f"{'chain':<46}{'tokens/s':>9}{'of plain':>10}"]
+        lines = [self.title, "", f"{'chain':<52}{'tokens/s':>9}{'of plain':>10}"]
         plain = self.pace(PLAIN)
-        lines += [f"{name:<46}{self.pace(name):>9.1f}{self.pace(name) / plain:>9.2f}x" for name in self.fixed]
+        lines += [f"{name:<52}{self.pace(name):>9.1f}{self.pace(name) / plain:>9.2f}x" for name in self.fixed]
         for what, start in (("Auto, from the first reply on", 0), (f"Auto, from reply {late + 1} on", late)):
             plain, best = self.pace(PLAIN, None, start), self.pace(self.fixed[0], None, start)
             auto = self.pace(AUTO, None, start)
-            lines.append(f"{what:<46}{auto:>9.1f}{auto / plain:>9.2f}x{auto / best:>8.2f} of the best fixed chain")
+            lines.append(f"{what:<52}{auto:>9.1f}{auto / plain:>9.2f}x{auto / best:>8.2f} of the best fixed chain")
         if KEPT in self.answers:
             plain, best, auto = self.pace(PLAIN), self.pace(self.fixed[0]), self.pace(KEPT)
-            lines.append(f"{KEPT:<46}{auto:>9.1f}{auto / plain:>9.2f}x{auto / best:>8.2f} of the best fixed chain")
+            lines.append(f"{KEPT:<52}{auto:>9.1f}{auto / plain:>9.2f}x{auto / best:>8.2f} of the best fixed chain")
         lines += ["", f"{'category':<24}{'plain':>8}{'auto':>8}{'of plain':>10}{'of the best there':>20}"]
         for name in self.categories:
             plain, auto = self.pace(PLAIN, name), self.pace(AUTO, name)
@@ -199,4 +200,6 @@ def fixed_chains(session: Session, grid: str = "all") -> Iterator[tuple[str, Pre
                 chains.append(Chain(bottom, (judge, top), (low, high)))
     for chain in sorted(chains, key=lambda chain: len(chain.judges)):
         windows = f", {chain.windows[1]} sifted" if len(chain.windows) > 1 else ""
-        yield f"{chain_in_words(chain)}{windows}", preset_of(whole, chain)
+        depths = [Fraction(source.depth).limit_denominator(64) for source in chain.sources if isinstance(source, Exit)]
+        exits = f", exit at {' and '.join(map(str, depths))}" if depths else ""
+        yield f"{chain_in_words(chain)}{windows}{exits}", preset_of(whole, chain)

@@ -13,6 +13,7 @@ from engine.config import ModelSet, Sampling
 from engine.loaded import How
 from engine.session import Session
 from tests.engine.family import finish
+from tests.engine.pocket import pocket_models
 
 
 def test_auto_beside_every_fixed_chain(family: ModelSet) -> None:
@@ -27,6 +28,14 @@ def test_auto_beside_every_fixed_chain(family: ModelSet) -> None:
     assert {len(found) for found in report.answers.values()} == {2}
     assert json.loads(json.dumps(report.to_json()))["ended"] == report.ended
     assert "of the best fixed chain" in report.table()
+
+
+def test_no_two_chains_have_one_name() -> None:
+    """Guards: an early exit, which is called a draft where it guesses, told under a smaller model's name."""
+    session = finish(Session.open(pocket_models(), "cpu", threads=1))
+    found = list(fixed_chains(session))
+    assert sum("exit at" in name for name, _ in found) > 10
+    assert len(dict(found)) == len(found) == len({preset for _, preset in found})
 
 
 @pytest.mark.parametrize(("how", "chains", "questions"), [("graphs", 2, 2), ("eager", 6, 1)])
