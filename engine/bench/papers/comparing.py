@@ -13,6 +13,7 @@ from engine.bench.papers.questions import Question
 from engine.bench.papers.running import Way, run
 from engine.bench.papers.tables import Table, tabulate
 from engine.config import TARGET, Exit, Sampling
+from engine.decoding.sources.exit import exits_of
 from engine.errors import ModelSetError, UpdraftError
 from engine.session import Session
 
@@ -78,7 +79,7 @@ def _possible(paper: Paper, session: Session) -> Paper | None:
 
     def runs(way: Way) -> bool:
         exits = any(isinstance(stage.source, Exit) for stage in way.preset.stages)
-        trained = bool(session.loaded[TARGET].architecture.exits)
+        trained = bool(exits_of(session.models.models, session.loaded[TARGET].architecture))
         return session.models.runs(way.preset) and (trained or not exits)
 
     def cut(comparison: Comparison) -> Comparison:
