@@ -71,13 +71,13 @@ def test_what_is_best_is_found_within_two_replies(name: str) -> None:
     """Guards: a plan that never tries what would pay, trials without end; fresh models, 120 tokens a reply."""
     made, best = WORLDS[name]
     late = []
-    for seed in (1, 2):
+    for seed in (1, 2, 3):
         real = made(seed=seed)
         planner = real.planner()
         replies = [real.reply(planner, 120) for _ in range(6)]
         late += replies[2:]
         assert pace(replies[:2]) <= 1.05 * real.costs[TOP], "finding out costs little from the first word on"
-    assert pace(late) <= 1.08 * best_pace(real, best)  # chance alone scatters these 1,000 tokens by 3 %
+    assert pace(late) <= 1.08 * best_pace(real, best)  # chance alone scatters these 1,500 tokens by 3 %
     assert pace(late) <= 1.02 * real.costs[TOP]
 
 
