@@ -122,6 +122,7 @@ class Learner(Optimised):
     def take(self, weights: Mapping[str, Tensor]) -> None:
         """See Pupil."""
         saving.restore(self.drafter, weights)
+        self.gains.begin()
 
     def save(self, folder: Path, card: Mapping[str, Any]) -> None:
         """See Pupil."""

@@ -1,8 +1,9 @@
 """A course that goes on where a drafter is: it learns from what the target wrote for one person, beside other texts.
 
-Begun from the drafter's own weights or the best it has had since (Online Speculative Decoding, arXiv 2310.07177). The
-answers come from outside and are never written down; the target's replies to our prompts are mixed in, so that what
-the drafter knew is not forgotten, and these are kept.
+Begun from the drafter's own weights or the best it has had since (Online Speculative Decoding, arXiv 2310.07177). What
+moves are the scales of its 4-bit blocks and its norms: see gains.py. The answers come from outside and are never
+written down; the target's replies to our prompts are mixed in, so that what the drafter knew is not forgotten, and
+these are kept.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from engine.teaching.replies import Document, Replies, batched
 
 OTHERS = 0.25  # the share of what is learnt by that is not this person's
 REMEMBERED = 1 << 29  # bytes of what the target made of texts that are kept in memory: it is slow on a processor
-PACE = 0.3  # of the rates a drafter is first taught with
+PACE = 10.0  # times the rate that all but matrices are first taught with: factors of whole blocks bear it
 BEGUN = 50  # steps for which rates have risen already: its weights are good ones
 
 

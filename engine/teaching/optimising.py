@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from engine.architecture import Architecture
+from engine.teaching.gains import Gains
 from engine.teaching.muon import Muon
 from engine.teaching.pupil import RIGHT
-from engine.teaching.rounding import rounded
+from engine.teaching.rounding import BLOCK, rounded
 from engine.teaching.worth import worth
 
 MATRIX_RATE, RATE, DECAY, WARM_UP = 0.02, 1e-3, 0.01, 100
@@ -32,18 +33,21 @@ class Optimised:
     ) -> None:
         """``matrices``: those weights that Muon moves, in 16 bits where they are many; AdamW has the rest.
 
-        ``pace`` multiplies all rates; ``again``: it has been through a course before, and learns the overlap.
+        ``pace`` multiplies all rates; ``again``: it has been through a course before, and learns the overlap, by
+        Gains in the place of Muon.
         """
         self.learns, self.pace, self.again = learns, pace, again
         self.large = matrices[0].is_cuda and sum(each.numel() for each in matrices) > LARGE
         for each in matrices if self.large else ():
             each.data = each.data.bfloat16()
         self.stored = [each for each in learns.parameters() if each.requires_grad and each.ndim == 2]  # at 4 bits
-        self.matrices = Muon(matrices, decay=DECAY)
-        taken = {id(each) for each in matrices}
+        self.matrices = Muon(() if again else matrices, decay=DECAY)
+        self.gains = Gains([each for each in self.stored if each.numel() % BLOCK == 0] if again else [])
+        taken = {id(each) for each in (self.gains.weights if again else matrices)}
         rest = [each for each in learns.parameters() if each.requires_grad and id(each) not in taken]
         at_once = True if matrices[0].is_cuda else None  # one kernel, with nothing as large as the weights between
-        self.rest = torch.optim.AdamW(rest, RATE, (0.9, 0.95), weight_decay=0.0, fused=at_once)
+        moved = [*rest, *self.gains.logs]
+        self.rest = torch.optim.AdamW(moved, RATE, (0.9, 0.95), weight_decay=0.0, fused=at_once)
         self.steps, self.tokens = 0, 0
         self.skipped = torch.zeros((), dtype=torch.int64, device=matrices[0].device)
 
@@ -84,7 +88,9 @@ class Optimised:
         self.matrices.step(MATRIX_RATE * rate)
         for group in self.rest.param_groups:
             group["lr"] = RATE * rate
+        self.gains.gather()
         self.rest.step()
+        self.gains.spread()
         self.learns.zero_grad()
 
     def state(self) -> dict[str, Any]:
@@ -106,5 +112,6 @@ class Optimised:
                 weight.copy_(learnt[name])
         for velocity, stored in zip(self.matrices.velocity, state["matrices"], strict=True):
             velocity.copy_(stored)
+        self.gains.begin()
         self.rest.load_state_dict(state["rest"])
         self.steps, self.tokens = state["steps"], state["tokens"]

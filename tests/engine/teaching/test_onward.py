@@ -24,7 +24,7 @@ from engine.teaching.kinds import KINDS
 from engine.teaching.lately import Answer
 from engine.teaching.learner import Learner
 from engine.teaching.learnt import LEARNS, forget, learnt_by, place, with_learnt
-from engine.teaching.onward import Lately, Mixed, Onward
+from engine.teaching.onward import BEGUN, PACE, Lately, Mixed, Onward
 from engine.teaching.protocol import Ended, Told
 from engine.teaching.replies import Document
 from engine.teaching.rounding import rounded
@@ -135,6 +135,17 @@ def test_it_learns_and_the_next_session_begins_there(role: str, course: Callable
     assert second.untouched["noise"] == pytest.approx(first.untouched["noise"], abs=1e-3)
     written = second._judge(taken_up(second.target, made, 1.0))
     assert written["noise"] == pytest.approx(first.best["noise"], abs=0.01)
+
+
+def test_a_few_steps_at_its_own_pace_are_a_gain_as_it_will_be_run(course: Callable[..., Onward]) -> None:
+    """Guards against learning that is gone when weights that were at 4 bits are rounded again."""
+    torch.manual_seed(0)
+    learning = course(PACE)
+    for _ in learning.run():
+        pass
+    assert learning.learner is not None
+    assert learning.learner.steps - BEGUN < 40
+    assert sum(learning.best["noise"]) > sum(learning.untouched["noise"]) + 0.004
 
 
 def test_stopped_it_goes_on_there_and_answers_are_not_written_down(
