@@ -62,7 +62,7 @@ def texts_of(target: Frozen, prompts: Sequence[Sequence[int]], longest: int, tap
     return [target.read(*each, taps) for each in batched(whole, BATCH)]
 
 
-def found(models: Path, prompts: Sequence[str], longest: int) -> Iterator[tuple[str, dict[str, Any]]]:
+def found(models: Path, prompts: Sequence[str], longest: int, seed: int = 1) -> Iterator[tuple[str, dict[str, Any]]]:
     """Give what is compared, and how well it agrees, as ``measured`` says it, for all drafters in ``models``."""
     folder = models / "target"
     tokenizer = ChatTokenizer(folder, "the starter")
@@ -72,6 +72,7 @@ def found(models: Path, prompts: Sequence[str], longest: int) -> Iterator[tuple[
     learner = taken_up(target, head, 1.0) if head.is_dir() else None
     adapters = adapters_in(exits, target) if exits.is_dir() else None
     taps = sorted({tap for each in (learner, adapters) if each for tap in each.taps})
+    torch.manual_seed(seed)  # only now: what was made so far has drawn, and not every folder holds the same
     texts = texts_of(target, rendered, longest, taps)
     places = sum(int(text.said.sum()) for text in texts)
     yield from of_models(models, target, texts, places)
@@ -117,11 +118,10 @@ def adapters_in(folder: Path, target: Frozen) -> Exits:
 def main(given: Sequence[str] | None = None) -> None:
     """Print a line for every pair."""
     options = arguments(given)
-    torch.manual_seed(options.seed)
     prompts = held_out(options.prompts)[: options.count]
     print(f"{len(prompts)} prompts, replies of up to {options.longest} tokens, temperature {SHARP}")
     print(f"{'':<22}{'places':>8}  {'overlap':<32}{'same noise':<32}same likeliest")
-    for pair, told in found(options.model, prompts, options.longest):
+    for pair, told in found(options.model, prompts, options.longest, options.seed):
         figures = "".join(f"{' '.join(f'{value:.3f}' for value in told[name]):<32}" for name in SHOWN)
         print(f"{pair:<22}{told['places']:>8,}  {figures}".rstrip(), flush=True)
 
