@@ -26,7 +26,7 @@ from engine.teaching.replies import Document, Replies, batched
 
 OTHERS = 0.25  # the share of what is learnt by that is not this person's
 REMEMBERED = 1 << 29  # bytes of what the target made of texts that are kept in memory: it is slow on a processor
-PACE = 10.0  # times the rate that all but matrices are first taught with: factors of whole blocks bear it
+PACE = 3.0  # times the rate that all but matrices are first taught with: factors of whole blocks bear it
 BEGUN = 50  # steps for which rates have risen already: its weights are good ones
 
 
