@@ -198,7 +198,8 @@ class Session:
         asked = context + 1 if max_tokens is None else len(prompt) + max_tokens
         self._loaded.runner.rewind(self._tape.shared(prompt))
         self._tape = Tape(prompt, self.tokenizer.ends, min(asked, context))
-        pilot = None if course is None else Pilot.of(course, self._behind(course), self._left, time.perf_counter)
+        left = lambda: self._tape.limit - len(self._tape)  # noqa: E731 - tokens that it may still get
+        pilot = None if course is None else Pilot.of(course, self._behind(course), left, time.perf_counter)
         chain = self._begin(preset, sampling, pilot)
         limited: Reason = "length" if asked <= context else "context"
         thoughts, watch = self.tokenizer.unified(written, opening), self._watch()
@@ -217,12 +218,7 @@ class Session:
 
     def _behind(self, course: Course) -> Callable[[Chain], int]:
         """Return what tells how many tokens of the conversation models of a chain have not read yet."""
-        runner = self._loaded.runner
-        return lambda chain: len(self._tape) - runner.held(preset_of(course.whole, chain))
-
-    def _left(self) -> int:
-        """Return how many tokens the reply under way may still get."""
-        return self._tape.limit - len(self._tape)
+        return lambda chain: len(self._tape) - self._loaded.runner.held(preset_of(course.whole, chain))
 
     def _holding(self, preset: Preset, tokens: int) -> Preset:
         """Return ``preset`` with the levels alone that can hold a prompt of ``tokens``. Raises ContextFull."""
