@@ -108,6 +108,7 @@ def test_a_gpu_keeps_its_kernels() -> None:
     assert left_out("bitsandbytes/libbitsandbytes_rocm70.so", gpu=True) is not None
 
 
+@pytest.mark.slow
 def test_every_family_teaches_with_what_is_kept_of_transformers() -> None:
     """Guards: a family, or a newer transformers, that needs what was cut, known first to who has the program alone."""
     script = Path(__file__).with_name("reduced.py")
