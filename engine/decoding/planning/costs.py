@@ -32,11 +32,8 @@ FLAT = 0.0005  # the same of a target whose layers come over the bus
 ACROSS = 20.0  # times as long a layer takes that comes over the bus, as one that stays
 WIDE = 16  # tokens of such a pass
 READS = 0.3  # of the pass that guesses a token, that a token of a text takes what does not judge
-SHARES: Mapping[str, float] = {
-    "head": 0.15,
-    "inner head": 0.15,
-    "block": 0.3,
-}  # of a pass of the model it reads, before one was timed
+# Of a pass of the model it reads, before one was timed.
+SHARES: Mapping[str, float] = {"head": 0.15, "inner head": 0.15, "block": 0.3}
 
 
 @dataclass(slots=True)
