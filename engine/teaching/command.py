@@ -24,7 +24,7 @@ from engine.config import ModelSet
 from engine.dimensions import read_dimensions
 from engine.errors import SettingError, UpdraftError
 from engine.events import finished
-from engine.gpus import device_of
+from engine.gpus import device_of, name_of
 from engine.library.taught import keep
 from engine.model import load
 from engine.teaching import room
@@ -34,6 +34,7 @@ from engine.teaching.home import Asked, begun, folder_of, forget_texts, held, no
 from engine.teaching.kinds import KINDS, Kind
 from engine.teaching.protocol import Ended, Said, Stopped
 from engine.teaching.pupil import Pupil
+from engine.teaching.saving import add_to_card
 from engine.teaching.steering import Steering, Stopping
 from engine.teaching.trial import Tried, try_out
 from engine.teaching.trouble import in_words
@@ -117,6 +118,9 @@ def _through(
     if arguments.out is not None:
         shutil.copytree(made, arguments.out, dirs_exist_ok=True)
     tried = try_out(models, kind, made, arguments.device, steering)
+    for each in (made, arguments.out):
+        if each is not None:
+            add_to_card(each, {"measured": tried.measured(name_of(device))})
     kept, outcome = _kept(tried, models, kind, made, arguments.out)
     sentence = f"{tried.sentence()} {less}." if less else tried.sentence()
     return Ended(sentence, kept, outcome, str(made), tried.gain("plain")[0])

@@ -14,11 +14,13 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from engine.files import read_object, replace_file
 from engine.teaching.block import Block
 from engine.teaching.head import Head
 from engine.teaching.layer import Sizes
 from engine.teaching.rounding import BLOCK, parts_of
 
+CARD = "card.json"
 NF4 = {"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}
 
 
@@ -109,8 +111,14 @@ def write(
     save_file({name: each.cpu().contiguous() for name, each in stored.items()}, file, metadata={"format": "pt"})
     file.chmod(0o644)  # the library leaves it to its owner alone
     described = {**described, "quantization_config": NF4} if four_bits else described
-    for name, content in (("config.json", described), ("card.json", card)):
+    for name, content in (("config.json", described), (CARD, card)):
         (folder / name).write_text(json.dumps(dict(content), indent=1) + "\n", encoding="utf-8")
+
+
+def add_to_card(folder: Path, known: Mapping[str, Any]) -> None:
+    """Put what is ``known`` only now into the card of the drafter in ``folder``, in one step."""
+    card = read_object(folder / CARD) | dict(known)
+    replace_file(folder / CARD, (json.dumps(card, indent=1) + "\n").encode())
 
 
 def restore(drafter: Head | Block, stored: Mapping[str, Tensor]) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
+from typing import Any
 
 from engine.config import PRESETS, ModelSet, Preset, Sampling
 from engine.events import Finished, finished
@@ -43,6 +44,20 @@ class Tried:
     def keeps(self) -> bool:
         """Tell whether the new one is the fastest of all."""
         return all(self.gain(over)[0] > 1 for over in self.paces if over != "new")
+
+    def measured(self, where: str) -> dict[str, Any]:
+        """Return for a card what was found on the device called ``where``: tokens a second, and gains with their error.
+
+        "old" is the drafter that there was before.
+        """
+        return {
+            "device": where,
+            "answers": f"{len(QUESTIONS)} of up to {LENGTH} tokens at temperature {WARMTH}",
+            "tokens a second": {name: round(fmean(each), 2) for name, each in self.paces.items()},
+            "times as fast as": {
+                over: [round(each, 3) for each in self.gain(over)] for over in self.paces if over != "new"
+            },
+        }
 
     def sentence(self) -> str:
         """Say what was found."""
