@@ -28,10 +28,11 @@ from engine.gpus import device_of, name_of
 from engine.library.taught import keep
 from engine.model import load
 from engine.teaching import room
-from engine.teaching.course import Course, Plan
+from engine.teaching.course import Course
 from engine.teaching.frozen import MOST_ROWS, Frozen, config_of
 from engine.teaching.home import Asked, begun, folder_of, forget_texts, held, note
 from engine.teaching.kinds import KINDS, Kind
+from engine.teaching.plan import Plan
 from engine.teaching.protocol import Ended, Said, Stopped
 from engine.teaching.pupil import Pupil
 from engine.teaching.saving import add_to_card

@@ -10,7 +10,8 @@ import json
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,15 @@ import torch
 from engine.errors import SettingError
 from engine.files import replace_file
 from engine.teaching.frozen import Frozen
+from engine.teaching.plan import Plan, Progress
 from engine.teaching.protocol import News
 from engine.teaching.pupil import RIGHT, Pupil, Text
-from engine.teaching.replies import Document, Replies
+from engine.teaching.replies import Document, Replies, answered
 from engine.teaching.steering import Stopping
 
 REPLIES, STATE, BEST, PROGRESS = "replies.bin", "state.pt", "best.pt", "progress.json"
 KEPT = 20.0  # seconds between two times that all is written; also the most that one batch of replies takes
-SLICE = 60.0  # the same of a recorded target, which leaves the replies under way as they are: the fewer the longer
+SLICE = 60.0  # that a recorded target takes for one: the longer the fewer are cut; those that end are kept meanwhile
 WRITING = 0.3  # the share of a course by which replies are written
 HELD_OUT = 16  # one of so many prompts is never learnt from
 WARMTHS = (0.3, 0.7, 1.0)  # temperatures that replies are drawn at
@@ -38,34 +40,7 @@ SELDOM = 4  # times as long as a look takes goes by before the next one
 
 Prompt = Sequence[int]
 Lesson = tuple[torch.Tensor, torch.Tensor]
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What is asked of a course: how many ``seconds`` of work, pauses not counted, and in what portions.
-
-    ``rows`` replies at a time of at most ``longest`` tokens; ``batch`` tokens a step of learning; ``few`` tokens that
-    the drafter has a head for; ``places`` held out ones a look judges.
-    """
-
-    seconds: float
-    rows: int = 64
-    longest: int = 320
-    batch: int = 8192
-    few: int = 8192
-    places: int = 8000
-
-
-@dataclass
-class Progress:
-    """What a course has to remember beside weights and replies."""
-
-    spent: float = 0.0
-    asked: int = 0  # prompts to learn from
-    held: int = 0  # prompts that are held out
-    batches: int = 0
-    best: float = -1.0  # agreement so far
-    looks: int = 0
+SoFar = Callable[[], list[list[int]]]
 
 
 class Course:
@@ -97,6 +72,7 @@ class Course:
         self._held, self._prompts = mixed[::HELD_OUT], [each for at, each in enumerate(mixed) if at % HELD_OUT]
         self._unfinished: list[Document] = []
         self.progress = self._read()
+        self._kept_at, self._look = clock(), KEPT  # when all was written last; seconds that a look takes
         self.learner: Pupil | None = None
         self.judged: dict[str, Any] = {}
 
@@ -172,11 +148,22 @@ class Course:
         until = self._clock() + self._slice()
         over = lambda: self._held_up() or self._clock() > until  # noqa: E731
         prompts, plan = [each.tokens for each in asked], self.plan
-        written = self.target.write(prompts, warmths, plan.longest, over, plan.rows)
-        found = [Document((*each.tokens, *reply), len(each.tokens)) for each, reply in zip(asked, written, strict=True)]
-        self.replies.add(found, held=held)
+        kept = set[int]()  # those of which the replies are on the disk
+        aside = partial(self._aside, asked, kept, held=held)
+        written = self.target.write(prompts, warmths, plan.longest, over, plan.rows, aside)
+        found = answered(asked, written)
+        self.replies.add([each for place, each in enumerate(found) if place not in kept], held=held)
         if not held:
             self._unfinished += self._going_on(found)
+
+    def _aside(self, asked: Sequence[Document], kept: set[int], so_far: SoFar, *, held: bool) -> None:
+        """Keep the replies that have ended by now, if it is time: a long slice is not lost with its process."""
+        if self._clock() - self._kept_at < KEPT:
+            return
+        found = {place: each for place, each in enumerate(answered(asked, so_far())) if not self._goes_on(each)}
+        self.replies.add([each for place, each in found.items() if place not in kept], held=held)
+        kept.update(found)
+        self._kept_at = self._clock()
 
     def _slice(self) -> float:
         """Return for how many seconds the target is to answer before all is written down."""
@@ -200,8 +187,10 @@ class Course:
 
     def _learn(self, learner: Pupil) -> Iterator[News]:
         """Teach until the time is up, looking at what is held out now and then."""
-        kept = heard = self._clock()
-        first = min(WRITING, self.done)
+        if self.done >= 1 and self.progress.ended:
+            return  # its trial was broken off
+        self.progress.ended, heard, first = False, self._clock(), min(WRITING, self.done)
+        self.progress.looks = min(self.progress.looks, int(self.done / LOOK))  # it may be to last longer than before
         for lesson in self.replies.lessons(self.plan.batch, random.Random(learner.steps)):
             if self.done >= 1:
                 break
@@ -210,17 +199,16 @@ class Course:
             loss = learner.learn(self._text(lesson, learner), (self.done - first) / (1 - first))
             took = self._spent(began)
             if self.done >= (self.progress.looks + 1) * LOOK:
-                before = self.progress.spent
+                self._keep_before(self._look)
                 yield self._looked(learner)
-                rest = SELDOM * (self.progress.spent - before) / self.plan.seconds
-                self.progress.looks = int((self.done + rest) / LOOK)
-            if self._clock() - kept > KEPT:
-                self._keep()
-                kept = self._clock()
+                self.progress.looks = int((self.done + SELDOM * self._look / self.plan.seconds) / LOOK)
+            self._keep_before(took)
             if self._clock() - heard > 1:
                 heard = self._clock()
                 yield replace(self._news(learner), pace=lesson[0].numel() / max(1e-9, took), loss=float(loss))
+        self._keep_before(self._look)
         yield self._looked(learner)
+        self.progress.ended = True
         self._keep()
 
     def _text(self, lesson: Lesson, learner: Pupil) -> Text:
@@ -236,7 +224,7 @@ class Course:
         except Stopping:
             self._keep()  # only now: meanwhile its weights are rounded
             raise
-        self._spent(began)
+        self._look = self._spent(began)
         right = sum(self.judged[RIGHT])
         if right > self.progress.best:
             self.progress.best = right
@@ -269,12 +257,21 @@ class Course:
         self.progress.spent += took
         return took
 
+    def _keep_before(self, seconds: float) -> None:
+        """Put all on the disk if otherwise more than KEPT were lost with the process when so many ``seconds`` are over.
+
+        On a slow processor a look takes as long as that, and a few steps do.
+        """
+        if self._clock() - self._kept_at + seconds > KEPT:
+            self._keep()
+
     def _keep(self) -> None:
         """Put on the disk all that the next process needs."""
         self.folder.mkdir(parents=True, exist_ok=True)
         if self.learner is not None:
             self._store(self.folder / STATE, self.learner.state())
         replace_file(self.folder / PROGRESS, json.dumps(asdict(self.progress)).encode())
+        self._kept_at = self._clock()
 
     def _store(self, file: Path, value: Any) -> None:
         fresh = file.with_suffix(".new")

@@ -15,7 +15,7 @@ from engine.files import read_object
 from engine.model import Transformer
 from engine.teaching.lending import lent
 from engine.teaching.pupil import Ends, Text
-from engine.teaching.writing import Writer, records
+from engine.teaching.writing import Aside, Writer, records
 
 SPARE = 0.25  # of the memory that is free, which weights in 16 bits may take
 MOST_ROWS = 2048  # replies that are under way at a time
@@ -116,15 +116,17 @@ class Frozen:
         longest: int,
         over: Callable[[], bool],
         rows: int = MOST_ROWS,
+        aside: Aside = lambda _: None,
     ) -> list[list[int]]:
         """Return a reply to each of ``prompts``, drawn at its temperature in ``warmths``, of up to ``longest`` tokens.
 
         ``over``: asked now and then whether to leave off; replies are then as far as they came, some not begun. An end
-        token is part of its reply. ``rows``: how many are under way at a time where it is recorded.
+        token is part of its reply. ``rows``: how many are under way at a time where it is recorded; ``aside``: given
+        there, now and then, what returns the replies so far.
         """
         if not self.recorded:
             return self.generated(prompts, warmths, longest, over)
-        found = Writer(self._model, self._stops, prompts, warmths, longest, rows).write(over)
+        found = Writer(self._model, self._stops, prompts, warmths, longest, rows).write(over, aside)
         torch.cuda.empty_cache()  # what the caches of the replies took
         return found
 

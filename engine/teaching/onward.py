@@ -18,9 +18,10 @@ import torch
 from torch import Tensor
 
 from engine.teaching import saving
-from engine.teaching.course import BEST, REPLIES, STATE, WRITING, Course, Lesson, Plan, Prompt
+from engine.teaching.course import BEST, REPLIES, STATE, WRITING, Course, Lesson, Prompt
 from engine.teaching.frozen import Frozen
 from engine.teaching.learner import Learner
+from engine.teaching.plan import Plan
 from engine.teaching.pupil import RIGHT, Pupil, Text
 from engine.teaching.replies import Document, Replies, batched
 

@@ -102,6 +102,11 @@ class Replies:
             yield _padded(rows)
 
 
+def answered(asked: Sequence[Document], replies: Sequence[Sequence[int]]) -> list[Document]:
+    """Return what was ``asked`` with its replies behind it."""
+    return [Document((*each.tokens, *reply), len(each.tokens)) for each, reply in zip(asked, replies, strict=True)]
+
+
 def batched(documents: Sequence[Document], batch: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Give ``documents`` in the form of lessons, those of like length together."""
     for rows in _rows(sorted(documents, key=lambda each: len(each.tokens)), batch):

@@ -27,13 +27,13 @@ from engine.model import load
 from engine.teaching import room
 from engine.teaching.again import taken_up
 from engine.teaching.command import LICENCE, SMALL, digests, read_prompts, require_transformers
-from engine.teaching.course import Plan
 from engine.teaching.frozen import Frozen, config_of
 from engine.teaching.home import held
 from engine.teaching.kinds import KINDS
 from engine.teaching.lately import Answer, Turns, answers
 from engine.teaching.learnt import DRAFTER, LEARNS, Learnt, mark_of, note, noted, place
 from engine.teaching.onward import PACE, REMEMBERED, Lately, Onward
+from engine.teaching.plan import Plan
 from engine.teaching.protocol import Ended, Said, Stopped
 from engine.teaching.pupil import RIGHT
 from engine.teaching.replies import Document

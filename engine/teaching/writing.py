@@ -17,6 +17,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 SAID, FIRST = 1 << 24, 1 << 25  # bits above a token on record: it is of a reply; it begins a row's next document
 EVERY, MOST = 32, 16_384  # steps between two looks at how far it is, and how many there may be
+Aside = Callable[[Callable[[], list[list[int]]]], None]  # takes what returns the replies so far
 ALIGNED = 8  # places of a row: what the mask of the fused kernel comes in
 FUSED = [SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]  # reads keys and values once; the other where there is none
 
@@ -129,18 +130,23 @@ class Writer:
         self.position.clamp_(max=len(self.slot) - 1)  # of a row that rests
 
     @torch.no_grad()
-    def write(self, over: Callable[[], bool]) -> list[list[int]]:
-        """Return the replies, up to the end token where they came so far; ``over``: asked at times."""
+    def write(self, over: Callable[[], bool], aside: Aside = lambda _: None) -> list[list[int]]:
+        """Return the replies, up to the end token where they came so far; ``over``: asked at times.
+
+        So often ``aside`` is given what returns the replies so far.
+        """
         step = self._recorded() if self.trace.is_cuda else self.step
         while int(self.at) + EVERY <= MOST:
             for _ in range(EVERY):
                 step()
             if over() or int(self.document.min()) >= len(self.prompts):
                 break
-        return self._found(self.trace[: int(self.at)].T.cpu())
+            aside(self._found)
+        return self._found()
 
-    def _found(self, trace: Tensor) -> list[list[int]]:
-        """Return the replies on record, (rows, steps)."""
+    def _found(self) -> list[list[int]]:
+        """Return the replies on record."""
+        trace = self.trace[: int(self.at)].T.cpu()
         replies: list[list[int]] = [[] for _ in range(len(self.prompts))]
         begins = ((trace & FIRST) > 0).nonzero().tolist()
         numbers = self._numbers(begins)

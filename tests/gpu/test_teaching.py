@@ -15,9 +15,10 @@ from engine.model import load
 from engine.session import Session
 from engine.teaching import beginning, saving
 from engine.teaching.again import taken_up
-from engine.teaching.course import Course, Plan
+from engine.teaching.course import Course
 from engine.teaching.frozen import Frozen, config_of
 from engine.teaching.onward import Lately, Onward
+from engine.teaching.plan import Plan
 from engine.teaching.replies import Document
 from engine.tokenizer import ChatTokenizer
 from tests.engine.pocket import pocket_models

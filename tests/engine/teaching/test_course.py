@@ -23,10 +23,11 @@ from engine.model import Transformer, load
 from engine.session import Session
 from engine.teaching import beginning
 from engine.teaching.command import read_prompts
-from engine.teaching.course import REFILL, Course, Plan
+from engine.teaching.course import REFILL, Course
 from engine.teaching.draft import kept
 from engine.teaching.frozen import Frozen, config_of
 from engine.teaching.kinds import KINDS
+from engine.teaching.plan import Plan
 from engine.teaching.pupil import RIGHT
 from engine.teaching.steering import Stopping
 from engine.teaching.worth import of_exits, worth

@@ -18,13 +18,14 @@ from engine.errors import SettingError
 from engine.model import load
 from engine.teaching import saving, sitting
 from engine.teaching.again import taken_up
-from engine.teaching.course import BEST, STATE, Plan
+from engine.teaching.course import BEST, STATE
 from engine.teaching.frozen import Frozen, config_of
 from engine.teaching.kinds import KINDS
 from engine.teaching.lately import Answer
 from engine.teaching.learner import Learner
 from engine.teaching.learnt import LEARNS, forget, learnt_by, place, with_learnt
 from engine.teaching.onward import BEGUN, PACE, Lately, Mixed, Onward
+from engine.teaching.plan import Plan
 from engine.teaching.protocol import Ended, Told
 from engine.teaching.replies import Document
 from engine.teaching.rounding import rounded
