@@ -160,7 +160,7 @@ def _add_teaching_options(command: argparse.ArgumentParser) -> None:
         "--layers", type=_count, metavar="N", help="how many layers a draft or a qualifier has (default: a share)"
     )
     command.add_argument(
-        "--initial", type=Path, metavar="FOLDER", help="begin a draft or a qualifier with the layers of this one"
+        "--initial", type=Path, metavar="FOLDER", help="begin with the weights of this one, of the same kind"
     )
     command.add_argument("--fresh", action="store_true", help="begin anew, whatever was taught before")
     command.add_argument(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NoReturn
 
@@ -56,8 +57,13 @@ def _refuse_without_weights(folder: Path, elsewhere: str) -> NoReturn:
 
 def stored_in(folder: Path, elsewhere: str = "") -> dict[str, Stored]:
     """Return every tensor in the files of ``folder``, by name; see weight_files. Raises CheckpointError."""
+    return headers_of(weight_files(folder, elsewhere))
+
+
+def headers_of(files: Iterable[Path]) -> dict[str, Stored]:
+    """Return every tensor in ``files``, by name; raises CheckpointError for one that is damaged."""
     stored: dict[str, Stored] = {}
-    for file in weight_files(folder, elsewhere):
+    for file in files:
         try:
             listed, _ = header_of(file)
             stored |= {

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from torch import Tensor
 
 from engine.architecture import Architecture
-from engine.events import finished
-from engine.model import load
 from engine.teaching.block import Block
-from engine.teaching.draft import Draft, kept, pruned, thinned
+from engine.teaching.draft import Draft, kept, pruned
 from engine.teaching.exits import Exits
-from engine.teaching.frozen import Frozen, config_of
+from engine.teaching.frozen import Frozen
 from engine.teaching.head import Head
 from engine.teaching.layer import Sizes
 from engine.teaching.learner import Learner
@@ -38,25 +34,14 @@ def block(target: Frozen, few: Tensor, mask: int = 0) -> Learner:
     return Learner(drafter, target.ends)
 
 
-def draft(target: Frozen, few: Tensor, layers: int, initial: Path | None = None) -> Draft:
-    """Return a model of so many ``layers`` of ``target``, read for the tokens ``few``, ready to learn.
-
-    ``initial``: the folder of one that has learnt before, of whose layers it is made then.
-    """
-    return _small(target, few, layers, initial, drafts=True)
+def draft(target: Frozen, few: Tensor, layers: int) -> Draft:
+    """Return a model of so many ``layers`` of ``target``, read for the tokens ``few``, ready to learn."""
+    return Draft(target, pruned(target, kept(target.shape.layers, layers)), few)
 
 
-def qualifier(target: Frozen, few: Tensor, layers: int, initial: Path | None = None) -> Draft:
+def qualifier(target: Frozen, few: Tensor, layers: int) -> Draft:
     """Return what ``draft`` does, read for all tokens."""
-    return _small(target, few, layers, initial, drafts=False)
-
-
-def _small(target: Frozen, few: Tensor, layers: int, initial: Path | None, *, drafts: bool) -> Draft:
-    if initial is None:
-        return Draft(target, pruned(target, kept(target.shape.layers, layers)), few, drafts=drafts)
-    before = Frozen(finished(load(initial, target.device, dense_head=True)), (), config_of(initial))
-    count = min(layers, before.shape.layers)
-    return Draft(target, pruned(before, thinned(before.shape.layers, count)), few, drafts=drafts)
+    return Draft(target, pruned(target, kept(target.shape.layers, layers)), few, drafts=False)
 
 
 def exits(target: Frozen, _few: Tensor) -> Exits:

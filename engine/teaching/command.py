@@ -10,7 +10,6 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from hashlib import file_digest as digest_of
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,6 +27,7 @@ from engine.gpus import device_of, name_of
 from engine.library.taught import keep
 from engine.model import load
 from engine.teaching import room
+from engine.teaching.again import begun_with
 from engine.teaching.course import Course
 from engine.teaching.frozen import MOST_ROWS, Frozen, config_of
 from engine.teaching.home import Asked, begun, folder_of, forget_texts, held, note
@@ -35,7 +35,7 @@ from engine.teaching.kinds import KINDS, Kind
 from engine.teaching.plan import Plan
 from engine.teaching.protocol import Ended, Said, Stopped
 from engine.teaching.pupil import Pupil
-from engine.teaching.saving import add_to_card
+from engine.teaching.saving import add_to_card, digests
 from engine.teaching.steering import Steering, Stopping
 from engine.teaching.trial import Tried, try_out
 from engine.teaching.trouble import in_words
@@ -114,7 +114,7 @@ def _through(
         own = read_prompts(arguments.own, fewest=1)
         prompts = own + prompts[: max(len(own), FEWEST)]
     made = folder / "made"
-    begin = partial(kind.begin, layers=layers, initial=arguments.initial) if layers else kind.begin
+    begin = partial(_beginning, kind, layers, arguments.initial)
     _taught(models, begin, device, plan, prompts, folder, made, steering, as_stored=as_stored)
     if arguments.out is not None:
         shutil.copytree(made, arguments.out, dirs_exist_ok=True)
@@ -127,13 +127,19 @@ def _through(
     return Ended(sentence, kept, outcome, str(made), tried.gain("plain")[0])
 
 
+def _beginning(kind: Kind, layers: int, initial: Path | None, target: Frozen) -> Callable[..., Pupil]:
+    """Return what begins one of that ``kind``: with the weights in ``initial``, or as ``target`` makes it."""
+    begin = partial(kind.begin, target) if initial is None else begun_with(initial, kind.role, target)
+    return partial(begin, layers=layers) if layers else begin
+
+
 def _suits(kind: Kind, models: ModelSet, shape: Architecture, arguments: argparse.Namespace) -> None:
     """Raise SettingError where the kind is none for this model, or what was asked for none of this kind."""
     if shape.layers < kind.least:
         hint = f"Choose a model of {kind.least} layers or more."
         raise SettingError(f"{models.name} has too few layers to look into.", hint)
-    if not kind.share and (arguments.layers or arguments.initial):
-        raise SettingError(f"{kind.called.capitalize()} has layers of its own.", "Leave --layers and --initial out.")
+    if not kind.share and arguments.layers:
+        raise SettingError(f"{kind.called.capitalize()} has layers of its own.", "Leave --layers out.")
     if arguments.out is None and (lacking := sorted(kind.needs - models.models.keys())):
         hint = f"Teach it a {lacking[0]} first."
         raise SettingError(f"{models.name} has no {lacking[0]} that {kind.called} could judge.", hint)
@@ -181,7 +187,7 @@ def _prompt(line: str) -> str:
 
 def _taught(
     models: ModelSet,
-    begin: Callable[..., Pupil],
+    begin: Callable[[Frozen], Callable[..., Pupil]],
     device: torch.device,
     plan: Plan,
     prompts: Sequence[str],
@@ -199,8 +205,7 @@ def _taught(
     target = Frozen(model, tokenizer.ends, config_of(models.target))
     rendered = [tokenizer.render([("user", prompt)]) for prompt in prompts]
     short = [each for each in rendered if len(each) <= LONGEST_PROMPT]
-    beginning = partial(begin, target)
-    course = Course(folder, target, short, plan, beginning, clock=steering.clock, held_up=steering.held_up)
+    course = Course(folder, target, short, plan, begin(target), clock=steering.clock, held_up=steering.held_up)
     if course.done:
         steering.tell(Said(f"going on from {course.done:.0%}"))
     for news in course.run():
@@ -211,17 +216,6 @@ def _taught(
     if device.type == "cuda":
         gc.collect()
         torch.cuda.empty_cache()
-
-
-def digests(folder: Path) -> dict[str, str]:
-    """Return the SHA-256 of every file of weights in ``folder``."""
-    return {file.name: file_digest(file) for file in sorted(folder.glob("*.safetensors"))}
-
-
-def file_digest(file: Path) -> str:
-    """Return the SHA-256 of ``file``."""
-    with file.open("rb") as stored:
-        return digest_of(stored, "sha256").hexdigest()
 
 
 def _kept(tried: Tried, models: ModelSet, kind: Kind, made: Path, out: Path | None) -> tuple[bool, str]:

@@ -249,7 +249,8 @@ class Course:
         best = torch.load(self.folder / BEST, weights_only=True)
         self.learner.take(best["weights"])
         said = {"tokens of replies": self.replies.tokens, "steps": self.learner.steps, "held out": best["judged"]}
-        self.learner.save(folder, card | said)
+        begun = {"begun with": dict(self.learner.begun)} if self.learner.begun else {}
+        self.learner.save(folder, card | begun | said)
 
     def _spent(self, began: float) -> float:
         """Count what was done since ``began``; returns its seconds."""

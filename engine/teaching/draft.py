@@ -21,14 +21,13 @@ from engine.dimensions import DRAFT_VOCABULARY
 from engine.files import read_object
 from engine.teaching.agreement import Disagreement, Goal, judged
 from engine.teaching.frozen import Frozen
-from engine.teaching.optimising import Optimised
+from engine.teaching.optimising import FURTHER, Optimised
 from engine.teaching.pupil import Text
 from engine.teaching.rounding import rounded
 
 SHARE = 0.5  # of a batch's positions, another random half each time, that the loss is taken at
 GUESSES = 4  # tokens in a row that its worth is reckoned with
 BESIDE = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "generation_config.json", "LICENSE")
-PACE = 0.5  # layers that have learnt before take smaller steps than new ones
 
 
 def kept(depth: int, count: int) -> tuple[int, ...]:
@@ -75,7 +74,7 @@ class Draft(Optimised):
     def __init__(self, target: Frozen, model: Any, few: Tensor, *, drafts: bool = True) -> None:
         """``few``: the tokens it is judged by and read for where it only ``drafts``."""
         matrices = [each for each in model.layers.parameters() if each.ndim == 2]
-        super().__init__(model, matrices, PACE)
+        super().__init__(model, matrices, FURTHER)
         if self.large:
             model.gradient_checkpointing_enable()
         self.model, self.folder, self.ends = model, target.folder, target.ends

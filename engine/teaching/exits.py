@@ -51,14 +51,15 @@ class Exits(Optimised):
     Their laws have to be right of rare tokens too, as none is left out when the head reads them.
     """
 
-    def __init__(self, target: Frozen) -> None:
+    def __init__(self, target: Frozen, pace: float = 1.0) -> None:
+        """``pace``: see Optimised."""
         self.target = target
         made = {
             str(depth): Adapter(target.layer(depth), QUIET * target.norm, target.shape.norm_eps)
             for depth in depths_of(target.shape.layers)
         }
         self.adapters = nn.ModuleDict(made)
-        super().__init__(self.adapters, [each for each in self.adapters.parameters() if each.ndim == 2])
+        super().__init__(self.adapters, [each for each in self.adapters.parameters() if each.ndim == 2], pace)
 
     @property
     def taps(self) -> tuple[int, ...]:

@@ -25,7 +25,7 @@ class Kind:
     ``begin`` returns one before it has learnt anything, of the target and the tokens it is to guess among, int64 in
     order of their numbers; of these there are ``few`` at most, the commonest; 0: it guesses among all. ``preset``: the
     method that it is tried with. ``least``: the layers that a target must have. ``share``: of its layers, those that it
-    has itself, where it is a model; ``begin`` takes their number, and the folder of another to begin as, besides.
+    has itself, where it is a model; ``begin`` takes their number besides.
     ``learns``: how many weights learn, those of matrices below a head and others, of the target's shape, those tokens
     and its own layers. ``rows``: how many of its layers' rows every token of a step leaves for the way back, where it
     is no model.

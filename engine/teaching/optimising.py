@@ -19,6 +19,7 @@ from engine.teaching.worth import worth
 MATRIX_RATE, RATE, DECAY, WARM_UP = 0.02, 1e-3, 0.01, 100
 SHARP_FROM, SHARP_BY, SHARPEST = 0.25, 0.5, 0.8  # progress from which the overlap itself is learnt, up to which share
 LARGE = 200_000_000  # weights from which a GPU holds matrices in 16 bits while they learn
+FURTHER = 0.5  # of the usual rates, for weights that have learnt before: they take smaller steps than new ones
 ROUND_FROM = 0.85  # progress from which weights are as they will be stored
 
 
@@ -26,6 +27,7 @@ class Optimised:
     """Weights that learn, with their optimisers: what all Pupils have alike.
 
     ``steps`` taken and ``tokens`` read so far; ``skipped``: how many steps' gradients were no numbers, int64 ().
+    ``begun``: the SHA-256 of every file of weights that it began with, where it began with those of another one.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Optimised:
         moved = [*rest, *self.gains.logs]
         self.rest = torch.optim.AdamW(moved, RATE, (0.9, 0.95), weight_decay=0.0, fused=at_once)
         self.steps, self.tokens = 0, 0
+        self.begun: Mapping[str, str] = {}
         self.skipped = torch.zeros((), dtype=torch.int64, device=matrices[0].device)
 
     @property
@@ -99,6 +102,8 @@ class Optimised:
             "drafter": {name: each.detach() for name, each in self.learns.named_parameters() if each.requires_grad},
             "matrices": list(self.matrices.velocity),
             "rest": self.rest.state_dict(),
+            "pace": self.pace,
+            "begun": dict(self.begun),
             "steps": self.steps,
             "tokens": self.tokens,
         }
@@ -115,3 +120,4 @@ class Optimised:
         self.gains.begin()
         self.rest.load_state_dict(state["rest"])
         self.steps, self.tokens = state["steps"], state["tokens"]
+        self.pace, self.begun = state.get("pace", self.pace), state.get("begun", {})

@@ -54,11 +54,13 @@ class Pupil(Protocol):
     """A drafter with its optimisers.
 
     ``steps`` taken and ``tokens`` read so far; ``taps``: the layers whose inputs it wants of a Text; ``guesses``: how
-    many tokens it guesses in a row, or by how many exits; ``size``: how many weights it has that learn.
+    many tokens it guesses in a row, or by how many exits; ``size``: how many weights it has that learn; ``begun``: the
+    SHA-256 of the files whose weights it began with, by their names.
     """
 
     steps: int
     tokens: int
+    begun: Mapping[str, str]
 
     @property
     def taps(self) -> tuple[int, ...]: ...

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,16 @@ def add_to_card(folder: Path, known: Mapping[str, Any]) -> None:
     """Put what is ``known`` only now into the card of the drafter in ``folder``, in one step."""
     card = read_object(folder / CARD) | dict(known)
     replace_file(folder / CARD, (json.dumps(card, indent=1) + "\n").encode())
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of every file of weights in ``folder``, by its name."""
+    return {file.name: _digest(file) for file in sorted(folder.glob("*.safetensors"))}
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as stored:
+        return file_digest(stored, "sha256").hexdigest()
 
 
 def restore(drafter: Head | Block, stored: Mapping[str, Tensor]) -> None:

@@ -26,7 +26,7 @@ from engine.gpus import device_of
 from engine.model import load
 from engine.teaching import room
 from engine.teaching.again import taken_up
-from engine.teaching.command import LICENCE, SMALL, digests, read_prompts, require_transformers
+from engine.teaching.command import LICENCE, SMALL, read_prompts, require_transformers
 from engine.teaching.frozen import Frozen, config_of
 from engine.teaching.home import held
 from engine.teaching.kinds import KINDS
@@ -37,6 +37,7 @@ from engine.teaching.plan import Plan
 from engine.teaching.protocol import Ended, Said, Stopped
 from engine.teaching.pupil import RIGHT
 from engine.teaching.replies import Document
+from engine.teaching.saving import digests
 from engine.teaching.steering import Steering, Stopping
 from engine.teaching.trial import try_out
 from engine.teaching.trouble import in_words

@@ -1,7 +1,7 @@
 """Make what the starter drafts with: every kind taught by ``python -m engine teach``, one after another, and packed.
 
     PYTHONPATH=. python packaging/starter/make.py --model DIR --work DIR --out assets/starter
-    ... --kinds qualifier --minutes 5 --initial DIR     # one alone, begun with the layers of the one in DIR
+    ... --kinds qualifier --minutes 5 --initial DIR     # one alone, begun with the weights of the one in DIR
     ... --pack                                          # only pack what lies in --work
 
 ``--model``: the starter as set-up prepares it, or a folder that has it as ``target``. Meant for one GPU with 40 GB or
@@ -30,7 +30,7 @@ def call(options: argparse.Namespace, kind: str) -> list[str]:
     said += ["--as-stored"]  # what guesses ahead for the starter does so on processors, too
     if kind in LAYERS:
         said += ["--layers", str(LAYERS[kind])]
-        said += ["--initial", str(options.initial)] if options.initial else []
+    said += ["--initial", str(options.initial)] if options.initial else []
     said += ["--prompts", str(options.prompts)] if options.prompts else []
     return said if options.on else [*said, "--fresh"]
 
@@ -53,10 +53,12 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--kinds", nargs="+", choices=ROLES, default=KINDS, help="which (default: %(default)s)")
     parser.add_argument("--minutes", type=float, default=9.0, help="for each kind (default: %(default)s)")
     parser.add_argument("--prompts", type=Path, help="others than those that come along")
-    parser.add_argument("--initial", type=Path, help="begin a model with the layers of this one")
+    parser.add_argument("--initial", type=Path, help="begin with the weights of this one: one of --kinds alone")
     parser.add_argument("--on", action="store_true", help="go on with what was begun")
     parser.add_argument("--pack", action="store_true", help="teach nothing, only pack what lies in --work")
     options = parser.parse_args(given)
+    if options.initial and len(options.kinds) > 1:
+        parser.error("--initial is of one kind: name it with --kinds")
     if options.model is None and not options.pack:
         parser.error("--model is needed to teach")
     return options

@@ -13,25 +13,19 @@ import argparse
 import json
 import lzma
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from engine.architecture.drafters import ExitsShape, read_drafter
-from engine.architecture.holding import Holding
-from engine.architecture.weights import stored_in
 from engine.dimensions import DRAFT_VOCABULARY
 from engine.events import finished
 from engine.model import load
-from engine.model.tensors import Tensors
 from engine.prompts import PROMPTS
-from engine.teaching.again import taken_up
+from engine.teaching.again import begun_with, taken_up
 from engine.teaching.agreement import SHARP
 from engine.teaching.draft import Draft, pruned
-from engine.teaching.exits import Exits
 from engine.teaching.frozen import Frozen, config_of
 from engine.teaching.pupil import Text
 from engine.teaching.replies import Document, batched
@@ -70,7 +64,7 @@ def found(models: Path, prompts: Sequence[str], longest: int, seed: int = 1) -> 
     target = opened(folder, tokenizer.ends)
     head, exits = (models / role for role in ("head", "exits"))
     learner = taken_up(target, head, 1.0) if head.is_dir() else None
-    adapters = adapters_in(exits, target) if exits.is_dir() else None
+    adapters = begun_with(exits, "exits", target)(torch.empty(0)) if exits.is_dir() else None
     taps = sorted({tap for each in (learner, adapters) if each for tap in each.taps})
     torch.manual_seed(seed)  # only now: what was made so far has drawn, and not every folder holds the same
     texts = texts_of(target, rendered, longest, taps)
@@ -100,19 +94,6 @@ def small_model(folder: Path, model: Frozen, target: Frozen) -> Draft:
     file = folder / DRAFT_VOCABULARY
     few = torch.tensor(json.loads(file.read_text("utf-8")) if file.is_file() else range(len(target.ends.head)))
     return Draft(target, pruned(model, range(model.shape.layers)), few, drafts=file.is_file())
-
-
-def adapters_in(folder: Path, target: Frozen) -> Exits:
-    """Return the early exits in ``folder`` as what is taught."""
-    shape, made = read_drafter(folder, target.shape), Exits(target)
-    assert isinstance(shape, ExitsShape)  # noqa: S101 - it lies where the exits do
-    with ExitStack() as files:
-        tensors = Tensors(stored_in(folder), shape.tensors(), CPU, Holding("cpu"), files)
-        stored = {name: tensors.plain(name).float().clone() for name in shape.tensors()}
-    for depth, adapter in made.adapters.items():
-        for name, weight in adapter.named_parameters():
-            weight.data.copy_(stored[shape.layer(int(depth)) + name.removeprefix("layer.")])
-    return made
 
 
 def main(given: Sequence[str] | None = None) -> None:

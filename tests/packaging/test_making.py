@@ -31,15 +31,16 @@ PACKED = ("card.json", "config.json", "model.safetensors")
 @pytest.mark.parametrize("more", [[], ["--on"], ["--initial", "before", "--prompts", "p.txt"]])
 def test_the_command_takes_what_is_asked_of_it(more: list[str]) -> None:
     """Guards against a run on a rented machine that fails at its first word."""
-    options = make.arguments(["--model", "starter", "--work", "w", "--out", "o", "--minutes", "5", *more])
     reads = parser("", **dict.fromkeys(("ask", "chat", "bench", "teach"), lambda _: 0))
     for kind in make.KINDS:
+        given = ["--model", "starter", "--work", "w", "--out", "o", "--minutes", "5", "--kinds", kind, *more]
+        options = make.arguments(given)
         asked = reads.parse_args(make.call(options, kind)[2:])
         assert (asked.what, asked.minutes, asked.out) == (kind, 5, Path("w") / kind)
         assert asked.layers == make.LAYERS.get(kind)
         assert asked.fresh is not options.on
         assert asked.as_stored, "a processor runs the starter as it is stored"
-        assert asked.initial == (options.initial if kind in make.LAYERS else None)
+        assert asked.initial == (options.initial)
 
 
 def test_a_drafter_is_packed(tmp_path: Path) -> None:
