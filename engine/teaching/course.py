@@ -97,12 +97,12 @@ class Course:
         """Let the target answer prompts until its share of the time is up, or all were asked again and again."""
         while self._wants():
             self._pass_by()
-            began, before = self._clock(), self.replies.tokens
+            began, before = self._clock(), self.replies.written
             self._answered()
             self._spent(began)
             self._keep()
-            pace = (self.replies.tokens - before) / max(1e-9, self._clock() - began)
-            yield News("writing", self.done, self.replies.tokens, pace)
+            pace = (self.replies.written - before) / max(1e-9, self._clock() - began)
+            yield News("writing", self.done, self.replies.written, pace)
 
     def _pass_by(self) -> None:
         try:
@@ -241,7 +241,7 @@ class Course:
         agreement = tuple(self.judged.get(RIGHT, ()))
         agreement += agreement[-1:] * (learner.guesses - len(agreement))
         value = learner.worth(self.judged, self.target.shape, self.target.device.type) if agreement else None
-        return News("learning", self.done, self.replies.tokens, agreement=agreement, worth=value)
+        return News("learning", self.done, self.replies.written, agreement=agreement, worth=value)
 
     def finish(self, folder: Path, card: dict[str, Any]) -> None:
         """Write the best drafter there was to ``folder``, with its ``card``."""

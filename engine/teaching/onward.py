@@ -49,10 +49,14 @@ class Mixed(Replies):
         self._looks: list[Lesson] = []
 
     @property
+    def written(self) -> int:
+        """How many tokens of other texts the target has written."""
+        return sum(len(each.tokens) - each.reply for each in self.others)
+
+    @property
     def lacks(self) -> bool:
         """Tell whether there are fewer other texts than are to be mixed in."""
-        wanted = OTHERS / (1 - OTHERS) * self.tokens
-        return sum(len(each.tokens) - each.reply for each in self.others) < wanted
+        return self.written < OTHERS / (1 - OTHERS) * self.tokens
 
     def _take(self, document: Document, *, held: bool) -> None:  # noqa: ARG002 - none of these is judged by
         if len(document.tokens) > document.reply:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from engine.teaching.protocol import Ended, Failed, Held, News, Said, Stopped, Told
 
+NOTHING = 1.05  # times as fast, up to which nobody would notice
 SPACED = 10.0  # seconds between two lines on a course, unless work of another kind begins
 
 
@@ -44,8 +45,10 @@ def line_of(told: Told) -> str:
 
 
 def _course(news: News) -> str:
-    line = f"{news.done:4.0%} {news.doing}, {news.tokens:,} tokens of replies, {news.pace:,.0f} a second"
+    line = f"{news.done:4.0%} {news.doing}, {news.tokens:,} tokens of replies"
+    line += f", {news.pace:,.0f} a second" if news.pace else ""  # behind a look nothing was read
     if news.agreement:
         right = " ".join(f"{each:.2f}" for each in news.agreement)
-        line += f"; right by place: {right}; about {news.worth:.1f} times as fast"
+        worth = f"about {news.worth:.1f} times as fast" if (news.worth or 0) > NOTHING else "no gain yet"
+        line += f"; right by place: {right}; {worth}"
     return line

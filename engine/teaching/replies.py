@@ -47,6 +47,11 @@ class Replies:
         return sum(len(each.tokens) - each.reply for each in self.learnt)
 
     @property
+    def written(self) -> int:
+        """How many tokens it has written in all, those held out as well."""
+        return self.tokens + sum(len(each.tokens) - each.reply for each in self.held)
+
+    @property
     def prompts(self) -> int:
         """How many prompts were answered."""
         return len(self.learnt) + len(self.held)

@@ -61,7 +61,7 @@ def _common(sizes: Sizes) -> dict[str, Any]:
         "vocab_size": sizes.vocabulary,
         "draft_vocab_size": sizes.few,
         "rms_norm_eps": sizes.epsilon,
-        "rope_theta": sizes.theta,
+        "rope_theta": round(sizes.theta, 6),  # turned back from the angle of a pair, which leaves 99999.99999999983
         "max_position_embeddings": sizes.context,
         "hidden_act": "silu",
         "attention_bias": False,

@@ -81,7 +81,7 @@ class Target:
 
     def write(self, asked: list[Any], *more: Any) -> list[list[int]]:
         found: list[list[int]] = [[] for _ in asked]
-        for place in range(3):
+        for place in range(min(3, len(asked))):
             self.dial[0] += 50
             found[place] = [7, END] if place < 2 else [7]  # the clock cuts the last one
             more[-1](lambda: found)
@@ -133,6 +133,10 @@ def test_replies_that_have_ended_are_put_aside_while_others_are_written(tmp_path
     again._answered()
     kept = Replies(tmp_path / "replies.bin").learnt
     assert [each.tokens[2:] for each in kept] == [(7, END)] * 4 + [(7,)], "none twice"
+    assert again.replies.written == 9
+    (news, *_) = course(tmp_path / "anew", dial)._write()
+    assert news.tokens > 0, "what is held out is written as well: first of all, and nothing was said of it"
+    assert news.pace > 0
 
 
 def test_a_course_that_is_to_last_longer_is_looked_at_again(written: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,13 @@ def text(target: Transformer, taps: tuple[int, ...]) -> tuple[Tensor, list[Tenso
     tokens = torch.randint(200, (9,))
     states = [torch.randn(9, target.architecture.width) for _ in taps]
     return tokens, states, target.embed(tokens).float()
+
+
+def test_turns_are_written_as_the_target_has_them(target: Transformer) -> None:
+    """Of an angle that was computed from it, 100,000 comes back as 99,999.99999999983."""
+    depth = target.architecture.layers
+    known = replace(sizes(target, (2, depth // 2, depth - 3)), theta=99_999.99999999983)
+    assert saving.description(Head(known, FEW))["rope_theta"] == 100_000
 
 
 @torch.inference_mode()

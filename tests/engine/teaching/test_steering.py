@@ -6,6 +6,7 @@ import argparse
 import io
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from queue import Empty, Queue
 
@@ -16,7 +17,7 @@ from engine.errors import SettingError, UpdraftError
 from engine.library.taught import home_of
 from engine.teaching.command import _as_stored
 from engine.teaching.home import OWN, Asked, begun, forget_texts, held, note
-from engine.teaching.printing import Printing
+from engine.teaching.printing import Printing, line_of
 from engine.teaching.process import Teacher
 from engine.teaching.protocol import Ended, Failed, Held, News, Said, Stopped, Told, decode, encode
 from engine.teaching.steering import Steering, Stopping
@@ -78,6 +79,16 @@ def test_lines_for_a_terminal_come_now_and_then() -> None:
         show(News("learning", done))
     show(Failed("Full.", "Make room."))
     assert [line.split()[0] for line in lines] == ["10%", "50%", "100%", "Full."]
+
+
+def test_a_line_says_no_pace_and_no_gain_where_there_is_none() -> None:
+    news = News("learning", 0.5, 1200, 80.0, agreement=(0.6, 0.5), worth=1.4)
+    assert (
+        line_of(news)
+        == " 50% learning, 1,200 tokens of replies, 80 a second; right by place: 0.60 0.50; about 1.4 times as fast"
+    )
+    poor = line_of(replace(news, pace=0.0, worth=1.0))
+    assert poor == " 50% learning, 1,200 tokens of replies; right by place: 0.60 0.50; no gain yet"
 
 
 def test_what_was_begun_is_known_and_texts_are_forgotten(
