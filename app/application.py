@@ -181,6 +181,7 @@ class Application:
         learning = Learning(self.chat, self.preferences, self.archive.folder, teaching.named, occupied, self.window)
         self.learning, dialogs.learnt = learning, lambda: learning.note
         learning.changed.connect(dialogs.show_learnt)
+        learning.forgotten.connect(self._reload.start)
         dialogs.forget_wanted.connect(learning.forget)
         self.window.composer.changed.connect(learning.touch)
         connect_queued((self.worker.working, learning.give_way))

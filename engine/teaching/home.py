@@ -55,14 +55,14 @@ def lock_of(folder: Path) -> Path:
 
 
 @contextlib.contextmanager
-def held(folder: Path) -> Iterator[None]:
+def held(folder: Path, patience: float | None = None) -> Iterator[None]:
     """Keep the course in ``folder`` to this process meanwhile.
 
-    Raises UpdraftError while another one has it and does not end.
+    Raises UpdraftError while another one has it and does not end, for ``patience`` seconds; None: the usual ones.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(lock_of(folder), timeout=PATIENCE):
+        with FileLock(lock_of(folder), timeout=PATIENCE if patience is None else patience):
             yield
     except Timeout as cause:
         raise UpdraftError(

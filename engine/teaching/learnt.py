@@ -20,6 +20,7 @@ from engine.config import ModelSet, Role
 from engine.errors import UpdraftError
 from engine.files import replace_file
 from engine.library.taught import home_of
+from engine.teaching.home import held
 
 ONWARD, DRAFTER, CARD = "onward", "drafter", "learnt.json"
 LEARNS: tuple[Role, ...] = ("head", "block")  # which drafters can learn on
@@ -97,8 +98,14 @@ def _found(models: ModelSet) -> Iterator[tuple[Role, Path, Learnt]]:
 
 
 def forget() -> None:
-    """Delete all that any drafter has learnt on, and what it learnt with; raises UpdraftError where that fails."""
+    """Delete all that any drafter has learnt on, and what it learnt with; raises UpdraftError where that fails.
+
+    It does where one is learning at this moment: what that knows it would write down afterwards.
+    """
     for folder in (user_data_path("Updraft", appauthor=False) / "teaching").glob(f"*/{ONWARD}"):
+        for role in LEARNS:
+            with held(folder / role, patience=0):
+                pass
         try:
             shutil.rmtree(folder)
         except OSError as cause:

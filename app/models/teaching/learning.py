@@ -53,10 +53,11 @@ class Learning(QObject):
     """Begins sessions when the window has been left alone, and ends them as soon as it is used.
 
     ``named``: what the engine's command calls a set of models. ``occupied``: something else is taught. ``note`` says
-    how it stands; ``changed``: it says something else.
+    how it stands; ``changed``: it says something else. ``forgotten``: what the loaded model guesses by is deleted.
     """
 
     changed = Signal()
+    forgotten = Signal()
 
     def __init__(
         self,
@@ -118,14 +119,22 @@ class Learning(QObject):
             self.touch()
 
     def forget(self) -> None:
-        """Delete all that was learnt; it does not begin again by itself before there is another answer."""
-        self.session.end()
+        """Delete all that was learnt; it does not begin again by itself before there is another answer.
+
+        A session under way is killed: asked to leave off, it would write down what it has learnt behind our back.
+        """
+        models = self._chat.models
+        used = models is not None and any(learnt.used for learnt in learnt_by(models).values())
+        self.session.drop()
         self._due, self._trouble = False, ""
         try:
             forget()
         except UpdraftError as error:
             log.warning("what was learnt: %s", error)
             self._trouble = f"{error.sentence} {error.hint}"
+        else:
+            if used:
+                self.forgotten.emit()
         self.changed.emit()
 
     def end(self) -> None:

@@ -117,12 +117,21 @@ class Teaching(QObject):
 
     def end(self) -> None:
         """Leave with the program: it writes its state and ends by itself."""
+        if (teacher := self._dismissed()) is not None:
+            teacher.leave()
+            teacher.join(LEAVING)
+
+    def drop(self) -> None:
+        """End it at once: nothing more of what it knows is written."""
+        if (teacher := self._dismissed()) is not None:
+            teacher.kill()
+
+    def _dismissed(self) -> TeacherLike | None:
+        """Return the process, of which nothing more is heard."""
         teacher, self._teacher = self._teacher, None
         self._silence.stop()
         self._patience.stop()
-        if teacher is not None:
-            teacher.leave()
-            teacher.join(LEAVING)
+        return teacher
 
     def _wait(self, *, paused: bool | None = None, yields: bool | None = None) -> None:
         """Have it wait for one reason or the other, or no longer; None: as before."""

@@ -14,12 +14,13 @@ import pytest
 import torch
 
 from engine.config import ModelSet
-from engine.errors import SettingError
+from engine.errors import SettingError, UpdraftError
 from engine.model import load
 from engine.teaching import saving, sitting
 from engine.teaching.again import taken_up
 from engine.teaching.course import BEST, STATE
 from engine.teaching.frozen import Frozen, config_of
+from engine.teaching.home import held
 from engine.teaching.kinds import KINDS
 from engine.teaching.lately import Answer
 from engine.teaching.learner import Learner
@@ -227,6 +228,9 @@ def test_what_is_better_is_used_and_forgotten(
     assert not worse.kept
     assert not (place(family.target, "head") / BEST).exists()
     assert with_learnt(models) == models
+    with held(place(family.target, "head")), pytest.raises(UpdraftError, match="being taught already"):
+        forget()
+    assert learnt_by(models)
     forget()
     assert not learnt_by(models)
     assert not list(tmp_path.glob("teaching/*/onward"))

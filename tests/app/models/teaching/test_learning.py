@@ -145,13 +145,18 @@ def test_what_it_learnt_is_said_and_forgotten(alone: Alone, monkeypatch: pytest.
     def refuses() -> None:
         raise UpdraftError("It cannot be deleted.", "Try again.")
 
+    gone: list[None] = []
+    alone.learning.forgotten.connect(lambda: gone.append(None))
     monkeypatch.setattr(module, "forget", known.clear)
     alone.learning.forget()
-    assert alone.made[0].words[-1] == "leave"
+    assert alone.made[0].words[-1] == "kill", "asked to leave off it writes down once more what is to be forgotten"
+    assert not alone.learning.session.under_way
     assert alone.learning.note == ""
+    assert len(gone) == 1, "the model in memory guesses by it still"
     monkeypatch.setattr(module, "forget", refuses)
     alone.learning.forget()
     assert alone.learning.note == "It cannot be deleted. Try again."
+    assert len(gone) == 1
 
 
 def test_a_model_without_such_a_drafter_says_so(alone: Alone) -> None:
