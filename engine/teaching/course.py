@@ -196,7 +196,9 @@ class Course:
                 break
             self._pass_by()
             began = self._clock()
-            loss = learner.learn(self._text(lesson, learner), (self.done - first) / (1 - first))
+            text = self._text(lesson, learner)
+            self._pass_by()  # reading takes half of a step, and that is seconds on a processor
+            loss = learner.learn(text, (self.done - first) / (1 - first))
             took = self._spent(began)
             if self.done >= (self.progress.looks + 1) * LOOK:
                 self._keep_before(self._look)

@@ -18,6 +18,7 @@ from engine.teaching.frozen import Frozen
 from engine.teaching.plan import Plan
 from engine.teaching.pupil import RIGHT, Pupil, Text
 from engine.teaching.replies import Document, Replies
+from engine.teaching.steering import Stopping
 
 STEP, LOOK = 8.0, 20.0  # seconds on a slow processor
 MOST = 30.0  # that may be lost
@@ -155,3 +156,22 @@ def test_a_trial_that_was_broken_off_is_taken_up_at_once(written: Path) -> None:
     assert dial[0] == before
     assert again.learner is not None
     assert again.learner.steps > 0
+
+
+def test_an_answer_waits_for_half_a_step_at_most(written: Path) -> None:
+    """On a processor a step takes seconds, half of them to read what is learnt from."""
+    dial, read = [0.0], list[Tensor]()
+    taught = course(written, dial)
+    target = cast("Target", taught.target)
+
+    def reads(tokens: Tensor, said: Tensor, _: object) -> Text:
+        read.append(tokens)  # meanwhile a question is asked
+        return Text(tokens, said, {}, tokens)
+
+    target.read = reads  # type: ignore[method-assign]
+    taught._held_up = lambda: bool(read)
+    with pytest.raises(Stopping):
+        list(taught.run())
+    assert len(read) == 1
+    assert taught.learner is not None
+    assert taught.learner.steps == 0
