@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any, Literal
 
 from engine.bench.papers.running import PLAIN, Way
-from engine.config import PRESETS, TARGET, Exit, Model, Preset, Stage
+from engine.config import PRESETS, TARGET, Exit, Lookup, Model, Preset, Stage
 from engine.config.tailoring import tailored
 
 _TARGET = Stage(Model(TARGET))
@@ -167,12 +167,18 @@ def policies() -> Paper:
         return Way(title, replace(preset, stages=(replace(stage, window=window, **changes), *above)))
 
     whole, whole_head = bottom(draft, "draft, whole windows"), bottom(head, "head, whole windows")
+    lookup = PRESETS["lookup"]
     unsure, doubtful = {"window": {"entropy": 1.0}}, {"window": {"confidence": 0.8}}
     frugal = tuple(replace(stage, bonus=False) if isinstance(stage.source, Exit) else stage for stage in hispec.stages)
     pairs = (
         ("stop behind an even law", bottom(draft, "draft, entropy", **unsure), whole),
         ("stop when unsure of all", bottom(draft, "draft, confidence", **doubtful), whole),
         ("the same of the head", bottom(head, "head, confidence", **doubtful), whole_head),
+        (
+            "copies behind the longest ending",
+            Way("lookup, 1 to 16 tokens", lookup),
+            bottom(lookup, "lookup, 2 or 3 tokens", source=Lookup(3, 2)),
+        ),
         ("frequent tokens", whole, bottom(draft, "draft, all tokens", trimmed=False)),
         (
             "token after a whole window",
@@ -183,7 +189,8 @@ def policies() -> Paper:
     return Paper(
         "policies",
         "Policies",
-        "SVIP, arXiv 2411.18462; Kangaroo, 2404.18911; FR-Spec, 2502.14856; HiSpec, 2510.01336",
+        "arXiv: SVIP, 2411.18462; Kangaroo, 2404.18911; SuffixDecoding, 2411.04975; FR-Spec, 2502.14856; HiSpec, "
+        "2510.01336",
         "the same without",
         tuple(Comparison((own,), (without,), title=title) for title, own, without in pairs),
     )

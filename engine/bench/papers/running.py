@@ -201,7 +201,8 @@ def _left_out(long: int, late: int) -> str:
 def _device(session: Session) -> str:
     if session.device.type == "cuda":
         return f"{torch.cuda.get_device_name(session.device)}, torch {torch.__version__}, {session.how}"
-    return f"CPU, torch {torch.__version__}, {torch.get_num_threads()} threads"
+    threads = torch.get_num_threads()
+    return f"CPU, torch {torch.__version__}, {threads} {'thread' if threads == 1 else 'threads'}"
 
 
 def _fits(session: Session, question: Question, max_tokens: int) -> bool:

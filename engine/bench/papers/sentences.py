@@ -9,7 +9,7 @@ from engine.bench.papers.figures import ALL, Making, Part, Ratio
 from engine.bench.papers.questions import GROUPS
 from engine.bench.papers.running import Place
 
-FLAT = 1.25  # the steps of a target's pass over its window up to which verification is called flat
+FLAT = 0.04  # of a step, what each further token adds to the target's pass, up to which verification is called flat
 FEW = 0.02  # steps a round that are no difference
 READING = 0.1  # by which prompts are read more slowly or faster, in relative terms, before it is said
 STACKED = 0.5  # passes a round of a level in the middle: with fewer, what ran was hardly a hierarchy
@@ -48,7 +48,10 @@ def _judged(claim: Claim, mark: str, overall: Ratio, known: Mapping[str, Ratio])
     if claim.kind != "mean":
         single = {label: ratio for label, ratio in known.items() if label not in GROUPS}
         if not single:
-            return f"{mark.capitalize()} is {claim}, of which nothing can be told: no category has a figure."
+            return (
+                f"{mark.capitalize()} is {claim}. Whether that holds cannot be told: no category has a figure of its "
+                "own. Ask more questions of each (--limit 3), or allow longer answers."
+            )
         ranked = sorted(single, key=lambda label: single[label].value, reverse=claim.kind == "best")
         found, where = single[ranked[0]], f" ({ranked[0].replace('_', ' ')}, the {claim.kind} of {len(single)})"
     told = f"{mark.capitalize()} is {claim}, here it is {found}{where}"
@@ -79,13 +82,12 @@ def _more(factor: float) -> str:
 
 
 def _largest(own: Making, other: Making) -> str:
-    """Say which part of a round makes most of the difference in its time."""
+    """Say which part of a round differs most in its time, whatever the others make of the sum."""
     grown = {place: _steps(own, place) - _steps(other, place) for place in WHAT}
-    more = own.steps - other.steps
-    if abs(more) < FEW:
+    place = max(grown, key=lambda each: abs(grown[each]))
+    if abs(grown[place]) < FEW:
         return ""
-    place = max(grown, key=lambda each: grown[each] if more > 0 else -grown[each])
-    return f"Most of that is {WHAT[place]}: {grown[place]:+.2f} steps a round.".replace("-", "−")
+    return f"The largest difference is {WHAT[place]}: {grown[place]:+.2f} steps a round.".replace("-", "−")
 
 
 def _steps(made: Making, place: Place | None) -> float:
@@ -127,8 +129,8 @@ def _drift(own: Making) -> str:
     if not own.drift.foreign:
         return ""
     return (
-        f"It is lossy: {own.drift.share:.1%} of its tokens are not the target's own, which the target favours by "
-        f"{own.drift.per_token:.3f} nats a token."
+        f"It is lossy: {own.drift.share:.1%} of its tokens are not what the target would have written there; over all "
+        f"tokens the target's own choices are {own.drift.per_token:.3f} nats a token likelier to it."
     )
 
 
@@ -137,7 +139,9 @@ def _flatness(own: Making) -> str:
     target = own.parts["deciding"]
     if target.width < 1.5:
         return ""
-    cost = f"The target's pass over {target.width:.1f} tokens costs {target.each:.2f} steps"
-    if target.each > FLAT:
+    more = max(target.each - 1, 0.0) / (target.width - 1)
+    cost = f"The target's pass over {target.width:.1f} tokens costs {target.each:.2f} steps, {more:.2f} more a token"
+    if more > FLAT:
         return f"{cost}, so a wrong guess that reaches it is paid for."
-    return f"{cost}: verification is flat, and a wrong guess that reaches it costs next to nothing."
+    spared = "; a level that sorts it out before has little to save" if "sifting" in own.parts else ""
+    return f"{cost}: verification is flat, and a wrong guess that reaches it costs next to nothing{spared}."

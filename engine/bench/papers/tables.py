@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from engine.bench.papers.claims import Comparison, Paper
@@ -11,6 +12,7 @@ from engine.bench.papers.figures import WITHHELD, Making, Ratio, groups, making,
 from engine.bench.papers.running import PLACES, PLAIN, Run, Way
 from engine.bench.papers.sentences import verdict, why
 
+LETTERS = 120  # in a line of sentences
 Rows = Mapping[str, Mapping[str, Ratio | None]]  # label -> sampling -> ratio; None where it is withheld
 
 
@@ -41,18 +43,22 @@ class Table:
     def text(self) -> str:
         """Return it to be read."""
         lines = [f"{self.title} ({self.source})", self.published, f"{self.model}: {self.settings}"]
-        return "\n".join([*filter(None, lines), "", *self._categories(), "", *self._ways(), *self.sentences])
+        return "\n".join([*filter(None, lines), "", *self._categories(), "", *self._ways(), *self._told()])
 
     def _categories(self) -> list[str]:
         samplings = list(self.measured)
         head = "".join(f"{name:>24}{'x plain':>14}" for name in samplings)
         width = 2 + max(map(len, self.rows))
         lines = [f"{'':<{width}}{head}"]
+        bare = [label for label in self.rows if not any((*self.rows[label].values(), *self.plain[label].values()))]
         for label, each in self.rows.items():
+            if label in bare:
+                continue
             cells = "".join(f"{_cell(each[name]):>24}{_cell(self.plain[label][name]):>14}" for name in samplings)
             lines.append(f"{label:<{width}}{cells}".rstrip())
         held = [f"{name}: {pair}" for name, pair in self.measured.items()]
-        return [*lines, *held, WITHHELD]
+        withheld = [f"withheld: {', '.join(bare)}"] if bare else []
+        return [line for each in (*lines, *withheld, *held, WITHHELD) for line in _wrapped(each)]
 
     def _ways(self) -> list[str]:
         parts = "".join(f"{place:>10}" for place in PLACES)
@@ -63,6 +69,9 @@ class Table:
             lines += [_line(title, made, self.over_plain[name].get(title)) for title, made in ways.items()]
             lines.append("")
         return lines
+
+    def _told(self) -> list[str]:
+        return [line for sentence in self.sentences for line in _wrapped(sentence)]
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain JSON values."""
@@ -78,6 +87,11 @@ def _line(title: str, made: Making, over: Ratio | None) -> str:
         f"{part:>10}" for part in [*parts, f"{made.between:.2f}", f"{made.reading:.1f}", f"{made.equal:.0%}", foreign]
     )
     return f"{title:<28}{made.pace:>10,.1f}{against:>14}{made.tokens:>16.2f}{made.steps:>8.2f}{shares}".rstrip()
+
+
+def _wrapped(text: str) -> list[str]:
+    """Return ``text`` in lines that a page has room for, all but the first set in."""
+    return textwrap.wrap(text, LETTERS, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 
 def _cell(ratio: Ratio | None) -> str:
@@ -144,10 +158,9 @@ def _rows(run: Run, paper: Paper, pairs: Sequence[Mapping[str, Pair]]) -> Rows:
 def _told(paper: Paper, comparison: Comparison, pair: Pair, run: Run, sampling: str) -> Iterator[str]:
     """Say what came of a comparison of ``paper`` and why, then why of the other ways."""
     for way in (pair.own, *comparison.others):
-        claims = paper.claims if way == pair.own else ()
         rows = {label: each[sampling] for label, each in _by_category(run, {sampling: Pair(way, pair.rival)}).items()}
         own = making(run, sampling, way)
-        came = verdict(replace(paper, claims=claims), rows, pair.rival.title, own)
+        came = verdict(paper, rows, pair.rival.title, own)
         reason = why(own, making(run, sampling, pair.rival), way.title, pair.rival.title)
         told = f"{comparison.title or way.title}, {sampling}: {came} {reason}"
         yield told[0].upper() + told[1:]

@@ -84,18 +84,34 @@ def test_why_follows_from_the_figures() -> None:
     told = why(own, single, "HiSpec", "one exit")
     assert "brings 2.60 tokens and takes 2.50 steps of plain decoding, one of one exit 2.50 and 2.00" in told
     assert "+4% tokens for +25% time" in told
-    assert "Most of that is the level in the middle: +0.44 steps a round." in told
+    assert "The largest difference is the level in the middle: +0.44 steps a round." in told
     assert "costs 0.40 of the target's, 1.00 run a round and take out 0.20 wrong tokens" in told
     assert "70% stands instead of 60%" in told
-    assert "verification is flat" in told
+    assert "0.03 more a token: verification is flat" in told
+    assert "a level that sorts it out before has little to save" in told
     dear = made(2.6, 4.5, guessing=part(0.9), sifting=middle, deciding=part(3.1))
-    assert "Most of that is the target's pass: +2.00" in why(dear, single, "HiSpec", "one exit")
+    assert "The largest difference is the target's pass: +2.00" in why(dear, single, "HiSpec", "one exit")
     assert "Reading" not in told
     read = why(replace(own, reading=9.0), replace(single, reading=4.5), "HiSpec", "one exit")
     assert "Reading a question's prompts takes 9.0 steps instead of 4.5" in read
     lossy = why(replace(own, drift=Drift(100, 7, 2.5)), single, "HiSpec", "one exit")
-    assert "7.0% of its tokens are not the target's own, which the target favours by 0.025 nats a token" in lossy
+    assert "7.0% of its tokens are not what the target would have written there" in lossy
+    assert "the target's own choices are 0.025 nats a token likelier to it" in lossy
     assert "is paid for" in why(dear, single, "HiSpec", "one exit")
+
+
+def test_what_differs_most_is_said_where_the_rest_makes_up_for_it() -> None:
+    """Rounds of nearly the same length: as "most of that" a part would be more than the whole difference."""
+    other = made(2.0, 2.0, guessing=part(0.8), deciding=part(1.2))
+    own = made(2.0, 2.05, guessing=part(0.4), deciding=part(1.2))
+    assert "The largest difference is what happens between passes: +0.45 steps" in why(own, other, "one", "another")
+
+
+def test_verification_is_flat_by_what_a_token_adds() -> None:
+    """Not by what the pass takes: a fifth more is flat for eleven tokens, and not for three."""
+    for width, flat in ((11.0, True), (3.0, False)):
+        own = made(2.0, 1.5, guessing=part(0.2), deciding=part(1.2, width=width))
+        assert ("verification is flat" in why(own, own, "one", "another")) == flat
 
 
 def test_a_verdict_weighs_the_claim_against_the_error() -> None:
@@ -110,7 +126,7 @@ def test_a_verdict_weighs_the_claim_against_the_error() -> None:
     assert "1.28x on average, here it is 0.90 ± 0.10: it does not hold" in sure
     assert "up to 2.01x, here it is 2.30 ± 0.10 (rag, the best of 2): it holds" in sure
     assert "too uncertain" in told(Ratio(1.2, 0.2), mt_bench=Ratio(9.0, 0.1), qa=Ratio(2.0, 0.1))
-    assert "no category has a figure" in told(Ratio(1.2, 0.2), mt_bench=Ratio(9.0, 0.1))
+    assert "cannot be told: no category has a figure" in told(Ratio(1.2, 0.2), mt_bench=Ratio(9.0, 0.1))
     assert "too little was measured" in verdict(paper, {"qa": Ratio(1.3, 0.1), "all": None}, "one exit", own)
     idle = made(1.1, 1.2, unaided=0.9)
     goal = replace(paper, claims=(Claim(0.97, "worst"),), goal=True)

@@ -15,7 +15,7 @@ from engine.bench.papers.charts import DARK, LIGHT, draw
 from engine.bench.papers.comparing import Papers, compare
 from engine.bench.papers.figures import Ratio
 from engine.bench.papers.questions import Question
-from engine.bench.papers.tables import Rows, Table
+from engine.bench.papers.tables import LETTERS, Rows, Table
 from engine.config import ModelSet, Sampling
 from engine.errors import ModelSetError, UpdraftError
 from engine.session import Session
@@ -54,6 +54,10 @@ def test_the_figures_are_text_and_json(papers: Papers) -> None:
     text = papers.table()
     assert "arXiv 2510.19705" in text
     assert "published: up to 1.2x over the best single draft model" in text
+    assert "\nwithheld: writing, qa, all\n" in text, "no row that says nothing"
+    assert max(map(len, "\n".join(papers.tables[0].sentences).split("\n"))) > 300 > 2 * LETTERS
+    told = text[text.index(papers.tables[0].sentences[0][:40]) :]
+    assert max(map(len, told.split("\n"))) <= LETTERS
     kept = json.loads(json.dumps(papers.to_json()))
     assert kept["tables"][0]["claims"] == [["up to 1.2x", 1.2]]
     assert set(kept["tables"][0]["ways"]["greedy"]) > {"plain", "HSD, all three"}
