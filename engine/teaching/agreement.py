@@ -32,9 +32,10 @@ class Goal:
         """Return the laws of ``few`` in the runs ``now``, (runs, places, few) float32: one for each of ``warmths``."""
         full, found = F.linear(self.states[now].to(self.head.dtype), self.head).float(), []
         for warmth, before in zip(warmths, (1.0, *warmths), strict=False):
-            full.mul_(before / warmth)  # in place: these are the largest of all
-            some = full if self.few is None else full[..., self.few]
-            found.append((some - full.logsumexp(-1, keepdim=True)).exp_())
+            if warmth != before:
+                full.mul_(before / warmth)  # in place: these are the largest of all
+            law = full.softmax(-1)  # one kernel, where a logarithm of sums on the way reads and writes all of it thrice
+            found.append(law if self.few is None else law[..., self.few])
         return found
 
     def spans(self, share: float = 1.0) -> Iterator[slice]:
@@ -105,32 +106,42 @@ def _through(
 ) -> Tensor:
     """Return the loss of the runs ``now``, and write down their ``slopes`` and ``overlaps``; see Disagreement.
 
-    ``tables``: what states are read with, and its gradient, if there is to be one. No law outlives the call.
+    ``tables``: what states are read with, and its gradient, if there is to be one. No law outlives the call. On a GPU
+    the time goes where laws are read and written, so what concerns a whole place is multiplied with its states.
     """
     (table, of_table), slots, total = tables, states.shape[2], weight.new_zeros(())
     plain, sharp = goal.laws(now, 1.0, SHARP)
-    certain, mass = torch.special.xlogy(plain, plain).sum(-1), plain.sum(-1)
+    certain, mass = torch.special.entr(plain).sum(-1).neg_(), plain.sum(-1)
     for step in range(len(states)):
         part, w, among = states[step, now].to(table.dtype), weight[step, now], slice(step, step + slots)
         own = F.linear(part, table).float()
-        told = torch.einsum("rsv,rsv->rs", plain[:, among], own) - mass[:, among] * own.logsumexp(-1)
+        surely = own.log_softmax(-1)
+        told = torch.einsum("rsv,rsv->rs", plain[:, among], surely)
         total += ((1 - share) * w * (certain[:, among] - told)).sum()
-        slope, overlaps[step, now] = _slope(own, plain[:, among], sharp[:, among], mass[:, among], share)
+        laws = plain[:, among], sharp[:, among]
+        slope, overlaps[step, now] = _slope(own, surely, laws, mass[:, among], share)
         total += (share * w * (1 - overlaps[step, now])).sum()
-        slope = slope.mul_(w[..., None]).to(table.dtype)
-        slopes[step, now] = F.linear(slope, table.T).to(slopes.dtype)
+        slope = slope.to(table.dtype)
+        slopes[step, now] = F.linear(slope, table.T).to(slopes.dtype) * w[..., None]
         if of_table is not None:
-            of_table += slope.flatten(0, 1).T @ part.flatten(0, 1)
+            of_table += slope.flatten(0, 1).T @ (part * w[..., None].to(part.dtype)).flatten(0, 1)
     return total
 
 
-def _slope(own: Tensor, plain: Tensor, sharp: Tensor, mass: Tensor, share: float) -> tuple[Tensor, Tensor]:
-    """Return the gradient of the loss at the scores ``own``, which are used up, and the overlaps at SHARP."""
-    slope = own.softmax(-1).mul_(mass[..., None]).sub_(plain).mul_(1 - share)
+def _slope(
+    own: Tensor, surely: Tensor, laws: tuple[Tensor, Tensor], mass: Tensor, share: float
+) -> tuple[Tensor, Tensor]:
+    """Return the gradient of the loss at the scores ``own``, and the overlaps at SHARP.
+
+    ``surely``: the logarithms of the law that they are; both are used up. ``laws``: the target's at 1 and at SHARP.
+    """
+    plain, sharp = laws
+    slope = surely.exp_().mul_((1 - share) * mass[..., None]).sub_(plain, alpha=1 - share)
     q = own.div_(SHARP).softmax(-1)
-    overlap = torch.minimum(sharp, q).sum(-1)
-    less = own.copy_(q).masked_fill_(q >= sharp, 0)  # where raising the drafter's probability raises the overlap
-    slope.sub_(less, alpha=share / SHARP).add_(q.mul_(less.sum(-1, keepdim=True)), alpha=share / SHARP)
+    less = torch.minimum(sharp, q, out=own)
+    overlap = less.sum(-1)
+    less.masked_fill_(less >= sharp, 0)  # what is left is where raising the drafter's probability raises the overlap
+    slope.sub_(less, alpha=share / SHARP).addcmul_(q, less.sum(-1, keepdim=True), value=share / SHARP)
     return slope, overlap
 
 
