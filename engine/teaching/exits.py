@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from engine.architecture import Architecture
 from engine.architecture.drafters.exits import description
+from engine.decoding.planning.cards import EASIER
 from engine.teaching.agreement import Disagreement, Goal, judged
 from engine.teaching.frozen import Frozen
 from engine.teaching.layer import picked
@@ -124,7 +125,7 @@ class Exits(Optimised):
 
     def worth(self, found: Mapping[str, Any], target: Architecture, device: str) -> float:
         """See Pupil."""
-        return of_exits(target, self.taps, found[RIGHT][-1], found["of the next"][RIGHT], device)
+        return of_exits(target, self.taps, EASIER * found[RIGHT][-1], found["of the next"][RIGHT], device)
 
     def state(self) -> dict[str, Any]:
         """See Pupil."""

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.architecture import Architecture
+from engine.decoding.planning.cards import EASIER
 from engine.teaching.gains import Gains
 from engine.teaching.muon import Muon
 from engine.teaching.pupil import RIGHT
@@ -69,7 +70,7 @@ class Optimised:
 
     def worth(self, found: Mapping[str, Any], target: Architecture, device: str) -> float:
         """See Pupil."""
-        kept = found[RIGHT]
+        kept = [EASIER * each for each in found[RIGHT]]  # in answers to what people ask
         return worth((*kept, *kept[-1:] * (self.guesses - len(kept))), self.size / target.parameters, device)[0]
 
     def share(self, progress: float) -> float:
