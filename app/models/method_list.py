@@ -38,8 +38,8 @@ class Offer:
 
     @property
     def line(self) -> str:
-        """The line below the title."""
-        return self.why_not or self.summary
+        """What stands below the title: what the method does, and in a line of its own what is missing for it."""
+        return f"{self.summary}\n{self.why_not}".strip()
 
     @property
     def spoken(self) -> str:

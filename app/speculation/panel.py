@@ -122,13 +122,13 @@ class SpeculationPanel(QScrollArea):
         rows.setContentsMargins(SIDE, 12, SIDE, 16)
         rows.setSpacing(3)
         rows.addWidget(self.pace)
+        rows.addWidget(self.plan)  # above the levels, of which there may be more than a small window shows
         rows.addWidget(self._heading)
         rows.addSpacing(8)
         rows.addWidget(self._hint)
         rows.addLayout(self._cards)
         rows.addSpacing(6)
         rows.addWidget(self.between)
-        rows.addWidget(self.plan)
         rows.addSpacing(14)
         rows.addWidget(self._marks)
         rows.addWidget(self.rounds)
@@ -153,6 +153,7 @@ class SpeculationPanel(QScrollArea):
         for widget in (self.pace, self.between, self.rounds):
             widget.setVisible(bool(levels))
         self.pace.keep_free()
+        self.plan.keep_free()
         self.legend.show_levels(levels)
         self._marks.setVisible(len(levels) > 1)
         self._paint_cards()

@@ -98,6 +98,24 @@ def test_the_panel_says_it_and_forgets_it(qtbot: QtBot) -> None:
     assert not panel.plan.isVisible()
 
 
+def test_it_is_seen_in_a_small_window_and_moves_nothing(qtbot: QtBot) -> None:
+    """Guards: a sentence below five cards, where nobody scrolls; cards that jump when the first round brings it."""
+    panel = SpeculationPanel(LIGHT)
+    qtbot.addWidget(panel)
+    panel.resize(318, 420)
+    panel.show()
+    told = [Started("auto", LEVELS, True, 24, 0, 1024, "CPU"), *TOLD[1:]]
+    panel.show_tally(tally_of(told[:1]), running=True)
+    qtbot.wait(20)
+    first = [card.pos().y() for card in panel.cards]
+    assert panel.plan.isVisible()
+    panel.show_tally(tally_of(told[:2]), running=True)
+    qtbot.wait(20)
+    assert [card.pos().y() for card in panel.cards] == first
+    came = panel.plan.came
+    assert came.mapTo(panel, came.rect().bottomLeft()).y() < panel.viewport().height()
+
+
 def test_a_target_that_was_offered_nothing_kept_nothing() -> None:
     """Guards: "0 of 0 kept, 100%" of a chain in which the engine let the big model write alone."""
     alone = tally_of(TOLD[:2]).levels[-1]

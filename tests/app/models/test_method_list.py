@@ -38,13 +38,14 @@ def test_each_says_what_it_is_or_what_is_missing(running: Application) -> None:
     lines = {offer.name: offer.line for offer in methods.offers}
     assert list(lines) == list(PRESETS)
     assert lines["plain"] == PRESETS["plain"].summary
-    assert lines["head"] == "Needs a drafting head made for this model: add one in Models."
-    assert lines["hsd"] == "Needs a small draft model and a middle model: get them in Models."
+    missing = "Needs a drafting head made for this model: add one in Models."
+    assert lines["head"] == f"{PRESETS['head'].summary}\n{missing}"
+    assert lines["hsd"].endswith("\nNeeds a small draft model and a middle model: get them in Models.")
     read = QAccessible.queryAccessibleInterface(methods.rows)
     assert read is not None
     names = [read.child(row).text(QAccessible.Text.Name) for row in range(len(lines))]
     assert f"HiSpec, chosen. {PRESETS['hispec'].summary}" in names
-    assert f"EAGLE-3, not available. {PRESETS['head'].summary} {lines['head']}" in names
+    assert f"EAGLE-3, not available. {PRESETS['head'].summary} {missing}" in names
 
 
 @popup
