@@ -88,7 +88,8 @@ class Window:
     ``entropy`` (nats): the drafter also stops after a token drawn from a law of higher entropy. That token is
     kept and judged like any other, so the reply's law is untouched (SVIP, arXiv 2411.18462).
     ``confidence``: nor does it go on where all of the window's tokens together are less likely than this by its plain
-    law. Recorded passes do not ask: on a GPU a row more costs next to nothing.
+    law. Recorded passes do not ask: on a GPU a row more costs next to nothing. At 0 nothing ends a window early, and a
+    lookup copies all it finds, whether that pays or not.
     On a GPU a pass holds 16 tokens, so a level hands up earlier where its window would not fit the judge's pass.
     """
 

@@ -132,14 +132,18 @@ class Terminal:
         self._err.flush()
 
     def _table(self) -> list[str]:
-        """Return one line per level, the target first."""
+        """Return one line per level that did something, the target first."""
         total = sum(level.seconds for level in self._tally.levels) or 1.0
-        lines = [f"{'level':<34}{'wrote':>7}{'kept':>14}{'passes':>8}{'ms/pass':>9}{'time':>6}"]
-        for level in reversed(self._tally.levels):
+        busy = [level for level in self._tally.levels if level.passes or level.written]
+        names = {level.info: printable(f"{level.info.title} ({level.info.detail})") for level in busy}
+        room = max(34, *map(len, names.values()), 0)
+        lines = [f"{'level':<{room}}{'wrote':>7}{'kept':>14}{'passes':>8}{'ms/pass':>9}{'time':>6}"]
+        for level in reversed(busy):
             kept = f"{level.stood} of {level.judged}" if level.judged else "-"
             each, share = level.per_pass or 0.0, level.seconds / total
-            name = printable(f"{level.info.title} ({level.info.detail})")
-            lines.append(f"{name:<34}{level.written:>7}{kept:>14}{level.passes:>8}{each:>9.2f}{share:>6.0%}")
+            lines.append(
+                f"{names[level.info]:<{room}}{level.written:>7}{kept:>14}{level.passes:>8}{each:>9.2f}{share:>6.0%}"
+            )
         return lines
 
     def _plan(self) -> list[str]:

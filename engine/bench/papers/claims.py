@@ -177,7 +177,12 @@ def policies() -> Paper:
         (
             "copies behind the longest ending",
             Way("lookup, 1 to 16 tokens", lookup),
-            bottom(lookup, "lookup, 2 or 3 tokens", source=Lookup(3, 2)),
+            bottom(lookup, "lookup, 2 or 3 tokens", source=Lookup(3, 2), window={"confidence": None}),
+        ),
+        (
+            "no more copies than pay",
+            Way("lookup, 1 to 16 tokens", lookup),
+            bottom(lookup, "lookup, all copies"),
         ),
         ("frequent tokens", whole, bottom(draft, "draft, all tokens", trimmed=False)),
         (
@@ -189,8 +194,8 @@ def policies() -> Paper:
     return Paper(
         "policies",
         "Policies",
-        "arXiv: SVIP, 2411.18462; Kangaroo, 2404.18911; SuffixDecoding, 2411.04975; FR-Spec, 2502.14856; HiSpec, "
-        "2510.01336",
+        "arXiv: SVIP, 2411.18462; Kangaroo, 2404.18911; SuffixDecoding, 2411.04975; goodput, 2406.14066; "
+        "FR-Spec, 2502.14856; HiSpec, 2510.01336",
         "the same without",
         tuple(Comparison((own,), (without,), title=title) for title, own, without in pairs),
     )

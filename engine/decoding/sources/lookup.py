@@ -86,7 +86,8 @@ class OfLookup(Making[config.Lookup]):
 
     def drafter(self, materials: Materials, stage: Stage, index: int) -> Lookup:
         """See Making."""
-        return Lookup(self.source, stage.window, index, materials.goodput)
+        whole = stage.window.confidence == 0
+        return Lookup(self.source, stage.window, index, None if whole else materials.goodput)
 
     def recorded(self, site: Site) -> Level:
         """See Making."""

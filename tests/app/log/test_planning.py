@@ -135,6 +135,8 @@ def test_exports_and_the_terminal_say_it() -> None:
     for event in TOLD:
         terminal.show(event)
     assert f"{MIXED.chain}: {WHY} Expected 45 tokens/s (1.6× plain), came 40 tokens/s." in err.getvalue()
+    assert "\nTarget (30 layers)" in err.getvalue()
+    assert "\nHead (" not in err.getvalue(), "a row of noughts for a level that did nothing"
 
 
 def test_a_choice_in_an_answer_gone_on_with_is_at_its_place() -> None:

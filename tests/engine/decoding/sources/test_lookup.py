@@ -7,12 +7,13 @@ from collections.abc import Sequence
 import pytest
 
 from engine import config
-from engine.config import Sampling, Window
+from engine.config import Sampling, Stage, Window
 from engine.decoding.facts import Drafted
 from engine.decoding.goodput import LONG, Goodput
 from engine.decoding.hierarchy import Autoregressive, Verifier
 from engine.decoding.laws import Sampler
 from engine.decoding.sources.lookup import Lookup
+from engine.decoding.sources.making import Materials, making
 from engine.decoding.tape import Tape
 from tests.engine.decoding.tables import Table, reply
 
@@ -84,6 +85,17 @@ def test_learns_from_what_it_did_not_propose() -> None:
         pass
     assert learned == [(2, [3, 4], tape[7:])]
     assert len(tape) == 8
+
+
+@pytest.mark.parametrize(("confidence", "proposed"), [(None, 0), (0.0, 2)])
+def test_a_window_that_nothing_may_end_copies_whether_it_pays_or_not(confidence: float | None, proposed: int) -> None:
+    """So that what goodput brings can be measured; nothing pays here."""
+    stage = Stage(config.Lookup(3, 2), Window(2, confidence=confidence))
+    materials = Materials({}, Sampler(Sampling(seed=1)), 9, Goodput())
+    tape = Tape([1, 2, 3, 4, 5, 1, 2])
+    for _ in making(stage.source).drafter(materials, stage, 0).draft(tape):
+        pass
+    assert len(tape) - 7 == proposed
 
 
 def test_the_longest_ending_from_one_token_on_changes_no_reply() -> None:
