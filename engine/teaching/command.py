@@ -106,6 +106,7 @@ def _through(
         plan = replace(plan, batch=batch)
     needs = room.needed(dimensions, kind, layers, plan.batch, on, as_stored=as_stored)
     room.require(needs, free, models.name, on, as_stored=as_stored)
+    plan = replace(plan, remembered=room.spare(free - needs, on))
     less = room.smaller(dimensions, kind, wanted, layers, plan.batch, as_stored=as_stored)
     if less:
         steering.tell(Said(less, stays=True))

@@ -23,6 +23,7 @@ from engine.teaching.frozen import Frozen
 from engine.teaching.plan import Plan, Progress
 from engine.teaching.protocol import News
 from engine.teaching.pupil import RIGHT, Pupil, Text
+from engine.teaching.remembered import Lesson, Remembered
 from engine.teaching.replies import Document, Replies, answered
 from engine.teaching.steering import Stopping
 
@@ -39,7 +40,6 @@ LOOK = 1 / 16  # of a course between two looks at what is held out, or more
 SELDOM = 4  # times as long as a look takes goes by before the next one
 
 Prompt = Sequence[int]
-Lesson = tuple[torch.Tensor, torch.Tensor]
 SoFar = Callable[[], list[list[int]]]
 
 
@@ -71,6 +71,7 @@ class Course:
         random.Random(0).shuffle(mixed)
         self._held, self._prompts = mixed[::HELD_OUT], [each for at, each in enumerate(mixed) if at % HELD_OUT]
         self._unfinished: list[Document] = []
+        self._remembered = Remembered(plan.remembered)
         self.progress = self._read()
         self._kept_at, self._look = clock(), KEPT  # when all was written last; seconds that a look takes
         self.learner: Pupil | None = None
@@ -214,9 +215,9 @@ class Course:
         self._keep()
 
     def _text(self, lesson: Lesson, learner: Pupil) -> Text:
-        """Return ``lesson`` as the target reads it."""
-        tokens, said = (part.to(self.target.device) for part in lesson)
-        return self.target.read(tokens, said, learner.taps)
+        """Return ``lesson`` as the target reads it, or has read it."""
+        (tokens, said), device = lesson, self.target.device
+        return self._remembered.text(lesson, lambda: self.target.read(tokens.to(device), said.to(device), learner.taps))
 
     def _looked(self, learner: Pupil) -> News:
         """Judge by what is held out; the best so far is put aside, as it would be stored."""

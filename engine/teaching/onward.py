@@ -18,15 +18,15 @@ import torch
 from torch import Tensor
 
 from engine.teaching import saving
-from engine.teaching.course import BEST, REPLIES, STATE, WRITING, Course, Lesson, Prompt
+from engine.teaching.course import BEST, REPLIES, STATE, WRITING, Course, Prompt
 from engine.teaching.frozen import Frozen
 from engine.teaching.learner import Learner
 from engine.teaching.plan import Plan
 from engine.teaching.pupil import RIGHT, Pupil, Text
+from engine.teaching.remembered import Lesson
 from engine.teaching.replies import Document, Replies, batched
 
 OTHERS = 0.25  # the share of what is learnt by that is not this person's
-REMEMBERED = 1 << 29  # bytes of what the target made of texts that are kept in memory: it is slow on a processor
 PACE = 3.0  # times the rate that all but matrices are first taught with: factors of whole blocks bear it
 BEGUN = 50  # steps for which rates have risen already: its weights are good ones
 
@@ -46,7 +46,6 @@ class Mixed(Replies):
         self.others: list[Document] = []
         super().__init__(file)
         self.learnt, self.held = list(lately.learnt), list(lately.held)
-        self._looks: list[Lesson] = []
 
     @property
     def written(self) -> int:
@@ -70,10 +69,9 @@ class Mixed(Replies):
         while True:
             yield from chance.sample(lessons, len(lessons))
 
-    def looks(self, batch: int) -> Iterator[Lesson]:
-        """Give what is held out; the same each time."""
-        self._looks = self._looks or list(batched(self.held, batch))
-        yield from self._looks
+    def _made(self, batch: int) -> Iterator[Lesson]:
+        """Give what is held out, those of like length together."""
+        return batched(self.held, batch)
 
 
 class Onward(Course):
@@ -101,8 +99,6 @@ class Onward(Course):
             folder, target, prompts, plan, lambda _: begin(), clock=clock, held_up=held_up, replies=self.mixed
         )
         self._rounds = rounds
-        self._known: dict[int, tuple[Lesson, Text]] = {}  # by the identity of the lesson, which is kept for that
-        self._bytes = 0
         self.untouched: dict[str, Any] = {}
         self.best: dict[str, Any] = {}
 
@@ -151,15 +147,9 @@ class Onward(Course):
 
     def _text(self, lesson: Lesson, learner: Pupil) -> Text:
         """Return ``lesson`` as the target reads it, from memory if it is there; raises Stopping between two of them."""
-        if id(lesson) not in self._known:
+        if lesson not in self._remembered:
             self._pass_by()
-            text = super()._text(lesson, learner)
-            size = sum(part.nbytes for part in (text.last, *text.taps.values()))
-            if self._bytes + size > REMEMBERED:
-                return text
-            self._bytes += size
-            self._known[id(lesson)] = lesson, text
-        return self._known[id(lesson)][1]
+        return super()._text(lesson, learner)
 
     def write(self, folder: Path, card: dict[str, Any], *, four_bits: bool) -> None:
         """Write the best there was to ``folder`` with its ``card``; ``four_bits``: its matrices as NF4."""

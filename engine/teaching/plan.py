@@ -10,7 +10,8 @@ class Plan:
     """What is asked of a course: how many ``seconds`` of work, pauses not counted, and in what portions.
 
     ``rows`` replies at a time of at most ``longest`` tokens; ``batch`` tokens a step of learning; ``few`` tokens that
-    the drafter has a head for; ``places`` held out ones a look judges.
+    the drafter has a head for; ``places`` held out ones a look judges; ``remembered`` bytes of what the target made of
+    texts.
     """
 
     seconds: float
@@ -19,6 +20,7 @@ class Plan:
     batch: int = 8192
     few: int = 8192
     places: int = 8000
+    remembered: int = 0
 
 
 @dataclass

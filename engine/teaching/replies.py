@@ -6,6 +6,7 @@ import os
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ SAID, START, HELD = 1 << 28, 1 << 29, 1 << 30  # bits above a token: of a reply;
 TOKEN = SAID - 1
 EVERY = 6  # one batch of so many is of documents joined
 JOINED, FEW = 1280, 32  # tokens of those, and how many at most
+LEAST = 8  # such batches, before one comes again
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,8 @@ class Replies:
         self._file = file
         self.learnt: list[Document] = []
         self.held: list[Document] = []
+        self._looks: list[tuple[Tensor, Tensor]] = []
+        self._looked = 0  # documents that these were made of
         for document, held in _documents(_read(file)):
             self._take(document, held=held)
 
@@ -88,23 +92,31 @@ class Replies:
     def lessons(self, batch: int, chance: random.Random) -> Iterator[tuple[Tensor, Tensor]]:
         """Give batches of about ``batch`` tokens for ever: tokens (rows, time), and where the next one is a reply's.
 
-        Now and then one is of documents joined, so that what learns has seen long texts too.
+        The same come again in another order: what the target makes of them can be remembered. Now and then one is of
+        documents joined, so that what learns has seen long texts too.
         """
-        number = 0
+        order = sorted(chance.sample(self.learnt, len(self.learnt)), key=lambda each: len(each.tokens) // 64)
+        lessons = [_padded(rows) for rows in _rows(order, batch)]
+        long = (
+            [_joined(chance.choices(self.learnt, k=FEW)) for _ in range(max(1, batch // JOINED))]
+            for _ in range(max(LEAST, len(lessons) // EVERY))
+        )
+        others, number = cycle([_padded(rows) for rows in long]), 0
         while True:
-            order = sorted(chance.sample(self.learnt, len(self.learnt)), key=lambda each: len(each.tokens) // 64)
-            batches = _rows(order, batch)
-            chance.shuffle(batches)
-            for rows in batches:
+            for lesson in chance.sample(lessons, len(lessons)):
                 number += 1
-                yield _padded(rows)
+                yield lesson
                 if number % EVERY == 0:
-                    yield _padded([_joined(chance.choices(self.learnt, k=FEW)) for _ in range(max(1, batch // JOINED))])
+                    yield next(others)
 
     def looks(self, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Give what is held out, once, in the same form."""
-        for rows in _rows(self.held, batch):
-            yield _padded(rows)
+        """Give what is held out in the same form; the same each time, if nothing was added meanwhile."""
+        if len(self.held) != self._looked:
+            self._looks, self._looked = list(self._made(batch)), len(self.held)
+        yield from self._looks
+
+    def _made(self, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        return map(_padded, _rows(self.held, batch))
 
 
 def answered(asked: Sequence[Document], replies: Sequence[Sequence[int]]) -> list[Document]:

@@ -28,6 +28,7 @@ LOOKED = 7 * 10_000  # states kept to judge a drafter by: of up to seven guesses
 TIME, LONG = 640, 1536  # tokens of a prompt and its reply, and of a conversation or replies one behind the other
 APART = 0.6 * (1 << 30)  # of CUDA's libraries, 4-bit matrices spread to be multiplied, and what lies between
 LEAST = 2  # layers of a model
+SPARE, MOST_ON_A_CPU = 0.25, 1 << 30  # of the memory that a course would leave: what the target made of texts
 
 
 class NoRoom(DeviceError):  # noqa: N818 - a state of the machine, not a fault
@@ -117,6 +118,12 @@ def unbroken(device: torch.device) -> None:
     """
     if device.type == "cuda" and sys.platform == "linux":
         torch._C._accelerator_setAllocatorSettings("expandable_segments:True")  # noqa: SLF001 - it has no other name
+
+
+def spare(left: int, on: Device) -> int:
+    """Return the bytes that a course may remember texts in, of those it would leave."""
+    most = left if on == "cuda" else MOST_ON_A_CPU
+    return max(0, min(most, int(SPARE * left)))
 
 
 def require(needs: int, free: int, name: str, on: Device = "cuda", *, as_stored: bool = False) -> None:

@@ -32,7 +32,7 @@ from engine.teaching.home import held
 from engine.teaching.kinds import KINDS
 from engine.teaching.lately import Answer, Turns, answers
 from engine.teaching.learnt import DRAFTER, LEARNS, Learnt, mark_of, note, noted, place
-from engine.teaching.onward import PACE, REMEMBERED, Lately, Onward
+from engine.teaching.onward import PACE, Lately, Onward
 from engine.teaching.plan import Plan
 from engine.teaching.protocol import Ended, Said, Stopped
 from engine.teaching.pupil import RIGHT
@@ -56,6 +56,7 @@ UNCHANGED = "Nothing was changed."
 KEPT = "What it learnt is used from the next time the model is loaded."
 LITTLE = "That is too little to count: the untouched one stays in use, and the next session goes on from here."
 DROPPED = "It guesses no better than before, so what it learnt was dropped."
+REMEMBERED = 1 << 29  # bytes of what the target made of texts that are kept in memory: it is slow on a processor
 LARGE = {"rows": 32, "batch": 4096}  # what a GPU takes beside a model that is in use
 
 
@@ -142,7 +143,7 @@ def _course(
 ) -> Onward:
     """Read the target, and return the course of ``found`` with the drafter of that ``role``."""
     device, untouched, dimensions = device_of(arguments.device), models.models[role], read_dimensions(models.target)
-    plan = Plan(60 * arguments.minutes, **(LARGE if device.type == "cuda" else SMALL))
+    plan = Plan(60 * arguments.minutes, **(LARGE if device.type == "cuda" else SMALL), remembered=REMEMBERED)
     plan = plan if arguments.batch is None else replace(plan, batch=arguments.batch)
     if device.type == "cuda":
         room.unbroken(device)
