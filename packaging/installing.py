@@ -50,8 +50,12 @@ def carry_out(command: Sequence[str], sentence: str) -> None:
 
 
 def clean_variables() -> dict[str, str]:
-    """Return this process's variables without those that make a Python look for its packages elsewhere."""
-    foreign = ("PYTHONHOME", "PYTHONPATH")
+    """Return this process's variables without those that make a Python look elsewhere for packages or compiled ones.
+
+    pip compiles nothing (preparing.py): a Python that may not keep what it compiles would compile torch at each start,
+    for 5 s in place of 2, and the tests start dozens.
+    """
+    foreign = ("PYTHONHOME", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
     variables = {name: value for name, value in os.environ.items() if name not in foreign}
     return {**variables, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "PIP_USER": "0"}
 
