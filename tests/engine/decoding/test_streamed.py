@@ -75,6 +75,14 @@ def opened(with_head: ModelSet) -> Iterator[Callable[[int], Session]]:
         each.close()
 
 
+@pytest.fixture(scope="module")
+def eager(with_head: ModelSet) -> Iterator[Session]:
+    """Give a session that runs operation by operation."""
+    session = finish(Session.open(with_head, "cpu", "eager", weights="exact", threads=1))
+    yield session
+    session.close()
+
+
 def told(session: Session, preset: Preset, settings: str, tokens: int = TOKENS) -> list[Event]:
     sampling = SETTINGS[settings]
     return list(session.reply([("user", TEXT)], preset=preset, sampling=sampling, max_tokens=tokens))
@@ -169,15 +177,14 @@ def asked(session: Session, preset: Preset, text: str) -> Generator[Event, None,
 
 @pytest.mark.parametrize("name", ["draft", "three", "inner"])
 def test_what_is_proposed_is_what_the_recursion_proposes(
-    opened: Callable[[int], Session], with_head: ModelSet, name: str, monkeypatch: pytest.MonkeyPatch
+    opened: Callable[[int], Session], eager: Session, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Guards: recorded levels that miss a token the target wrote behind theirs; replies alone would not show it."""
     monkeypatch.setattr(StreamedRunner, "adapts", False)
-    eager = finish(Session.open(with_head, "cpu", "eager", weights="exact", threads=1))
-    found, expected = (proposed(told(session, METHODS[name], "drawn")) for session in (opened(2), eager))
+    found, expected = (proposed(told(session, METHODS[name], "drawn", 16)) for session in (opened(2), eager))
     assert found == expected
+    assert len(found) > 5
     assert max(map(len, found)) > 5
-    eager.close()
 
 
 def proposed(events: list[Event]) -> list[list[tuple[int, bool]]]:
