@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from pathlib import Path
@@ -30,3 +31,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(
             pytest.mark.qt_log_ignore(r"This plugin does not support (propagateSizeHints|raise)\(\)", extend=True)
         )
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collector what is imported by now, torch and transformers: it stays, and a look at it takes .5 s."""
+    gc.freeze()

@@ -31,7 +31,6 @@ def test_what_is_imported_is_kept_from_the_collector(monkeypatch: pytest.MonkeyP
         assert gc.isenabled()
         assert gc.get_freeze_count() > before + 1000
     finally:
-        gc.unfreeze()
         sys.modules.pop("imported_to_stay", None)
 
 
