@@ -62,6 +62,8 @@ class Reply:
             self.prefill_seconds = time.perf_counter() - began
             yield Prefill(upto - reused, total - reused, self.prefill_seconds)
             at = upto
+        if self.pilot is not None and (self.pilot.free or total - reused > chunk):  # a GPU may be at its last chunk yet
+            self.pilot.read(self.prefill_seconds)
 
     def rounds(self) -> Iterator[Event]:
         """Yield the rounds until the reply ends, then Finished."""

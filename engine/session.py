@@ -18,7 +18,7 @@ import torch
 
 from engine.account import LEAST
 from engine.bandwidth import measure_once, usual_file
-from engine.config import AUTOMATIC, ROOM, WEIGHTS, Chosen, ModelSet, Preset, Sampling, Traits, Weights
+from engine.config import AUTOMATIC, ROOM, WEIGHTS, Chosen, ModelSet, Preset, Sampling, Source, Traits, Weights
 from engine.decoding.chain import describe
 from engine.decoding.planning.charting import Chart
 from engine.decoding.planning.course import Course
@@ -198,9 +198,7 @@ class Session:
         asked = context + 1 if max_tokens is None else len(prompt) + max_tokens
         self._loaded.runner.rewind(self._tape.shared(prompt))
         self._tape = Tape(prompt, self.tokenizer.ends, min(asked, context))
-        left = lambda: self._tape.limit - len(self._tape)  # noqa: E731 - tokens that it may still get
-        pilot = None if course is None else Pilot.of(course, self._behind(course), left, time.perf_counter)
-        chain = self._begin(preset, sampling, pilot)
+        chain, pilot = self._begin(preset, sampling, course)
         limited: Reason = "length" if asked <= context else "context"
         thoughts, watch = self.tokenizer.unified(written, opening), self._watch()
         parts = (self._tape, chain, self.tokenizer, stop)
@@ -216,9 +214,10 @@ class Session:
         yield from self._loaded.prepare(preset)
         return None
 
-    def _behind(self, course: Course) -> Callable[[Chain], int]:
-        """Return what tells how many tokens of the conversation models of a chain have not read yet."""
-        return lambda chain: len(self._tape) - self._loaded.runner.held(preset_of(course.whole, chain))
+    def _behind(self, course: Course) -> Callable[[Chain], Mapping[Source, int]]:
+        """Return what tells how many tokens of the conversation each level of a chain has to read, again or not."""
+        tape, left = self._tape, self._loaded.runner.left
+        return lambda chain: {each: len(tape) - held for each, held in left(preset_of(course.whole, chain)).items()}
 
     def _holding(self, preset: Preset, tokens: int) -> Preset:
         """Return ``preset`` with the levels alone that can hold a prompt of ``tokens``. Raises ContextFull."""
@@ -226,14 +225,15 @@ class Session:
             raise ContextFull(tokens + 1, context)
         return within(preset, tokens, self._loaded.runner.context)
 
-    def _begin(self, preset: Preset, sampling: Sampling, pilot: Pilot | None) -> Relay:
-        """Set ``preset``, or what the ``pilot`` begins with of it, to work on the tape."""
-        runner, tape = self._loaded.runner, self._tape
+    def _begin(self, preset: Preset, sampling: Sampling, course: Course | None) -> tuple[Relay, Pilot | None]:
+        """Set ``preset``, or what a pilot of ``course`` begins with of it, to work on the tape."""
+        runner, tape, pilot = self._loaded.runner, self._tape, None
         keyed = sampling if sampling.seed is not None else replace(sampling, seed=secrets.randbits(63))
-        chains = (preset,) if pilot is None else pilot.presets
+        chains = (preset,) if course is None else course.presets
         runner.begin(tape, keyed, *chains)  # whichever preset goes on, its tokens follow from the same key
-        first = None if pilot is None else pilot.preset
-        return Relay(preset, runner.context, runner.ready, runner.chains, tape, first)
+        if course is not None:  # now that it is known what can be read without running anything again
+            pilot = Pilot.of(course, self._behind(course), lambda: tape.limit - len(tape), time.perf_counter)
+        return Relay(preset, runner.context, runner.ready, runner.chains, tape, pilot.preset if pilot else None), pilot
 
     def _run(self, reply: Reply) -> Iterator[Event]:
         """Run ``reply`` until it ends or is dropped; wherever that is, the caches are left true to the tape."""

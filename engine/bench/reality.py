@@ -90,7 +90,8 @@ class Reality:
         """Let ``planner`` know what some rounds of ``chain`` take, and reading for it."""
         tape = list(TEXT * LONGER[self.recorded])
         for source in readers_of(chain):
-            planner.beliefs.costs.read([source], 1 if self.recorded else len(tape), self._reads(source, len(tape)))
+            reads = {source: 1 if self.recorded else len(tape)}
+            planner.beliefs.costs.read(reads, self._reads(source, len(tape)))
         for _ in range(RECORDED if self.recorded else ROUNDS):
             round_ = Making(self, levels, planner.beliefs, chain, tape).round(0)
             planner.beliefs.learn(replace(round_, tokens=()), levels, chain)
@@ -107,8 +108,8 @@ class Reality:
         tape = [self.text(at) for at in range(prompt)]
         read = dict.fromkeys(self.costs, 0)
 
-        def behind(chain: Chain) -> int:
-            return len(tape) - min(read[source] for source in chain.sources if source.passes)
+        def behind(chain: Chain) -> dict[Source, int]:
+            return {source: len(tape) - read[source] for source in (*readers_of(chain), TOP)}
 
         thinking = count()  # which takes a little at every look at the clock
 

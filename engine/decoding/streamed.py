@@ -72,6 +72,16 @@ class StreamedRunner(EagerRunner):
             return super().held(preset)
         return min(super().held(PRESETS["plain"]), self.recorded.held(lower))
 
+    def left(self, preset: Preset) -> Mapping[Source, int]:
+        """See EagerRunner."""
+        lower = self._lowered(preset)
+        if lower is None:
+            self._need_trunks(preset)
+            return super().left(preset)
+        named: dict[Source, Source] = {Model(TARGET): Model(self._largest), Head(): InnerHead(self._largest)}
+        below = {named.get(each, each): tokens for each, tokens in self.recorded.left(lower).items()}
+        return {**below, **super().left(PRESETS["plain"])}
+
     def context(self, role: Role) -> int:
         """Return the most tokens the model of ``role`` may hold."""
         return min(self.room, self._parts[role][0].context)

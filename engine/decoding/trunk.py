@@ -12,6 +12,8 @@ from engine.model import Cache, Transformer
 from engine.model.decode import boundaries
 from engine.model.wide import Wide
 
+LEAST = 16  # positions that a tap has room for at once
+
 
 class Tap:
     """The states that leave the first ``depth`` layers, position by position, until the reader lets go of them.
@@ -23,35 +25,39 @@ class Tap:
     def __init__(self, depth: int, start: int, nothing: Tensor, reader: object = None) -> None:
         """``start``: the first position to come; ``nothing``: states of no position, [0, width]; ``reader``: whose."""
         self.depth, self.start, self.stop, self.reader = depth, start, start, reader
-        self._parts = [nothing]  # joined when they are asked for: a reader may be away for long
+        self._rows, self._first = nothing, start  # from that position on, with room behind the last
 
     def states(self, start: int, stop: int) -> Tensor:
-        """Return the states [stop - start, width] of positions start..stop-1; RuntimeError if they are gone."""
+        """Return the states [stop - start, width] of positions start..stop-1; RuntimeError if they are gone.
+
+        They are those kept here: what is kept later, in place of some that went, takes their place.
+        """
         if start < self.start:
             raise RuntimeError(f"states of position {start} are gone; after {self.depth} layers: from {self.start} on")
-        return self._joined()[start - self.start : stop - self.start]
+        return self._rows[start - self._first : min(stop, self.stop) - self._first]
 
     def keep(self, states: Tensor) -> None:
         """Take in the states of the positions to come next."""
-        self._parts.append(states)
-        self.stop += len(states)
+        at, more = self.stop - self._first, len(states)
+        if at + more > len(self._rows):
+            waiting = self._rows[self.start - self._first : at]
+            self._rows = states.new_empty(max(2 * len(waiting), LEAST) + more, states.shape[1])
+            self._rows[: len(waiting)] = waiting
+            self._first, at = self.start, len(waiting)
+        self._rows[at : at + more] = states
+        self.stop += more
 
     def release(self, upto: int) -> None:
         """Let go of the positions before ``upto``."""
-        upto = min(upto, self.stop)
-        if upto > self.start:
-            self._parts, self.start = [self._joined()[upto - self.start :]], upto
+        self.start = max(min(upto, self.stop), self.start)
+        if self.start == self.stop:
+            self._first = self.start
 
     def rewind(self, length: int) -> None:
         """Forget the positions from ``length`` on."""
         if length < self.stop:
-            self._parts = [self._joined()[: max(length - self.start, 0)]]
             self.start, self.stop = min(self.start, length), length
-
-    def _joined(self) -> Tensor:
-        if len(self._parts) > 1:
-            self._parts = [torch.cat(self._parts)]
-        return self._parts[0]
+            self._first = min(self._first, length)
 
 
 def drained(taps: Sequence[Tap], start: int) -> Tensor:
@@ -105,14 +111,25 @@ class Trunk:
         """
         if not 0 < depth <= self.model.layers:
             raise ValueError(f"no state leaves the first {depth} of {self.model.layers} layers")
-        own = [tap for tap in self._taps if tap.depth == depth and tap.reader is reader is not None]
+        own = self._tapped(depth, reader)
         if own and own[0].start <= start:
             return own[0]
         self.rewind(start)
-        span = next(i for i, span in enumerate(self.spans) if depth <= span.stop)
-        tap = Tap(depth, self._seen[span], self._nothing, reader)
+        tap = Tap(depth, self._seen[self._span_through(depth)], self._nothing, reader)
         self._taps = sorted([*(each for each in self._taps if each not in own), tap], key=lambda each: each.depth)
         return tap
+
+    def again(self, depth: int, start: int, reader: object) -> int:
+        """Return how many tokens ``tap`` would have to run again."""
+        if any(tap.start <= start for tap in self._tapped(depth, reader)):
+            return 0
+        return max(self._seen[self._span_through(depth)] - start, 0)
+
+    def _tapped(self, depth: int, reader: object) -> list[Tap]:
+        return [tap for tap in self._taps if tap.depth == depth and tap.reader is reader is not None]
+
+    def _span_through(self, depth: int) -> int:
+        return next(i for i, span in enumerate(self.spans) if depth <= span.stop)
 
     def close_taps(self, but: Collection[object] = ()) -> None:
         """Keep states for nobody but the readers ``but``."""

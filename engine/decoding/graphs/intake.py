@@ -54,6 +54,13 @@ class Intake(ABC):
             self._recorded = recorder.record(lambda: self.work(board, rings))
             self._recorded()  # the first replay takes it to the device
 
+    @property
+    def again(self) -> int:
+        """How many tokens the target has to run again before this can take in what it has missed."""
+        held = self.own.held
+        recalled = all(self.stack.recalls(depth, held) for depth in self.depths)
+        return 0 if recalled else max(self.stack.held - held, 0)
+
     def open(self) -> None:
         """Get ready for what a prompt or a reply leaves: by taps, unless rings have all that is missing."""
         if not self._reaches(self.stack.held):

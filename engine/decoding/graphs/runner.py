@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 
 from engine.account import GPU
-from engine.config import PRESETS, Preset, Role, Sampling
+from engine.config import PRESETS, Model, Preset, Role, Sampling, Source
 from engine.decoding.chain import asked
 from engine.decoding.frequent import FrequentTokens
 from engine.decoding.graphs.capture import free_dropped
@@ -18,11 +18,12 @@ from engine.decoding.graphs.intake import Intake
 from engine.decoding.graphs.level import Level
 from engine.decoding.graphs.levels import Ground, levels_of, rings_of
 from engine.decoding.graphs.stack import Stack
-from engine.decoding.sources import NotRecorded, Own, parts
+from engine.decoding.sources import NotRecorded, Own, making, parts
 from engine.decoding.tape import Tape
 from engine.model import Transformer
 from engine.model.decode import TOKENS, refusal
 
+LITTLE = 2 * TOKENS  # of a text, that are run again so that who is not at work can go along
 KEPT = 4  # chains whose recordings are kept: the last ones used, plain decoding among them
 
 
@@ -57,6 +58,20 @@ class GraphRunner:
         """Return how many tokens of the conversation every model of ``preset`` still holds."""
         own = [each.held for each in parts(preset, self._own)]
         return min([*(self._stacks[role].held for role in preset.whole), *own])
+
+    def left(self, preset: Preset) -> Mapping[Source, int]:
+        """Return how many tokens each level of ``preset`` that reads holds, and the models they read.
+
+        That is when all can go on: where states are gone that one needs, its model has to run them again.
+        """
+        found: dict[Source, int] = {Model(role): self._stacks[role].held for role in preset.whole}
+        for source in (stage.source for stage in preset.stages):
+            if source.own in self._own:
+                part, model = making(source).part(self._own[source.own]), Model(source.of)
+                found[source], intake = part.held, self._intakes.get(part)
+                if intake and intake.again:
+                    found[model] = min(found.get(model, part.held), part.held)
+        return found
 
     def context(self, role: Role) -> int:
         """Return the most tokens the model of ``role`` may hold."""
@@ -141,16 +156,21 @@ class GraphRunner:
     def chains(self, preset: Preset) -> tuple[GraphChain, PlainStep]:
         """Return ``preset`` at work on the reply that was begun, and plain decoding over the same caches.
 
-        What reads taps in chains that the reply may turn to goes along, so that it never falls far behind.
+        What reads taps in chains that the reply may turn to goes along, so that it never falls far behind; but for
+        what has fallen behind already, for which the target would have to run much again. That waits for its chain.
         """
         chain = self._chain(preset)
         self._device.turn()
         chain.narrow(preset)
         plain = self._chains[PRESETS["plain"]]
         plain.beside = []  # who went along with it in an earlier reply may be no part of this one
-        chain.beside = [intake for intake in self._kept if intake not in chain.intakes]
-        for intake in (*chain.intakes, *chain.beside):
+        for intake in chain.intakes:
             intake.open()
+        chain.beside = []
+        for intake in self._kept:
+            if intake not in chain.intakes and intake.again <= LITTLE:
+                intake.open()
+                chain.beside.append(intake)
         return chain, PlainStep(chain, plain)
 
     def open(self, preset: Preset, tape: Tape, sampling: Sampling) -> GraphChain:

@@ -7,7 +7,7 @@ are compared by what stays.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -68,11 +68,11 @@ class Costs:
         entry[1] = min(entry[1] + 1, HEAVIEST)
         entry[0] += over / entry[1]
 
-    def read(self, sources: Sequence[Source], tokens: int, seconds: float) -> None:
-        """Learn how long ``sources`` together took to read ``tokens`` of a text, which tells nothing of the tempo."""
-        thought = sum(map(self.reading, sources))
-        for source in sources if seconds > 0 else ():
-            took = log(self.reading(source) * seconds / (thought * tokens)) - self.tempo
+    def read(self, tokens: Mapping[Source, int], seconds: float) -> None:
+        """Learn how long sources took together to read so many ``tokens`` each, which tells nothing of the tempo."""
+        thought = sum(count * self.reading(source) for source, count in tokens.items())
+        for source in tokens if seconds > 0 else ():
+            took = log(self.reading(source) * seconds / thought) - self.tempo
             entry = self.known.setdefault((source, None, "read"), {}).setdefault(1, [took, FIRST - 1])
             entry[1] = min(entry[1] + 1, TEXTS)
             entry[0] += (took - entry[0]) / max(entry[1], 1.0)
@@ -86,7 +86,7 @@ class Costs:
 
     def timed(self, source: Source) -> bool:
         """Tell whether any pass of ``source`` was ever timed."""
-        return any(who == source for who, _, _ in self.known)
+        return any(who == source and kind != "read" for who, _, kind in self.known)
 
     def judging(self, judge: Source, below: Source | None) -> Cost:
         """Return the seconds of passes of ``judge`` over what ``below`` proposed, by their positions."""
@@ -107,7 +107,8 @@ class Costs:
 
     def _reckoned(self, source: Source) -> float:
         """Return the seconds of a pass over one position that was never timed."""
-        table = self._table((self.target, None, "judge"), *(key for key in self.known if key[0] == self.target))
+        judged = (key for key in self.known if key[::2] == (self.target, "judge"))
+        table = self._table((self.target, None, "judge"), *judged)
         unit = _along(table, self.wider)(1) if table else exp(self.tempo)
         depth = getattr(source, "depth", None)
         share = SHARES.get(source.kind, 1.0) if depth is None else depth + 0.1

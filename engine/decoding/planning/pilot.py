@@ -7,8 +7,8 @@ pay if it agreed as often as can be hoped; all such trials together may cost a s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from engine.config import Lookup, Preset, Source
 from engine.decoding.planning.beliefs import View
@@ -27,6 +27,7 @@ DWELL = 6  # rounds between two trials, and between two changes of mind
 WARM = 3  # rounds before anything is tried, where nothing is known of the target
 NEARLY = 16  # tokens that a model reads on the way
 THINKING, STUDY = 0.01, 3.0  # of the time, beside so many rounds at first
+Behind = Callable[[Chain], Mapping[Source, int]]
 
 
 @dataclass(slots=True)
@@ -45,16 +46,16 @@ class Pilot:
     """Plans one reply, which begins with ``chain``.
 
     ``chains``: those it may run, plain decoding among them. ``whole``: all levels, of which its rounds speak.
-    ``free``: windows may change at any time, which recordings do not allow. ``behind``: how many tokens the levels of a
-    chain have not read yet; ``left``: how many the reply may still get. ``clock``: seconds, by which thinking is kept
-    short.
+    ``free``: windows may change at any time, which recordings do not allow. ``behind``: how many tokens each level of a
+    chain has yet to read, the target among them: again, where another needs what is gone; ``left``: how many the reply
+    may still get. ``clock``: seconds, by which thinking is kept short.
     """
 
     planner: Planner
     whole: Preset
     chains: Sequence[Chain]
     free: bool
-    behind: Callable[[Chain], int]
+    behind: Behind
     left: Callable[[], int]
     clock: Callable[[], float]
     chain: Chain
@@ -64,20 +65,23 @@ class Pilot:
     _tokens: int = 0  # of this reply
     _prompt: int = 0  # tokens that had to be read for it
     _left: float | None = None  # when it was turned to another chain
-    _unread: int = 0  # tokens that this one had to read then
+    _unread: Mapping[Source, int] = field(default_factory=dict)  # what this one had to read then, see _reading
 
     @classmethod
-    def of(
-        cls, course: Course, behind: Callable[[Chain], int], left: Callable[[], int], clock: Callable[[], float]
-    ) -> Pilot:
+    def of(cls, course: Course, behind: Behind, left: Callable[[], int], clock: Callable[[], float]) -> Pilot:
         """Begin to plan a reply on ``course``."""
         planner = course.planner
         planner.begin()
         plain = next(chain for chain in course.chains if not chain.guessers)
         found = cls(planner, course.whole, course.chains, not course.recorded, behind, left, clock, plain)
-        found._prompt = behind(plain)
+        found._prompt = sum(behind(plain).values())
         found.chain = min(course.chains, key=found._promise)
+        found._unread = found._reading(found.chain)
         return found
+
+    def read(self, seconds: float) -> None:
+        """Learn how long it took to read the prompt."""
+        self.planner.beliefs.costs.read(self._unread, seconds)
 
     def _promise(self, chain: Chain) -> float:
         """Return what a token is thought to take with ``chain`` from now on, what it has yet to read included.
@@ -134,10 +138,9 @@ class Pilot:
 
     def _turned(self, seconds: float) -> None:
         """Learn what a turn took, which is paid for like a trial: most are part of one."""
-        planner, readers = self.planner, readers_of(self.chain)
+        planner = self.planner
         if self._unread:
-            reading = max(seconds - planner.turning, 0.0)
-            planner.beliefs.costs.read(readers, self._unread if self.free else 1, reading)
+            planner.beliefs.costs.read(self._unread, max(seconds - planner.turning, 0.0))
         else:
             planner.turning = planner.turning + (seconds - planner.turning) / 3 if planner.turning else seconds
         self._pay(seconds)
@@ -234,15 +237,17 @@ class Pilot:
         return TRIAL * max(worth.seconds - now * worth.tokens, 0.0) + turns
 
     def _catching_up(self, chain: Chain) -> float:
-        """Return the seconds it takes until the levels of ``chain`` have read what was written without them."""
-        unread, costs = self._reading(chain), self.planner.beliefs.costs
-        each = sum(map(costs.reading, readers_of(chain)))
-        return each * (unread if self.free else 1) if unread else 0.0  # a GPU takes as long for few tokens as for many
+        """Return the seconds it takes until the levels of ``chain`` have read what they have not, or not kept."""
+        costs = self.planner.beliefs.costs
+        return sum(tokens * costs.reading(source) for source, tokens in self._reading(chain).items())
 
-    def _reading(self, chain: Chain) -> int:
-        """Return how many tokens the levels of ``chain`` have to read first; few are read on the way."""
-        behind = self.behind(chain) if readers_of(chain) else 0
-        return behind if behind >= NEARLY else 0
+    def _reading(self, chain: Chain) -> dict[Source, int]:
+        """Return how many tokens each level of ``chain`` has to read first; few are read on the way.
+
+        Where passes are recorded what is read below the target counts as one: a GPU takes as long for few as for many.
+        """
+        behind = {source: tokens for source, tokens in self.behind(chain).items() if tokens >= NEARLY}
+        return {source: tokens if self.free or source == self.levels[-1] else 1 for source, tokens in behind.items()}
 
     @property
     def _ahead(self) -> float:

@@ -109,7 +109,7 @@ def _timed(chain: Chain, course: Course, relay: Relay, tape: Tape, unread: Seque
     for round_ in rounds:
         planner.beliefs.learn(round_, levels, chain)
     reading = max(turn - rounds[-1].seconds, launched)  # a GPU reads while the round is on its way
-    planner.beliefs.costs.read(unread, 1 if course.recorded else length, reading)
+    planner.beliefs.costs.read(dict.fromkeys(unread, 1 if course.recorded else length), reading)
 
 
 def _round(relay: Relay, tape: Tape) -> Round:

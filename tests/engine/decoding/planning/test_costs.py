@@ -35,11 +35,11 @@ def test_reading_is_shared_out_by_what_each_was_thought_to_take() -> None:
     costs = Costs(TOP, {TOP: 9e9, SMALL: 1e9}, WIDER)
     costs.observe(TOP, None, "judge", 1, 0.09)
     for _ in range(9):
-        costs.read([Head()], 100, 0.1)
-        costs.read([SMALL], 100, 0.3)
+        costs.read({Head(): 100}, 0.1)
+        costs.read({SMALL: 100}, 0.3)
     assert costs.reading(Head()) == pytest.approx(0.001)
     for _ in range(30):
-        costs.read([Head(), SMALL], 100, 0.8)
+        costs.read({Head(): 100, SMALL: 100}, 0.8)
     assert costs.reading(Head()) == pytest.approx(0.002, rel=0.05)
     assert costs.reading(SMALL) == pytest.approx(0.006, rel=0.05)
     assert costs.judging(TOP, None)(1) == pytest.approx(0.09)
