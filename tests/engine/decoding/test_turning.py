@@ -204,8 +204,8 @@ def test_a_stop_behind_a_turn_leaves_the_caches_true(
     draw, expected, text = random.Random(8), plain("drawn", 60), list(TEXT)
     while len(text) < len(TEXT) + 40:
         chains = [draw.choice(CHAINS), *CHAINS]
-        left = len(TEXT) + 60 - len(text)
-        run = Run(opened(how), WHOLE, chains, text, left, SETTINGS["drawn"], kept=len(text) - 1)
+        left, kept = len(TEXT) + 60 - len(text), len(text) - 1 if len(text) > len(TEXT) else 0
+        run = Run(opened(how), WHOLE, chains, text, left, SETTINGS["drawn"], kept=kept)
         for _ in range(2):
             run.round()
             run.turn(draw.choice(CHAINS))
