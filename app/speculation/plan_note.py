@@ -12,6 +12,7 @@ from engine.tally import Tally
 
 WHY = "The method chosen leaves it to the engine what guesses and what checks; it goes by what it measures here."
 CAME = "The speed that was expected from what was measured before, and the one that came."
+UNIT = "tokens/\u2060s"  # which no line ends within
 LINES = 6  # that the sentences about a chain mostly need, kept free from an answer's beginning on
 BEFORE = "The engine may choose anew in the middle of an answer; the words stay the same."
 
@@ -41,7 +42,7 @@ class PlanNote(QWidget):
         self.setVisible(plan is not None or _to_come(tally))
         said = ("", "", "", "") if plan is None else (plan.chain, plan.reason, plan.came, plan.before)
         for line, text in zip((self.chain, self.reason, self.came, self.before), said, strict=True):
-            line.setText(text)
+            line.setText(text.replace("tokens/s", UNIT))
             line.setVisible(bool(text))
         self.setAccessibleName("" if plan is None else f"Why this chain: {plan}")
 

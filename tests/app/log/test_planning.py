@@ -113,6 +113,7 @@ def test_it_is_seen_in_a_small_window_and_moves_nothing(qtbot: QtBot) -> None:
     qtbot.wait(20)
     assert [card.pos().y() for card in panel.cards] == first
     came = panel.plan.came
+    assert "tokens/\u2060s" in came.text(), "or a line may end behind the stroke"
     assert came.mapTo(panel, came.rect().bottomLeft()).y() < panel.viewport().height()
 
 
