@@ -36,7 +36,7 @@ def verdict(paper: Paper, rows: Mapping[str, Ratio | None], over: str, own: Maki
     if paper.claims and not paper.goal and middle < STACKED:
         return (
             f"{told} A level in the middle runs {middle:.2f} times a round and nothing is guessed in "
-            f"{own.unaided:.0%} of them: it chose shorter chains, so this says what {over} costs here and confirms "
+            f"{own.unaided:.0%} of them: it chose shorter chains, so this compares no hierarchy and confirms "
             "nothing that was published."
         )
     return " ".join([told, *(_judged(claim, paper.mark, overall, known) for claim in paper.claims)])
