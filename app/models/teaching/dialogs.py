@@ -143,6 +143,7 @@ class TeachingDialogs(QObject):
             return
         if self.page.choosing.anew:
             begin_anew(order)
+            self.teaching.progress = None  # nor is what was seen of it gone on with
         self._start(order)
 
     def _start(self, order: Order) -> None:

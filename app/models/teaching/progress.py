@@ -104,9 +104,10 @@ class Progress:
         phase: Phase = "writing" if news.doing == "writing" else "learning"
         if self.phase == "stopping":
             phase = "stopping"
-        looks = self.looks
+        minutes = news.done * self.order.minutes
+        looks = tuple(look for look in self.looks if look.minutes <= minutes)  # killed, it goes on a little before
         known = looks[-1].agreement if looks else ()
         if news.agreement and news.agreement != known:
-            looks = (*looks, Look(news.done * self.order.minutes, news.agreement, news.worth or 1.0))
+            looks = (*looks, Look(minutes, news.agreement, news.worth or 1.0))
         pace = news.pace or self.pace
         return replace(self, phase=phase, said="", done=news.done, tokens=news.tokens, pace=pace, looks=looks)

@@ -83,7 +83,7 @@ class Teaching(QObject):
             return
         self._number += 1
         number = self._number
-        self.progress = Progress(order, yields=self._yields)
+        self.progress = self._begun(order)
         try:
             self._teacher = self._start(order.words, partial(self._pass, number), partial(self._bury, number))
         except OSError as error:
@@ -94,6 +94,13 @@ class Teaching(QObject):
             return
         self._steer()
         self._show(self.progress)
+
+    def _begun(self, order: Order) -> Progress:
+        """Return how the course of ``order`` stands at first: where it was left, if it is the one of before."""
+        before, anew = self.progress, Progress(order, yields=self._yields)
+        if before is None or before.order != order or before.phase not in {"stopped", "failed"}:
+            return anew
+        return replace(anew, done=before.done, tokens=before.tokens, looks=before.looks)
 
     def pause(self) -> None:
         """Have it wait until ``go_on``."""

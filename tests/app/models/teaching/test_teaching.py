@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,23 @@ def test_what_it_tells_is_shown(course: Course) -> None:
     assert wording.figures(course.progress).endswith("\nIt has 3 layers instead of 5.")
     course.hear(Said("trying: new"))
     assert wording.state(course.progress) == "Trying it out: answers with the new drafter"
+
+
+def test_what_was_seen_of_a_course_is_seen_when_it_goes_on(course: Course) -> None:
+    """Gone on with, a course of hours showed a dash and an empty picture until it was looked at again."""
+    looked = [News("learning", done, 1200, 300.0, 1.5, (done,), 1.0 + done) for done in (0.4, 0.5)]
+    course.hear(*looked)
+    course.lose("killed")
+    course.teaching.begin(ORDER)
+    assert wording.state(course.progress) == "Getting ready"
+    assert wording.worth(course.progress) == "1.5×"
+    assert course.progress.done == 0.5
+    course.hear(News("learning", 0.45, 1200, 300.0))
+    assert [look.worth for look in course.progress.looks] == [1.4], "it was killed behind the last one"
+    course.lose("killed")
+    course.teaching.begin(replace(ORDER, minutes=60))
+    assert not course.progress.looks
+    assert course.progress.done == 0
 
 
 def test_it_waits_while_an_answer_is_written_and_as_long_as_a_person_likes(course: Course) -> None:
