@@ -227,6 +227,7 @@ def _kept(tried: Tried, models: ModelSet, kind: Kind, made: Path, out: Path | No
     if out is not None:
         return False, f"It lies in {out}."
     if not tried.keeps:
-        return False, f"It is not faster, so nothing was changed. It lies in {made}; more time would teach it more."
+        why = "It is not clearly faster, so nothing was changed."
+        return False, f"{why} It lies in {made}; more time would teach it more."
     keep(models.target, kind.role, made)
     return True, f"{models.name} has it now, as the method {kind.preset.title}."

@@ -42,8 +42,9 @@ class Tried:
 
     @property
     def keeps(self) -> bool:
-        """Tell whether the new one is the fastest of all."""
-        return all(self.gain(over)[0] > 1 for over in self.paces if over != "new")
+        """Tell whether the new one is faster than all others by more than a standard error: chance replaces none."""
+        gains = [self.gain(over) for over in self.paces if over != "new"]
+        return all(gain - give / 2 > 1 for gain, give in gains)
 
     def measured(self, where: str) -> dict[str, Any]:
         """Return for a card what was found on the device called ``where``: tokens a second, and gains with their error.

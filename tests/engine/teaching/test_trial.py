@@ -12,7 +12,7 @@ from engine.events import Event, Finished, Prefill
 from engine.session import Session
 from engine.teaching.protocol import Held, Told
 from engine.teaching.steering import Steering, Stopping
-from engine.teaching.trial import pace
+from engine.teaching.trial import Tried, pace
 
 DONE = Finished("", 8, 2.0, 4.0, "length", 0.1, None)
 
@@ -60,6 +60,15 @@ def test_an_answer_that_was_disturbed_is_given_again() -> None:
     session = answered(between, hear)
     assert session.begun == 2
     assert told == [Held(waits=True), Held(waits=False)]
+
+
+def test_what_there_was_is_not_replaced_by_chance() -> None:
+    """A head two steps beside the one before was 1.01 ± 0.06 times as fast, and was kept."""
+    plain, old = (50.0, 50.0, 50.0), (56.0, 57.0, 58.0)
+    assert Tried({"plain": plain, "new": (55.0, 56.0, 58.0)}).keeps
+    assert not Tried({"plain": plain, "new": (49.0, 49.5, 50.0)}).keeps
+    assert not Tried({"plain": plain, "old": old, "new": (59.0, 57.0, 56.5)}).keeps
+    assert Tried({"plain": plain, "old": old, "new": (60.0, 61.0, 63.0)}).keeps
 
 
 def test_a_trial_leaves_off() -> None:
