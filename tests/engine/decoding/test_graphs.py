@@ -6,7 +6,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from itertools import groupby, islice
+from itertools import groupby, islice, product
 from types import SimpleNamespace
 from typing import Any
 
@@ -201,18 +201,19 @@ def test_dropping_a_reply_leaves_the_next_one_true(session: Open, preset: str) -
         assert ids(ask(running, PRESETS[preset])) == expected
 
 
-@pytest.mark.parametrize("few", [0, 24, 1000])
-def test_prompts_are_read_alike_however_long(session: Open, monkeypatch: pytest.MonkeyPatch, few: int) -> None:
+def test_prompts_are_read_alike_however_long(session: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     """A prompt's end read at the wrong place, or a part that neither dense nor recorded passes have read."""
-    monkeypatch.setattr(stack, "FEW", few)
     story = [*QUESTION, ("assistant", "the fox " * 12), ("user", "And then?"), ("assistant", "dog " * 9), *QUESTION]
-    for preset in (PRESETS["hispec"], PRESETS["hsd"]):
+
+    def written(how: str, preset: str, turns: int) -> tuple[int, ...]:
+        events = session(how).reply(story[:turns], preset=PRESETS[preset], sampling=GREEDY, max_tokens=12)
+        return ids(list(events))
+
+    expected = {turns: written("eager", "plain", turns) for turns in (1, 3, 5)}
+    for few, preset in product((0, 24, 1000), ("hispec", "hsd")):
+        monkeypatch.setattr(stack, "FEW", few)
         for turns in (1, 3, 5, 3):  # longer, then cut back
-            got, expected = (
-                ids(list(session(how).reply(story[:turns], preset=preset, sampling=GREEDY, max_tokens=12)))
-                for how in ("graphs", "eager")
-            )
-            assert got == expected
+            assert written("graphs", preset, turns) == expected[turns], (few, preset, turns)
 
 
 def test_another_preset_goes_on_with_the_conversation(family: ModelSet) -> None:
@@ -302,13 +303,16 @@ def test_taps_keep_a_prompt_however_it_is_read(family: ModelSet, monkeypatch: py
         assert {tap.stop for tap in taps} == {taken + 20}
 
 
-@pytest.mark.parametrize("preset", ["draft", "lookup", "hispec", "hsd"])
-def test_sampled_replies_equal_plain_decoding(session: Open, preset: str) -> None:
-    """Draws and verdicts that meet wrong rows or positions; what is drawn on a CPU operation by operation, too."""
-    for sampling in (
+@pytest.mark.parametrize(
+    "sampling",
+    [
         Sampling(temperature=0.7, seed=1),
         Sampling(temperature=1.5, top_k=30, top_p=1, min_p=0.02, repetition_penalty=1.2, seed=2),
-    ):
-        expected = ids(ask(session("eager"), PRESETS["plain"], sampling))
-        assert ids(ask(session("graphs"), PRESETS["plain"], sampling)) == expected
-        assert ids(ask(session("graphs"), unplanned(PRESETS[preset]), sampling)) == expected
+    ],
+    ids=["usual", "all"],
+)
+def test_sampled_replies_equal_plain_decoding(session: Open, sampling: Sampling) -> None:
+    """Draws and verdicts that meet wrong rows or positions; what is drawn on a CPU operation by operation, too."""
+    expected = ids(ask(session("eager"), PRESETS["plain"], sampling))
+    for preset in ("plain", "draft", "lookup", "hispec", "hsd"):
+        assert ids(ask(session("graphs"), unplanned(PRESETS[preset]), sampling)) == expected, preset
