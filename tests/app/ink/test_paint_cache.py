@@ -220,7 +220,7 @@ def test_marks_stay_whole_wherever_a_picture_ends(qtbot: QtBot, make: Make, size
     font.setPixelSize(size)
     view.setFont(font)
     _shown(qtbot, view)
-    grow(0, 60)
+    grow(0, 30)
     whole = _picture(view)
     for y in range(8, 130):
         view._cache.cut(y)
