@@ -11,13 +11,15 @@ from itertools import product
 from typing import Any
 
 from engine.bench.load import Load
+from engine.bench.papers.figures import WITHHELD, Ratio
 from engine.bench.papers.questions import Question
+from engine.bench.report import error_of_ratio, pace
 from engine.config import PRESETS, Exit, Preset, Sampling
 from engine.decoding.planning.gathering import bottoms_of, gathered, preset_of
 from engine.decoding.planning.reasons import chain_in_words
 from engine.decoding.planning.search import MOST, Chain
 from engine.decoding.sources.exit import exits_of
-from engine.events import Finished, Planned
+from engine.events import FEWEST, WIDEST, Finished, Planned
 from engine.session import Session
 
 WINDOWS: Mapping[str, tuple[int, ...]] = {"all": (1, 2, 4, 7), "few": (2,)}  # of the fixed chains
@@ -54,6 +56,16 @@ class AutoReport:
         seconds = sum(one.seconds for one in found)
         return sum(one.tokens for one in found) / seconds if seconds else 0.0
 
+    def ratio(self, name: str, other: str, category: str | None = None, start: int = 0) -> Ratio | None:
+        """Return how many times as fast as ``other`` a chain answered the same questions; None: withheld."""
+        pairs = zip(self.answers[name][start:], self.answers[other][start:], strict=True)
+        counted = [(a, b) for a, b in pairs if category in (None, a.category) and min(a.tokens, b.tokens)]
+        turns, others = ([(pair[at].tokens, pair[at].seconds) for pair in counted] for at in (0, 1))
+        if len(turns) < 2 or min(sum(tokens for tokens, _ in each) for each in (turns, others)) < FEWEST:
+            return None
+        found = Ratio(pace(turns) / pace(others), error_of_ratio(turns, others))
+        return found if found.error <= WIDEST * found.value else None
+
     @property
     def fixed(self) -> list[str]:
         """The fixed chains, the fastest first."""
@@ -67,24 +79,26 @@ class AutoReport:
     def table(self) -> str:
         """Return the figures as text."""
         late = min(FRESH, len(self.answers[AUTO]) - 1)
-        lines = [self.title, "", f"{'chain':<52}{'tokens/s':>9}{'of plain':>10}"]
-        plain = self.pace(PLAIN)
-        lines += [f"{name:<52}{self.pace(name):>9.1f}{self.pace(name) / plain:>9.2f}x" for name in self.fixed]
-        for what, start in (("Auto, from the first reply on", 0), (f"Auto, from reply {late + 1} on", late)):
-            plain, best = self.pace(PLAIN, None, start), self.pace(self.fixed[0], None, start)
-            auto = self.pace(AUTO, None, start)
-            lines.append(f"{what:<52}{auto:>9.1f}{auto / plain:>9.2f}x{auto / best:>8.2f} of the best fixed chain")
+        lines = [self.title, "", f"{'chain':<52}{'tokens/s':>9}{'of plain':>15}{'of the best fixed chain':>26}"]
+        lines += [self._line(name, name) for name in self.fixed]
+        lines.append(self._line("Auto, from the first reply on", AUTO, best=self.fixed[0]))
+        lines.append(self._line(f"Auto, from reply {late + 1} on", AUTO, late, best=self.fixed[0]))
         if KEPT in self.answers:
-            plain, best, auto = self.pace(PLAIN), self.pace(self.fixed[0]), self.pace(KEPT)
-            lines.append(f"{KEPT:<52}{auto:>9.1f}{auto / plain:>9.2f}x{auto / best:>8.2f} of the best fixed chain")
-        lines += ["", f"{'category':<24}{'plain':>8}{'auto':>8}{'of plain':>10}{'of the best there':>20}"]
+            lines.append(self._line(KEPT, KEPT, best=self.fixed[0]))
+        lines += ["", f"{'category':<24}{'plain':>8}{'auto':>8}{'of plain':>15}{'of the best there':>20}"]
         for name in self.categories:
-            plain, auto = self.pace(PLAIN, name), self.pace(AUTO, name)
-            best = max(self.pace(each, name) for each in self.fixed)
-            lines.append(f"{name:<24}{plain:>8.1f}{auto:>8.1f}{auto / plain:>9.2f}x{auto / best:>20.2f}")
+            best = max(self.fixed, key=lambda each: self.pace(each, name))
+            plain, found = self.pace(PLAIN, name), _said(self.ratio(AUTO, PLAIN, name))
+            there = _said(self.ratio(AUTO, best, name))
+            lines.append(f"{name:<24}{plain:>8.1f}{self.pace(AUTO, name):>8.1f}{found:>15}{there:>20}")
         turns = ", ".join(map(str, self.changes))
-        lines += ["", f"Auto changed its chain so often, reply by reply: {turns}; at the end: {self.ended[-1]}."]
+        lines += ["", f"±: 19 times in 20, by the questions. {WITHHELD}."]
+        lines += [f"Auto changed its chain so often, reply by reply: {turns}; at the end: {self.ended[-1]}."]
         return "\n".join([*lines, f"Answers of auto that were not plain's: {self.strays}."])
+
+    def _line(self, what: str, name: str, start: int = 0, best: str | None = None) -> str:
+        ratios = _said(self.ratio(name, PLAIN, None, start)), best and _said(self.ratio(name, best, None, start))
+        return f"{what:<52}{self.pace(name, None, start):>9.1f}{ratios[0]:>15}{ratios[1] or '':>26}".rstrip()
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures as plain JSON values."""
@@ -97,6 +111,10 @@ class AutoReport:
             "changes": self.changes,
             "strays": self.strays,
         }
+
+
+def _said(ratio: Ratio | None) -> str:
+    return "-" if ratio is None else str(ratio)
 
 
 def compare_auto(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from engine.bench.auto import compare_auto, fixed_chains
+from engine.bench.auto import AutoReport, Timed, compare_auto, fixed_chains
 from engine.bench.load import Load
 from engine.bench.papers.questions import Question
 from engine.config import ModelSet, Sampling
@@ -28,6 +29,21 @@ def test_auto_beside_every_fixed_chain(family: ModelSet) -> None:
     assert {len(found) for found in report.answers.values()} == {2}
     assert json.loads(json.dumps(report.to_json()))["ended"] == report.ended
     assert "of the best fixed chain" in report.table()
+
+
+def test_a_figure_of_few_words_is_given_with_its_error_or_not_at_all() -> None:
+    """Guards: a goal said to be met or missed by two short answers, which scatter by more than it."""
+    plain = [Timed(category, 100, 1.0) for category in ("qa", "qa", "rag")]
+    auto = [replace(plain[0], seconds=0.9), replace(plain[1], seconds=1.1), replace(plain[2], seconds=0.5)]
+    report = AutoReport("x", {"Target": plain, "Auto": auto}, ["Lookup"], [0, 0, 0])
+    told = report.ratio("Auto", "Target", "qa")
+    assert told is not None
+    assert (told.value, told.error) == pytest.approx((1.0, 0.2), abs=0.01)
+    assert report.ratio("Auto", "Target", "rag") is None, "one answer tells nothing of the next"
+    report.answers["Auto"][1] = replace(plain[1], seconds=3.0)
+    assert report.ratio("Auto", "Target", "qa") is None, "it may be anything"
+    (line,) = (line for line in report.table().splitlines() if line.startswith("rag"))
+    assert line.split()[3:] == ["-", "-"]
 
 
 def test_no_two_chains_have_one_name() -> None:
