@@ -14,6 +14,7 @@ from engine.decoding.planning.value import Cost, Guess, Judge, worth
 from engine.events import Round, Token
 
 REST = 0.98  # of what rounds took beside their passes, that is remembered a round
+HELD_UP = 2.0  # times as long as usual that a round counts at most: another program took the machine meanwhile
 USUAL = 8.0  # rounds of a chain that outweigh what others take beside their passes
 PROVEN = 15.0  # rounds of a chain that outweigh the trust that it brings what is expected
 COPIED = 7  # tokens of a copy where something else guesses if there is none
@@ -58,8 +59,9 @@ class Beliefs:
             both[:] = REST * both[0] + len(round_.settled), REST * both[1] + self._expected[chain]
         spent = sum(made.seconds for made in round_.passes)
         if spent > 0:
+            took = min(round_.seconds, HELD_UP * self._besides(chain) * spent)
             both = self.beside.setdefault(chain.sources, [0.0, 0.0])
-            both[:] = REST * both[0] + round_.seconds, REST * both[1] + spent
+            both[:] = REST * both[0] + took, REST * both[1] + spent
 
     def _agree(self, number: int, level: int, tokens: Sequence[Token], levels: Sequence[Source], chain: Chain) -> None:
         """Count what pass ``number``, of that ``level``, kept of what it judged."""

@@ -7,7 +7,7 @@ are compared by what stays.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -130,7 +130,7 @@ class Costs:
         """Return the (positions, seconds) known of the first of ``keys`` of which any are."""
         for key in keys:
             if widths := self.known.get(key):
-                return [(n, exp(at + self.tempo)) for n, (at, _) in sorted(widths.items())]
+                return [(n, exp(at + self.tempo)) for n, at in _rising(widths)]
         return []
 
 
@@ -141,6 +141,22 @@ def sizes_of(models: ModelSet) -> dict[Source, float]:
         with suppress(UpdraftError, OSError):
             found[Model(role)] = float(read_architecture(models.models[role]).parameters)
     return found
+
+
+def _rising(widths: Mapping[int, Sequence[float]]) -> list[tuple[int, float]]:
+    """Return (positions, log seconds), where more take no less: what says otherwise is pooled, by passes seen.
+
+    Else a few plain steps that were held up make every window look cheap.
+    """
+    pools = list[tuple[float, float, list[int]]]()
+    for n, (at, weight) in sorted(widths.items()):
+        both = at, weight, [n]
+        while pools and pools[-1][0] > both[0]:
+            low, passes, lower = pools.pop()
+            total = passes + both[1] or 1.0
+            both = (low * passes + both[0] * both[1]) / total, total, [*lower, *both[2]]
+        pools.append(both)
+    return [(n, at) for at, _, pooled in pools for n in pooled]
 
 
 def _along(table: Iterable[tuple[int, float]], wider: float) -> Cost:
