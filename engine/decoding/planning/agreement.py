@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from math import sqrt
 from types import MappingProxyType
@@ -30,12 +30,13 @@ class Agreements:
 
     ``told``: what is said of drafters, each judged by the model it was made for. ``stopping``: levels that stop before
     their window is full, once they are unsure; ``lasting``: how often such went on, of how many times they could have,
-    by the tokens they had guessed.
+    by the tokens they had guessed; ``sure``: of the tokens behind which one went on [kept, seen].
     """
 
     counts: dict[Pair, list[list[float]]] = field(default_factory=dict)
     stopping: Set[Source] = frozenset()
     lasting: dict[Source, list[list[float]]] = field(default_factory=dict)
+    sure: dict[Source, list[float]] = field(default_factory=dict, compare=False)  # found out anew in each session
     told: Mapping[Source, tuple[float, ...]] = field(default_factory=dict)
 
     def learn(self, low: Source, high: Source, kept: int, *, fell: bool) -> None:
@@ -45,8 +46,11 @@ class Agreements:
             count = places[min(place, PLACES - 1)]
             count[:] = FADE * count[0] + (place < kept), FADE * count[1] + 1
 
-    def lasted(self, source: Source, tokens: int, window: int) -> None:
-        """Count that ``source`` guessed so many ``tokens`` of a ``window``."""
+    def lasted(self, source: Source, tokens: int, window: int, kept: int) -> None:
+        """Count that ``source`` guessed so many ``tokens`` of a ``window``, of which so many in a row were ``kept``."""
+        stood, seen = self.sure.get(source, (0.0, 0.0))
+        surely = min(kept, tokens - 1)
+        self.sure[source] = [FADE * stood + surely, FADE * seen + min(kept + 1, tokens - 1)]
         places = self.lasting.setdefault(source, [[0.0, 0.0] for _ in range(PLACES)])
         for place in range(1, min(tokens + 1, window, PLACES)):
             count = places[place]
@@ -56,12 +60,29 @@ class Agreements:
         """Return how likely ``source`` guesses how many tokens."""
         if source not in self.stopping:
             return {window: 1.0}
-        known, found, reached = self.lasting.get(source, [[0.0, 0.0]] * PLACES), dict[int, float](), 1.0
+        found, reached = dict[int, float](), 1.0
         for place in range(1, window):
-            went, could = known[min(place, PLACES - 1)]
-            on = (went + DOUBT * GOES_ON) / (could + DOUBT)
+            on = self._on(source, place)
             found[place], reached = reached * (1 - on), reached * on
         return found | {window: reached}
+
+    def apart(self, source: Source, shares: Sequence[float], tokens: int, window: int) -> tuple[float, ...]:
+        """Return how likely each of so many ``tokens`` is kept, where it stopped behind them: ``shares`` told apart.
+
+        It was sure of those behind which it went on, and unless the ``window`` was full unsure of the last: what goes
+        on guesses better than on average, so wider windows bring more than they would if all guesses were alike.
+        """
+        stood, seen = self.sure.get(source, (0.0, 0.0))
+        sure = min((stood + LIKE * SURE) / (seen + LIKE), SUREST)
+        last, on = shares[min(tokens, len(shares)) - 1], self._on(source, tokens)
+        if tokens < window:
+            last = max(0.01, min((last - on * sure) / (1 - on), SUREST))
+        return (*[sure] * (tokens - 1), last)
+
+    def _on(self, source: Source, place: int) -> float:
+        """Return how likely ``source`` goes on behind so many tokens."""
+        went, could = self.lasting.get(source, [[0.0, 0.0]] * PLACES)[min(place, PLACES - 1)]
+        return (went + DOUBT * GOES_ON) / (could + DOUBT)
 
     def fade(self, share: float) -> None:
         """Let what is known count for only a ``share`` of what it did."""

@@ -72,7 +72,7 @@ class Beliefs:
         low = levels[judged[0].level] if judge == chain.judges[0] else _below(chain, judge)
         at = next((i for i, token in enumerate(judged) if token.rejected_by == level), None)
         if chain.guessers and low == chain.guessers[-1] and judge == chain.judges[0]:
-            self.agreements.lasted(low, len(judged), chain.windows[0])
+            self.agreements.lasted(low, len(judged), chain.windows[0], len(judged) if at is None else at)
         if low is not None and low.passes:
             self.agreements.learn(low, judge, len(judged) if at is None else at, fell=at is not None)
 
@@ -125,23 +125,27 @@ class View:
                 if n := worthwhile(copy.shares):
                     ways.append(Guess({n: 1.0}, _nothing, copy.shares, copy.chance))
                     rest -= copy.chance
-        return [*ways, replace(self._otherwise(guessers, window, judge), chance=rest)]
+        return [*ways, *(replace(way, chance=rest * way.chance) for way in self._otherwise(guessers, window, judge))]
 
     def copying(self, guessers: Sequence[Source], window: int, judge: Source) -> Callable[[Sequence[float]], int]:
         """Return what tells how many tokens are copied that hold so likely, by place; see Goodput and Turns."""
         most, cost = COPIED if len(guessers) > 1 else window, self.cost(judge, None)
         if not self.beliefs.picky:
             return lambda _: most
-        other = worth([self._otherwise(guessers, window, judge)], [Judge(cost)])
+        other = worth(self._otherwise(guessers, window, judge), [Judge(cost)])
         return lambda shares: paying(shares, most, cost, 1 / other.pace)
 
-    def _otherwise(self, guessers: Sequence[Source], window: int, judge: Source) -> Guess:
-        """Return how it is guessed where nothing is copied."""
+    def _otherwise(self, guessers: Sequence[Source], window: int, judge: Source) -> list[Guess]:
+        """Return in which ways it is guessed where nothing is copied: by their length, where that tells how sure."""
         *_, last = guessers
         if not last.passes:
-            return Guess({0: 1.0}, _nothing, ())
-        agreements, costs = self.beliefs.agreements, self.beliefs.costs
-        return Guess(agreements.lengths(last, window), costs.guessing(last), self.agreement(last, judge))
+            return [Guess({0: 1.0}, _nothing, ())]
+        agreements, seconds = self.beliefs.agreements, self.beliefs.costs.guessing(last)
+        shares, lengths = self.agreement(last, judge), agreements.lengths(last, window)
+        if last not in agreements.stopping:
+            return [Guess(lengths, seconds, shares)]
+        apart = ((n, chance, agreements.apart(last, shares, n, window)) for n, chance in lengths.items())
+        return [Guess({n: 1.0}, seconds, own, chance) for n, chance, own in apart]
 
     def cost(self, judge: Source, below: Source | None) -> Cost:
         """See World."""

@@ -18,10 +18,30 @@ def test_what_stops_early_is_not_paid_for_as_if_it_went_on() -> None:
     assert sum(known.lengths(HEAD, 3).values()) == pytest.approx(1)
     assert Agreements().lengths(HEAD, 3) == {3: 1.0}
     for tokens in (1, 1, 1, 2, 3) * 60:
-        known.lasted(HEAD, tokens, 3)
+        known.lasted(HEAD, tokens, 3, 0)
     assert known.lengths(HEAD, 3) == pytest.approx({1: 0.6, 2: 0.2, 3: 0.2}, abs=0.05)
     assert known.lengths(HEAD, 1) == {1: 1.0}
     assert known.shares(HEAD, TOP)[1] > known.shares(HEAD, TOP)[0], "it goes on where it is sure"
+
+
+def test_behind_a_token_it_was_sure_of_a_guess_is_better_than_on_average() -> None:
+    """Guards: a window of one kept for ever, since a second guess is thought to need a first no better than usual.
+
+    Three of four tokens stand behind which it went on, one of three where it stopped at once.
+    """
+    known = Agreements(stopping={HEAD})
+    for number in range(600):
+        tokens = 2 if number % 5 < 2 else 1
+        kept = tokens if number % 10 not in (2, 3, 4, 7, 1) else 0
+        known.lasted(HEAD, tokens, 2, kept)
+        known.learn(HEAD, TOP, kept, fell=kept < tokens)
+    shares = known.shares(HEAD, TOP)
+    first, second = known.apart(HEAD, shares, 2, 2)
+    (alone,) = known.apart(HEAD, shares, 1, 2)
+    went = known.lengths(HEAD, 2)[2]
+    assert first > shares[0] > alone
+    assert went * first + (1 - went) * alone == pytest.approx(shares[0], abs=0.02), "together they are what was counted"
+    assert second == shares[1]
 
 
 def test_chains_are_looked_for_as_seldom_as_pays(monkeypatch: pytest.MonkeyPatch) -> None:
