@@ -97,7 +97,7 @@ def _held(d: Dimensions, holding: Holding) -> Mapping[str, float]:
 
     ``copied``: those of the rows of its head that are copied, were all of them to be.
     """
-    kept, holding = dict(d.kept), holding.of(d.architecture)
+    kept, holding = dict(d.kept), holding.of(d.architecture, dict(d.kept))
     sums = dict.fromkeys(("linears", "vectors", "embedding", "head"), 0.0)
 
     def size(name: str, shape: tuple[int, ...]) -> float:

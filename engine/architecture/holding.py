@@ -32,17 +32,27 @@ class Holding:
     """How ``device`` holds the tensors of a model; ``weights``: how a CPU does, see engine.config.
 
     ``dense_head``: a GPU keeps heads in 16 bits; ``dense``: all matrices, which it reads as their files have them.
+    ``groups``: it multiplies by the model's groups, see ``of``; those of 8 bits are made 4, other matrices NF4.
     """
 
     device: Device = "cuda"
     weights: Weights = "exact"
     dense_head: bool = False
     dense: bool = False
+    groups: bool = False
 
-    def of(self, architecture: Architecture) -> Holding:
-        """Return how such a model is held: a CPU keeps it exactly where rows do not hold whole groups."""
+    def of(self, architecture: Architecture, kept: Mapping[str, Kept] | None = None) -> Holding:
+        """Return how such a model is held, whose files hold each matrix as ``kept`` says.
+
+        A CPU keeps it exactly where rows do not hold whole groups. A GPU leaves groups of 4 bits where all matrices of
+        the layers are groups, since those of one input are multiplied by as one.
+        """
         a = architecture
-        packs = X86 and not any(size % GROUP for size in (a.width, a.mlp, a.heads * a.head_dim))
+        columns = a.width, a.mlp, a.heads * a.head_dim
+        if self.device == "cuda":
+            whole = not any(size % (2 * GROUP) for size in columns)  # the kernel takes two at a time
+            return replace(self, groups=whole and _all_groups(a, kept or {}))
+        packs = X86 and not any(size % GROUP for size in columns)
         return self if packs else replace(self, weights="exact")
 
     def form(self, name: str, dimensions: int, kept: Kept) -> Form:
@@ -53,7 +63,9 @@ class Holding:
         outer = name in (TABLE, HEAD)
         if self.device == "cuda":
             dense = self.dense or dimensions == 1 or name == TABLE or (name == HEAD and self.dense_head)
-            return "bfloat16" if dense else "nf4"
+            if dense:
+                return "bfloat16"
+            return "4 bits" if self.groups and kept in (("4 bits",) if outer else ("4 bits", "8 bits")) else "nf4"
         if dimensions == 1 or self.weights == "exact":
             return "float32"
         if kept in ("4 bits", "8 bits"):
@@ -78,3 +90,10 @@ class Holding:
         take a sixth of the memory of an 8B at 4 bits.
         """
         return self.device == "cuda" and not shared
+
+
+def _all_groups(architecture: Architecture, kept: Mapping[str, Kept]) -> bool:
+    """Tell whether all matrices of the layers are in groups, and some of them at 4 bits."""
+    inner = (name for name, shape in architecture.tensors().items() if len(shape) == 2 and name not in (TABLE, HEAD))
+    forms = {kept.get(name) for name in inner}
+    return "4 bits" in forms and forms <= {"4 bits", "8 bits"}

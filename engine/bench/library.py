@@ -18,7 +18,7 @@ class LibraryNf4(Nf4):
 
     def __call__(self, x: Tensor) -> Tensor:
         """Map [n, K] to [n, N] in x's dtype."""
-        return by_bitsandbytes(x, self.packed, self.shape, self.absmax, self.blocksize, self.bias)
+        return by_bitsandbytes(x, self.packed, self.shape, self.scales, self.blocksize, self.bias)
 
 
 def by_library(model: Transformer) -> Transformer:

@@ -15,7 +15,7 @@ from engine.bench.report import WIDTHS, PassCost
 from engine.decoding.graphs.capture import Recorder
 from engine.model import Transformer
 from engine.model.decode import decode, logits
-from engine.model.linear import Blocked, Dense, Linear, Nf4, Stacked
+from engine.model.linear import Blocked, Dense, FourBit, Linear, Stacked
 from engine.model.packed import Packed
 
 REPEATS = 15
@@ -89,8 +89,8 @@ def matrices(model: Transformer) -> list[Linear]:
 
 
 def _bytes(matrix: Linear) -> int:
-    if isinstance(matrix, Nf4):
-        return matrix.packed.numel() + matrix.absmax.numel() * matrix.absmax.element_size()
+    if isinstance(matrix, FourBit):
+        return matrix.packed.nbytes + matrix.scales.nbytes
     if isinstance(matrix, Packed):
         return matrix.blocks.numel()
     if isinstance(matrix, Stacked):

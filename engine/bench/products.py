@@ -15,12 +15,12 @@ from engine.bench.shapes import SHAPES, random_transformer
 from engine.decoding.graphs.capture import Recorder
 from engine.model.kernels import nf4
 from engine.model.kernels.plan import Tuning
-from engine.model.linear import Nf4
+from engine.model.linear import FourBit
 
 TOKENS = (1, 2, 4, 8, 16)
 
 
-def products(weights: list[Nf4], tokens: int, choice: Tuning | None = None) -> Callable[[], None]:
+def products(weights: list[FourBit], tokens: int, choice: Tuning | None = None) -> Callable[[], None]:
     """Return all products of ``weights``, in the order of a pass, for ``tokens`` tokens, and nothing between them."""
     device, columns = weights[0].packed.device, {weight.shape[1] for weight in weights}
     inputs = {width: torch.randn(tokens, width, device=device).bfloat16() for width in columns}
@@ -30,7 +30,7 @@ def products(weights: list[Nf4], tokens: int, choice: Tuning | None = None) -> C
         for place, (weight, following) in enumerate(itertools.pairwise([*weights, weights[0]])):
             nf4.multiply(
                 inputs[weight.shape[1]],
-                *(weight.packed, weight.absmax, weight.code),
+                *(weight.packed, weight.scales, weight.code),
                 residual=residual if place % 2 else None,  # what attention and the MLP give is added
                 gated=place % 4 == 2,
                 ahead=following.packed,
@@ -42,7 +42,9 @@ def products(weights: list[Nf4], tokens: int, choice: Tuning | None = None) -> C
 
 if __name__ == "__main__":
     gpu = torch.device("cuda")
-    layers = [matrix for matrix in matrices(random_transformer(SHAPES["llama-3.1-8b"], gpu)) if isinstance(matrix, Nf4)]
+    layers = [
+        matrix for matrix in matrices(random_transformer(SHAPES["llama-3.1-8b"], gpu)) if isinstance(matrix, FourBit)
+    ]
     for count in TOKENS:
         work = products(layers, count)
         milliseconds = 1e3 * median_seconds(Recorder(gpu).record(work), gpu)

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from engine.model import kernels
-from engine.model.linear import Dense, Linear, Nf4
+from engine.model.linear import Dense, FourBit, Linear
 from engine.model.past import Cache, Past
 from engine.model.rotary import Rotation
 from engine.model.transformer import Transformer
@@ -67,7 +67,7 @@ def refusal(model: Transformer) -> str:
     matrices = itertools.chain.from_iterable(block.matrices for block in model.blocks)
     if reason := unfit(shape.head_dim, matrices):
         return reason
-    if isinstance(model.head, Nf4) and model.head.refusal:
+    if isinstance(model.head, FourBit) and model.head.refusal:
         return f"Its head cannot be multiplied by: {model.head.refusal}."
     return ""
 
@@ -76,8 +76,8 @@ def unfit(head_dim: int, matrices: Iterable[Linear]) -> str:
     """Return why layers with such heads and ``matrices`` cannot be run by our kernels, "" where they can."""
     if head_dim not in kernels.attention.HEAD_DIMS:
         return f"Our attention kernel does not know heads of {head_dim}."
-    if not all(isinstance(matrix, Nf4) and not matrix.refusal for matrix in matrices):
-        return "Some of its matrices are not NF4 in blocks of 64."
+    if not all(isinstance(matrix, FourBit) and not matrix.refusal for matrix in matrices):
+        return "Some of its matrices are not at 4 bits, or not in blocks of 64."
     return ""
 
 
@@ -118,13 +118,13 @@ def product(
     ahead: Tensor | None = None,
     idle: Tensor | None = None,
 ) -> Tensor:
-    """Return the product with an NF4 ``matrix`` on a GPU, see kernels.nf4_linear; TypeError for any other."""
-    if not isinstance(matrix, Nf4):
+    """Return the product with a ``matrix`` of 4 bits on a GPU, see kernels.nf4_linear; TypeError for any other."""
+    if not isinstance(matrix, FourBit):
         raise TypeError(f"{type(matrix).__name__} weights are not for this path; see refusal()")
     return kernels.nf4_linear(
         x,
         matrix.packed,
-        matrix.absmax,
+        matrix.scales,
         matrix.code,
         bias=matrix.bias,
         residual=residual,
@@ -137,7 +137,7 @@ def product(
 
 
 def _packed(matrix: Linear) -> Tensor | None:
-    return matrix.packed if isinstance(matrix, Nf4) else None
+    return matrix.packed if isinstance(matrix, FourBit) else None
 
 
 def boundaries(layers: range, depths: Sequence[int]) -> list[range]:

@@ -8,7 +8,7 @@ the low nibble, or int8 [N, K] at 8. Beside them lie ``NAME.weight.group_scale``
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -50,9 +50,37 @@ class Grouped:
         codes, minimum = self.codes[rows], None if self.minimum is None else self.minimum[rows]
         return Grouped(codes, self.scale[rows], minimum, self.bits, (len(codes), self.shape[1]))
 
+    def on(self, device: torch.device) -> Grouped:
+        """Return the same matrix on ``device``."""
+        minimum = None if self.minimum is None else self.minimum.to(device)
+        return replace(self, codes=self.codes.to(device), scale=self.scale.to(device), minimum=minimum)
+
+    def at_four_bits(self) -> Grouped:
+        """Return the matrix itself, or one of 4 bits made of its 8."""
+        if self.bits == 4:
+            return self
+        codes, scale, minimum = rounded(self.dequantised().view(*self.scale.shape, GROUP))
+        return Grouped(codes[:, ::2] | codes[:, 1::2] << 4, scale, minimum, 4, self.shape)
+
     def parts(self) -> dict[str, Tensor]:
         """Return what a checkpoint holds of it besides the codes, by the last word of its name."""
         return {SCALE: self.scale} | ({} if self.minimum is None else {MINIMUM: self.minimum})
+
+
+def rounded(groups: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return codes, 0 to 15, scale and minimum of float32 ``groups`` [N, K / 32, 32], between their least and most.
+
+    Codes: uint8 [N, K], a byte each; the others float16 [N, K / 32].
+    """
+    low = groups.amin(dim=2).half()
+    scale = ((groups.amax(dim=2) - low.float()) / 15).half()
+    codes = groups.sub(low.float()[..., None]).mul_(inverse(scale)).round_().clamp_(0, 15)
+    return codes.to(torch.uint8).flatten(1), scale, low
+
+
+def inverse(scale: Tensor) -> Tensor:
+    """Return one over ``scale``, zero where it is zero, for every weight of its group."""
+    return torch.where(scale == 0, 0, 1 / scale.float())[..., None]
 
 
 def read_grouped(part: Callable[[str], Tensor], codes: Tensor, shape: tuple[int, int]) -> Grouped:

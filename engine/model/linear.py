@@ -1,22 +1,27 @@
-"""Multiplies by a matrix that is dense, in bitsandbytes' 4-bit NF4 format, or packed for a CPU."""
+"""Multiplies by a matrix that is dense, of 4 bits as GPUs read it, or packed for a CPU."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from engine.architecture.form import GROUP
 from engine.model.cpu.layout import LANES
+from engine.model.grouped import Grouped
 from engine.model.kernels import nf4_linear
+from engine.model.kernels.groups import arranged, paired, unpacked
 from engine.model.kernels.nf4 import refusal as nf4_refusal
 from engine.model.packed import Packed
 from engine.model.packing import joined, pack
 
 ROWS = 4  # see Blocked
+SLICE = 1 << 24  # weights that are laid out anew at a time
 FEW = 1 << 18  # weights: a product of fewer takes less time than it takes to call oneDNN's operator
 
 # oneDNN keeps what it compiled for up to a thousand shapes, half a megabyte each. A reply needs about a hundred, and
@@ -85,15 +90,15 @@ def padded(rows: int) -> int:
 
 
 @dataclass(slots=True, eq=False)
-class Nf4:
+class FourBit:
     """``x @ W.T + bias`` for a weight W of ``shape`` (N, K) kept at 4 bits.
 
-    ``packed``: uint8 [N * K / 2], two codes a byte, the earlier one in the high nibble. ``absmax``: float32, one
-    scale for every ``blocksize`` consecutive weights in row-major order. ``code``: NF4 as float32 [16].
+    ``packed``: uint8 [N * K / 2], two codes a byte, the earlier one in the high nibble. ``code``: what each is worth
+    before it is scaled, float32 [16]. ``scales``: of every ``blocksize`` consecutive weights in row-major order.
     """
 
     packed: Tensor
-    absmax: Tensor
+    scales: Tensor
     code: Tensor
     shape: tuple[int, int]
     blocksize: int
@@ -101,44 +106,63 @@ class Nf4:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Map [n, K] to [n, N] in x's dtype, through our own kernel where it runs, else bitsandbytes."""
-        return nf4_linear(x, self.packed, self.absmax, self.code, bias=self.bias, blocksize=self.blocksize)
+        return nf4_linear(x, self.packed, self.scales, self.code, bias=self.bias, blocksize=self.blocksize)
 
     @property
     def refusal(self) -> str:
         """Say why our kernel cannot multiply by this weight, "" when it can."""
-        return nf4_refusal(*self.shape, self.blocksize)
+        return nf4_refusal(*self.shape, self.blocksize, groups=isinstance(self, Groups))
 
-    def on(self, device: torch.device, bias: Tensor | None) -> Nf4:
+    def on(self, device: torch.device, bias: Tensor | None) -> Self:
         """Return a copy on ``device``, with ``bias`` of the activations' dtype."""
-        packed, absmax, code = (part.to(device, copy=True) for part in (self.packed, self.absmax, self.code))
-        return Nf4(packed, absmax, code, self.shape, self.blocksize, bias)
+        packed, scales, code = (part.to(device, copy=True) for part in (self.packed, self.scales, self.code))
+        return replace(self, packed=packed, scales=scales, code=code, bias=bias)
 
-    def dequantised(self) -> Tensor:
-        """Return the weight as float32 [N, K]: each code's value times its block's scale."""
+    def between(self, rows: slice | Tensor, bias: Tensor | None = None) -> Self:
+        """Return the product of the outputs ``rows`` alone, whose blocks must not reach into others."""
+        n, k = self.shape
+        packed, scales = (part.view(n, -1)[rows] for part in (self.packed, self.scales))
+        shape = len(packed), k
+        return replace(self, packed=packed.flatten(), scales=scales.flatten(), shape=shape, bias=bias)
+
+    def dequantised(self, dtype: torch.dtype = torch.float32) -> Tensor:
+        """Return the weight [N, K] as ``dtype``."""
+        raise NotImplementedError
+
+
+@dataclass(slots=True, eq=False)
+class Nf4(FourBit):
+    """One in bitsandbytes' format: a float32 scale for every ``blocksize`` weights."""
+
+    def dequantised(self, dtype: torch.dtype = torch.float32) -> Tensor:
+        """Return the weight [N, K] as ``dtype``: each code's value times its block's scale."""
         codes = torch.arange(256, device=self.code.device)
         pairs = torch.stack((self.code[codes >> 4], self.code[codes & 15]), dim=1)  # a byte -> its two values
         weight = functional.embedding(self.packed.int(), pairs).view(-1)
-        return weight.view(-1, self.blocksize).mul_(self.absmax[:, None]).view(self.shape)
+        return weight.view(-1, self.blocksize).mul_(self.scales[:, None]).view(self.shape).to(dtype)
 
-    def between(self, rows: slice) -> Nf4:
-        """Return the same product of the outputs ``rows`` alone, whose blocks must not reach into others."""
-        n, k = self.shape
-        packed, absmax = (part.view(n, -1)[rows] for part in (self.packed, self.absmax))
-        return Nf4(packed.flatten(), absmax.flatten(), self.code, (len(packed), k), self.blocksize)
+
+@dataclass(slots=True, eq=False)
+class Groups(FourBit):
+    """One in groups of 32, each weight its code times scale, plus minimum; kernels/groups.py says how they lie."""
+
+    def dequantised(self, dtype: torch.dtype = torch.float32) -> Tensor:
+        """Return the weight [N, K] as ``dtype``, rounded once."""
+        return unpacked(self.packed, self.scales, self.shape, dtype)
 
 
 @dataclass(slots=True, eq=False)
 class Stacked:
     """Several products of one input, side by side: [n, K] -> [n, N1 + N2 + ...]."""
 
-    parts: tuple[Dense | Nf4 | Packed, ...]
+    parts: tuple[Dense | FourBit | Packed, ...]
 
     def __call__(self, x: Tensor) -> Tensor:
         """Map [n, K] to the parts' outputs, joined."""
         return torch.cat([part(x) for part in self.parts], dim=-1)
 
 
-Linear = Dense | Blocked | Nf4 | Packed | Stacked
+Linear = Dense | Blocked | FourBit | Packed | Stacked
 
 
 def rows_of(linear: Linear, rows: Tensor) -> Linear:
@@ -155,11 +179,9 @@ def rows_of(linear: Linear, rows: Tensor) -> Linear:
         return blocked(Dense(linear.dense().weight[rows], bias))
     if isinstance(linear, Dense):
         return blocked(Dense(linear.weight[rows], bias))
-    n, k = linear.shape
-    if k % linear.blocksize:
-        raise ValueError(f"rows of {k} weights do not hold whole blocks of {linear.blocksize}")
-    packed, absmax = (part.view(n, -1)[rows].view(-1) for part in (linear.packed, linear.absmax))
-    return Nf4(packed, absmax, linear.code, (len(rows), k), linear.blocksize, bias)
+    if linear.shape[1] % linear.blocksize:
+        raise ValueError(f"rows of {linear.shape[1]} weights do not hold whole blocks of {linear.blocksize}")
+    return linear.between(rows, bias)
 
 
 def rows_behind(linear: Linear, first: int) -> Callable[[Tensor], Tensor]:
@@ -170,10 +192,8 @@ def rows_behind(linear: Linear, first: int) -> Callable[[Tensor], Tensor]:
     bias = None if isinstance(linear, Stacked) or linear.bias is None else linear.bias[first:]
     if isinstance(linear, Dense):
         return type(linear)(linear.weight[first:], bias)
-    if isinstance(linear, Nf4) and linear.shape[1] % linear.blocksize == 0:
-        part = linear.between(slice(first, None))
-        part.bias = bias
-        return part
+    if isinstance(linear, FourBit) and linear.shape[1] % linear.blocksize == 0:
+        return linear.between(slice(first, None), bias)
     if isinstance(linear, Packed) and first % LANES == 0:
         shape = linear.shape[0] - first, linear.shape[1]
         return Packed(linear.blocks[first // LANES :], linear.form, shape, bias)
@@ -203,7 +223,21 @@ def quantised(weight: Tensor, bias: Tensor | None = None) -> Nf4:
     return Nf4(packed.view(-1), state.absmax.float(), state.code.float(), shape, 64, bias)
 
 
-def stacked(parts: Sequence[Dense | Nf4 | Packed]) -> Linear:
+def grouped(stored: Grouped, device: torch.device, bias: Tensor | None = None) -> Groups:
+    """Return a matrix that is stored in groups for a GPU's kernel, on ``device``: as it is, or made 4 bits of 8."""
+    rows, columns = stored.shape
+    packed = torch.empty(rows * columns // 2, dtype=torch.uint8, device=device)
+    scales = torch.empty(rows * columns // GROUP * 2, dtype=torch.float16, device=device)
+    step = max(1, SLICE // columns)
+    for at in range(0, rows, step):
+        part = stored.between(slice(at, at + step)).on(device).at_four_bits()
+        assert part.minimum is not None  # noqa: S101 - of 4 bits
+        packed.view(rows, -1)[at : at + step] = arranged(part.codes).view(len(part.codes), -1)
+        scales.view(rows, -1)[at : at + step] = paired(part.scale, part.minimum).view(len(part.codes), -1)
+    return Groups(packed, scales, torch.arange(16.0, device=device), stored.shape, GROUP, bias)
+
+
+def stacked(parts: Sequence[Dense | FourBit | Packed]) -> Linear:
     """Join matrices of one input by rows: one product instead of several where their formats agree."""
     if len(parts) == 1:
         return parts[0]
@@ -211,29 +245,29 @@ def stacked(parts: Sequence[Dense | Nf4 | Packed]) -> Linear:
     if len(kept) == len(parts):
         return joined(kept) or Stacked(tuple(parts))
     dense = [part for part in parts if isinstance(part, Dense)]
-    packed = [part for part in parts if isinstance(part, Nf4)]
+    packed = [part for part in parts if isinstance(part, FourBit)]
     if len(dense) == len(parts):
         return Dense(torch.cat([part.weight for part in dense]), _joined_bias(parts))
     if len(packed) < len(parts) or not _alike(packed):
         return Stacked(tuple(parts))
-    return Nf4(
-        torch.cat([part.packed for part in packed]),
-        torch.cat([part.absmax for part in packed]),
-        packed[0].code,
-        (sum(part.shape[0] for part in packed), packed[0].shape[1]),
-        packed[0].blocksize,
-        _joined_bias(parts),
+    return replace(
+        packed[0],
+        packed=torch.cat([part.packed for part in packed]),
+        scales=torch.cat([part.scales for part in packed]),
+        shape=(sum(part.shape[0] for part in packed), packed[0].shape[1]),
+        bias=_joined_bias(parts),
     )
 
 
-def _joined_bias(parts: Sequence[Dense | Nf4 | Packed]) -> Tensor | None:
+def _joined_bias(parts: Sequence[Dense | FourBit | Packed]) -> Tensor | None:
     given = [part.bias for part in parts if part.bias is not None]
     return torch.cat(given) if given else None  # a family gives all matrices of one input a bias, or none
 
 
-def _alike(parts: Sequence[Nf4]) -> bool:
-    """True when the parts' bytes can follow one another: blocks of one size, none of them across a seam."""
-    blocksize = parts[0].blocksize
+def _alike(parts: Sequence[FourBit]) -> bool:
+    """True when the parts' bytes can follow one another: blocks of one kind and size, none of them across a seam."""
+    kind, blocksize = type(parts[0]), parts[0].blocksize
     return all(
-        part.blocksize == blocksize and part.absmax.numel() * blocksize == part.packed.numel() * 2 for part in parts
+        type(part) is kind and part.blocksize == blocksize and part.packed.numel() * 2 % blocksize == 0
+        for part in parts
     )

@@ -54,7 +54,10 @@ def load(
     asked = Holding("cuda" if on_gpu else "cpu", weights if packs else "exact", dense_head, dense)
     try:
         with ExitStack() as files:
-            loader = _Loader(checkpoint, device, files, asked.of(checkpoint.architecture))
+            kept = (
+                {} if on_gpu and available(device).name != "updraft" else checkpoint.kept()
+            )  # then groups are made NF4
+            loader = _Loader(checkpoint, device, files, asked.of(checkpoint.architecture, kept))
             model = yield from loader.model(placement)
         if on_gpu:
             torch.cuda.synchronize(device)  # our kernels read a weight before the work ahead of them has ended

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from engine.model.cpu.compiled import Kernels, kernels
 from engine.model.cpu.layout import EIGHT, FOUR, GROUP, LANES, NF4, TILE, Format
-from engine.model.grouped import Grouped
+from engine.model.grouped import Grouped, inverse, rounded
 from engine.model.packed import Packed
 
 SLICE = 1 << 19  # weights packed at a time, in whole blocks of rows
@@ -67,7 +67,7 @@ def quantised_to(
 
     Raises ValueError where rows do not hold whole groups.
     """
-    quantise = _to_four if form is FOUR else _to_eight
+    quantise = rounded if form is FOUR else _to_eight
     return _filled(form, shape, lambda some: quantise(rows(some).float().view(-1, shape[1] // GROUP, GROUP)), bias)
 
 
@@ -132,16 +132,4 @@ def _lengthened(part: Tensor, missing: int) -> Tensor:
 
 def _to_eight(groups: Tensor) -> Part:
     scale = (groups.abs().amax(dim=2) / 127).half()
-    return groups.mul(_inverse(scale)).round_().clamp_(-127, 127).to(torch.int8).flatten(1), scale, None
-
-
-def _to_four(groups: Tensor) -> Part:
-    low = groups.amin(dim=2).half()
-    scale = ((groups.amax(dim=2) - low.float()) / 15).half()
-    codes = groups.sub(low.float()[..., None]).mul_(_inverse(scale)).round_().clamp_(0, 15)
-    return codes.to(torch.uint8).flatten(1), scale, low
-
-
-def _inverse(scale: Tensor) -> Tensor:
-    """Return one over ``scale``, zero where it is zero, for every weight of its group."""
-    return torch.where(scale == 0, 0, 1 / scale.float())[..., None]
+    return groups.mul(inverse(scale)).round_().clamp_(-127, 127).to(torch.int8).flatten(1), scale, None

@@ -22,7 +22,7 @@ from engine.model.block import Block
 from engine.model.cpu.layout import EIGHT, FOUR, GROUP, NF4
 from engine.model.fourbit import read_nf4
 from engine.model.grouped import Grouped, read_grouped
-from engine.model.linear import Dense, Linear, Nf4, blocked, quantised, stacked
+from engine.model.linear import Dense, FourBit, Linear, Nf4, blocked, grouped, quantised, stacked
 from engine.model.packed import Packed
 from engine.model.packing import pack_grouped, pack_nf4, quantised_to
 
@@ -74,13 +74,14 @@ class Tensors:
         """Return the matrices of ``product``, which read the same input, as one where their formats allow it."""
         return blocked(stacked([self.matrix(f"{layer}{name}.weight") for name, _ in product.parts]))
 
-    def matrix(self, name: str) -> Dense | Nf4 | Packed:
+    def matrix(self, name: str) -> Dense | FourBit | Packed:
         """Return the matrix ``name`` with its bias, in the form it is to have."""
         added = name.removesuffix("weight") + "bias"
         bias = self.dense(added) if added in self.shapes else None
         form = self.form(name)
         if form in GROUPED:
-            return self.grouped(name, bias)
+            on_gpu = self.holding.device == "cuda"
+            return grouped(self.groups(name), self.device, bias) if on_gpu else self.grouped(name, bias)
         if form == "nf4":
             stored = self.nf4(name) if self.kept.get(name) == "nf4" else None
             return stored.on(self.device, bias) if stored else quantised(self.plain(name).to(self.device), bias)
@@ -116,7 +117,7 @@ class Tensors:
             return pack_grouped(self.groups(name), bias)
         nf4 = self.nf4(name)
         if form is NF4 and nf4.blocksize % GROUP == 0:
-            return pack_nf4(nf4.packed, nf4.absmax, nf4.shape, nf4.blocksize, bias)
+            return pack_nf4(nf4.packed, nf4.scales, nf4.shape, nf4.blocksize, bias)
         form = EIGHT if form is NF4 else form
         if columns % nf4.blocksize:
             whole = nf4.dequantised()

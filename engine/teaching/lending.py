@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -12,13 +13,14 @@ from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 from engine.architecture import Architecture
 from engine.model import Transformer
 from engine.model.block import Block
-from engine.model.linear import Blocked, Dense, Linear, Nf4, Stacked
+from engine.model.linear import Blocked, Dense, FourBit, Groups, Linear, Nf4, Stacked
 
 
 def lent(model: Transformer, config: Any = None, *, dense: torch.dtype | None = None, far: bool = False) -> Any:
     """Return transformers' model over the weights of ``model``; the head is made dense.
 
-    bitsandbytes multiplies by matrices at 4 bits, as in a checkpoint that transformers loads so. ``config``: the
+    bitsandbytes multiplies by NF4 matrices, as in a checkpoint that transformers loads so; groups are unpacked at every
+    product. ``config``: the
     model's own, as transformers reads it; None: made of the sizes, for a model that was drawn at random. ``dense``: of
     the same values in this dtype, which take four times the memory and are read many rows at a time much faster.
     ``far``: an embedding in the host's memory stays there.
@@ -50,6 +52,23 @@ class Lookup(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """Return the rows of ``tokens``, where these are."""
         return F.embedding(tokens.to(self.weight.device), self.weight).to(tokens.device)
+
+
+class InGroups(nn.Module):
+    """A product with a matrix in groups, which is there in 16 bits as long as it takes."""
+
+    def __init__(self, matrix: Groups) -> None:
+        super().__init__()
+        self.matrix = matrix
+
+    @property
+    def weight(self) -> Tensor:
+        """The weights one by one, bfloat16 [N, K]."""
+        return self.matrix.dequantised(torch.bfloat16)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map [..., K] to [..., N]."""
+        return F.linear(x, self.weight, self._parameters["bias"])
 
 
 def _config(shape: Architecture) -> Any:
@@ -93,8 +112,12 @@ def _cut(matrix: Linear, *rows: int, dense: torch.dtype | None) -> Iterator[nn.M
             yield from _cut(part, count, dense=dense)
         return
     biases = [None] * len(rows) if matrix.bias is None else torch.split(matrix.bias, list(rows))
+    made: list[nn.Module]
     if isinstance(matrix, Nf4) and dense is None:
         made = [_at_four_bits(matrix, part, count) for part, count in _parts(matrix, rows)]
+    elif isinstance(matrix, Groups) and dense is None:
+        ends = list(accumulate(rows))
+        made = [InGroups(matrix.between(slice(end - count, end))) for end, count in zip(ends, rows, strict=True)]
     else:
         whole = _dense(matrix).weight
         made = [_dense_module(weight) for weight in torch.split(whole.to(dense or whole.dtype), list(rows))]
@@ -106,7 +129,7 @@ def _cut(matrix: Linear, *rows: int, dense: torch.dtype | None) -> Iterator[nn.M
 def _parts(matrix: Nf4, rows: Sequence[int]) -> Iterator[tuple[tuple[Tensor, Tensor], int]]:
     """Yield codes and scales of so many ``rows`` each."""
     whole = matrix.shape[0]
-    packed, absmax = (torch.split(part.view(whole, -1), list(rows)) for part in (matrix.packed, matrix.absmax))
+    packed, absmax = (torch.split(part.view(whole, -1), list(rows)) for part in (matrix.packed, matrix.scales))
     yield from zip(zip(packed, absmax, strict=True), rows, strict=True)
 
 
@@ -139,7 +162,7 @@ def _fixed(values: Tensor) -> nn.Parameter:
 
 def _dense(matrix: Linear) -> Dense:
     """Return ``matrix`` with its weights one by one; raises TypeError for one packed for a CPU's own kernels."""
-    if isinstance(matrix, Nf4):
+    if isinstance(matrix, FourBit):
         return Dense(matrix.dequantised(), matrix.bias)
     if isinstance(matrix, Blocked):
         return matrix.dense()

@@ -25,7 +25,7 @@ from engine.events import finished
 from engine.library import CATALOGUE
 from engine.model import load
 from engine.model.checkpoint import open_checkpoint
-from engine.model.linear import Blocked, Dense, Linear, Nf4, Stacked, quantised
+from engine.model.linear import Blocked, Dense, FourBit, Groups, Linear, Stacked, quantised
 from engine.model.loading import _Loader
 from engine.model.packed import Packed
 from tests.engine.model.tiny import SIZES, group, loaded, logits, quantise, random_model
@@ -40,8 +40,8 @@ def stored(linear: Linear) -> int:
     """Return the bytes of a product's weights."""
     if isinstance(linear, Stacked):
         return sum(stored(part) for part in linear.parts)
-    if isinstance(linear, Nf4):
-        return linear.packed.nbytes + linear.absmax.nbytes
+    if isinstance(linear, FourBit):
+        return linear.packed.nbytes + linear.scales.nbytes
     if isinstance(linear, Packed):
         return linear.blocks.nbytes
     weight: Tensor = linear.dense().weight if isinstance(linear, Blocked) else linear.weight
@@ -68,7 +68,7 @@ def test_grouped_files_are_counted_by_what_they_hold(
     agree(tmp_path, weights)
 
 
-@pytest.mark.parametrize("stored_as", ["16-bit", "nf4", "grouped"])
+@pytest.mark.parametrize("stored_as", ["16-bit", "nf4", "grouped", "mostly 8 bits", "8 bits", "partly grouped"])
 @pytest.mark.parametrize(("tied", "small"), [(False, 1 << 26), (True, 1 << 26), (True, 1)])
 def test_account_is_what_a_gpu_would_keep(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stored_as: str, tied: bool, small: int
@@ -80,11 +80,16 @@ def test_account_is_what_a_gpu_would_keep(
     random_model(LlamaConfig(**SIZES, tie_word_embeddings=tied)).save_pretrained(tmp_path)
     if stored_as == "nf4":
         quantise(tmp_path, nested=True)
-    elif stored_as == "grouped":
-        group(tmp_path, 4)
+    elif stored_as != "16-bit":
+        leave = ("v_proj.weight",) if stored_as == "partly grouped" else ()
+        four = ("up_proj.weight",) if stored_as == "mostly 8 bits" else ()
+        group(tmp_path, 8 if "8 bits" in stored_as else 4, leave=leave, four=four)
     with ExitStack() as files:
-        made = _Loader(open_checkpoint(tmp_path), torch.device("cpu"), files, Holding("cuda")).model()
-        model = finished(made)
+        checkpoint = open_checkpoint(tmp_path)
+        held = Holding("cuda").of(checkpoint.architecture, checkpoint.kept())
+        model = finished(_Loader(checkpoint, torch.device("cpu"), files, held).model())
+    grouped = {isinstance(each, Groups) for block in model.blocks for each in block.matrices}
+    assert grouped == {stored_as in ("grouped", "mostly 8 bits")}
     said = account(read_dimensions(tmp_path), 100)
     assert said.linears == sum(stored(each) for block in model.blocks for each in block.matrices)
     assert isinstance(model.table, Tensor)
@@ -92,7 +97,7 @@ def test_account_is_what_a_gpu_would_keep(
     assert shared == (tied and small > 1)
     assert (said.embedding, said.head) == ((model.table.nbytes, 0) if shared else (0, stored(model.head)))
     assert said.cache == model.new_cache(100).bytes
-    if stored_as == "nf4" and small > 1:  # otherwise matrices are quantised, which a random model makes much of
+    if stored_as in ("nf4", "grouped") and small > 1:  # else matrices are quantised, which a random model makes much of
         ours, exact = (logits(each, torch.arange(40)) for each in (model, loaded(tmp_path)))
         assert (ours - exact).norm() < 0.2 * exact.norm()  # of bfloat16, and of an untied head
 

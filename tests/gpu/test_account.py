@@ -10,14 +10,15 @@ from transformers import LlamaConfig
 
 from engine.account import account
 from engine.dimensions import read_dimensions
-from tests.engine.model.tiny import loaded, random_model
+from tests.engine.model.tiny import group, loaded, random_model
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
 CONTEXT = 1024
 
 
+@pytest.mark.parametrize("grouped", [False, True])
 @pytest.mark.parametrize(("tied", "vocabulary"), [(False, 8192), (True, 8192), (True, 1 << 17)])
-def test_account_is_what_a_gpu_holds(tied: bool, vocabulary: int, tmp_path: Path) -> None:
+def test_account_is_what_a_gpu_holds(tied: bool, vocabulary: int, grouped: bool, tmp_path: Path) -> None:
     """Guards the promise that a set said to fit does fit: untied, tied and large tied heads are kept differently."""
     config = LlamaConfig(
         hidden_size=512,
@@ -30,6 +31,8 @@ def test_account_is_what_a_gpu_holds(tied: bool, vocabulary: int, tmp_path: Path
         tie_word_embeddings=tied,
     )
     random_model(config).save_pretrained(tmp_path)
+    if grouped:
+        group(tmp_path, 4)
     loaded(tmp_path, "cuda")  # what the kernels keep for themselves is there now
     before = torch.cuda.memory_allocated()
     model = loaded(tmp_path, "cuda")

@@ -1,4 +1,4 @@
-"""The NF4 kernel on a real GPU: right, the same for any number of tokens, and safe to capture."""
+"""The kernel for NF4 and groups on a real GPU: right, the same for any number of tokens, and safe to capture."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from engine.model.kernels import attend, available, nf4_linear, rms_norm, rotate
-from engine.model.kernels.backend import NF4, dequantised
+from engine.model.kernels.backend import dequantised, random_groups, random_weight
+from engine.model.kernels.groups import unpacked
 from engine.model.kernels.nf4 import multiply
 from engine.model.kernels.plan import Tuning
 from engine.model.rotary import rotated
@@ -38,12 +39,13 @@ SHAPES = [
 @dataclass(frozen=True)
 class Weight:
     packed: Tensor
-    absmax: Tensor
+    scales: Tensor
     code: Tensor
     dense: Tensor
 
     def times(self, x: Tensor, **options: Any) -> Tensor:
-        return nf4_linear(x, self.packed, self.absmax, self.code, **options)
+        blocksize = 32 if self.scales.dtype == torch.float16 else 64
+        return nf4_linear(x, self.packed, self.scales, self.code, blocksize=blocksize, **options)
 
 
 Weights = Callable[[int, int], Weight]  # rows, columns -> a random one
@@ -55,13 +57,11 @@ def draw() -> torch.Generator:
     return torch.Generator(GPU).manual_seed(torch.seed() % 2**31)
 
 
-@pytest.fixture
-def weight(draw: torch.Generator) -> Weights:
+@pytest.fixture(params=[random_weight, random_groups], ids=["nf4", "groups"])
+def weight(request: pytest.FixtureRequest, draw: torch.Generator) -> Weights:
     def make(rows: int, columns: int) -> Weight:
-        packed = torch.randint(256, (rows * columns // 2,), generator=draw, device=GPU, dtype=torch.uint8)
-        absmax = torch.rand(rows * columns // 64, generator=draw, device=GPU) + 0.1
-        code = torch.tensor(NF4, device=GPU)
-        made = Weight(packed, absmax, code, dequantised(packed, absmax, code, columns))
+        packed, scales, code = request.param(rows, columns, GPU, draw)
+        made = Weight(packed, scales, code, dequantised(packed, scales, code, columns))
         torch.cuda.synchronize()
         return made
 
@@ -97,6 +97,32 @@ def test_product_is_right(shape: tuple[int, int], count: int, weight: Weights, t
     assert relative(made.times(x), x.float() @ made.dense.T) < 5e-3
 
 
+@pytest.mark.parametrize("lean", [0, 30])
+@pytest.mark.parametrize("shape", [(48, 576), (1000, 896), (4096, 14336)], ids=str)
+def test_minimums_are_added(shape: tuple[int, int], lean: float, draw: torch.Generator, tokens: Tokens) -> None:
+    """Groups far from zero, whose codes take back most of what their minimums add, also where activations lean."""
+    (packed, scales, code), x = random_groups(*shape, GPU, draw), tokens(16, shape[1]) + lean
+    exact = x.double() @ dequantised(packed, scales, code, shape[1]).double().T
+    torch.cuda.synchronize()
+    for count in (1, 8, 16):
+        y = nf4_linear(x[:count], packed, scales, code, blocksize=32)
+        assert relative(y, exact[:count]) < 3e-3
+    scales.view(-1, 2)[:, 1] = 0
+    torch.cuda.synchronize()
+    assert relative(nf4_linear(x, packed, scales, code, blocksize=32), exact) > 0.1
+
+
+@pytest.mark.parametrize("shape", [(7, 64), (1000, 896), (5000, 14336)], ids=str)
+def test_groups_are_unpacked(shape: tuple[int, int], draw: torch.Generator, tokens: Tokens) -> None:
+    """Prompts are multiplied by what this makes: a lane's bytes at another place, a tail of the grid left out."""
+    packed, scales, code = random_groups(*shape, GPU, draw)
+    exact, x = dequantised(packed, scales, code, shape[1]), tokens(100, shape[1])
+    poison()
+    torch.testing.assert_close(unpacked(packed, scales, shape, torch.bfloat16).float(), exact, rtol=2**-7, atol=1e-6)
+    poison()
+    assert relative(nf4_linear(x, packed, scales, code, blocksize=32), x.float() @ exact.T) < 5e-3
+
+
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_token_does_not_depend_on_its_company(shape: tuple[int, int], weight: Weights, tokens: Tokens) -> None:
     """Verifying several tokens must give each the bits decoding it alone gives, or greedy replies drift."""
@@ -127,7 +153,7 @@ def test_every_build_is_right(
     choice = Tuning(warps, ctas=1, min_ctas=1, stages=2, table_stride=table_stride, ahead=0)
     exact = x.float() @ made.dense.T
     for count in (1, 8, 16):
-        y = multiply(x[:count], made.packed, made.absmax, made.code, choice=choice)
+        y = multiply(x[:count], made.packed, made.scales, made.code, choice=choice)
         assert relative(y, exact[:count]) < 5e-3
 
 

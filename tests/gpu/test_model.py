@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from engine.model.linear import Dense, Nf4, Stacked
-from tests.engine.model.tiny import CONFIGS, change_tensors, loaded, logits, quantise, random_model
+from engine.model.linear import Dense, Groups, Nf4, Stacked
+from tests.engine.model.tiny import CONFIGS, change_tensors, group, loaded, logits, quantise, random_model
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
 TEXT = torch.randint(0, 96, (40,), generator=torch.Generator().manual_seed(1))
@@ -40,6 +40,20 @@ def test_a_packed_model_answers_as_on_the_cpu(variant: str, nested: bool, tmp_pa
     if isinstance(model.head, Nf4):  # an untied head that was stored in 16 bits is quantised on load
         reference.head = Dense(model.head.dequantised().cpu())
     assert off(logits(model, TEXT), logits(reference, TEXT)) < ROUNDING
+
+
+@pytest.mark.parametrize("four", [(), ("up_proj.weight",)], ids=["4 bits", "mostly 8"])
+@pytest.mark.parametrize("variant", ["llama", "qwen2", "qwen3", "biased"])
+def test_a_grouped_model_answers_as_on_the_cpu(variant: str, four: tuple[str, ...], tmp_path: Path) -> None:
+    """Groups made NF4 all the same, or by other scales; those of 8 bits beside them are made 4 as a CPU would."""
+    folder = write(variant, tmp_path)
+    group(folder, 8 if four else 4, four=four)
+    model, reference = loaded(folder, "cuda"), loaded(folder)
+    matrices = [each for block in model.blocks for each in block.matrices]
+    assert all(isinstance(each, Groups) for each in matrices)
+    if isinstance(model.head, Nf4):  # one of 8 bits
+        reference.head = Dense(model.head.dequantised().cpu())
+    assert off(logits(model, TEXT), logits(reference, TEXT)) < (0.5 if four else ROUNDING)
 
 
 @pytest.mark.parametrize("nested", [False, True])

@@ -1,4 +1,4 @@
-"""Multiplies by an NF4 weight, by whichever kernel this machine runs."""
+"""Multiplies by a weight of 4 bits, NF4 or in groups, by whichever kernel this machine runs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from engine.account import UNPACKED
-from engine.model.kernels import nf4
+from engine.model.kernels import groups, nf4
 from engine.model.kernels.backend import available
 
 TILE = 256  # rows of cuBLAS' widest tiles
@@ -17,7 +17,7 @@ FLAT = 64  # tokens up to which turns of 16 of our kernel are quicker than unpac
 def nf4_linear(
     x: Tensor,
     packed: Tensor,
-    absmax: Tensor,
+    scales: Tensor,
     code: Tensor,
     *,
     bias: Tensor | None = None,
@@ -28,25 +28,27 @@ def nf4_linear(
     idle: Tensor | None = None,
     few: int = FLAT,
 ) -> Tensor:
-    """Return ``x`` [M, K] times the NF4 weight transposed (+ ``bias`` [N]) in x's dtype, [M, N].
+    """Return ``x`` [M, K] times the weight transposed (+ ``bias`` [N]) in x's dtype, [M, N].
 
-    ``packed``: uint8 [N * K / 2], the earlier code of a byte in the high nibble; ``absmax``: float32
-    [N * K / blocksize]; ``code``: float32 [16]. ``residual`` [M, N] is added; or ``gated``: the first half of the
-    rows is a gate, and the result is silu(gate) * up [M, N / 2]. ``ahead`` is the packed weight of the next product,
-    a hint. ``idle``: int32 [1] on the device; where it is not zero our kernel leaves the result unwritten. Up to
-    ``few`` tokens in bf16, on a GPU whose self-test passed, a token's row does not depend on the others or on M.
-    Launches must follow one another in one stream at a time; the weight is read before the kernel ahead ends.
+    ``packed``: uint8 [N * K / 2], the earlier code of a byte in the high nibble; ``scales``: of NF4 float32
+    [N * K / blocksize], float16 those of groups, laid out by groups.py; ``code``: float32 [16]. ``residual`` [M, N] is
+    added; or ``gated``: the first half of the rows is a gate, and the result is silu(gate) * up [M, N / 2]. ``ahead``
+    is the packed weight of the next product, a hint. ``idle``: int32 [1] on the device; where it is not zero our kernel
+    leaves the result unwritten. Up to ``few`` tokens in bf16, on a GPU whose self-test passed, a token's row does not
+    depend on the others or on M. Launches must follow one another in one stream at a time; the weight is read before
+    the kernel ahead ends.
     """
     columns = x.shape[1]
     rows = packed.numel() * 2 // columns
-    ours = x.shape[0] <= few and x.dtype == torch.bfloat16 and not nf4.refusal(rows, columns, blocksize)
-    if ours and available(x.device).name == "updraft":
+    grouped = scales.dtype == torch.float16
+    fits = x.dtype == torch.bfloat16 and not nf4.refusal(rows, columns, blocksize, groups=grouped)
+    if x.shape[0] <= few and fits and available(x.device).name == "updraft":
         return nf4.multiply(
-            x.contiguous(), packed, absmax, code, bias=bias, residual=residual, gated=gated, ahead=ahead, idle=idle
+            x.contiguous(), packed, scales, code, bias=bias, residual=residual, gated=gated, ahead=ahead, idle=idle
         )
     wide = x.is_cuda and x.shape[0] > few and columns % blocksize == 0
-    product = unpacked if wide else by_bitsandbytes
-    y = product(x, packed, (rows, columns), absmax, blocksize, bias)
+    product = unpacked if wide or grouped else by_bitsandbytes
+    y = product(x, packed, (rows, columns), scales, blocksize, bias)
     if gated:
         gate, up = y.chunk(2, dim=-1)
         y = functional.silu(gate) * up
@@ -54,22 +56,27 @@ def nf4_linear(
 
 
 def unpacked(
-    x: Tensor, packed: Tensor, shape: tuple[int, int], absmax: Tensor, blocksize: int, bias: Tensor | None
+    x: Tensor, packed: Tensor, shape: tuple[int, int], scales: Tensor, blocksize: int, bias: Tensor | None
 ) -> Tensor:
     """Multiply many tokens: a part of the weight at a time is spread to the dtype of ``x`` for a dense product."""
-    import bitsandbytes  # noqa: F401 - registers the op
-
     rows, columns = shape
+    packed, scales = packed.view(rows, -1), scales.view(rows, -1)
     y = x.new_empty(x.shape[0], rows)
     step = part_rows(rows, columns * x.element_size())
     for at in range(0, rows, step):
         stop = min(at + step, rows)
-        first, last = at * columns, stop * columns  # weights
-        part = packed[first // 2 : last // 2].view(-1, 1), absmax[first // blocksize : last // blocksize]
-        shape = (stop - at, columns)
-        weight: Tensor = torch.ops.bitsandbytes.dequantize_4bit(*part, blocksize, "nf4", shape, x.dtype)
+        part = packed[at:stop].flatten(), scales[at:stop].flatten(), (stop - at, columns)
+        weight = groups.unpacked(*part, x.dtype) if scales.dtype == torch.float16 else _nf4(*part, blocksize, x.dtype)
         torch.mm(x, weight.T, out=y[:, at:stop])
     return y if bias is None else y.add_(bias)
+
+
+def _nf4(packed: Tensor, absmax: Tensor, shape: tuple[int, int], blocksize: int, dtype: torch.dtype) -> Tensor:
+    import bitsandbytes  # noqa: F401 - registers the op
+
+    op = torch.ops.bitsandbytes.dequantize_4bit
+    weight: Tensor = op(packed.view(-1, 1), absmax, blocksize, "nf4", shape, dtype)
+    return weight
 
 
 def part_rows(rows: int, row_bytes: int) -> int:

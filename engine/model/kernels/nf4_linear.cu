@@ -1,26 +1,35 @@
 // y[M, N] = x[M, K] · Wᵀ for 1 to 16 tokens, W [N, K] in bitsandbytes' own NF4 layout: two weights a byte, the even
-// one in the high nibble, one fp32 absmax per 64 weights of a row.
+// one in the high nibble, one fp32 absmax per 64 weights of a row. Or, with GROUPS, in groups of 32 weights, each of
+// them code * scale + minimum: two fp16 a group, and the bytes of every two groups in the order of groups.py.
 //
 // A warp owns 256 consecutive k (a "chunk", four absmax blocks) and keeps the activations of that chunk in registers
 // for the whole launch. A CTA's warps own neighbouring chunks and walk down tiles of 16 rows together; each warp
 // streams its 16 x 128 bytes of a tile through a private ring of shared-memory stages with cp.async, so every weight
 // is read from memory once, in full lines, however many tokens there are. A byte becomes two bf16 through a 256-entry
 // table, replicated once per lane so that no two lanes share a bank. The tensor core multiplies 16 rows x 16 k by 16 k
-// x 8 tokens (m16n8k16); each 64-block gathers its own fp32 sum, scaled by its absmax at the end. Sums meet in a fixed
+// x 8 tokens (m16n8k16); each 64-block, or group, gathers its own fp32 sum, scaled at the end. What minimums add is a
+// product of its own, of a chunk's eight with the sums of activations that they stand for. Sums meet in a fixed
 // order: blocks of a warp, warps of a CTA, CTAs of a tile (`splits` > 1, the last to arrive adds up). None of it
 // depends on M, so a token's result never does.
 //
-// Given by the compiler's command line: TOKEN_TILES (1 or 2: up to 8 or 16 tokens), STAGES (depth of the ring),
-// REGISTERS (of a thread), TABLE_STRIDE (128 or 256 bytes a table entry: smaller, or one instruction less a byte).
+// Given by the compiler's command line: GROUPS (0 or 1), TOKEN_TILES (1 or 2: up to 8 or 16 tokens), STAGES (depth of
+// the ring), REGISTERS (of a thread), TABLE_STRIDE (128 or 256 bytes a table entry: smaller, or one instruction less a
+// byte).
 
 constexpr int ROWS = 16;          // of a tile: the m of the MMA
-constexpr int BLOCKS = 4;         // absmax blocks of a chunk
+constexpr int BLOCKS = 4;         // of 64 k: of a chunk
 constexpr int CHUNK_BYTES = 128;  // packed weights of one row of a chunk
 constexpr int WEIGHT_BYTES = ROWS * CHUNK_BYTES;
-constexpr int SCALE_BYTES = ROWS * BLOCKS * 4;
+constexpr int SCALE_BYTES = ROWS * BLOCKS * (GROUPS ? 8 : 4);
 constexpr int STAGE_BYTES = WEIGHT_BYTES + SCALE_BYTES;
 constexpr int TABLE_BYTES = 256 * TABLE_STRIDE;
 constexpr int BUFFERS = 3;        // of a tile's sums, between the warps that find them and the one that adds them up
+
+#if GROUPS
+typedef uint2 Scale;  // of a block: of each of its two groups scale and minimum, fp16
+#else
+typedef float Scale;
+#endif
 
 enum Epilogue { STORE = 0, ADD_RESIDUAL = 1, SILU_MULTIPLY = 2 };
 
@@ -41,7 +50,7 @@ struct Tiles {
 // Where this warp's chunk lies in the weights, and how many of its blocks are inside K. Offsets fit 32 bits.
 struct Source {
     const u8* packed;
-    const float* absmax;
+    const Scale* scales;
     int k, columns, blocks;
 
     // Starts copying tile i's share of this warp into a stage; rows past the last and k past K become zeros.
@@ -55,7 +64,7 @@ struct Source {
     template <bool TAIL>
     __device__ __forceinline__ void copy(u32 stage, const Tiles& tiles, int i) const {
         const u32 lane = threadIdx.x % LANES, r = lane / 8, piece = lane % 8;
-        const u32 half = columns / 2, scales = columns / 64, row = tiles.start(i), skipped = tiles.skipped();
+        const u32 half = columns / 2, across = columns / 64, row = tiles.start(i), skipped = tiles.skipped();
         const int upper = tiles.rows - row, lower = upper + ROWS - tiles.height;  // rows of the tile inside W
         const u32 to = stage + r * CHUNK_BYTES + ((piece >> 1) ^ r) * 32 + (piece & 1) * 16;
         u32 at = (row + r) * half + k / 2 + piece * 16;
@@ -66,12 +75,14 @@ struct Source {
             copy_16(to + q * 4 * CHUNK_BYTES, packed + (inside || !TAIL ? at : 0), inside || !TAIL);
         }
         const u32 block = lane % BLOCKS;
-        u32 scale_at = (row + lane / BLOCKS) * scales + k / 64 + block;
+        u32 scale_at = (row + lane / BLOCKS) * across + k / 64 + block;
 #pragma unroll
-        for (int q = 0; q < 2; q++, scale_at += (8 + skipped) * scales) {
+        for (int q = 0; q < 2; q++, scale_at += (8 + skipped) * across) {
             const bool inside = block < blocks && static_cast<int>(q * 8 + lane / BLOCKS) < (q < 1 ? upper : lower);
             const bool wanted = inside || !TAIL;
-            copy_4(stage + WEIGHT_BYTES + q * 128 + lane * 4, absmax + (wanted ? scale_at : 0), wanted);
+            const u32 place = stage + WEIGHT_BYTES + q * SCALE_BYTES / 2 + lane * (GROUPS ? 8 : 4);
+            if (GROUPS) copy_8(place, scales + (wanted ? scale_at : 0), wanted);
+            else copy_4(place, scales + (wanted ? scale_at : 0), wanted);
         }
     }
 
@@ -95,25 +106,43 @@ __device__ void fill_table(float mine) {
     }
 }
 
-// This lane's activations: of token lane / 4 (+ 8), for every block the 16 k starting at 16 * (lane % 4).
-// Tokens past the last repeat it; their sums are dropped.
+// This lane's activations: of token lane / 4 (+ 8), for every block the 16 k starting at 16 * (lane % 4), with GROUPS
+// the 8 starting at 8 * (lane % 4) of both groups. Tokens past the last repeat it; their sums are dropped.
 __device__ __forceinline__ void load_activations(u32 (&b)[TOKEN_TILES][BLOCKS][8], const u16* x, const Source& source,
                                                  int tokens) {
+    constexpr int NEAR = GROUPS ? 8 : 16, FAR = GROUPS ? 32 : 8;  // between lanes, and between a lane's two eights
     const int lane = threadIdx.x % LANES;
 #pragma unroll
     for (int n = 0; n < TOKEN_TILES; n++) {
         const int token = min(n * 8 + lane / 4, tokens - 1);
-        const u16* row = x + static_cast<u64>(token) * source.columns + source.k + (lane % 4) * 16;
+        const u16* row = x + static_cast<u64>(token) * source.columns + source.k + (lane % 4) * NEAR;
 #pragma unroll
         for (int block = 0; block < BLOCKS; block++) {
             uint4 low = make_uint4(0, 0, 0, 0), high = low;
             if (block < source.blocks) {
                 low = load_16(row + block * 64);
-                high = load_16(row + block * 64 + 8);
+                high = load_16(row + block * 64 + FAR);
             }
             b[n][block][0] = low.x, b[n][block][1] = low.y, b[n][block][2] = low.z, b[n][block][3] = low.w;
             b[n][block][4] = high.x, b[n][block][5] = high.y, b[n][block][6] = high.z, b[n][block][7] = high.w;
         }
+    }
+}
+
+// What a chunk's minimums are multiplied by: the sums of each group's activations, of token lane / 4 (+ 8) and the two
+// groups of block lane % 4. As TF32 keeps no more than their first bits, the others follow apart.
+__device__ __forceinline__ void add_up(u32 (&sums)[TOKEN_TILES][4], const u32 (&b)[TOKEN_TILES][BLOCKS][8]) {
+#pragma unroll
+    for (int i = 0; i < TOKEN_TILES * BLOCKS * 2; i++) {
+        const int n = i / 8, block = i / 2 % BLOCKS, half = i % 2;
+        float sum = 0.f;
+#pragma unroll
+        for (int pair = half * 4; pair < half * 4 + 4; pair++) sum += low_of(b[n][block][pair]) + high_of(b[n][block][pair]);
+        sum += __shfl_xor_sync(0xffffffff, sum, 1);
+        sum += __shfl_xor_sync(0xffffffff, sum, 2);
+        const float first = __uint_as_float(__float_as_uint(sum) & 0xffffe000u);
+        if (threadIdx.x % 4 != block) continue;
+        sums[n][half] = __float_as_uint(first), sums[n][half + 2] = __float_as_uint(sum - first);
     }
 }
 
@@ -130,13 +159,51 @@ __device__ __forceinline__ u32 look_up(u32 word, u32 lane_offset) {
     return *reinterpret_cast<const u32*>(memory + at);
 }
 
+// The scale of a row's block, with GROUPS of one half of it.
+__device__ __forceinline__ float scale_of(const u8* stage, int row, int block, int half) {
+    const Scale* at = reinterpret_cast<const Scale*>(stage + WEIGHT_BYTES) + row * BLOCKS + block;
+#if GROUPS
+    return low_half(half ? at->y : at->x);
+#else
+    return *at;
+#endif
+}
+
+// sum[n] += what the minimums of this warp's share of a tile add; `sums` as `add_up` leaves them.
+__device__ __forceinline__ void add_minimums(float (&sum)[TOKEN_TILES][4], const u8* stage,
+                                             const u32 (&sums)[TOKEN_TILES][4]) {
+#if GROUPS
+    const Scale* at = reinterpret_cast<const Scale*>(stage + WEIGHT_BYTES) + threadIdx.x % LANES;
+    const Scale up = at[0], low = at[LANES];  // of row lane / 4 and the one 8 below, block lane % 4
+    const u32 a0 = __float_as_uint(high_half(up.x)), a1 = __float_as_uint(high_half(low.x));
+    const u32 a2 = __float_as_uint(high_half(up.y)), a3 = __float_as_uint(high_half(low.y));
+#pragma unroll
+    for (int n = 0; n < TOKEN_TILES; n++) {
+        multiply_tf32(sum[n], a0, a1, a2, a3, sums[n][2], sums[n][3]);
+        multiply_tf32(sum[n], a0, a1, a2, a3, sums[n][0], sums[n][1]);
+    }
+#endif
+}
+
+// sum[n] += part[n], scaled, which begins anew.
+__device__ __forceinline__ void settle(float (&sum)[TOKEN_TILES][4], float (&part)[TOKEN_TILES][4], float upper,
+                                       float lower) {
+#pragma unroll
+    for (int n = 0; n < TOKEN_TILES; n++) {
+        sum[n][0] = fmaf(part[n][0], upper, sum[n][0]);
+        sum[n][1] = fmaf(part[n][1], upper, sum[n][1]);
+        sum[n][2] = fmaf(part[n][2], lower, sum[n][2]);
+        sum[n][3] = fmaf(part[n][3], lower, sum[n][3]);
+        part[n][0] = part[n][1] = part[n][2] = part[n][3] = 0.f;
+    }
+}
+
 // sum[n] += this warp's share of tile x tokens, out of one stage.
 __device__ __forceinline__ void accumulate(float (&sum)[TOKEN_TILES][4], const u8* stage,
                                            const u32 (&b)[TOKEN_TILES][BLOCKS][8]) {
     const int lane = threadIdx.x % LANES, g = lane / 4, t = lane % 4;
     u32 offset;
     asm volatile("shl.b32 %0, %1, 2;" : "=r"(offset) : "r"(lane));  // opaque, or it is computed again at each use
-    const float* scales = reinterpret_cast<const float*>(stage + WEIGHT_BYTES) + g * BLOCKS;
 #pragma unroll
     for (int block = 0; block < BLOCKS; block++) {
         const u8* at = stage + g * CHUNK_BYTES + ((block ^ (g & 3)) * 32) + t * 8;
@@ -155,15 +222,9 @@ __device__ __forceinline__ void accumulate(float (&sum)[TOKEN_TILES][4], const u
                 multiply(part[n], a0, a1, a2, a3, b[n][block][half * 4], b[n][block][half * 4 + 1]);
                 multiply(part[n], c0, c1, c2, c3, b[n][block][half * 4 + 2], b[n][block][half * 4 + 3]);
             }
+            if (GROUPS) settle(sum, part, scale_of(stage, g, block, half), scale_of(stage, g + 8, block, half));
         }
-        const float upper = scales[block], lower = scales[8 * BLOCKS + block];
-#pragma unroll
-        for (int n = 0; n < TOKEN_TILES; n++) {
-            sum[n][0] = fmaf(part[n][0], upper, sum[n][0]);
-            sum[n][1] = fmaf(part[n][1], upper, sum[n][1]);
-            sum[n][2] = fmaf(part[n][2], lower, sum[n][2]);
-            sum[n][3] = fmaf(part[n][3], lower, sum[n][3]);
-        }
+        if (!GROUPS) settle(sum, part, scale_of(stage, g, block, 0), scale_of(stage, g + 8, block, 0));
     }
 }
 
@@ -344,6 +405,8 @@ __device__ __forceinline__ void stream(const Source& source, const Tiles& tiles,
     const bool resting = rests(idle);  // known by the time the activations are here
     u32 activations[TOKEN_TILES][BLOCKS][8];
     load_activations(activations, x, source, output.tokens);
+    u32 sums[TOKEN_TILES][4] = {};
+    if (GROUPS) add_up(sums, activations);
     if (resting) return wait<0>();  // no copy may land in a CTA that is gone
     if (guess) source.fetch_first<EARLY>(ring_address, tiles);
     if (EARLY < tiles.count) source.fetch(ring_address + EARLY * STAGE_BYTES, tiles, EARLY);
@@ -357,6 +420,7 @@ __device__ __forceinline__ void stream(const Source& source, const Tiles& tiles,
             wait<STAGES - 1>();
             __syncwarp();
             float sum[TOKEN_TILES][4] = {};
+            add_minimums(sum, ring + slot * STAGE_BYTES, sums);
             accumulate(sum, ring + slot * STAGE_BYTES, activations);
             __syncwarp();  // every lane has read the stage; refill it
             const int next = i + STAGES;
@@ -380,7 +444,7 @@ __device__ __forceinline__ void stream(const Source& source, const Tiles& tiles,
 // gridDim = (groups of tiles, splits of k); blockDim = 32 * warps. `rows` is N, or N / 2 with SILU_MULTIPLY, where y
 // has half as many columns as W has rows.
 extern "C" __global__ void __maxnreg__(REGISTERS)
-    nf4_linear(const u16* x, const u8* packed, const float* absmax, const float* code, const u16* bias,
+    nf4_linear(const u16* x, const u8* packed, const Scale* scales, const float* code, const u16* bias,
                const u16* residual, u16* y, float4* partial, u32* arrivals, const u32* idle, const u8* ahead,
                int ahead_bytes, int tokens, int rows, int columns, int epilogue) {
     const int warp = threadIdx.x / LANES, warps = blockDim.x / LANES;
@@ -388,7 +452,7 @@ extern "C" __global__ void __maxnreg__(REGISTERS)
     const int first = blockIdx.x, step = gridDim.x;
     const Tiles tiles{first, step, (all - first + step - 1) / step, height, rows};
     const int k = (blockIdx.y * warps + warp) * BLOCKS * 64;
-    const Source source{packed, absmax, k, columns, max(0, min(BLOCKS, (columns - k) / 64))};
+    const Source source{packed, scales, k, columns, max(0, min(BLOCKS, (columns - k) / 64))};
     const Ahead after{ahead, static_cast<u32>(ahead_bytes)};
     const Output output{bias, residual, y, partial, arrivals, tokens, static_cast<int>(gridDim.y), epilogue};
     u8* ring = memory + TABLE_BYTES + warp * STAGES * STAGE_BYTES;

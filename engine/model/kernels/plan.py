@@ -9,7 +9,7 @@ import torch
 
 ROWS = 16  # of a tile
 CHUNK = 256  # consecutive k of a warp
-STAGE_BYTES = ROWS * CHUNK // 2 + ROWS * CHUNK // 64 * 4  # weights and scales of one tile and one warp
+WEIGHT_BYTES, BLOCKS = ROWS * CHUNK // 2, ROWS * CHUNK // 64  # of one tile and one warp
 TOKENS = 16  # of one launch
 BUFFERS = 3  # in which the sums of a tile wait to be added up
 SMALL = 8  # warps of a CTA that should share a multiprocessor
@@ -50,6 +50,7 @@ class Build:
     max_warps: int
     min_ctas: int
     table_stride: int
+    groups: bool = False
 
     @property
     def registers(self) -> int:
@@ -60,7 +61,8 @@ class Build:
     def shared(self, warps: int) -> int:
         """Return the bytes of shared memory a CTA of ``warps`` warps needs."""
         sums = BUFFERS * warps * self.token_tiles * ROWS * 8 * 4
-        return 256 * self.table_stride + warps * self.stages * STAGE_BYTES + sums
+        stage = WEIGHT_BYTES + BLOCKS * (8 if self.groups else 4)  # scale and minimum of two groups, or an absmax
+        return 256 * self.table_stride + warps * self.stages * stage + sums
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +103,18 @@ def tuning(gpu: Limits) -> Tuning:
     return Tuning(max_warps=8, ctas=1, min_ctas=1, stages=2, table_stride=128, ahead=gpu.l2 // 4)  # 99 KiB: GeForce
 
 
-def build(choice: Tuning, tokens: int, warps: int) -> Build:
-    """Return the variant for up to 8 tokens, or up to 16; small CTAs take the small table, so that two fit."""
+def build(choice: Tuning, tokens: int, warps: int, *, groups: bool = False) -> Build:
+    """Return the variant for up to 8 tokens, or up to 16; small CTAs take the small table, so that two fit.
+
+    ``groups``: for weights in groups of 32, not NF4.
+    """
     tiles = 1 if tokens <= 8 else 2
     stride = choice.table_stride if warps > SMALL else 128
-    return Build(tiles, choice.stages, choice.max_warps, choice.min_ctas, stride)
+    return Build(tiles, choice.stages, choice.max_warps, choice.min_ctas, stride, groups)
 
 
 @functools.cache
-def plan(rows: int, columns: int, height: int, gpu: Limits, choice: Tuning) -> Plan:
+def plan(rows: int, columns: int, height: int, gpu: Limits, choice: Tuning, *, groups: bool = False) -> Plan:
     """Spread ``rows`` outputs of ``columns`` inputs: as few splits of K as the largest CTA allows, all SMs busy.
 
     ``height``: the outputs of a tile, ROWS, or half of them where a gate's row and its up projection's make one.
@@ -117,8 +122,8 @@ def plan(rows: int, columns: int, height: int, gpu: Limits, choice: Tuning) -> P
     chunks = -(-columns // CHUNK)
     splits = -(-chunks // choice.max_warps)
     warps = -(-chunks // splits)
-    widest = build(choice, TOKENS, warps)  # of all variants, so that the plan is the same for every number of tokens
+    widest = build(choice, TOKENS, warps, groups=groups)  # so that the plan is the same for every number of tokens
     fitting = gpu.shared_per_multiprocessor // (widest.shared(warps) + RESERVED_BYTES)
     resident = min(choice.ctas * choice.max_warps // warps, fitting)
-    groups = max(1, gpu.multiprocessors * max(1, resident) // splits)
-    return Plan(min(groups, -(-rows // height)), splits, warps)
+    most = max(1, gpu.multiprocessors * max(1, resident) // splits)
+    return Plan(min(most, -(-rows // height)), splits, warps)

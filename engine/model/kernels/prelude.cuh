@@ -21,6 +21,11 @@ __device__ __forceinline__ void copy_4(u32 to, const void* from, bool wanted) {
                  : "memory");
 }
 
+__device__ __forceinline__ void copy_8(u32 to, const void* from, bool wanted) {
+    asm volatile("cp.async.ca.shared.global [%0], [%1], 8, %2;" ::"r"(to), "l"(from), "r"(wanted ? 8 : 0)
+                 : "memory");
+}
+
 __device__ __forceinline__ void commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
 
 template <int PENDING>
@@ -82,6 +87,14 @@ __device__ __forceinline__ float low_of(u32 pair) { return __uint_as_float(pair 
 
 __device__ __forceinline__ float high_of(u32 pair) { return __uint_as_float(pair & 0xffff0000u); }
 
+__device__ __forceinline__ float low_half(u32 pair) {  // of two fp16
+    float value;
+    asm("{ .reg .f16 low, high; mov.b32 {low, high}, %1; cvt.f32.f16 %0, low; }" : "=f"(value) : "r"(pair));
+    return value;
+}
+
+__device__ __forceinline__ float high_half(u32 pair) { return low_half(pair >> 16); }
+
 __device__ __forceinline__ float warp_sum(float value) {
 #pragma unroll
     for (int step = LANES / 2; step; step /= 2) value += __shfl_xor_sync(0xffffffff, value, step);
@@ -93,6 +106,13 @@ __device__ __forceinline__ float silu(float v) { return __fdividef(v, 1.f + __ex
 // D += A · B with A 16 x 16 (row), B 16 x 8 (column), bf16 in, fp32 out.
 __device__ __forceinline__ void multiply(float (&d)[4], u32 a0, u32 a1, u32 a2, u32 a3, u32 b0, u32 b1) {
     asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+        : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
+}
+
+// The same with A 16 x 8 and B 8 x 8 of fp32, of which no more than TF32's bits are read.
+__device__ __forceinline__ void multiply_tf32(float (&d)[4], u32 a0, u32 a1, u32 a2, u32 a3, u32 b0, u32 b1) {
+    asm("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
         : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
         : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
 }

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from engine.model.block import Block
-from engine.model.linear import Blocked, Dense, Linear, Nf4, Stacked
+from engine.model.linear import Blocked, Dense, FourBit, Linear, Stacked
 from engine.model.packed import Packed
 
 ALIGNMENT = 256  # bytes, at which every tensor begins: our kernels read many at a time
@@ -57,8 +57,8 @@ def _tensors(block: Block) -> list[Tensor]:
 
 def _parts(matrix: Linear) -> list[Tensor]:
     match matrix:
-        case Nf4():
-            return [matrix.packed, matrix.absmax]
+        case FourBit():
+            return [matrix.packed, matrix.scales]
         case Packed():
             return [matrix.blocks]
         case Stacked():
@@ -77,8 +77,8 @@ def _over(block: Block, tensors: list[Tensor]) -> Block:
 
 def _made(matrix: Linear, tensors: Iterator[Tensor]) -> Linear:
     match matrix:
-        case Nf4():
-            return replace(matrix, packed=next(tensors), absmax=next(tensors))
+        case FourBit():
+            return replace(matrix, packed=next(tensors), scales=next(tensors))
         case Packed():
             return replace(matrix, blocks=next(tensors))
         case Stacked():
@@ -88,7 +88,7 @@ def _made(matrix: Linear, tensors: Iterator[Tensor]) -> Linear:
     raise TypeError(f"{type(matrix).__name__} has no bytes of its own")
 
 
-def _single(part: Dense | Nf4 | Packed, tensors: Iterator[Tensor]) -> Dense | Nf4 | Packed:
+def _single(part: Dense | FourBit | Packed, tensors: Iterator[Tensor]) -> Dense | FourBit | Packed:
     made = _made(part, tensors)
-    assert isinstance(made, Dense | Nf4 | Packed)  # noqa: S101 - as it was
+    assert isinstance(made, Dense | FourBit | Packed)  # noqa: S101 - as it was
     return made

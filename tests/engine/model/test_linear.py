@@ -77,7 +77,7 @@ def test_parts_that_do_not_fit_stay_apart(difference: str) -> None:
     if difference == "kind":
         second = Dense(torch.randn(16, 64))
     else:
-        first = Nf4(first.packed, first.absmax.repeat_interleave(2), first.code, (16, 64), 32)
+        first = Nf4(first.packed, first.scales.repeat_interleave(2), first.code, (16, 64), 32)
     joined = stacked([first, second])
     assert isinstance(joined, Stacked)
     x = torch.randn(3, 64)

@@ -25,7 +25,7 @@ def matrix(form: Format, shape: tuple[int, int], *, bias: bool = False) -> tuple
     if form is not NF4:
         return quantised_to(form, shape, lambda rows: weight[rows], added), weight
     held = nf4(weight)
-    return pack_nf4(held.packed, held.absmax, shape, held.blocksize, added), held.dequantised()
+    return pack_nf4(held.packed, held.scales, shape, held.blocksize, added), held.dequantised()
 
 
 def nf4(weight: Tensor, blocksize: int = 32) -> Nf4:
@@ -157,10 +157,10 @@ def test_nf4_keeps_its_codes(shape: tuple[int, int], blocksize: int) -> None:
     """Guards: nibbles swapped and scales shifted, also where blocks reach from one row into the next."""
     torch.manual_seed(1)
     held = nf4(torch.randn(shape) * torch.rand(shape[0], 1), blocksize)
-    packed = pack_nf4(held.packed, held.absmax, shape, blocksize)
+    packed = pack_nf4(held.packed, held.scales, shape, blocksize)
     codes, largest, _ = packed.rows(torch.arange(shape[0]))
     assert torch.equal(codes.view(-1, 2), torch.stack((held.packed >> 4, held.packed & 15), 1).view(torch.int8))
-    assert torch.equal(largest.flatten(), held.absmax.half().repeat_interleave(blocksize // 32))
+    assert torch.equal(largest.flatten(), held.scales.half().repeat_interleave(blocksize // 32))
     away = (packed.dequantised() - held.dequantised()).view(-1, 32).abs().amax(1)
     assert (away <= 0.0015 * largest.flatten()).all()
 
@@ -168,5 +168,5 @@ def test_nf4_keeps_its_codes(shape: tuple[int, int], blocksize: int) -> None:
 def test_nf4_is_read_as_bitsandbytes_writes_it() -> None:
     """Guards: an order of codes that only our own tests have."""
     held = quantised(torch.randn(24, 128))
-    packed = pack_nf4(held.packed, held.absmax, held.shape, held.blocksize)
+    packed = pack_nf4(held.packed, held.scales, held.shape, held.blocksize)
     torch.testing.assert_close(packed.dequantised(), held.dequantised(), rtol=2e-3, atol=4e-3)

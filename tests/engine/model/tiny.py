@@ -151,8 +151,17 @@ def quantise(folder: Path, *, nested: bool, leave: tuple[str, ...] = ()) -> dict
     return worth
 
 
-def group(folder: Path, bits: Bits, *, embedding: Bits | None = 8, leave: tuple[str, ...] = ()) -> dict[str, Tensor]:
+def group(
+    folder: Path,
+    bits: Bits,
+    *,
+    embedding: Bits | None = 8,
+    leave: tuple[str, ...] = (),
+    four: tuple[str, ...] = (),
+) -> dict[str, Tensor]:
     """Store the matrices of ``folder`` but those ``leave`` names in groups of 32, the embedding at ``embedding`` bits.
+
+    Those that ``four`` names have 4 bits all the same.
 
     Returns what each weight is worth now, float32.
     """
@@ -163,7 +172,7 @@ def group(folder: Path, bits: Bits, *, embedding: Bits | None = 8, leave: tuple[
         if width is None or tensor.dim() != 2 or name.endswith(leave):
             stored[name] = worth[name] = tensor
             continue
-        matrix = grouped(tensor.float(), width)
+        matrix = grouped(tensor.float(), 4 if four and name.endswith(four) else width)
         stored |= {name: matrix.codes, **{f"{name}.{part}": value for part, value in matrix.parts().items()}}
         worth[name] = worth_of(matrix)
     write_tensors(folder, stored)

@@ -34,13 +34,15 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 OUTER, BETWEEN = (80, 90, 120), (86, 89, 100)  # every instruction that only some GPUs have is in one of the first
-NF4_WIDEST = {"TOKEN_TILES": 2, "STAGES": 2, "REGISTERS": 128, "TABLE_STRIDE": 128}
+WIDEST = {"TOKEN_TILES": 2, "STAGES": 2, "REGISTERS": 128, "TABLE_STRIDE": 128}
 
 
 @pytest.mark.parametrize(
     ("source", "entries", "macros"),
     [
-        (Source("nf4_linear"), ["nf4_linear"], NF4_WIDEST),
+        (Source("nf4_linear"), ["nf4_linear"], WIDEST | {"GROUPS": 0}),
+        (Source("nf4_linear"), ["nf4_linear"], WIDEST | {"GROUPS": 1}),
+        (Source("groups"), ["spread"], {}),
         (Source("rms_norm"), ["rms_norm"], {"PIECES": 2}),
         (Source("rotate"), ["rotate"], {"HEAD_DIM": 128}),
         (Source("attention"), ["attend", "join"], {"HEAD_DIM": 128, "STEP": 128}),

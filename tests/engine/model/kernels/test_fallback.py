@@ -10,27 +10,27 @@ from torch.nn import functional
 
 from engine.account import UNPACKED
 from engine.model.kernels import available, linear, nf4_linear
-from engine.model.kernels.backend import NF4, dequantised, random_weight
+from engine.model.kernels.backend import Made, dequantised, random_groups, random_weight
 from engine.model.kernels.linear import part_rows
 from engine.model.kernels.nf4 import refusal
 
 CPU = torch.device("cpu")
 
 
+@pytest.mark.parametrize("made", [random_weight, random_groups])
 @pytest.mark.parametrize(("rows", "columns"), [(48, 128), (34, 192)])
-def test_fallback_gives_the_same_product(rows: int, columns: int) -> None:
+def test_fallback_gives_the_same_product(rows: int, columns: int, made: Made) -> None:
     """Bias, residual and gate are ours to add around the public op; left out or swapped they change the result."""
     draw = torch.Generator().manual_seed(rows)
-    packed = torch.randint(256, (rows * columns // 2,), generator=draw, dtype=torch.uint8)
-    absmax, code = torch.rand(rows * columns // 64, generator=draw), torch.tensor(NF4)
+    packed, scales, code = made(rows, columns, CPU, draw)
     x, bias = torch.randn(5, columns, generator=draw), torch.randn(rows, generator=draw)
     residual = torch.randn(5, rows, generator=draw)
-    exact = x @ dequantised(packed, absmax, code, columns).T + bias
+    exact = x @ dequantised(packed, scales, code, columns).T + bias
     gate, up = exact.chunk(2, dim=-1)
     same = partial(torch.testing.assert_close, rtol=1e-4, atol=1e-4)
-    same(nf4_linear(x, packed, absmax, code, bias=bias), exact)
-    same(nf4_linear(x, packed, absmax, code, bias=bias, residual=residual), exact + residual)
-    same(nf4_linear(x, packed, absmax, code, bias=bias, gated=True), functional.silu(gate) * up)
+    same(nf4_linear(x, packed, scales, code, bias=bias), exact)
+    same(nf4_linear(x, packed, scales, code, bias=bias, residual=residual), exact + residual)
+    same(nf4_linear(x, packed, scales, code, bias=bias, gated=True), functional.silu(gate) * up)
 
 
 def test_parts_cover_a_weight_evenly_within_their_memory() -> None:
@@ -44,14 +44,15 @@ def test_parts_cover_a_weight_evenly_within_their_memory() -> None:
     assert part_rows(3, 2 * UNPACKED) == 1  # no less than a row
 
 
-def test_a_weight_unpacked_in_parts_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("made", [random_weight, random_groups])
+def test_a_weight_unpacked_in_parts_is_the_same(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     """Parts that miss a row, or take another's scales."""
     monkeypatch.setattr(linear, "UNPACKED", 64 * 1024)
-    packed, absmax, code = random_weight(200, 256, CPU)
+    packed, scales, code = made(200, 256, CPU, torch.Generator().manual_seed(1))
     x, bias = torch.randn(9, 256), torch.randn(200)
     assert part_rows(200, 1024) < 200
-    y = linear.unpacked(x, packed, (200, 256), absmax, 64, bias)
-    torch.testing.assert_close(y, x @ dequantised(packed, absmax, code, 256).T + bias)
+    y = linear.unpacked(x, packed, (200, 256), scales, 64, bias)
+    torch.testing.assert_close(y, x @ dequantised(packed, scales, code, 256).T + bias)
 
 
 def test_no_gpu_is_a_reason_not_a_crash() -> None:
@@ -73,3 +74,7 @@ def test_shapes_our_kernel_cannot_take() -> None:
     assert refusal(4096, 4096, 128)
     assert refusal(4096, 4096 + 32, 64)
     assert refusal(1 << 20, 1 << 14, 64)
+    assert not refusal(40, 576, 32, groups=True)
+    assert refusal(40, 96, 32, groups=True)  # a group and a half of what it takes at a time
+    assert refusal(40, 576, 32)
+    assert refusal(40, 576, 64, groups=True)
