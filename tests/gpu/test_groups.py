@@ -92,6 +92,7 @@ def test_a_pass_is_what_the_file_says(models: ModelSet) -> None:
 def in_turns(model: Transformer, text: Tensor) -> Iterator[Tensor]:
     """Give the logits of ``text``, sixteen tokens at a time, by our kernels."""
     cache, at = model.new_cache(256), 0
+    model.rotation.reach(256)
     for some in torch.split(text, 16):
         start = torch.full((1,), at, dtype=torch.int32, device=CUDA)
         yield logits(model, decode(model, model.embed(some), range(model.layers), cache, start))

@@ -101,7 +101,7 @@ def _kernel(variant: Build, device: torch.device) -> Kernel:
         "nf4_linear",
         device,
         variant.shared(variant.max_warps),
-        GROUPS=variant.groups,
+        GROUPS=int(variant.groups),
         TOKEN_TILES=variant.token_tiles,
         STAGES=variant.stages,
         REGISTERS=variant.registers,
