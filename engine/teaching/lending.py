@@ -20,10 +20,9 @@ def lent(model: Transformer, config: Any = None, *, dense: torch.dtype | None = 
     """Return transformers' model over the weights of ``model``; the head is made dense.
 
     bitsandbytes multiplies by NF4 matrices, as in a checkpoint that transformers loads so; groups are unpacked at every
-    product. ``config``: the
-    model's own, as transformers reads it; None: made of the sizes, for a model that was drawn at random. ``dense``: of
-    the same values in this dtype, which take four times the memory and are read many rows at a time much faster.
-    ``far``: an embedding in the host's memory stays there.
+    product. ``config``: the model's own, as transformers reads it; None: made of the sizes, for a model that was drawn
+    at random. ``dense``: of the same values in this dtype, which take four times the memory and are read many rows at a
+    time much faster. ``far``: an embedding in the host's memory stays there.
     """
     from transformers import AutoModelForCausalLM
 
@@ -60,6 +59,7 @@ class InGroups(nn.Module):
     def __init__(self, matrix: Groups) -> None:
         super().__init__()
         self.matrix = matrix
+        self.out_features, self.in_features = matrix.shape  # as others have them: see writing.records
 
     @property
     def weight(self) -> Tensor:
