@@ -153,7 +153,7 @@ def _add_teaching_options(command: argparse.ArgumentParser) -> None:
         "--as-stored",
         action="store_true",
         help="learn from the weights as the model's files have them, for drafters of other machines too "
-        "(default: as this one runs them; a processor always, a GPU makes them NF4)",
+        "(default: as this one runs them: a processor as stored, a GPU as NF4 but for models in groups of 4 bits)",
     )
     command.add_argument("--batch", type=_count, help="tokens a step (default: as suits the device)")
     command.add_argument(

@@ -41,12 +41,12 @@ def load(
     On a CPU ``weights`` says what becomes of them: float32 all of them ("exact", and where this processor or the model
     leaves no choice), or packed. Grouped ones then stay as they are, and with "stored" NF4 ones too; all others get 8
     bits, or 4 as asked, which embedding and head do not. On a GPU activations, norms and embeddings are bfloat16 and
-    every matrix, a large tied head too, is NF4: packed bytes stay as they are, 16-bit ones are quantised as they
-    arrive, and so are grouped ones, made 16-bit first; ``dense_head`` keeps the head in 16 bits there, ``dense`` every
-    matrix, packed ones unpacked. At no time is more than a few matrices held twice. ``placement``: which layers stay on
-    the device, None for all; the others are taken there one by one, to be held as those are, and then lie in the host's
-    memory.
-    Raises CheckpointError for a folder that cannot be used and DeviceError when the device's memory runs out.
+    every matrix, a large tied head too, has 4 bits: NF4 and groups of 4 bits stay as they are, groups of 8 are made 4
+    beside those, and all others NF4 as they arrive. So are groups where our kernel does not run, or where a layer has
+    matrices that are none (see Holding.of). ``dense_head`` keeps the head in 16 bits there, ``dense`` every matrix,
+    packed ones unpacked. At no time is more than a few matrices held twice. ``placement``: which layers stay on the
+    device, None for all; the others are taken there one by one, to be held as those are, and then lie in the host's
+    memory. Raises CheckpointError for a folder that cannot be used and DeviceError when the device's memory runs out.
     """
     checkpoint = open_checkpoint(folder)
     on_gpu = device.type == "cuda"
@@ -54,9 +54,8 @@ def load(
     asked = Holding("cuda" if on_gpu else "cpu", weights if packs else "exact", dense_head, dense)
     try:
         with ExitStack() as files:
-            kept = (
-                {} if on_gpu and available(device).name != "updraft" else checkpoint.kept()
-            )  # then groups are made NF4
+            multiplies = not on_gpu or available(device).name == "updraft"
+            kept = checkpoint.kept() if multiplies else {}  # else groups are made NF4
             loader = _Loader(checkpoint, device, files, asked.of(checkpoint.architecture, kept))
             model = yield from loader.model(placement)
         if on_gpu:

@@ -46,7 +46,7 @@ FEWEST = 32  # prompts
 SMALL = {"rows": 8, "longest": 128, "batch": 1024, "places": 1000}  # what a processor can take
 BATCHES = (8192, 4096, 2048)  # tokens a step, as many of them as a GPU holds
 CACHES = 0.2  # of the free memory that replies under way may take
-AS_STORED, AS_RUN = "as these files have them", "as a GPU runs them, at 4 bits (NF4)"  # that it learnt from
+AS_STORED, AS_RUN = "as these files have them", "as a GPU runs them, at 4 bits"  # that it learnt from
 LICENCE = "As the model that it was taught by; begun with parts of that model, and taught on its answers"
 
 

@@ -24,8 +24,8 @@ MOST_ROWS = 2048  # replies that are under way at a time
 class Frozen:
     """Writes replies and reads them again.
 
-    ``ends``: the tokens that end a reply. Weights are as the loader leaves them: on a GPU NF4, or in 16 bits, and
-    float32 on a CPU; on a GPU with room to spare NF4 ones are the same values in 16 bits.
+    ``ends``: the tokens that end a reply. Weights are as the loader leaves them: on a GPU NF4, in groups of 4 bits or
+    in 16 bits, and float32 on a CPU; on a GPU with room to spare those of 4 bits are the same values in 16.
     """
 
     def __init__(self, model: Transformer, ends: Collection[int], config: Any = None) -> None:

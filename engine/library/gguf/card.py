@@ -8,7 +8,10 @@ from collections.abc import Collection
 from engine.library.gguf.blocks import Keeping, Loss
 from engine.library.gguf.reading import Gguf
 
-GPU = "On a graphics card Updraft keeps all matrices at 4 bits (NF4), with some loss; on a processor as they are here."
+GPU = (
+    "Where all matrices of its layers are in groups, a graphics card keeps those of 4 bits as they are here and makes "
+    "those of 8 beside them 4; others are NF4 there, with some loss. On a processor all are as they are here."
+)
 OUTCOMES: dict[Loss, str] = {
     "none": "Its weights are kept exactly as they are in the file.",
     "little": "Its weights are kept at 4 or 8 bits, with hardly any loss.",
