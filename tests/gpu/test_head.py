@@ -104,8 +104,8 @@ def test_rows_are_those_of_a_prompt_read_anew(models: ModelSet, session: Session
     runner.rewind(0)
     preset = fresh._loaded.fit(HEAD)
     runner.begin(tape, SETTINGS["greedy"], preset)
-    chain, _ = runner.chains(preset)
     with torch.inference_mode():
+        chain, _ = runner.chains(preset)
         chain.prefill(tape, len(tape) - 1)
     again = fresh._loaded.own["head"]
     assert isinstance(again, Rows)
