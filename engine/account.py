@@ -95,8 +95,7 @@ class Account:
 def _held(d: Dimensions, holding: Holding) -> Mapping[str, float]:
     """Return the bytes of a model's weights on the device, by the parts of its Account: tensor by tensor, as loaded.
 
-    On a GPU that cannot run our kernels groups are counted as what they are, 11 % more than the NF4 made of them there.
-    ``copied``: those of the rows of its head that are copied, were all of them to be.
+    ``copied``: those of all rows of its head. Groups, of which a GPU without our kernels makes NF4, count 11 % more.
     """
     kept, holding = dict(d.kept), holding.of(d.architecture, dict(d.kept))
     sums = dict.fromkeys(("linears", "vectors", "embedding", "head"), 0.0)

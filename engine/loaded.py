@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 import torch
 
@@ -15,14 +15,13 @@ from engine.account import LEAST
 from engine.architecture import read_architecture
 from engine.architecture.holding import Holding
 from engine.budget import Budget
-from engine.config import PRESETS, ModelSet, Preset, Role, Sampling, Source, Traits, Weights
+from engine.config import PRESETS, ModelSet, Preset, Role, Source, Traits, Weights
 from engine.decoding.eager import EagerRunner
 from engine.decoding.frequent import FrequentTokens, frequent_tokens
 from engine.decoding.graphs import GraphRunner, free_dropped
-from engine.decoding.relay import Chain, PlainStep
+from engine.decoding.runner import Runner
 from engine.decoding.sources import Home, NotRecorded, Own, fitted, making
 from engine.decoding.streamed import StreamedRunner
-from engine.decoding.tape import Tape
 from engine.errors import DeviceError, ModelSetError
 from engine.events import Loading
 from engine.generation import suggested
@@ -33,39 +32,6 @@ from engine.tokenizer import ChatTokenizer
 
 How = Literal["auto", "eager", "graphs"]
 Part = tuple[Transformer, FrequentTokens | None]
-
-
-class Runner(Protocol):
-    """What holds the models of a session and runs presets over them."""
-
-    chunk: int
-
-    @property
-    def models(self) -> Mapping[Role, Transformer]: ...
-
-    def held(self, preset: Preset, /) -> int: ...
-
-    def left(self, preset: Preset, /) -> Mapping[Source, int]: ...
-
-    def context(self, role: Role) -> int: ...
-
-    def add(self, role: Role, model: Transformer, frequent: FrequentTokens | None) -> None: ...
-
-    def add_own(self, role: Role, own: Own, /) -> None: ...
-
-    def rewind(self, length: int) -> None: ...
-
-    def prepare(self, *presets: Preset) -> Iterator[float]: ...
-
-    def ready(self, preset: Preset, /) -> bool: ...
-
-    def windows(self, preset: Preset, /) -> tuple[int, ...]: ...
-
-    def reading(self, tape: Sequence[int], upto: int, /) -> Iterator[float]: ...
-
-    def begin(self, tape: Tape, sampling: Sampling, /, *presets: Preset) -> None: ...
-
-    def chains(self, preset: Preset, /) -> tuple[Chain, PlainStep]: ...
 
 
 class Loaded:
