@@ -37,6 +37,7 @@ from engine.teaching.protocol import Ended, Said, Stopped
 from engine.teaching.pupil import Pupil
 from engine.teaching.saving import add_to_card, digests
 from engine.teaching.steering import Steering, Stopping
+from engine.teaching.talks import Talks
 from engine.teaching.trial import Tried, try_out
 from engine.teaching.trouble import in_words
 from engine.tokenizer import ChatTokenizer
@@ -46,6 +47,7 @@ FEWEST = 32  # prompts
 SMALL = {"rows": 8, "longest": 128, "batch": 1024, "places": 1000}  # what a processor can take
 BATCHES = (8192, 4096, 2048)  # tokens a step, as many of them as a GPU holds
 CACHES = 0.2  # of the free memory that replies under way may take
+Turns = tuple[str, ...]  # what one person says of a conversation
 AS_STORED, AS_RUN = "as these files have them", "as a GPU runs them, at 4 bits"  # that it learnt from
 LICENCE = "As the model that it was taught by; begun with parts of that model, and taught on its answers"
 
@@ -165,10 +167,11 @@ def _plan(arguments: argparse.Namespace, shape: Architecture, device: torch.devi
     return plan if arguments.batch is None else replace(plan, batch=arguments.batch)
 
 
-def read_prompts(file: Path | None, fewest: int = FEWEST) -> list[str]:
+def read_prompts(file: Path | None, fewest: int = FEWEST) -> list[Turns]:
     """Return the prompts in ``file``, or those that come with the program; raises SettingError where it has none.
 
-    JSON lines of {"prompt": text}, compressed if it ends in .xz; or plain text, a prompt a line.
+    JSON lines of {"prompt": text}, compressed if it ends in .xz; or plain text, a prompt a line. A prompt that is a
+    list of texts is what a person says turn by turn, each when the one before has been answered.
     """
     file = file or Path(str(files("assets") / "teaching" / "prompts.jsonl.xz"))
     try:
@@ -176,14 +179,15 @@ def read_prompts(file: Path | None, fewest: int = FEWEST) -> list[str]:
             found = [_prompt(line.strip()) for line in lines]
     except (OSError, ValueError, KeyError, TypeError, lzma.LZMAError) as error:
         raise SettingError(f"{file} cannot be read as prompts: {error}.", "Write one prompt a line.") from error
-    found = [each for each in found if each]
+    found = [turns for turns in found if turns and all(turns)]
     if len(found) < fewest:
         raise SettingError(f"{file} has {len(found)} prompts.", f"Give it {fewest} or more: some are held out.")
     return found
 
 
-def _prompt(line: str) -> str:
-    return str(json.loads(line)["prompt"]) if line.startswith("{") else line
+def _prompt(line: str) -> Turns:
+    said = json.loads(line)["prompt"] if line.startswith("{") else line
+    return tuple(map(str, said)) if isinstance(said, list) else (str(said),)
 
 
 def _taught(
@@ -191,7 +195,7 @@ def _taught(
     begin: Callable[[Frozen], Callable[..., Pupil]],
     device: torch.device,
     plan: Plan,
-    prompts: Sequence[str],
+    prompts: Sequence[Turns],
     folder: Path,
     made: Path,
     steering: Steering,
@@ -204,9 +208,9 @@ def _taught(
     model = finished(load(models.target, device, dense_head=True, dense=as_stored))
     tokenizer.fit(model.vocabulary)
     target = Frozen(model, tokenizer.ends, config_of(models.target))
-    rendered = [tokenizer.render([("user", prompt)]) for prompt in prompts]
-    short = [each for each in rendered if len(each) <= LONGEST_PROMPT]
-    course = Course(folder, target, short, plan, begin(target), clock=steering.clock, held_up=steering.held_up)
+    talks = Talks(tokenizer, prompts, LONGEST_PROMPT)
+    steered = partial(Course, clock=steering.clock, held_up=steering.held_up)
+    course = steered(folder, target, talks.firsts, plan, begin(target), further=talks.further)
     if course.done:
         steering.tell(Said(f"going on from {course.done:.0%}"))
     for news in course.run():

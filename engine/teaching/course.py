@@ -62,15 +62,16 @@ class Course:
         clock: Callable[[], float] = time.monotonic,
         held_up: Callable[[], bool] = lambda: False,
         replies: Replies | None = None,
+        further: Callable[[Sequence[Document]], list[Document]] = lambda _: [],
     ) -> None:
-        """``replies``: what it learns from, with those of this folder among them; None: those alone."""
+        """``replies``: what it learns from, this folder's among them; None: those alone. ``further``: see Talks."""
         self.folder, self.target, self.plan = folder, target, plan
         self._begin, self._clock, self._held_up = begin, clock, held_up
         self.replies = replies or Replies(folder / REPLIES)
         mixed = list(prompts)
         random.Random(0).shuffle(mixed)
         self._held, self._prompts = mixed[::HELD_OUT], [each for at, each in enumerate(mixed) if at % HELD_OUT]
-        self._unfinished: list[Document] = []
+        self._further, self._unfinished = further, further(self.replies.learnt)
         self._remembered = Remembered(plan.remembered)
         self.progress = self._read()
         self._kept_at, self._look = clock(), KEPT  # when all was written last; seconds that a look takes
@@ -151,11 +152,10 @@ class Course:
         prompts, plan = [each.tokens for each in asked], self.plan
         kept = set[int]()  # those of which the replies are on the disk
         aside = partial(self._aside, asked, kept, held=held)
-        written = self.target.write(prompts, warmths, plan.longest, over, plan.rows, aside)
-        found = answered(asked, written)
+        found = answered(asked, self.target.write(prompts, warmths, plan.longest, over, plan.rows, aside))
         self.replies.add([each for place, each in enumerate(found) if place not in kept], held=held)
         if not held:
-            self._unfinished += self._going_on(found)
+            self._unfinished += self._going_on(found) + self._further(found)
 
     def _aside(self, asked: Sequence[Document], kept: set[int], so_far: SoFar, *, held: bool) -> None:
         """Keep the replies that have ended by now, if it is time: a long slice is not lost with its process."""

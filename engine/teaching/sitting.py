@@ -158,7 +158,7 @@ def _course(
         list(documents([each for each in found if each.held == held], tokenizer)) for held in (False, True)
     )
     ours = read_prompts(arguments.prompts)
-    prompts = [tokenizer.render([("user", each)]) for each in Random(0).sample(ours, min(OURS, len(ours)))]
+    prompts = [tokenizer.render([("user", turns[0])]) for turns in Random(0).sample(ours, min(OURS, len(ours)))]
     return Onward(
         folder,
         target,

@@ -41,7 +41,8 @@ def held_out(file: Path | None) -> list[str]:
     if file is None:
         return [*QUESTIONS, *PROMPTS]
     with lzma.open(file, "rt", encoding="utf-8") as lines:
-        return [each["prompt"] for each in map(json.loads, lines) if each.get("held")]
+        found = [each["prompt"] for each in map(json.loads, lines) if each.get("held")]
+    return [each if isinstance(each, str) else each[0] for each in found]  # of a conversation its first turn
 
 
 def opened(folder: Path, ends: Collection[int] = ()) -> Frozen:

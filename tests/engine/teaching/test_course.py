@@ -258,8 +258,9 @@ def test_what_exits_are_worth(model: Transformer) -> None:
 
 
 def test_prompts_are_lines_or_objects(tmp_path: Path, family: ModelSet) -> None:
-    assert len(read_prompts(None)) == 6000
     file = tmp_path / "prompts.txt"
-    file.write_text("\n".join([*("Why?" for _ in range(40)), '{"prompt": "How?"}', ""]))
-    assert read_prompts(file)[-1] == "How?"
+    file.write_text(
+        "\n".join([*("Why?" for _ in range(40)), '{"prompt": "How?"}', '{"prompt": ["Who?", "And he?"]}', ""])
+    )
+    assert read_prompts(file)[-3:] == [("Why?",), ("How?",), ("Who?", "And he?")]
     assert home_of(family.target) == home_of(family.target)
