@@ -1,11 +1,12 @@
-"""What the starter is asked so that its draft and qualifier learn how it answers: one file of prompts.
+"""What a model is asked while it teaches what drafts for it: one file of prompts, by the categories of Spec-Bench.
 
-    python packaging/starter/asked.py --corpus DIR --out prompts.jsonl.xz
-    python packaging/starter/asked.py --corpus DIR --out assets/teaching/prompts.jsonl.xz --free 6000
+    python packaging/starter/asked.py --corpus DIR --out assets/teaching/prompts.jsonl.xz   # those that ship
+    python packaging/starter/asked.py --corpus DIR --out prompts.jsonl.xz --all             # for the starter's own
 
-First questions of the open corpora, and requests made of their subjects and passages: explaining, writing, code, lists,
-translation, summaries, rewriting, roles. Every 100th is held out; nobody's answers are read. --free: so many, and only
-of what may be passed on by anybody: our own questions, and passages of books in the public domain.
+Requests of our own (forms.toml) made of things and of passages of books in the public domain, our own questions, and
+questions with texts of Wikipedia to answer them from (retrieved.py). A line is {"prompt": text, "category": name}; its
+prompt is a list where a person says more than one thing, each when the one before has been answered; "licence" where
+it is not CC0. Every 100th is held out; nobody's answers are asked for. --all: first questions of all open corpora, too.
 """
 
 from __future__ import annotations
@@ -15,222 +16,144 @@ import json
 import lzma
 import random
 import re
-from collections.abc import Iterable, Iterator
+import tomllib
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import corpus
+import retrieved
 
-SUBJECTS = Path(__file__).with_name("subjects.txt")  # our own, one a line
-
+FORMS = Path(__file__).with_name("forms.toml")
 HELD_OUT = 100
-LONGEST = 520  # characters
-QUESTIONS = {  # how many first questions of a source at most
-    "dolly15k_subset": 6_000,
-    "gsm8k_train": 5_000,
-    "open_trivia_qa": 6_000,
-    "enwiki_whatis": 4_000,
-    "wordnet_definitions": 2_500,
-    "self_dialogue": 2_000,
-    "topical_chat": 800,
-    "sgd": 2_000,
-    "star": 600,
-    "taskmaster4": 300,
-    "project_templates": 1_200,
-    "tinystories_sample": 300,
-    "pratham_books": 200,
-    "african_storybook": 200,
-    "aesop_fables": 200,
+LONGEST = 520  # characters of a request; of one with texts to answer from the double
+SHIPPED = {  # prompts of each category; of those with two turns
+    "translation": (520, 0),
+    "summarization": (650, 0),
+    "qa": (570, 0),
+    "math_reasoning": (800, 0),
+    "rag": (450, 0),
+    "writing": (660, 60),
+    "roleplay": (240, 60),
+    "reasoning": (240, 50),
+    "math": (300, 50),
+    "coding": (240, 60),
+    "extraction": (350, 50),
+    "stem": (320, 50),
+    "humanities": (230, 50),
 }
-FREE = ("project_templates", "aesop_fables")  # our own, and in the public domain
-SUMS = (
-    "Anna has {} apples. She buys {} more and gives {} to her brother. How many has she left?",
-    "A train travels {} kilometres an hour. How far does it get in {} hours and {} minutes?",
-    "A book costs {} euros and a pen costs {}. What do {} of each cost together?",
-    "There are {} rows of {} chairs in a hall, and {} chairs are taken. How many are free?",
-    "Tom saves {} dollars a week. After {} weeks he spends {} dollars. How much has he then?",
-    "A baker makes {} loaves an hour and sells {} of them. How many are left after {} hours?",
-    "What is {} + {} * {}? Explain every step.",
-    "A tank holds {} litres. It fills by {} litres a minute and loses {}. After how many minutes is it full?",
-    "{} children share {} sweets evenly, and each gets {} more from their teacher. How many has each?",
-    "A shop lowers a price of {} dollars by {} per cent, and then by {} dollars. What is the new price?",
-    "Maria walks {} steps in the morning, {} at noon and {} in the evening. How many are that on average?",
-    "A rectangle is {} metres long and {} metres wide. What does a fence around it cost at {} dollars a metre?",
+TIMES = 6  # as many by our own forms, of --all
+QUESTIONS = {  # how many first questions of a source at most, of --all, and their category
+    "dolly15k_subset": (6_000, "qa"),
+    "gsm8k_train": (5_000, "math_reasoning"),
+    "open_trivia_qa": (6_000, "qa"),
+    "enwiki_whatis": (4_000, "qa"),
+    "wordnet_definitions": (2_500, "qa"),
+    "self_dialogue": (2_000, "roleplay"),
+    "topical_chat": (800, "roleplay"),
+    "sgd": (2_000, "qa"),
+    "star": (600, "qa"),
+    "taskmaster4": (300, "qa"),
+    "tinystories_sample": (300, "writing"),
+    "pratham_books": (200, "writing"),
+    "african_storybook": (200, "writing"),
+}
+OURS = ("project_templates", "aesop_fables")  # questions of our own, and on what is in the public domain
+OUR_SHARE = 0.3  # of a category, at most, by those
+SHORT = re.compile(  # what they are about, by their words
+    r"(?P<reasoning>letter|alphabetical|[Ss]pell |^Say |^Sort |bigger|even or odd|comes (after|before)|^Count )|"
+    r"(?P<math_reasoning> has \d)|(?P<math>^[\d\s*/+-]+=?$|^Calculate|\d [*/+-] \d|plus|minus|times \d|divided)|"
+    r"(?P<coding>Python|code\b|program)|(?P<writing>poem|message|invitation|email|apology|story|fable|fairy)"
 )
-ABOUT = (
-    "Explain {} in simple words.",
-    "Explain {} to a ten-year-old.",
-    "Tell me three interesting facts about {}.",
-    "Write a short paragraph about {}.",
-    "Write a poem about {}.",
-    "Write a haiku about {}.",
-    "What should I know about {}?",
-    "Why does {} matter?",
-    "Write a blog post introduction about {}.",
-    "Give me five questions a teacher could ask about {}.",
-    "Compare {} with {}.",
-    "What are the advantages and disadvantages of {}?",
-    "Write a dialogue between two friends about {}.",
-    "Describe {} step by step.",
-    "Write a short story in which {} plays a part.",
-    "Imagine you are a museum guide. Introduce {} to your visitors.",
-    "Give a short lecture on {}.",
-    "How would you describe {} to somebody who has never heard of it?",
-    "Make a table of contents for a book about {}.",
-    "Write a tweet about {}.",
-)
-PASSAGES = (
-    "Summarize this text in one sentence:\n\n{}",
-    "Summarize the following paragraph.\n\n{}",
-    "{}\n\nWhat is this text about?",
-    "Rewrite this text so that a child understands it:\n\n{}",
-    "Make this text shorter:\n\n{}",
-    "Extract the names of people and places from this text:\n\n{}",
-    "Write three questions that this text answers:\n\n{}",
-    "Use the following text to say what is most important.\n\nText: {}\n\nAnswer:",
-    "Give this text a title:\n\n{}",
-    "List the key points of this text:\n\n{}",
-)
-SENTENCES = (
-    "Translate to French: {}",
-    "Translate to Spanish: {}",
-    "Translate into German: {}",
-    "Correct the grammar: {}",
-    "Rewrite this sentence more politely: {}",
-    "Is the tone of this sentence positive, negative or neutral? {}",
-    "Continue this story: {}",
-    "Turn this sentence into a question: {}",
-)
-CODE = (
-    *("reverses a string", "checks whether a number is prime", "sorts a list of names", "counts the words in a text"),
-    *(
-        "finds the largest number in a list",
-        "computes a factorial",
-        "removes duplicates from a list",
-        "adds two numbers",
-    ),
-    *("merges two dictionaries", "reads a CSV file", "converts Celsius to Fahrenheit", "checks for a palindrome"),
-    *("returns the first n Fibonacci numbers", "finds the most common letter", "flattens a nested list"),
-    *("validates an e-mail address", "counts the vowels in a word", "searches a sorted list", "rolls two dice"),
-    *(
-        "computes the average of a list",
-        "transposes a matrix",
-        "prints a multiplication table",
-        "finds common elements",
-    ),
-    *("converts a number to binary", "capitalizes every word", "generates a random password", "parses a date"),
-    *("groups words by their length", "draws a triangle of stars", "computes compound interest", "downloads a file"),
-    *("implements a stack", "implements bubble sort", "finds the greatest common divisor", "splits a list into chunks"),
-)
-ASKING_FOR_CODE = (
-    "Write a Python function that {}.",
-    "Write a JavaScript function that {}.",
-    "How can I write a program that {}?",
-    "Give me code that {} and explain it.",
-    "Write a C program that {}.",
-    "Write a Python function that {}, with a docstring and an example.",
-    "Write a unit test for a function that {}.",
-)
-MATTERS = (
-    *("a day off next Friday", "a late delivery", "a job interview", "moving to a new office", "a birthday party"),
-    *(
-        "a broken laptop",
-        "a refund",
-        "a meeting that has to be moved",
-        "a thank-you for good advice",
-        "a lost suitcase",
-    ),
-    *(
-        "a recommendation letter",
-        "a new project",
-        "a missed deadline",
-        "a noisy neighbour",
-        "a school trip",
-        "a wedding",
-    ),
-    *(
-        "a rent increase",
-        "volunteering at a shelter",
-        "a raise",
-        "a sick colleague",
-        "a cancelled flight",
-        "a book club",
-    ),
-)
-LETTERS = (
-    "Write an email about {}.",
-    "Write a short and friendly message about {}.",
-    "Help me write a formal letter about {}.",
-    "What should I say in a phone call about {}?",
-    "Write a polite reply to somebody who wrote to me about {}.",
-    "Give me three tips for dealing with {}.",
-    "Write a checklist for {}.",
-)
-ROLES = (
-    *("a pirate", "a detective", "a chef", "a doctor", "a travel guide", "Shakespeare", "a robot", "a grandmother"),
-    *("a football coach", "a physics teacher", "a dragon", "an astronaut", "a news reporter", "a wise old tree"),
-)
-PLAYING = (
-    "You are {}. Tell me about your day.",
-    "Pretend to be {} and give me advice on learning {}.",
-    "Answer as {}: what is the meaning of friendship?",
-    "Write a monologue by {}.",
-    "Act as {} and explain {}.",
-)
+PATIENCE = 400  # that were seen before, one after the other: then there are no more
+THING = re.compile(r"\{(\w+)(?::(\w))?\}")
+
+Turns = tuple[str, ...]
+Asked = tuple[str, str]  # a category, and one question of it
+Draw = Callable[[], str]
 
 
-def prompts(folder: Path, *, free: bool = False) -> Iterator[str]:
-    """Give all prompts, each once, in no particular order; ``free``: of what anybody may pass on alone."""
+class Forms:
+    """Requests of our own, filled by ``chance`` with things, with numbers and with what ``found`` draws."""
+
+    def __init__(self, chance: random.Random, found: Mapping[str, Draw]) -> None:
+        told: Mapping[str, Any] = tomllib.loads(FORMS.read_text("utf-8"))
+        self._chance, self._once, self._twice = chance, told["once"], told["twice"]
+        self._draws: dict[str, Draw] = {"number": lambda: str(chance.randint(2, 90)), **found}
+        for name, things in told["things"].items():
+            self._draws[name] = lambda things=things: chance.choice(things)  # type: ignore[misc]
+
+    def once(self, category: str) -> Turns:
+        """Return one request of ``category``."""
+        return self._filled([self._chance.choice(self._once[category])])
+
+    def twice(self, category: str) -> Turns:
+        """Return one request of ``category``, and what follows it."""
+        return self._filled(self._chance.choice(self._twice[category]))
+
+    def _filled(self, forms: Sequence[str]) -> Turns:
+        """Return ``forms`` with a thing in every place: never the same one twice, but the same for the same mark."""
+        marked, taken = dict[tuple[str, str], str](), set[str]()
+
+        def thing(place: re.Match[str]) -> str:
+            name, mark = place[1], place[2]
+            if mark and (name, mark) in marked:
+                return marked[name, mark]
+            while (drawn := self._draws[name]()) in taken:
+                pass
+            taken.add(drawn)
+            marked[name, mark or ""] = drawn
+            return drawn
+
+        return tuple(THING.sub(thing, form) for form in forms)
+
+
+def prompts(folder: Path, *, everything: bool = False) -> Iterator[tuple[str, Turns]]:
+    """Give all prompts with their category, no first turn twice; ``everything``: of all corpora."""
     chance = random.Random(2)
-    records: dict[str, list[corpus.Record]] = {}
-    for record in corpus.read(folder):
-        records.setdefault(record.source, []).append(record)
-    for source, most in QUESTIONS.items():
-        if free and source not in FREE:
-            continue
-        asked = dict.fromkeys(_first(record) for record in records[source])
-        yield from chance.sample(list(asked), min(most, len(asked)))
-    subjects = [] if free else [_subject(_first(record)) for record in records["enwiki_whatis"]]
-    subjects += SUBJECTS.read_text("utf-8").splitlines()
-    for _ in range(9_000):
-        yield _filled(chance.choice(ABOUT), subjects, chance)
-    texts = records["classic_books" if free else "enwiki_2015"]
-    yield from _of_passages([found for record in texts for found in _passages(record.text)], chance)
-    if free:  # in place of what others have written
-        yield from (_sum(chance) for _ in range(2_500))
-    for forms, things in ((ASKING_FOR_CODE, CODE), (LETTERS, MATTERS)):
-        yield from (form.format(thing) for form in forms for thing in things)
-    for form in PLAYING:
-        yield from (_filled(form.replace("{}", role, 1), subjects, chance) for role in ROLES for _ in range(5))
-
-
-def _of_passages(passages: list[str], chance: random.Random) -> Iterator[str]:
-    """Give what is to be done with a passage, and with a sentence of one."""
-    for passage in chance.sample(passages, 3_500):
-        yield chance.choice(PASSAGES).format(passage)
+    records = list(corpus.read(folder))
+    passages = [found for each in records if each.source == "classic_books" for found in _passages(each.text)]
     sentences = [each for passage in passages for each in re.split(r"(?<=[.!?]) ", passage) if 20 < len(each) < 140]
-    for sentence in chance.sample(sentences, 3_000):
-        yield chance.choice(SENTENCES).format(sentence)
+    forms = Forms(chance, {"passage": lambda: chance.choice(passages), "sentence": lambda: chance.choice(sentences)})
+    ours, others = _questions(records, chance)
+    ours["rag"] = list(retrieved.prompts(records, chance))
+    seen = set[str]()
+    for category, (once, twice) in SHIPPED.items():
+        times = TIMES if everything else 1
+        given = ours[category] if category == "rag" else ours[category][: int(OUR_SHARE * once * times)]
+        singles = chain(((each,) for each in given), _drawn(forms.once, category))
+        for turns in chain(_new(singles, once * times, seen), _new(_drawn(forms.twice, category), twice * times, seen)):
+            yield category, turns
+    if everything:
+        for category, asked in others:
+            yield from ((category, turns) for turns in _new([(asked,)], 1, seen))
 
 
-def _sum(chance: random.Random) -> str:
-    return chance.choice(SUMS).format(*(chance.randint(2, 90) for _ in range(3)))
+def _questions(records: Sequence[corpus.Record], chance: random.Random) -> tuple[dict[str, list[str]], list[Asked]]:
+    """Return our own questions by category, in any order, and those of other corpora with theirs."""
+    firsts: dict[str, dict[str, None]] = defaultdict(dict)
+    for record in records:
+        if record.source in QUESTIONS or record.source in OURS:
+            firsts[record.source][_first(record)] = None
+    ours: dict[str, list[str]] = defaultdict(list)
+    own = [each for source in OURS for each in firsts[source]]
+    for each in chance.sample(own, len(own)):
+        found = SHORT.search(each)
+        ours[str(found.lastgroup) if found else "qa"].append(each)
+    others = [
+        (category, each)
+        for source, (most, category) in QUESTIONS.items()
+        for each in chance.sample(list(firsts[source]), min(most, len(firsts[source])))
+    ]
+    return ours, others
 
 
 def _first(record: corpus.Record) -> str:
     if not record.messages:  # two people's talk, as text
         return record.text.partition("\n")[0].removeprefix("- ")
     return next(message["content"] for message in record.messages if message["role"] == "user")
-
-
-def _subject(question: str) -> str:
-    found = re.sub(
-        r"^(Who|What) (is|are|was|were) |^Can you explain what |^Tell me about | (is|are|was|were)\?$", "", question
-    )
-    return found.rstrip("?. ")
-
-
-def _filled(form: str, subjects: list[str], chance: random.Random) -> str:
-    return form.format(*chance.sample(subjects, form.count("{}")))
 
 
 def _passages(text: str) -> Iterator[str]:
@@ -240,26 +163,50 @@ def _passages(text: str) -> Iterator[str]:
             yield cut
 
 
-def write(found: Iterable[str], out: Path, most: int | None = None) -> int:
-    """Write ``most`` prompts to ``out``, every HELD_OUT-th marked as held out; returns how many they are."""
-    chosen = [each for each in dict.fromkeys(text.strip() for text in found) if 0 < len(each) <= LONGEST]
-    random.Random(3).shuffle(chosen)
-    chosen = chosen[:most]
+def _drawn(draw: Callable[[str], Turns], category: str) -> Iterator[Turns]:
+    """Give what ``draw`` makes for ``category``, for ever; nothing of one that has no forms."""
+    while category != "rag":
+        yield draw(category)
+
+
+def _new(found: Iterable[Turns], most: int, seen: set[str]) -> Iterator[Turns]:
+    """Give ``most`` of ``found`` whose first turn was not ``seen``, fewer where hardly anything new comes any more."""
+    missed = 0
+    for turns in found if most else ():
+        fits = 0 < len(turns[0]) <= (2 * LONGEST if "[1] " in turns[0] else LONGEST)
+        if fits and turns[0] not in seen:
+            seen.add(turns[0])
+            yield turns
+            most, missed = most - 1, 0
+        missed += 1
+        if most == 0 or missed > PATIENCE:
+            return
+
+
+def write(found: Iterable[tuple[str, Turns]], out: Path) -> Counter[str]:
+    """Write all prompts to ``out``, every HELD_OUT-th marked as held out; returns how many each category has."""
+    mixed = list(found)
+    random.Random(3).shuffle(mixed)
     with lzma.open(out, "wt", encoding="utf-8") as lines:
-        for place, prompt in enumerate(chosen):
-            held = {"held": True} if place % HELD_OUT == 0 else {}
-            lines.write(json.dumps({"prompt": prompt, **held}, ensure_ascii=False) + "\n")
-    return len(chosen)
+        for place, (category, turns) in enumerate(mixed):
+            line: dict[str, Any] = {"prompt": turns[0] if len(turns) == 1 else turns, "category": category}
+            line |= {"licence": retrieved.LICENCE} if category == "rag" else {}
+            line |= {"held": True} if place % HELD_OUT == 0 else {}
+            lines.write(json.dumps(line, ensure_ascii=False) + "\n")
+    return Counter(f"{category}{', two turns' * (len(turns) > 1)}" for category, turns in mixed)
 
 
 def main() -> None:
-    """Read the command line and write the file."""
+    """Read the command line, write the file and print how many of each category it has."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", type=Path, required=True, help="folder with chat.jsonl(.xz) and text.jsonl(.xz)")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--free", type=int, metavar="N", help="so many, and only of what anybody may pass on")
+    parser.add_argument("--all", action="store_true", help="first questions of all open corpora as well, not to ship")
     options = parser.parse_args()
-    print(f"{write(prompts(options.corpus, free=bool(options.free)), options.out, options.free)} prompts")
+    counted = write(prompts(options.corpus, everything=options.all), options.out)
+    for name, count in sorted(counted.items()):
+        print(f"{count:>6,}  {count / counted.total():>6.1%}  {name}")
+    print(f"{counted.total():>6,}  in all")
 
 
 if __name__ == "__main__":
