@@ -10,12 +10,14 @@ from types import MappingProxyType
 from engine.config import Model, Source
 
 PLACES = 8  # in a window that are told apart; those beyond are as the last
-FADE = 0.99  # of what was counted, a token: what a chat is about changes
+FADE, BETWEEN = 0.998, 0.9  # of what was counted, a token, and a reply: bad luck at a trial is forgotten
+# Tokens of a reply that outweigh what those before it told: its share lies .08 beside theirs (a head in 39 replies).
+OWN = 35.0
 # What is thought before a token was seen, by the kind of what guesses, and how many tokens outweigh it.
 UNSEEN: Mapping[str, float] = MappingProxyType(
     {"head": 0.6, "inner head": 0.6, "block": 0.6, "exit": 0.45, "model": 0.65}
 )
-DOUBT = 2.0
+DOUBT = 5.0
 SAID = 6.0  # tokens that outweigh what a card says of a drafter's guesses
 FALLING, LIKE = 0.96, 4.0  # a place is thought a little worse than the one before it, until so many tokens outweigh it
 SUREST = 0.995
@@ -28,12 +30,15 @@ Pair = tuple[Source, Source]
 class Agreements:
     """The [kept, seen] tokens of pairs of levels, by place; fading.
 
+    Levels agree more often in one reply than in another, but not by much: what many have told is believed of the next
+    until it has told otherwise by more than luck.
     ``told``: what is said of drafters, each judged by the model it was made for. ``stopping``: levels that stop before
     their window is full, once they are unsure; ``lasting``: how often such went on, of how many times they could have,
     by the tokens they had guessed; ``sure``: of the tokens behind which one went on [kept, seen].
     """
 
     counts: dict[Pair, list[list[float]]] = field(default_factory=dict)
+    _here: dict[Pair, list[list[float]]] = field(default_factory=dict, init=False)  # what of it is this reply's
     stopping: Set[Source] = frozenset()
     lasting: dict[Source, list[list[float]]] = field(default_factory=dict)
     sure: dict[Source, list[float]] = field(default_factory=dict, compare=False)  # found out anew in each session
@@ -41,17 +46,18 @@ class Agreements:
 
     def learn(self, low: Source, high: Source, kept: int, *, fell: bool) -> None:
         """Count that ``high`` kept so many tokens of ``low`` in a row; ``fell``: and rejected the next."""
-        places = self.counts.setdefault((low, high), [[0.0, 0.0] for _ in range(PLACES)])
-        for place in range(kept + fell):
-            count = places[min(place, PLACES - 1)]
-            count[:] = FADE * count[0] + (place < kept), FADE * count[1] + 1
+        for known in (self.counts, self._here):
+            places = known.setdefault((low, high), _none())
+            for place in range(kept + fell):
+                count = places[min(place, PLACES - 1)]
+                count[:] = FADE * count[0] + (place < kept), FADE * count[1] + 1
 
     def lasted(self, source: Source, tokens: int, window: int, kept: int) -> None:
         """Count that ``source`` guessed so many ``tokens`` of a ``window``, of which so many in a row were ``kept``."""
         stood, seen = self.sure.get(source, (0.0, 0.0))
         surely = min(kept, tokens - 1)
         self.sure[source] = [FADE * stood + surely, FADE * seen + min(kept + 1, tokens - 1)]
-        places = self.lasting.setdefault(source, [[0.0, 0.0] for _ in range(PLACES)])
+        places = self.lasting.setdefault(source, _none())
         for place in range(1, min(tokens + 1, window, PLACES)):
             count = places[place]
             count[:] = FADE * count[0] + (tokens > place), FADE * count[1] + 1
@@ -81,14 +87,15 @@ class Agreements:
 
     def _on(self, source: Source, place: int) -> float:
         """Return how likely ``source`` goes on behind so many tokens."""
-        went, could = self.lasting.get(source, [[0.0, 0.0]] * PLACES)[min(place, PLACES - 1)]
+        went, could = self.lasting.get(source, _none())[min(place, PLACES - 1)]
         return (went + DOUBT * GOES_ON) / (could + DOUBT)
 
-    def fade(self, share: float) -> None:
-        """Let what is known count for only a ``share`` of what it did."""
+    def begin(self) -> None:
+        """Begin another reply, which may be about something else."""
+        self._here = {}
         for places in self.counts.values():
             for count in places:
-                count[:] = share * count[0], share * count[1]
+                count[:] = BETWEEN * count[0], BETWEEN * count[1]
 
     def seen(self, low: Source, high: Source) -> float:
         """Return how many tokens the first place knows of."""
@@ -99,13 +106,17 @@ class Agreements:
         """Return how likely a token is kept at each place; ``hope``: by so many standard errors more than is known."""
         told = self.told.get(low, ()) if high == Model(low.of) else ()
         thought, weight, found = self._unseen(low, high), DOUBT, list[float]()
-        for kept, seen in self.counts.get((low, high), [[0.0, 0.0]] * PLACES):
+        counts, here = (known.get((low, high), _none()) for known in (self.counts, self._here))
+        for (kept, seen), (stood, judged) in zip(counts, here, strict=True):
             if len(found) < (1 if low in self.stopping else len(told)) <= len(told):
                 thought, weight = told[len(found)], SAID
-            thought = (kept + weight * thought) / (seen + weight)
-            error = sqrt(thought * (1 - thought) / (seen + weight))
-            found.append(max(0.01, min(thought + hope * error, SUREST)))
-            thought, weight = SURE if low in self.stopping else FALLING * thought, LIKE
+            before = seen - judged + weight
+            thought = (kept - stood + weight * thought) / before
+            outweighed = 1 / (1 / OWN + 1 / before)
+            share = max(0.0, min((stood + outweighed * thought) / (judged + outweighed), 1.0))
+            error = sqrt(share * (1 - share) / (seen + weight))
+            found.append(max(0.01, min(share + hope * error, SUREST)))
+            thought, weight = SURE if low in self.stopping else FALLING * share, LIKE
         return tuple(found)
 
     def _unseen(self, low: Source, high: Source) -> float:
@@ -120,3 +131,8 @@ class Agreements:
     def _first(self, low: Source, high: Source) -> float:
         kept, seen = self.counts[low, high][0]
         return (kept + DOUBT * UNSEEN.get(low.kind, 0.5)) / (seen + DOUBT)
+
+
+def _none() -> list[list[float]]:
+    """Return places of which nothing is known."""
+    return [[0.0, 0.0] for _ in range(PLACES)]

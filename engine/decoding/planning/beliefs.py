@@ -16,7 +16,8 @@ from engine.events import Round, Token
 REST = 0.98  # of what rounds took beside their passes, that is remembered a round
 HELD_UP = 2.0  # times as long as usual that a round counts at most: another program took the machine meanwhile
 USUAL = 8.0  # rounds of a chain that outweigh what others take beside their passes
-PROVEN = 15.0  # rounds of a chain that outweigh the trust that it brings what is expected
+KEPT = 0.998  # of what rounds brought, beside what was expected, that is remembered a round
+PROVEN = 100.0  # rounds of a chain that outweigh the trust that it brings what is expected: fewer tell of luck
 COPIED = 7  # tokens of a copy where something else guesses if there is none
 
 
@@ -56,7 +57,7 @@ class Beliefs:
             previous = made.level
         if round_.tokens and chain in self._expected:
             both = self.came.setdefault(chain.sources, [0.0, 0.0])
-            both[:] = REST * both[0] + len(round_.settled), REST * both[1] + self._expected[chain]
+            both[:] = KEPT * both[0] + len(round_.settled), KEPT * both[1] + self._expected[chain]
         spent = sum(made.seconds for made in round_.passes)
         if spent > 0:
             took = min(round_.seconds, HELD_UP * self._besides(chain) * spent)

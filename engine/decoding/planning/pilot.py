@@ -1,8 +1,9 @@
 """Names the chain to go on with, after every round of a reply: what is worth most, or worth finding out about.
 
 Another chain must promise clearly more than the one at work, with gains that are uncertain discounted; plain decoding
-is gone back to as soon as guessing loses. What is not at work is tried for a few rounds now and then, where it would
-pay if it agreed as often as can be hoped; all such trials together may cost a small share of the time.
+is gone back to as soon as guessing loses, for the rest of the reply. What is not at work is tried for a few rounds now
+and then, where it would pay if it agreed as often as can be hoped; all such trials together may cost a small share of
+the time.
 """
 
 from __future__ import annotations
@@ -216,7 +217,8 @@ class Pilot:
 
     def _turn(self, chain: Chain) -> None:
         self.chain, self._since = chain, 0
-        self.planner.best = chain
+        if chain.guessers:  # what is hard to guess in this reply may not be in the next
+            self.planner.best = chain
 
     def _try(self, options: Sequence[Chain], now: float) -> None:
         """Begin a trial of the most hopeful of ``options``, if any is worth what it may cost."""

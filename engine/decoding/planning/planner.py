@@ -17,7 +17,6 @@ PATIENCE, MOST_DOUBLED = 40, 6  # rounds until a trial that failed is made again
 SOON, LATE = 10, 400  # rounds, and half of all so far, after which the list of chains is made anew
 USUAL, WEIGHT = 150.0, 100.0  # tokens of a reply, before one was written, and of prompts that outweigh that
 LATELY = 0.95  # of what is known of how long replies are, that still counts in the next
-BETWEEN = 0.8  # of what is known, that still counts in the next reply: it may be about something else
 
 
 @dataclass(slots=True)
@@ -79,7 +78,7 @@ class Planner:
 
     def begin(self) -> None:
         """Begin a reply."""
-        self.beliefs.agreements.fade(BETWEEN)
+        self.beliefs.agreements.begin()
         self.beliefs.copies.begin()
 
     def ended(self, tokens: int, prompt: int) -> None:

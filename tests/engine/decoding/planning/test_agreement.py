@@ -44,6 +44,27 @@ def test_behind_a_token_it_was_sure_of_a_guess_is_better_than_on_average() -> No
     assert second == shares[1]
 
 
+def test_a_reply_is_thought_to_be_like_those_before_until_it_shows_otherwise() -> None:
+    """Guards: a drafter that is given up since some of its guesses fell, or is kept while hardly any stands.
+
+    Behind 600 tokens of which .6 stood ten that fell are bad luck, a hundred are a text it cannot guess; the next reply
+    is another text. Of a drafter that nothing is known of ten tell more.
+    """
+    known, new = Agreements(), Agreements()
+    for number in range(600):
+        known.learn(HEAD, TOP, number % 5 < 3, fell=number % 5 >= 3)
+    known.begin()
+    for tokens, least, most in ((10, 0.4, 0.52), (90, 0.1, 0.25)):
+        for _ in range(tokens):
+            known.learn(HEAD, TOP, 0, fell=True)
+        assert least < known.shares(HEAD, TOP)[0] < most
+    known.begin()
+    assert 0.4 < known.shares(HEAD, TOP)[0] < 0.57
+    for _ in range(10):
+        new.learn(HEAD, TOP, 0, fell=True)
+    assert new.shares(HEAD, TOP)[0] < 0.25
+
+
 def test_chains_are_looked_for_as_seldom_as_pays(monkeypatch: pytest.MonkeyPatch) -> None:
     """A search before every answer, which takes as long as some of its words."""
     made, searched = WORLDS["starter-h200"](), create_autospec(search, side_effect=search)

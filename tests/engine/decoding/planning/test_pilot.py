@@ -81,6 +81,19 @@ def test_what_is_best_is_found_within_two_replies(name: str) -> None:
     assert pace(late) <= 1.02 * real.costs[TOP]
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_hard_reply_tells_little_of_the_next(seed: int) -> None:
+    """Guards: plain decoding that goes on for replies since one was hard to guess; guessing that never stops in it."""
+    real = world((0.2, 0.9, 0.9), (0.5, 0.1, 0.3, 0.1), 0.1, seed=seed)
+    planner = real.planner()
+    for _ in range(6):
+        real.reply(planner, 120)
+    real.mood = 0.05
+    assert not real.reply(planner, 300)[-1][0].guessers
+    real.mood = 1.0
+    assert real.reply(planner, 20)[0][0].guessers
+
+
 def test_load_that_comes_and_goes_changes_no_plan() -> None:
     """Guards: a plan that flaps, since every pass takes twice as long for some seconds and then does not."""
     made, _ = WORLDS["a good head"]
