@@ -199,12 +199,21 @@ def roomy(preset: Preset, models: Models) -> Preset:
 
 
 def frugal(preset: Preset, usual: Stage, models: Models) -> Preset:
-    """Return ``preset`` with FRUGAL for the window of ``usual``, on a CPU; one that was chosen stays."""
+    """Return ``preset`` with FRUGAL for the window of ``usual``, on a CPU; one that was chosen stays.
+
+    Where levels were gathered nobody chose any: all of that kind below the target have it.
+    """
     if models[TARGET].device.type != "cpu" or models[TARGET].bus is not None:
         return preset
-    theirs = usual.source, usual.window
-    stages = (replace(each, window=FRUGAL) if (each.source, each.window) == theirs else each for each in preset.stages)
-    return replace(preset, stages=tuple(stages))
+    *below, target = preset.stages
+    stages = (replace(each, window=FRUGAL) if _usual(each, usual, preset) else each for each in below)
+    return replace(preset, stages=(*stages, target))
+
+
+def _usual(stage: Stage, usual: Stage, preset: Preset) -> bool:
+    if preset.gathers:
+        return stage.source.kind == usual.source.kind
+    return (stage.source, stage.window) == (usual.source, usual.window)
 
 
 def places(preset: Preset, models: Models) -> list[Place | None]:

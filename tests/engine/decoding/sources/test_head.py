@@ -16,7 +16,7 @@ from engine import config
 from engine.architecture.holding import Holding
 from engine.config import PRESETS, TARGET, ModelSet, Preset, Sampling, Stage, Window
 from engine.decoding.laws import Sampler
-from engine.decoding.sources import Materials, making
+from engine.decoding.sources import Materials, fitted, making
 from engine.decoding.sources.head import HeadReader, Rows
 from engine.decoding.sources.making import FRUGAL, Home
 from engine.decoding.tape import Tape
@@ -217,6 +217,10 @@ def test_a_processor_guesses_less_unless_asked(family: ModelSet, folders: dict[s
     for preset, window in ((PRESETS["head"], FRUGAL.tokens), (PRESET, 5)):
         (started,) = (e for e in ask(session, ["The quick"], preset, SAMPLINGS["greedy"]) if isinstance(e, Started))
         assert [level.window for level in started.levels] == [window, 0]
+    smaller = Stage(config.Model("draft"), Window(4))
+    whole = replace(PRESETS["auto"], stages=(smaller, *PRESETS["plain"].stages))
+    assert fitted(whole, session.loaded).stages[0].window == FRUGAL, "as Draft has it"
+    assert fitted(replace(whole, gathers=False), session.loaded).stages[0] == smaller
 
 
 def test_without_room_for_its_head_a_set_answers_all_the_same(
