@@ -27,12 +27,13 @@ from app.settings.chat_settings import chat_settings_of
 from app.settings.file import SettingsFile
 from app.settings.options import Settings
 from app.settings.preferences import Preferences, look_of
-from app.talk.chat import Chat, Engine
+from app.talk.chat import Chat
 from app.talk.engine_thread import EngineThread
 from app.talk.faults import models_gone, settings_unread
 from app.talk.first_run import FirstRun
 from app.talk.race import Race
 from app.talk.race_window import RaceWindow
+from app.talk.standing import Engine
 from app.talk.worker import OpenSession
 from app.threads.queued import connect_queued
 from app.window import Window
@@ -170,7 +171,7 @@ class Application:
         models.teach_wanted.connect(teaching.open)
         window.topbar.teach_wanted.connect(lambda: teaching.open(None))
         teaching.preset_wanted.connect(lambda name: self.preferences.change(preset=name))
-        connect_queued((self.worker.working, teaching.teaching.give_way), (teaching.unload_wanted, self.worker.unload))
+        connect_queued((self.worker.working, teaching.teaching.give_way))
         self._add_learning(teaching)
 
     def _add_learning(self, teaching: TeachingDialogs) -> None:
@@ -184,7 +185,8 @@ class Application:
         learning.forgotten.connect(self._reload.start)
         dialogs.forget_wanted.connect(learning.forget)
         self.window.composer.changed.connect(learning.touch)
-        connect_queued((self.worker.working, learning.give_way))
+        teaching.teaching.changed.connect(learning.step_aside)
+        connect_queued((self.worker.working, learning.give_way), (self.worker.unloaded, learning.unloaded))
 
     def start(self, models: ModelSet) -> None:
         """Show the window, and only then begin to load ``models``."""

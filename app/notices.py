@@ -21,12 +21,13 @@ GAP = 14  # pixels between the message and what is below
 
 
 class LoadingStrip(QWidget):
-    """A sentence and a slim bar while a model loads."""
+    """A sentence and a slim bar while a model loads; the sentence alone where one is unloaded for a while."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.label = Label("Starting the engine…")
         self.label.setObjectName("status")
+        self.label.setWordWrap(True)
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setRange(0, 1000)
@@ -37,11 +38,19 @@ class LoadingStrip(QWidget):
         rows.addWidget(self.label)
         rows.addWidget(self.bar)
 
-    def start(self) -> None:
+    def start(self, sentence: str = "Starting the engine…") -> None:
         """Show that loading has begun."""
-        self.label.setText("Starting the engine…")
+        self.label.setText(sentence)
         self.bar.setValue(0)
+        self.bar.show()
         self.show()
+
+    def say(self, sentence: str) -> None:
+        """Show ``sentence``, and have screen readers say it."""
+        self.label.setText(sentence)
+        self.bar.hide()
+        self.show()
+        announce(self, sentence)
 
     def advance(self, loading: Loading) -> None:
         """Show how far loading is."""

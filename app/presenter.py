@@ -7,13 +7,16 @@ from PySide6.QtCore import QElapsedTimer, QObject, Signal
 from app.composing.composer import Composer
 from app.conversations.conversation import Message, Outcome
 from app.conversations.sidebar import Sidebar
+from app.log import wording
 from app.messages.inspector import Inspector
 from app.messages.transcript import Transcript
 from app.notices import Banner, LoadingStrip
-from app.talk.chat import Chat, Engine
+from app.talk.chat import Chat
+from app.talk.standing import Engine
 from app.threads.failure import Failure
 from engine.events import Event, Notice
 
+LEAVES_OFF = "Learning leaves off, and the model is loaded…"
 FIGURES = 100  # ms between two looks at the panel's figures: faster than they can be read, and a frame's largest cost
 
 
@@ -161,8 +164,13 @@ class Presenter(QObject):
         self._show_state()
 
     def _show_engine(self) -> None:
-        if self.chat.engine is Engine.LOADING:
+        chat = self.chat
+        if chat.engine is Engine.LOADING and chat.room.is_set():
             self._loading.start()
+        elif chat.engine is Engine.LOADING:
+            self._loading.start(LEAVES_OFF)
+        elif chat.engine is Engine.LENT and chat.models is not None:
+            self._loading.say(wording.lent(chat.models.name, chat.took))
         else:
             self._loading.hide()
 

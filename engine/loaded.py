@@ -14,7 +14,7 @@ import torch
 from engine.account import LEAST
 from engine.architecture import read_architecture
 from engine.architecture.holding import Holding
-from engine.budget import Budget
+from engine.budget import Budget, hand_back
 from engine.config import PRESETS, ModelSet, Preset, Role, Source, Traits, Weights
 from engine.decoding.eager import EagerRunner
 from engine.decoding.frequent import FrequentTokens, frequent_tokens
@@ -109,6 +109,7 @@ class Loaded:
             gc.collect()  # what a fault left behind may still refer to models and recordings
             free_dropped()
             torch.cuda.empty_cache()
+        hand_back()
 
     def prepare(self, preset: Preset, *others: Preset) -> Iterator[Loading]:
         """Load and record what ``preset`` needs; yields Loading. Raises as ``need`` does.

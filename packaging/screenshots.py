@@ -25,7 +25,7 @@ from app.conversations.archive import Archive
 from app.conversations.conversation import ChatSettings, title_of
 from app.conversations.store import Store
 from app.look.theme import CHOICES, Choice
-from app.talk.chat import Engine
+from app.talk.standing import Engine
 from app.talk.worker import open_engine
 from engine.config import Chosen, ModelSet, models_in
 from engine.library import starter_models

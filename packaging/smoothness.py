@@ -31,8 +31,9 @@ from PySide6.QtWidgets import QApplication
 from app.__main__ import SWITCH
 from app.application import Application
 from app.conversations.conversation import ChatSettings, Conversation, Message, Reply
-from app.talk.chat import Chat, Engine
+from app.talk.chat import Chat
 from app.talk.flight import Flight
+from app.talk.standing import Engine
 from app.talk.worker import OpenSession, open_engine
 from engine.config import PRESETS, ModelSet, models_in
 from engine.events import Event, Round

@@ -12,7 +12,8 @@ from app.composing.editing import Editing
 from app.composing.token_counter import TokenCounter
 from app.composing.wording import excerpt
 from app.notices import Banner
-from app.talk.chat import Chat, Engine
+from app.talk.chat import Chat
+from app.talk.standing import Engine
 from app.threads.exchange import Fill, Turns
 from app.threads.failure import Failure
 
@@ -107,6 +108,8 @@ class ContextMeter(QObject):
             self.look()
 
     def _engine_changed(self) -> None:
+        if self.chat.engine is Engine.LENT:
+            return  # it is the same model that comes back
         self._forget()  # what the model before could hold is not what the next one can
         self.look()
 

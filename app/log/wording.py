@@ -14,6 +14,15 @@ def loading(event: Loading) -> str:
     return f"Loading {event.part}… {event.fraction:.0%}"
 
 
+def lent(name: str, took: float | None) -> str:
+    """Say why the model of that ``name`` is not loaded, and what having it back costs: it ``took`` so many seconds."""
+    cost = f"; loading took {words.duration(max(1, took))} last time" if took is not None else ""
+    return (
+        f"While nobody writes, a drafter of {name} learns from your chats. Memory does not hold both, so the model is "
+        f"unloaded meanwhile. Write, and it comes back{cost}."
+    )
+
+
 def reading(event: Prefill) -> str:
     """Say how much of the conversation has been read."""
     return f"reading the conversation… {event.done:,} of {event.total:,} tokens"

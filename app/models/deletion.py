@@ -7,7 +7,8 @@ from PySide6.QtWidgets import QMessageBox, QWidget
 
 from app.look.box import Box
 from app.models.library import Installed, Listing, size, taught_here
-from app.talk.chat import Chat, Engine
+from app.talk.chat import Chat
+from app.talk.standing import Engine
 from engine.config import ModelSet
 
 

@@ -15,7 +15,8 @@ from app.models.downloads_at_closing import DownloadsAtClosing
 from app.models.library import Listing, ModelLibrary, is_drafter, starter_models
 from app.models.library_page import LibraryPage
 from app.models.wizard.wizard import Wizard
-from app.talk.chat import Chat, Engine
+from app.talk.chat import Chat
+from app.talk.standing import Engine
 from engine.config import ModelSet
 
 MENU = "&Model"

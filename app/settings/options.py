@@ -142,7 +142,8 @@ class Settings:
         "hierarchy", "Learn from my chats", Switch(), False,
         "While Updraft is left alone for some minutes, and not on battery, the head or block that guesses for a model "
         "learns from the answers this model has written for you. They are read where your chats are; what is learnt "
-        "lies in Updraft's own folder, never leaves this computer, and is used only where it guesses better. "
+        "lies in Updraft's own folder, never leaves this computer, and is used only where it guesses better. Where "
+        "memory does not hold both, the model is unloaded meanwhile, and loaded again as soon as you write. "
         "Switched off, nothing more is learnt; what was is used until it is forgotten.",
     )  # fmt: skip
     theme: str = _option(

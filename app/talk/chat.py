@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
-from enum import Enum
 
 from PySide6.QtCore import QObject, Signal
 
@@ -13,21 +13,14 @@ from app.conversations.conversation import ChatSettings, Message, Outcome, Reply
 from app.conversations.current import CurrentChat
 from app.talk.faults import not_continued
 from app.talk.flight import Flight
+from app.talk.standing import Engine
 from app.talk.trimming import Trimming, turns_before
 from app.talk.worker import EngineWorker
-from app.threads.exchange import Opening, Turns
+from app.threads.exchange import Opening, Turns, at_once
 from app.threads.failure import Failure
 from app.threads.queued import connect_queued
 from engine.config import PRESETS, ModelSet, Preset, Traits
 from engine.events import Loading
-
-
-class Engine(Enum):
-    """Whether the engine can answer."""
-
-    LOADING = "loading"
-    READY = "ready"
-    DOWN = "down"
 
 
 class Chat(QObject):
@@ -49,6 +42,7 @@ class Chat(QObject):
     failed = Signal(object)  # Failure
 
     open_wanted = Signal(object)  # Opening, for the worker
+    unload_wanted = Signal()
     leave_wanted = Signal()
 
     def __init__(self, worker: EngineWorker, archive: Archive, parent: QObject | None = None) -> None:
@@ -58,6 +52,8 @@ class Chat(QObject):
         self.trimming = Trimming(self.current, self)
         self.engine = Engine.DOWN
         self.traits = Traits()  # of the model loaded last
+        self.took: float | None = None  # seconds from when it was wanted until it was there
+        self.room = at_once()  # once it is set there is memory to load models in
         self.preset = PRESETS["plain"]
         self.method_of: Callable[[ModelSet], Preset | None] = lambda _models: None  # for models loaded anew
         self._archive = archive
@@ -66,6 +62,7 @@ class Chat(QObject):
         self.flight.closed.connect(self._closed)
         connect_queued(
             (self.open_wanted, worker.open),
+            (self.unload_wanted, worker.unload),
             (self.leave_wanted, worker.leave),
             (worker.loading, self._loading),
             (worker.opened, self._opened),
@@ -103,7 +100,7 @@ class Chat(QObject):
         self._next = None
         wanted = (self.method_of(models) if models != self.models else None) or self.preset
         preset = wanted if models.runs(wanted) else PRESETS["plain"]
-        self._opening = Opening(models, preset)
+        self._opening = Opening(models, preset, self.room)
         self.set_engine(Engine.LOADING)
         self.open_wanted.emit(self._opening)
         self.choose(preset)
@@ -122,6 +119,11 @@ class Chat(QObject):
         """Load what answers the next question, if that is not what there is; not while an answer is in flight."""
         if self._next is not None and not self.busy:
             self.open(self._next)
+
+    def bring_up(self) -> None:
+        """Load the models opened last where they are not loaded, nor about to be."""
+        if self.engine in (Engine.DOWN, Engine.LENT) and self.models is not None:
+            self.open(self.models)
 
     def choose(self, preset: Preset) -> None:
         """Answer through ``preset`` from the next question on."""
@@ -154,8 +156,7 @@ class Chat(QObject):
         """Load again what could not be loaded, and ask the last question again if it has no full answer."""
         if self.busy:
             return
-        if self.engine is Engine.DOWN and self.models is not None:
-            self.open(self.models)
+        self.bring_up()
         messages = self.current.conversation.messages
         if not messages or (messages[-1].reply is not None and messages[-1].reply.outcome == "finished"):
             return
@@ -243,8 +244,7 @@ class Chat(QObject):
         self.answering.emit()
 
     def _begin(self, answer: Message, reply: Reply, turns: Turns, preset: Preset) -> None:
-        if self.engine is Engine.DOWN and self.models is not None:
-            self.open(self.models)
+        self.bring_up()
         self.flight.begin(answer, reply, turns, preset, self.current.conversation.chat_settings)
 
     def _go_on_recalled(self, cut: Message) -> None:
@@ -281,7 +281,7 @@ class Chat(QObject):
 
     def _opened(self, opening: Opening, traits: Traits) -> None:
         if opening is self._opening:
-            self.traits = traits
+            self.traits, self.took = traits, time.monotonic() - opening.since
             self.traits_changed.emit()
             self.set_engine(Engine.READY)
 

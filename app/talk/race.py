@@ -11,7 +11,8 @@ from PySide6.QtCore import QObject, Signal
 from app.conversations.conversation import Message
 from app.log.race import Course
 from app.talk.asking import Asking
-from app.talk.chat import Chat, Engine
+from app.talk.chat import Chat
+from app.talk.standing import Engine
 from app.talk.trimming import turns_before
 from app.talk.worker import EngineWorker
 from app.threads.exchange import Turns
@@ -81,8 +82,7 @@ class Race(QObject):
         self.stop()
         chat = self._chat
         chat.load_next()
-        if chat.engine is Engine.DOWN and chat.models is not None:
-            chat.open(chat.models)
+        chat.bring_up()
         settings = chat.current.conversation.chat_settings
         self._turns, self._preset = turns_before(chat.current.conversation, answer), chat.preset
         seed = secrets.randbelow(SEEDS) if settings.sampling.seed is None else settings.sampling.seed

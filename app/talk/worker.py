@@ -24,6 +24,8 @@ from engine.teaching.learnt import with_learnt
 
 log = logging.getLogger(__name__)
 
+LOOK = 0.05  # seconds until what waits for memory looks whether it is wanted still
+
 
 class SessionLike(Protocol):
     """What the worker needs of a session."""
@@ -117,6 +119,7 @@ class EngineWorker(QObject):
     ended = Signal(int, object)  # request id, Failure or None
     counted = Signal(object)  # Fill
     working = Signal(bool)  # a person waits for what is done, until it is False again
+    unloaded = Signal()  # as it was asked to
     described = Signal(object)  # tuple[tuple[str, str], ...]
 
     def __init__(self, open_session: OpenSession) -> None:
@@ -146,10 +149,11 @@ class EngineWorker(QObject):
         self.working.emit(False)
 
     def _load(self, loading: Generator[Loading, None, SessionLike], opening: Opening) -> SessionLike | None:
-        """Run ``loading`` to its end and return its session, or None once abandoned."""
+        """Run ``loading`` to its end, once there is room, and return its session; None once abandoned."""
         while not opening.abandoned.is_set():
             try:
-                self.loading.emit(next(loading))
+                if opening.room.wait(LOOK):
+                    self.loading.emit(next(loading))
             except StopIteration as done:
                 session: SessionLike = done.value
                 return session
@@ -242,8 +246,9 @@ class EngineWorker(QObject):
 
     @Slot()
     def unload(self) -> None:
-        """Give back what the session holds."""
+        """Give back what the session holds, and tell so."""
         self._drop()
+        self.unloaded.emit()
 
     @Slot()
     def leave(self) -> None:

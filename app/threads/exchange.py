@@ -1,8 +1,9 @@
-"""What crosses between the window's thread and the engine's: frozen values, and one event each that can only be set."""
+"""What crosses between the window's thread and the engine's: frozen values, with events that can only be set."""
 
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass, field
 
 from engine.config import Chosen, ModelSet, Preset
@@ -10,15 +11,25 @@ from engine.config import Chosen, ModelSet, Preset
 Turns = tuple[tuple[str, str], ...]  # (role, text)
 
 
+def at_once() -> threading.Event:
+    """Return an event that nobody has to wait for."""
+    event = threading.Event()
+    event.set()
+    return event
+
+
 @dataclass(frozen=True, slots=True)
 class Opening:
     """Asks for ``models``, ready to answer through ``preset``; setting ``abandoned`` ends the loading at its next step.
 
-    None: with nothing but the target.
+    None: with nothing but the target. Loading begins once ``room`` is set: until then something else has the memory.
+    ``since``: when they were wanted, by a steady clock in seconds.
     """
 
     models: ModelSet
     preset: Preset | None = None
+    room: threading.Event = field(default_factory=at_once)
+    since: float = field(default_factory=time.monotonic)
     abandoned: threading.Event = field(default_factory=threading.Event)
 
 

@@ -28,6 +28,7 @@ LOOKED = 7 * 10_000  # states kept to judge a drafter by: of up to seven guesses
 TIME, LONG = 640, 1536  # tokens of a prompt and its reply, and of a conversation or replies one behind the other
 APART = 0.6 * (1 << 30)  # of CUDA's libraries, 4-bit matrices spread to be multiplied, and what lies between
 LEAST = 2  # layers of a model
+TOO_LARGE = "Teach a smaller model. In a terminal, --batch makes the steps smaller."
 SPARE, MOST_ON_A_CPU = 0.25, 1 << 30  # of the memory that a course would leave: what the target made of texts
 
 
@@ -126,8 +127,16 @@ def spare(left: int, on: Device) -> int:
     return max(0, min(most, int(SPARE * left)))
 
 
-def require(needs: int, free: int, name: str, on: Device = "cuda", *, as_stored: bool = False) -> None:
-    """Raise NoRoom where ``needs`` bytes are more than ``free``."""
+def require(
+    needs: int, free: int, name: str, on: Device = "cuda", *, as_stored: bool = False, whole: int | None = None
+) -> None:
+    """Raise NoRoom where ``needs`` bytes are more than ``free``, DeviceError where they are more than the ``whole``.
+
+    That is all the memory there is: no other program's end would help.
+    """
+    if whole is not None and needs > whole:
+        whose = "the GPU has" if on == "cuda" else "the computer has"
+        raise DeviceError(f"Teaching {name} takes {size(needs)} of memory, and {whose} {size(whole)}.", TOO_LARGE)
     if needs > free:
         whose, close = ("the GPU's", " that use the GPU") if on == "cuda" else ("the computer's", "")
         name = f"{name} with its weights in 16 bits" if as_stored and on == "cuda" else name

@@ -14,11 +14,13 @@ from random import Random
 from statistics import fmean
 from typing import Any
 
+import torch
 from platformdirs import user_data_path
 
-from engine.budget import free_memory
+from engine.architecture.holding import Device
+from engine.budget import free_memory, whole_memory
 from engine.config import ModelSet, Role
-from engine.dimensions import read_dimensions
+from engine.dimensions import Dimensions, read_dimensions
 from engine.errors import SettingError, TemplateError
 from engine.events import finished
 from engine.files import read_object, replace_file
@@ -29,7 +31,7 @@ from engine.teaching.again import taken_up
 from engine.teaching.command import LICENCE, SMALL, read_prompts, require_transformers
 from engine.teaching.frozen import Frozen, config_of
 from engine.teaching.home import held
-from engine.teaching.kinds import KINDS
+from engine.teaching.kinds import KINDS, Kind
 from engine.teaching.lately import Answer, Turns, answers
 from engine.teaching.learnt import DRAFTER, LEARNS, Learnt, mark_of, note, noted, place
 from engine.teaching.onward import PACE, Lately, Onward
@@ -57,13 +59,14 @@ KEPT = "What it learnt is used from the next time the model is loaded."
 LITTLE = "That is too little to count: the untouched one stays in use, and the next session goes on from here."
 DROPPED = "It guesses no better than before, so what it learnt was dropped."
 REMEMBERED = 1 << 29  # bytes of what the target made of texts that are kept in memory: it is slow on a processor
-LARGE = {"rows": 32, "batch": 4096}  # what a GPU takes beside a model that is in use
+LARGE = {"rows": 32, "batch": 4096}  # what a GPU takes: 12 GB have to do for an 8B
 
 
 def learn_on(arguments: argparse.Namespace, models: ModelSet, steering: Steering) -> None:
     """Let a drafter of ``models`` learn on for a while; used afterwards only if it guesses better. Raises UpdraftError.
 
-    Stopped, it goes on from there another time.
+    Stopped, it goes on from there another time. It reads the target a second time if one is loaded elsewhere: where
+    both do not fit it raises NoRoom, with nothing loaded, and who has the other one may unload it and begin again.
     """
     role = _role(models, arguments.what)
     folder = place(models.target, role)
@@ -143,12 +146,10 @@ def _course(
 ) -> Onward:
     """Read the target, and return the course of ``found`` with the drafter of that ``role``."""
     device, untouched, dimensions = device_of(arguments.device), models.models[role], read_dimensions(models.target)
-    plan = Plan(60 * arguments.minutes, **(LARGE if device.type == "cuda" else SMALL), remembered=REMEMBERED)
+    plan = Plan(60 * arguments.minutes, **(LARGE if device.type == "cuda" else SMALL))
     plan = plan if arguments.batch is None else replace(plan, batch=arguments.batch)
-    if device.type == "cuda":
-        room.unbroken(device)
-        needs = room.needed(dimensions, KINDS[role], 0, plan.batch) + REMEMBERED
-        room.require(needs, free_memory(device), models.name)
+    room.unbroken(device)
+    plan = replace(plan, remembered=_remembered(models.name, dimensions, KINDS[role], plan.batch, device))
     tokenizer = ChatTokenizer(models.target, models.name)
     steering.tell(Said(f"reading {models.name}"))
     model = finished(load(models.target, device, dense_head=True))
@@ -170,6 +171,18 @@ def _course(
         clock=steering.clock,
         held_up=steering.held_up,
     )
+
+
+def _remembered(name: str, target: Dimensions, kind: Kind, batch: int, device: torch.device) -> int:
+    """Return the bytes in which texts may be remembered; raises DeviceError where a session does not fit ``device``.
+
+    A processor's memory is everybody's, so no more than a share of what is left is taken of it.
+    """
+    on: Device = "cuda" if device.type == "cuda" else "cpu"
+    free, least = free_memory(device), REMEMBERED if on == "cuda" else 0
+    needs = room.needed(target, kind, 0, batch, on) + least
+    room.require(needs, free, name, on, whole=whole_memory(device))
+    return least or min(REMEMBERED, room.spare(free - needs, on))
 
 
 def documents(found: Iterable[Answer], tokenizer: ChatTokenizer) -> Iterator[Document]:

@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 from app.conversations.archive import Archive
 from app.conversations.store import Store
 from app.models.library.task import Task
-from app.talk.chat import Engine
+from app.talk.standing import Engine
 from engine.config import ModelSet
 from engine.events import Event, Loading, Notice
 from tests.app.scripted import STORY, Opener, ScriptedSession, speculated

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
+import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from engine.account import CONTEXT, LEAST, LIBRARIES, longest, needs
-from engine.budget import Budget, free_memory
+from engine.budget import Budget, free_memory, hand_back
 from engine.config import DRAFTERS, INNER, ModelSet
 from engine.dimensions import as_nf4, read_dimensions
 from engine.errors import CheckpointError, DeviceError
@@ -162,3 +165,17 @@ def test_a_broken_draft_is_no_reason_to_refuse_the_target(free: dict[str, int], 
     assert budget.place(8192)[0] == min(8192, ALL[0].context)
     with pytest.raises(CheckpointError):
         budget.require("draft", ("target",), 2048)
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="another C library keeps nothing"
+)
+def test_what_was_dropped_is_given_back() -> None:
+    """Guards against a model that was unloaded for something else, and whose memory nothing else can have."""
+    process = psutil.Process()
+    pieces = [bytearray(b"x") * (1 << 16) for _ in range(2000)]
+    pieces = pieces[-1:]  # it lies behind all others, so that these are not given back by themselves
+    before = process.memory_info().rss
+    hand_back()
+    assert process.memory_info().rss < before - (1 << 26)
+    assert pieces

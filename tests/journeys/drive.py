@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QApplication
 from app.__main__ import prepare, run
 from app.application import Application
 from app.conversations.conversation import ChatSettings
-from app.talk.chat import Engine
+from app.talk.standing import Engine
 
 LIMIT = 60_000  # ms, after which the journey has failed
 

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 from app.look.label import Label
 from app.models.page_parts import button, note, paragraph, row_of, small
 from app.models.teaching.order import Order, known
+from app.models.teaching.progress import NO_ROOM
 from app.notices import Alert
 from app.threads.failure import Failure
 from engine import words
@@ -48,7 +49,6 @@ MINUTES: Mapping[int, str] = {
     480: "8 hours",
 }
 USUAL = 30
-NO_ROOM = "memory"  # the kind of failure
 
 
 class Choosing(QWidget):

@@ -21,7 +21,7 @@ from app.models.teaching.page import TeachingPage
 from app.models.teaching.progress import Progress
 from app.models.teaching.teaching import Teaching
 from app.notices import Toast
-from app.talk.chat import Engine
+from app.talk.standing import Engine
 from app.threads.failure import Failure
 from engine.config import ModelSet
 from engine.errors import UpdraftError
@@ -33,12 +33,10 @@ LEFT = "teaching/left"  # in the settings: the order of a course that did not co
 class TeachingDialogs(QObject):
     """Opens the page over ``window`` and does what is chosen on it.
 
-    ``preset_wanted`` carries the name of the method by which the model in use is to answer; ``unload_wanted`` asks the
-    engine to give back what it has loaded.
+    ``preset_wanted`` carries the name of the method by which the model in use is to answer.
     """
 
     preset_wanted = Signal(str)
-    unload_wanted = Signal()
 
     def __init__(
         self,
@@ -170,7 +168,7 @@ class TeachingDialogs(QObject):
         """Have the chat's model unloaded, and begin once more what did not fit beside it."""
         if self._asked is not None and not self._chat.busy and self._chat.engine is Engine.READY:
             self._chat.set_engine(Engine.DOWN)  # the next question loads it again
-            self.unload_wanted.emit()
+            self._chat.unload_wanted.emit()
             self._start(self._asked)
 
     def _ask_unlearn(self, role: str) -> None:

@@ -11,6 +11,7 @@ from engine.teaching.protocol import Ended, Failed, Held, News, Said, Stopped, T
 Phase = Literal["beginning", "writing", "learning", "trying", "stopping", "stopped", "ended", "failed"]
 OVER: frozenset[Phase] = frozenset({"stopped", "ended", "failed"})
 TRYING = "trying"
+NO_ROOM = "memory"  # the kind of failure
 RISING = 0.005  # by so much more of the guesses are kept than a look before, for a curve that still rises
 LOST = Failed("Teaching ended because of an unexpected fault.", "Go on picks it up from what was written last.")
 

@@ -67,7 +67,7 @@ class Teaching(QObject):
         self._yields = False
         self._silence = QTimer(self, singleShot=True, interval=SILENCE)
         self._silence.timeout.connect(self._note_silence)
-        self._patience = QTimer(self, singleShot=True, interval=STOPPING)
+        self._patience = QTimer(self, singleShot=True)
         self._patience.timeout.connect(self._kill)
         self._told.connect(self._hear, Qt.ConnectionType.QueuedConnection)
         self._gone.connect(self._lose, Qt.ConnectionType.QueuedConnection)
@@ -115,11 +115,14 @@ class Teaching(QObject):
         self._yields = yields
         self._wait(yields=yields)
 
-    def stop(self) -> None:
-        """Have it write its state and end; what was learnt stays, and another course of the kind goes on from it."""
+    def stop(self, patience: int | None = None) -> None:
+        """Have it write its state and end; what was learnt stays, and another course of the kind goes on from it.
+
+        Killed after ``patience`` ms, None: STOPPING, it loses what it did since its state was written last.
+        """
         if self._teacher is not None and self.progress is not None:
             self._teacher.stop()
-            self._patience.start()
+            self._patience.start(STOPPING if patience is None else patience)
             self._show(replace(self.progress, phase="stopping"))
 
     def end(self) -> None:

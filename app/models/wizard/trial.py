@@ -5,7 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.conversations.conversation import ChatSettings
-from app.talk.chat import Chat, Engine
+from app.talk.chat import Chat
+from app.talk.standing import Engine
 from app.threads.failure import Failure
 from engine.config import ModelSet
 from engine.events import Event, Loading
@@ -49,7 +50,7 @@ class Trial(QObject):
     def start(self, models: ModelSet) -> None:
         """Load ``models`` and ask."""
         self.clear()
-        if self._chat.models != models or self._chat.engine is Engine.DOWN:
+        if self._chat.models != models or self._chat.engine in (Engine.DOWN, Engine.LENT):
             self._former = self._chat.models if self._chat.engine is not Engine.DOWN else self._former
             self._chat.open(models)
         self._before = self._chat.current.conversation.id if self._chat.current.kept else None

@@ -16,7 +16,7 @@ from app.application import Application
 from app.desktop.crash import MOST, CrashLog
 from app.desktop.logs import write_log
 from app.desktop.report import ReportDialog
-from app.talk.chat import Engine
+from app.talk.standing import Engine
 from tests.app.scripted import Opener
 from tests.app.stage import MODELS, Start
 

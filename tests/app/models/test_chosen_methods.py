@@ -18,7 +18,7 @@ from app.messages.answer import Answer
 from app.messages.answer_views import AnswerStyle
 from app.messages.message_row import MessageRow
 from app.models.chosen_methods import KEPT, ChosenMethods
-from app.talk.chat import Engine
+from app.talk.standing import Engine
 from engine.config import ModelSet
 from tests.app.scripted import STORY, speculated
 from tests.engine.pocket import pocket_models

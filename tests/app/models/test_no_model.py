@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 from app.application import Application
 from app.models.library import ModelLibrary, require_starter, starter_models
 from app.models.model_dialogs import SEEN
-from app.talk.chat import Engine
+from app.talk.standing import Engine
 from app.talk.worker import SessionLike, open_engine
 from engine.config import ModelSet, models_in
 from engine.events import Loading

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
-from app.talk.chat import Engine
+from app.talk.standing import Engine
 from engine.config import PRESETS, Chosen, ModelSet
 from engine.errors import CheckpointError, ContextFull, DeviceError
 from engine.events import Event, Loading

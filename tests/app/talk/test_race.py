@@ -14,7 +14,7 @@ from app.application import Application
 from app.ink.marks import Mark
 from app.speculation.race_dialog import RaceDialog
 from app.talk import race_window
-from app.talk.chat import Engine
+from app.talk.standing import Engine
 from engine.config import PRESETS
 from engine.errors import ContextFull
 from tests.app.scripted import STORY, ScriptedSession, endless, plain, speculated

@@ -29,6 +29,7 @@ from engine.teaching.onward import BEGUN, PACE, Lately, Mixed, Onward
 from engine.teaching.plan import Plan
 from engine.teaching.protocol import Ended, Told
 from engine.teaching.replies import Document
+from engine.teaching.room import NoRoom
 from engine.teaching.rounding import rounded
 from engine.teaching.steering import Steering, Stopping
 from engine.tokenizer import ChatTokenizer
@@ -234,6 +235,21 @@ def test_what_is_better_is_used_and_forgotten(
     forget()
     assert not learnt_by(models)
     assert not list(tmp_path.glob("teaching/*/onward"))
+
+
+def test_a_session_that_does_not_fit_is_refused_before_anything_is_read(
+    family: ModelSet, drafters: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Guards against a processor's memory that is taken although the chat's model has it."""
+    monkeypatch.setattr("engine.library.taught.user_data_path", lambda *_, **__: tmp_path)
+    found = [Answer((("user", f"And {number}?"),), "the lazy dog") for number in range(40)]
+    monkeypatch.setattr(sitting, "answers", lambda *_: found)
+    monkeypatch.setattr(sitting, "free_memory", lambda _: 10**8)
+    monkeypatch.setattr(sitting, "load", lambda *_, **__: pytest.fail("it was read"))
+    models = ModelSet("tiny", {"target": family.target, "head": drafters["head"]})
+    asked = Namespace(what="head", device="cpu", minutes=1, batch=None, prompts=None, chats=tmp_path, timed=False)
+    with pytest.raises(NoRoom, match=r"of the computer's memory, and 100 MB are free"):
+        sitting.learn_on(asked, models, Steering())
 
 
 def test_long_and_short_answers_are_judged_by() -> None:

@@ -37,3 +37,13 @@ def test_what_does_not_fit_is_refused_with_numbers() -> None:
     assert "use the GPU" in refused.value.hint
     with pytest.raises(DeviceError, match=r"8\.9 GB of the computer's memory"):
         require(8_900_000_000, 5_100_000_000, "A", "cpu")
+
+
+def test_what_no_other_program_could_make_room_for_is_another_refusal() -> None:
+    """Guards against a chat's model that is unloaded for nothing: "memory" is what others may have."""
+    with pytest.raises(DeviceError) as refused:
+        require(9 * 10**9, 5 * 10**9, "A", whole=12 * 10**9)
+    assert refused.value.kind == "memory"
+    with pytest.raises(DeviceError, match=r"takes 9\.0 GB of memory, and the GPU has 8\.0 GB") as refused:
+        require(9 * 10**9, 5 * 10**9, "A", whole=8 * 10**9)
+    assert refused.value.kind != "memory"

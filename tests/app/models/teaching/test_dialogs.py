@@ -14,7 +14,7 @@ from app.application import Application
 from app.models.teaching.dialogs import LEFT, TeachingDialogs
 from app.models.teaching.order import Order
 from app.models.teaching.page import TeachingPage
-from app.talk.chat import Engine
+from app.talk.standing import Engine
 from engine.config import models_in
 from engine.library.taught import keep, taught_here, with_taught
 from engine.teaching.home import OWN, Asked, folder_of, note

@@ -12,7 +12,8 @@ from app.models.teaching import learning as module
 from app.models.teaching.learning import Learning
 from app.settings.file import SettingsFile
 from app.settings.preferences import Preferences
-from app.talk.chat import Chat, Engine
+from app.talk.chat import Chat
+from app.talk.standing import Engine
 from app.talk.worker import EngineWorker
 from engine.config import ModelSet
 from engine.errors import UpdraftError
@@ -93,6 +94,7 @@ def test_it_leaves_off_at_once_and_goes_on_when_left_alone_again(alone: Alone, q
     alone.wait()
     alone.learning.give_way(True)
     assert alone.made[0].words[-1] == "stop"
+    alone.learning.give_way(False)
     alone.wait()
     assert len(alone.made) == 1  # as long as that process is there
     with qtbot.waitSignal(alone.learning.session.over):

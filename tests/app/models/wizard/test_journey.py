@@ -10,7 +10,7 @@ from pytestqt.qtbot import QtBot
 
 from app.models.wizard.wizard import Wizard
 from app.models.wizard.wizard_page import ORDER
-from app.talk.chat import Engine
+from app.talk.standing import Engine
 from engine.config import PRESETS
 from engine.library import Drafter, drafters
 from tests.app.models.conftest import FAMILY, POCKET, Serve, pocket_head

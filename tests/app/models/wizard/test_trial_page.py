@@ -12,7 +12,8 @@ from app.conversations.conversation import ChatSettings
 from app.models.wizard.trial import QUESTION, Trial
 from app.models.wizard.wizard import Wizard
 from app.models.wizard.wizard_page import ORDER
-from app.talk.chat import Chat, Engine
+from app.talk.chat import Chat
+from app.talk.standing import Engine
 from app.threads.failure import Failure
 from engine.config import ModelSet, models_in
 from tests.app.models.conftest import POCKET
