@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -59,7 +59,8 @@ KEPT = "What it learnt is used from the next time the model is loaded."
 LITTLE = "That is too little to count: the untouched one stays in use, and the next session goes on from here."
 DROPPED = "It guesses no better than before, so what it learnt was dropped."
 REMEMBERED = 1 << 29  # bytes of what the target made of texts that are kept in memory: it is slow on a processor
-LARGE = {"rows": 32, "batch": 4096}  # what a GPU takes: 12 GB have to do for an 8B
+LARGE = {"rows": 32, "batch": 4096}  # what a GPU takes
+BATCHES = (LARGE["batch"], 2048)  # tokens a step: of an 8B's head 13.0 and 10.8 GB, and 12 have to do
 
 
 def learn_on(arguments: argparse.Namespace, models: ModelSet, steering: Steering) -> None:
@@ -147,9 +148,10 @@ def _course(
     """Read the target, and return the course of ``found`` with the drafter of that ``role``."""
     device, untouched, dimensions = device_of(arguments.device), models.models[role], read_dimensions(models.target)
     plan = Plan(60 * arguments.minutes, **(LARGE if device.type == "cuda" else SMALL))
-    plan = plan if arguments.batch is None else replace(plan, batch=arguments.batch)
+    batches = (arguments.batch,) if arguments.batch else BATCHES if device.type == "cuda" else (plan.batch,)
     room.unbroken(device)
-    plan = replace(plan, remembered=_remembered(models.name, dimensions, KINDS[role], plan.batch, device))
+    batch, remembered = _portions(models.name, dimensions, KINDS[role], batches, device)
+    plan = replace(plan, batch=batch, remembered=remembered)
     tokenizer = ChatTokenizer(models.target, models.name)
     steering.tell(Said(f"reading {models.name}"))
     model = finished(load(models.target, device, dense_head=True))
@@ -173,16 +175,19 @@ def _course(
     )
 
 
-def _remembered(name: str, target: Dimensions, kind: Kind, batch: int, device: torch.device) -> int:
-    """Return the bytes in which texts may be remembered; raises DeviceError where a session does not fit ``device``.
+def _portions(
+    name: str, target: Dimensions, kind: Kind, batches: Sequence[int], device: torch.device
+) -> tuple[int, int]:
+    """Return which of ``batches`` fits ``device``, in tokens, and in how many bytes texts may be remembered beside it.
 
-    A processor's memory is everybody's, so no more than a share of what is left is taken of it.
+    Raises DeviceError where not even the last one fits.
     """
     on: Device = "cuda" if device.type == "cuda" else "cpu"
-    free, least = free_memory(device), REMEMBERED if on == "cuda" else 0
-    needs = room.needed(target, kind, 0, batch, on) + least
+    free = free_memory(device)
+    _, batch = room.fitting(target, kind, 0, batches, free)
+    needs = room.needed(target, kind, 0, batch, on)
     room.require(needs, free, name, on, whole=whole_memory(device))
-    return least or min(REMEMBERED, room.spare(free - needs, on))
+    return batch, min(REMEMBERED, room.spare(free - needs, on))
 
 
 def documents(found: Iterable[Answer], tokenizer: ChatTokenizer) -> Iterator[Document]:

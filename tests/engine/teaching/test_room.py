@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from engine.account import CONTEXT, RUNTIME, needs
 from engine.config import ModelSet
-from engine.dimensions import read_dimensions
+from engine.dimensions import as_nf4, read_dimensions
 from engine.errors import DeviceError
+from engine.library.shapes import LLAMA31_8B
 from engine.teaching.kinds import KINDS
-from engine.teaching.room import needed, require
+from engine.teaching.learnt import LEARNS
+from engine.teaching.room import fitting, needed, require
+from engine.teaching.sitting import BATCHES
 
 
 def test_a_processor_holds_weights_in_32_bits_and_a_gpu_in_fewer(family: ModelSet) -> None:
@@ -47,3 +51,15 @@ def test_what_no_other_program_could_make_room_for_is_another_refusal() -> None:
     with pytest.raises(DeviceError, match=r"takes 9\.0 GB of memory, and the GPU has 8\.0 GB") as refused:
         require(9 * 10**9, 5 * 10**9, "A", whole=8 * 10**9)
     assert refused.value.kind != "memory"
+
+
+def test_a_12_gb_card_has_room_for_an_8b_that_learns_on_alone_and_not_beside_another() -> None:
+    """Guards against sessions that are always refused on the cards learning on is built for."""
+    target, free = (
+        as_nf4(LLAMA31_8B),
+        12 * 2**30 - RUNTIME - CONTEXT - 300 * 10**6,
+    )  # CUDA twice, and a desktop
+    for role in LEARNS:
+        _, batch = fitting(target, KINDS[role], 0, BATCHES, free)
+        assert needed(target, KINDS[role], 0, batch) <= free
+        assert needed(target, KINDS[role], 0, batch) > free - needs([target], 8192, "cuda").weights
